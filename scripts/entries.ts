@@ -1,0 +1,4 @@
+/** Entry points of the package: output name below dist/ to source file. package.json `exports` names the same set. */
+export const entries: Record<string, string> = {
+  index: "src/index.ts",
+};

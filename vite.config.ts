@@ -1,0 +1,55 @@
+import { playwright } from "@vitest/browser-playwright";
+import { defineConfig } from "vitest/config";
+import { findChromium } from "./scripts/chromium.mjs";
+import { entries } from "./scripts/entries.ts";
+
+if (Number(process.versions.node.split(".")[0]) < 22) {
+  throw new Error("run this through npm (npm test, npm run build): npm brings the Node 24 of this repository");
+}
+
+const chromium = process.env["VITEST"] ? await findChromium() : undefined;
+if (process.env["VITEST"] && !chromium && process.env["REQUIRE_BROWSER"]) {
+  throw new Error("no Chromium found: install one, or set CHROMIUM_PATH");
+}
+
+const browserProject = (found: NonNullable<typeof chromium>) => ({
+  test: {
+    name: "browser",
+    include: ["test/**/*.web.test.ts"],
+    browser: {
+      enabled: true,
+      headless: true,
+      screenshotFailures: false,
+      provider: playwright({
+        launchOptions: {
+          executablePath: found.executablePath,
+          env: { ...(process.env as Record<string, string>), ...found.env },
+        },
+      }),
+      instances: [{ browser: "chromium" as const }],
+    },
+  },
+});
+
+export default defineConfig({
+  build: {
+    lib: { entry: entries, formats: ["es"] },
+    minify: false,
+    sourcemap: true,
+    target: "es2023",
+    rolldownOptions: { external: (id: string) => !/^([./]|\w:)/.test(id) && !id.startsWith("src/") },
+  },
+  test: {
+    projects: [
+      {
+        test: {
+          name: "node",
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/**/*.web.test.ts", "test/browser-missing.test.ts"],
+          pool: "forks",
+        },
+      },
+      chromium ? browserProject(chromium) : { test: { name: "browser", include: ["test/browser-missing.test.ts"] } },
+    ],
+  },
+});
