@@ -1,0 +1,70 @@
+// What a session is: policy, nodes of its graph, frames, head.
+
+import type { Json } from "./json.ts";
+import type { Message } from "./messages.ts";
+import type { TokenUsage } from "./usage.ts";
+
+export interface ModelLimits {
+  /** Prompt budget in tokens (S-23). */
+  readonly contextWindowTokens: number;
+  readonly outputTokenCapacity?: number;
+}
+
+/** Which model answers. Limits are host data: absent means unknown, never guessed (FA-9). */
+export interface ModelSpec {
+  readonly id: string;
+  readonly variant?: string;
+  readonly limits?: ModelLimits;
+}
+
+/** What a session records of its host's configuration; provider objects and secrets are never stored (S-24). */
+export interface SessionPolicy {
+  readonly providerId: string;
+  readonly model: ModelSpec;
+  /** Most model rounds of one turn; null means no limit. */
+  readonly maxTurns: number | null;
+}
+
+export type SessionRelation =
+  | { readonly kind: "root" }
+  | { readonly kind: "child"; readonly parentSessionId: string; readonly causedBy?: Json };
+
+/** One immutable entry of a session's history. `parentNodeId` absent: a root. */
+export interface SessionNode {
+  readonly nodeId: string;
+  readonly parentNodeId?: string;
+  readonly agentFrameId?: string;
+  /** RFC 3339. */
+  readonly timestamp: string;
+  readonly causedBy?: Json;
+  readonly body: NodeBody;
+}
+
+export type NodeBody =
+  | { readonly kind: "message"; readonly message: Message }
+  | { readonly kind: "plugin"; readonly pluginType: string; readonly payload: Json };
+
+export interface AgentFrame {
+  readonly frameId: string;
+  readonly previousFrameId?: string;
+  readonly status: "active" | "superseded";
+  /** `initial`, `continue_as`, `compaction` or any string of a host; round-trips (S-14). */
+  readonly reason: string;
+  readonly createdAt: string;
+  readonly policy: SessionPolicy;
+  readonly protocolTurnOptions: Json;
+}
+
+/** Cost of a source and model so far (T-79). */
+export interface TokenLedgerEntry {
+  readonly source: string;
+  readonly model: string;
+  readonly usage: TokenUsage;
+}
+
+export const initialFrameId = (sessionId: string): string => `${sessionId}:frame:initial`;
+
+/** The session's first frame (S-14). */
+export function initialFrame(sessionId: string, policy: SessionPolicy, createdAt: string): AgentFrame {
+  return { frameId: initialFrameId(sessionId), status: "active", reason: "initial", createdAt, policy, protocolTurnOptions: null };
+}

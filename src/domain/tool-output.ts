@@ -1,0 +1,76 @@
+// What a tool call can come to. Failures are data for the model, never a stopped turn (ER-8, T-54).
+
+import type { Json } from "./json.ts";
+import type { AttachmentRef } from "./messages.ts";
+
+export type ToolFailureClass =
+  | "invalid_request" | "unavailable" | "permission_denied" | "timeout" | "execution" | "external" | "resource_limit" | "internal";
+export type ToolFailureSource = "runtime" | "tool" | "plugin" | "policy" | "cancellation";
+export type ToolRetry =
+  | { readonly type: "never" }
+  | { readonly type: "safe"; readonly after_ms?: number }
+  | { readonly type: "exhausted"; readonly attempts: number };
+
+export interface ToolFailure {
+  readonly class: ToolFailureClass;
+  readonly code: string;
+  readonly message: string;
+  readonly source: ToolFailureSource;
+  readonly retry: ToolRetry;
+  readonly raw?: Json;
+}
+
+/** What a tool may ask of the turn besides its result (T-31). */
+export type ToolControl =
+  | { readonly type: "switch_agent_frame"; readonly frame_id: string; readonly initial_nodes?: readonly Json[]; readonly task?: string }
+  | { readonly type: "finish"; readonly value: Json }
+  | { readonly type: "fail"; readonly failure: Json };
+
+export type ToolCallOutcome =
+  | { readonly status: "success"; readonly payload: Json }
+  | { readonly status: "failure"; readonly payload: ToolFailure }
+  | { readonly status: "cancelled"; readonly payload: { readonly message: string } };
+
+export interface ToolCallOutput {
+  readonly outcome: ToolCallOutcome;
+  readonly control?: ToolControl;
+  /** Images the tool returned, already stored (E-4). */
+  readonly attachments?: readonly AttachmentRef[];
+}
+
+export interface PendingToolCall {
+  /** The provider's own id: the wire's only (OP-10). */
+  readonly callId: string;
+  readonly toolName: string;
+  /** Arguments as the model wrote them; unparsable text dispatches as `{}` (T-30). */
+  readonly inputJson: string;
+  readonly replay?: { readonly itemId?: string; readonly opaque?: Json };
+}
+
+export interface CompletedToolCall {
+  readonly callId: string;
+  readonly toolName: string;
+  readonly args: Json;
+  readonly output: ToolCallOutput;
+  readonly durationMs: number;
+}
+
+/** A failed call with the runtime as its source, unless said otherwise. */
+export function failedOutput(
+  failure: Pick<ToolFailure, "class" | "code" | "message"> & Partial<ToolFailure>,
+): ToolCallOutput {
+  return { outcome: { status: "failure", payload: { source: "runtime", retry: { type: "never" }, ...failure } } };
+}
+
+/** The text a model is shown for an output: strings as they are, everything else as JSON. */
+export function projectOutput(output: ToolCallOutput): string {
+  const { outcome } = output;
+  switch (outcome.status) {
+    case "success":
+      return typeof outcome.payload === "string" ? outcome.payload : JSON.stringify(outcome.payload);
+    case "failure":
+      return JSON.stringify({ error: { class: outcome.payload.class, code: outcome.payload.code, message: outcome.payload.message } });
+    case "cancelled":
+      return JSON.stringify({ error: { class: "execution", code: "cancelled", message: outcome.payload.message } });
+  }
+}

@@ -1,0 +1,76 @@
+// What a turn is asked, as the host says it and as it is kept.
+
+import { LashError, runtimeError } from "./errors.ts";
+import type { Json } from "./json.ts";
+
+export type TurnInputItem =
+  | { readonly type: "text"; readonly text: string }
+  | { readonly type: "image_ref"; readonly id: string };
+
+/** Host form; a plain string stands for one text item. */
+export interface TurnInput {
+  readonly items: readonly TurnInputItem[];
+  readonly imageBlobs?: Readonly<Record<string, Uint8Array>>;
+  /** Options of the session's protocol for this turn; JSON only (ER-24). */
+  readonly protocolTurnOptions?: Json;
+  /** Turn id of the caller's choice; must agree with `turnId` where both are given (T-3). */
+  readonly traceTurnId?: string;
+}
+
+/** The durable part of an input: JSON, hashed for replays. Image bytes travel as attachments. */
+export interface AcceptedInput {
+  readonly items: readonly TurnInputItem[];
+  readonly protocolTurnOptions?: Json;
+}
+
+/** Adjacent texts merged, empty ones dropped (T-9). */
+export function normalizeItems(items: readonly TurnInputItem[]): readonly TurnInputItem[] {
+  const merged: TurnInputItem[] = [];
+  for (const item of items) {
+    const last = merged.at(-1);
+    if (item.type === "text" && last?.type === "text") merged[merged.length - 1] = { type: "text", text: last.text + item.text };
+    else if (item.type !== "text" || item.text !== "") merged.push(item);
+  }
+  return merged;
+}
+
+/**
+ * Checks what a host handed to `turn()` and gives it one shape.
+ *
+ * @throws LashError `invalid_argument` naming the field that is wrong; nothing durable happened.
+ */
+export function parseTurnInput(input: string | TurnInput): TurnInput {
+  if (typeof input === "string") return { items: [{ type: "text", text: wellFormed(input, "input") }] };
+  if (typeof input !== "object" || input === null) throw badInput("input", "must be a string or an object with `items`");
+  refuseLiveParts(input);
+  for (const key of Object.keys(input)) {
+    if (!["items", "imageBlobs", "protocolTurnOptions", "traceTurnId"].includes(key)) throw badInput(`input.${key}`, "is no field of a turn input");
+  }
+  if (!Array.isArray(input.items)) throw badInput("input.items", "must be an array");
+  input.items.forEach((item: TurnInputItem, index) => {
+    const at = `input.items[${index}]`;
+    if (item?.type === "text" && typeof item.text === "string") wellFormed(item.text, `${at}.text`);
+    else if (!(item?.type === "image_ref" && typeof item.id === "string")) {
+      throw badInput(at, 'must be { type: "text", text } or { type: "image_ref", id }');
+    }
+  });
+  return input;
+}
+
+/** Live objects cannot be made durable (T-8). */
+function refuseLiveParts(input: object): void {
+  if ("protocolExtension" in input && input.protocolExtension !== undefined) {
+    throw runtimeError("durable_effect_live_protocol_extension", "`protocolExtension` is a live object and cannot be stored; encode it as `protocolTurnOptions`");
+  }
+  if ("pluginInputs" in input && input.pluginInputs !== undefined) {
+    throw runtimeError("durable_effect_live_plugin_input", "live plugin inputs cannot be stored; persist them as plugin state");
+  }
+}
+
+function wellFormed(text: string, field: string): string {
+  if (!text.isWellFormed()) throw badInput(field, "contains a lone surrogate; send well-formed Unicode");
+  return text;
+}
+
+const badInput = (field: string, problem: string): LashError =>
+  runtimeError("invalid_argument", `${field} ${problem}`, { details: { field } });

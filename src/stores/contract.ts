@@ -1,0 +1,312 @@
+// Persistence contract: what the runtime asks of a store, implemented once on top of an Engine (src/stores/persistence).
+//
+// Every operation is one engine transaction: it happens whole or not at all (P-4). Checks run in the order given here and
+// the first failure wins. Expiry is `expiresAtMs <= now`, with `now` from the injected clock (P-6).
+
+import type { Json } from "../domain/json.ts";
+import type { Message } from "../domain/messages.ts";
+import type { ModelCallRecord, TurnIssue, TurnOutcome } from "../domain/outcome.ts";
+import type { AgentFrame, SessionNode, SessionPolicy, SessionRelation, TokenLedgerEntry } from "../domain/session.ts";
+import type { AcceptedInput } from "../domain/turn-input.ts";
+import type { TokenUsage } from "../domain/usage.ts";
+
+// ---- leases -------------------------------------------------------------------------------------------------------
+
+/** How a claimant may learn that an owner is dead (S-62, OP-14). */
+export type OwnerLiveness =
+  | { readonly kind: "opaque" }
+  | { readonly kind: "local_process"; readonly hostId: string; readonly bootId: string; readonly pid: number; readonly processStart: string }
+  | { readonly kind: "web_lock"; readonly lockName: string };
+
+export interface LeaseOwner {
+  readonly ownerId: string;
+  readonly incarnationId: string;
+  readonly liveness: OwnerLiveness;
+}
+
+/** What a write must still match: owner, token and fencing number (P-9). */
+export interface LeaseFence {
+  readonly sessionId: string;
+  readonly ownerId: string;
+  readonly incarnationId: string;
+  readonly leaseToken: string;
+  readonly fencingToken: number;
+}
+
+export interface SessionLease {
+  readonly sessionId: string;
+  readonly owner: LeaseOwner;
+  readonly leaseToken: string;
+  /** Starts at 1, +1 per fresh acquisition, never on renewal or re-entry (S-59). */
+  readonly fencingToken: number;
+  readonly claimedAtMs: number;
+  readonly expiresAtMs: number;
+}
+
+export interface LeaseClaim {
+  readonly sessionId: string;
+  readonly owner: LeaseOwner;
+  readonly ttlMs: number;
+  /** Random token for a fresh acquisition, made outside the transaction. */
+  readonly leaseToken: string;
+  /** A live holder that this claimant has proved dead; taken over only if it is still exactly that one (P-25). */
+  readonly deadHolder?: LeaseFence;
+}
+
+export type ClaimOutcome =
+  | { readonly kind: "acquired"; readonly lease: SessionLease; /** Same owner and incarnation held it already (S-58). */ readonly reentered: boolean }
+  | { readonly kind: "busy"; readonly holder: SessionLease };
+
+export interface LeaseFacet {
+  /** Claims a free, expired, own or provably dead lease; never a live one (P-24, P-25). */
+  claim(claim: LeaseClaim): Promise<ClaimOutcome>;
+  /** @throws `session_execution_lease_expired` unless the fence matches an unexpired lease (P-26). */
+  renew(fence: LeaseFence, ttlMs: number): Promise<SessionLease>;
+  /** Clears on full match, otherwise does nothing; the fencing counter stays (P-26). */
+  release(fence: LeaseFence): Promise<void>;
+  current(sessionId: string): Promise<SessionLease | undefined>;
+}
+
+// ---- turns in flight ----------------------------------------------------------------------------------------------
+
+/** Persisted control state of a machine: never history, never live objects. */
+export interface MachineSnapshot {
+  readonly machine: string;
+  readonly version: number;
+  readonly value: Json;
+  readonly context: Json;
+}
+
+export type JournaledOutcome =
+  | { readonly ok: Json }
+  | { readonly error: { readonly code: string; readonly message: string } };
+
+/** One finished effect under its replay key (effects.md section 2); `hash` identifies its envelope (E-5). */
+export interface JournalEntry {
+  readonly replayKey: string;
+  readonly hash: string;
+  readonly outcome: JournaledOutcome;
+}
+
+export interface AcceptTurn extends LeaseClaim {
+  readonly turnId: string;
+  readonly input: AcceptedInput;
+  /** SHA-256 of the input's canonical JSON: tells a retry from a clash (OP-11). */
+  readonly inputHash: string;
+  readonly machine: { readonly machine: string; readonly version: number };
+  /** Seeds the session's metadata if it has none yet (P-51). */
+  readonly session: { readonly relation: SessionRelation; readonly model: string };
+}
+
+export type AcceptOutcome =
+  /** Accepted now, or already accepted under this id and not finished: `turn` is its durable state. */
+  | { readonly kind: "accepted"; readonly lease: SessionLease; readonly turn: TurnRecord; readonly headRevision: number }
+  /** This turn id has committed with the same input; nothing was written. */
+  | { readonly kind: "settled"; readonly result: RecordedTurn }
+  /** Another turn of the session was accepted and not finished; it must be driven first. The lease was not taken. */
+  | { readonly kind: "turn_in_flight"; readonly turnId: string }
+  | { readonly kind: "busy"; readonly holder: SessionLease };
+
+export interface ResumeTurn extends LeaseClaim {
+  readonly turnId: string;
+}
+
+export type ResumeOutcome =
+  | { readonly kind: "resumed"; readonly lease: SessionLease; readonly turn: TurnRecord; readonly headRevision: number }
+  | { readonly kind: "settled"; readonly result: RecordedTurn }
+  | { readonly kind: "unknown_turn" }
+  | { readonly kind: "busy"; readonly holder: SessionLease };
+
+export interface TurnStep {
+  readonly fence: LeaseFence;
+  readonly turnId: string;
+  /** Must be the stored step + 1; acceptance is step 0. */
+  readonly step: number;
+  /** Outcomes that settled since the last step. */
+  readonly settled: readonly JournalEntry[];
+  /** Messages those outcomes appended to the turn's log. */
+  readonly appended: readonly Message[];
+  readonly modelCalls: readonly ModelCallRecord[];
+  /** Control state after them; absent leaves the stored one. */
+  readonly snapshot?: MachineSnapshot;
+  /** Replay keys of tool attempts that may run once this step is durable, all of them (OP-3). */
+  readonly issued: readonly string[];
+}
+
+/** Everything durable about a turn that was accepted and has not ended. */
+export interface TurnRecord {
+  readonly sessionId: string;
+  readonly turnId: string;
+  readonly input: AcceptedInput;
+  readonly inputHash: string;
+  readonly machine: { readonly machine: string; readonly version: number };
+  readonly acceptedAtMs: number;
+  readonly step: number;
+  /** Undefined until the first step after acceptance: the turn then starts from its input. */
+  readonly snapshot?: MachineSnapshot;
+  readonly log: readonly Message[];
+  readonly journal: readonly JournalEntry[];
+  readonly modelCalls: readonly ModelCallRecord[];
+  readonly issued: readonly string[];
+  /** How often this turn was resumed after its owner was lost (OP-6). */
+  readonly recoveries: number;
+}
+
+export interface TurnFacet {
+  /**
+   * Claims the lane and accepts the input as step 0 in one write (T-82).
+   *
+   * Order: session retired, stamp of the turn id, lease, the same turn in flight, another turn in flight.
+   * @throws `runtime_turn_commit_conflict` - the turn id was used with another input.
+   * @throws `session_id_retired` - the session was deleted.
+   */
+  accept(request: AcceptTurn): Promise<AcceptOutcome>;
+  /** Takes over a turn in flight: claims the lane and counts the recovery in one write. */
+  resume(request: ResumeTurn): Promise<ResumeOutcome>;
+  /**
+   * Records one durable step.
+   *
+   * Order: binding, stamp, fence, step number.
+   * @throws `session_execution_lease_expired`, `turn_step_conflict`.
+   */
+  recordStep(step: TurnStep): Promise<void>;
+  /** Ends a turn without moving the session's head: rows gone, id stamped, lease released (OP-4). */
+  settle(settlement: { readonly fence: LeaseFence; readonly result: TurnResultRecord }): Promise<RecordedTurn>;
+  load(sessionId: string, turnId: string): Promise<TurnRecord | undefined>;
+  /** Turns accepted and not finished, over all sessions of the store. */
+  inFlight(): Promise<readonly { readonly sessionId: string; readonly turnId: string }[]>;
+  /** The recorded result of a finished turn. */
+  settled(sessionId: string, turnId: string): Promise<RecordedTurn | undefined>;
+}
+
+// ---- sessions -----------------------------------------------------------------------------------------------------
+
+/** One finished tool call of a turn; arguments and result are the named parts of the turn's messages (OP-11). */
+export interface ToolCallReference {
+  readonly callId: string;
+  readonly toolName: string;
+  readonly status: "success" | "failure" | "cancelled";
+  readonly durationMs: number;
+}
+
+/** What a turn came to, as recorded with its stamp. */
+export interface TurnResultRecord {
+  readonly turnId: string;
+  readonly inputHash: string;
+  readonly outcome: TurnOutcome;
+  readonly text: string;
+  readonly usage: TokenUsage;
+  readonly issues: readonly TurnIssue[];
+  readonly toolCalls: readonly ToolCallReference[];
+  readonly startedAtMs: number;
+  readonly durationMs: number;
+}
+
+export interface RecordedTurn extends TurnResultRecord {
+  readonly headRevision: number;
+  /** Node sequence numbers this turn appended: first, and how many. */
+  readonly firstNode: number;
+  readonly nodeCount: number;
+}
+
+/** Large opaque component of a session: absent on a commit means unchanged, null means gone (P-16). */
+export type ComponentName = "toolState" | "pluginSnapshot" | "executionState";
+export type ComponentBody = Json | Uint8Array;
+
+/** Small state of a session that every commit rewrites. */
+export interface SessionHead {
+  readonly policy: SessionPolicy;
+  readonly currentFrameId: string;
+  readonly leafNodeId?: string;
+  readonly turnIndex: number;
+  readonly tokenUsage: TokenUsage;
+  readonly lastPromptUsage?: TokenUsage;
+  readonly protocolTurnOptions: Json;
+  /** Persisted snapshot of the residency machine (design: session machine lives in the head record). */
+  readonly machine?: MachineSnapshot;
+}
+
+export interface SessionCommit {
+  readonly sessionId: string;
+  /** The revision this commit builds on; null only for a first commit (P-10). */
+  readonly expectedHeadRevision: number | null;
+  /** Required for every commit but the stamped replay of one (P-8, P-9). */
+  readonly fence?: LeaseFence;
+  /** Releases that lease in the same transaction. */
+  readonly releaseLease: boolean;
+  readonly head: SessionHead;
+  /** Frames that are new or changed (OP-12). */
+  readonly frames: readonly AgentFrame[];
+  /** New nodes in order; ids must be new (P-13). */
+  readonly nodes: readonly SessionNode[];
+  readonly components?: Partial<Record<ComponentName, ComponentBody | null>>;
+  readonly usageDeltas: readonly TokenLedgerEntry[];
+  /** Ends this turn: its rows are deleted, its id is stamped with the result. */
+  readonly turn?: {
+    readonly commitHash: string;
+    readonly result: TurnResultRecord;
+    readonly modelCalls: readonly ModelCallRecord[];
+  };
+  readonly committedAttachmentIds: readonly string[];
+}
+
+export interface CommitResult {
+  readonly headRevision: number;
+  /** The turn as recorded, for a commit that ends one. */
+  readonly turn?: RecordedTurn;
+  /** True when the stamp showed that this very commit had happened before (P-8). */
+  readonly replayed: boolean;
+}
+
+export type ReadScope = { readonly kind: "full_graph" } | { readonly kind: "active_path"; readonly leafNodeId?: string };
+
+export interface SessionRead {
+  readonly sessionId: string;
+  readonly headRevision: number;
+  readonly head: SessionHead;
+  readonly frames: readonly AgentFrame[];
+  /** Full graph: all live nodes in insertion order. Active path: root first. */
+  readonly nodes: readonly SessionNode[];
+  readonly nodeCount: number;
+  readonly ledger: readonly TokenLedgerEntry[];
+  readonly components: Partial<Record<ComponentName, ComponentBody>>;
+}
+
+export interface SessionMeta {
+  readonly sessionId: string;
+  readonly sessionName: string;
+  readonly createdAt: string;
+  readonly model: string;
+  readonly cwd?: string;
+  readonly relation: SessionRelation;
+}
+
+export interface SessionFacet {
+  /**
+   * Commits a turn or another change of the session.
+   *
+   * Order: binding (P-7), stamp (P-8), lease (P-9), head (P-10), claims (P-11), node ids and leaf (P-13).
+   * @throws `session_binding_mismatch`, `runtime_turn_commit_conflict`, `session_execution_lease_expired`,
+   *   `head_revision_conflict`, `store_backend` for nodes that exist or a leaf that does not.
+   */
+  commit(commit: SessionCommit): Promise<CommitResult>;
+  /** One consistent snapshot; undefined when nothing was ever committed (P-20). */
+  load(sessionId: string, scope: ReadScope): Promise<SessionRead | undefined>;
+  /** Head revision alone, 0 when nothing was committed: the cheap check before a turn (T-6). */
+  headRevision(sessionId: string): Promise<number>;
+  loadNode(sessionId: string, nodeId: string): Promise<SessionNode | undefined>;
+  loadMeta(sessionId: string): Promise<SessionMeta | undefined>;
+  saveMeta(meta: SessionMeta): Promise<void>;
+  list(): Promise<readonly string[]>;
+}
+
+// ---- the whole ----------------------------------------------------------------------------------------------------
+
+export interface Persistence {
+  readonly name: string;
+  readonly durable: boolean;
+  readonly sessions: SessionFacet;
+  readonly turns: TurnFacet;
+  readonly leases: LeaseFacet;
+  close(): Promise<void>;
+}
