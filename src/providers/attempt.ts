@@ -6,6 +6,7 @@
 
 import type { StreamAccumulator } from "./accumulate.ts";
 import type { LlmRequest, LlmResponse, LlmStreamEvent, Provider, ProviderCall, ProviderFailure } from "./contract.ts";
+import { deliver } from "./deliver.ts";
 import { cancelledFailure, ProviderError, providerFailure } from "./failure.ts";
 import type { Reliability } from "./options.ts";
 
@@ -106,21 +107,6 @@ function finished(response: LlmResponse, maxChars: number): LlmResponse {
   if (chars > maxChars) throw new ProviderError(tooLargeFailure(maxChars));
   return response;
 }
-
-/** Hands an event to the sink; whatever the sink throws stays there (W3). */
-export function deliver(call: ProviderCall, event: LlmStreamEvent): Promise<void> | undefined {
-  if (call.onStreamEvent === undefined) return undefined;
-  try {
-    const pending: unknown = call.onStreamEvent(event);
-    // A plain callback that happens to return something costs no microtask.
-    if (typeof pending !== "object" || pending === null) return undefined;
-    return Promise.resolve(pending).then(nothing, nothing);
-  } catch {
-    return undefined;
-  }
-}
-
-const nothing = (): void => {};
 
 /** PP-15: a stream has to begin within both timeouts and may then never be silent for longer than the second. */
 function timeoutsOf(provider: Provider, reliability: Reliability): { startMs: number; silenceMs: number } {

@@ -5,7 +5,7 @@
 
 import { isZeroUsage, type TokenUsage } from "../domain/usage.ts";
 import { StreamAccumulator } from "./accumulate.ts";
-import { deliver, runAttempt } from "./attempt.ts";
+import { runAttempt } from "./attempt.ts";
 import { classifyFailure } from "./classify.ts";
 import type {
   LlmAttempt,
@@ -17,6 +17,7 @@ import type {
   ProviderFailure,
   RetryPolicy,
 } from "./contract.ts";
+import { deliver } from "./deliver.ts";
 import { cancelledFailure, failureOf, ProviderError } from "./failure.ts";
 import { checkVariant, resolveReliability } from "./options.ts";
 import { estimateTokens, RateLimiter } from "./rate-limits.ts";
