@@ -87,6 +87,7 @@ function sortedKeys(object: object): readonly string[] {
 }
 
 /** Whatever JSON has to escape; lone surrogates are caught with the paired ones. */
+// oxlint-disable-next-line no-control-regex -- control characters are what it looks for
 const ESCAPED = /["\\\u0000-\u001f\ud800-\udfff]/;
 const quote = (text: string): string => (text.length > 64 || ESCAPED.test(text) ? JSON.stringify(text) : `"${text}"`);
 
