@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { isJson } from "../../src/domain/json.ts";
 import { isSecretKey, redact, redactText } from "../../src/domain/redact.ts";
@@ -81,6 +81,10 @@ describe("bounds", () => {
   });
 
   test("the answer is JSON, whatever the question", () => {
-    fc.assert(fc.property(fc.anything(), (value) => isJson(redact(value))));
+    fc.assert(
+      fc.property(fc.anything(), (value) => {
+        expect(redact(value)).toSatisfy(isJson);
+      }),
+    );
   });
 });
