@@ -36,6 +36,7 @@ describe("text", () => {
     ["Authorization: Bearer abc.def-123456", "Authorization: Bearer [redacted]"],
     ["basic dXNlcjpwYXNz", "basic [redacted]"],
     ["key sk-proj-abcdefghijklmnop1234 failed", "key [redacted] failed"],
+    ["ghp_abcdefghijklmnop1234, xoxb-abcdefghijklmnop1234", "[redacted], [redacted]"],
     ["postgres://me:pw@db/x", "postgres://[redacted]@db/x"],
     ["waiting on lash-await-event:0a1b2c", "waiting on lash-await-event:[redacted]"],
     ["Bearer of bad news", "Bearer of bad news"],
