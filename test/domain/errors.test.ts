@@ -109,6 +109,7 @@ describe("round trip", () => {
   );
 
   test("a message or details of another type count as absent", () => {
+    expect(LashError.fromJSON({ code: "queued_work", message: "", details: { run: () => 0 } }).details).toEqual({});
     expect(LashError.fromJSON({ code: "queued_work", message: 3, details: [] }).toJSON()).toEqual({ code: "queued_work", message: "" });
   });
 });
