@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { assertJson, type JsonBounds, parseHostileJson } from "../../src/domain/bounded-json.ts";
 import { LashError } from "../../src/domain/errors.ts";

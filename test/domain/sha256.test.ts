@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { sha256Hex } from "../../src/domain/sha256.ts";
 
@@ -10,6 +10,9 @@ test("the digest of nothing and of abc are the published ones", () => {
 
 test("text and bytes hash as they do elsewhere", () => {
   const elsewhere = (data: string | Uint8Array): string => createHash("sha256").update(data).digest("hex");
-  fc.assert(fc.property(fc.string({ unit: "grapheme" }), (text) => sha256Hex(text) === elsewhere(text)));
-  fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => sha256Hex(bytes) === elsewhere(bytes)));
+  fc.assert(
+    fc.property(fc.oneof(fc.string({ unit: "grapheme" }), fc.uint8Array({ maxLength: 300 })), (data) => {
+      expect(sha256Hex(data)).toBe(elsewhere(data));
+    }),
+  );
 });
