@@ -52,7 +52,7 @@ export const ERROR_CODES = {
     "machine_version_unsupported",
     "limit_exceeded",
     "invalid_argument",
-    "error_json_invalid",
+    "json_invalid",
     "runtime",
   ],
   /** Faults at the effect boundary; E-7 decides between throw and outcome. Journals add `EffectReplayCode`. */

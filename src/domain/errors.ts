@@ -89,11 +89,11 @@ export class LashError extends Error {
   /**
    * Reads what `toJSON` wrote; a code of another version survives unchanged.
    *
-   * @throws LashError `error_json_invalid` - `value` is no object with a string `code` (ER-20).
+   * @throws LashError `json_invalid` - `value` is no object with a string `code` (ER-20).
    */
   static fromJSON(value: unknown): LashError {
     const { code, message, details }: Readonly<Record<string, unknown>> = isPlainObject(value) ? value : {};
-    if (typeof code !== "string") throw runtimeError("error_json_invalid", "an error in JSON form needs a string `code`");
+    if (typeof code !== "string") throw runtimeError("json_invalid", "an error in JSON form needs a string `code`");
     return new LashError(familyOf(code), code, typeof message === "string" ? message : "", {
       ...(isPlainObject(details) && { details: details as JsonObject }),
     });
