@@ -5,6 +5,7 @@
 import * as z from "zod/mini";
 import type { MachineSnapshot, SessionHead } from "../contract.ts";
 import type { ReadTransaction } from "../engine.ts";
+import { type ComponentRefs, componentRefs } from "./components.ts";
 import { headKey } from "./layout.ts";
 import { count, opaque, parseRecord, SCHEMA_VERSION, schemaVersion } from "./schema.ts";
 import { readUsage, usageRow, writeUsage } from "./usage-row.ts";
@@ -34,6 +35,7 @@ const headRow = z.object({
   lastPrompt: z.exactOptional(usageRow),
   options: opaque,
   machine: z.exactOptional(machineSnapshot),
+  components: z.exactOptional(componentRefs),
 });
 type HeadRow = z.output<typeof headRow>;
 
@@ -42,6 +44,7 @@ export interface StoredHead {
   readonly appended: number;
   readonly hidden: number;
   readonly head: SessionHead;
+  readonly components: ComponentRefs;
 }
 
 export async function readHead(tx: ReadTransaction, sessionId: string): Promise<StoredHead | undefined> {
@@ -59,10 +62,10 @@ export async function readHead(tx: ReadTransaction, sessionId: string): Promise<
     protocolTurnOptions: row.options,
     ...(row.machine !== undefined && { machine: row.machine satisfies MachineSnapshot }),
   };
-  return { revision: row.revision, appended: row.appended, hidden: row.hidden, head };
+  return { revision: row.revision, appended: row.appended, hidden: row.hidden, head, components: row.components ?? {} };
 }
 
-export function writeHead({ revision, appended, hidden, head }: StoredHead): HeadRow {
+export function writeHead({ revision, appended, hidden, head, components }: StoredHead): HeadRow {
   return {
     schemaVersion: SCHEMA_VERSION,
     revision,
@@ -76,7 +79,8 @@ export function writeHead({ revision, appended, hidden, head }: StoredHead): Hea
     ...(head.lastPromptUsage !== undefined && { lastPrompt: writeUsage(head.lastPromptUsage) }),
     options: head.protocolTurnOptions,
     ...(head.machine !== undefined && { machine: head.machine }),
+    ...(Object.keys(components).length > 0 && { components }),
   };
 }
 
-export const NO_HEAD = { revision: 0, appended: 0, hidden: 0 } as const;
+export const NO_HEAD = { revision: 0, appended: 0, hidden: 0, components: {} } as const;

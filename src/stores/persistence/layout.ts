@@ -11,6 +11,8 @@
 //   ["retired", sid]                            ids that were deleted and stay used (design 7.7)
 //   ["turn", sid, 0 | 1]                        turn in flight: control state | input
 //   ["turn", sid, 2, step]                      turn in flight: what one step settled and appended
+//   ["content", space, id]                      header of a content-addressed document or bytes (content.ts)
+//   ["piece", space, id, n]                     its content, apart so that listings and checks do not read it
 
 import { type Bound, END, type Key } from "../engine.ts";
 
@@ -51,3 +53,9 @@ export const indexedUnderTurn = (sessionId: string, turnId: string): readonly [B
 
 /** The text part of a key at `index`; keys of this layout always have one there. */
 export const textAt = (key: Key, index: number): string => String(key[index]);
+
+/** Content-addressed bytes and documents: a small header, and the content in pieces apart from it. */
+export const contentKey = (space: string, id: string): Key => ["content", space, id];
+export const contentPrefix = (space: string): Key => ["content", space];
+export const pieceKey = (space: string, id: string, piece: number): Key => ["piece", space, id, piece];
+export const piecesPrefix = (space: string, id: string): Key => ["piece", space, id];

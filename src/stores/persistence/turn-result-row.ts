@@ -5,7 +5,7 @@ import * as z from "zod/mini";
 import { outcomeText, type TurnIssue, type TurnOutcome } from "../../domain/outcome.ts";
 import type { ModelCallRecord } from "../../domain/outcome.ts";
 import type { TurnResultRecord } from "../contract.ts";
-import { count, opaque } from "./schema.ts";
+import { opaque } from "./schema.ts";
 import { modelCallRow, readModelCall, readUsage, usageRow, writeModelCall, writeUsage } from "./usage-row.ts";
 
 const stop = z.union([

@@ -59,7 +59,19 @@ export function setControl(tx: WriteTransaction, sessionId: string, control: Tur
   tx.set(turnControlKey(sessionId), control);
 }
 
-export const acceptedControl = (turnId: string): TurnControl => ({ schemaVersion: SCHEMA_VERSION, turnId, step: 0, recoveries: 0 });
+export const acceptedControl = (turnId: string, chunked: boolean): TurnControl => ({
+  schemaVersion: SCHEMA_VERSION,
+  turnId,
+  step: 0,
+  recoveries: 0,
+  ...(chunked && { chunked: true }),
+});
+
+/** What `readTurn` gives for a turn that was accepted a moment ago. */
+export function acceptedTurn({ sessionId, turnId, input, inputHash, machine }: AcceptTurn, acceptedAtMs: number): TurnRecord {
+  const nothing = { step: 0, log: [], journal: [], modelCalls: [], issued: [], recoveries: 0 };
+  return { sessionId, turnId, input, inputHash, machine, acceptedAtMs, ...nothing };
+}
 
 export function steppedControl(before: TurnControl, step: TurnStep, chunked: boolean): TurnControl {
   const { issued: _, ...kept } = before;

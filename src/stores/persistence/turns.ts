@@ -5,7 +5,7 @@
 
 import { type LashError, storeError } from "../../domain/errors.ts";
 import type { AcceptOutcome, RecordedTurn, ResumeOutcome, StepOutcome, TurnFacet } from "../contract.ts";
-import type { Bound, ReadTransaction } from "../engine.ts";
+import type { Bound, ReadTransaction, WriteTransaction } from "../engine.ts";
 import { checkBinding, type StoreContext } from "./context.ts";
 import { NO_HEAD, readHead } from "./head-row.ts";
 import { prepareRow, setRow } from "./large-row.ts";
@@ -17,12 +17,14 @@ import { invalidRow } from "./schema.ts";
 import { readStamp, record, recordedTurn, settledStamp, turnConflict } from "./stamp.ts";
 import {
   acceptedControl,
+  acceptedTurn,
   deleteTurn,
   readControl,
   readInput,
   readTurn,
   setControl,
   steppedControl,
+  type TurnControl,
   turnIdOf,
   writeInput,
   writeStep,
@@ -48,12 +50,15 @@ export function createTurns(context: StoreContext): TurnFacet {
         if (claim.kind === "busy") return { kind: "busy", holder: claim.holder };
         if (inFlight !== undefined && inFlight.turnId !== turnId) return { kind: "turn_in_flight", turnId: inFlight.turnId };
         if (inFlight !== undefined && (await readInput(tx, sessionId)).inputHash !== inputHash) throw turnConflict(sessionId, turnId);
-        const control = inFlight === undefined ? acceptedControl(turnId) : claim.abandoned ? { ...inFlight, recoveries: inFlight.recoveries + 1 } : inFlight;
         writeLease(tx, claim.lease);
-        if (inFlight === undefined) setRow(tx, turnInputKey(sessionId), input);
-        if (control !== inFlight) setControl(tx, sessionId, input.chunks.length > 0 ? { ...control, chunked: true } : control);
-        const { revision } = (await readHead(tx, sessionId)) ?? NO_HEAD;
-        return { kind: "accepted", lease: claim.lease, turn: await readTurn(tx, sessionId, control), headRevision: revision };
+        const { revision: headRevision } = (await readHead(tx, sessionId)) ?? NO_HEAD;
+        if (inFlight !== undefined) {
+          const turn = await readTurn(tx, sessionId, countRecovery(tx, sessionId, inFlight, claim.abandoned));
+          return { kind: "accepted", lease: claim.lease, turn, headRevision };
+        }
+        setRow(tx, turnInputKey(sessionId), input);
+        setControl(tx, sessionId, acceptedControl(turnId, input.chunks.length > 0));
+        return { kind: "accepted", lease: claim.lease, turn: acceptedTurn(request, now), headRevision };
       });
     },
 
@@ -70,11 +75,10 @@ export function createTurns(context: StoreContext): TurnFacet {
         }
         const claim = await decideClaim(tx, request, now);
         if (claim.kind === "busy") return { kind: "busy", holder: claim.holder };
-        const control = claim.abandoned ? { ...inFlight, recoveries: inFlight.recoveries + 1 } : inFlight;
         writeLease(tx, claim.lease);
-        if (control !== inFlight) setControl(tx, sessionId, control);
-        const { revision } = (await readHead(tx, sessionId)) ?? NO_HEAD;
-        return { kind: "resumed", lease: claim.lease, turn: await readTurn(tx, sessionId, control), headRevision: revision };
+        const { revision: headRevision } = (await readHead(tx, sessionId)) ?? NO_HEAD;
+        const turn = await readTurn(tx, sessionId, countRecovery(tx, sessionId, inFlight, claim.abandoned));
+        return { kind: "resumed", lease: claim.lease, turn, headRevision };
       });
     },
 
@@ -119,7 +123,7 @@ export function createTurns(context: StoreContext): TurnFacet {
         const modelCalls = own === undefined ? [] : (await readTurn(tx, sessionId, own)).modelCalls;
         const { revision, appended } = (await readHead(tx, sessionId)) ?? NO_HEAD;
         const ending = { result, modelCalls };
-        tx.set(stampKey(sessionId, turnId), settledStamp(ending, revision, appended));
+        setRow(tx, stampKey(sessionId, turnId), prepareRow(settledStamp(ending, revision, appended)));
         if (own !== undefined) await deleteTurn(tx, sessionId, own);
         writeReleased(tx, sessionId, lease.fencingToken);
         return record(ending, { revision, firstNode: appended, nodeCount: 0 });
@@ -158,6 +162,14 @@ export function createTurns(context: StoreContext): TurnFacet {
       return engine.read((tx) => findSettled(tx, sessionId, turnId));
     },
   };
+}
+
+/** Counts a takeover from an owner that did not release the lane; a suspended turn was released (OP-6, OP-8). */
+function countRecovery(tx: WriteTransaction, sessionId: string, control: TurnControl, abandoned: boolean): TurnControl {
+  if (!abandoned) return control;
+  const counted = { ...control, recoveries: control.recoveries + 1 };
+  setControl(tx, sessionId, counted);
+  return counted;
 }
 
 async function findSettled(tx: ReadTransaction, sessionId: string, turnId: string): Promise<RecordedTurn | undefined> {

@@ -4,7 +4,9 @@ import * as z from "zod/mini";
 import type { ModelCallRecord } from "../../domain/outcome.ts";
 import type { TokenLedgerEntry } from "../../domain/session.ts";
 import { addUsage, isZeroUsage, type TokenUsage } from "../../domain/usage.ts";
-import { count } from "./schema.ts";
+import type { ReadTransaction } from "../engine.ts";
+import { usageKey } from "./layout.ts";
+import { count, parseRow } from "./schema.ts";
 
 export const usageRow = z.tuple([count, count, count, count, count]);
 export type UsageRow = z.output<typeof usageRow>;
@@ -61,4 +63,10 @@ export function addToLedger(row: LedgerRow, deltas: readonly TokenLedgerEntry[])
     else known[2] = writeUsage(addUsage(readUsage(known[2]), usage));
   }
   return sums;
+}
+
+export async function readLedgerRow(tx: ReadTransaction, sessionId: string): Promise<LedgerRow> {
+  const key = usageKey(sessionId);
+  const value = await tx.get(key);
+  return value === undefined ? [] : parseRow(ledgerRow, "usage ledger", key, value);
 }
