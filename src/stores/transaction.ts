@@ -42,28 +42,29 @@ export abstract class CheckedTransaction implements WriteTransaction {
   }
 
   set(key: Key, value: Value): void {
-    this.#change(() => {
+    this.#mustBeWritable();
+    try {
       checkKey(key);
       this.put(key, value);
-    });
+    } catch (error) {
+      throw this.doom(error);
+    }
   }
 
   delete(key: Key): void {
-    this.#change(() => {
+    this.#mustBeWritable();
+    try {
       checkKey(key);
       this.remove(key);
-    });
+    } catch (error) {
+      throw this.doom(error);
+    }
   }
 
-  #change(apply: () => void): void {
-    this.#mustBeOpen();
-    if (this.#mode === "read") throw runtimeError("invalid_argument", "a read transaction changes nothing; use write()");
-    try {
-      apply();
-    } catch (error) {
-      this.#refusal ??= { error };
-      throw error;
-    }
+  /** Nothing works any more in this transaction, and it cannot commit. @returns the error. */
+  protected doom(error: unknown): unknown {
+    this.#refusal ??= { error };
+    return error;
   }
 
   finish(): void {
@@ -76,9 +77,15 @@ export abstract class CheckedTransaction implements WriteTransaction {
     this.#open = false;
   }
 
+  #mustBeWritable(): void {
+    this.#mustBeOpen();
+    if (this.#mode === "read") throw runtimeError("invalid_argument", "a read transaction changes nothing; use write()");
+  }
+
   #mustBeOpen(): void {
     if (!this.#open) {
-      throw runtimeError("invalid_argument", "this transaction is over; use it only inside the body it was given to, and await what you ask of it");
+      throw runtimeError("invalid_argument", "this transaction is over; use it only inside the body that got it, and await what you ask of it");
     }
+    if (this.#refusal !== null) throw this.#refusal.error;
   }
 }

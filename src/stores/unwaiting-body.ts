@@ -21,9 +21,16 @@ export function settleWithoutWaiting<T>(body: () => Promise<T>): Promise<T> {
       armed = true;
       setTimeout(refuseAll, 0);
     }
-    void body()
-      .then(resolve, reject)
-      .finally(() => running.delete(reject));
+    body().then(
+      (value) => {
+        running.delete(reject);
+        return resolve(value);
+      },
+      (error: unknown) => {
+        running.delete(reject);
+        return reject(error);
+      },
+    );
   });
 }
 

@@ -7,7 +7,7 @@
 //   M3. No node but the root is empty; neighbours that fit into one node are merged when one of them shrinks.
 
 /** Most entries of a leaf, most children of a branch. Small enough that copying a path of nodes costs a microsecond. */
-const WIDTH = 32;
+const WIDTH = 16;
 const SPARSE = WIDTH / 4;
 
 interface Leaf<V> {
@@ -25,13 +25,12 @@ interface Branch<V> {
 
 type Node<V> = Leaf<V> | Branch<V>;
 
+/** Carries nobody's token, so nobody changes it. */
+const EMPTY: Leaf<never> = { edit: {}, keys: [], values: [], children: null };
+
 export class OrderedMap<V> {
   readonly #edit = {};
-  #root: Node<V> = this.#leaf();
-
-  #leaf(): Node<V> {
-    return { edit: this.#edit, keys: [], values: [], children: null };
-  }
+  #root: Node<V> = EMPTY;
 
   /** A map with the same entries that can be changed without this one noticing, which from now on must stay as it is (M1). */
   fork(): OrderedMap<V> {
@@ -65,7 +64,7 @@ export class OrderedMap<V> {
     let root = this.#own(this.#root);
     this.#remove(root, key);
     while (root.children !== null && root.children.length === 1) root = childAt(root, 0);
-    this.#root = root.keys.length === 0 ? this.#leaf() : root;
+    this.#root = root.keys.length === 0 ? EMPTY : root;
   }
 
   /** The node itself when this map made it, else a copy that it may change (M1). */
