@@ -82,9 +82,9 @@ function open(container: unknown): Level | null {
   return { container, keys, length: keys.length, taken: 0 };
 }
 
-/** `$.items[2].text`: where the walk stands. */
+/** `$.items[2].text`: where the walk stands. Keys are cut, since they may be as long as the document. */
 const pathOf = (levels: readonly Level[]): string =>
-  `$${levels.map(({ keys, taken }) => (keys === null ? `[${taken - 1}]` : `.${keys[taken - 1] ?? ""}`)).join("")}`;
+  `$${levels.map(({ keys, taken }) => (keys === null ? `[${taken - 1}]` : `.${(keys[taken - 1] ?? "").slice(0, 40)}`)).join("")}`;
 
 const invalidJson = (field: string, levels: readonly Level[], fault: string): LashError => {
   const path = pathOf(levels);
@@ -112,40 +112,32 @@ export function parseHostileJson(text: string, bounds: JsonBounds): Json {
   return value;
 }
 
-/** B2: counts brackets and separators outside strings; a value more or less in malformed text is the parser's business. */
+/** B2: counts brackets, separators and first members outside strings: exact for JSON, harmless for anything else. */
 function assertNesting(text: string, field: string, limits: Limits): void {
-  let [depth, values, index] = [0, 1, 0];
-  while (index < text.length) {
-    switch (text.charCodeAt(index)) {
-      case 0x22: // "
-        index = endOfString(text, index);
-        break;
-      case 0x5b: // [
-      case 0x7b: // {
-        depth += 1;
-        values += 1;
-        if (depth > limits.jsonDepth) throw limitExceeded(field, "jsonDepth", limits.jsonDepth);
-        break;
-      case 0x5d: // ]
-      case 0x7d: // }
-        depth -= 1;
-        break;
-      case 0x2c: // ,
-        values += 1;
-        break;
-      default:
-    }
+  let [depth, values, opened] = [0, 1, false];
+  for (let index = 0; index < text.length; index++) {
+    const unit = text.charCodeAt(index);
+    if (unit <= SPACE) continue;
+    const closes = unit === CLOSE_ARRAY || unit === CLOSE_OBJECT;
+    if (unit === COMMA || (opened && !closes)) values += 1;
+    opened = unit === OPEN_ARRAY || unit === OPEN_OBJECT;
+    if (opened) depth += 1;
+    else if (closes) depth -= 1;
+    else if (unit === QUOTE) index = endOfString(text, index);
+    if (depth > limits.jsonDepth) throw limitExceeded(field, "jsonDepth", limits.jsonDepth);
     if (values > limits.jsonValues) throw limitExceeded(field, "jsonValues", limits.jsonValues);
-    index += 1;
   }
 }
+
+const [SPACE, QUOTE, COMMA, BACKSLASH] = [0x20, 0x22, 0x2c, 0x5c];
+const [OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d];
 
 /** @returns the index of the quote that ends the string starting at `start`, or the end of the text. */
 function endOfString(text: string, start: number): number {
   for (let index = start + 1; index < text.length; index++) {
     const unit = text.charCodeAt(index);
-    if (unit === 0x22) return index;
-    if (unit === 0x5c) index += 1; // the escaped character
+    if (unit === QUOTE) return index;
+    if (unit === BACKSLASH) index += 1; // skips what it escapes
   }
   return text.length;
 }

@@ -18,7 +18,7 @@ import type {
   WiringErrorCode,
 } from "./error-codes.ts";
 import { familyOf, isRetryableCode, isTerminalCode } from "./error-traits.ts";
-import { isPlainObject, type JsonObject } from "./json.ts";
+import { isJson, isPlainObject, type JsonObject } from "./json.ts";
 
 const brand = Symbol.for("lash-runtime.LashError");
 const NO_DETAILS: JsonObject = Object.freeze({});
@@ -95,7 +95,7 @@ export class LashError extends Error {
     const { code, message, details }: Readonly<Record<string, unknown>> = isPlainObject(value) ? value : {};
     if (typeof code !== "string") throw runtimeError("json_invalid", "an error in JSON form needs a string `code`");
     return new LashError(familyOf(code), code, typeof message === "string" ? message : "", {
-      ...(isPlainObject(details) && { details: details as JsonObject }),
+      ...(isPlainObject(details) && isJson(details) && { details }),
     });
   }
 }

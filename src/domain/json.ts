@@ -87,10 +87,14 @@ function sortedKeys(object: object): readonly string[] {
 }
 
 /** Whatever JSON has to escape; lone surrogates are caught with the paired ones. */
+// oxlint-disable-next-line no-control-regex -- control characters are what it looks for
 const ESCAPED = /["\\\u0000-\u001f\ud800-\udfff]/;
 const quote = (text: string): string => (text.length > 64 || ESCAPED.test(text) ? JSON.stringify(text) : `"${text}"`);
 
-/** Structural equality of JSON: key order does not matter, a member that is `undefined` is one that is absent. */
+/**
+ * Structural equality of JSON: key order does not matter, a member that is `undefined` is one that is absent.
+ * Recurses: for values of ours, or such that passed limits.
+ */
 export function jsonEqual(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;

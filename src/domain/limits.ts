@@ -1,8 +1,8 @@
 // Limits on hostile or oversized input (OP-17), as one option with defaults, and the errors that name them.
 // The checks that apply them to JSON are in bounded-json.ts.
 import { type LashError, runtimeError } from "./errors.ts";
+import { invalidArgument } from "./invalid-argument.ts";
 import { utf8Length } from "./utf8.ts";
-import { invalidArgument } from "./wiring-errors.ts";
 
 /** The `limits` option. Bytes are UTF-8 bytes of the JSON text, or of the data itself for images. */
 export interface Limits {

@@ -184,7 +184,3 @@ export const persistentStoreRequired = (operation: string): LashError =>
   sessionError("persistent_store_required", `${operation} needs a store: pass \`store\`, such as \`sqlite(path)\` or \`indexedDb(name)\``, {
     details: { operation },
   });
-
-/** A public call refused one of its arguments before anything became durable (design 10). */
-export const invalidArgument = (field: string, expected: string): LashError =>
-  runtimeError("invalid_argument", `\`${field}\` must be ${expected}`, { details: { field } });
