@@ -1,4 +1,6 @@
 /** Entry points of the package: output name below dist/ to source file. package.json `exports` names the same set. */
 export const entries: Record<string, string> = {
   index: "src/index.ts",
+  "providers/ai-sdk/index": "src/providers/ai-sdk/index.ts",
+  "testing/index": "src/testing/index.ts",
 };
