@@ -28,7 +28,8 @@ export async function setFrames(tx: WriteTransaction, sessionId: string, frames:
     const key = frameKey(sessionId, frame.frameId);
     const known = await tx.get(key);
     const since = known === undefined ? ([revision, index] satisfies FrameRow["since"]) : readFrame(key, known).since;
-    tx.set(key, { schemaVersion: SCHEMA_VERSION, since, ...frame } satisfies FrameRow);
+    const row: FrameRow = { schemaVersion: SCHEMA_VERSION, since, ...frame };
+    tx.set(key, row);
   }
 }
 
