@@ -64,6 +64,7 @@ export interface LeaseFacet {
   renew(fence: LeaseFence, ttlMs: number): Promise<SessionLease>;
   /** Clears on full match, otherwise does nothing; the fencing counter stays (P-26). */
   release(fence: LeaseFence): Promise<void>;
+  /** The lease as stored, live or expired; undefined when nobody holds it. */
   current(sessionId: string): Promise<SessionLease | undefined>;
 }
 
@@ -111,6 +112,11 @@ export interface ResumeTurn extends LeaseClaim {
   readonly turnId: string;
 }
 
+export type StepOutcome =
+  | { readonly kind: "recorded" }
+  /** The turn had ended before, by this owner or another one; nothing was written (OP-1). */
+  | { readonly kind: "settled"; readonly result: RecordedTurn };
+
 export type ResumeOutcome =
   | { readonly kind: "resumed"; readonly lease: SessionLease; readonly turn: TurnRecord; readonly headRevision: number }
   | { readonly kind: "settled"; readonly result: RecordedTurn }
@@ -148,7 +154,7 @@ export interface TurnRecord {
   readonly journal: readonly JournalEntry[];
   readonly modelCalls: readonly ModelCallRecord[];
   readonly issued: readonly string[];
-  /** How often this turn was resumed after its owner was lost (OP-6). */
+  /** How often this turn was taken over from an owner that had not released the lane (OP-6); a suspended turn counts none (OP-8). */
   readonly recoveries: number;
 }
 
@@ -161,16 +167,29 @@ export interface TurnFacet {
    * @throws `session_id_retired` - the session was deleted.
    */
   accept(request: AcceptTurn): Promise<AcceptOutcome>;
-  /** Takes over a turn in flight: claims the lane and counts the recovery in one write. */
+  /**
+   * Takes over a turn in flight: claims the lane and counts the recovery in one write.
+   *
+   * Order: session retired, stamp, turn in flight, lease.
+   * @throws `session_id_retired` - the session was deleted.
+   */
   resume(request: ResumeTurn): Promise<ResumeOutcome>;
   /**
    * Records one durable step.
    *
    * Order: binding, stamp, fence, step number.
-   * @throws `session_execution_lease_expired`, `turn_step_conflict`.
+   * @throws `session_execution_lease_expired`
+   * @throws `turn_step_conflict` - the step does not follow the stored one, or the turn is not in flight.
    */
-  recordStep(step: TurnStep): Promise<void>;
-  /** Ends a turn without moving the session's head: rows gone, id stamped, lease released (OP-4). */
+  recordStep(step: TurnStep): Promise<StepOutcome>;
+  /**
+   * Ends a turn without moving the session's head: rows gone, id stamped, lease released (OP-4).
+   * Settling again gives the recorded result, whoever holds the lease by then.
+   *
+   * Order: binding, stamp, fence.
+   * @throws `runtime_turn_commit_conflict` - the turn ended otherwise, by a commit or with another input.
+   * @throws `session_execution_lease_expired`
+   */
   settle(settlement: { readonly fence: LeaseFence; readonly result: TurnResultRecord }): Promise<RecordedTurn>;
   load(sessionId: string, turnId: string): Promise<TurnRecord | undefined>;
   /** Turns accepted and not finished, over all sessions of the store. */
@@ -207,6 +226,7 @@ export interface RecordedTurn extends TurnResultRecord {
   /** Node sequence numbers this turn appended: first, and how many. */
   readonly firstNode: number;
   readonly nodeCount: number;
+  readonly modelCalls: readonly ModelCallRecord[];
 }
 
 /** Large opaque component of a session: absent on a commit means unchanged, null means gone (P-16). */
@@ -245,6 +265,7 @@ export interface SessionCommit {
   readonly turn?: {
     readonly commitHash: string;
     readonly result: TurnResultRecord;
+    /** All of the turn's calls, those of its recorded steps included. */
     readonly modelCalls: readonly ModelCallRecord[];
   };
   readonly committedAttachmentIds: readonly string[];

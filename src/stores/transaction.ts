@@ -47,7 +47,7 @@ export abstract class CheckedTransaction implements WriteTransaction {
       checkKey(key);
       this.put(key, value);
     } catch (error) {
-      throw this.#doom(error);
+      throw this.doom(error);
     }
   }
 
@@ -57,11 +57,12 @@ export abstract class CheckedTransaction implements WriteTransaction {
       checkKey(key);
       this.remove(key);
     } catch (error) {
-      throw this.#doom(error);
+      throw this.doom(error);
     }
   }
 
-  #doom(error: unknown): unknown {
+  /** Nothing works any more in this transaction, and it cannot commit. @returns the error. */
+  protected doom(error: unknown): unknown {
     this.#refusal ??= { error };
     return error;
   }
@@ -85,5 +86,6 @@ export abstract class CheckedTransaction implements WriteTransaction {
     if (!this.#open) {
       throw runtimeError("invalid_argument", "this transaction is over; use it only inside the body that got it, and await what you ask of it");
     }
+    if (this.#refusal !== null) throw this.#refusal.error;
   }
 }

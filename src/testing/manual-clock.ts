@@ -66,11 +66,13 @@ export function manualClock(startMs = 0): ManualClock {
       nowMs = untilMs;
     },
     async runUntil(promise) {
-      let settled = false;
-      const done = (): void => void (settled = true);
-      promise.then(done, done);
+      const state = { settled: false };
+      const mark = (): void => {
+        state.settled = true;
+      };
+      void promise.then(mark, mark);
       await settle();
-      while (!settled) {
+      while (!state.settled) {
         const timer = next();
         if (timer === undefined) throw new Error("the promise waits for something that is not due on this clock");
         await fireUntil(timer.dueAtMs);

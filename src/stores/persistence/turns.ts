@@ -1,0 +1,185 @@
+// Facet `turns`: turns that were accepted and have not ended (OP-1). Rows: turn-rows.ts; ended turns: stamp.ts.
+//
+// A turn that is in flight cannot be stamped, because the transaction that stamps it deletes its rows. So the stamp, which
+// every operation checks first, is only read when the turn is not in flight.
+
+import { type LashError, storeError } from "../../domain/errors.ts";
+import type { AcceptOutcome, RecordedTurn, ResumeOutcome, StepOutcome, TurnFacet } from "../contract.ts";
+import type { Bound, ReadTransaction, WriteTransaction } from "../engine.ts";
+import { checkBinding, type StoreContext } from "./context.ts";
+import { NO_HEAD, readHead } from "./head-row.ts";
+import { prepareRow, setRow } from "./large-row.ts";
+import { after, stampKey, textAt, turnInputKey, turnPrefix, TURNS, turnStepKey } from "./layout.ts";
+import { decideClaim, releaseIfHeld, requireFence, writeLease, writeReleased } from "./lease-rules.ts";
+import { seedMeta } from "./meta-row.ts";
+import { requireNotRetired } from "./retired.ts";
+import { invalidRow } from "./schema.ts";
+import { readStamp, record, recordedTurn, settledStamp, turnConflict } from "./stamp.ts";
+import {
+  acceptedControl,
+  acceptedTurn,
+  deleteTurn,
+  readControl,
+  readInput,
+  readTurn,
+  setControl,
+  steppedControl,
+  type TurnControl,
+  turnIdOf,
+  writeInput,
+  writeStep,
+} from "./turn-rows.ts";
+
+export function createTurns(context: StoreContext): TurnFacet {
+  const { engine } = context;
+  return {
+    async accept(request) {
+      const { sessionId, turnId, inputHash } = request;
+      checkBinding(context, sessionId);
+      const now = context.now();
+      const input = prepareRow(writeInput(request, now));
+      return engine.write(async (tx): Promise<AcceptOutcome> => {
+        await seedMeta(tx, sessionId, request.session, now);
+        const inFlight = await readControl(tx, sessionId);
+        if (inFlight?.turnId !== turnId) {
+          const result = await findSettled(tx, sessionId, turnId);
+          if (result !== undefined && result.inputHash !== inputHash) throw turnConflict(sessionId, turnId);
+          if (result !== undefined) return { kind: "settled", result };
+        }
+        const claim = await decideClaim(tx, request, now);
+        if (claim.kind === "busy") return { kind: "busy", holder: claim.holder };
+        if (inFlight !== undefined && inFlight.turnId !== turnId) return { kind: "turn_in_flight", turnId: inFlight.turnId };
+        if (inFlight !== undefined && (await readInput(tx, sessionId)).inputHash !== inputHash) throw turnConflict(sessionId, turnId);
+        writeLease(tx, claim.lease);
+        const { revision: headRevision } = (await readHead(tx, sessionId)) ?? NO_HEAD;
+        if (inFlight !== undefined) {
+          const turn = await readTurn(tx, sessionId, countRecovery(tx, sessionId, inFlight, claim.abandoned));
+          return { kind: "accepted", lease: claim.lease, turn, headRevision };
+        }
+        setRow(tx, turnInputKey(sessionId), input);
+        setControl(tx, sessionId, acceptedControl(turnId, input.chunks.length > 0));
+        return { kind: "accepted", lease: claim.lease, turn: acceptedTurn(request, now), headRevision };
+      });
+    },
+
+    async resume(request) {
+      const { sessionId, turnId } = request;
+      checkBinding(context, sessionId);
+      const now = context.now();
+      return engine.write(async (tx): Promise<ResumeOutcome> => {
+        const inFlight = await readControl(tx, sessionId);
+        if (inFlight?.turnId !== turnId) {
+          await requireNotRetired(tx, sessionId);
+          const result = await findSettled(tx, sessionId, turnId);
+          return result === undefined ? { kind: "unknown_turn" } : { kind: "settled", result };
+        }
+        const claim = await decideClaim(tx, request, now);
+        if (claim.kind === "busy") return { kind: "busy", holder: claim.holder };
+        writeLease(tx, claim.lease);
+        const { revision: headRevision } = (await readHead(tx, sessionId)) ?? NO_HEAD;
+        const turn = await readTurn(tx, sessionId, countRecovery(tx, sessionId, inFlight, claim.abandoned));
+        return { kind: "resumed", lease: claim.lease, turn, headRevision };
+      });
+    },
+
+    async recordStep(step) {
+      const { fence, turnId } = step;
+      const { sessionId } = fence;
+      checkBinding(context, sessionId);
+      const now = context.now();
+      const written = writeStep(step);
+      const delta = written === undefined ? undefined : prepareRow(written);
+      return engine.write(async (tx): Promise<StepOutcome> => {
+        const inFlight = await readControl(tx, sessionId);
+        if (inFlight?.turnId !== turnId) {
+          const result = await findSettled(tx, sessionId, turnId);
+          if (result !== undefined) return { kind: "settled", result };
+        }
+        await requireFence(tx, sessionId, fence, now);
+        if (inFlight?.turnId !== turnId) throw stepConflict(sessionId, turnId, step.step, null);
+        if (step.step !== inFlight.step + 1) throw stepConflict(sessionId, turnId, step.step, inFlight.step);
+        setControl(tx, sessionId, steppedControl(inFlight, step, delta !== undefined && delta.chunks.length > 0));
+        if (delta !== undefined) setRow(tx, turnStepKey(sessionId, step.step), delta);
+        return { kind: "recorded" };
+      });
+    },
+
+    async settle({ fence, result }) {
+      const { sessionId } = fence;
+      const { turnId } = result;
+      checkBinding(context, sessionId);
+      const now = context.now();
+      return engine.write(async (tx): Promise<RecordedTurn> => {
+        const stamp = await readStamp(tx, sessionId, turnId);
+        if (stamp !== undefined) {
+          const before = await recordedTurn(tx, sessionId, turnId, stamp);
+          if (!("settled" in stamp) || before.inputHash !== result.inputHash) throw turnConflict(sessionId, turnId);
+          await releaseIfHeld(tx, fence);
+          return before;
+        }
+        const lease = await requireFence(tx, sessionId, fence, now);
+        const inFlight = await readControl(tx, sessionId);
+        const own = inFlight?.turnId === turnId ? inFlight : undefined;
+        const modelCalls = own === undefined ? [] : (await readTurn(tx, sessionId, own)).modelCalls;
+        const { revision, appended } = (await readHead(tx, sessionId)) ?? NO_HEAD;
+        const ending = { result, modelCalls };
+        setRow(tx, stampKey(sessionId, turnId), prepareRow(settledStamp(ending, revision, appended)));
+        if (own !== undefined) await deleteTurn(tx, sessionId, own);
+        writeReleased(tx, sessionId, lease.fencingToken);
+        return record(ending, { revision, firstNode: appended, nodeCount: 0 });
+      });
+    },
+
+    async load(sessionId, turnId) {
+      checkBinding(context, sessionId);
+      return engine.read(async (tx) => {
+        const inFlight = await readControl(tx, sessionId);
+        return inFlight?.turnId === turnId ? readTurn(tx, sessionId, inFlight) : undefined;
+      });
+    },
+
+    async inFlight() {
+      const { boundSessionId } = context;
+      return engine.read(async (tx) => {
+        const prefix = boundSessionId === undefined ? TURNS : turnPrefix(boundSessionId);
+        const to = after(prefix);
+        const found: { sessionId: string; turnId: string }[] = [];
+        // From session to session, so that the rows of their steps are not read.
+        for (let from: Bound = prefix; ; ) {
+          const [entry] = await tx.range(from, to, { limit: 1 });
+          if (entry === undefined) return found;
+          const sessionId = textAt(entry.key, 1);
+          const turnId = turnIdOf(entry.value);
+          if (turnId === undefined) throw invalidRow("turn in flight", entry.key, "it names no turn");
+          found.push({ sessionId, turnId });
+          from = after(turnPrefix(sessionId));
+        }
+      });
+    },
+
+    async settled(sessionId, turnId) {
+      checkBinding(context, sessionId);
+      return engine.read((tx) => findSettled(tx, sessionId, turnId));
+    },
+  };
+}
+
+/** Counts a takeover from an owner that did not release the lane; a suspended turn was released (OP-6, OP-8). */
+function countRecovery(tx: WriteTransaction, sessionId: string, control: TurnControl, abandoned: boolean): TurnControl {
+  if (!abandoned) return control;
+  const counted = { ...control, recoveries: control.recoveries + 1 };
+  setControl(tx, sessionId, counted);
+  return counted;
+}
+
+async function findSettled(tx: ReadTransaction, sessionId: string, turnId: string): Promise<RecordedTurn | undefined> {
+  const stamp = await readStamp(tx, sessionId, turnId);
+  return stamp === undefined ? undefined : recordedTurn(tx, sessionId, turnId, stamp);
+}
+
+const stepConflict = (sessionId: string, turnId: string, step: number, stored: number | null): LashError =>
+  storeError(
+    "turn_step_conflict",
+    stored === null ? `turn ${turnId} of session ${sessionId} is not in flight` : `step ${step} of turn ${turnId} does not follow step ${stored}`,
+    { details: { sessionId, turnId, step, stored } },
+  );
