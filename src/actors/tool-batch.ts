@@ -4,7 +4,7 @@
 //   B2. A finished call is durable before anything waits for the others; the last one rides on the turn's next step.
 //   B3. What a tool does wrong is its result. Only faults of the boundary itself reject.
 
-import { assertJson } from "../domain/bounded-json.ts";
+import { parseHostileJson } from "../domain/bounded-json.ts";
 import type { Clock } from "../domain/clock.ts";
 import { LashError } from "../domain/errors.ts";
 import type { Json } from "../domain/json.ts";
@@ -210,10 +210,12 @@ const interruptedOutput: ToolCallOutput = failedOutput({
 
 const cancelledOutput: ToolCallOutput = { outcome: { status: "cancelled", payload: { message: "tool call cancelled" } } };
 
+/** Takes what a tool gave as JSON, whatever it was made of: size, depth and prototype keys are the tool's to answer for. */
 function success(value: unknown): ToolCallOutput {
-  const payload = value === undefined ? null : value;
   try {
-    assertJson(payload, { field: "result", limit: "toolResultBytes" });
+    const text = JSON.stringify(value ?? null) ?? "null";
+    const payload = parseHostileJson(text, { field: "result", limit: "toolResultBytes", prototypeKeys: "drop" });
+    return { outcome: { status: "success", payload } };
   } catch (error) {
     const tooMuch = LashError.is(error) && error.isCode("limit_exceeded");
     return failedOutput({
@@ -222,7 +224,6 @@ function success(value: unknown): ToolCallOutput {
       message: error instanceof Error ? error.message : "the tool's result is no JSON value",
     });
   }
-  return { outcome: { status: "success", payload: payload as Json } };
 }
 
 function failure(error: unknown, signal: AbortSignal): ToolCallOutput {

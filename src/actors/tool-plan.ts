@@ -66,7 +66,7 @@ async function planCall(part: Part, index: number, callId: string, key: string, 
 function parseArguments(text: string): Json {
   if (text.trim() === "") return {};
   try {
-    return parseHostileJson(text, { field: "arguments", limit: "toolArgumentsBytes" });
+    return parseHostileJson(text, { field: "arguments", limit: "toolArgumentsBytes", prototypeKeys: "drop" });
   } catch (error) {
     if (LashError.is(error) && error.isCode("limit_exceeded")) throw error;
     return {};
