@@ -9,8 +9,11 @@ import {
   type DirectOutput,
   type DirectRequest,
 } from "../../src/providers/direct.ts";
+import { completeDirect, type DirectTrace } from "../../src/providers/direct-client.ts";
 import { providerFailure } from "../../src/providers/failure.ts";
 import { jsonSchemaProblem } from "../../src/providers/json-schema.ts";
+import { withRetry } from "../../src/providers/retry.ts";
+import { manualClock, scriptedProvider } from "../../src/testing/index.ts";
 import { zeroUsage } from "../../src/domain/usage.ts";
 
 const answer = (fullText: string): LlmResponse => ({ fullText, parts: [], usage: zeroUsage, terminalReason: "stop" });
@@ -122,5 +125,45 @@ describe("structured output (PP-49)", () => {
       "invalid_request",
       "invalid_request",
     ]);
+  });
+});
+
+describe("direct client (PP-50)", () => {
+  const run = (script: Parameters<typeof scriptedProvider>[0], overrides: Partial<DirectRequest> = {}) => {
+    const traced: string[] = [];
+    const provider = withRetry(scriptedProvider(script));
+    const options = {
+      requestId: "direct:1",
+      validate: jsonSchemaProblem,
+      clock: manualClock(),
+      trace: (event: DirectTrace) => void traced.push(event.type),
+    };
+    return { traced, result: completeDirect(provider, asking(overrides), options) };
+  };
+  const errorOf = (result: Promise<unknown>) => result.then(() => null, (error: unknown) => error);
+
+  test("gives the output and the response, traced as started and completed", async () => {
+    const { traced, result } = run(['{"n":1}'], { output: { type: "jsonObject" } });
+    expect(await result).toMatchObject({ output: { n: 1 }, response: { terminalReason: "stop" } });
+    expect(traced).toEqual(["started", "completed"]);
+  });
+
+  test("a structured answer that does not fit is traced as failed", async () => {
+    const { traced, result } = run(["no json"], { output: { type: "jsonObject" } });
+    expect(await errorOf(result)).toMatchObject({ code: "invalid_structured_output" });
+    expect(traced).toEqual(["started", "failed"]);
+  });
+
+  test("the failure of the provider is kept, and a filtered answer is none", async () => {
+    const refused = await errorOf(run([{ failure: { kind: "auth", status: 401, message: "no key" } }]).result);
+    expect(refused).toMatchObject({ errorClass: "transport", message: "no key", failure: { kind: "auth" } });
+    const filtered = await errorOf(run([{ text: "I", terminalReason: "content_filter" }]).result);
+    expect(filtered).toMatchObject({ errorClass: "invalid_response", code: "content_filter" });
+  });
+
+  test("a request that is wrong is refused without a call", async () => {
+    const { traced, result } = run(["never"], { messages: [] });
+    expect(await errorOf(result)).toMatchObject({ errorClass: "invalid_request" });
+    expect(traced).toEqual(["started", "failed"]);
   });
 });
