@@ -1,6 +1,7 @@
 // The adapter against models that stream exactly what a case needs.
 
 import type { LanguageModelV4, LanguageModelV4CallOptions, LanguageModelV4StreamPart } from "@ai-sdk/provider";
+import { getEventListeners } from "node:events";
 import { describe, expect, test } from "vitest";
 import { aiSdk, type AiSdkOptions } from "../../src/providers/ai-sdk/index.ts";
 import { usageOf } from "../../src/providers/ai-sdk/response.ts";
@@ -268,6 +269,16 @@ describe("calls", () => {
     abort.abort();
     expect(await failed).toMatchObject({ code: "cancelled", terminalReason: "cancelled" });
     expect(cancelled).toBe(true);
+  });
+
+  test("a call that is over leaves nothing on the signal", async () => {
+    for (const parts of [[finish()], [{ type: "error", error: "boom" }]] as const) {
+      const { signal } = new AbortController();
+      await aiSdk(modelOf(parts).model)
+        .complete(request(), recordingCall(undefined, signal))
+        .catch(() => null);
+      expect(getEventListeners(signal, "abort")).toHaveLength(0);
+    }
   });
 
   test("another model is served when the host can find it, else refused", async () => {
