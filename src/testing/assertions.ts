@@ -9,7 +9,7 @@ export function check(condition: boolean, what: string): asserts condition {
 
 /** Compares JSON, bytes and undefined by content; the order of object keys does not count. */
 export function same(actual: unknown, expected: unknown, what: string): void {
-  check(isSame(actual, expected), `${what}: expected ${show(expected)}, got ${show(actual)}`);
+  if (!isSame(actual, expected)) throw new Error(`${what}: expected ${show(expected)}, got ${show(actual)}`);
 }
 
 /** @returns the error that `promise` rejects with. */
@@ -44,6 +44,7 @@ function isSameBytes(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 function show(value: unknown): string {
+  if (value instanceof Uint8Array) return `${value.length} bytes [${value.slice(0, 40).join(", ")}]`;
   const text = JSON.stringify(value) ?? String(value);
   return text.length > 300 ? `${text.slice(0, 299)}…` : text;
 }
