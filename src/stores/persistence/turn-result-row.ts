@@ -39,6 +39,8 @@ const issue = z.object({
 export const turnResultRow = z.object({
   id: z.string(),
   inputHash: z.string(),
+  /** Of the commit that ended the turn; a settled turn has none. */
+  commitHash: z.exactOptional(z.string()),
   /** Absent: the assistant said what the last message of the row says. */
   outcome: z.exactOptional(outcome),
   /** Absent: the text that follows from the outcome. */
@@ -52,18 +54,20 @@ export const turnResultRow = z.object({
 });
 export type TurnResultRow = z.output<typeof turnResultRow>;
 
-/** A result and the model calls it took. */
+/** A result, the model calls it took, and the hash of its commit if there was one. */
 export interface TurnEnding {
+  readonly commitHash?: string;
   readonly result: TurnResultRecord;
   readonly modelCalls: readonly ModelCallRecord[];
 }
 
 /** @param said - text of the last message that is stored beside the result, if it is the assistant's. */
-export function writeTurnResult({ result, modelCalls }: TurnEnding, said?: string): TurnResultRow {
+export function writeTurnResult({ result, modelCalls, commitHash }: TurnEnding, said?: string): TurnResultRow {
   const { issues, toolCalls } = result;
   return {
     id: result.turnId,
     inputHash: result.inputHash,
+    ...(commitHash !== undefined && { commitHash }),
     ...(!isSaid(result.outcome, said) && { outcome: result.outcome }),
     ...(result.text !== outcomeText(result.outcome) && { text: result.text }),
     usage: writeUsage(result.usage),
@@ -88,7 +92,8 @@ export function readTurnResult(row: TurnResultRow, said: string | undefined): Tu
     startedAtMs: row.startedAtMs,
     durationMs: row.durationMs,
   };
-  return { result, modelCalls: (row.calls ?? []).map(readModelCall) };
+  const modelCalls = (row.calls ?? []).map(readModelCall);
+  return { result, modelCalls, ...(row.commitHash !== undefined && { commitHash: row.commitHash }) };
 }
 
 const isSaid = (ended: TurnOutcome, said: string | undefined): boolean =>

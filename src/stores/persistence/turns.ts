@@ -14,7 +14,7 @@ import { decideClaim, releaseIfHeld, requireFence, writeLease, writeReleased } f
 import { seedMeta } from "./meta-row.ts";
 import { requireNotRetired } from "./retired.ts";
 import { invalidRow } from "./schema.ts";
-import { readStamp, record, recordedTurn, settledStamp, turnConflict } from "./stamp.ts";
+import { findEnded, record, settledStamp, turnConflict } from "./stamp.ts";
 import {
   acceptedControl,
   acceptedTurn,
@@ -110,12 +110,11 @@ export function createTurns(context: StoreContext): TurnFacet {
       checkBinding(context, sessionId);
       const now = context.now();
       return engine.write(async (tx): Promise<RecordedTurn> => {
-        const stamp = await readStamp(tx, sessionId, turnId);
-        if (stamp !== undefined) {
-          const before = await recordedTurn(tx, sessionId, turnId, stamp);
-          if (!("settled" in stamp) || before.inputHash !== result.inputHash) throw turnConflict(sessionId, turnId);
+        const ended = await findEnded(tx, sessionId, turnId);
+        if (ended !== undefined) {
+          if (ended.commitHash !== undefined || ended.turn.inputHash !== result.inputHash) throw turnConflict(sessionId, turnId);
           await releaseIfHeld(tx, fence);
-          return before;
+          return ended.turn;
         }
         const lease = await requireFence(tx, sessionId, fence, now);
         const inFlight = await readControl(tx, sessionId);
@@ -172,10 +171,8 @@ function countRecovery(tx: WriteTransaction, sessionId: string, control: TurnCon
   return counted;
 }
 
-async function findSettled(tx: ReadTransaction, sessionId: string, turnId: string): Promise<RecordedTurn | undefined> {
-  const stamp = await readStamp(tx, sessionId, turnId);
-  return stamp === undefined ? undefined : recordedTurn(tx, sessionId, turnId, stamp);
-}
+const findSettled = async (tx: ReadTransaction, sessionId: string, turnId: string): Promise<RecordedTurn | undefined> =>
+  (await findEnded(tx, sessionId, turnId))?.turn;
 
 const stepConflict = (sessionId: string, turnId: string, step: number, stored: number | null): LashError =>
   storeError(
