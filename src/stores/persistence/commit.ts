@@ -41,7 +41,7 @@ export async function commitSession(context: StoreContext, commit: SessionCommit
 
 function prepare(commit: SessionCommit, now: number): PreparedCommit {
   const { nodes, turn } = commit;
-  const history = writeHistory(nodes, turn);
+  const history = writeHistory(commit.sessionId, nodes, turn);
   const turnId = turn?.result.turnId;
   return {
     commit,

@@ -43,7 +43,7 @@ export const committedRevision = (stamp: Stamp): number | undefined => (Array.is
 export const settledStamp = (ending: TurnEnding, revision: number, firstNode: number): z.output<typeof settledRow> => ({
   revision,
   firstNode,
-  settled: writeTurnResult(ending),
+  settled: writeTurnResult(ending, []),
 });
 
 /** An ended turn: its record, and the hash of the commit that ended it if there was one. */
@@ -56,7 +56,7 @@ export interface EndedTurn {
 export async function endedTurn(tx: ReadTransaction, sessionId: string, turnId: string, stamp: Stamp): Promise<EndedTurn> {
   if (!Array.isArray(stamp)) {
     const place = { revision: stamp.revision, firstNode: stamp.firstNode, nodeCount: 0 };
-    return { turn: record(readTurnResult(stamp.settled, undefined), place), commitHash: undefined };
+    return { turn: record(readTurnResult(stamp.settled, []), place), commitHash: undefined };
   }
   const [revision, firstNode, nodeCount] = stamp;
   const key = historyKey(sessionId, revision);
