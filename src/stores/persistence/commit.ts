@@ -19,7 +19,7 @@ import { headKey, historyKey, indexedUnderTurn, nodeIndexKey, usageKey } from ".
 import { releaseIfHeld, requireFence, writeReleased } from "./lease-rules.ts";
 import { seedMeta } from "./meta-row.ts";
 import { findNode } from "./node-lookup.ts";
-import { readStamp, record, recordedTurn, setStamp, turnConflict } from "./stamp.ts";
+import { findEnded, record, setStamp, turnConflict } from "./stamp.ts";
 import { deleteTurn, readControl } from "./turn-rows.ts";
 import { addToLedger, readLedgerRow } from "./usage-row.ts";
 
@@ -41,7 +41,7 @@ export async function commitSession(context: StoreContext, commit: SessionCommit
 
 function prepare(commit: SessionCommit, now: number): PreparedCommit {
   const { nodes, turn } = commit;
-  const history = writeHistory(nodes, turn);
+  const history = writeHistory(commit.sessionId, nodes, turn);
   const turnId = turn?.result.turnId;
   return {
     commit,
@@ -78,7 +78,7 @@ async function apply(tx: WriteTransaction, prepared: PreparedCommit): Promise<Co
   const components = changedRefs(before.components, prepared.components);
   tx.set(headKey(sessionId), writeHead({ revision, appended, hidden: before.hidden, head: commit.head, components }));
   if (turn !== undefined) {
-    setStamp(tx, sessionId, turn.result.turnId, { hash: turn.commitHash, ...place });
+    setStamp(tx, sessionId, turn.result.turnId, place);
     const inFlight = await readControl(tx, sessionId);
     if (inFlight?.turnId === turn.result.turnId) await deleteTurn(tx, sessionId, inFlight);
   }
@@ -94,11 +94,11 @@ async function replayed(
   turn: NonNullable<SessionCommit["turn"]>,
 ): Promise<CommitResult | undefined> {
   const { turnId } = turn.result;
-  const stamp = await readStamp(tx, sessionId, turnId);
-  if (stamp === undefined) return undefined;
-  if (!("hash" in stamp) || stamp.hash !== turn.commitHash) throw turnConflict(sessionId, turnId);
+  const ended = await findEnded(tx, sessionId, turnId);
+  if (ended === undefined) return undefined;
+  if (ended.commitHash !== turn.commitHash) throw turnConflict(sessionId, turnId);
   if (releaseLease && fence?.sessionId === sessionId) await releaseIfHeld(tx, fence);
-  return { headRevision: stamp.revision, turn: await recordedTurn(tx, sessionId, turnId, stamp), replayed: true };
+  return { headRevision: ended.turn.headRevision, turn: ended.turn, replayed: true };
 }
 
 function checkRevision({ sessionId, expectedHeadRevision }: SessionCommit, actual: number): void {

@@ -1,6 +1,7 @@
 // History rows: one per commit, with all nodes it appended and what the turn came to.
 //
-// Frame, time and the chain of parents are said once for the row; a node says only what differs:
+// Frame (of the row: absent means the session's initial one, null none), time and the chain of parents are said once for the
+// row; a node says only what differs:
 //   i  its id: a number n stands for `<turnId>:<n>`; absent means one more than the node before, from 0
 //   m  id of its message, when that is not the id of the node
 //   p  its parent when that is not the node before (of the first: the row's); null for a root
@@ -9,8 +10,7 @@
 // Read by hand for speed, as message-row.ts says: 1,000 turns with 5,000 messages (2 MB) take a few milliseconds.
 
 import { isPlainObject, type Json, type JsonObject } from "../../domain/json.ts";
-import { messageText } from "../../domain/messages.ts";
-import type { NodeBody, SessionNode } from "../../domain/session.ts";
+import { initialFrameId, type NodeBody, type SessionNode } from "../../domain/session.ts";
 import type { Key, Value } from "../engine.ts";
 import { type Fault, readMessage, writeMessage } from "./message-row.ts";
 import { checkVersion, invalidRow, parseRow, SCHEMA_VERSION } from "./schema.ts";
@@ -19,17 +19,17 @@ import { readTurnResult, type TurnEnding, turnResultRow, writeTurnResult } from 
 const KIND = "history";
 
 /** The row of a commit; undefined for one that has neither nodes nor a turn. */
-export function writeHistory(nodes: readonly SessionNode[], ending: TurnEnding | undefined): JsonObject | undefined {
+export function writeHistory(sessionId: string, nodes: readonly SessionNode[], ending: TurnEnding | undefined): JsonObject | undefined {
   const [first] = nodes;
   if (first === undefined && ending === undefined) return undefined;
   const turnId = ending?.result.turnId;
   return {
     schemaVersion: SCHEMA_VERSION,
     ...(first !== undefined && { at: first.timestamp }),
-    ...(first?.agentFrameId !== undefined && { frame: first.agentFrameId }),
+    ...(first !== undefined && first.agentFrameId !== initialFrameId(sessionId) && { frame: first.agentFrameId ?? null }),
     ...(first?.parentNodeId !== undefined && { parent: first.parentNodeId }),
     nodes: first === undefined ? [] : writeNodes(nodes, first, turnId),
-    ...(ending !== undefined && { turn: writeTurnResult(ending, lastSaid(nodes)) as unknown as Json }),
+    ...(ending !== undefined && { turn: writeTurnResult(ending, nodes) as unknown as Json }),
   };
 }
 
@@ -76,7 +76,8 @@ export function readNodes(key: Key, value: Value): SessionNode[] {
   checkVersion(KIND, key, value);
   const fault: Fault = (problem) => invalidRow(KIND, key, problem);
   const row = value as Readonly<Record<string, unknown>>;
-  const { at, frame, nodes } = row;
+  const { at, nodes } = row;
+  const frame = row["frame"] === undefined ? initialFrameId(String(key[1])) : row["frame"] === null ? undefined : row["frame"];
   if (!Array.isArray(nodes)) throw fault("it has no nodes");
   if (!isOptionalText(at) || !isOptionalText(frame) || !isOptionalText(row["parent"])) throw fault("at, frame or parent is no text");
   const { turn } = row;
@@ -140,13 +141,7 @@ export function readEnding(key: Key, value: Value): TurnEnding {
   const nodes = readNodes(key, value);
   const { turn } = value as Readonly<Record<string, Json>>;
   if (turn === undefined) throw invalidRow(KIND, key, "it has no turn");
-  return readTurnResult(parseRow(turnResultRow, KIND, key, turn), lastSaid(nodes));
-}
-
-/** Text of the last node, if that is something the assistant said. */
-function lastSaid(nodes: readonly SessionNode[]): string | undefined {
-  const body = nodes.at(-1)?.body;
-  return body?.kind === "message" && body.message.role === "Assistant" ? messageText(body.message) : undefined;
+  return readTurnResult(parseRow(turnResultRow, KIND, key, turn), nodes);
 }
 
 const isOptionalText = (value: unknown): value is string | undefined => value === undefined || typeof value === "string";

@@ -24,14 +24,17 @@ export function prepareRow(value: Json, maxSize = MAX_ROW_SIZE, chunkBytes = CHU
   return { value: { [MARKER]: chunks.length }, chunks };
 }
 
-/** `room` minus the size of `value`; stops soon after it is negative. */
-function roomAfter(value: Json, room: number): number {
+/** About how many characters `value` takes as JSON text. */
+export const sizeOf = (value: Json): number => -roomAfter(value, 0, Number.NEGATIVE_INFINITY);
+
+/** `room` minus the size of `value`; stops soon after it falls below `floor`. */
+function roomAfter(value: Json, room: number, floor = 0): number {
   if (typeof value === "string") return room - value.length - 2;
   if (typeof value !== "object" || value === null) return room - 8;
   let left = room - 2;
   for (const [key, member] of Object.entries(value)) {
-    left = roomAfter(member, left - key.length - 4);
-    if (left < 0) return left;
+    left = roomAfter(member, left - key.length - 4, floor);
+    if (left < floor) return left;
   }
   return left;
 }

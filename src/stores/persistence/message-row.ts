@@ -1,5 +1,5 @@
 // Messages as rows keep them: the parts of a message usually have ids that follow from its own (`<messageId>.p<index>`),
-// and those are not stored. Checked by hand, because a session of 1,000 turns reads thousands of them at once: zod/mini
+// and those are not stored; a message of one plain text is just that text. Checked by hand, because a session of 1,000 turns reads thousands of them at once: zod/mini
 // takes five times as long.
 
 import { isPlainObject, type Json, type JsonObject } from "../../domain/json.ts";
@@ -13,12 +13,17 @@ const KINDS: ReadonlySet<unknown> = new Set<PartKind>([
   "Text", "Image", "Code", "Output", "Error", "Prose", "ToolCall", "ToolResult", "Reasoning",
 ]);
 
-/** Role, parts and origin of a message; the id is kept by whoever holds the row. */
+/** Role, content and origin of a message; the id is kept by whoever holds the row. */
 export function writeMessage(message: Message): JsonObject {
+  const { role, origin } = message;
   const parts = message.parts.map((part, index) => writePart(part, `${message.id}.p${index}`));
-  return message.origin === undefined
-    ? { role: message.role, parts }
-    : { role: message.role, parts, origin: message.origin as unknown as Json };
+  const [only] = parts;
+  const isPlain = parts.length === 1 && only !== undefined && only["kind"] === "Text" && Object.keys(only).length === 2;
+  return {
+    role,
+    ...(isPlain ? { text: only["content"] ?? "" } : { parts }),
+    ...(origin !== undefined && { origin: origin as unknown as Json }),
+  };
 }
 
 function writePart(part: Part, derivedId: string): JsonObject {
@@ -28,14 +33,20 @@ function writePart(part: Part, derivedId: string): JsonObject {
 }
 
 export function readMessage(row: Readonly<Record<string, unknown>>, id: string, fault: Fault): Message {
-  const { role, parts, origin } = row;
+  const { role, origin } = row;
   if (!ROLES.has(role)) throw fault("a message has no known role");
-  if (!Array.isArray(parts)) throw fault("a message has no parts");
-  const read: Part[] = [];
-  for (let i = 0; i < parts.length; i++) read.push(readPart(parts[i], id, i, fault));
+  const read = readParts(row, id, fault);
   return origin === undefined
     ? { id, role: role as Role, parts: read }
     : { id, role: role as Role, parts: read, origin: readOrigin(origin, fault) };
+}
+
+function readParts({ text, parts }: Readonly<Record<string, unknown>>, id: string, fault: Fault): Part[] {
+  if (typeof text === "string") return [{ id: `${id}.p0`, kind: "Text", content: text }];
+  if (!Array.isArray(parts)) throw fault("a message has neither text nor parts");
+  const read: Part[] = [];
+  for (let i = 0; i < parts.length; i++) read.push(readPart(parts[i], id, i, fault));
+  return read;
 }
 
 function readPart(row: unknown, messageId: string, index: number, fault: Fault): Part {

@@ -8,7 +8,7 @@ import { readNodes, turnOf } from "./history-row.ts";
 import { getRow } from "./large-row.ts";
 import { historyKey, nodeIndexKey } from "./layout.ts";
 import { count, invalidRow, parseRow } from "./schema.ts";
-import { readStamp } from "./stamp.ts";
+import { committedRevision, readStamp } from "./stamp.ts";
 
 const indexRow = z.object({ revision: count });
 
@@ -19,7 +19,8 @@ export async function findNode(tx: ReadTransaction, sessionId: string, nodeId: s
 async function findInTurn(tx: ReadTransaction, sessionId: string, nodeId: string): Promise<SessionNode | undefined> {
   const turnId = turnOf(nodeId);
   const stamp = turnId === undefined ? undefined : await readStamp(tx, sessionId, turnId);
-  return stamp === undefined || "settled" in stamp ? undefined : findInRow(tx, sessionId, stamp.revision, nodeId);
+  const revision = stamp === undefined ? undefined : committedRevision(stamp);
+  return revision === undefined ? undefined : findInRow(tx, sessionId, revision, nodeId);
 }
 
 async function findInIndex(tx: ReadTransaction, sessionId: string, nodeId: string): Promise<SessionNode | undefined> {

@@ -1,18 +1,34 @@
 // Rows of a turn in flight; a session has at most one, so its id is in the row and not in the keys:
-//   ["turn", sid, 0]        control: rewritten by every step, so it holds only what a step changes
+//   ["turn", sid, 0]        control: rewritten by every step, with what the latest steps settled and appended
 //   ["turn", sid, 1]        input: written once, with what never changes
-//   ["turn", sid, 2, step]  delta: what one step settled and appended; written once
+//   ["turn", sid, 2, step]  deltas of earlier steps, moved out of the control row when they outgrew it; written once
+// Most turns never need the third kind: a small row that is rewritten costs fewer pages than one more row per step, which
+// has to be deleted again (docs/decisions/0003-row-layout.md).
 
 import * as z from "zod/mini";
 import { isPlainObject, type Json, type JsonObject } from "../../domain/json.ts";
 import type { Message } from "../../domain/messages.ts";
+import type { ModelCallRecord } from "../../domain/outcome.ts";
 import type { AcceptTurn, JournalEntry, MachineSnapshot, TurnRecord, TurnStep } from "../contract.ts";
-import { prefixRange, type ReadTransaction, type WriteTransaction } from "../engine.ts";
-import { getRow, joinRow } from "./large-row.ts";
+import { type Key, prefixRange, type ReadTransaction, type Value, type WriteTransaction } from "../engine.ts";
+import { getRow, type PreparedRow, prepareRow, setRow, sizeOf } from "./large-row.ts";
 import { turnControlKey, turnInputKey, turnPrefix, turnStepKey } from "./layout.ts";
 import { readMessage, writeMessage } from "./message-row.ts";
 import { count, invalidRow, opaque, parseRecord, parseRow, SCHEMA_VERSION, schemaVersion } from "./schema.ts";
 import { modelCallRow, readModelCall, writeModelCall } from "./usage-row.ts";
+
+const outcome = z.union([z.object({ ok: opaque }), z.object({ error: z.object({ code: z.string(), message: z.string() }) })]);
+
+/** Most characters of deltas in the control row. */
+const INLINE_SIZE = 3_000;
+
+/** What one step brought. */
+const deltaRow = z.object({
+  settled: z.exactOptional(z.array(z.tuple([z.string(), z.string(), outcome]))),
+  appended: z.exactOptional(z.array(z.looseObject({ id: z.string() }))),
+  calls: z.exactOptional(z.array(modelCallRow)),
+});
+const deltasRow = z.array(deltaRow);
 
 const controlRow = z.object({
   schemaVersion,
@@ -21,7 +37,11 @@ const controlRow = z.object({
   recoveries: count,
   issued: z.exactOptional(z.array(z.string())),
   snapshot: z.exactOptional(z.object({ machine: z.string(), version: z.number(), value: opaque, context: opaque })),
-  /** Some row of this turn is chunked: its keys do not follow from the step number. */
+  /** Later than those in rows of their own. Parsed when the turn is read as a whole. */
+  deltas: z.exactOptional(z.array(opaque)),
+  /** Steps that have a row. */
+  rows: z.exactOptional(z.array(count)),
+  /** Some row of this turn is chunked: its keys do not follow from these numbers. */
   chunked: z.exactOptional(z.literal(true)),
 });
 export type TurnControl = z.output<typeof controlRow>;
@@ -40,13 +60,6 @@ const inputRow = z.object({
   machine: z.string(),
   version: z.number(),
   acceptedAtMs: z.number(),
-});
-
-const outcome = z.union([z.object({ ok: opaque }), z.object({ error: z.object({ code: z.string(), message: z.string() }) })]);
-const stepRow = z.object({
-  settled: z.exactOptional(z.array(z.tuple([z.string(), z.string(), outcome]))),
-  appended: z.exactOptional(z.array(z.looseObject({ id: z.string() }))),
-  calls: z.exactOptional(z.array(modelCallRow)),
 });
 
 export async function readControl(tx: ReadTransaction, sessionId: string): Promise<TurnControl | undefined> {
@@ -73,29 +86,52 @@ export function acceptedTurn({ sessionId, turnId, input, inputHash, machine }: A
   return { sessionId, turnId, input, inputHash, machine, acceptedAtMs, ...nothing };
 }
 
-export function steppedControl(before: TurnControl, step: TurnStep, chunked: boolean): TurnControl {
-  const { issued: _, ...kept } = before;
-  return {
+/** Moves the turn to its next step: control row, and rows for deltas that do not fit in there. */
+export function setStep(tx: WriteTransaction, sessionId: string, before: TurnControl, step: TurnStep, delta: PreparedDelta | undefined): void {
+  const { issued: _issued, deltas = [], rows = [], ...kept } = before;
+  const inline = delta === undefined ? deltas : [...deltas, delta.value];
+  const fits = delta === undefined || (delta.row.chunks.length === 0 && sizeOf(inline) <= INLINE_SIZE);
+  const moved = [...rows];
+  if (!fits) {
+    // Rows stay older than inline deltas: those before this step move first, under the step they ended with.
+    if (deltas.length > 0) {
+      tx.set(turnStepKey(sessionId, before.step), deltas);
+      moved.push(before.step);
+    }
+    setRow(tx, turnStepKey(sessionId, step.step), delta.row);
+    moved.push(step.step);
+  }
+  setControl(tx, sessionId, {
     ...kept,
     step: step.step,
     ...(step.issued.length > 0 && { issued: [...step.issued] }),
     ...(step.snapshot !== undefined && { snapshot: step.snapshot }),
-    ...(chunked && { chunked: true }),
-  };
+    ...(fits && inline.length > 0 && { deltas: inline }),
+    ...(moved.length > 0 && { rows: moved }),
+    ...(delta !== undefined && delta.row.chunks.length > 0 && { chunked: true as const }),
+  });
 }
 
 export function writeInput({ input, inputHash, machine }: AcceptTurn, acceptedAtMs: number): JsonObject {
   return { input: input as unknown as Json, inputHash, machine: machine.machine, version: machine.version, acceptedAtMs };
 }
 
-/** The delta of a step; undefined when it brought none. */
-export function writeStep({ settled, appended, modelCalls }: TurnStep): JsonObject | undefined {
+/** The delta of a step, ready for either place. */
+export interface PreparedDelta {
+  readonly value: Json;
+  /** Of its own: a list of one. */
+  readonly row: PreparedRow;
+}
+
+/** @returns undefined when the step brought nothing. */
+export function prepareDelta({ settled, appended, modelCalls }: TurnStep): PreparedDelta | undefined {
   if (settled.length + appended.length + modelCalls.length === 0) return undefined;
-  return {
+  const value: JsonObject = {
     ...(settled.length > 0 && { settled: settled.map((entry) => [entry.replayKey, entry.hash, entry.outcome]) }),
     ...(appended.length > 0 && { appended: appended.map((message) => ({ id: message.id, ...writeMessage(message) })) }),
     ...(modelCalls.length > 0 && { calls: modelCalls.map(writeModelCall) }),
   };
+  return { value, row: prepareRow([value]) };
 }
 
 export async function readInput(tx: ReadTransaction, sessionId: string): Promise<z.output<typeof inputRow>> {
@@ -108,18 +144,23 @@ export async function readInput(tx: ReadTransaction, sessionId: string): Promise
 /** The turn that `control` belongs to, whole. */
 export async function readTurn(tx: ReadTransaction, sessionId: string, control: TurnControl): Promise<TurnRecord> {
   const { input, inputHash, machine, version, acceptedAtMs } = await readInput(tx, sessionId);
-  const [from, to] = prefixRange([...turnPrefix(sessionId), 2]);
   const log: Message[] = [];
   const journal: JournalEntry[] = [];
-  const modelCalls: TurnRecord["modelCalls"][number][] = [];
-  for (const entry of await tx.range(from, to)) {
-    const { key } = entry;
-    if (key.length > turnStepKey(sessionId, 0).length) continue;
-    const row = parseRow(stepRow, "turn step", key, await joinRow(tx, key, entry.value));
-    for (const [replayKey, hash, settled] of row.settled ?? []) journal.push({ replayKey, hash, outcome: settled });
-    for (const message of row.appended ?? []) log.push(readMessage(message, message.id, (problem) => invalidRow("turn step", key, problem)));
-    modelCalls.push(...(row.calls ?? []).map(readModelCall));
+  const modelCalls: ModelCallRecord[] = [];
+  const replay = (key: Key, deltas: Value): void => {
+    for (const delta of parseRow(deltasRow, "turn step", key, deltas)) {
+      for (const [replayKey, hash, settled] of delta.settled ?? []) journal.push({ replayKey, hash, outcome: settled });
+      for (const message of delta.appended ?? []) log.push(readMessage(message, message.id, (problem) => invalidRow("turn step", key, problem)));
+      modelCalls.push(...(delta.calls ?? []).map(readModelCall));
+    }
+  };
+  for (const step of control.rows ?? []) {
+    const key = turnStepKey(sessionId, step);
+    const deltas = await getRow(tx, key);
+    if (deltas === undefined) throw invalidRow("turn step", key, "it is missing");
+    replay(key, deltas);
   }
+  replay(turnControlKey(sessionId), control.deltas ?? []);
   const { turnId, step, snapshot, issued = [], recoveries } = control;
   const record = { sessionId, turnId, input, inputHash, machine: { machine, version }, acceptedAtMs, step, log, journal, modelCalls, issued, recoveries };
   return snapshot === undefined ? record : { ...record, snapshot: snapshot satisfies MachineSnapshot };
@@ -133,7 +174,7 @@ export async function deleteTurn(tx: WriteTransaction, sessionId: string, contro
   }
   tx.delete(turnControlKey(sessionId));
   tx.delete(turnInputKey(sessionId));
-  for (let step = 1; step <= control.step; step++) tx.delete(turnStepKey(sessionId, step));
+  for (const step of control.rows ?? []) tx.delete(turnStepKey(sessionId, step));
 }
 
 /** Whether `value` could be a row of ours at all; for listings that read nothing but the id. */

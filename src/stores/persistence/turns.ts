@@ -9,25 +9,25 @@ import type { Bound, ReadTransaction, WriteTransaction } from "../engine.ts";
 import { checkBinding, type StoreContext } from "./context.ts";
 import { NO_HEAD, readHead } from "./head-row.ts";
 import { prepareRow, setRow } from "./large-row.ts";
-import { after, stampKey, textAt, turnInputKey, turnPrefix, TURNS, turnStepKey } from "./layout.ts";
+import { after, stampKey, textAt, turnInputKey, turnPrefix, TURNS } from "./layout.ts";
 import { decideClaim, releaseIfHeld, requireFence, writeLease, writeReleased } from "./lease-rules.ts";
 import { seedMeta } from "./meta-row.ts";
 import { requireNotRetired } from "./retired.ts";
 import { invalidRow } from "./schema.ts";
-import { readStamp, record, recordedTurn, settledStamp, turnConflict } from "./stamp.ts";
+import { findEnded, record, settledStamp, turnConflict } from "./stamp.ts";
 import {
   acceptedControl,
   acceptedTurn,
   deleteTurn,
+  prepareDelta,
   readControl,
   readInput,
   readTurn,
   setControl,
-  steppedControl,
+  setStep,
   type TurnControl,
   turnIdOf,
   writeInput,
-  writeStep,
 } from "./turn-rows.ts";
 
 export function createTurns(context: StoreContext): TurnFacet {
@@ -87,8 +87,7 @@ export function createTurns(context: StoreContext): TurnFacet {
       const { sessionId } = fence;
       checkBinding(context, sessionId);
       const now = context.now();
-      const written = writeStep(step);
-      const delta = written === undefined ? undefined : prepareRow(written);
+      const delta = prepareDelta(step);
       return engine.write(async (tx): Promise<StepOutcome> => {
         const inFlight = await readControl(tx, sessionId);
         if (inFlight?.turnId !== turnId) {
@@ -98,8 +97,7 @@ export function createTurns(context: StoreContext): TurnFacet {
         await requireFence(tx, sessionId, fence, now);
         if (inFlight?.turnId !== turnId) throw stepConflict(sessionId, turnId, step.step, null);
         if (step.step !== inFlight.step + 1) throw stepConflict(sessionId, turnId, step.step, inFlight.step);
-        setControl(tx, sessionId, steppedControl(inFlight, step, delta !== undefined && delta.chunks.length > 0));
-        if (delta !== undefined) setRow(tx, turnStepKey(sessionId, step.step), delta);
+        setStep(tx, sessionId, inFlight, step, delta);
         return { kind: "recorded" };
       });
     },
@@ -110,12 +108,11 @@ export function createTurns(context: StoreContext): TurnFacet {
       checkBinding(context, sessionId);
       const now = context.now();
       return engine.write(async (tx): Promise<RecordedTurn> => {
-        const stamp = await readStamp(tx, sessionId, turnId);
-        if (stamp !== undefined) {
-          const before = await recordedTurn(tx, sessionId, turnId, stamp);
-          if (!("settled" in stamp) || before.inputHash !== result.inputHash) throw turnConflict(sessionId, turnId);
+        const ended = await findEnded(tx, sessionId, turnId);
+        if (ended !== undefined) {
+          if (ended.commitHash !== undefined || ended.turn.inputHash !== result.inputHash) throw turnConflict(sessionId, turnId);
           await releaseIfHeld(tx, fence);
-          return before;
+          return ended.turn;
         }
         const lease = await requireFence(tx, sessionId, fence, now);
         const inFlight = await readControl(tx, sessionId);
@@ -172,10 +169,8 @@ function countRecovery(tx: WriteTransaction, sessionId: string, control: TurnCon
   return counted;
 }
 
-async function findSettled(tx: ReadTransaction, sessionId: string, turnId: string): Promise<RecordedTurn | undefined> {
-  const stamp = await readStamp(tx, sessionId, turnId);
-  return stamp === undefined ? undefined : recordedTurn(tx, sessionId, turnId, stamp);
-}
+const findSettled = async (tx: ReadTransaction, sessionId: string, turnId: string): Promise<RecordedTurn | undefined> =>
+  (await findEnded(tx, sessionId, turnId))?.turn;
 
 const stepConflict = (sessionId: string, turnId: string, step: number, stored: number | null): LashError =>
   storeError(
