@@ -3,8 +3,8 @@
 //       they live, or the window names them.
 import type { InspectRecord } from "./records.ts";
 
-interface Kept { readonly line: string; readonly sessionId: string | undefined; readonly kind: InspectRecord["type"]; readonly ended: boolean }
-interface Aside { birth: string; state: string | undefined; ended: boolean }
+interface Kept { readonly line: string; readonly seq: number; readonly sessionId: string | undefined; readonly kind: InspectRecord["type"]; readonly ended: boolean }
+interface Aside { readonly birth: Kept; state: Kept | undefined }
 
 export class RecordRing {
   private readonly limit: number;
@@ -27,7 +27,7 @@ export class RecordRing {
     else if (record.type === "lash.machine") this.machines.set(record.machine, line);
     else {
       const ended = record.type === "@xstate.snapshot" && record.snapshot.status !== "active";
-      this.window.push({ line, sessionId: "sessionId" in record ? record.sessionId : undefined, kind: record.type, ended });
+      this.window.push({ line, seq: "seq" in record ? record.seq : -1, sessionId: "sessionId" in record ? record.sessionId : undefined, kind: record.type, ended });
       if (this.window.length - this.first > this.limit) this.drop();
     }
     return line;
@@ -37,13 +37,15 @@ export class RecordRing {
   lines(): readonly string[] {
     const window = this.window.slice(this.first);
     const named = new Set(window.map((kept) => kept.sessionId));
-    const before: string[] = [];
-    for (const [sessionId, actor] of this.aside) {
-      if (actor.ended && !named.has(sessionId)) continue;
-      before.push(actor.birth);
-      if (actor.state !== undefined) before.push(actor.state);
+    const before: Kept[] = [];
+    for (const [sessionId, { birth, state }] of this.aside) {
+      if (state?.ended && !named.has(sessionId)) continue;
+      before.push(birth);
+      if (state) before.push(state);
     }
-    return [...(this.run === undefined ? [] : [this.run]), ...this.machines.values(), ...before, ...window.map((kept) => kept.line)];
+    // Readers drop what they have seen by its number, so numbers must only rise.
+    before.sort((a, b) => a.seq - b.seq);
+    return [...(this.run === undefined ? [] : [this.run]), ...this.machines.values(), ...before.map((kept) => kept.line), ...window.map((kept) => kept.line)];
   }
 
   /** Empties the window; what lives stays known. */
@@ -56,12 +58,9 @@ export class RecordRing {
     const kept = this.window[this.first];
     this.first += 1;
     if (kept?.sessionId !== undefined) {
-      if (kept.kind === "@xstate.actor") this.aside.set(kept.sessionId, { birth: kept.line, state: undefined, ended: false });
+      if (kept.kind === "@xstate.actor") this.aside.set(kept.sessionId, { birth: kept, state: undefined });
       const actor = this.aside.get(kept.sessionId);
-      if (actor && kept.kind === "@xstate.snapshot") {
-        actor.state = kept.line;
-        actor.ended = kept.ended;
-      }
+      if (actor && kept.kind === "@xstate.snapshot") actor.state = kept;
     }
     if (this.first < this.limit && this.first < this.window.length) return;
     this.window = this.window.slice(this.first);
@@ -71,7 +70,7 @@ export class RecordRing {
 
   private forgetEnded(named: ReadonlySet<string | undefined>): void {
     for (const [sessionId, actor] of this.aside) {
-      if (actor.ended && !named.has(sessionId)) this.aside.delete(sessionId);
+      if (actor.state?.ended && !named.has(sessionId)) this.aside.delete(sessionId);
     }
   }
 }

@@ -25,7 +25,7 @@ export interface StatelyServerOptions extends TapOptions {
 export async function statelyServer(options: StatelyServerOptions = {}): Promise<InspectServer> {
   const viewer = new URL(options.viewer ?? "https://stately.ai/inspect");
   if (viewer.protocol !== "https:" && viewer.protocol !== "http:") throw new TypeError(`viewer must be an http(s) URL, not ${viewer.protocol}`);
-  const stream = new EventStream(options.replay ?? 2000);
+  const stream = new EventStream(options.replay ?? 2000, statelyConverter);
   const policy = `default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; frame-src ${viewer.origin}; base-uri 'none'; frame-ancestors 'none'`;
   const server = await listenOnLoopback(options.port ?? 0, (path, response) => {
     if (path === "events") return stream.connect(response);
@@ -64,9 +64,7 @@ function files(viewer: URL): Readonly<Record<string, { readonly type: string; re
 
 /** Runs in the page. Records are held until Stately's frame says that it is there, and go to its origin only. */
 function pageScript(origin: string): string {
-  return `const convert = (${statelyConverter.toString()})();
-const VERSION = ${JSON.stringify("0.7.2")};
-const frame = document.getElementById("viewer");
+  return `const frame = document.getElementById("viewer");
 const origin = ${JSON.stringify(origin)};
 const waiting = [];
 let connected = false;
@@ -78,8 +76,7 @@ addEventListener("message", (event) => {
 });
 new EventSource("events").addEventListener("message", (message) => {
   for (const line of message.data.split("\\n")) {
-    const record = convert(JSON.parse(line));
-    if (!record) continue;
+    const record = JSON.parse(line);
     if (connected) post(record);
     else waiting.push(record);
   }

@@ -1,4 +1,5 @@
 // Our records in the format of @statelyai/inspect, and the bridge to its viewer in the browser.
+import type { createBrowserInspector } from "@statelyai/inspect";
 import type { InspectJson, InspectRecord } from "./records.ts";
 import { createTap, type InspectObserver, type TapOptions } from "./tap.ts";
 
@@ -65,9 +66,9 @@ export interface StatelyInspector extends InspectObserver {
  * @throws Error when the optional package `@statelyai/inspect` is not installed.
  */
 export async function statelyInspector(options: StatelyInspectorOptions = {}): Promise<StatelyInspector> {
-  const { createBrowserInspector } = await loadStately();
+  const stately = await loadStately();
   const { url, iframe, ...tapOptions } = options;
-  const inspector = createBrowserInspector({
+  const inspector = stately.createBrowserInspector({
     ...(url === undefined ? {} : { url }),
     ...(iframe === undefined ? {} : { iframe }),
   });
@@ -88,7 +89,7 @@ export async function statelyInspector(options: StatelyInspectorOptions = {}): P
   };
 }
 
-async function loadStately(): Promise<typeof import("@statelyai/inspect")> {
+async function loadStately(): Promise<{ readonly createBrowserInspector: typeof createBrowserInspector }> {
   try {
     return await import("@statelyai/inspect");
   } catch (cause) {
