@@ -8,9 +8,10 @@ import type { ProtocolDriver } from "../machines/protocol.ts";
 import type { Residency } from "../machines/session.machine.ts";
 import type { LlmAttempt, Provider, ProviderFailure } from "../providers/contract.ts";
 import type { LeaseOwner, Persistence } from "../stores/contract.ts";
+import type { Liveness } from "../stores/store.ts";
 import type { Tool } from "../tools/contract.ts";
 import type { EffectHost } from "./effect-host.ts";
-import type { LeaseTimings, Liveness } from "./lease-keeper.ts";
+import type { LeaseTimings } from "./lease-keeper.ts";
 
 export type Inspect = Observer<InspectionEvent> | ((event: InspectionEvent) => void);
 

@@ -116,6 +116,11 @@ export class SessionRuntime {
     this.#root.stop();
   }
 
+  /** Resolves when no turn runs or waits. */
+  async idle(): Promise<void> {
+    while (this.#root.getSnapshot().context.turns > 0) await this.#lane;
+  }
+
   openHandle(): void {
     this.#send({ type: "handle.opened" });
   }
@@ -219,7 +224,7 @@ export class SessionRuntime {
 
   async #resume(turnId: string): Promise<Claimed> {
     const resumed = await this.#claiming((claim) => this.ports.persistence.turns.resume({ ...claim, turnId }));
-    if (resumed.kind === "unknown_turn") throw runtimeError("unknown_turn" as never, `turn ${turnId} is not in flight and never ended`);
+    if (resumed.kind === "unknown_turn") throw runtimeError("unknown_turn", `turn ${turnId} is not in flight and never ended`);
     return claimedOf(resumed);
   }
 
