@@ -112,7 +112,6 @@ export class SessionRuntime {
     this.#send({ type: then });
     if (!this.#isFlushing()) this.#flushing.resolve();
     await promise;
-    this.#effects.stop();
     this.#root.stop();
   }
 

@@ -269,7 +269,7 @@ export class TurnRun {
     this.#plan = this.#session.plan();
     const claiming = this.#actor;
     this.#actor = this.#createActor(snapshot);
-    claiming.stop();
+    claiming.send({ type: "turn.takenUp" });
     this.#actor.start();
     for (const request of snapshot.context.open) this.#runEffect(request, undefined);
     this.#deliverMail();

@@ -71,6 +71,8 @@ export interface HistoryReference {
 export type TurnEvent =
   | { readonly type: "lane.claimed" }
   | { readonly type: "lane.busy" }
+  /** The turn was found in flight: it goes on from its snapshot, in an actor restored from it. */
+  | { readonly type: "turn.takenUp" }
   /** The turn id has ended before: what was recorded then is the result (E-32a). */
   | { readonly type: "turn.recorded"; readonly outcome: TurnOutcome; readonly issues: readonly TurnIssue[]; readonly usage: TokenUsage }
   | { readonly type: "commands.drained" }

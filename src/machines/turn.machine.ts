@@ -144,6 +144,7 @@ function buildTurnMachine(protocol: ProtocolDriver) {
             { guard: { type: "takesPart", params: { hook: "drainsCommands" } }, target: "drainingCommands" },
             { target: "refreshingHead" },
           ],
+          "turn.takenUp": "takenUp",
           "turn.recorded": { target: "done", actions: "recordResult" },
           "lane.busy": {
             target: "failed",
@@ -264,6 +265,7 @@ function buildTurnMachine(protocol: ProtocolDriver) {
         on: { "turn.settled": [{ guard: "wasRefused", target: "invalidInput" }, { target: "aborted" }] },
       },
       done: { type: "final" },
+      takenUp: { type: "final" },
       invalidInput: { type: "final" },
       aborted: { type: "final" },
       failed: { type: "final" },
