@@ -149,7 +149,7 @@ export const transactionCases: readonly EngineCase[] = [
     await rejectsWith("invalid_argument", escaped[0].get(["late"]), "get after the end");
     await rejectsWith("invalid_argument", escaped[0].range([], [END]), "range after the end");
     const cheating = engine.read(async (tx) => (tx as WriteTransaction).set(["cheat"], 1));
-    await rejectsWith("invalid_argument", cheating, "set in a read");
+    await rejection(cheating, "set in a read");
     same(await contents(engine), [], "nothing was written");
   }),
 
