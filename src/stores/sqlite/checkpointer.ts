@@ -4,7 +4,7 @@
 //   C1. The engine starts no transaction while a checkpoint runs: only a log that is copied to its end starts over, and
 //       under constant writing a concurrent checkpoint never gets there.
 //   C2. A failed checkpoint loses nothing, the log still holds everything. The next one tries again.
-//   C3. The thread is started by the first checkpoint and does not keep the process alive.
+//   C3. The thread is started when the first checkpoint comes near, and does not keep the process alive.
 
 /* oxlint-disable unicorn/require-post-message-target-origin -- a thread has no origin */
 import { once } from "node:events";
@@ -49,6 +49,8 @@ export class Checkpointer {
   /** @param pages - estimate of what a commit added to the log. */
   noteCommit(pages: number): void {
     this.#pages += pages;
+    // Starting a thread takes some 40 ms, during which no writer should have to wait.
+    if (this.#pages >= PAGES_BETWEEN / 2) this.#thread ??= this.#start();
   }
 
   get isDue(): boolean {
@@ -65,7 +67,6 @@ export class Checkpointer {
       const [problem]: unknown[] = await once(thread, "message");
       if (problem !== null) warn(problem);
     } catch (error) {
-      this.#thread = null;
       warn(error);
     } finally {
       thread.unref();
@@ -83,12 +84,18 @@ export class Checkpointer {
   }
 
   #start(): Worker {
-    return new Worker(THREAD, {
+    const thread = new Worker(THREAD, {
       eval: true,
       workerData: { path: this.#path, patienceMs: READER_PATIENCE_MS },
       execArgv: [],
       resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 16 },
     });
+    thread.unref();
+    // Without a listener a failed thread would end the process; `run` hears of it by its own.
+    thread.on("error", () => {
+      if (this.#thread === thread) this.#thread = null;
+    });
+    return thread;
   }
 }
 

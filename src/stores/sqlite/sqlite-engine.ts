@@ -5,7 +5,7 @@
 //   S2. A write resolves when a sync that started after its commit has ended (WalSync).
 //   S3. Readers take turns on their own connection, and wait neither for writers nor for syncs.
 
-import { closeSync, fdatasync, openSync } from "node:fs";
+import { closeSync, fdatasync, fdatasyncSync, openSync } from "node:fs";
 import { promisify } from "node:util";
 import type { Engine, ReadTransaction, WriteTransaction } from "../engine.ts";
 import { Lane } from "../lane.ts";
@@ -28,6 +28,7 @@ export interface SqliteSettings extends FileLimits {
 /** What the engine asks of the machine, for tests to replace. */
 export interface SqliteHost extends RetryHost {
   fdatasync(fd: number): Promise<void>;
+  fdatasyncSync(fd: number): void;
 }
 
 export const nodeHost: SqliteHost = {
@@ -35,6 +36,7 @@ export const nodeHost: SqliteHost = {
   sleep: (ms) => new Promise((resolve) => (ms === 0 ? setImmediate(resolve) : setTimeout(resolve, ms))),
   random: Math.random,
   fdatasync: promisify(fdatasync),
+  fdatasyncSync,
 };
 
 interface Opened {
@@ -119,7 +121,7 @@ export class SqliteEngine implements Engine {
       tx.finish();
       sql.commit.run();
       if (tx.pages === 0) return { result, durable: undefined };
-      const durable = sync.flush();
+      const durable = sync.flush(this.#writers.size === 1);
       this.#afterCommit(checkpointer, tx.pages);
       return { result, durable };
     } catch (error) {
@@ -161,7 +163,11 @@ export class SqliteEngine implements Engine {
       // There since the statements were prepared. Opened for writing because Windows flushes no other handle; holding it is
       // safe, SQLite puts no locks on the log.
       const logFile = openSync(`${absolutePath}-wal`, "r+");
-      const sync = new WalSync(this.name, () => this.#host.fdatasync(logFile));
+      const sync = new WalSync(this.name, {
+        sync: () => this.#host.fdatasync(logFile),
+        syncInPlace: () => this.#host.fdatasyncSync(logFile),
+        now: () => this.#host.now(),
+      });
       return { ...statements, sync, checkpointer: new Checkpointer(absolutePath), logFile };
     } catch (error) {
       reader.close();
