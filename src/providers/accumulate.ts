@@ -125,7 +125,7 @@ export class StreamAccumulator {
     }
     const block =
       part.itemId === undefined ? this.blockWithText(part.type, part.text) : this.blockOf(part.type, part.itemId);
-    block.part = part;
+    block.part = { ...block.part, ...part };
   }
 
   private reconcileCall(part: LlmToolCallPart): void {
@@ -142,7 +142,8 @@ export class StreamAccumulator {
   /** A part without an id belongs to the block whose text it repeats or extends, else it opens one. */
   private blockWithText(type: Block["type"], text: string): Block {
     for (const entry of this.entries) {
-      if (entry.type === type && entry.part === null && entry.text !== "" && contains(text, entry.text)) return entry;
+      if (entry.type !== type || entry.text === "" || !contains(text, entry.text)) continue;
+      if (entry.part === null || entry.part.text === text) return entry;
     }
     const block: Block = { type, itemId: null, text: "", part: null };
     this.entries.push(block);

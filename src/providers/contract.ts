@@ -165,6 +165,7 @@ export interface LlmResponse {
   readonly attempts?: readonly LlmAttempt[];
 }
 
+/** A part may stand as it is as a block of a later assistant message. */
 export type LlmOutputPart = LlmTextPart | LlmReasoningPart | LlmToolCallPart;
 
 export interface LlmTextPart {

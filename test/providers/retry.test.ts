@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { describe, expect, test } from "vitest";
 import type { LlmStreamEvent, Provider, ProviderFailure, ProviderOptions } from "../../src/providers/contract.ts";
 import { ProviderError, providerFailure } from "../../src/providers/failure.ts";
@@ -335,6 +336,15 @@ describe("abort (PP-12, T-63, toy trap 12)", () => {
     await clock.advance(1);
     second.abort();
     expect((await waiting).failure.code).toBe("cancelled");
+  });
+
+  test("a call that is over, however it went, leaves nothing on the signal", async () => {
+    const scripts: readonly (readonly ScriptedReply[])[] = [["done"], [broken, "done"], [{ failure: { kind: "auth" } }]];
+    for (const script of scripts) {
+      const { clock, run, abort } = ladder(script, { reliability: { rateLimits: { maxConcurrency: 1 } } });
+      await clock.runUntil(run().catch(() => null));
+      expect([getEventListeners(abort.signal, "abort").length, clock.pendingTimers]).toEqual([0, 0]);
+    }
   });
 
   test("gives the concurrency permit back", async () => {

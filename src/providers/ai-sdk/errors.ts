@@ -51,7 +51,7 @@ function failureFrom(fields: Fields, kind: ProviderFailure["kind"], retryable: b
   const type = stringOf(inner["type"]) ?? code;
   const status = errorStatus(fields) ?? (type === undefined ? undefined : STATUS_BY_TYPE.get(type));
   const raw = stringOf(fields["responseBody"]);
-  return classifyFailure(
+  return classifyModelFailure(
     providerFailure(status !== undefined && kind === "stream" ? "unknown" : kind, messageOf(fields, inner), {
       retryable,
       headers: keptHeaders(fields["responseHeaders"]),
@@ -60,6 +60,12 @@ function failureFrom(fields: Fields, kind: ProviderFailure["kind"], retryable: b
       ...(raw === undefined ? {} : { raw }),
     }),
   );
+}
+
+/** The default classification, and 529: Anthropic's word for being overloaded, which passes like a 503. */
+export function classifyModelFailure(failure: ProviderFailure): ProviderFailure {
+  const classified = classifyFailure(failure);
+  return classified.status === 529 && classified.kind === "http" ? { ...classified, retryable: true } : classified;
 }
 
 /** Providers wrap the error proper in `error`, clients wrap that in `data`. */

@@ -9,7 +9,7 @@ import { deliver } from "../deliver.ts";
 import { cancelledFailure, ProviderError, providerFailure } from "../failure.ts";
 import { checkVariant, outputTokenCap, parseProviderOptions } from "../options.ts";
 import { defaultCacheDialect, merged, withCacheHints, type CacheDialect } from "./caching.ts";
-import { failureOfCallError, failureOfStreamError } from "./errors.ts";
+import { classifyModelFailure, failureOfCallError, failureOfStreamError } from "./errors.ts";
 import { PromptConverter } from "./prompt.ts";
 import { ResponseBuilder, type BuilderOptions } from "./response.ts";
 
@@ -102,6 +102,7 @@ export function aiSdk(model: LanguageModelV4, options: AiSdkOptions = {}): Provi
     variants: variantNames,
     options: providerOptions,
     streams: streaming !== false,
+    classify: classifyModelFailure,
     async complete(request, call) {
       checkVariant(request.modelVariant, variantNames);
       const chosen = modelOf(request.model);
