@@ -153,6 +153,8 @@ export const ERROR_CODES = {
     "session_delete_process",
     "session_still_in_use",
     "lease_timings_invalid",
+    "tool_schema_missing",
+    "duplicate_tool_name",
     "protocol_turn_options",
     "decode_protocol_turn_options",
     "control",

@@ -71,6 +71,8 @@ export interface HistoryReference {
 export type TurnEvent =
   | { readonly type: "lane.claimed" }
   | { readonly type: "lane.busy" }
+  /** The turn id has ended before: what was recorded then is the result (E-32a). */
+  | { readonly type: "turn.recorded"; readonly outcome: TurnOutcome; readonly issues: readonly TurnIssue[]; readonly usage: TokenUsage }
   | { readonly type: "commands.drained" }
   | { readonly type: "head.refreshed"; readonly history: HistoryReference }
   | { readonly type: "input.normalized"; readonly messages: readonly Message[] }

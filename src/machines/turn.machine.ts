@@ -92,6 +92,11 @@ function buildTurnMachine(protocol: ProtocolDriver) {
         issues: "issue" in event ? [...context.issues, event.issue] : context.issues,
       })),
       deliver: enqueueActions(({ context, event, enqueue }) => deliver(context, event, enqueue)),
+      recordResult: assign(({ context, event }) => {
+        if (event.type !== "turn.recorded") return context;
+        const { outcome, issues, usage } = event;
+        return { outcome, issues, usage };
+      }),
       assemble: assign(({ context }) => assembleOutcome(context)),
       recordFailure: assign({ failure: (_, params: { code: string; message: string }) => params }),
     },
@@ -139,6 +144,7 @@ function buildTurnMachine(protocol: ProtocolDriver) {
             { guard: { type: "takesPart", params: { hook: "drainsCommands" } }, target: "drainingCommands" },
             { target: "refreshingHead" },
           ],
+          "turn.recorded": { target: "done", actions: "recordResult" },
           "lane.busy": {
             target: "failed",
             actions: { type: "recordFailure", params: { code: "session_execution_busy", message: "another owner is running this session; nothing was changed, try again with backoff" } },

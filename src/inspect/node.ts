@@ -1,0 +1,3 @@
+// Node-only part of inspection: the local viewer and the bridge to Stately's, both on the loopback interface.
+export { inspectServer, type InspectServer, type InspectServerOptions } from "./server.ts";
+export { statelyServer, type StatelyServerOptions } from "./stately-server.ts";

@@ -1,0 +1,76 @@
+// The local viewer: its page, and the live stream it reads. Node only.
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { ServerResponse } from "node:http";
+import { EventStream } from "./event-stream.ts";
+import { end, listenOnLoopback } from "./loopback.ts";
+import { createTap, type InspectObserver, type TapOptions } from "./tap.ts";
+
+export interface InspectServerOptions extends TapOptions {
+  /** Default 0: the system chooses a free one. */
+  readonly port?: number;
+  /** Happenings kept for viewers that connect later. Default 5,000. */
+  readonly replay?: number;
+  /** Folder of the built viewer page; default the one inside the package. */
+  readonly viewerFolder?: string;
+}
+
+export interface InspectServer extends InspectObserver {
+  /** Open this in a browser on the same machine. It holds a secret: whoever has it can look. */
+  readonly url: string;
+  /** Viewers connected now. */
+  readonly watchers: number;
+  close(): Promise<void>;
+}
+
+const FILES: Readonly<Record<string, string>> = { "viewer.js": "text/javascript", "viewer.css": "text/css", "icon.svg": "image/svg+xml" };
+const POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/**
+ * Serves the viewer page and a live stream of what XState inspection reports, on 127.0.0.1 only.
+ *
+ * @example
+ * const viewer = await inspectServer();
+ * console.log(viewer.url);
+ * const lash = createLash({ provider, inspect: viewer });
+ */
+export async function inspectServer(options: InspectServerOptions = {}): Promise<InspectServer> {
+  const stream = new EventStream(options.replay ?? 5000);
+  const folder = options.viewerFolder ?? findViewer();
+  const server = await listenOnLoopback(options.port ?? 0, (path, response) => {
+    if (path === "events") stream.connect(response);
+    else serveFile(folder, path, response);
+  });
+  const tap = createTap((records) => stream.push(records), options);
+  return {
+    next: tap.next,
+    url: server.url,
+    get watchers() {
+      return stream.watchers;
+    },
+    close: async () => {
+      tap.close();
+      stream.close();
+      await server.close();
+    },
+  };
+}
+
+function serveFile(folder: string | undefined, path: string, response: ServerResponse): void {
+  const name = path === "" ? "index.html" : path;
+  const type = path === "" ? "text/html" : FILES[path];
+  if (type === undefined) return end(response, 404, "not found");
+  if (folder === undefined) return end(response, 501, "The viewer page is not built. In a checkout: npm run build");
+  response.setHeader("Content-Security-Policy", POLICY);
+  response.writeHead(200, { "Content-Type": `${type}; charset=utf-8` });
+  response.end(readFileSync(join(folder, name)));
+}
+
+/** The bundler decides whether this code lies in `dist/inspect/` or in a chunk above; in a checkout it lies in `src/inspect/`. */
+function findViewer(): string | undefined {
+  const here = dirname(fileURLToPath(import.meta.url));
+  const candidates = [join(here, "viewer"), join(here, "inspect", "viewer"), join(here, "..", "inspect", "viewer"), join(here, "..", "..", "dist", "inspect", "viewer")];
+  return candidates.find((folder) => existsSync(join(folder, "viewer.js")));
+}
