@@ -1,4 +1,6 @@
 // Places the boxes, arrows and labels of a chart. ELK does the work; this says what it is to lay out, and how it should look.
+// The order of the source is the order of the picture: arrows that point back in it are given to ELK reversed, so that it
+// has no cycle to break. (Its own model-order strategies fail on nested graphs in 0.12.)
 import type { ELK, ElkExtendedEdge, ElkNode } from "elkjs/lib/elk-api.js";
 import * as bundled from "elkjs/lib/elk.bundled.js";
 import { statesOf, type Chart, type ChartState, type ChartTransition } from "../chart.ts";
@@ -45,11 +47,9 @@ const OPTIONS = {
   "elk.spacing.edgeNode": "18",
   "elk.spacing.edgeEdge": "14",
   "elk.spacing.edgeLabel": "4",
-  "elk.layered.spacing.nodeNodeBetweenLayers": "22",
-  "elk.layered.spacing.edgeNodeBetweenLayers": "14",
-  "elk.layered.spacing.edgeEdgeBetweenLayers": "12",
-  "elk.layered.considerModelOrder.strategy": "PREFER_NODES",
-  "elk.layered.cycleBreaking.strategy": "MODEL_ORDER",
+  "elk.layered.spacing.nodeNodeBetweenLayers": "12",
+  "elk.layered.spacing.edgeNodeBetweenLayers": "11",
+  "elk.layered.spacing.edgeEdgeBetweenLayers": "10",
   "elk.layered.nodePlacement.strategy": "BRANDES_KOEPF",
   "elk.layered.nodePlacement.bk.fixedAlignment": "BALANCED",
   "elk.layered.thoroughness": "12",
@@ -59,14 +59,18 @@ export async function placeChart(chart: Chart, measure: Measure): Promise<Placed
   const labels = new Map<string, readonly Label[]>();
   const states = new Map(statesOf(chart.root).map((state) => [state.path, state]));
   const groups = groupTransitions(chart, states);
+  const order = new Map(statesOf(chart.root).map((state, index) => [state.path, index]));
+  const isBack = ({ source, target }: Group): boolean => (order.get(source) ?? 0) > (order.get(target) ?? 0);
   const edges: ElkExtendedEdge[] = [];
-  for (const [id, { source, target, transitions }] of groups) {
+  for (const [id, group] of groups) {
+    const { source, target, transitions } = group;
     const lines = labelLines(transitions);
+    const back = isBack(group);
     labels.set(id, lines);
     edges.push({
       id,
-      sources: [nodeId(source)],
-      targets: [nodeId(target)],
+      sources: [nodeId(back ? target : source)],
+      targets: [nodeId(back ? source : target)],
       labels: [{
         id: `${id} label`,
         text: "x",
@@ -78,7 +82,7 @@ export async function placeChart(chart: Chart, measure: Measure): Promise<Placed
   }
   const root = node(chart.root, chart, measure, edges);
   const placed = await elk.layout({ id: "all", children: [root], edges, layoutOptions: { ...OPTIONS, "elk.padding": "[top=8,left=8,bottom=8,right=8]" } });
-  return collect(placed, chart, states, groups, labels);
+  return collect(placed, chart, states, groups, labels, isBack);
 }
 
 interface Group { readonly source: string; readonly target: string; readonly transitions: ChartTransition[] }
@@ -135,6 +139,7 @@ function node(state: ChartState, chart: Chart, measure: Measure, edges: ElkExten
 
 function collect(
   placed: ElkNode, chart: Chart, states: ReadonlyMap<string, ChartState>, groups: ReadonlyMap<string, Group>, labels: ReadonlyMap<string, readonly Label[]>,
+  isBack: (group: Group) => boolean,
 ): PlacedChart {
   const boxes: PlacedState[] = [];
   const starts: (readonly [number, number])[] = [];
@@ -152,6 +157,7 @@ function collect(
     if (!section) continue;
     const points = [section.startPoint, ...(section.bendPoints ?? []), section.endPoint].map(({ x, y }) => [x, y] as const);
     const group = groups.get(edge.id);
+    if (group && isBack(group)) points.reverse();
     const label = edge.labels?.[0];
     edges.push({
       source: group?.source ?? "",

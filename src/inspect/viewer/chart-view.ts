@@ -16,6 +16,8 @@ interface Drawn { readonly chart: Chart; readonly placed: PlacedChart; readonly 
 const FONT = 'ui-sans-serif, Inter, system-ui, -apple-system, "Segoe UI", sans-serif';
 /** Below this the titles cannot be read: the view then follows the active states instead of showing all. */
 const READABLE = 0.62;
+/** Below this labels are left out and titles grow to fill their boxes. */
+const FAR = 0.6;
 
 export class ChartView {
   private readonly svg = s("svg", { class: "chart-svg", role: "img" });
@@ -133,6 +135,7 @@ export class ChartView {
   }
 
   private move(): void {
+    this.svg.classList.toggle("far", this.scale < FAR);
     this.camera.style.transform = `translate(${this.offset.x}px, ${this.offset.y}px) scale(${this.scale})`;
   }
 
@@ -149,6 +152,9 @@ export class ChartView {
         s("text", { class: "title", x: state.children.length > 0 ? x + 14 : x + width / 2, y: y + 19.5, "font-size": TITLE_SIZE, "text-anchor": state.children.length > 0 ? "start" : "middle" }, depth === 0 ? chart.id : state.key),
         ...lines.map((line, index) => s("text", { class: "line", x: state.children.length > 0 ? x + 14 : x + 10, y: y + 35 + index * 15, "font-size": SMALL_SIZE }, line)),
       );
+      const title = depth === 0 ? chart.id : state.key;
+      const room = (width - 12) / Math.max(1, measure(title, TITLE_SIZE));
+      group.style.setProperty("--far", `${Math.min(state.children.length > 0 ? 22 : 18, TITLE_SIZE * room).toFixed(1)}px`);
       states.set(state.path, group);
       return group;
     });

@@ -19,9 +19,9 @@ const STATES: Readonly<Record<string, EffectState>> = {
   "effect.settled": "settled",
 };
 
-/** Effects of the turn that `track` belongs to (its turn actor, effects actor or tool calls), in order of request. */
+/** Effects of the turn that `track` belongs to (its turn actor, effects actor or tool calls), in order of request; for a session, of its newest turn. */
 export function effectsAt(timeline: Timeline, track: Track, position: number): readonly EffectLine[] {
-  const scope = scopeOf(track.name);
+  const scope = scopeOf(hasTurn(track) ? track.name : (newestTurn(timeline, track.group, position)?.name ?? ""));
   const rows = timeline.rows.get(track.group) ?? [];
   const lines = new Map<string, EffectLine>();
   const end = countBelow(rows, position);
@@ -48,4 +48,16 @@ export function effectsAt(timeline: Timeline, track: Track, position: number): r
 /** `chat-42:t1` of `turn:chat-42:t1` and of `tool:chat-42:t1:weather:call_0`. */
 function scopeOf(name: string): string {
   return name.split(":").slice(1, 3).join(":");
+}
+
+function hasTurn({ name }: Track): boolean {
+  return name.split(":").length > 2;
+}
+
+function newestTurn(timeline: Timeline, group: string, position: number): Track | undefined {
+  let newest: Track | undefined;
+  for (const track of timeline.tracks.values()) {
+    if (track.group === group && track.kind === "turn" && track.born < position) newest = track;
+  }
+  return newest;
 }

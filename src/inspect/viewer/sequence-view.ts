@@ -153,7 +153,7 @@ function arrow(from: number | undefined, to: number, type: string, effectId: unk
   const direction = to > from ? 1 : -1;
   return [
     s("path", { class: "message", d: `M${from + direction * 2} 21H${to - direction * 3}`, "marker-end": "url(#arrow)" }),
-    s("text", { class: "message-text", x: (from + to) / 2, y: 16, "text-anchor": "middle" }, shorten(text, Math.max(18, Math.floor(Math.abs(to - from) / 6.6))), s("title", {}, type)),
+    s("text", { class: "message-text", x: (from + to) / 2, y: 16, "text-anchor": "middle" }, shorten(text, Math.max(20, Math.floor(Math.abs(to - from) / 6))), s("title", {}, type)),
   ];
 }
 

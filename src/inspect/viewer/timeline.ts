@@ -136,7 +136,8 @@ export class Timeline {
       key,
       name: record.name,
       kind,
-      short: rest.join(" "),
+      // A tool call is shown below its turn; naming the turn again would push its own name out of sight.
+      short: (rest.length > 1 ? rest.slice(1) : rest).join(" "),
       group,
       parent,
       chart: record.machine === undefined ? undefined : this.charts.get(`${this.run.id}/${record.machine}`),
