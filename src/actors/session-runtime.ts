@@ -15,14 +15,15 @@ import { sessionStillInUse } from "../domain/wiring-errors.ts";
 import { EFFECTS, type EffectsMessage } from "../machines/effects.ts";
 import { sessionMachine, SESSION_MACHINE, type SessionEvent, type SessionRequest } from "../machines/session.machine.ts";
 import { persistSnapshot } from "../machines/snapshot.ts";
+import type { TurnContext } from "../machines/turn.context.ts";
 import { TURN_MACHINE } from "../machines/turn.machine.ts";
 import type { AcceptOutcome, LeaseClaim, RecordedTurn, ResumeOutcome, SessionLease } from "../stores/contract.ts";
-import type { FinishedTurn } from "./committer.ts";
 import { fenceOf } from "./lease-keeper.ts";
 import type { Emit, TurnPlan } from "./model-call.ts";
 import type { RuntimePorts, SessionWiring } from "./ports.ts";
 import { freshResident, residentOf, type Resident } from "./resident.ts";
-import { policyOf, TurnRun, type Claimed, type TurnEnd, type TurnSession } from "./turn-run.ts";
+import { policyOf, TurnRun, type Claimed, type TurnEnd } from "./turn-run.ts";
+import type { TurnSession } from "./turn-session.ts";
 
 export interface TurnStart {
   readonly turnId: string;
@@ -180,7 +181,7 @@ export class SessionRuntime {
       refresh: (headRevision) => this.#refresh(headRevision),
       plan: () => this.#plan(),
       machineSnapshot: () => persistSnapshot(SESSION_MACHINE, this.#root.getSnapshot()),
-      adopt: (turn, log, finished) => this.#adopt(turn, log, finished),
+      adopt: (turn, log, context) => this.#adopt(turn, log, context),
       report: (event) => this.#send(event),
     };
   }
@@ -293,7 +294,7 @@ export class SessionRuntime {
   }
 
   /** The committed turn becomes resident state: appended, never rebuilt (S-11). */
-  #adopt(turn: RecordedTurn, log: readonly Message[], { context }: FinishedTurn): void {
+  #adopt(turn: RecordedTurn, log: readonly Message[], context: TurnContext): void {
     const before = this.#resident;
     const { history } = before;
     history.append(log);
