@@ -172,15 +172,22 @@ export class TurnRun {
       this.#session.report({ type: "lease.lost" });
       this.#send({ type: "lease.lost" });
     } else {
-      this.#send({ type: "phase.failed", code: failure.code, message: failure.message });
+      const { code, message } = failure;
+      // What the store holds is unknown now: the session reads it again before its next turn (S-54).
+      if (this.#lane && code === "store_commit_failed") this.#session.report({ type: "turn.commitFailed", code, message });
+      this.#send({ type: "phase.failed", code, message });
     }
   }
 
   // ---- phases -----------------------------------------------------------------------------------------------------
 
   #runPhase(phase: PhaseName): void {
-    const done = this.#phase(phase);
-    if (done instanceof Promise) done.catch((error: unknown) => this.#fail(error));
+    try {
+      const done = this.#phase(phase);
+      if (done instanceof Promise) done.catch((error: unknown) => this.#fail(error));
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   #phase(phase: PhaseName): Promise<void> | void {
@@ -300,16 +307,10 @@ export class TurnRun {
       machine: machineSnapshot(),
       now: ports.clock.now(),
     });
-    try {
-      const { turn } = await ports.persistence.sessions.commit(commit);
-      if (!turn) throw new LashError("runtime", "other", "the store recorded no result for the turn");
-      this.#result = turn;
-      adopt(turn, closedLog(finished.context, finished.log), finished.context);
-    } catch (error) {
-      const { code, message } = runtimeErrorOfStore(error);
-      if (code !== "session_execution_lease_lost") report({ type: "turn.commitFailed", code, message });
-      throw error;
-    }
+    const { turn } = await ports.persistence.sessions.commit(commit);
+    if (!turn) throw new LashError("runtime", "other", "the store recorded no result for the turn");
+    this.#result = turn;
+    adopt(turn, closedLog(finished.context, finished.log), finished.context);
     report({ type: "turn.committed" });
     this.#send({ type: "turn.committed" });
   }
