@@ -1,0 +1,63 @@
+// How an error changes its channel: store to runtime (ER-4), effect boundary and back (ER-5), wrappers (ER-21).
+import type { ErrorFamily, KnownErrorCode } from "./error-codes.ts";
+import { familyOf } from "./error-traits.ts";
+import { type ErrorJson, LashError, runtimeError } from "./errors.ts";
+import type { JsonObject } from "./json.ts";
+
+/** The text of whatever was thrown; never its stack. */
+export const errorText = (error: unknown): string =>
+  error instanceof Error || LashError.is(error) ? error.message : String(error);
+
+/** The details of an error that is replaced by one of another code: they cross wires, its `cause` does not. */
+const detailsWithCause = (error: unknown): JsonObject =>
+  LashError.is(error) ? { ...error.details, causeCode: error.code } : {};
+
+/**
+ * What a turn throws when its store refused or failed (ER-4). Errors that are no store's pass through.
+ * A foreign exception counts as the store's: `store_commit_failed` promises nothing about durable state.
+ */
+export function runtimeErrorOfStore(error: unknown): LashError {
+  if (LashError.is(error) && familyOf(error.code) !== "store") return error;
+  const lost = LashError.is(error) && error.isCode("session_execution_lease_expired");
+  return runtimeError(lost ? "session_execution_lease_lost" : "store_commit_failed", errorText(error), {
+    details: detailsWithCause(error),
+    cause: error,
+  });
+}
+
+/** What a turn throws when claiming its lease failed: no lease was held, so none was lost (ER-4). */
+export const runtimeErrorOfLeaseClaim = (error: unknown): LashError =>
+  runtimeError("store_commit_failed", errorText(error), { details: detailsWithCause(error), cause: error });
+
+/** The codes under which another channel's error crosses the effect boundary; all others keep theirs (ER-5). */
+const EFFECT_CODE: Partial<Record<ErrorFamily, KnownErrorCode>> = { plugin: "plugin", store: "runtime_store" };
+
+/** The recorded form of a fault at the effect boundary; `LashError.fromJSON` gives the runtime error back (ER-5). */
+export function effectErrorJson(error: unknown): ErrorJson {
+  if (!LashError.is(error)) return { code: "runtime_effect_controller", message: errorText(error) };
+  const code = EFFECT_CODE[familyOf(error.code)];
+  if (code === undefined || code === error.code) return error.toJSON();
+  return { code, message: error.message, details: detailsWithCause(error) };
+}
+
+const WRAPPERS = {
+  session: { family: "session", label: "session" },
+  runtime: { family: "runtime", label: "runtime" },
+  plugin: { family: "plugin", label: "plugin" },
+  remote_protocol: { family: "remote", label: "remote protocol" },
+  control: { family: "wiring", label: "control" },
+  trace_flush: { family: "trace", label: "trace flush" },
+} as const satisfies Partial<Record<KnownErrorCode, { family: ErrorFamily; label: string }>>;
+
+/**
+ * Passes an error on under the name of the part that met it (ER-21).
+ *
+ * @param wrapper - also the code, where the inner error has none of its own.
+ * @returns an error that answers `code`, `details` and both predicates as the inner one does, and keeps it as `cause`.
+ */
+export function wrapError(wrapper: keyof typeof WRAPPERS, inner: unknown): LashError {
+  const { family, label } = WRAPPERS[wrapper];
+  const message = `${label}: ${errorText(inner)}`;
+  if (!LashError.is(inner)) return new LashError(family, wrapper, message, { cause: inner });
+  return new LashError(family, inner.code, message, { details: inner.details, cause: inner });
+}
