@@ -14,6 +14,8 @@ export class SequenceView {
   private readonly head = h("div", { class: "lanes" });
   private readonly space = h("div", { class: "seq-space" });
   private readonly svg = s("svg", { class: "seq-svg" });
+  /** Its own marker: those of the chart vanish with the chart's panel. */
+  private readonly marker = s("defs", {}, s("marker", { id: "message-arrow", class: "arrow", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto", markerUnits: "userSpaceOnUse" }, s("path", { d: "M0.5 0.8 7.5 4 0.5 7.2z" })));
   private timeline: Timeline | undefined;
   private group: string | undefined;
   private rows: readonly number[] = [];
@@ -21,6 +23,7 @@ export class SequenceView {
   private position = 0;
   private selected: string | undefined;
   private painted = "";
+  private height = 0;
   private readonly host: HTMLElement;
   private readonly onPick: (position: number) => void;
 
@@ -30,7 +33,12 @@ export class SequenceView {
     this.space.append(this.svg);
     host.append(this.head, this.space);
     host.addEventListener("scroll", () => this.paint());
-    new ResizeObserver(() => this.paint()).observe(host);
+    new ResizeObserver(() => {
+      // A hidden panel has no height to scroll within: what it should show is revealed when it appears.
+      if (this.height === 0 && host.clientHeight > 0) this.reveal(this.shown === this.rows.length);
+      this.height = host.clientHeight;
+      this.paint();
+    }).observe(host);
     this.svg.addEventListener("click", (event) => {
       const target = event.target instanceof Element ? event.target.closest("[data-position]") : null;
       if (target) this.onPick(Number(target.getAttribute("data-position")));
@@ -92,7 +100,7 @@ export class SequenceView {
       const entry = timeline.at(position);
       return entry ? [this.row(entry, position, index * ROW, x, total, start, first + index)] : [];
     });
-    this.svg.replaceChildren(...lifelines, ...drawn);
+    this.svg.replaceChildren(this.marker, ...lifelines, ...drawn);
   }
 
   private startTime(timeline: Timeline): number {
@@ -145,14 +153,14 @@ function arrow(from: number | undefined, to: number, type: string, effectId: unk
   if (from === undefined || from === to) {
     // From outside the actor system, or from lanes that are not shown.
     return [
-      s("circle", { class: "outside", cx: to - 34, cy: 19, r: 2.5 }),
-      s("path", { class: "message", d: `M${to - 31} 19H${to - 3}`, "marker-end": "url(#arrow)" }),
-      s("text", { class: "message-text", x: to - 40, y: 22.5, "text-anchor": "end" }, shorten(text, 22), s("title", {}, type)),
+      s("circle", { class: "outside", cx: to - 30, cy: 15, r: 2.5 }),
+      s("path", { class: "message", d: `M${to - 27} 15H${to - 3}`, "marker-end": "url(#message-arrow)" }),
+      s("text", { class: "message-text", x: to + 9, y: 18.5 }, shorten(text, 26), s("title", {}, type)),
     ];
   }
   const direction = to > from ? 1 : -1;
   return [
-    s("path", { class: "message", d: `M${from + direction * 2} 21H${to - direction * 3}`, "marker-end": "url(#arrow)" }),
+    s("path", { class: "message", d: `M${from + direction * 2} 21H${to - direction * 3}`, "marker-end": "url(#message-arrow)" }),
     s("text", { class: "message-text", x: (from + to) / 2, y: 16, "text-anchor": "middle" }, shorten(text, Math.max(20, Math.floor(Math.abs(to - from) / 6))), s("title", {}, type)),
   ];
 }
