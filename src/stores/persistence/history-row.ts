@@ -9,10 +9,10 @@
 //   t  its timestamp when that is not the row's
 // Read by hand for speed, as message-row.ts says: 1,000 turns with 5,000 messages (2 MB) take a few milliseconds.
 
-import { isPlainObject, type Json, type JsonObject } from "../../domain/json.ts";
+import type { Json, JsonObject } from "../../domain/json.ts";
 import { initialFrameId, type NodeBody, type SessionNode } from "../../domain/session.ts";
 import type { Key, Value } from "../engine.ts";
-import { type Fault, readMessage, writeMessage } from "./message-row.ts";
+import { type Fault, isRecord, readMessage, writeMessage } from "./message-row.ts";
 import { checkVersion, invalidRow, parseRow, SCHEMA_VERSION } from "./schema.ts";
 import { readTurnResult, type TurnEnding, turnResultRow, writeTurnResult } from "./turn-result-row.ts";
 
@@ -81,12 +81,12 @@ export function readNodes(key: Key, value: Value): SessionNode[] {
   if (!Array.isArray(nodes)) throw fault("it has no nodes");
   if (!isOptionalText(at) || !isOptionalText(frame) || !isOptionalText(row["parent"])) throw fault("at, frame or parent is no text");
   const { turn } = row;
-  const turnId = isPlainObject(turn) && typeof turn["id"] === "string" ? turn["id"] : undefined;
+  const turnId = isRecord(turn) && typeof turn["id"] === "string" ? turn["id"] : undefined;
   const read: SessionNode[] = [];
   let ordinal = 0;
   let parentNodeId = row["parent"];
   for (const node of nodes as readonly unknown[]) {
-    if (!isPlainObject(node)) throw fault("a node is no object");
+    if (!isRecord(node)) throw fault("a node is no object");
     const { i, p, f, t, causedBy } = node;
     let nodeId: string;
     if (typeof i === "string") {
