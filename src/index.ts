@@ -11,6 +11,9 @@ export type { SessionReadView } from "./observe/read-view.ts";
 export { tool } from "./tools/tool.ts";
 export type { ToolOptions } from "./tools/tool.ts";
 export type { OnInterrupted, StandardSchema, Tool, ToolCall, ToolRetryPolicy } from "./tools/contract.ts";
+export { failTurn, finishTurn, switchFrame } from "./domain/tool-reply.ts";
+export type { FrameSwitch, ToolReply } from "./domain/tool-reply.ts";
+export type { MessageDraft } from "./domain/message-draft.ts";
 export { ToolError } from "./domain/tool-error.ts";
 export type { ToolCallOutput, ToolFailure } from "./domain/tool-output.ts";
 

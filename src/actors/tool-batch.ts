@@ -10,7 +10,8 @@ import { LashError } from "../domain/errors.ts";
 import type { Json } from "../domain/json.ts";
 import { sha256Hex } from "../domain/sha256.ts";
 import { ToolError } from "../domain/tool-error.ts";
-import { failedOutput, projectOutput, type ToolCallOutput } from "../domain/tool-output.ts";
+import { failedOutput, projectOutput, type ToolCallOutput, type ToolControl } from "../domain/tool-output.ts";
+import { ToolReply } from "../domain/tool-reply.ts";
 import type { ToolResult } from "../machines/effects.ts";
 import type { JournaledOutcome } from "../stores/contract.ts";
 import type { ToolCall } from "../tools/contract.ts";
@@ -213,9 +214,9 @@ const cancelledOutput: ToolCallOutput = { outcome: { status: "cancelled", payloa
 /** Takes what a tool gave as JSON, whatever it was made of: size, depth and prototype keys are the tool's to answer for. */
 function success(value: unknown): ToolCallOutput {
   try {
-    const text = JSON.stringify(value ?? null) ?? "null";
-    const payload = parseHostileJson(text, { field: "result", limit: "toolResultBytes", prototypeKeys: "drop" });
-    return { outcome: { status: "success", payload } };
+    if (!ToolReply.is(value)) return { outcome: { status: "success", payload: asResult(value) } };
+    const { payload, control } = value;
+    return { outcome: { status: "success", payload: asResult(payload) }, control: asResult(control) as ToolControl };
   } catch (error) {
     const tooMuch = LashError.is(error) && error.isCode("limit_exceeded");
     return failedOutput({
@@ -224,6 +225,11 @@ function success(value: unknown): ToolCallOutput {
       message: error instanceof Error ? error.message : "the tool's result is no JSON value",
     });
   }
+}
+
+function asResult(value: unknown): Json {
+  const text = JSON.stringify(value ?? null) ?? "null";
+  return parseHostileJson(text, { field: "result", limit: "toolResultBytes", prototypeKeys: "drop" });
 }
 
 function failure(error: unknown, signal: AbortSignal): ToolCallOutput {

@@ -13,7 +13,7 @@ import type { EffectRequest, EffectsMessage, HistoryReference, PhaseName, ToolRe
 import { persistSnapshot, restoreTurn } from "../machines/snapshot.ts";
 import { TURN_MACHINE, turnMachine, type TurnMachine } from "../machines/turn.machine.ts";
 import type { MachineSnapshot, RecordedTurn, SessionLease, TurnRecord } from "../stores/contract.ts";
-import { buildCommit, closedLog, resultOf, type FinishedTurn } from "./committer.ts";
+import { buildCommit, resultOf, type FinishedTurn } from "./committer.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import type { Emit, TurnPlan } from "./model-call.ts";
 import type { SessionWiring } from "./ports.ts";
@@ -310,7 +310,7 @@ export class TurnRun {
     const { turn } = await ports.persistence.sessions.commit(commit);
     if (!turn) throw new LashError("runtime", "other", "the store recorded no result for the turn");
     this.#result = turn;
-    adopt(turn, closedLog(finished.context, finished.log), finished.context);
+    adopt(turn, commit);
     report({ type: "turn.committed" });
     this.#send({ type: "turn.committed" });
   }

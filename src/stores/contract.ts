@@ -208,6 +208,14 @@ export interface ToolCallReference {
   readonly durationMs: number;
 }
 
+/** A turn that the commit of another one accepts, so that nothing is lost between the two. */
+export interface NextTurn {
+  readonly turnId: string;
+  readonly input: AcceptedInput;
+  readonly inputHash: string;
+  readonly machine: { readonly machine: string; readonly version: number };
+}
+
 /** What a turn came to, as recorded with its stamp. */
 export interface TurnResultRecord {
   readonly turnId: string;
@@ -267,6 +275,8 @@ export interface SessionCommit {
     readonly result: TurnResultRecord;
     /** All of the turn's calls, those of its recorded steps included. */
     readonly modelCalls: readonly ModelCallRecord[];
+    /** Accepted in the same transaction: the turn of the frame that this one switched to (T-67). */
+    readonly next?: NextTurn;
   };
   readonly committedAttachmentIds: readonly string[];
 }
