@@ -1,15 +1,19 @@
 // createLash(): wiring, checked once, and the sessions that run on it.
 
+import { ChangeHub } from "./actors/change-hub.ts";
 import { inline } from "./actors/inline-host.ts";
 import { journaled } from "./actors/journaled-host.ts";
 import { defaultLeaseTimings, type LeaseTimings } from "./actors/lease-keeper.ts";
 import type { Inspect, RuntimePorts, SessionWiring } from "./actors/ports.ts";
 import { SessionRuntime } from "./actors/session-runtime.ts";
+import { WaitDesk } from "./actors/wait-desk.ts";
+import { assertJson } from "./domain/bounded-json.ts";
 import { systemClock, type Clock } from "./domain/clock.ts";
 import { LashError, runtimeError, wiringError } from "./domain/errors.ts";
 import { invalidArgument } from "./domain/invalid-argument.ts";
 import { consoleLogger, safeLogger, type Logger } from "./domain/logger.ts";
 import type { ModelSpec, SessionPolicy } from "./domain/session.ts";
+import type { Resolution, ResolveOutcome } from "./domain/waits.ts";
 import { leaseTimingsInvalid, missingModelSpec } from "./domain/wiring-errors.ts";
 import type { ProtocolDriver } from "./machines/protocol.ts";
 import { standardProtocol } from "./protocols/standard.ts";
@@ -17,7 +21,7 @@ import type { Provider } from "./providers/contract.ts";
 import { ProviderError, failureOf } from "./providers/failure.ts";
 import { withRetry } from "./providers/retry.ts";
 import { MAX_ID, Session } from "./session.ts";
-import { randomId } from "./random-id.ts";
+import { randomId, randomSecret } from "./random-id.ts";
 import type { LeaseOwner } from "./stores/contract.ts";
 import { memory } from "./stores/memory/store.ts";
 import { createPersistence } from "./stores/persistence/index.ts";
@@ -66,17 +70,31 @@ export interface LashOptions {
   /** Default: warnings and errors to the console (FA-78). */
   readonly logger?: Logger;
   readonly clock?: Clock;
+  /** Signs the keys of pending tool calls: 64 hex digits. Default: one made with the store and kept in it (OP-13). */
+  readonly waitSecret?: string;
   /** Fresh random ids; for tests that want them fixed. */
   readonly newId?: () => string;
+}
+
+export interface Completions {
+  /**
+   * Answers a pending tool call, from any process that has the store. The first answer wins; one that comes before the
+   * turn waits is kept. Durable when it resolves.
+   *
+   * @param key - from `call.completionKey()`.
+   */
+  resolve(key: string, resolution: Resolution): Promise<ResolveOutcome>;
 }
 
 /** One recovered turn: what it came to, or why it could not go on. */
 export type Recovered =
   | { readonly sessionId: string; readonly turnId: string; readonly result: TurnResult }
-  | { readonly sessionId: string; readonly turnId: string; readonly error: LashError };
+  | { readonly sessionId: string; readonly turnId: string; readonly error: LashError }
+  /** It waits for an answer from outside and goes on when that comes. */
+  | { readonly sessionId: string; readonly turnId: string; readonly suspended: true };
 
 const OPTIONS = [
-  "provider", "model", "store", "tools", "prompt", "maxTurns", "effects", "protocol", "residency", "lease", "inspect", "logger", "clock", "newId",
+  "provider", "model", "store", "tools", "prompt", "maxTurns", "effects", "protocol", "residency", "lease", "inspect", "logger", "clock", "newId", "waitSecret",
 ];
 const SESSION_OPTIONS = ["provider", "model", "tools", "prompt", "maxTurns"];
 /** Turns that `recover()` drives at once (OP-7). */
@@ -94,11 +112,15 @@ export function createLash(options: LashOptions): Lash {
 
 /** A wired runtime: opens sessions, finishes what crashed, closes. */
 export class Lash implements AsyncDisposable {
+  /** Answers to tool calls that wait for them (FA-40). */
+  readonly completions: Completions;
   readonly #options: LashOptions;
   readonly #ports: RuntimePorts;
   readonly #providers = new Map<Provider, Provider>();
   readonly #scopeId: string;
   readonly #sessions = new Set<Session>();
+  /** Turns that an answer from outside woke, by session. */
+  readonly #background = new Map<string, Promise<void>>();
   #state: "open" | "closed" = "open";
 
   /** Use `createLash`. */
@@ -108,7 +130,10 @@ export class Lash implements AsyncDisposable {
     const persistence = createPersistence(engine, { clock });
     const isDurable = (options.effects ?? (engine.durable ? "journaled" : "inline")) === "journaled";
     this.#options = options;
+    const waits = new WaitDesk(persistence.waits, new ChangeHub(clock), clock, () => options.waitSecret ?? randomSecret());
+    this.completions = { resolve: (key, resolution) => this.#resolveCompletion(key, resolution) };
     this.#ports = {
+      waits,
       persistence,
       effectHost: isDurable ? journaled(persistence) : inline(),
       clock,
@@ -134,7 +159,7 @@ export class Lash implements AsyncDisposable {
   async openSession(id: string, options: SessionOptions = {}): Promise<Session> {
     this.#assertOpen();
     const runtime = await this.#openRuntime(id, options);
-    const session = new Session(runtime, { newId: this.#ports.newId, closed: (closed) => this.#sessions.delete(closed) });
+    const session = new Session(runtime, { newId: this.#ports.newId, closed: (closed) => this.#sessions.delete(closed), background: (sessionId) => this.#background.get(sessionId) });
     this.#sessions.add(session);
     void this.#finishLeftover(runtime);
     return session;
@@ -163,6 +188,7 @@ export class Lash implements AsyncDisposable {
   async close(): Promise<void> {
     if (this.#state === "closed") return;
     this.#state = "closed";
+    await Promise.all(this.#background.values());
     for (const session of this.#sessions) await session[Symbol.asyncDispose]();
     await this.#ports.persistence.close();
     for (const provider of this.#providers.values()) await provider.close?.();
@@ -185,24 +211,47 @@ export class Lash implements AsyncDisposable {
     if (!provider) return;
     try {
       const left = (await this.#ports.persistence.turns.inFlight()).find((turn) => turn.sessionId === sessionId);
-      if (left) await runtime.recoverTurn(left.turnId, () => undefined, new AbortController().signal);
+      if (left) await runtime.recoverTurn({ turnId: left.turnId, ...unattended() });
     } catch (error) {
-      if (LashError.is(error) && (error.isCode("session_execution_busy") || error.isCode("unknown_turn"))) return;
+      if (LashError.is(error) && ELSEWHERE.has(error.code)) return;
       const code = LashError.is(error) ? error.code : undefined;
       this.#ports.logger({ level: "warn", event: "turn.recovery_failed", sessionId, ...(code && { code }), message: String(error) });
     }
   }
 
-  async #recoverOne(sessionId: string, turnId: string, signal = new AbortController().signal): Promise<Recovered | undefined> {
+  async #recoverOne(sessionId: string, turnId: string, signal: AbortSignal | undefined): Promise<Recovered | undefined> {
     const runtime = await this.#openRuntime(sessionId, {});
     try {
-      const end = await runtime.recoverTurn(turnId, () => undefined, signal);
+      const end = await runtime.recoverTurn({ turnId, ...unattended(signal), whenParked: "suspend" });
       return { sessionId, turnId, result: turnResultOf(end) };
     } catch (error) {
-      if (LashError.is(error) && (error.isCode("session_execution_busy") || error.isCode("unknown_turn"))) return undefined;
+      if (LashError.is(error) && error.isCode("turn_suspended")) return { sessionId, turnId, suspended: true };
+      if (LashError.is(error) && ELSEWHERE.has(error.code)) return undefined;
       return { sessionId, turnId, error: LashError.is(error) ? error : runtimeError("store_commit_failed", String(error), { cause: error }) };
     } finally {
       await runtime.close("session.close").catch(() => undefined);
+    }
+  }
+
+  /** An answer wakes its turn: here if the session is open, else by taking the turn up (OP-8). */
+  async #resolveCompletion(key: string, resolution: Resolution): Promise<ResolveOutcome> {
+    this.#assertOpen();
+    checkResolution(resolution);
+    const { name, ...outcome } = await this.#ports.waits.resolve(key, resolution);
+    if (outcome.status === "accepted" && name && this.#options.provider) this.#wake(name.scope.session_id, name.scope.turn_id);
+    return outcome;
+  }
+
+  #wake(sessionId: string, turnId: string): void {
+    if (this.#background.has(sessionId) || [...this.#sessions].some((session) => session.id === sessionId)) return;
+    const waking = this.#takeUp(sessionId, turnId).finally(() => this.#background.delete(sessionId));
+    this.#background.set(sessionId, waking);
+  }
+
+  async #takeUp(sessionId: string, turnId: string): Promise<void> {
+    const recovered = await this.#recoverOne(sessionId, turnId, undefined).catch((error: unknown) => ({ error }));
+    if (recovered && "error" in recovered) {
+      this.#ports.logger({ level: "warn", event: "turn.recovery_failed", sessionId, message: String(recovered.error) });
     }
   }
 
@@ -245,12 +294,32 @@ export class Lash implements AsyncDisposable {
   }
 }
 
+/** Codes that say that somebody else has the turn, or that there is nothing left to do. */
+const ELSEWHERE: ReadonlySet<string> = new Set(["session_execution_busy", "unknown_turn", "turn_suspended"]);
+
+/** Nobody watches, nobody cancels. */
+const unattended = (signal = new AbortController().signal) => ({ emit: () => undefined, signal });
+
+function checkResolution(resolution: Resolution): void {
+  const { status } = { ...resolution };
+  if (status === "ok") assertJson((resolution as { payload: unknown }).payload, { field: "resolution.payload", limit: "toolResultBytes" });
+  else if (status === "err") {
+    const { code, message } = { ...(resolution as { payload?: { code?: unknown; message?: unknown } }).payload };
+    if (typeof code !== "string" || typeof message !== "string") throw invalidArgument("resolution.payload", "{ code, message } with texts");
+  } else if (status !== "timeout" && status !== "cancelled") {
+    throw invalidArgument("resolution.status", '"ok", "err", "timeout" or "cancelled"');
+  }
+}
+
 function checkOptions(options: LashOptions): void {
   if (typeof options !== "object" || options === null) throw invalidArgument("options", "an object");
   refuseUnknown(options, OPTIONS, "createLash");
-  const { store, effects, residency, provider } = options;
+  const { store, effects, residency, provider, waitSecret } = options;
   if (store !== undefined && (typeof store !== "object" || store === null || !("engine" in store))) {
     throw invalidArgument("store", "made by memory(), sqlite(path), indexedDb(name) or another store factory");
+  }
+  if (waitSecret !== undefined && !(typeof waitSecret === "string" && /^[0-9a-f]{64}$/.test(waitSecret))) {
+    throw invalidArgument("waitSecret", "64 hexadecimal digits in lower case");
   }
   if (effects !== undefined && effects !== "journaled" && effects !== "inline") throw invalidArgument("effects", '"journaled" or "inline"');
   if (residency !== undefined && residency !== "keep_all" && residency !== "active_path_only") {

@@ -46,6 +46,8 @@ export type SessionViewStore = ReturnType<typeof makeView>;
 export interface SessionHost {
   readonly newId: () => string;
   readonly closed: (session: Session) => void;
+  /** A turn of this session that the lash itself is finishing in the background; others wait for it. */
+  readonly background: (sessionId: string) => Promise<unknown> | undefined;
 }
 
 const CURSOR = "lashsc2";
@@ -79,6 +81,7 @@ export class Session implements AsyncDisposable {
     const turnId = turnIdOf(parsed, options) ?? this.#host.newId();
     const accepted = acceptedOf(parsed);
     return new Turn(turnId, async (turn) => {
+      await this.#host.background(this.id);
       this.#assertOpen();
       const signal = options.signal ? AbortSignal.any([turn.signal, options.signal]) : turn.signal;
       const emit: Emit = (body, correlationId) => turn.emit(body, correlationId);
@@ -110,6 +113,7 @@ export class Session implements AsyncDisposable {
     if (this.#state !== "open") return;
     this.#state = "closing";
     try {
+      await this.#runtime.suspend();
       await this.#runtime.close("session.close");
       this.#state = "closed";
     } catch (error) {
@@ -121,6 +125,7 @@ export class Session implements AsyncDisposable {
 
   /** Waits for running turns, then closes; never deletes (FA-80). */
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#runtime.suspend();
     await this.#runtime.idle();
     await this.close();
   }

@@ -12,6 +12,7 @@ import type { Liveness } from "../stores/store.ts";
 import type { Tool } from "../tools/contract.ts";
 import type { EffectHost } from "./effect-host.ts";
 import type { LeaseTimings } from "./lease-keeper.ts";
+import type { WaitDesk } from "./wait-desk.ts";
 
 export type Inspect = Observer<InspectionEvent> | ((event: InspectionEvent) => void);
 
@@ -25,6 +26,7 @@ export interface RuntimePorts {
   readonly leaseTimings: LeaseTimings;
   readonly residency: Residency;
   readonly logger: Logger;
+  readonly waits: WaitDesk;
   /** A fresh random id: turns, lease tokens, owners. */
   readonly newId: () => string;
   readonly inspect?: Inspect;

@@ -28,6 +28,8 @@ export interface TurnAttendance {
   readonly turnId: string;
   readonly emit: Emit;
   readonly signal: AbortSignal;
+  /** What to do once the turn only waits for answers from outside: go on waiting (default), or leave it in flight. */
+  readonly whenParked?: "wait" | "suspend";
 }
 
 export interface TurnStart extends TurnAttendance {
@@ -97,12 +99,17 @@ export class SessionRuntime {
   }
 
   /** Drives a turn that was accepted and not finished to its end. Undefined: it is not in flight any more. */
-  recoverTurn(turnId: string, emit: Emit, signal: AbortSignal): Promise<TurnEnd> {
-    return this.#inLane(signal, async () => {
+  recoverTurn(request: TurnAttendance): Promise<TurnEnd> {
+    return this.#inLane(request.signal, async () => {
       this.#checkProvider();
-      const request = { turnId, emit, signal };
+      const { turnId } = request;
       return this.#follow(request, await this.#drive(request, () => this.#resume(turnId)));
     });
+  }
+
+  /** Leaves a turn that only waits for answers from outside in flight, so that the session can be closed (OP-8). */
+  async suspend(): Promise<void> {
+    if (this.#run?.suspend()) await this.idle();
   }
 
   /** S-42: needs the only handle and no running turn. */
@@ -154,7 +161,8 @@ export class SessionRuntime {
 
   async #drive(request: TurnAttendance, claim: () => Promise<Claimed>): Promise<TurnEnd> {
     this.#send({ type: "turn.started" });
-    const run = new TurnRun(this.#turnSession(), request, claim);
+    const onParked = request.whenParked === "suspend" ? { onParked: () => void run.suspend() } : {};
+    const run: TurnRun = new TurnRun(this.#turnSession(), { ...request, ...onParked }, claim);
     this.#run = run;
     const onAbort = (): void => run.cancel();
     request.signal.addEventListener("abort", onAbort, { once: true });

@@ -27,11 +27,14 @@ export interface TurnEffectsOptions {
   readonly log: TurnLog;
   readonly emit: Emit;
   readonly plan: () => TurnPlan;
+  /** Told whether all that is open are waits for answers from outside. */
+  readonly onParked: (parked: boolean) => void;
 }
 
 export class TurnEffects {
   readonly #options: TurnEffectsOptions;
   readonly #aborts = new Map<number, AbortController>();
+  readonly #detach = new AbortController();
   /** Attempts that a durable step has named. */
   #issued: ReadonlySet<string>;
 
@@ -52,6 +55,11 @@ export class TurnEffects {
     } finally {
       this.#aborts.delete(request.effectId);
     }
+  }
+
+  /** Stops waiting without recording anything: what is open goes on in another process (OP-8). */
+  detach(): void {
+    this.#detach.abort();
   }
 
   abort(effectId: number): void {
@@ -129,6 +137,10 @@ export class TurnEffects {
       signal,
       clock: session.ports.clock,
       emit,
+      desk: session.ports.waits,
+      logger: session.ports.logger,
+      detach: this.#detach.signal,
+      onProgress: ({ running, parked }) => this.#report(running === 0 && parked > 0),
       issued: this.#issued,
       step: (issued) => this.#step(undefined, issued),
       envelope: (replayKey, causedBy, command) => this.#envelope({ ...request, replayKey }, command, causedBy),
@@ -139,6 +151,10 @@ export class TurnEffects {
       },
     });
     return { outcome: { kind: "tool_batch", results }, source: plan.every((call) => this.#wasRecorded(call)) ? "journal" : "run" };
+  }
+
+  #report(parked: boolean): void {
+    if (this.#options.host.tier === "durable") this.#options.onParked(parked);
   }
 
   #wasRecorded(call: PlannedCall): boolean {

@@ -19,6 +19,7 @@ import type { Emit, TurnPlan } from "./model-call.ts";
 import type { SessionWiring } from "./ports.ts";
 import { sendFrom } from "./relay.ts";
 import type { Resident } from "./resident.ts";
+import { suspendedError } from "./tool-completion.ts";
 import { TurnEffects, type Settled } from "./turn-effects.ts";
 import { TurnLog } from "./turn-log.ts";
 import type { TurnSession } from "./turn-session.ts";
@@ -26,6 +27,8 @@ import type { TurnSession } from "./turn-session.ts";
 export interface TurnRequest {
   readonly turnId: string;
   readonly emit: Emit;
+  /** Told when the turn only waits for answers from outside: it may be suspended then. */
+  readonly onParked?: () => void;
 }
 
 /** How this run came to its turn: by accepting an input, or by finding one in flight. */
@@ -90,6 +93,14 @@ export class TurnRun {
     this.#deliverMail();
   }
 
+  /** Leaves the turn in flight, if all it does is wait (OP-8). @returns whether it did. */
+  suspend(): boolean {
+    if (!this.#actor.getSnapshot().can({ type: "turn.suspend" })) return false;
+    this.#lane?.effects.detach();
+    this.#send({ type: "turn.suspend" });
+    return true;
+  }
+
   #deliverMail(): void {
     const mail = this.#mail;
     if (!mail || !this.#actor.getSnapshot().can(mail)) return;
@@ -140,7 +151,12 @@ export class TurnRun {
   #onDone(actor: TurnActor): void {
     if (actor !== this.#actor) return;
     this.#lane?.keeper.stop();
-    const { output } = actor.getSnapshot();
+    const { output, value } = actor.getSnapshot();
+    if (value === "suspended") {
+      const error = suspendedError(this.#session.wiring.sessionId, this.#request.turnId);
+      void this.#letGo(error.code).then(() => this.#end.reject(error));
+      return;
+    }
     if (this.#result && output?.kind !== "failed") {
       this.#end.resolve({ result: this.#result, toolResults: this.#log.toolResults });
       return;
@@ -248,6 +264,10 @@ export class TurnRun {
       log: this.#log,
       emit: this.#request.emit,
       plan: () => (this.#plan ??= this.#session.plan()),
+      onParked: (parked) => {
+        this.#send({ type: parked ? "tools.parked" : "tools.resumed" });
+        if (parked) this.#request.onParked?.();
+      },
     });
     return { turn, headRevision, keeper, effects };
   }
@@ -359,6 +379,7 @@ export class TurnRun {
 
   /** Faults of the boundary: those of the store end the run, others become an outcome of the turn (ER-6). */
   #onBoundaryFault({ effectId }: EffectRequest, error: unknown): void {
+    if (this.#actor.getSnapshot().status !== "active") return;
     if (!LashError.is(error) || error.family === "store" || error.isCode("session_execution_lease_lost")) return this.#fail(error);
     const { code, message } = error;
     this.#send({ type: "effect.settled", effectId, outcome: { kind: "fault", code, message }, source: "run" });

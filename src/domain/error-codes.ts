@@ -50,6 +50,7 @@ export const ERROR_CODES = {
     "session_closed",
     "lash_closed",
     "unknown_turn",
+    "turn_suspended",
     "turn_recovery_exhausted",
     "session_id_retired",
     "session_fact_pinned",

@@ -219,7 +219,16 @@ function buildTurnMachine(protocol: ProtocolDriver) {
               ],
             },
           },
-          runningTools: { entry: "requestToolBatch", on: { "effect.settled": [...moves] } },
+          runningTools: {
+            entry: "requestToolBatch",
+            on: { "effect.settled": [...moves] },
+            initial: "executing",
+            states: {
+              executing: { on: { "tools.parked": "parked" } },
+              // OP-8: nothing runs, so the turn may be left here and taken up again by whoever opens the session next.
+              parked: { on: { "tools.resumed": "executing", "turn.suspend": "#turn.suspended" } },
+            },
+          },
           runningCode: { on: { "effect.settled": [...moves] } },
           // T-55..T-57: what arrived meanwhile goes on with the turn, even just before its completion.
           atCheckpoint: {
@@ -266,6 +275,7 @@ function buildTurnMachine(protocol: ProtocolDriver) {
       },
       done: { type: "final" },
       takenUp: { type: "final" },
+      suspended: { type: "final" },
       invalidInput: { type: "final" },
       aborted: { type: "final" },
       failed: { type: "final" },

@@ -9,6 +9,7 @@ import type { ModelCallRecord, TurnIssue, TurnOutcome } from "../domain/outcome.
 import type { AgentFrame, SessionNode, SessionPolicy, SessionRelation, TokenLedgerEntry } from "../domain/session.ts";
 import type { AcceptedInput } from "../domain/turn-input.ts";
 import type { TokenUsage } from "../domain/usage.ts";
+import type { Resolution, ResolveOutcome } from "../domain/waits.ts";
 
 // ---- leases -------------------------------------------------------------------------------------------------------
 
@@ -198,6 +199,26 @@ export interface TurnFacet {
   settled(sessionId: string, turnId: string): Promise<RecordedTurn | undefined>;
 }
 
+// ---- durable waits ------------------------------------------------------------------------------------------------
+
+export type WaitState =
+  | { readonly state: "unknown" | "open" | "revoked" }
+  | { readonly state: "resolved"; readonly resolution: Resolution };
+
+export interface WaitFacet {
+  /** The store's secret for signing keys: `fresh` becomes it if there is none yet (OP-13). */
+  secret(fresh: string): Promise<string>;
+  /** Marks a wait as waited for, so that a session-wide cancel finds it. */
+  open(sessionId: string, keyId: string): Promise<void>;
+  /** First resolution wins (E-20). */
+  resolve(sessionId: string, keyId: string, resolution: Resolution): Promise<ResolveOutcome>;
+  peek(sessionId: string, keyId: string): Promise<WaitState>;
+  /** @returns ids of the waits that were open and are cancelled now. */
+  cancelOutstanding(sessionId: string): Promise<readonly string[]>;
+  /** Voids all present and future waits of the session (E-22). */
+  revoke(sessionId: string): Promise<void>;
+}
+
 // ---- sessions -----------------------------------------------------------------------------------------------------
 
 /** One finished tool call of a turn; arguments and result are the named parts of the turn's messages (OP-11). */
@@ -339,5 +360,6 @@ export interface Persistence {
   readonly sessions: SessionFacet;
   readonly turns: TurnFacet;
   readonly leases: LeaseFacet;
+  readonly waits: WaitFacet;
   close(): Promise<void>;
 }

@@ -8,6 +8,7 @@ import type { StoreContext } from "./context.ts";
 import { createLeases } from "./leases.ts";
 import { createSessions } from "./sessions.ts";
 import { createTurns } from "./turns.ts";
+import { createWaits } from "./waits.ts";
 
 export interface PersistenceOptions {
   /** Decides expiry and stamps rows. */
@@ -25,6 +26,7 @@ export function createPersistence(engine: Engine, { clock, sessionId }: Persiste
     sessions: createSessions(context),
     turns: createTurns(context),
     leases: createLeases(context),
+    waits: createWaits(context),
     close: () => engine.close(),
   };
 }
