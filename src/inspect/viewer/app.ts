@@ -38,7 +38,8 @@ export class ViewerApp {
     this.repaint();
   }
 
-  add(records: readonly InspectRecord[]): void {
+  add(records: readonly InspectRecord[], run?: string): void {
+    if (run !== undefined) this.timeline.enter(run);
     for (const record of records) this.timeline.add(record);
     this.repaint();
   }

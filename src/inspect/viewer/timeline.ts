@@ -41,6 +41,7 @@ export class Timeline {
   readonly rows = new Map<string, number[]>();
   private entries: (Entry | undefined)[] = [];
   private base = 0;
+  private readonly runs = new Map<string, { readonly id: string; readonly label: string }>();
   private run = { id: "", label: "" };
   private readonly charts = new Map<string, Chart>();
   private readonly lastSeq = new Map<string, number>();
@@ -68,9 +69,15 @@ export class Timeline {
     this.lastSeq.clear();
   }
 
+  /** The records that follow are of this run; a `lash.run` record says the same. */
+  enter(run: string): void {
+    this.run = this.runs.get(run) ?? { id: run, label: "runtime" };
+  }
+
   add(record: InspectRecord): void {
     if (record.type === "lash.run") {
       this.run = { id: record.run, label: record.label ?? "runtime" };
+      this.runs.set(record.run, this.run);
       return;
     }
     if (record.type === "lash.machine") {
