@@ -47,7 +47,10 @@ export interface ToolCall {
  * What a crash during a call means (design section 5): run it again, tell the model that its outcome is unknown, or ask.
  * A probe looks at the outside world and answers with the output, or with one of the two words.
  */
-export type OnInterrupted<Args> = "retry" | "report" | ((args: Args, call: ToolCall) => unknown | Promise<unknown>);
+export type OnInterrupted<Args> = "retry" | "report" | Probe<Args>;
+
+/** Written as a method, so that a tool with typed arguments is still a `Tool`: its own schema vouches for them. */
+type Probe<Args> = { probe(args: Args, call: ToolCall): unknown }["probe"];
 
 /** Attempts after failures that say `retry: safe` (T-53). Delays double from `baseDelayMs` up to `maxDelayMs`. */
 export interface ToolRetryPolicy {
