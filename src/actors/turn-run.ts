@@ -10,6 +10,7 @@ import { LashError, runtimeError } from "../domain/errors.ts";
 import { createMessage, type Message } from "../domain/messages.ts";
 import type { ModelCallRecord } from "../domain/outcome.ts";
 import { normalizeItems, type AcceptedInput } from "../domain/turn-input.ts";
+import { addUsage } from "../domain/usage.ts";
 import type { EffectOutcome, EffectRequest, EffectsMessage, PhaseName, ToolResult, TurnEvent } from "../machines/effects.ts";
 import { persistSnapshot, restoreTurn } from "../machines/snapshot.ts";
 import { TURN_MACHINE, turnMachine, type TurnMachine } from "../machines/turn.machine.ts";
@@ -467,7 +468,9 @@ export class TurnRun {
       this.#modelCalls.push(outcome.call);
       if (outcome.call.usage) {
         const { context } = this.#actor.getSnapshot();
-        void this.#emit({ type: "usage", protocolIteration: context.iteration, usage: outcome.call.usage, cumulative: context.usage }, `llm:${outcome.call.effectId}`);
+        // The machine counts this call when it hears of it, which is after this (T-78).
+        const cumulative = addUsage(context.usage, outcome.call.usage);
+        void this.#emit({ type: "usage", protocolIteration: context.iteration, usage: outcome.call.usage, cumulative }, `llm:${outcome.call.effectId}`);
       }
     } else if (outcome.kind === "tool_batch") {
       this.#toolResults.push(...outcome.results);
