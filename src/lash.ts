@@ -3,6 +3,7 @@
 import { ChangeHub } from "./actors/change-hub.ts";
 import { inline } from "./actors/inline-host.ts";
 import { journaled } from "./actors/journaled-host.ts";
+import type { Emit } from "./actors/model-call.ts";
 import { defaultLeaseTimings, type LeaseTimings } from "./actors/lease-keeper.ts";
 import type { Inspect, RuntimePorts, SessionWiring } from "./actors/ports.ts";
 import { SessionRuntime } from "./actors/session-runtime.ts";
@@ -15,12 +16,13 @@ import { consoleLogger, safeLogger, type Logger } from "./domain/logger.ts";
 import type { ModelSpec, SessionPolicy } from "./domain/session.ts";
 import type { Resolution, ResolveOutcome } from "./domain/waits.ts";
 import { leaseTimingsInvalid, missingModelSpec } from "./domain/wiring-errors.ts";
+import type { TurnActivity } from "./observe/contract.ts";
 import type { ProtocolDriver } from "./machines/protocol.ts";
 import { standardProtocol } from "./protocols/standard.ts";
 import type { Provider } from "./providers/contract.ts";
 import { ProviderError, failureOf } from "./providers/failure.ts";
 import { withRetry } from "./providers/retry.ts";
-import { MAX_ID, Session } from "./session.ts";
+import { MAX_ID, Session, swallow } from "./session.ts";
 import { randomId, randomSecret } from "./random-id.ts";
 import type { LeaseOwner } from "./stores/contract.ts";
 import { memory } from "./stores/memory/store.ts";
@@ -84,6 +86,17 @@ export interface Completions {
    * @param key - from `call.completionKey()`.
    */
   resolve(key: string, resolution: Resolution): Promise<ResolveOutcome>;
+}
+
+/** Which turn of which session. */
+export interface TurnAddress {
+  readonly sessionId: string;
+  readonly turnId: string;
+}
+
+export interface RecoverOptions {
+  readonly signal?: AbortSignal;
+  readonly onActivity?: (activity: TurnActivity, turn: TurnAddress) => void | Promise<void>;
 }
 
 /** One recovered turn: what it came to, or why it could not go on. */
@@ -168,15 +181,19 @@ export class Lash implements AsyncDisposable {
   /**
    * Finishes the turns that were accepted and whose owners are gone, in all sessions of the store.
    *
+   * @param options.signal - aborting it cancels the turns that are being finished, and begins no other.
+   * @param options.onActivity - told of everything that happens in them; awaited, so a slow one slows its turn (T-46).
+   *   What an earlier process saw is not told again, except for the calls of a batch that was cut off.
    * @returns one entry per turn that this call dealt with; turns that others are running are not among them.
    */
-  async recover(options: { readonly signal?: AbortSignal } = {}): Promise<readonly Recovered[]> {
+  async recover(options: RecoverOptions = {}): Promise<readonly Recovered[]> {
     this.#assertOpen();
+    checkRecover(options);
     const waiting = [...(await this.#ports.persistence.turns.inFlight())];
     const recovered: Recovered[] = [];
     const worker = async (): Promise<void> => {
       for (let next = waiting.shift(); next && options.signal?.aborted !== true; next = waiting.shift()) {
-        const outcome = await this.#recoverOne(next.sessionId, next.turnId, options.signal);
+        const outcome = await this.#recoverOne(next, options);
         if (outcome) recovered.push(outcome);
       }
     };
@@ -219,10 +236,15 @@ export class Lash implements AsyncDisposable {
     }
   }
 
-  async #recoverOne(sessionId: string, turnId: string, signal: AbortSignal | undefined): Promise<Recovered | undefined> {
+  async #recoverOne({ sessionId, turnId }: TurnAddress, { signal, onActivity }: RecoverOptions): Promise<Recovered | undefined> {
     const runtime = await this.#openRuntime(sessionId, {});
+    let count = 0;
+    const emit: Emit = (body, correlationId) => {
+      count += 1;
+      return onActivity && swallow(onActivity, { id: `${turnId}:${count}`, correlationId, ...body }, { sessionId, turnId });
+    };
     try {
-      const end = await runtime.recoverTurn({ turnId, ...unattended(signal), whenParked: "suspend" });
+      const end = await runtime.recoverTurn({ turnId, ...unattended(signal), emit, whenParked: "suspend" });
       return { sessionId, turnId, result: turnResultOf(end) };
     } catch (error) {
       if (LashError.is(error) && error.isCode("turn_suspended")) return { sessionId, turnId, suspended: true };
@@ -249,7 +271,7 @@ export class Lash implements AsyncDisposable {
   }
 
   async #takeUp(sessionId: string, turnId: string): Promise<void> {
-    const recovered = await this.#recoverOne(sessionId, turnId, undefined).catch((error: unknown) => ({ error }));
+    const recovered = await this.#recoverOne({ sessionId, turnId }, {}).catch((error: unknown) => ({ error }));
     if (recovered && "error" in recovered) {
       this.#ports.logger({ level: "warn", event: "turn.recovery_failed", sessionId, message: String(recovered.error) });
     }
@@ -329,6 +351,14 @@ function checkOptions(options: LashOptions): void {
   toolsByName(options.tools ?? []);
   leaseTimingsOf(options.lease);
   if (provider) modelOf(options.model, provider);
+}
+
+function checkRecover(options: RecoverOptions): void {
+  if (typeof options !== "object" || options === null) throw invalidArgument("options", "an object");
+  refuseUnknown(options, ["signal", "onActivity"], "recover");
+  const { signal, onActivity } = options;
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalidArgument("signal", "an AbortSignal");
+  if (onActivity !== undefined && typeof onActivity !== "function") throw invalidArgument("onActivity", "a function");
 }
 
 function checkSession(id: string, options: SessionOptions): void {

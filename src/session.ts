@@ -158,10 +158,11 @@ function acceptedOf({ items, protocolTurnOptions }: TurnInput): AcceptedInput {
   return { items, ...(protocolTurnOptions !== undefined && { protocolTurnOptions: protocolTurnOptions satisfies Json }) };
 }
 
-async function swallow(sink: (activity: TurnActivity) => void | Promise<void>, activity: TurnActivity): Promise<void> {
+/** @internal A broken sink never changes the outcome (T-46). */
+export async function swallow<Told extends readonly unknown[]>(sink: (...told: Told) => void | Promise<void>, ...told: Told): Promise<void> {
   try {
-    await sink(activity);
+    await sink(...told);
   } catch {
-    // A broken sink never changes the outcome (T-46).
+    // There is nobody to tell.
   }
 }
