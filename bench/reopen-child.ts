@@ -29,7 +29,6 @@ async function untilAsked(id: string, store: NonNullable<LashOptions["store"]>):
   const start = performance.now();
   const lash = createLash({ provider, store, tools: [weather] });
   const session = await lash.openSession(id);
-  // Cancelled below: the history stays as it is for the next process.
   const turn = session.turn("and now?");
   const result = turn.result;
   const { at, messages } = await asked.promise;
@@ -43,5 +42,5 @@ async function untilAsked(id: string, store: NonNullable<LashOptions["store"]>):
 
 // The long session first: it pays for all code that runs for the first time.
 const long = await untilAsked("long", sqlite(path));
-const empty = await untilAsked("empty", sqlite(`${path}-empty-${process.pid}`));
+const empty = await untilAsked("empty", sqlite(`${path}-empty`));
 console.log(JSON.stringify({ longMs: long.ms, emptyMs: empty.ms, heapBytes: long.heapBytes, messages: long.messages } satisfies Reopened));

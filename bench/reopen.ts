@@ -1,6 +1,7 @@
 // Reopening: a session of 1,000 turns in a new process, up to the moment its model is asked.
 
 import { execFile } from "node:child_process";
+import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { sqlite } from "../src/stores/sqlite/store.ts";
@@ -29,7 +30,10 @@ export async function reopen(report: Report, folder: string): Promise<void> {
   await host.close();
   const children: Reopened[] = [];
   for (let i = 0; i < PROCESSES; i++) {
-    const { stdout } = await promisify(execFile)(process.execPath, ["--expose-gc", join(import.meta.dirname, "reopen-child.ts"), path]);
+    // A copy for each: the turn that the process cancels stays in its session.
+    const copy = join(folder, `reopen-${i}.db`);
+    copyFileSync(path, copy);
+    const { stdout } = await promisify(execFile)(process.execPath, ["--expose-gc", join(import.meta.dirname, "reopen-child.ts"), copy]);
     children.push(JSON.parse(stdout) as Reopened);
   }
   if (children.some(({ messages }) => messages !== TURNS * 4 + 1)) throw new Error("the reopened session lacks messages");

@@ -44,7 +44,12 @@ export interface ToolCall {
  * What a crash during a call means (design section 5): run it again, tell the model that its outcome is unknown, or ask.
  * A probe looks at the outside world and answers with the output, or with one of the two words.
  */
-export type OnInterrupted<Args> = "retry" | "report" | ((args: Args, call: ToolCall) => unknown | Promise<unknown>);
+export type OnInterrupted<Args> = "retry" | "report" | Probe<Args>["ask"];
+
+/** A method's type and not a function's, as with `run`: otherwise no tool with arguments could stand in a list of tools. */
+interface Probe<Args> {
+  ask(args: Args, call: ToolCall): unknown | Promise<unknown>;
+}
 
 /** Attempts after failures that say `retry: safe` (T-53). Delays double from `baseDelayMs` up to `maxDelayMs`. */
 export interface ToolRetryPolicy {
