@@ -25,7 +25,7 @@ export function display(value: Value, meter: Meter): string {
 /** A walk over the whole value: its weight stands for its size, and its text may be of that size. */
 function chargeWalk(value: Value, meter: Meter): void {
   const weight = weigh(value);
-  meter.charge(weight >> 4);
+  meter.charge(weight >>> 4);
   meter.admit(weight, 0);
 }
 

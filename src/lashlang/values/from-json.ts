@@ -4,7 +4,7 @@ import { typeError } from "./errors.ts";
 import { setOwn, type Json } from "./json-value.ts";
 import { Shape } from "./shape.ts";
 import { compareText, wellFormed } from "./unicode.ts";
-import { Image, Resource, type Value, makeList, makeRec } from "./value.ts";
+import { Image, Resource, type Value, makeList, makeRec, weigh } from "./value.ts";
 
 /**
  * Copies `json` into values. Keys come in ascending order; objects shaped exactly like an image descriptor or a resource
@@ -34,7 +34,13 @@ function convert(json: unknown, meter: Meter, level: number): Value {
   meter.admit(0, level + 1);
   if (Array.isArray(json)) {
     const items: Value[] = [];
-    for (let i = 0; i < json.length; i += 1) items.push(convert(json[i], meter, level + 1));
+    let weight = 0;
+    for (let i = 0; i < json.length; i += 1) {
+      const item = convert(json[i], meter, level + 1);
+      weight += weigh(item);
+      meter.admit(weight, 0);
+      items.push(item);
+    }
     return makeList(items, meter);
   }
   return convertObject(json as Record<string, unknown>, meter, level);

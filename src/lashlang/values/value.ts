@@ -9,7 +9,8 @@ import type { Projected } from "./projected.ts";
 
 export type Value = null | boolean | number | string | List | Tuple | Rec | Image | Resource | Projected;
 
-const CONTAINER_WEIGHT = 32;
+/** About what an engine spends on an empty list or record. */
+const CONTAINER_WEIGHT = 96;
 export const SCALAR_WEIGHT = 8;
 
 export class List {
