@@ -11,17 +11,27 @@ export type ProgramErrorKind =
   | "ValueError"
   | "BoundExhausted";
 
+/** UTF-16 offsets, `end` exclusive. */
+export interface ErrorSpan {
+  readonly start: number;
+  readonly end: number;
+}
+
 /** The program did something that ends it. `message` is the reference's text, without position. */
 export class ProgramError extends Error {
   override readonly name = "ProgramError";
   readonly kind: ProgramErrorKind;
-  constructor(kind: ProgramErrorKind, message: string) {
+  /** Where in the source, when that is narrower than the statement: a failing operation call (`LL-103`). */
+  readonly span: ErrorSpan | undefined;
+  constructor(kind: ProgramErrorKind, message: string, span?: ErrorSpan) {
     super(message);
     this.kind = kind;
+    this.span = span;
   }
 }
 
 export const typeError = (message: string): ProgramError => new ProgramError("TypeError", message);
-export const valueError = (message: string): ProgramError => new ProgramError("ValueError", message);
+export const valueError = (message: string, span?: ErrorSpan): ProgramError =>
+  new ProgramError("ValueError", message, span);
 export const unknownName = (name: string): ProgramError =>
   new ProgramError("UndefinedVariable", `unknown name \`${name}\``);

@@ -1,0 +1,87 @@
+// Expressions that need instructions of their own: branches with effects inside them, and comprehensions.
+import type { LinkedClause, LinkedExpr } from "../linker/linked-program.ts";
+import { appendOwned } from "../values/assign.ts";
+import { truthy } from "../values/compare.ts";
+import { List, makeList } from "../values/value.ts";
+import type { Eval } from "../vm/frame.ts";
+import type { Context } from "./context.ts";
+import { brancher } from "./expressions.ts";
+import { iterate } from "./iteration.ts";
+import { takeTemp } from "./read.ts";
+import { jumpUnless, storeTemp } from "./store.ts";
+
+type Of<K extends LinkedExpr["kind"]> = Extract<LinkedExpr, { kind: K }>;
+
+/** Undefined for kinds that are compiled elsewhere. */
+export function compound(c: Context, expr: LinkedExpr): Eval | undefined {
+  switch (expr.kind) {
+    case "Ternary":
+      return ternary(c, expr);
+    case "Binary":
+      return shortCircuit(c, expr);
+    case "Comprehension":
+      return comprehension(c, expr);
+    default:
+      return undefined;
+  }
+}
+
+function ternary(c: Context, expr: Of<"Ternary">): Eval {
+  const result = c.code.temp();
+  const otherwise = c.code.label();
+  const end = c.code.label();
+  jumpUnless(c, c.expr(expr.condition), otherwise, brancher(c, expr.site));
+  storeTemp(c, result, c.owned(expr.then));
+  c.code.jump(end);
+  c.code.place(otherwise);
+  storeTemp(c, result, c.owned(expr.otherwise));
+  c.code.place(end);
+  return takeTemp(result);
+}
+
+/** `and`, `or` whose right side takes instructions: skipped side, no effect (`LL-31`). */
+function shortCircuit(c: Context, expr: Of<"Binary">): Eval {
+  const result = c.code.temp();
+  const end = c.code.label();
+  const left = c.expr(expr.left);
+  storeTemp(c, result, (s, f) => truthy(left(s, f), f));
+  const stopsAt = expr.operator === "or";
+  c.code.emit((next) => {
+    const target = end.at;
+    return (s) => (s[result] === stopsAt ? target : next);
+  });
+  const right = c.expr(expr.right);
+  storeTemp(c, result, (s, f) => truthy(right(s, f), f));
+  c.code.place(end);
+  return takeTemp(result);
+}
+
+function comprehension(c: Context, expr: Of<"Comprehension">): Eval {
+  const result = c.code.temp();
+  storeTemp(c, result, (_, f) => makeList([], f));
+  clauses(c, expr.clauses, () => {
+    const element = c.owned(expr.element);
+    c.code.emit((next) => (s, f) => {
+      const value = element(s, f);
+      const list = s[result] as List;
+      const before = list.weight;
+      appendOwned(list, value, f);
+      f.grew(list.weight - before);
+      return next;
+    });
+  });
+  return takeTemp(result);
+}
+
+/** Clauses nest left to right (`LL-18`). */
+function clauses(c: Context, [clause, ...rest]: readonly LinkedClause[], innermost: () => void): void {
+  if (clause === undefined) innermost();
+  else if (clause.kind === "For") {
+    iterate(c, clause.slot, clause.iterable, () => clauses(c, rest, innermost));
+  } else {
+    const skip = c.code.label();
+    jumpUnless(c, c.expr(clause.condition), skip);
+    clauses(c, rest, innermost);
+    c.code.place(skip);
+  }
+}
