@@ -37,6 +37,15 @@ export type LinkErrorCode =
 
 export type SourceErrorCode = ParseErrorCode | LinkErrorCode;
 
+export interface SourceErrorPlace {
+  readonly phase: "parse" | "link";
+  readonly code: SourceErrorCode;
+  readonly span: Span;
+  readonly source: string;
+  readonly hint?: string | null;
+  readonly declaration?: Span | null;
+}
+
 const brand = Symbol.for("lash-runtime.SourceError");
 
 /**
@@ -52,14 +61,17 @@ export class SourceError extends Error {
   /** What to try instead; null where nothing better than the message is known (`LL-104`). */
   readonly hint: string | null;
   readonly source: string;
+  /** Of the process whose body is wrong; null outside process bodies (`LL-104`). */
+  readonly declaration: Span | null;
 
-  constructor(at: { phase: "parse" | "link"; code: SourceErrorCode; span: Span; source: string; hint?: string | null }, message: string) {
+  constructor(at: SourceErrorPlace, message: string) {
     super(message);
     this.phase = at.phase;
     this.code = at.code;
     this.span = at.span;
     this.source = at.source;
     this.hint = at.hint ?? null;
+    this.declaration = at.declaration ?? null;
   }
 
   static is(error: unknown): error is SourceError {

@@ -66,6 +66,8 @@ export interface LinkedEntry {
    * A cell: everything it reads or assigns, by first occurrence; what it reads before assigning is a session variable.
    */
   readonly variables: readonly string[];
+  /** Slots whose names belong to the identity of the program: params, `input`, `inputs`, session variables (`LL-81`). */
+  readonly namedSlots: readonly number[];
   readonly body: LinkedExpr;
   readonly sites: readonly CallSite[];
 }
