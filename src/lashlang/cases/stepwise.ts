@@ -1,6 +1,6 @@
 // Runs a VM the hard way: after every single instruction it is thrown away and restored from the JSON text of its snapshot.
 // A case must end the same as when it runs through (`LL-99`).
-import { Projected } from "../values/projected.ts";
+import type { Projected } from "../values/projected.ts";
 import type { LashHost } from "../vm/drive.ts";
 import type { EffectOutcome } from "../vm/effects.ts";
 import type { VmSnapshot } from "../vm/snapshot.ts";

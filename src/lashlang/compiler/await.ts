@@ -2,7 +2,7 @@
 import type { LinkedExpr } from "../linker/linked-program.ts";
 import { ProgramError, valueError } from "../values/errors.ts";
 import { isHandle, leavesOf, withLeaves } from "../values/handles.ts";
-import { List, type Value, makeList, markShared } from "../values/value.ts";
+import { type List, type Value, makeList, markShared } from "../values/value.ts";
 import { appendOwned } from "../values/assign.ts";
 import { failure, success } from "../values/wrapper.ts";
 import type { ResourceOperation } from "../vm/effects.ts";

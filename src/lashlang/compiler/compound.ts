@@ -2,13 +2,14 @@
 import type { LinkedClause, LinkedExpr } from "../linker/linked-program.ts";
 import { appendOwned } from "../values/assign.ts";
 import { truthy } from "../values/compare.ts";
-import { List, makeList } from "../values/value.ts";
-import type { Eval } from "../vm/frame.ts";
+import { type List, type Value, makeList } from "../values/value.ts";
+import type { Eval, Frame, Slots } from "../vm/frame.ts";
+import { isCompound } from "./analysis.ts";
 import type { Context } from "./context.ts";
 import { brancher } from "./expressions.ts";
 import { iterate } from "./iteration.ts";
 import { takeTemp } from "./read.ts";
-import { jumpUnless, storeTemp } from "./store.ts";
+import { type Round, jumpUnless, storeTemp } from "./store.ts";
 
 type Of<K extends LinkedExpr["kind"]> = Extract<LinkedExpr, { kind: K }>;
 
@@ -59,29 +60,46 @@ function shortCircuit(c: Context, expr: Of<"Binary">): Eval {
 function comprehension(c: Context, expr: Of<"Comprehension">): Eval {
   const result = c.code.temp();
   storeTemp(c, result, (_, f) => makeList([], f));
-  clauses(c, expr.clauses, () => {
-    const element = c.owned(expr.element);
-    c.code.emit((next) => (s, f) => {
-      const value = element(s, f);
-      const list = s[result] as List;
-      const before = list.weight;
-      appendOwned(list, value, f);
-      f.grew(list.weight - before);
-      return next;
-    });
-  });
+  clauses(c, expr.clauses, expr.element, result);
   return takeTemp(result);
 }
 
 /** Clauses nest left to right (`LL-18`). */
-function clauses(c: Context, [clause, ...rest]: readonly LinkedClause[], innermost: () => void): void {
-  if (clause === undefined) innermost();
-  else if (clause.kind === "For") {
-    iterate(c, clause.slot, clause.iterable, () => clauses(c, rest, innermost));
+function clauses(c: Context, [clause, ...rest]: readonly LinkedClause[], element: LinkedExpr, result: number): void {
+  if (clause === undefined) {
+    const read = c.owned(element);
+    c.code.emit((next) => (s, f) => {
+      appendResult(s, f, result, read(s, f));
+      return next;
+    });
+  } else if (clause.kind === "For") {
+    const run = round(c, rest, element, result);
+    const emit = (): void => clauses(c, rest, element, result);
+    iterate(c, clause.slot, clause.iterable, run === null ? { kind: "emitted", emit } : { kind: "round", run });
   } else {
     const skip = c.code.label();
     jumpUnless(c, c.expr(clause.condition), skip);
-    clauses(c, rest, innermost);
+    clauses(c, rest, element, result);
     c.code.place(skip);
   }
+}
+
+/** The innermost loop as a closure, when only conditions are left and nothing in it needs instructions. */
+function round(c: Context, rest: readonly LinkedClause[], element: LinkedExpr, result: number): Round | null {
+  const conditions = rest.flatMap((clause) => (clause.kind === "If" ? [clause.condition] : []));
+  if (conditions.length < rest.length || conditions.some(isCompound) || isCompound(element)) return null;
+  const tests = conditions.map((condition) => c.expr(condition));
+  const read = c.owned(element);
+  return (s, f) => {
+    for (const test of tests) if (!truthy(test(s, f), f)) return true;
+    appendResult(s, f, result, read(s, f));
+    return true;
+  };
+}
+
+function appendResult(s: Slots, f: Frame, result: number, value: Value): void {
+  const list = s[result] as List;
+  const before = list.weight;
+  appendOwned(list, value, f);
+  f.grew(list.weight - before);
 }

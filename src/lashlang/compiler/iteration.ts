@@ -11,14 +11,19 @@ import { Projected } from "../values/projected.ts";
 import { List, Tuple, type Value, markShared } from "../values/value.ts";
 import type { Label } from "./assembler.ts";
 import type { Context } from "./context.ts";
-import { storeTemp } from "./store.ts";
+import { type Round, simpleLoop, storeTemp } from "./store.ts";
 
 export interface LoopLabels {
   readonly exit: Label;
   readonly next: Label;
 }
 
-export function iterate(c: Context, slot: number, iterable: LinkedExpr, body: (labels: LoopLabels) => void): void {
+/** What a loop repeats: a closure when it takes no instructions (false leaves the loop), else what emits them. */
+export type LoopBody =
+  | { readonly kind: "round"; readonly run: Round }
+  | { readonly kind: "emitted"; readonly emit: (labels: LoopLabels) => void };
+
+export function iterate(c: Context, slot: number, iterable: LinkedExpr, body: LoopBody): void {
   const labels = { exit: c.code.label(), next: c.code.label() };
   const overRange = iterable.kind === "BuiltinCall" && iterable.name === "range";
   const loop = overRange ? prepareRange(c, iterable.args) : prepareItems(c, iterable);
@@ -38,9 +43,18 @@ export function iterate(c: Context, slot: number, iterable: LinkedExpr, body: (l
   });
   const from = c.code.here;
   c.code.place(labels.next);
-  loop.bindNext(slot, labels.exit);
-  body(labels);
-  c.code.jump(labels.next);
+  const bind = loop.bindTo(slot);
+  if (body.kind === "round") {
+    const { run } = body;
+    simpleLoop(c, labels.exit, (s, f) => bind(s, f) && run(s, f));
+  } else {
+    c.code.emit((next) => {
+      const out = labels.exit.at;
+      return (s, f) => (bind(s, f) ? next : out);
+    });
+    body.emit(labels);
+    c.code.jump(labels.next);
+  }
   c.code.place(labels.exit);
   const to = c.code.here;
   c.code.emit((next) => (s, f) => {
@@ -56,8 +70,8 @@ export function iterate(c: Context, slot: number, iterable: LinkedExpr, body: (l
 interface Loop {
   readonly temps: readonly number[];
   isEmpty(s: readonly (Value | undefined)[]): boolean;
-  /** Emits: bind the next item to `slot`, or jump to `exit`. */
-  bindNext(slot: number, exit: Label): void;
+  /** Binds the next item to `slot`; false when there is none. */
+  bindTo(slot: number): Round;
 }
 
 /** Never builds the list: a counter and a number of items left. */
@@ -76,21 +90,16 @@ function prepareRange(c: Context, exprs: readonly LinkedExpr[]): Loop {
   return {
     temps: [value, step, left],
     isEmpty: (s) => s[left] === 0,
-    bindNext(slot, exit) {
-      c.code.emit((next) => {
-        const out = exit.at;
-        return (s, f) => {
-          const items = s[left] as number;
-          if (items === 0) return out;
-          s[left] = items - 1;
-          const item = s[value] as number;
-          s[value] = item + (s[step] as number);
-          const old = s[slot];
-          if (typeof old === "number" || old === undefined) s[slot] = item;
-          else f.store(slot, item);
-          return next;
-        };
-      });
+    bindTo: (slot) => (s, f) => {
+      const items = s[left] as number;
+      if (items === 0) return false;
+      s[left] = items - 1;
+      const item = s[value] as number;
+      s[value] = item + (s[step] as number);
+      const old = s[slot];
+      if (typeof old === "number" || old === undefined) s[slot] = item;
+      else f.store(slot, item);
+      return true;
     },
   };
 }
@@ -106,23 +115,17 @@ function prepareItems(c: Context, iterable: LinkedExpr): Loop {
   return {
     temps: [items, position],
     isEmpty: (s) => lengthOf(s[items] as Value) === 0,
-    bindNext(slot, exit) {
-      c.code.emit((next) => {
-        const out = exit.at;
-        return (s, f) => {
-          const at = s[position] as number;
-          const list = s[items] as Value;
-          const item = itemOf(list, at, f);
-          if (item === undefined) return out;
-          s[position] = at + 1;
-          if (typeof item === "number" && typeof s[slot] === "number") s[slot] = item;
-          else {
-            if (typeof item === "object") markShared(item);
-            f.store(slot, item);
-          }
-          return next;
-        };
-      });
+    bindTo: (slot) => (s, f) => {
+      const at = s[position] as number;
+      const item = itemOf(s[items] as Value, at, f);
+      if (item === undefined) return false;
+      s[position] = at + 1;
+      if (typeof item === "number" && typeof s[slot] === "number") s[slot] = item;
+      else {
+        if (typeof item === "object") markShared(item);
+        f.store(slot, item);
+      }
+      return true;
     },
   };
 }

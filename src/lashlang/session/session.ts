@@ -11,7 +11,7 @@ import { toJson } from "../values/to-json.ts";
 import type { Value } from "../values/value.ts";
 import { Vm, type VmOptions, type VmRestore } from "../vm/vm.ts";
 import type { VmSnapshot } from "../vm/snapshot.ts";
-import { Projections } from "./projections.ts";
+import type { Projections } from "./projections.ts";
 
 export interface SessionSnapshot {
   readonly globals: { readonly [name: string]: Json };
