@@ -2,7 +2,7 @@
 import { SourceError } from "../diagnostics/source-error.ts";
 import type { LinkErrorCode } from "../diagnostics/source-error.ts";
 import type { ProcessDeclaration } from "../syntax/ast.ts";
-import { printType } from "../syntax/print-type.ts";
+import { printType } from "../printer/print-type.ts";
 import type { Span } from "../syntax/span.ts";
 import type { TypeExpr } from "../syntax/type-expr.ts";
 import { isAssignable } from "../types/assignability.ts";

@@ -1,6 +1,6 @@
 // Types as text: in canonical source and in messages.
-import { isReserved } from "./token.ts";
-import type { ScalarTypeKind, TypeExpr, TypeField } from "./type-expr.ts";
+import { isReserved } from "../syntax/token.ts";
+import type { ScalarTypeKind, TypeExpr, TypeField } from "../syntax/type-expr.ts";
 
 const SCALAR_NAMES: Readonly<Record<ScalarTypeKind, string>> = {
   Any: "any",

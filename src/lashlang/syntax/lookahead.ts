@@ -59,9 +59,14 @@ function scanForColons(tokens: readonly Token[], after: Int32Array): Uint8Array 
 
 const SCAN_ENDS: ReadonlySet<string> = new Set(["=", ",", ")", "]", "}", "@", "|", "if", "else", "in", "print", "cancel", "submit", "call"]);
 
+const STATEMENT_WORDS: ReadonlySet<string> = new Set(["finish", "yield", "wake", "fail", "while"]);
+
 function endsScan(tokens: readonly Token[], index: number): boolean {
   const token = tokens[index];
   if (token === undefined || token.kind === "end") return true;
+  if (isFieldName(tokens, index)) return false;
+  // No builtin has such a name, so this is `finish (a) ? b : c` on the next line.
+  if (token.kind === "identifier" && STATEMENT_WORDS.has(token.text) && tokens[index + 1]?.text === "(") return true;
   if (token.kind !== "punctuation" && token.kind !== "reserved") return false;
   if (token.text === "for") return !isWord(tokens[index - 1], "sleep");
   return SCAN_ENDS.has(token.text);
@@ -69,9 +74,17 @@ function endsScan(tokens: readonly Token[], index: number): boolean {
 
 function startsNewStatement(tokens: readonly Token[], index: number): boolean {
   const [before, previous, next] = [tokens[index - 2], tokens[index - 1], tokens[index]];
-  if (previous === undefined || next === undefined || !endsOperand(previous) || !startsOperand(next)) return false;
+  if (previous === undefined || next === undefined || !startsOperand(next)) return false;
+  if (isFieldName(tokens, index - 1)) return true;
+  if (!endsOperand(previous)) return false;
   if (isWord(previous, "start") || isWord(previous, "sleep") || isWord(previous, "Type")) return false;
   return !(isWord(previous, "until") && isWord(before, "sleep"));
+}
+
+/** After a dot any word is a field name, `a.if` and `a.start` too. */
+function isFieldName(tokens: readonly Token[], index: number): boolean {
+  const before = tokens[index - 1];
+  return before?.kind === "punctuation" && before.text === ".";
 }
 
 function endsOperand(token: Token): boolean {
