@@ -66,7 +66,7 @@ function endsScan(tokens: readonly Token[], index: number): boolean {
   if (token === undefined || token.kind === "end") return true;
   if (isFieldName(tokens, index)) return false;
   // No builtin has such a name, so this is `finish (a) ? b : c` on the next line.
-  if (token.kind === "identifier" && STATEMENT_WORDS.has(token.text) && tokens[index + 1]?.text === "(") return true;
+  if (token.kind === "identifier" && STATEMENT_WORDS.has(token.text) && tokens[index + 1]?.text === "(") return !isWord(tokens[index - 1], "start");
   if (token.kind !== "punctuation" && token.kind !== "reserved") return false;
   if (token.text === "for") return !isWord(tokens[index - 1], "sleep");
   return SCAN_ENDS.has(token.text);
