@@ -132,33 +132,24 @@ function lowerTypeLiteral(lowering: Lowering, { type, span }: TypeLiteral): Type
   const { context, scope } = lowering;
   const refs = new Map<string, { readonly value: LinkedExpr; readonly described: TypeExpr }>();
 
-  const resolve = (part: TypeExpr): TypeExpr => {
-    switch (part.kind) {
-      case "Ref": {
-        const [root = "", ...fields] = part.name.split(".");
-        const named = fields.length > 0 && !scope.isBound(root) ? context.resolveType(part.name) : null;
-        if (named !== null) {
-          context.required.type(part);
-          return named;
-        }
-        if (!refs.has(part.name)) refs.set(part.name, lowerTypeRef(lowering, root, fields, part.span ?? span));
-        return part;
-      }
-      case "List":
-        return { ...part, item: resolve(part.item) };
-      case "Object":
-        return { ...part, fields: part.fields.map((field) => ({ ...field, type: resolve(field.type) })) };
-      case "Union":
-        return { ...part, members: part.members.map(resolve) };
-      default:
-        return part; // the inside of Process and TriggerHandle is not part of a schema (LL-61)
+  const visit = (part: TypeExpr): void => {
+    if (part.kind === "Process" || part.kind === "TriggerHandle") return; // LL-61: their inside is not part of a schema
+    if (part.kind !== "Ref") return partsOf(part).forEach(visit);
+    if (refs.has(part.name)) return;
+    const [root = "", ...fields] = part.name.split(".");
+    const named = fields.length > 0 && !scope.isBound(root) ? context.resolveType(part.name) : null;
+    if (named === null) {
+      refs.set(part.name, lowerTypeRef(lowering, root, fields, part.span ?? span));
+    } else {
+      context.required.type(part);
+      refs.set(part.name, { value: { kind: "TypeLiteral", type: named, refs: [] }, described: named });
     }
   };
 
-  const resolved = resolve(type);
+  visit(type);
   const literalType: TypeExpr = { ...DICT };
-  context.meanings.set(literalType, { kind: "typeValue", described: substitute(resolved, (name) => refs.get(name)?.described ?? ANY) });
-  const node: LinkedExpr = { kind: "TypeLiteral", type: resolved, refs: Array.from(refs, ([name, { value }]) => ({ name, value })), span };
+  context.meanings.set(literalType, { kind: "typeValue", described: substitute(type, (name) => refs.get(name)?.described ?? ANY) });
+  const node: LinkedExpr = { kind: "TypeLiteral", type, refs: Array.from(refs, ([name, { value }]) => ({ name, value })), span };
   return { node, type: literalType };
 }
 
