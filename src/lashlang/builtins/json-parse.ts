@@ -22,7 +22,7 @@ export function jsonParse(value: Value, meter: Meter): Value {
 
 /** The pattern below backtracks over a whole string token; engines bound the space for that. */
 const MAX_EXPLAINED_UNITS = 65_536;
-const TOKEN = /[ \t\n\r]*(?:([{}[\]:,])|("(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*")|(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null))/y;
+const TOKEN = /[ \t\n\r]*(?:([{}[\]:,])|("(?:[ !#-[\]-\uffff]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*")|(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null))/y;
 const BLANK = /[ \t\n\r]*/y;
 
 type Expecting = "value" | "value or `]`" | "key or `}`" | "key" | "`:`" | "`,` or `]`" | "`,` or `}`" | "end of input";

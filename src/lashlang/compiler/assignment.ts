@@ -2,10 +2,10 @@
 import { BUILTINS, callProjected } from "../builtins/table.ts";
 import type { LinkedExpr } from "../linker/linked-program.ts";
 import { add } from "../values/arithmetic.ts";
-import { type PathStep, appendOwned, assignPath } from "../values/assign.ts";
+import { type PathStep, appendAtPath, appendOwned, assignPath } from "../values/assign.ts";
 import { unknownName } from "../values/errors.ts";
 import { Projected } from "../values/projected.ts";
-import { List, Rec, type Value, markShared, weigh } from "../values/value.ts";
+import { List, Rec, type Value, markShared, recGet, weigh } from "../values/value.ts";
 import type { Eval, Frame, Slots } from "../vm/frame.ts";
 import { isBorrowed, isCompound } from "./analysis.ts";
 import type { Context } from "./context.ts";
@@ -94,68 +94,125 @@ function appendTo(list: List, item: Value, f: Frame): void {
 /** `x.f[i] = v`: indexes, then the value, then the update (`LL-37`). */
 function assignInto(c: Context, expr: Assign): Simple {
   const { slot, name, steps } = expr;
-  const indexes = steps.filter((step) => step.kind === "Index").map((step) => step.index);
-  const evals = c.operands([...indexes, expr.value], true);
-  const value = evals.at(-1) as Eval;
-  const path = (s: Slots, f: Frame): PathStep[] => {
-    let at = 0;
-    return steps.map((step) => {
-      if (step.kind === "Field") return step;
-      at += 1;
-      return { index: (evals[at - 1] as Eval)(s, f) };
-    });
-  };
-  const general = (s: Slots, f: Frame, target: readonly PathStep[], result: Value): void => {
+  const grown = appendedPath(expr);
+  if (grown !== null) return appendInto(c, expr, grown);
+  const [keys, value] = pathOperands(c, steps, expr.value);
+  const general = (s: Slots, f: Frame, path: readonly Value[], result: Value): void => {
     const root = s[slot];
     if (root === undefined) throw unknownName(name);
     f.refuseReadOnly(slot, name);
     const before = weigh(root);
-    const updated = assignPath(root, target, result, f);
+    const updated = assignPath(root, pathSteps(steps, path), result, f);
     s[slot] = updated;
     f.grew(weigh(updated) - before);
   };
-  const [step] = steps;
-  if (steps.length === 1 && step?.kind === "Index") {
-    return assignItem(slot, evals[0] as Eval, value, general);
+  const [first, second] = keys;
+  if (first !== undefined && keys.length === 1) {
+    return (s, f) => {
+      const key = first(s, f);
+      const result = value(s, f);
+      if (typeof result !== "number" || !putNumber(s[slot], key, result)) general(s, f, [key], result);
+      return FALL;
+    };
+  }
+  if (first !== undefined && second !== undefined && keys.length === 2) {
+    return (s, f) => {
+      const outer = first(s, f);
+      const key = second(s, f);
+      const result = value(s, f);
+      const done = typeof result === "number" && putNumber(ownChild(s[slot], outer), key, result);
+      if (!done) general(s, f, [outer, key], result);
+      return FALL;
+    };
   }
   return (s, f) => {
-    const target = path(s, f);
-    const result = value(s, f);
-    const root = s[slot];
-    if (target.length === 1 && root instanceof Rec && !root.shared && typeof result === "number") {
-      const at = root.shape.index.get((target[0] as { field: string }).field);
-      if (at !== undefined && typeof root.values[at] === "number") {
-        root.values[at] = result;
-        return FALL;
-      }
-    }
-    general(s, f, target, result);
+    const path = keys.map((key) => key(s, f));
+    general(s, f, path, value(s, f));
     return FALL;
   };
 }
 
-type GeneralAssign = (s: Slots, f: Frame, path: readonly PathStep[], value: Value) => void;
+type Steps = Assign["steps"];
 
-/** `x[i] = v`, with the short way for a number over a number in a list or record of its own. */
-function assignItem(slot: number, index: Eval, value: Eval, general: GeneralAssign): Simple {
-  return (s, f) => {
-    const i = index(s, f);
-    const result = value(s, f);
-    const root = s[slot];
-    if (typeof result === "number") {
-      if (root instanceof List && !root.shared && typeof i === "number" && typeof root.items[i] === "number") {
-        root.items[i] = result;
-        return FALL;
-      }
-      if (root instanceof Rec && !root.shared && typeof i === "string") {
-        const at = root.shape.index.get(i);
-        if (at !== undefined && typeof root.values[at] === "number") {
-          root.values[at] = result;
-          return FALL;
-        }
-      }
+/** The keys of a path, fields as constants, and the value; what must run first is emitted in source order. */
+function pathOperands(c: Context, steps: Steps, value: LinkedExpr): [keys: Eval[], value: Eval] {
+  const indexes = steps.flatMap((step) => (step.kind === "Index" ? [step.index] : []));
+  const evals = c.operands([...indexes, value], true);
+  let at = 0;
+  const keys = steps.map((step): Eval => {
+    if (step.kind === "Field") {
+      const { field } = step;
+      return () => field;
     }
-    general(s, f, [{ index: i }], result);
+    at += 1;
+    return evals[at - 1] as Eval;
+  });
+  return [keys, evals.at(-1) as Eval];
+}
+
+const pathSteps = (steps: Steps, keys: readonly Value[]): PathStep[] =>
+  steps.map((step, i) => (step.kind === "Field" ? step : { index: keys[i] as Value }));
+
+/** The child of a container that only its variable refers to; undefined leaves the matter to the general way. */
+function ownChild(container: Value | undefined, key: Value): Value | undefined {
+  if (container instanceof List) return container.shared || typeof key !== "number" ? undefined : container.items[key];
+  if (!(container instanceof Rec) || container.shared || typeof key !== "string") return undefined;
+  return recGet(container, key);
+}
+
+/** Puts a number over a number where nothing else refers to the container: neither weight nor depth changes. */
+function putNumber(container: Value | undefined, key: Value, value: number): boolean {
+  if (container instanceof List) {
+    if (container.shared || typeof key !== "number" || typeof container.items[key] !== "number") return false;
+    container.items[key] = value;
+    return true;
+  }
+  if (!(container instanceof Rec) || container.shared || typeof key !== "string") return false;
+  const at = container.shape.index.get(key);
+  if (at === undefined || typeof container.values[at] !== "number") return false;
+  container.values[at] = value;
+  return true;
+}
+
+/** For `path = push(path, item)` with one and the same path: the item. */
+function appendedPath({ slot, steps, value }: Assign): LinkedExpr | null {
+  if (value.kind !== "BuiltinCall" || value.name !== "push" || value.args.length !== 2) return null;
+  const [list, item] = value.args as [LinkedExpr, LinkedExpr];
+  let at = list;
+  for (const step of steps.toReversed()) {
+    if (step.kind === "Field") {
+      if (at.kind !== "Field" || at.field !== step.field) return null;
+    } else if (at.kind !== "Index" || !isSameKey(at.index, step.index)) return null;
+    at = at.object;
+  }
+  return isVariable(at, slot) && !isCompound(item) ? item : null;
+}
+
+/** True if both read the same whenever they are read one after the other. */
+function isSameKey(a: LinkedExpr, b: LinkedExpr): boolean {
+  if (a.kind === "Variable" && b.kind === "Variable") return a.slot === b.slot;
+  if (a.kind === "Number" && b.kind === "Number") return a.value === b.value;
+  return a.kind === "String" && b.kind === "String" && a.value === b.value;
+}
+
+/** In place when nothing on the path is shared, so that filling a list inside a record takes linear time. */
+function appendInto(c: Context, expr: Assign, item: LinkedExpr): Simple {
+  const { slot, steps } = expr;
+  const [keys, read] = pathOperands(c, steps, item);
+  const whole = c.owned(expr.value);
+  return (s, f) => {
+    const path = pathSteps(steps, keys.map((key) => key(s, f)));
+    const root = s[slot];
+    if (root === undefined) throw unknownName(expr.name);
+    // Reading the item twice is harmless, and only the second reading may fail to find the list.
+    const value = read(s, f);
+    const before = weigh(root);
+    if (!(value instanceof Projected) && appendAtPath(root, path, value, f)) f.grew(weigh(root) - before);
+    else {
+      f.refuseReadOnly(slot, expr.name);
+      s[slot] = assignPath(root, path, whole(s, f), f);
+      f.grew(weigh(s[slot]) - before);
+    }
     return FALL;
   };
 }

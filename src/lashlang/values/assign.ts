@@ -125,6 +125,42 @@ export function appendOwned(list: List, item: Value, meter: Meter): void {
   meter.admit(list.weight, list.depth);
 }
 
+/**
+ * `path = push(path, item)` in place: appends to the list at the end of `steps` and returns true, or does nothing and
+ * returns false when a container on the way is missing, shared or of another kind.
+ */
+export function appendAtPath(root: Value, steps: readonly PathStep[], item: Value, meter: Meter): boolean {
+  const containers: (List | Rec)[] = [];
+  let at: Value | undefined = root;
+  for (const step of steps) {
+    if (!(at instanceof List || at instanceof Rec) || at.shared) return false;
+    containers.push(at);
+    at = childOf(at, step);
+  }
+  if (!(at instanceof List) || at.shared) return false;
+  const added = weigh(item);
+  appendOwned(at, item, meter);
+  let depth = at.depth;
+  for (let i = containers.length - 1; i >= 0; i -= 1) {
+    const container = containers[i] as List | Rec;
+    container.weight += added;
+    depth += 1;
+    if (depth > container.depth) container.depth = depth;
+    depth = container.depth;
+  }
+  meter.admit(weigh(root), depth);
+  return true;
+}
+
+function childOf(container: List | Rec, step: PathStep): Value | undefined {
+  if (container instanceof Rec) {
+    const key = "field" in step ? step.field : step.index;
+    return typeof key === "string" ? recGet(container, key) : undefined;
+  }
+  if ("field" in step || typeof step.index !== "number") return undefined;
+  return container.items[step.index < 0 ? step.index + container.items.length : step.index];
+}
+
 function replace(
   container: List | Rec,
   items: Value[],
