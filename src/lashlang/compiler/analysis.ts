@@ -46,7 +46,7 @@ function children(expr: LinkedExpr): readonly LinkedExpr[] | undefined {
     case "Binary":
       return [expr.left, expr.right];
     case "Ternary":
-      return [expr.condition, expr.then, expr.otherwise];
+      return [expr.condition, expr.consequent, expr.otherwise];
     case "BuiltinCall":
       return expr.args;
     case "Construct":
@@ -67,7 +67,7 @@ export function isBorrowed(expr: LinkedExpr): boolean {
     case "Unwrap":
       return isBorrowed(expr.value);
     case "Ternary":
-      return isBorrowed(expr.then) || isBorrowed(expr.otherwise);
+      return isBorrowed(expr.consequent) || isBorrowed(expr.otherwise);
     case "BuiltinCall":
       return BUILTINS.get(expr.name)?.borrows ?? false;
     default:

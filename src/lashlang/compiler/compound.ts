@@ -32,7 +32,7 @@ function ternary(c: Context, expr: Of<"Ternary">): Eval {
   const otherwise = c.code.label();
   const end = c.code.label();
   jumpUnless(c, c.expr(expr.condition), otherwise, brancher(c, expr.site));
-  storeTemp(c, result, c.owned(expr.then));
+  storeTemp(c, result, c.owned(expr.consequent));
   c.code.jump(end);
   c.code.place(otherwise);
   storeTemp(c, result, c.owned(expr.otherwise));

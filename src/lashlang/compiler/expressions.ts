@@ -77,7 +77,7 @@ export function closure(c: Context, expr: LinkedExpr): Eval | undefined {
     case "Binary":
       return binary(c, expr);
     case "Ternary":
-      return isCompound(expr.then) || isCompound(expr.otherwise) ? undefined : ternary(c, expr);
+      return isCompound(expr.consequent) || isCompound(expr.otherwise) ? undefined : ternary(c, expr);
     case "BuiltinCall":
       return builtinCall(c, expr);
     default:
@@ -195,7 +195,7 @@ function binary(c: Context, expr: Of<"Binary">): Eval | undefined {
 
 function ternary(c: Context, expr: Of<"Ternary">): Eval {
   const condition = c.expr(expr.condition);
-  const then = c.expr(expr.then);
+  const then = c.expr(expr.consequent);
   const otherwise = c.expr(expr.otherwise);
   const branch = brancher(c, expr.site);
   return (s, f) => {

@@ -29,11 +29,18 @@ export function iterate(c: Context, slot: number, iterable: LinkedExpr, body: Lo
   const loop = overRange ? prepareRange(c, iterable.args) : prepareItems(c, iterable);
   const name = c.entry.variables[slot] ?? "";
   const saved = c.code.temp();
-  c.code.emit((next) => (s, f) => {
-    // A loop over nothing binds nothing, so a read-only binding is no obstacle to it (LL-40).
-    if (loop.isEmpty(s)) return next;
-    f.refuseReadOnly(slot, name);
-    return next;
+  const after = c.code.label();
+  c.code.emit((next) => {
+    const out = after.at;
+    return (s, f) => {
+      if (!loop.isEmpty(s)) {
+        f.refuseReadOnly(slot, name);
+        return next;
+      }
+      // A loop over nothing binds nothing, so a read-only binding is no obstacle to it (LL-40).
+      for (const temp of loop.temps) f.store(temp, undefined);
+      return out;
+    };
   });
   c.code.emit((next) => (s) => {
     // Moved, not copied: what the slots weigh together stays the same.
@@ -64,6 +71,7 @@ export function iterate(c: Context, slot: number, iterable: LinkedExpr, body: Lo
     f.store(slot, before);
     return next;
   });
+  c.code.place(after);
   c.code.loops.push({ from, to: to + 1, slot, saved });
 }
 

@@ -13,7 +13,7 @@ export function isSimple(expr: LinkedExpr): boolean {
     case "Block":
       return expr.statements.every(isSimple);
     case "If":
-      return !isCompound(expr.condition) && isSimple(expr.then) && (expr.otherwise === null || isSimple(expr.otherwise));
+      return !isCompound(expr.condition) && isSimple(expr.consequent) && (expr.otherwise === null || isSimple(expr.otherwise));
     case "Assign":
       return !isCompound(expr.value) && expr.steps.every((step) => step.kind === "Field" || !isCompound(step.index));
     case "Break":
@@ -49,7 +49,7 @@ export function simple(c: Context, expr: LinkedExpr): Simple {
 
 function branch(c: Context, expr: Extract<LinkedExpr, { kind: "If" }>): Simple {
   const condition = c.expr(expr.condition);
-  const then = simple(c, expr.then);
+  const then = simple(c, expr.consequent);
   const otherwise = expr.otherwise === null ? null : simple(c, expr.otherwise);
   const chosen = brancher(c, expr.site);
   return (s, f) => {

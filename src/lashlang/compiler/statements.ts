@@ -82,7 +82,7 @@ function emitSimple(c: Context, run: Simple): void {
 function branch(c: Context, expr: Of<"If">): void {
   const otherwise = c.code.label();
   jumpUnless(c, c.expr(expr.condition), otherwise, brancher(c, expr.site));
-  c.statement(expr.then);
+  c.statement(expr.consequent);
   if (expr.otherwise === null) {
     c.code.place(otherwise);
     return;

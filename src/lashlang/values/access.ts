@@ -8,11 +8,15 @@ import { toJson } from "./to-json.ts";
 import { charAt, charLength } from "./unicode.ts";
 import { Image, List, Rec, Tuple, type Value, recGet, typeName } from "./value.ts";
 
+const IDENTIFIER = /^[A-Za-z_]\w*$/;
+
 export function readField(value: Value, field: string, meter: Meter): Value {
   if (value instanceof Rec) return recGet(value, field) ?? null;
   if (value === null) return null;
   if (value instanceof Image) return imageField(value, field);
-  if (value instanceof Projected) return projectedChild(value, field, `.${field}`, meter);
+  if (value instanceof Projected) {
+    return projectedChild(value, field, IDENTIFIER.test(field) ? `.${field}` : `[${JSON.stringify(field)}]`, meter);
+  }
   throw typeError(`can't read \`.${field}\` from ${typeName(value)}`);
 }
 
@@ -74,4 +78,25 @@ function projectedChild(value: Projected, step: string | number, suffix: string,
   const whole = materialize(value, meter);
   const part = suffix.startsWith(".") ? readField(whole, String(step), meter) : readIndex(whole, step, meter);
   return part === null ? null : new Projected(name, inlineProjection(toJson(part, meter)));
+}
+
+const STEP = /\.([A-Za-z_]\w*)|\[(-?\d+)\]|\[("(?:[^"\\]|\\.)*")\]/y;
+
+/** The projection that `name` is the path of, for example `doc.items[1]`, from the bindings it may start at. */
+export function projectionAt(
+  bindings: ReadonlyMap<string, Projected>,
+  name: string,
+  meter: Meter,
+): Projected["source"] | undefined {
+  const root = /^[A-Za-z_]\w*/.exec(name)?.[0] ?? "";
+  let at: Value | undefined = bindings.get(root);
+  STEP.lastIndex = root.length;
+  while (at instanceof Projected && STEP.lastIndex < name.length) {
+    const match = STEP.exec(name);
+    if (match === null) return undefined;
+    const [, field, index, key] = match;
+    if (field !== undefined) at = readField(at, field, meter);
+    else at = readIndex(at, index === undefined ? (JSON.parse(key ?? '""') as string) : Number(index), meter);
+  }
+  return at instanceof Projected ? at.source : undefined;
 }

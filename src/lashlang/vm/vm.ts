@@ -7,7 +7,8 @@
 import type { CompiledEntry } from "../compiler/compile.ts";
 import type { ErrorSpan, ProgramErrorKind } from "../values/errors.ts";
 import { ProgramError } from "../values/errors.ts";
-import { DEFAULT_BOUNDS, type Bounds, MAX_VALUE_DEPTH, boundExhausted, limitOf } from "../values/bounds.ts";
+import { DEFAULT_BOUNDS, type Bounds, MAX_VALUE_DEPTH, boundExhausted, fixedMeter, limitOf } from "../values/bounds.ts";
+import { projectionAt } from "../values/access.ts";
 import { Projected } from "../values/projected.ts";
 import type { Rehydrate } from "../values/snapshot-value.ts";
 import type { Value } from "../values/value.ts";
@@ -47,7 +48,10 @@ export interface VmRestore {
   readonly observer?: Observer;
   /** The projected bindings the program was started with, which snapshots leave out. */
   readonly bindings?: ReadonlyMap<string, Projected>;
-  /** Finds the projections nested in values again; without it they say that they are unavailable. */
+  /**
+   * Finds the projections nested in values again. What it does not know is looked for under the bindings by its path, and
+   * says that it is unavailable when it is not there either.
+   */
   readonly rehydrate?: Rehydrate;
 }
 
@@ -94,7 +98,9 @@ export class Vm {
     compiled.entry.variables.forEach((name, slot) => {
       vm.frame.slots[slot] = options.bindings?.get(name);
     });
-    fillFrame(vm.frame, snapshot, options.rehydrate ?? (() => undefined));
+    const { bindings = new Map<string, Projected>(), rehydrate = () => undefined } = options;
+    const meter = fixedMeter(snapshot.bounds);
+    fillFrame(vm.frame, snapshot, (name, ref) => rehydrate(name, ref) ?? projectionAt(bindings, name, meter));
     vm.at = snapshot.at;
     vm.used = snapshot.instructions;
     if (snapshot.effect !== null) vm.current = { kind: "parked", effect: snapshot.effect };
@@ -176,6 +182,16 @@ export class Vm {
       const value = this.frame.slots[slot];
       if (value === undefined || value instanceof Projected) return;
       bound.set(name, value);
+    });
+    return bound;
+  }
+
+  /** The projected bindings it was started with, for `VmRestore.bindings`. */
+  bindings(): Map<string, Projected> {
+    const bound = new Map<string, Projected>();
+    this.compiled.entry.variables.forEach((name, slot) => {
+      const value = this.frame.slots[slot];
+      if (value instanceof Projected) bound.set(name, value);
     });
     return bound;
   }
