@@ -95,7 +95,7 @@ const { expr } = fc.letrec<{ expr: Expr }>((tie) => {
       inner.map((value): Expr => ({ kind: "Await", value, span })),
       fc.tuple(fc.constantFrom("-" as const, "not" as const), inner).map(([unary, operand]): Expr => ({ kind: "Unary", operator: unary, operand, span })),
       fc.tuple(operator, inner, inner).map(([binary, left, right]): Expr => ({ kind: "Binary", operator: binary, left, right, span })),
-      fc.tuple(inner, inner, inner).map(([condition, then, otherwise]): Expr => ({ kind: "Ternary", condition, then, otherwise, span })),
+      fc.tuple(inner, inner, inner).map(([condition, consequent, otherwise]): Expr => ({ kind: "Ternary", condition, consequent, otherwise, span })),
       fc.tuple(callName, items).map(([called, args]): Expr => ({ kind: "BuiltinCall", name: called, args, span })),
       fc.tuple(inner, key, items).map(([receiver, operation, args]): Expr => ({ kind: "ReceiverCall", receiver, operation, args, span })),
       fc.tuple(name, fc.array(fc.tuple(key, inner), { maxLength: 2 })).map(([process, args]): Expr => ({ kind: "Start", process, args: args.map(([k, value]) => ({ name: k, value, span })), span })),
@@ -136,11 +136,11 @@ function statement(inProcess: boolean, inLoop: boolean, depth: number): fc.Arbit
   if (depth <= 0) return plain;
   const inner = block(inProcess, inLoop, depth - 1);
   const loopBody = block(inProcess, true, depth - 1);
-  const ifs = fc.tuple(expr, inner, fc.option(inner)).map(([condition, then, otherwise]) => ({ kind: "If" as const, condition, then, otherwise, span }));
+  const ifs = fc.tuple(expr, inner, fc.option(inner)).map(([condition, consequent, otherwise]) => ({ kind: "If" as const, condition, consequent, otherwise, span }));
   const any = fc.oneof(
     { weight: 6, arbitrary: plain },
     { weight: 1, arbitrary: ifs },
-    { weight: 1, arbitrary: fc.tuple(expr, inner, ifs).map(([condition, then, otherwise]): Expr => ({ kind: "If", condition, then, otherwise, span })) },
+    { weight: 1, arbitrary: fc.tuple(expr, inner, ifs).map(([condition, consequent, otherwise]): Expr => ({ kind: "If", condition, consequent, otherwise, span })) },
     { weight: 1, arbitrary: fc.tuple(name, expr, loopBody).map(([variable, iterable, body]): Expr => ({ kind: "For", name: variable, iterable, body, span })) },
     { weight: 1, arbitrary: fc.tuple(expr, loopBody).map(([condition, body]): Expr => ({ kind: "While", condition, body, span })) },
   );

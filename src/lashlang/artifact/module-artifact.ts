@@ -6,9 +6,7 @@ import { finishProgram } from "../linker/finish-program.ts";
 import type { DraftEntry, DraftProcess, DraftProgram } from "../linker/finish-program.ts";
 import type { HostRequirements } from "../linker/host-requirements.ts";
 import { childrenOf } from "../linker/linked-children.ts";
-import { decompile } from "../linker/decompile.ts";
 import type { LinkedEntry, LinkedExpr, LinkedProgram, LinkedTypeDeclaration, ProcessRef } from "../linker/linked-program.ts";
-import { printProgram } from "../printer/print-program.ts";
 import { ArtifactError } from "./artifact-error.ts";
 
 /** JSON. Names of locals are kept for messages; they are not part of any identity, nor are spans, which are not kept. */
@@ -90,12 +88,6 @@ export function programOfArtifact(artifact: ModuleArtifact): LinkedProgram {
   checkRef("module_ref", artifact.module_ref, program.moduleRef);
   checkRef("exports", JSON.stringify(artifact.exports.processes), JSON.stringify(exportsOf(program)));
   return program;
-}
-
-/** Canonical source of an artifact: links to the same refs on a host that satisfies it (`LL-87`). */
-export function sourceOfArtifact({ host_requirements, canonical_ir }: ModuleArtifact): string {
-  const { types, processes, main } = canonical_ir;
-  return printProgram(decompile({ hostRequirements: host_requirements, types, processes, main }));
 }
 
 function parseArtifact(bytes: Uint8Array): ModuleArtifact {

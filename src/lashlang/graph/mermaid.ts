@@ -25,7 +25,7 @@ function entryLines({ name, label, nodes, edges }: EntryGraph, index: number): s
   const drawn = new Set<string>();
   const arrows = edges.flatMap((edge) => {
     const [from, to] = [names.get(edge.from), names.get(edge.to)];
-    const arrow = `    ${from} ${ARROWS[edge.kind]} ${to}`;
+    const arrow = `    ${from} ${ARROWS.get(edge.kind)} ${to}`;
     if (from === undefined || to === undefined || drawn.has(arrow)) return [];
     drawn.add(arrow);
     return [arrow];
@@ -38,12 +38,12 @@ function entryLines({ name, label, nodes, edges }: EntryGraph, index: number): s
   ];
 }
 
-const ARROWS: Readonly<Record<GraphEdge["kind"], string>> = {
-  next: "-->",
-  then: "-->|yes|",
-  else: "-->|no|",
-  repeat: "-.->|again|",
-};
+const ARROWS: ReadonlyMap<GraphEdge["kind"], string> = new Map([
+  ["next", "-->"],
+  ["then", "-->|yes|"],
+  ["else", "-->|no|"],
+  ["repeat", "-.->|again|"],
+]);
 
 function shape({ kind, title }: GraphNode): string {
   const text = quote(title);

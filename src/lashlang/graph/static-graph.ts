@@ -96,7 +96,7 @@ class EntryGraphBuilder {
       case "If":
       case "Ternary": {
         const branch = this.branch(expr, this.flow(expr.condition, incoming));
-        const taken = this.flow(expr.then, [branch.then]);
+        const taken = this.flow(expr.consequent, [branch.taken]);
         return this.join(taken, expr.otherwise === null ? [branch.otherwise] : this.flow(expr.otherwise, [branch.otherwise]));
       }
       case "While":
@@ -166,11 +166,11 @@ class EntryGraphBuilder {
     return [{ from: id, kind: "next" }];
   }
 
-  private branch(expr: LinkedExpr, incoming: readonly Loose[]): { then: Loose; otherwise: Loose } {
+  private branch(expr: LinkedExpr, incoming: readonly Loose[]): { taken: Loose; otherwise: Loose } {
     const from = this.step(expr, incoming);
     const edges = "site" in expr ? this.sites[expr.site]?.branch : undefined;
     return {
-      then: { from, kind: "then", ...(edges === undefined ? {} : { id: edges.thenEdgeId }) },
+      taken: { from, kind: "then", ...(edges === undefined ? {} : { id: edges.thenEdgeId }) },
       otherwise: { from, kind: "else", ...(edges === undefined ? {} : { id: edges.elseEdgeId }) },
     };
   }
@@ -178,8 +178,8 @@ class EntryGraphBuilder {
   private flowWhile(expr: Extract<LinkedExpr, { kind: "While" }>, incoming: readonly Loose[]): readonly Loose[] {
     const firstNode = this.nodes.length;
     const branch = this.branch(expr, this.flow(expr.condition, incoming));
-    const start = this.nodes[firstNode]?.id ?? branch.then.from;
-    const { breaks, rounds } = this.inLoop(() => this.flow(expr.body, [branch.then]));
+    const start = this.nodes[firstNode]?.id ?? branch.taken.from;
+    const { breaks, rounds } = this.inLoop(() => this.flow(expr.body, [branch.taken]));
     this.connect(rounds.map((round) => ({ ...round, kind: "repeat" })), start);
     return this.join([branch.otherwise], breaks);
   }

@@ -80,7 +80,7 @@ function decompileEntry({ variables, body }: EntryShape, modules: HostRequiremen
       case "Binary":
         return { kind: "Binary", operator: node.operator, left: expr(node.left), right: expr(node.right), span };
       case "Ternary":
-        return { kind: "Ternary", condition: expr(node.condition), then: expr(node.then), otherwise: expr(node.otherwise), span };
+        return { kind: "Ternary", condition: expr(node.condition), consequent: expr(node.consequent), otherwise: expr(node.otherwise), span };
       case "BuiltinCall":
         return { kind: "BuiltinCall", name: node.name, args: all(node.args), span };
       case "Construct": {
@@ -108,7 +108,7 @@ function decompileEntry({ variables, body }: EntryShape, modules: HostRequiremen
       case "Labeled":
         return { kind: "Labeled", label: node.label, statement: expr(node.statement), span };
       case "If":
-        return { kind: "If", condition: expr(node.condition), then: blockOf(expr(node.then)), otherwise: elseOf(node.otherwise), span };
+        return { kind: "If", condition: expr(node.condition), consequent: blockOf(expr(node.consequent)), otherwise: elseOf(node.otherwise), span };
       case "For":
         return { kind: "For", name: nameOf(node.slot), iterable: expr(node.iterable), body: blockOf(expr(node.body)), span };
       case "While":
@@ -182,6 +182,6 @@ function awaitedOnce(value: Expr): Expr {
 }
 
 function withoutAwait(value: Expr): Expr {
-  if (value.kind === "Ternary") return { ...value, then: withoutAwait(value.then), otherwise: withoutAwait(value.otherwise) };
+  if (value.kind === "Ternary") return { ...value, consequent: withoutAwait(value.consequent), otherwise: withoutAwait(value.otherwise) };
   return value.kind === "Await" ? value.value : value;
 }

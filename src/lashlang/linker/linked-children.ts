@@ -44,7 +44,7 @@ export function childrenOf(node: LinkedExpr): readonly LinkedExpr[] {
     case "Binary":
       return [node.left, node.right];
     case "Ternary":
-      return [node.condition, node.then, node.otherwise];
+      return [node.condition, node.consequent, node.otherwise];
     case "BuiltinCall":
       return node.args;
     case "Construct":
@@ -62,7 +62,7 @@ export function childrenOf(node: LinkedExpr): readonly LinkedExpr[] {
     case "Labeled":
       return [node.statement];
     case "If":
-      return node.otherwise === null ? [node.condition, node.then] : [node.condition, node.then, node.otherwise];
+      return node.otherwise === null ? [node.condition, node.consequent] : [node.condition, node.consequent, node.otherwise];
     case "For":
       return [node.iterable, node.body];
     case "While":

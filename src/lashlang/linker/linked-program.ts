@@ -201,7 +201,7 @@ export interface LinkedBinary {
 export interface LinkedTernary {
   readonly kind: "Ternary";
   readonly condition: LinkedExpr;
-  readonly then: LinkedExpr;
+  readonly consequent: LinkedExpr;
   readonly otherwise: LinkedExpr;
   readonly site: number;
   readonly span?: Span;
@@ -278,7 +278,7 @@ export interface LinkedLabeled {
 export interface LinkedIf {
   readonly kind: "If";
   readonly condition: LinkedExpr;
-  readonly then: LinkedExpr;
+  readonly consequent: LinkedExpr;
   readonly otherwise: LinkedExpr | null;
   readonly site: number;
   readonly span?: Span;

@@ -21,7 +21,7 @@ export function lowerAwait(lowering: Lowering, value: Expr, span: Span): Typed {
     case "Ternary": {
       // Only the branch that is taken is awaited either way; so an operation in a branch is recognized as one.
       const awaited = (branch: Expr): Expr => ({ kind: "Await", value: branch, span: branch.span });
-      return lowering.lower({ ...value, then: awaited(value.then), otherwise: awaited(value.otherwise) });
+      return lowering.lower({ ...value, consequent: awaited(value.consequent), otherwise: awaited(value.otherwise) });
     }
     case "List":
     case "Tuple":

@@ -56,9 +56,9 @@ export function lowerExpr(lowering: Lowering, expr: Expr): Typed {
     }
     case "Ternary": {
       const site = lowering.scope.nextSite();
-      const [condition, then, otherwise] = [lowering.lower(expr.condition), lowering.lower(expr.then), lowering.lower(expr.otherwise)];
-      const node: LinkedExpr = { kind: "Ternary", condition: condition.node, then: then.node, otherwise: otherwise.node, site, span };
-      return { node, type: unionOf([then.type, otherwise.type]) };
+      const [condition, consequent, otherwise] = [lowering.lower(expr.condition), lowering.lower(expr.consequent), lowering.lower(expr.otherwise)];
+      const node: LinkedExpr = { kind: "Ternary", condition: condition.node, consequent: consequent.node, otherwise: otherwise.node, site, span };
+      return { node, type: unionOf([consequent.type, otherwise.type]) };
     }
     case "BuiltinCall":
       return lowerBuiltinCall(lowering, expr);

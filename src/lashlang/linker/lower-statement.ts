@@ -51,17 +51,17 @@ function lowerLabeled(lowering: Lowering, { label, statement, span }: LabeledSta
   return { node: { kind: "Labeled", label, statement: lowered.node, site, span }, type: lowered.type };
 }
 
-function lowerIf(lowering: Lowering, { condition, then, otherwise, span }: IfStatement): Typed {
+function lowerIf(lowering: Lowering, { condition, consequent, otherwise, span }: IfStatement): Typed {
   const site = lowering.scope.nextSite();
   const test = lowering.lower(condition);
   const [taken, notTaken] = lowering.scope.alternatives<Typed | null>([
-    () => lowering.lower(then),
+    () => lowering.lower(consequent),
     () => (otherwise === null ? null : lowering.lower(otherwise)),
   ]);
   const node: LinkedExpr = {
     kind: "If",
     condition: test.node,
-    then: taken?.node ?? NOTHING,
+    consequent: taken?.node ?? NOTHING,
     otherwise: notTaken?.node ?? null,
     site,
     span,

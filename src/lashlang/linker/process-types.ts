@@ -32,7 +32,7 @@ export function canFallThrough(statement: Expr): boolean {
     case "Labeled":
       return canFallThrough(statement.statement);
     case "If":
-      return statement.otherwise === null || canFallThrough(statement.then) || canFallThrough(statement.otherwise);
+      return statement.otherwise === null || canFallThrough(statement.consequent) || canFallThrough(statement.otherwise);
     default:
       return true;
   }

@@ -109,11 +109,11 @@ function printBare(expr: Expr, place: Place): string {
     case "Binary":
       return printBinary(expr.operator, expr.left, expr.right, place);
     case "Ternary": {
-      const [condition, then] = [
+      const [condition, consequent] = [
         print(expr.condition, { level: OPERATOR + 1, indent, beforeColon: true }),
-        print(expr.then, { level: TERNARY, indent, beforeColon: true }),
+        print(expr.consequent, { level: TERNARY, indent, beforeColon: true }),
       ];
-      return `${condition} ? ${then} : ${print(expr.otherwise, { level: TERNARY, indent, beforeColon })}`;
+      return `${condition} ? ${consequent} : ${print(expr.otherwise, { level: TERNARY, indent, beforeColon })}`;
     }
     case "BuiltinCall":
       return `${expr.name}${printArgs(expr.args, indent)}`;

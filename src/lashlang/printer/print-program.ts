@@ -111,7 +111,7 @@ function printStatement(statement: Expr, comments: CommentPlacer, indent: number
     case "If": {
       const arms: string[] = [];
       let at: IfStatement | Block | null = statement;
-      for (; at !== null && at.kind === "If"; at = at.otherwise) arms.push(`if ${header(at.condition)} ${block(at.then)}`);
+      for (; at !== null && at.kind === "If"; at = at.otherwise) arms.push(`if ${header(at.condition)} ${block(at.consequent)}`);
       return [...arms, ...(at === null ? [] : [block(at)])].join(" else ");
     }
     case "For":

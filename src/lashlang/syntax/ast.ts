@@ -212,7 +212,7 @@ export type BinaryOperator =
 export interface TernaryExpr {
   readonly kind: "Ternary";
   readonly condition: Expr;
-  readonly then: Expr;
+  readonly consequent: Expr;
   readonly otherwise: Expr;
   readonly span: Span;
 }
@@ -293,7 +293,7 @@ export interface LabeledStatement {
 export interface IfStatement {
   readonly kind: "If";
   readonly condition: Expr;
-  readonly then: Block;
+  readonly consequent: Block;
   readonly otherwise: IfStatement | Block | null;
   readonly span: Span;
 }

@@ -40,7 +40,7 @@ export function childrenOf(expr: Expr): readonly Expr[] {
     case "Binary":
       return [expr.left, expr.right];
     case "Ternary":
-      return [expr.condition, expr.then, expr.otherwise];
+      return [expr.condition, expr.consequent, expr.otherwise];
     case "BuiltinCall":
       return expr.args;
     case "ReceiverCall":
@@ -54,7 +54,7 @@ export function childrenOf(expr: Expr): readonly Expr[] {
     case "Labeled":
       return [expr.statement];
     case "If":
-      return expr.otherwise === null ? [expr.condition, expr.then] : [expr.condition, expr.then, expr.otherwise];
+      return expr.otherwise === null ? [expr.condition, expr.consequent] : [expr.condition, expr.consequent, expr.otherwise];
     case "For":
       return [expr.iterable, expr.body];
     case "While":

@@ -29,10 +29,10 @@ function parseTernary(cursor: Cursor): Expr {
   const condition = parseBinary(cursor, 1);
   if (!cursor.atTernary()) return condition;
   cursor.next();
-  const then = cursor.within({ commaSeparates: true }, () => parseSingle(cursor));
+  const consequent = cursor.within({ commaSeparates: true }, () => parseSingle(cursor));
   cursor.expect(":");
   const otherwise = cursor.within({ commaSeparates: true }, () => parseSingle(cursor));
-  return { kind: "Ternary", condition, then, otherwise, span: cursor.spanFrom(start) };
+  return { kind: "Ternary", condition, consequent, otherwise, span: cursor.spanFrom(start) };
 }
 
 /** Low to high (`LL-30`). */

@@ -199,7 +199,7 @@ function parseHeader(cursor: Cursor): Expr {
 interface IfArm {
   readonly start: number;
   readonly condition: Expr;
-  readonly then: Block;
+  readonly consequent: Block;
 }
 
 /** if := "if" expr block [ "else" (if | block) ]; a loop, because `else if` chains are long but not deep */
@@ -208,7 +208,7 @@ function parseIf(cursor: Cursor, context: StatementContext): IfStatement {
   let otherwise: IfStatement | Block | null = null;
   do {
     const { start } = cursor.expect("if");
-    arms.push({ start, condition: parseHeader(cursor), then: parseBlock(cursor, context) });
+    arms.push({ start, condition: parseHeader(cursor), consequent: parseBlock(cursor, context) });
     if (!cursor.take("else")) break;
     if (!cursor.at("if")) {
       otherwise = parseBlock(cursor, context);
@@ -218,9 +218,9 @@ function parseIf(cursor: Cursor, context: StatementContext): IfStatement {
   const [first, ...rest] = arms;
   if (first === undefined) return cursor.failExpected("`if`");
   for (const arm of rest.reverse()) {
-    otherwise = { kind: "If", condition: arm.condition, then: arm.then, otherwise, span: cursor.spanFrom(arm.start) };
+    otherwise = { kind: "If", condition: arm.condition, consequent: arm.consequent, otherwise, span: cursor.spanFrom(arm.start) };
   }
-  return { kind: "If", condition: first.condition, then: first.then, otherwise, span: cursor.spanFrom(first.start) };
+  return { kind: "If", condition: first.condition, consequent: first.consequent, otherwise, span: cursor.spanFrom(first.start) };
 }
 
 /** for := "for" IDENT "in" expr block */
