@@ -6,8 +6,6 @@ import { compileCell } from "../src/lashlang/compiler/compile.ts";
 import { createHostEnvironment } from "../src/lashlang/linker/environment-builder.ts";
 import { link } from "../src/lashlang/linker/link.ts";
 import { parse } from "../src/lashlang/syntax/parser.ts";
-import { fixedMeter } from "../src/lashlang/values/bounds.ts";
-import { toJson } from "../src/lashlang/values/to-json.ts";
 import { Vm } from "../src/lashlang/vm/vm.ts";
 
 const RUNS = 7;
@@ -120,7 +118,7 @@ function lashRunner(source: string): () => unknown {
       const state = vm.run();
       if (state.kind === "done") {
         if (state.outcome.kind !== "finished") throw new Error(JSON.stringify(state.outcome));
-        return toJson(state.outcome.value, fixedMeter());
+        return state.outcome.value;
       }
       if (state.kind === "parked" && state.effect.op.kind === "Finish") {
         vm.settle(state.effect.effectId, { value: state.effect.op.value });

@@ -12,8 +12,6 @@ import type { LinkedProgram } from "./linker/linked-program.ts";
 import { printProgram } from "./printer/print-program.ts";
 import { Session } from "./session/session.ts";
 import { parse, parseWithComments } from "./syntax/parser.ts";
-import { fixedMeter } from "./values/bounds.ts";
-import { toJson } from "./values/to-json.ts";
 import { drive } from "./vm/drive.ts";
 import { renderRuntimeError } from "./vm/error-report.ts";
 
@@ -90,7 +88,7 @@ async function runProgram(source: string, host: CliHost): Promise<number> {
   for (const value of sample.printed) host.out(typeof value === "string" ? value : JSON.stringify(value));
   switch (result.kind) {
     case "finished":
-      host.out(JSON.stringify(toJson(result.value, fixedMeter())));
+      host.out(JSON.stringify(result.value));
       return 0;
     case "continued":
       return 0;

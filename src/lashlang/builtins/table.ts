@@ -30,7 +30,7 @@ export function callProjected(builtin: Builtin, meter: Meter, a: Value, b: Value
   const second = materialize(b, meter);
   const third = materialize(c, meter);
   if (a instanceof Projected && builtin.ask !== undefined) {
-    const answer = a.source.ask?.(builtin.ask(toJson(second, meter), toJson(third, meter)));
+    const answer = a.source.ask?.(builtin.ask(toJson(second), toJson(third)));
     if (answer !== undefined) return fromJson(answer, meter);
   }
   return builtin.run(meter, materialize(a, meter), second, third, count);

@@ -5,8 +5,8 @@ import type { LinkedProgram } from "../linker/linked-program.ts";
 import { startProcess } from "../session/process.ts";
 import { fixedMeter } from "../values/bounds.ts";
 import { display } from "../values/display.ts";
+import { fromJson } from "../values/from-json.ts";
 import type { Json } from "../values/json-value.ts";
-import { toJson } from "../values/to-json.ts";
 import type { AbilityOp, EffectOutcome, EffectRequest, OperationOutcome, ResourceOperation } from "../vm/effects.ts";
 import type { DriveResult, LashHost } from "../vm/drive.ts";
 import { startedProcessId } from "../vm/replay-keys.ts";
@@ -151,9 +151,9 @@ function processOutcome(result: DriveResult): EffectOutcome {
   const meter = fixedMeter();
   switch (result.kind) {
     case "finished":
-      return { value: toJson(result.value, meter) };
+      return { value: result.value };
     case "failed":
-      return { error: display(result.value, meter) };
+      return { error: display(fromJson(result.value, meter), meter) };
     case "error":
       return { error: result.error.message };
     case "cancelled":

@@ -9,7 +9,6 @@ import { fixedMeter } from "../values/bounds.ts";
 import { fromJson } from "../values/from-json.ts";
 import type { Json } from "../values/json-value.ts";
 import { inlineProjection } from "../values/projected.ts";
-import { toJson } from "../values/to-json.ts";
 import { drive, type DriveResult } from "../vm/drive.ts";
 import type { Case, Expectation } from "./case-file.ts";
 import { fixtureEnvironment } from "./fixture-environment.ts";
@@ -82,7 +81,7 @@ async function execute(subject: Case, options: RunCaseOptions): Promise<Actual> 
 function ending(result: DriveResult): Expectation {
   switch (result.kind) {
     case "finished":
-      return { kind: "finish", value: toJson(result.value, fixedMeter()) };
+      return { kind: "finish", value: result.value };
     case "continued":
       return { kind: "value" };
     case "error":

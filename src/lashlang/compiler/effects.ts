@@ -10,6 +10,7 @@ import { isProcessHandle } from "../values/handles.ts";
 import { materialize } from "../values/materialize.ts";
 import { Projected } from "../values/projected.ts";
 import { Resource, type Value, recGet, Rec } from "../values/value.ts";
+import { toJson } from "../values/to-json.ts";
 import { failure, success } from "../values/wrapper.ts";
 import type { AbilityOp, EffectOutcome, EffectSite, OperationOutcome, ResourceOperation } from "../vm/effects.ts";
 import { observation } from "../vm/observation.ts";
@@ -263,7 +264,7 @@ function terminate(c: Context, expr: { readonly site: number }, kind: "Finish" |
     leave(c, f, expr.site, outcome);
     mustSucceed(outcome, `${verb} failed`);
     if ("unit" in outcome || "batch" in outcome) throw valueError(`${verb} failed: ${verb} returned no value`);
-    const result = outcomeValue(outcome, f);
+    const result = "value" in outcome ? outcome.value : toJson(outcomeValue(outcome, f));
     return f.end({ kind: kind === "Finish" ? "finished" : "failed", value: result });
   });
 }

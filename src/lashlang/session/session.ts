@@ -46,7 +46,7 @@ export class Session {
   /** A copy of a variable as JSON; undefined when it is unbound. */
   get(name: string): Json | undefined {
     const value = this.globals.get(name);
-    return value === undefined ? undefined : toJson(value, fixedMeter());
+    return value === undefined ? undefined : toJson(value);
   }
 
   /** Sets a variable unless it is bound already; true if it was not (`RLM-32`). */

@@ -77,7 +77,7 @@ function projectedChild(value: Projected, step: string | number, suffix: string,
   if (answer !== undefined) return answer === null ? null : new Projected(name, inlineProjection(answer));
   const whole = materialize(value, meter);
   const part = suffix.startsWith(".") ? readField(whole, String(step), meter) : readIndex(whole, step, meter);
-  return part === null ? null : new Projected(name, inlineProjection(toJson(part, meter)));
+  return part === null ? null : new Projected(name, inlineProjection(toJson(part)));
 }
 
 const STEP = /\.([A-Za-z_]\w*)|\[(-?\d+)\]|\[("(?:[^"\\]|\\.)*")\]/y;

@@ -1,5 +1,5 @@
 // JSON in (`LL-27`): host data becomes the program's own values; nothing of the host's objects stays reachable.
-import type { Meter } from "./bounds.ts";
+import { type Meter, fixedMeter } from "./bounds.ts";
 import { typeError } from "./errors.ts";
 import { setOwn, type Json } from "./json-value.ts";
 import { Shape } from "./shape.ts";
@@ -12,7 +12,7 @@ import { Image, Resource, type Value, makeList, makeRec, weigh } from "./value.t
  *
  * @throws ProgramError when the value breaks the depth or heap bound, which also ends a cyclic object.
  */
-export function fromJson(json: Json, meter: Meter): Value {
+export function fromJson(json: Json, meter: Meter = fixedMeter()): Value {
   return convert(json, meter, 0);
 }
 

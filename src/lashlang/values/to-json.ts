@@ -1,12 +1,11 @@
 // JSON out (`LL-27`): what tools, hosts and outcomes see of a value.
-import type { Meter } from "./bounds.ts";
 import { jsonObject } from "./from-json.ts";
 import type { Json } from "./json-value.ts";
 import { Projected } from "./projected.ts";
 import { Image, List, Rec, Tuple, type Value } from "./value.ts";
 
 /** Non-finite numbers become null, `-0` zero, tuples arrays; projected values are given whole. Each call copies. */
-export function toJson(value: Value, meter: Meter): Json {
+export function toJson(value: Value): Json {
   switch (typeof value) {
     case "string":
     case "boolean":
@@ -16,10 +15,10 @@ export function toJson(value: Value, meter: Meter): Json {
     default:
   }
   if (value === null) return null;
-  if (value instanceof List || value instanceof Tuple) return value.items.map((item) => toJson(item, meter));
+  if (value instanceof List || value instanceof Tuple) return value.items.map((item) => toJson(item));
   if (value instanceof Rec) {
     const names = value.shape.names;
-    return jsonObject(value.values.map((item, i) => [names[i] as string, toJson(item, meter)] as const));
+    return jsonObject(value.values.map((item, i) => [names[i] as string, toJson(item)] as const));
   }
   if (value instanceof Projected) return value.source.materialize();
   return value instanceof Image ? imageJson(value) : { __resource__: true, type: value.resourceType, alias: value.alias };

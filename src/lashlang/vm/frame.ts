@@ -6,6 +6,7 @@
 import type { LinkedProgram } from "../linker/linked-program.ts";
 import { boundExhausted, limitOf, type Bounds, type Meter } from "../values/bounds.ts";
 import { typeError } from "../values/errors.ts";
+import type { Json } from "../values/json-value.ts";
 import { materialize } from "../values/materialize.ts";
 import { Projected } from "../values/projected.ts";
 import { type Value, weigh } from "../values/value.ts";
@@ -24,10 +25,10 @@ export type Instruction = (s: Slots, f: Frame) => number;
 export const PARKED = -1;
 export const DONE = -2;
 
-/** How the program itself ended; errors are the Vm's to add. */
+/** How the program itself ended, with its value as JSON (`LL-27`); errors are the Vm's to add. */
 export type Ending =
-  | { readonly kind: "finished"; readonly value: Value }
-  | { readonly kind: "failed"; readonly value: Value }
+  | { readonly kind: "finished"; readonly value: Json }
+  | { readonly kind: "failed"; readonly value: Json }
   | { readonly kind: "continued" };
 
 /** Counters that name effects (`LL-94`). */

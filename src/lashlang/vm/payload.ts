@@ -34,7 +34,7 @@ export function operationPayload(args: readonly Value[], meter: Meter): Payload 
 /** JSON for the host; its making is charged to the program. */
 export function hostJson(value: Value, meter: Meter): Json {
   meter.charge(weigh(value) >>> 6);
-  return toJson(value, meter);
+  return toJson(value);
 }
 
 function usesIn(value: Value, path: readonly (string | number)[]): ProjectionUse[] {
@@ -70,7 +70,7 @@ function orderedJson(raw: Value, meter: Meter): string {
     const fields = value.values.map((item, i) => `${JSON.stringify(value.shape.names[i])}:${orderedJson(item, meter)}`);
     return `{${fields.join(",")}}`;
   }
-  return JSON.stringify(value instanceof Image ? imageJson(value) : toJson(value, meter));
+  return JSON.stringify(value instanceof Image ? imageJson(value) : toJson(value));
 }
 
 /** An object of named values, as a process gets its arguments. */
