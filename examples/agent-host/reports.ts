@@ -86,9 +86,9 @@ function settledReports({ source, outcome }: SettledEvent, ran: ReadonlySet<stri
 /** Ids of call actors end in the call's own id. */
 const callIdOf = (actorId: string): string => actorId.slice(actorId.lastIndexOf(":") + 1);
 
-/** The innermost state: `{ running: "callingModel" }` is `callingModel`. */
+/** The states below `running` say more than it does: `{ running: { runningTools: "executing" } }` is `runningTools.executing`. */
 function stateName(value: unknown): string {
   if (typeof value === "string") return value;
-  const [inner] = Object.values((value ?? {}) as Record<string, unknown>);
-  return inner === undefined ? "?" : stateName(inner);
+  const [[name, inner] = ["?", ""]] = Object.entries((value ?? {}) as Record<string, unknown>);
+  return name === "running" ? stateName(inner) : `${name}.${stateName(inner)}`;
 }
