@@ -3,4 +3,5 @@ export const entries: Record<string, string> = {
   index: "src/index.ts",
   "inspect/index": "src/inspect/index.ts",
   "inspect/node": "src/inspect/node.ts",
+  "inspect/stately": "src/inspect/stately-inspector.ts",
 };
