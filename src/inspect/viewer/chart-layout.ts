@@ -15,7 +15,8 @@ export interface PlacedEdge {
   readonly points: readonly (readonly [x: number, y: number])[];
   readonly label: (Box & { readonly lines: readonly Label[] }) | undefined;
 }
-export interface Label { readonly event: string; readonly guard: string | undefined }
+/** `broken`: the guard stands on a line of its own, so that branches stay narrow. */
+export interface Label { readonly event: string; readonly guard: string | undefined; readonly broken: boolean }
 export interface PlacedChart {
   readonly width: number;
   readonly height: number;
@@ -64,7 +65,8 @@ export async function placeChart(chart: Chart, measure: Measure): Promise<Placed
   const edges: ElkExtendedEdge[] = [];
   for (const [id, group] of groups) {
     const { source, target, transitions } = group;
-    const lines = labelLines(transitions);
+    const branches = [...groups.values()].filter((other) => other.source === source).length > 1;
+    const lines = labelLines(transitions, branches);
     const back = isBack(group);
     labels.set(id, lines);
     edges.push({
@@ -74,8 +76,8 @@ export async function placeChart(chart: Chart, measure: Measure): Promise<Placed
       labels: [{
         id: `${id} label`,
         text: "x",
-        width: Math.max(...lines.map((line) => measure(labelText(line), SMALL_SIZE))) + 8,
-        height: lines.length * 13 + 2,
+        width: Math.max(...lines.flatMap(labelRows).map((row) => measure(row, SMALL_SIZE))) + 8,
+        height: lines.flatMap(labelRows).length * 13 + 2,
         layoutOptions: { "elk.edgeLabels.inline": "true", "elk.edgeLabels.placement": "CENTER" },
       }],
     });
@@ -170,12 +172,21 @@ function collect(
   return { width: placed.width ?? 0, height: placed.height ?? 0, states: boxes, edges, starts };
 }
 
-function labelLines(transitions: readonly ChartTransition[]): readonly Label[] {
-  const lines = transitions.map(({ label, guard }) => ({ event: shorten(label, 30), guard: guard === undefined ? undefined : shorten(guard, 34) }));
+function labelLines(transitions: readonly ChartTransition[], branches: boolean): readonly Label[] {
+  const lines = transitions.map(({ label, guard }): Label => ({
+    event: shorten(label, 30),
+    guard: guard === undefined ? undefined : shorten(guard, 34),
+    broken: branches && guard !== undefined && label.length + guard.length > 18,
+  }));
   return lines.filter((line, index) => lines.findIndex((other) => labelText(other) === labelText(line)) === index).slice(0, 5);
 }
 
-export function labelText({ event, guard }: Label): string {
+/** What is drawn of a label, row by row. */
+export function labelRows(label: Label): readonly string[] {
+  return label.broken ? [label.event, `[${label.guard ?? ""}]`] : [labelText(label)];
+}
+
+export function labelText({ event, guard }: Pick<Label, "event" | "guard">): string {
   return guard === undefined ? event : `${event} [${guard}]`;
 }
 

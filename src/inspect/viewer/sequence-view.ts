@@ -4,8 +4,9 @@ import { h, s } from "./dom.ts";
 import { countBelow, type Entry, type Timeline, type Track } from "./timeline.ts";
 
 const ROW = 30;
-const LEFT = 76;
-const LEAST_LANE = 128;
+const LEFT = 72;
+const LEAST_LANE = 124;
+const LEAST_LANE_PHONE = 100;
 const MOST_LANE = 230;
 /** Lanes are those of actors that appear this many rows around the ones in sight: long runs have more actors than a page has room. */
 const AROUND = 150;
@@ -27,7 +28,7 @@ export class SequenceView {
   private readonly host: HTMLElement;
   private readonly onPick: (position: number) => void;
 
-  constructor(host: HTMLElement, onPick: (position: number) => void) {
+  constructor(host: HTMLElement, onPick: (position: number) => void, onSelect: (key: string) => void) {
     this.host = host;
     this.onPick = onPick;
     this.space.append(this.svg);
@@ -39,6 +40,13 @@ export class SequenceView {
       this.height = host.clientHeight;
       this.paint();
     }).observe(host);
+    const select = (event: Event): void => {
+      const key = event.target instanceof Element ? event.target.closest("[data-key]")?.getAttribute("data-key") : undefined;
+      if (key) onSelect(key);
+    };
+    // Pressed, not clicked: a live diagram may replace the button before it is released. Keys still click.
+    this.head.addEventListener("pointerdown", select);
+    this.head.addEventListener("click", select);
     this.svg.addEventListener("click", (event) => {
       const target = event.target instanceof Element ? event.target.closest("[data-position]") : null;
       if (target) this.onPick(Number(target.getAttribute("data-position")));
@@ -75,13 +83,14 @@ export class SequenceView {
     if (state === this.painted) return;
     this.painted = state;
     const lanes = this.lanes(timeline, first, last);
-    const width = Math.max(LEAST_LANE, Math.min(MOST_LANE, (this.host.clientWidth - LEFT - 12) / Math.max(1, lanes.length)));
+    const least = this.host.clientWidth < 480 ? LEAST_LANE_PHONE : LEAST_LANE;
+    const width = Math.max(least, Math.min(MOST_LANE, (this.host.clientWidth - LEFT - 12) / Math.max(1, lanes.length)));
     const x = new Map(lanes.map((track, index) => [track.key, LEFT + width * (index + 0.5)]));
     const total = LEFT + width * lanes.length + 12;
     this.space.style.width = this.head.style.width = `${Math.max(total, this.host.clientWidth - 2)}px`;
     this.head.replaceChildren(
       ...lanes.map((track) => {
-        const lane = h("button", { class: `lane${track.key === this.selected ? " selected" : ""}`, type: "button", title: track.name }, h("b", {}, track.kind), track.short === "" ? undefined : ` ${track.short}`);
+        const lane = h("button", { class: `lane${track.key === this.selected ? " selected" : ""}`, type: "button", title: track.name, "data-key": track.key }, h("b", {}, track.kind), track.short === "" ? undefined : ` ${track.short}`);
         lane.style.left = `${(x.get(track.key) ?? 0) - width / 2 + 4}px`;
         lane.style.width = `${width - 8}px`;
         return lane;

@@ -32,9 +32,6 @@ export type Entry =
   | { readonly kind: "snapshot"; readonly record: SnapshotRecord; readonly to: string; readonly moved: boolean }
   | { readonly kind: "skipped"; readonly record: SkippedRecord };
 
-/** More than this and the oldest tenth is forgotten. */
-const MOST_ENTRIES = 200_000;
-
 export class Timeline {
   readonly tracks = new Map<string, Track>();
   /** Positions of the rows of each group's sequence diagram. */
@@ -45,6 +42,12 @@ export class Timeline {
   private run = { id: "", label: "" };
   private readonly charts = new Map<string, Chart>();
   private readonly lastSeq = new Map<string, number>();
+  private readonly most: number;
+
+  /** @param most - records kept; beyond it the oldest tenth is forgotten. */
+  constructor(most = 200_000) {
+    this.most = most;
+  }
 
   /** Position after the newest record. */
   get end(): number {
@@ -177,7 +180,7 @@ export class Timeline {
       if (rows) rows.push(position);
       else this.rows.set(group, [position]);
     }
-    if (this.entries.length > MOST_ENTRIES) this.forget(MOST_ENTRIES / 10);
+    if (this.entries.length > this.most) this.forget(Math.ceil(this.most / 10));
   }
 
   /** A living actor keeps its newest snapshot however old that is. */
