@@ -10,7 +10,7 @@ import { LashError } from "../domain/errors.ts";
 import type { Json } from "../domain/json.ts";
 import { sha256Hex } from "../domain/sha256.ts";
 import { ToolError } from "../domain/tool-error.ts";
-import { failedOutput, projectOutput, type ToolCallOutput } from "../domain/tool-output.ts";
+import { failedOutput, projectOutput, type ToolCallOutput, type ToolFailure } from "../domain/tool-output.ts";
 import type { ToolResult } from "../machines/effects.ts";
 import type { JournaledOutcome } from "../stores/contract.ts";
 import type { ToolCall } from "../tools/contract.ts";
@@ -227,10 +227,28 @@ function success(value: unknown): ToolCallOutput {
 }
 
 function failure(error: unknown, signal: AbortSignal): ToolCallOutput {
-  if (ToolError.is(error)) return { outcome: { status: "failure", payload: error.failure } };
+  if (ToolError.is(error)) return { outcome: { status: "failure", payload: storable(error.failure) } };
   if (signal.aborted) return cancelledOutput;
-  const message = error instanceof Error ? error.message : String(error);
-  return failedOutput({ class: "execution", code: LashError.is(error) ? error.code : "tool_failed", message, source: "tool" });
+  return failedOutput({ class: "execution", code: LashError.is(error) ? error.code : "tool_failed", message: textOf(error), source: "tool" });
+}
+
+/** What a tool said raw may be no JSON; what it said in words stays (B3). */
+function storable(failure: ToolFailure): ToolFailure {
+  try {
+    return asJson(failure) as unknown as ToolFailure;
+  } catch {
+    const { raw: _, ...said } = failure;
+    return said;
+  }
+}
+
+/** Anything can be thrown, and reading it may throw again (B3). */
+function textOf(thrown: unknown): string {
+  try {
+    return String(thrown instanceof Error ? thrown.message : thrown);
+  } catch {
+    return "the tool threw something that cannot be read";
+  }
 }
 
 function exhausted(recorded: RecordedAttempt, attempts: number): RecordedAttempt {
