@@ -115,13 +115,13 @@ export class TurnRun {
   }
 
   #createActor(snapshot?: ReturnType<typeof restoreTurn>): TurnActor {
-    const { ports, wiring, root } = this.#session;
+    const { ports, wiring, root, resident } = this.#session;
     const machine = turnMachine(ports.protocol);
     const { turnId } = this.#request;
     const actor = createActor(machine, {
       id: `turn:${wiring.sessionId}:${turnId}`,
       parent: root,
-      input: { sessionId: wiring.sessionId, turnId, maxTurns: wiring.policy.maxTurns, hooks: [] },
+      input: { sessionId: wiring.sessionId, turnId, maxTurns: policyOf(wiring, resident()).maxTurns, hooks: [] },
       ...(snapshot && { snapshot }),
     });
     actor.subscribe({ next: () => this.#onMacrostep(actor), error: (error) => this.#fail(error), complete: () => this.#onDone(actor) });
