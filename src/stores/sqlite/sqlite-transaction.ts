@@ -99,7 +99,8 @@ export class SqliteTransaction extends CheckedTransaction {
 function parseValue(stored: unknown, key: Key, name: string): Value {
   if (stored instanceof Uint8Array) return stored;
   try {
-    const value = JSON.parse(String(stored)) as Value;
+    if (typeof stored !== "string") throw new TypeError(`a value of type ${typeof stored}`);
+    const value = JSON.parse(stored) as Value;
     freezeJson(value);
     return value;
   } catch (cause) {
