@@ -2,7 +2,7 @@
 
 import type { Clock } from "../domain/clock.ts";
 import { LashError } from "../domain/errors.ts";
-import type { LeaseFacet, LeaseFence, LeaseOwner, SessionLease } from "../stores/contract.ts";
+import type { LeaseFacet, LeaseFence, SessionLease } from "../stores/contract.ts";
 
 export interface LeaseTimings {
   /** How long a lease lives without renewal. Default 30,000 ms. */
@@ -16,18 +16,6 @@ export const defaultLeaseTimings: LeaseTimings = { ttlMs: 30_000, renewMs: 10_00
 export function fenceOf({ sessionId, owner, leaseToken, fencingToken }: SessionLease): LeaseFence {
   return { sessionId, ownerId: owner.ownerId, incarnationId: owner.incarnationId, leaseToken, fencingToken };
 }
-
-/** What a claimant can find out about owners: who it is itself, and whether another one is dead for sure (S-62, OP-14). */
-export interface Liveness {
-  self(): Promise<LeaseOwner["liveness"]>;
-  isDead(owner: LeaseOwner): Promise<boolean>;
-}
-
-/** Knows nothing of anybody: only time tells. */
-export const opaqueLiveness: Liveness = {
-  self: () => Promise.resolve({ kind: "opaque" }),
-  isDead: () => Promise.resolve(false),
-};
 
 export interface KeeperEvents {
   readonly renewing: () => void;

@@ -8,9 +8,11 @@ import type { ProtocolDriver } from "../machines/protocol.ts";
 import type { Residency } from "../machines/session.machine.ts";
 import type { LlmAttempt, Provider, ProviderFailure } from "../providers/contract.ts";
 import type { LeaseOwner, Persistence } from "../stores/contract.ts";
+import type { Liveness } from "../stores/store.ts";
 import type { Tool } from "../tools/contract.ts";
 import type { EffectHost } from "./effect-host.ts";
-import type { LeaseTimings, Liveness } from "./lease-keeper.ts";
+import type { LeaseTimings } from "./lease-keeper.ts";
+import type { WaitDesk } from "./wait-desk.ts";
 
 export type Inspect = Observer<InspectionEvent> | ((event: InspectionEvent) => void);
 
@@ -24,6 +26,7 @@ export interface RuntimePorts {
   readonly leaseTimings: LeaseTimings;
   readonly residency: Residency;
   readonly logger: Logger;
+  readonly waits: WaitDesk;
   /** A fresh random id: turns, lease tokens, owners. */
   readonly newId: () => string;
   readonly inspect?: Inspect;

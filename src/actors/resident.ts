@@ -2,7 +2,7 @@
 
 import { initialFrame, type AgentFrame, type SessionPolicy, type TokenLedgerEntry } from "../domain/session.ts";
 import { zeroUsage } from "../domain/usage.ts";
-import type { SessionHead, SessionRead } from "../stores/contract.ts";
+import type { SessionCommit, SessionHead, SessionRead } from "../stores/contract.ts";
 import { History } from "./history.ts";
 
 export interface Resident {
@@ -35,6 +35,24 @@ export function residentOf(read: SessionRead): Resident {
     head: read.head,
     frames: read.frames,
     ledger: read.ledger,
+    history,
+    messageCount: history.length,
+  };
+}
+
+/** Resident state after a commit of this session: what it appended is appended, never rebuilt (S-11). */
+export function residentAfter(before: Resident, headRevision: number, { sessionId, head, frames, nodes }: SessionCommit): Resident {
+  const switched = head.currentFrameId !== before.head.currentFrameId;
+  const history = switched ? History.of(nodes, sessionId, head.currentFrameId) : before.history;
+  if (!switched) history.append(nodes.flatMap(({ body }) => (body.kind === "message" ? [body.message] : [])));
+  const changed = new Map(frames.map((frame) => [frame.frameId, frame]));
+  const kept = before.frames.map((frame) => changed.get(frame.frameId) ?? frame);
+  const known = new Set(kept.map((frame) => frame.frameId));
+  return {
+    ...before,
+    headRevision,
+    head,
+    frames: frames.length === 0 ? before.frames : [...kept, ...frames.filter((frame) => !known.has(frame.frameId))],
     history,
     messageCount: history.length,
   };

@@ -7,28 +7,33 @@ import { createActor, fromCallback, type ActorRefFrom, type AnyActorRef } from "
 import { errorText } from "../domain/error-mapping.ts";
 import { LashError, runtimeError, sessionError, storeError } from "../domain/errors.ts";
 import { canonicalJson } from "../domain/json.ts";
-import type { Message } from "../domain/messages.ts";
 import { sha256Hex } from "../domain/sha256.ts";
 import type { AcceptedInput } from "../domain/turn-input.ts";
-import { addUsage } from "../domain/usage.ts";
 import { sessionStillInUse } from "../domain/wiring-errors.ts";
 import { EFFECTS, type EffectsMessage } from "../machines/effects.ts";
 import { sessionMachine, SESSION_MACHINE, type SessionEvent, type SessionRequest } from "../machines/session.machine.ts";
 import { persistSnapshot } from "../machines/snapshot.ts";
 import { TURN_MACHINE } from "../machines/turn.machine.ts";
-import type { AcceptOutcome, LeaseClaim, RecordedTurn, ResumeOutcome, SessionLease } from "../stores/contract.ts";
-import type { FinishedTurn } from "./committer.ts";
+import type { AcceptOutcome, LeaseClaim, RecordedTurn, ResumeOutcome, SessionCommit, SessionLease } from "../stores/contract.ts";
+import { followInput, followTurnId, inputHashOf } from "./frames.ts";
 import { fenceOf } from "./lease-keeper.ts";
 import type { Emit, TurnPlan } from "./model-call.ts";
 import type { RuntimePorts, SessionWiring } from "./ports.ts";
-import { freshResident, residentOf, type Resident } from "./resident.ts";
-import { policyOf, TurnRun, type Claimed, type TurnEnd, type TurnSession } from "./turn-run.ts";
+import { freshResident, residentAfter, residentOf, type Resident } from "./resident.ts";
+import { policyOf, TurnRun, type Claimed, type TurnEnd } from "./turn-run.ts";
+import type { TurnSession } from "./turn-session.ts";
 
-export interface TurnStart {
+/** Who watches a turn, and may cancel it. */
+export interface TurnAttendance {
   readonly turnId: string;
-  readonly input: AcceptedInput;
   readonly emit: Emit;
   readonly signal: AbortSignal;
+  /** What to do once the turn only waits for answers from outside: go on waiting (default), or leave it in flight. */
+  readonly whenParked?: "wait" | "suspend";
+}
+
+export interface TurnStart extends TurnAttendance {
+  readonly input: AcceptedInput;
 }
 
 type SessionActor = ActorRefFrom<typeof sessionMachine>;
@@ -89,17 +94,22 @@ export class SessionRuntime {
   runTurn(start: TurnStart): Promise<TurnEnd> {
     return this.#inLane(start.signal, async () => {
       this.#checkProvider();
-      const inputHash = sha256Hex(canonicalJson(start.input));
-      return this.#drive(start, () => this.#accept(start, inputHash));
+      return this.#follow(start, await this.#drive(start, () => this.#accept(start.turnId, start.input)));
     });
   }
 
   /** Drives a turn that was accepted and not finished to its end. Undefined: it is not in flight any more. */
-  recoverTurn(turnId: string, emit: Emit, signal: AbortSignal): Promise<TurnEnd> {
-    return this.#inLane(signal, () => {
+  recoverTurn(request: TurnAttendance): Promise<TurnEnd> {
+    return this.#inLane(request.signal, async () => {
       this.#checkProvider();
-      return this.#drive({ turnId, emit, signal }, () => this.#resume(turnId));
+      const { turnId } = request;
+      return this.#follow(request, await this.#drive(request, () => this.#resume(turnId)));
     });
+  }
+
+  /** Leaves a turn that only waits for answers from outside in flight, so that the session can be closed (OP-8). */
+  async suspend(): Promise<void> {
+    if (this.#run?.suspend()) await this.idle();
   }
 
   /** S-42: needs the only handle and no running turn. */
@@ -112,8 +122,12 @@ export class SessionRuntime {
     this.#send({ type: then });
     if (!this.#isFlushing()) this.#flushing.resolve();
     await promise;
-    this.#effects.stop();
     this.#root.stop();
+  }
+
+  /** Resolves when no turn runs or waits. */
+  async idle(): Promise<void> {
+    while (this.#root.getSnapshot().context.turns > 0) await this.#lane;
   }
 
   openHandle(): void {
@@ -145,9 +159,10 @@ export class SessionRuntime {
     if (residency === "lost" || residency === "stale" || residency === "failed") await this.#load({ type: "session.reopen" });
   }
 
-  async #drive(request: { readonly turnId: string; readonly emit: Emit; readonly signal: AbortSignal }, claim: () => Promise<Claimed>): Promise<TurnEnd> {
+  async #drive(request: TurnAttendance, claim: () => Promise<Claimed>): Promise<TurnEnd> {
     this.#send({ type: "turn.started" });
-    const run = new TurnRun(this.#turnSession(), request, claim);
+    const onParked = request.whenParked === "suspend" ? { onParked: () => void run.suspend() } : {};
+    const run: TurnRun = new TurnRun(this.#turnSession(), { ...request, ...onParked }, claim);
     this.#run = run;
     const onAbort = (): void => run.cancel();
     request.signal.addEventListener("abort", onAbort, { once: true });
@@ -166,6 +181,17 @@ export class SessionRuntime {
     }
   }
 
+  /** A turn that switched frames goes on there, under the same lease; the host gets the last turn (T-67). */
+  async #follow(request: TurnAttendance, end: TurnEnd): Promise<TurnEnd> {
+    let last = end;
+    for (;;) {
+      const { outcome, turnId } = last.result;
+      if (!("agent_frame_switch" in outcome) || !this.#resident.frames.some(({ frameId }) => frameId === outcome.agent_frame_switch.frame_id)) return last;
+      const next = { ...request, turnId: followTurnId(turnId) };
+      last = await this.#drive(next, () => this.#accept(next.turnId, followInput(outcome.agent_frame_switch.task)));
+    }
+  }
+
   #turnSession(): TurnSession {
     return {
       ports: this.ports,
@@ -176,7 +202,7 @@ export class SessionRuntime {
       refresh: (headRevision) => this.#refresh(headRevision),
       plan: () => this.#plan(),
       machineSnapshot: () => persistSnapshot(SESSION_MACHINE, this.#root.getSnapshot()),
-      adopt: (turn, log, finished) => this.#adopt(turn, log, finished),
+      adopt: (turn, commit) => this.#adopt(turn, commit),
       report: (event) => this.#send(event),
     };
   }
@@ -199,14 +225,15 @@ export class SessionRuntime {
 
   // ---- claiming ---------------------------------------------------------------------------------------------------
 
-  async #accept(start: TurnStart, inputHash: string): Promise<Claimed> {
+  async #accept(turnId: string, input: AcceptedInput): Promise<Claimed> {
     const { turns } = this.ports.persistence;
+    const inputHash = inputHashOf(input);
     for (;;) {
       const accepted = await this.#claiming((claim) =>
         turns.accept({
           ...claim,
-          turnId: start.turnId,
-          input: start.input,
+          turnId,
+          input,
           inputHash,
           machine: TURN_MACHINE,
           session: { relation: { kind: "root" }, model: this.wiring.policy.model.id },
@@ -219,7 +246,7 @@ export class SessionRuntime {
 
   async #resume(turnId: string): Promise<Claimed> {
     const resumed = await this.#claiming((claim) => this.ports.persistence.turns.resume({ ...claim, turnId }));
-    if (resumed.kind === "unknown_turn") throw runtimeError("unknown_turn" as never, `turn ${turnId} is not in flight and never ended`);
+    if (resumed.kind === "unknown_turn") throw runtimeError("unknown_turn", `turn ${turnId} is not in flight and never ended`);
     return claimedOf(resumed);
   }
 
@@ -288,25 +315,8 @@ export class SessionRuntime {
     return this.#resident.headRevision === headRevision ? this.#resident : this.#read();
   }
 
-  /** The committed turn becomes resident state: appended, never rebuilt (S-11). */
-  #adopt(turn: RecordedTurn, log: readonly Message[], { context }: FinishedTurn): void {
-    const before = this.#resident;
-    const { history } = before;
-    history.append(log);
-    const leaf = log.at(-1)?.id ?? before.head.leafNodeId;
-    this.#resident = {
-      ...before,
-      headRevision: turn.headRevision,
-      head: {
-        ...before.head,
-        policy: policyOf(this.wiring, before),
-        ...(leaf !== undefined && { leafNodeId: leaf }),
-        turnIndex: before.head.turnIndex + 1,
-        tokenUsage: addUsage(before.head.tokenUsage, context.usage),
-        ...(context.lastPromptUsage && { lastPromptUsage: context.lastPromptUsage }),
-      },
-      messageCount: history.length,
-    };
+  #adopt(turn: RecordedTurn, commit: SessionCommit): void {
+    this.#resident = residentAfter(this.#resident, turn.headRevision, commit);
     this.#onCommit(this.#resident);
   }
 

@@ -6,17 +6,22 @@
 
 import { parseHostileJson } from "../domain/bounded-json.ts";
 import type { Clock } from "../domain/clock.ts";
+import type { Logger } from "../domain/logger.ts";
 import { LashError } from "../domain/errors.ts";
 import type { Json } from "../domain/json.ts";
 import { sha256Hex } from "../domain/sha256.ts";
 import { ToolError } from "../domain/tool-error.ts";
-import { failedOutput, projectOutput, type ToolCallOutput } from "../domain/tool-output.ts";
+import { failedOutput, projectOutput, type ToolCallOutput, type ToolControl } from "../domain/tool-output.ts";
+import { ToolPending } from "../domain/tool-pending.ts";
+import { ToolReply } from "../domain/tool-reply.ts";
 import type { ToolResult } from "../machines/effects.ts";
 import type { JournaledOutcome } from "../stores/contract.ts";
 import type { ToolCall } from "../tools/contract.ts";
 import type { EffectController, Execution } from "./effect-host.ts";
 import type { Envelope } from "./envelope.ts";
 import type { Emit } from "./model-call.ts";
+import { complete, missingKey, waitOf, type RecordedPending } from "./tool-completion.ts";
+import type { WaitDesk } from "./wait-desk.ts";
 import { attemptKey, type LaunchedCall, type PlannedCall } from "./tool-plan.ts";
 
 /** How long tools may take to notice that their turn was cancelled (T-63). */
@@ -35,13 +40,26 @@ export interface BatchContext {
   /** Replay keys that a durable step has named already. */
   readonly issued: ReadonlySet<string>;
   readonly envelope: (replayKey: string, causedBy: string, command: Envelope["command"]) => Envelope;
+  readonly desk: WaitDesk;
+  readonly logger: Logger;
+  /** Aborts when the turn is suspended: waits end without being recorded (OP-8). */
+  readonly detach: AbortSignal;
+  /** Told how many calls run, and how many only wait for an answer from outside. */
+  readonly onProgress: (progress: { readonly running: number; readonly parked: number }) => void;
   /** Shows a running call as an actor of its own (design section 4). */
   readonly asActor: <T>(id: string, run: () => Promise<T>) => Promise<T>;
 }
 
-interface RecordedAttempt {
+type RecordedAttempt =
+  | { readonly output: ToolCallOutput; readonly durationMs: number }
+  | { readonly pending: RecordedPending; readonly durationMs: number };
+
+type AttemptEnd = { readonly output: ToolCallOutput } | { readonly pending: RecordedPending };
+
+interface FinishedCall {
   readonly output: ToolCallOutput;
   readonly durationMs: number;
+  readonly stopsTurn?: boolean;
 }
 
 /** Attempts that the step which opens the batch has to name: all parallel calls, or else the first serial one. */
@@ -61,6 +79,7 @@ class BatchRun {
   readonly #issued: Set<string>;
   /** Attempts that run now: every step goes on naming them. */
   readonly #running = new Set<string>();
+  #parked = 0;
 
   constructor(plan: readonly PlannedCall[], context: BatchContext) {
     this.#plan = plan;
@@ -84,7 +103,8 @@ class BatchRun {
     const correlationId = `tool:${call.key}`;
     const named = { callId: call.callId, name: call.toolName, args: call.args };
     await emit({ type: "tool_call_started", ...named }, correlationId);
-    const { output, durationMs } = call.kind === "refused" ? { output: call.output, durationMs: 0 } : await this.#runAttempts(call);
+    const { output, durationMs, stopsTurn } =
+      call.kind === "refused" ? { output: call.output, durationMs: 0 } : await this.#runAttempts(call);
     await emit({ type: "tool_call_completed", ...named, output, durationMs }, correlationId);
     return {
       callId: call.callId,
@@ -92,15 +112,17 @@ class BatchRun {
       args: call.args,
       output,
       durationMs,
+      ...(stopsTurn && { stopsTurn }),
       modelReturn: [{ kind: "ToolResult", content: projectOutput(output), toolCallId: call.callId, toolName: call.toolName }],
     };
   }
 
   /** T-53: tried again only where the failure says that this is safe, up to the tool's policy. */
-  async #runAttempts(call: LaunchedCall): Promise<RecordedAttempt> {
+  async #runAttempts(call: LaunchedCall): Promise<FinishedCall> {
     const most = call.tool.retry?.maxAttempts ?? 1;
     for (let attempt = 1; ; attempt++) {
       const recorded = await this.#runAttempt(call, attempt, most);
+      if ("pending" in recorded) return this.#park(call, recorded.pending, recorded.durationMs);
       const { outcome } = recorded.output;
       const retry = outcome.status === "failure" ? outcome.payload.retry : undefined;
       if (retry?.type !== "safe" || this.#context.signal.aborted) return recorded;
@@ -112,6 +134,22 @@ class BatchRun {
     }
   }
 
+  /** The attempt is durable as pending before anything waits: the tool must not run again, however long this takes. */
+  async #park(call: LaunchedCall, pending: RecordedPending, durationMs: number): Promise<FinishedCall> {
+    if (this.#context.controller.hasUnsaved) await this.#context.step([...this.#running]);
+    this.#count(1);
+    try {
+      return { ...(await complete(this.#context, call, pending)), durationMs };
+    } finally {
+      this.#count(-1);
+    }
+  }
+
+  #count(parked: number): void {
+    this.#parked += parked;
+    this.#context.onProgress({ running: this.#running.size, parked: this.#parked });
+  }
+
   async #runAttempt(call: LaunchedCall, attempt: number, most: number): Promise<RecordedAttempt> {
     const { controller, envelope, batchKey, turnId } = this.#context;
     const replayKey = attemptKey(call, attempt);
@@ -121,10 +159,12 @@ class BatchRun {
       if (this.#context.signal.aborted) return { ok: asJson({ output: cancelledOutput, durationMs: 0 }) };
       await this.#ensureIssued(replayKey);
       this.#running.add(replayKey);
+      this.#count(0);
       try {
         return await this.#context.asActor(`tool:${turnId}:${toolName}:${callId}`, () => this.#perform(call, attempt, execution));
       } finally {
         this.#running.delete(replayKey);
+        this.#count(0);
       }
     });
     if (source === "run" && this.#running.size > 0 && controller.hasUnsaved) await this.#context.step([...this.#running]);
@@ -140,13 +180,14 @@ class BatchRun {
   async #perform(call: LaunchedCall, attempt: number, { interrupted }: Execution): Promise<JournaledOutcome> {
     const { clock } = this.#context;
     const startedAt = clock.monotonic();
-    const output = await this.#untilCancelled(this.#outputOf(call, attempt, interrupted));
-    return { ok: asJson({ output, durationMs: Math.round(clock.monotonic() - startedAt) }) };
+    const ended = await this.#untilCancelled(this.#outputOf(call, attempt, interrupted));
+    return { ok: asJson({ ...ended, durationMs: Math.round(clock.monotonic() - startedAt) }) };
   }
 
-  async #outputOf(call: LaunchedCall, attempt: number, interrupted: boolean): Promise<ToolCallOutput> {
+  async #outputOf(call: LaunchedCall, attempt: number, interrupted: boolean): Promise<AttemptEnd> {
     const { tool, input } = call;
-    const { sessionId, turnId, signal } = this.#context;
+    const { sessionId, turnId, signal, desk } = this.#context;
+    let key: Promise<string> | undefined;
     const handle: ToolCall = {
       callId: call.callId,
       toolName: call.toolName,
@@ -156,27 +197,37 @@ class BatchRun {
       idempotencyKey: sha256Hex(call.key),
       attempt,
       interrupted,
+      completionKey: () => (key ??= desk.keyFor(waitOf(this.#context, call))),
+    };
+    const end = (value: unknown): AttemptEnd => {
+      if (!ToolPending.is(value)) return { output: success(value) };
+      return key ? { pending: this.#pendingUntil(value) } : { output: missingKey() };
     };
     try {
       if (interrupted && tool.onInterrupted !== "retry") {
-        if (tool.onInterrupted === "report") return interruptedOutput;
+        if (tool.onInterrupted === "report") return { output: interruptedOutput };
         const answer = await probe(tool.onInterrupted, input, handle);
-        if (answer === "report") return interruptedOutput;
-        if (answer !== "retry") return success(answer);
+        if (answer === "report") return { output: interruptedOutput };
+        if (answer !== "retry") return end(answer);
       }
-      return success(await tool.run(input, handle));
+      return end(await tool.run(input, handle));
     } catch (error) {
-      return failure(error, signal);
+      return { output: failure(error, signal) };
     }
   }
 
+  #pendingUntil({ options }: ToolPending): RecordedPending {
+    const { timeoutMs, onTimeout = "result", onCancel = "ignore" } = options;
+    return { dueAtMs: timeoutMs === undefined ? null : this.#context.clock.now() + timeoutMs, onTimeout, onCancel };
+  }
+
   /** A cancelled turn does not wait for tools that do not listen (T-63). */
-  async #untilCancelled(output: Promise<ToolCallOutput>): Promise<ToolCallOutput> {
+  async #untilCancelled(ended: Promise<AttemptEnd>): Promise<AttemptEnd> {
     const { signal, clock } = this.#context;
     let stopWaiting = (): void => undefined;
-    const deadline = new Promise<ToolCallOutput>((resolve) => {
+    const deadline = new Promise<AttemptEnd>((resolve) => {
       const onAbort = (): void => {
-        const cancelTimer = clock.setTimer(CANCEL_GRACE_MS, () => resolve(cancelledOutput));
+        const cancelTimer = clock.setTimer(CANCEL_GRACE_MS, () => resolve({ output: cancelledOutput }));
         stopWaiting = cancelTimer;
       };
       if (signal.aborted) onAbort();
@@ -186,7 +237,7 @@ class BatchRun {
       }
     });
     try {
-      return await Promise.race([output, deadline]);
+      return await Promise.race([ended, deadline]);
     } finally {
       stopWaiting();
     }
@@ -213,9 +264,9 @@ const cancelledOutput: ToolCallOutput = { outcome: { status: "cancelled", payloa
 /** Takes what a tool gave as JSON, whatever it was made of: size, depth and prototype keys are the tool's to answer for. */
 function success(value: unknown): ToolCallOutput {
   try {
-    const text = JSON.stringify(value ?? null) ?? "null";
-    const payload = parseHostileJson(text, { field: "result", limit: "toolResultBytes", prototypeKeys: "drop" });
-    return { outcome: { status: "success", payload } };
+    if (!ToolReply.is(value)) return { outcome: { status: "success", payload: asResult(value) } };
+    const { payload, control } = value;
+    return { outcome: { status: "success", payload: asResult(payload) }, control: asResult(control) as ToolControl };
   } catch (error) {
     const tooMuch = LashError.is(error) && error.isCode("limit_exceeded");
     return failedOutput({
@@ -226,6 +277,11 @@ function success(value: unknown): ToolCallOutput {
   }
 }
 
+function asResult(value: unknown): Json {
+  const text = JSON.stringify(value ?? null) ?? "null";
+  return parseHostileJson(text, { field: "result", limit: "toolResultBytes", prototypeKeys: "drop" });
+}
+
 function failure(error: unknown, signal: AbortSignal): ToolCallOutput {
   if (ToolError.is(error)) return { outcome: { status: "failure", payload: error.failure } };
   if (signal.aborted) return cancelledOutput;
@@ -233,7 +289,7 @@ function failure(error: unknown, signal: AbortSignal): ToolCallOutput {
   return failedOutput({ class: "execution", code: LashError.is(error) ? error.code : "tool_failed", message, source: "tool" });
 }
 
-function exhausted(recorded: RecordedAttempt, attempts: number): RecordedAttempt {
+function exhausted(recorded: FinishedCall, attempts: number): FinishedCall {
   const { outcome } = recorded.output;
   if (outcome.status !== "failure") return recorded;
   const payload = { ...outcome.payload, retry: { type: "exhausted" as const, attempts } };

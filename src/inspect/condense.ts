@@ -2,6 +2,7 @@
 //   C1. Never throws and never returns a reference into its input.
 //   C2. Work is bounded by the limits, not by the input: a 100 MB context costs what a 2 KB one costs.
 //   C3. Nothing with a class is walked into: live handles do not leave the process.
+import { isPlainObject } from "../domain/json.ts";
 import type { InspectJson } from "./records.ts";
 import { isSecretName, REDACTED, scrubSecrets } from "./secrets.ts";
 
@@ -15,11 +16,13 @@ export interface CondenseLimits {
   readonly entries: number;
   /** Values in all; default 1,000. */
   readonly values: number;
+  /** Whether names say what is secret; default true. Not for charts: a state may well be called `refreshingToken`. */
+  readonly secretNames: boolean;
 }
 
-export const DEFAULT_LIMITS: CondenseLimits = { depth: 8, text: 1000, entries: 50, values: 1000 };
+export const DEFAULT_LIMITS: CondenseLimits = { depth: 8, text: 1000, entries: 50, values: 1000, secretNames: true };
 /** Charts are walked whole: a cut chart draws wrong. */
-export const CHART_LIMITS: CondenseLimits = { depth: 40, text: 2000, entries: 500, values: 20_000 };
+export const CHART_LIMITS: CondenseLimits = { depth: 40, text: 2000, entries: 500, values: 20_000, secretNames: false };
 
 /**
  * Host's say on a value before it leaves, on top of the built-in rules.
@@ -49,7 +52,7 @@ class Condenser {
 
   copy(key: string, input: unknown, depth: number): InspectJson {
     this.left -= 1;
-    if (isSecretName(key) && input !== null && input !== undefined) return REDACTED;
+    if (this.limits.secretNames && isSecretName(key) && input !== null && input !== undefined) return REDACTED;
     const value = this.redact ? this.applyRedact(key, input) : input;
     switch (typeof value) {
       case "string":
@@ -89,7 +92,7 @@ class Condenser {
   private object(value: object, depth: number): InspectJson {
     if (this.open.has(value)) return "[circular]";
     const array = Array.isArray(value);
-    if (!array && !isPlain(value)) return describe(value, (text) => this.text(text));
+    if (!array && !isPlainObject(value)) return describe(value, (text) => this.text(text));
     const actor = actorId(value);
     if (actor !== undefined) return `[actor ${actor}]`;
     if (depth >= this.limits.depth || this.left <= 0) return array ? `[… ${value.length} items]` : "{…}";
@@ -127,12 +130,6 @@ class Condenser {
     }
     return copy;
   }
-}
-
-function isPlain(value: object): boolean {
-  const prototype: unknown = Object.getPrototypeOf(value);
-  // Another realm's Object.prototype counts too: events may come from a frame.
-  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 /** Actor refs inside a plain wrapper (XState marks them by `xstate$$type`). */

@@ -1,4 +1,5 @@
 // Which charts have been seen, each under a name of its own.
+import { isPlainObject } from "../domain/json.ts";
 import { CHART_LIMITS, condense, type Redact } from "./condense.ts";
 import type { InspectJson, MachineRecord } from "./records.ts";
 
@@ -6,6 +7,7 @@ import type { InspectJson, MachineRecord } from "./records.ts";
 export interface ActorLike {
   readonly sessionId: string;
   readonly id?: string;
+  readonly getSnapshot?: () => unknown;
   readonly logic?: { readonly config?: unknown };
 }
 
@@ -61,12 +63,11 @@ export function chartJson(config: object, redact?: Redact): InspectJson {
 function namedFunctions(value: unknown, depth: number): unknown {
   if (typeof value === "function") {
     // XState's built-in actions and guards are functions that carry a type (`xstate.assign`).
-    const { type, name } = value as { type?: unknown; name: string };
-    return { type: typeof type === "string" ? type : name || "inline" };
+    const { type, name, guards } = value as { type?: unknown; name: string; guards?: unknown };
+    return { type: typeof type === "string" ? type : name || "inline", ...(Array.isArray(guards) ? { guards: namedFunctions(guards, depth + 1) } : {}) };
   }
   if (depth > CHART_LIMITS.depth || typeof value !== "object" || value === null) return value;
   if (Array.isArray(value)) return value.map((item: unknown) => namedFunctions(item, depth + 1));
-  const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== null && Object.getPrototypeOf(prototype) !== null) return value;
+  if (!isPlainObject(value)) return value;
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, namedFunctions(item, depth + 1)]));
 }

@@ -7,7 +7,7 @@
 //   P3. While idle (nobody listens) only the newest snapshot of each living actor is remembered, which the actor
 //       holds anyway; whoever starts to listen gets those first.
 import type { InspectionEvent } from "xstate";
-import { condense, DEFAULT_LIMITS, type CondenseLimits, type Redact } from "./condense.ts";
+import { CHART_LIMITS, condense, DEFAULT_LIMITS, type CondenseLimits, type Redact } from "./condense.ts";
 import { MachineBook, parentOf, type ActorLike } from "./machine-book.ts";
 import type { ActorRecord, EventRecord, InspectedEvent, InspectedSnapshot, InspectJson, InspectRecord, MachineRecord, RunRecord, SnapshotRecord, Step } from "./records.ts";
 
@@ -156,7 +156,19 @@ class XStateTap implements Tap {
       this.skipped = { events: 0, snapshots: 0 };
     }
     for (const note of notes) this.record(note, records);
+    for (const { actor } of notes) this.recordFailure(actor, records);
     this.hand(records);
+  }
+
+  /** XState reports no snapshot of an actor whose guard or action threw, and an outdated one when the error was deferred. */
+  private recordFailure(actor: ActorLike, into: InspectRecord[]): void {
+    if (!this.living.has(actor.sessionId)) return;
+    const snapshot = actor.getSnapshot?.();
+    if (typeof snapshot !== "object" || snapshot === null || (snapshot as { status?: unknown }).status !== "error") return;
+    this.living.delete(actor.sessionId);
+    const trail = this.trails.get(actor.sessionId);
+    this.trails.delete(actor.sessionId);
+    this.record({ kind: "snapshot", seq: this.seq++, at: this.now(), actor, event: "xstate.error", snapshot, trail }, into);
   }
 
   setListening(listening: boolean): void {
@@ -165,7 +177,7 @@ class XStateTap implements Tap {
     this.listening = listening;
     this.trails.clear();
     if (!listening) return;
-    const records: InspectRecord[] = [this.run];
+    const records: InspectRecord[] = [this.run, ...this.book.all()];
     for (const { actor, rootId, latest } of this.living.values()) {
       this.record({ kind: "actor", seq: this.seq++, at: latest?.at ?? this.now(), actor, rootId }, records);
       if (latest) this.record({ ...latest, seq: this.seq++ }, records);
@@ -300,7 +312,7 @@ class XStateTap implements Tap {
     return {
       status: String(status),
       // State names are the machine's own; a state called `secret` is no secret.
-      ...(value === undefined ? {} : { value: condense(value, { ...this.limits, depth: 20 }) }),
+      ...(value === undefined ? {} : { value: condense(value, CHART_LIMITS) }),
       ...(context === undefined ? {} : { context: this.copyOnce(context) }),
       ...(output === undefined ? {} : { output: condense(output, this.limits, this.options.redact) }),
       ...(error === undefined ? {} : { error: condense(error, this.limits, this.options.redact) }),

@@ -55,7 +55,7 @@ export type SessionEvent =
   | { readonly type: "lease.lost" };
 
 /** What the session machine asks of its actor. */
-export type SessionRequest = { readonly type: "session.load" } | { readonly type: "session.flush"; readonly then: "parked" | "closed" };
+export type SessionRequest = { readonly type: "session.load" } | { readonly type: "session.flush"; readonly into: "parked" | "closed" };
 
 export type SessionMachine = typeof sessionMachine;
 
@@ -72,7 +72,7 @@ export const sessionMachine = setup({
   },
   actions: {
     requestLoad: sendTo(toEffects, { type: "session.load" } satisfies SessionRequest),
-    requestFlush: sendTo(toEffects, (_, params: { then: "parked" | "closed" }): SessionRequest => ({ type: "session.flush", then: params.then })),
+    requestFlush: sendTo(toEffects, (_, params: { into: "parked" | "closed" }): SessionRequest => ({ type: "session.flush", into: params.into })),
     countHandle: assign({ handles: ({ context }, params: { by: 1 | -1 }) => context.handles + params.by }),
     countTurn: assign({ turns: ({ context }, params: { by: 1 | -1 }) => context.turns + params.by }),
     recordLease: assign({ fencingToken: (_, params: { fencingToken: number | null }) => params.fencingToken }),
@@ -184,11 +184,11 @@ export const sessionMachine = setup({
         lost: { on: { "session.reopen": "loading", "session.close": { guard: "isSoleAndIdle", target: "closed" } } },
         stale: { on: { "session.reopen": "loading", "session.close": { guard: "isSoleAndIdle", target: "closed" } } },
         parking: {
-          entry: { type: "requestFlush", params: { then: "parked" } },
+          entry: { type: "requestFlush", params: { into: "parked" } },
           on: { "session.flushed": "parked", "session.flushFailed": "resident.dirty" },
         },
         closing: {
-          entry: { type: "requestFlush", params: { then: "closed" } },
+          entry: { type: "requestFlush", params: { into: "closed" } },
           on: { "session.flushed": "closed", "session.flushFailed": "resident.dirty" },
         },
         parked: { on: { "session.open": "loading" } },

@@ -144,6 +144,7 @@ function buildTurnMachine(protocol: ProtocolDriver) {
             { guard: { type: "takesPart", params: { hook: "drainsCommands" } }, target: "drainingCommands" },
             { target: "refreshingHead" },
           ],
+          "turn.takenUp": "takenUp",
           "turn.recorded": { target: "done", actions: "recordResult" },
           "lane.busy": {
             target: "failed",
@@ -218,7 +219,16 @@ function buildTurnMachine(protocol: ProtocolDriver) {
               ],
             },
           },
-          runningTools: { entry: "requestToolBatch", on: { "effect.settled": [...moves] } },
+          runningTools: {
+            entry: "requestToolBatch",
+            on: { "effect.settled": [...moves] },
+            initial: "executing",
+            states: {
+              executing: { on: { "tools.parked": "parked" } },
+              // OP-8: nothing runs, so the turn may be left here and taken up again by whoever opens the session next.
+              parked: { on: { "tools.resumed": "executing", "turn.suspend": "#turn.suspended" } },
+            },
+          },
           runningCode: { on: { "effect.settled": [...moves] } },
           // T-55..T-57: what arrived meanwhile goes on with the turn, even just before its completion.
           atCheckpoint: {
@@ -264,6 +274,8 @@ function buildTurnMachine(protocol: ProtocolDriver) {
         on: { "turn.settled": [{ guard: "wasRefused", target: "invalidInput" }, { target: "aborted" }] },
       },
       done: { type: "final" },
+      takenUp: { type: "final" },
+      suspended: { type: "final" },
       invalidInput: { type: "final" },
       aborted: { type: "final" },
       failed: { type: "final" },

@@ -11,6 +11,7 @@ import type { AcceptedInput } from "../domain/turn-input.ts";
 import type { TokenUsage } from "../domain/usage.ts";
 import type { ArtifactFacet, AttachmentFacet, EnvironmentFacet, NewAttachment } from "./content-contract.ts";
 import type { ClaimedRows, InputFacet, QueueFacet } from "./ingress-contract.ts";
+import type { Resolution, ResolveOutcome } from "../domain/waits.ts";
 
 // ---- leases -------------------------------------------------------------------------------------------------------
 
@@ -216,6 +217,26 @@ export interface TurnFacet {
   settled(sessionId: string, turnId: string): Promise<RecordedTurn | undefined>;
 }
 
+// ---- durable waits ------------------------------------------------------------------------------------------------
+
+export type WaitState =
+  | { readonly state: "unknown" | "open" | "revoked" }
+  | { readonly state: "resolved"; readonly resolution: Resolution };
+
+export interface WaitFacet {
+  /** The store's secret for signing keys: `fresh` becomes it if there is none yet (OP-13). */
+  secret(fresh: string): Promise<string>;
+  /** Marks a wait as waited for, so that a session-wide cancel finds it. */
+  open(sessionId: string, keyId: string): Promise<void>;
+  /** First resolution wins (E-20). */
+  resolve(sessionId: string, keyId: string, resolution: Resolution): Promise<ResolveOutcome>;
+  peek(sessionId: string, keyId: string): Promise<WaitState>;
+  /** @returns ids of the waits that were open and are cancelled now. */
+  cancelOutstanding(sessionId: string): Promise<readonly string[]>;
+  /** Voids all present and future waits of the session (E-22). */
+  revoke(sessionId: string): Promise<void>;
+}
+
 // ---- sessions -----------------------------------------------------------------------------------------------------
 
 /** One finished tool call of a turn; arguments and result are the named parts of the turn's messages (OP-11). */
@@ -224,6 +245,14 @@ export interface ToolCallReference {
   readonly toolName: string;
   readonly status: "success" | "failure" | "cancelled";
   readonly durationMs: number;
+}
+
+/** A turn that the commit of another one accepts, so that nothing is lost between the two. */
+export interface NextTurn {
+  readonly turnId: string;
+  readonly input: AcceptedInput;
+  readonly inputHash: string;
+  readonly machine: { readonly machine: string; readonly version: number };
 }
 
 /** What a turn came to, as recorded with its stamp. */
@@ -287,6 +316,8 @@ export interface SessionCommit extends SettledClaims {
     readonly result: TurnResultRecord;
     /** All of the turn's calls, those of its recorded steps included. */
     readonly modelCalls: readonly ModelCallRecord[];
+    /** Accepted in the same transaction: the turn of the frame that this one switched to (T-67). */
+    readonly next?: NextTurn;
   };
   readonly committedAttachmentIds: readonly string[];
   /** Inputs that still wait for this turn become next-turn inputs; every commit that ends a turn names it (P-14, I-32). */
@@ -421,5 +452,6 @@ export interface Persistence {
   readonly environments: EnvironmentFacet;
   readonly artifacts: ArtifactFacet;
   readonly maintenance: MaintenanceFacet;
+  readonly waits: WaitFacet;
   close(): Promise<void>;
 }

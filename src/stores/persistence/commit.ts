@@ -17,14 +17,14 @@ import { NO_HEAD, readHead, type StoredHead, writeHead } from "./head-row.ts";
 import { ordinalWithin, writeHistory } from "./history-row.ts";
 import { deferInputsOf } from "./input-rows.ts";
 import { type PreparedRow, prepareRow, setRow } from "./large-row.ts";
-import { headKey, historyKey, indexedUnderTurn, nodeIndexKey, usageKey } from "./layout.ts";
+import { headKey, historyKey, indexedUnderTurn, nodeIndexKey, turnInputKey, usageKey } from "./layout.ts";
 import { releaseIfHeld, requireFence, writeReleased } from "./lease-rules.ts";
 import { seedMeta } from "./meta-row.ts";
 import { findNode } from "./node-lookup.ts";
 import { checkClaims, completeClaims } from "./settled-claims.ts";
 import { findEnded, record, setStamp, turnConflict } from "./stamp.ts";
 import { findLiveNode } from "./tombstones.ts";
-import { deleteTurn, readControl } from "./turn-rows.ts";
+import { acceptedControl, deleteTurn, readControl, setControl, writeInput } from "./turn-rows.ts";
 import { addToLedger, readLedgerRow } from "./usage-row.ts";
 
 /** A commit with everything that could be computed before its transaction. */
@@ -33,6 +33,8 @@ interface PreparedCommit {
   readonly now: number;
   readonly history: PreparedRow | undefined;
   readonly components: PreparedComponents;
+  /** Input of the turn that this commit accepts. */
+  readonly next: PreparedRow | undefined;
   /** Ids that do not name the turn of this commit and need an index row. */
   readonly foreignIds: readonly string[];
 }
@@ -52,6 +54,7 @@ function prepare(commit: SessionCommit, now: number): PreparedCommit {
     now,
     history: history === undefined ? undefined : prepareRow(history),
     components: prepareComponents(commit.components),
+    next: turn?.next && prepareRow(writeInput(turn.next, now)),
     foreignIds: nodes.map((node) => node.nodeId).filter((id) => turnId === undefined || ordinalWithin(id, turnId) === undefined),
   };
 }
@@ -88,6 +91,10 @@ async function apply(tx: WriteTransaction, prepared: PreparedCommit): Promise<Co
     setStamp(tx, sessionId, turn.result.turnId, place);
     const inFlight = await readControl(tx, sessionId);
     if (inFlight?.turnId === turn.result.turnId) await deleteTurn(tx, sessionId, inFlight);
+    if (turn.next !== undefined && prepared.next !== undefined) {
+      setRow(tx, turnInputKey(sessionId), prepared.next);
+      setControl(tx, sessionId, acceptedControl(turn.next.turnId, prepared.next.chunks.length > 0));
+    }
   }
   await completeClaims(tx, sessionId, claims);
   if (commit.interruptedTurnId !== undefined) await deferInputsOf(tx, sessionId, commit.interruptedTurnId, false);

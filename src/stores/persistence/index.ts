@@ -13,6 +13,7 @@ import { createMaintenance } from "./maintenance.ts";
 import { createQueue } from "./queue.ts";
 import { createSessions } from "./sessions.ts";
 import { createTurns } from "./turns.ts";
+import { createWaits } from "./waits.ts";
 
 export interface PersistenceOptions {
   /** Decides expiry and stamps rows. */
@@ -36,6 +37,7 @@ export function createPersistence(engine: Engine, { clock, sessionId }: Persiste
     environments: createEnvironments(context),
     artifacts: createArtifacts(context),
     maintenance: createMaintenance(context),
+    waits: createWaits(context),
     close: () => engine.close(),
   };
 }

@@ -108,7 +108,7 @@ export function setStep(tx: WriteTransaction, sessionId: string, before: TurnCon
   });
 }
 
-export function writeInput({ input, inputHash, machine }: AcceptTurn, acceptedAtMs: number): JsonObject {
+export function writeInput({ input, inputHash, machine }: Pick<AcceptTurn, "input" | "inputHash" | "machine">, acceptedAtMs: number): JsonObject {
   return { input: input as unknown as Json, inputHash, machine: machine.machine, version: machine.version, acceptedAtMs };
 }
 
