@@ -90,8 +90,11 @@ async function apply(tx: WriteTransaction, prepared: PreparedCommit): Promise<Co
   if (turn !== undefined) {
     setStamp(tx, sessionId, turn.result.turnId, place);
     const inFlight = await readControl(tx, sessionId);
-    if (inFlight?.turnId === turn.result.turnId) await deleteTurn(tx, sessionId, inFlight);
+    const isOwn = inFlight?.turnId === turn.result.turnId;
+    if (isOwn) await deleteTurn(tx, sessionId, inFlight);
     if (turn.next !== undefined && prepared.next !== undefined) {
+      // A session has one turn in flight; throwing rolls back what was written.
+      if (inFlight !== undefined && !isOwn) throw otherInFlight(sessionId, inFlight.turnId);
       setRow(tx, turnInputKey(sessionId), prepared.next);
       setControl(tx, sessionId, acceptedControl(turn.next.turnId, prepared.next.chunks.length > 0));
     }
@@ -157,6 +160,9 @@ async function addUsage(tx: WriteTransaction, { sessionId, usageDeltas }: Sessio
   if (usageDeltas.length === 0) return;
   tx.set(usageKey(sessionId), addToLedger(await readLedgerRow(tx, sessionId), usageDeltas));
 }
+
+const otherInFlight = (sessionId: string, turnId: string): LashError =>
+  storeError("turn_step_conflict", `turn ${turnId} of session ${sessionId} is in flight; no other one can follow`, { details: { sessionId, turnId } });
 
 const nodeExists = (sessionId: string, nodeId: string): LashError =>
   storeError("store_backend", `session ${sessionId} already has a node ${nodeId}`, { details: { sessionId, nodeId } });

@@ -20,6 +20,7 @@
 //   ["turn", sid, 2, step]                      turn in flight: what one step settled and appended
 //   ["intent", sid, attachmentId]               manifest rows without commit stamp
 //   ["held", attachmentId, sid]                 sessions that refer to an attachment
+//   ["wait", sid, keyId], ["waits", sid], ["secret", "wait"]   durable waits (waits.ts)
 //   ["content", space, id]                      header of a content-addressed document or bytes (content.ts)
 //   ["piece", space, id, n]                     its content, apart so that listings and checks do not read it
 

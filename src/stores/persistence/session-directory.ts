@@ -11,6 +11,7 @@ import { loadSession } from "./load.ts";
 import { readMeta, seedMeta } from "./meta-row.ts";
 import { requireNotRetired } from "./retired.ts";
 import { invalidRow } from "./schema.ts";
+import { revokeWaits } from "./waits.ts";
 
 /** Rows deleted per range: a long session is not read at once. */
 const PAGE = 512;
@@ -66,6 +67,7 @@ export function createDirectory(context: StoreContext): Directory {
         for (const { key } of await tx.range(...prefixRange(manifestPrefix(sessionId)))) await release(tx, sessionId, textAt(key, 3));
         await deleteBelow(tx, sessionPrefix(sessionId));
         await deleteBelow(tx, turnPrefix(sessionId));
+        await revokeWaits(tx, sessionId);
         tx.delete(sessionKey(sessionId));
         tx.set(retiredKey(sessionId), { retiredAtMs: now });
         return true;

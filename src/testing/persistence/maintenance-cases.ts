@@ -150,11 +150,13 @@ export const maintenanceCases: readonly PersistenceCase[] = [
       await store.inputs.enqueue(inputDraft(S, "i", { sourceKey: "k", attachments: [{ bytes: new Uint8Array([1]), mime: "image/png" }] }));
       await store.queue.enqueue(commandDraft(S, "c", { sourceKey: "k" }));
       await store.maintenance.tombstoneNodes(S, ["n1"]);
+      await store.waits.open(S, "w");
       const fence = await accept(store, S, "t");
       same([await store.sessions.delete(S), await store.sessions.delete(S), await store.sessions.delete("unknown")], [true, false, false], "delete, again, unknown");
-      const left = (await dump(engine)).filter(({ key }) => key[0] !== "retired");
+      const left = (await dump(engine)).filter(({ key }) => key[0] !== "retired" && key[0] !== "waits");
       same(left, others, "rows that are left");
       same(await store.sessions.list(), ["other"], "sessions");
+      same(await store.waits.resolve(S, "w", { status: "timeout" }), { status: "unknown_or_revoked" }, "a late resolution (E-22)");
       const refused: readonly (() => Promise<unknown>)[] = [
         () => store.sessions.create({ sessionId: S, relation: { kind: "root" }, model: "m" }),
         () => store.sessions.open(S),
