@@ -2,10 +2,14 @@
 // cases that any test runner can run. An engine passes its own suite (engine-suite.ts) first.
 
 import type { OpenEngine } from "./engine-suite.ts";
+import { contentCases } from "./persistence/content-cases.ts";
 import { crashCases } from "./persistence/crash-cases.ts";
 import { damageCases } from "./persistence/damage-cases.ts";
 import { runCase } from "./persistence/harness.ts";
+import { inputCases } from "./persistence/input-cases.ts";
 import { leaseCases } from "./persistence/lease-cases.ts";
+import { maintenanceCases } from "./persistence/maintenance-cases.ts";
+import { queueCases } from "./persistence/queue-cases.ts";
 import { sessionCases } from "./persistence/session-cases.ts";
 import { turnCases } from "./persistence/turn-cases.ts";
 
@@ -25,6 +29,16 @@ export interface PersistenceSuiteCase {
  * ```
  */
 export function persistenceSuite(): readonly PersistenceSuiteCase[] {
-  const all = [...sessionCases, ...leaseCases, ...turnCases, ...damageCases, ...crashCases];
+  const all = [
+    ...sessionCases,
+    ...leaseCases,
+    ...turnCases,
+    ...queueCases,
+    ...inputCases,
+    ...contentCases,
+    ...maintenanceCases,
+    ...damageCases,
+    ...crashCases,
+  ];
   return all.map((each) => ({ id: each.id, title: each.title, run: (open) => runCase(each, open) }));
 }

@@ -46,16 +46,12 @@ const controlRow = z.object({
 });
 export type TurnControl = z.output<typeof controlRow>;
 
+export const inputItems = z.array(
+  z.union([z.object({ type: z.literal("text"), text: z.string() }), z.object({ type: z.literal("image_ref"), id: z.string() })]),
+);
+
 const inputRow = z.object({
-  input: z.object({
-    items: z.array(
-      z.union([
-        z.object({ type: z.literal("text"), text: z.string() }),
-        z.object({ type: z.literal("image_ref"), id: z.string() }),
-      ]),
-    ),
-    protocolTurnOptions: z.exactOptional(opaque),
-  }),
+  input: z.object({ items: inputItems, protocolTurnOptions: z.exactOptional(opaque) }),
   inputHash: z.string(),
   machine: z.string(),
   version: z.number(),

@@ -6,7 +6,7 @@
 import * as z from "zod/mini";
 import type { Resolution, ResolveOutcome } from "../../domain/waits.ts";
 import type { WaitFacet } from "../contract.ts";
-import { prefixRange, type Key, type ReadTransaction } from "../engine.ts";
+import { type Key, prefixRange, type ReadTransaction, type WriteTransaction } from "../engine.ts";
 import type { StoreContext } from "./context.ts";
 import { invalidRow, opaque, parseRow } from "./schema.ts";
 
@@ -62,12 +62,14 @@ export function createWaits({ engine }: StoreContext): WaitFacet {
         return cancelled;
       }),
 
-    revoke: (sessionId) =>
-      engine.write(async (tx) => {
-        tx.set(revokedKey(sessionId), true);
-        for (const { key } of await tx.range(...prefixRange(["wait", sessionId]))) tx.delete(key);
-      }),
+    revoke: (sessionId) => engine.write((tx) => revokeWaits(tx, sessionId)),
   };
+}
+
+/** Voids all present and future waits of the session (E-22); deleting a session does so, too. */
+export async function revokeWaits(tx: WriteTransaction, sessionId: string): Promise<void> {
+  tx.set(revokedKey(sessionId), true);
+  for (const { key } of await tx.range(...prefixRange(["wait", sessionId]))) tx.delete(key);
 }
 
 async function peek(tx: ReadTransaction, sessionId: string, keyId: string): ReturnType<WaitFacet["peek"]> {

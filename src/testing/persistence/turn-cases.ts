@@ -245,6 +245,24 @@ export const turnCases: readonly PersistenceCase[] = [
     },
   },
   {
+    id: "T-67",
+    title: "a commit can accept the turn that follows in the same write; not beside another turn in flight",
+    async run({ connect, engine }) {
+      const store = await connect();
+      const next = { turnId: "t:agent-frame:1", input: { items: [{ type: "text" as const, text: "go on" }] }, inputHash: "n", machine: { machine: "turn", version: 1 } };
+      const fence = await accept(store, S, T);
+      const turn = { commitHash: "h", result: resultOf(T, "x"), modelCalls: [], next };
+      await store.sessions.commit(commitOf(S, fence, { turn }));
+      same(await store.turns.inFlight(), [{ sessionId: S, turnId: next.turnId }], "turns in flight");
+      const { turn: accepted } = ofKind(await store.turns.resume({ ...claimBy("alice", S), turnId: next.turnId }), "resumed");
+      same([accepted.input, accepted.inputHash, accepted.step, accepted.recoveries, accepted.acceptedAtMs], [next.input, "n", 0, 0, START_MS], "the turn that follows");
+      const before = await dump(engine);
+      const other = { commitHash: "o", result: resultOf("other", "x"), modelCalls: [], next: { ...next, turnId: "other:1" } };
+      await failsWith("turn_step_conflict", store.sessions.commit(commitOf(S, fence, { expectedHeadRevision: 1, turn: other })));
+      same(await dump(engine), before, "rows");
+    },
+  },
+  {
     id: "OP-7",
     title: "turns in flight are listed over all sessions, in the order of session ids",
     async run({ connect }) {
