@@ -92,9 +92,15 @@ export class Session implements AsyncDisposable {
     return new Turn(turnId, async (turn) => {
       await this.#host.background(this.id);
       this.#assertOpen();
-      const signal = options.signal ? AbortSignal.any([turn.signal, options.signal]) : turn.signal;
       const emit: Emit = (body, correlationId) => turn.emit(body, correlationId);
-      return turnResultOf(await this.#runtime.runTurn({ turnId, input: accepted, emit, signal }));
+      const onAbort = (): void => turn.cancel();
+      if (options.signal?.aborted === true) onAbort();
+      options.signal?.addEventListener("abort", onAbort, { once: true });
+      try {
+        return turnResultOf(await this.#runtime.runTurn({ turnId, input: accepted, emit, signal: turn.signal }));
+      } finally {
+        options.signal?.removeEventListener("abort", onAbort);
+      }
     });
   }
 
