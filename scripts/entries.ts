@@ -1,7 +1,13 @@
 /** Entry points of the package: output name below dist/ to source file. package.json `exports` names the same set. */
 export const entries: Record<string, string> = {
   index: "src/index.ts",
+  "stores/sqlite/store": "src/stores/sqlite/store.ts",
+  "providers/ai-sdk/index": "src/providers/ai-sdk/index.ts",
+  "testing/index": "src/testing/index.ts",
   "inspect/index": "src/inspect/index.ts",
   "inspect/node": "src/inspect/node.ts",
+  "lashlang/index": "src/lashlang/index.ts",
+  "lashlang/tools": "src/lashlang/tools.ts",
+  "lashlang/cli": "src/lashlang/cli.ts",
   "inspect/stately": "src/inspect/stately-inspector.ts",
 };

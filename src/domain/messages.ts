@@ -16,7 +16,7 @@ export interface AttachmentRef {
 /** Replay metadata of a tool call: opaque to the runtime, sent back verbatim (PP-6). */
 export interface ToolReplay {
   readonly itemId?: string;
-  readonly opaque?: Json;
+  readonly opaque?: string;
 }
 
 /** Replay metadata of reasoning: opaque to the runtime, sent back verbatim (PP-6, T-38). */
@@ -26,6 +26,7 @@ export interface ReasoningMeta {
   readonly signature?: string;
   readonly redacted?: boolean;
   readonly summary?: readonly string[];
+  readonly opaque?: string;
 }
 
 /** What the provider said about a piece of text; `phase` decides what counts as prose (T-27). */
@@ -33,7 +34,7 @@ export interface ResponseMeta {
   readonly id?: string;
   readonly status?: string;
   readonly phase?: string;
-  readonly providerPayload?: Json;
+  readonly providerPayload?: string;
   readonly originProvider?: string;
   readonly originModel?: string;
 }

@@ -1,6 +1,7 @@
 // What a turn is asked, as the host says it and as it is kept.
 
-import { LashError, runtimeError } from "./errors.ts";
+import { runtimeError } from "./errors.ts";
+import { invalidArgument } from "./invalid-argument.ts";
 import type { Json } from "./json.ts";
 
 export type TurnInputItem =
@@ -41,17 +42,17 @@ export function normalizeItems(items: readonly TurnInputItem[]): readonly TurnIn
  */
 export function parseTurnInput(input: string | TurnInput): TurnInput {
   if (typeof input === "string") return { items: [{ type: "text", text: wellFormed(input, "input") }] };
-  if (typeof input !== "object" || input === null) throw badInput("input", "must be a string or an object with `items`");
+  if (typeof input !== "object" || input === null) throw invalidArgument("input", "a string or an object with `items`");
   refuseLiveParts(input);
   for (const key of Object.keys(input)) {
-    if (!["items", "imageBlobs", "protocolTurnOptions", "traceTurnId"].includes(key)) throw badInput(`input.${key}`, "is no field of a turn input");
+    if (!["items", "imageBlobs", "protocolTurnOptions", "traceTurnId"].includes(key)) throw invalidArgument(`input.${key}`, "left out: a turn input has no such field");
   }
-  if (!Array.isArray(input.items)) throw badInput("input.items", "must be an array");
+  if (!Array.isArray(input.items)) throw invalidArgument("input.items", "an array");
   input.items.forEach((item: TurnInputItem, index) => {
     const at = `input.items[${index}]`;
     if (item?.type === "text" && typeof item.text === "string") wellFormed(item.text, `${at}.text`);
     else if (!(item?.type === "image_ref" && typeof item.id === "string")) {
-      throw badInput(at, 'must be { type: "text", text } or { type: "image_ref", id }');
+      throw invalidArgument(at, '{ type: "text", text } or { type: "image_ref", id }');
     }
   });
   return input;
@@ -68,9 +69,6 @@ function refuseLiveParts(input: object): void {
 }
 
 function wellFormed(text: string, field: string): string {
-  if (!text.isWellFormed()) throw badInput(field, "contains a lone surrogate; send well-formed Unicode");
+  if (!text.isWellFormed()) throw invalidArgument(field, "well-formed Unicode, without lone surrogates");
   return text;
 }
-
-const badInput = (field: string, problem: string): LashError =>
-  runtimeError("invalid_argument", `${field} ${problem}`, { details: { field } });

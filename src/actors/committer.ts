@@ -1,0 +1,132 @@
+// Committer: what a turn came to, as one commit (T-73).
+
+import { createMessage, isTransient, messageText, type Message } from "../domain/messages.ts";
+import { outcomeText, tidy, type ModelCallRecord, type TurnIssue } from "../domain/outcome.ts";
+import type { AgentFrame, SessionNode, SessionPolicy } from "../domain/session.ts";
+import { addUsage, isZeroUsage } from "../domain/usage.ts";
+import type { ToolResult } from "../machines/effects.ts";
+import type { TurnContext } from "../machines/turn.context.ts";
+import type { LeaseFence, MachineSnapshot, SessionCommit, ToolCallReference, TurnResultRecord } from "../stores/contract.ts";
+import { commitHash } from "../stores/commit-hash.ts";
+import { frameOpening, type FrameOpening } from "./frames.ts";
+import type { Resident } from "./resident.ts";
+
+export interface FinishedTurn {
+  readonly context: TurnContext;
+  readonly inputHash: string;
+  readonly log: readonly Message[];
+  readonly toolResults: readonly ToolResult[];
+  readonly modelCalls: readonly ModelCallRecord[];
+  readonly startedAtMs: number;
+  readonly durationMs: number;
+}
+
+/** The turn's log with its closing words: the assistant's text is appended unless it stands there already (T-73). */
+export function closedLog(context: TurnContext, log: readonly Message[]): readonly Message[] {
+  const { outcome } = context;
+  const text = outcome && "finished" in outcome && "assistant_message" in outcome.finished ? outcome.finished.assistant_message.text : "";
+  if (text === "") return log;
+  const last = log.findLast((message) => !isTransient(message));
+  if (last?.role === "Assistant" && messageText(last) === text) return log;
+  return [...log, createMessage(`${context.turnId}:${log.length}`, "Assistant", [{ kind: "Prose", content: text }])];
+}
+
+export function resultOf(turn: FinishedTurn): TurnResultRecord {
+  const { context } = turn;
+  const outcome = context.outcome ?? { stopped: "runtime_error" as const };
+  const { text, issues } = textAndIssues(turn, outcomeText(outcome));
+  return {
+    turnId: context.turnId,
+    inputHash: turn.inputHash,
+    outcome,
+    text,
+    usage: context.usage,
+    issues,
+    toolCalls: turn.toolResults.map(
+      ({ callId, toolName, output, durationMs }): ToolCallReference => ({ callId, toolName, status: output.outcome.status, durationMs }),
+    ),
+    startedAtMs: turn.startedAtMs,
+    durationMs: turn.durationMs,
+  };
+}
+
+/** A turn that stopped still shows the last thing the assistant said in it (T-59). */
+function textAndIssues({ context, log }: FinishedTurn, text: string | undefined): { text: string; issues: readonly TurnIssue[] } {
+  if (text !== undefined) return { text, issues: context.issues };
+  const lastUser = log.findLastIndex((message) => message.role === "User" && !message.parts.some((part) => part.kind === "ToolResult"));
+  const said = log.findLast((message, index) => index > lastUser && message.role === "Assistant");
+  const recovered = said ? tidy(messageText(said)) : "";
+  if (recovered === "") return { text: "", issues: context.issues };
+  const issue: TurnIssue = {
+    kind: "runtime",
+    code: "assistant_output_recovered_from_state",
+    message: "the turn stopped; its text is the last thing the assistant said",
+  };
+  return { text: recovered, issues: [...context.issues, issue] };
+}
+
+export interface CommitParts {
+  readonly resident: Resident;
+  readonly policy: SessionPolicy;
+  readonly fence: LeaseFence;
+  readonly machine: MachineSnapshot;
+  readonly now: number;
+}
+
+export function buildCommit(turn: FinishedTurn, { resident, policy, fence, machine, now }: CommitParts): SessionCommit {
+  const { context } = turn;
+  const timestamp = new Date(now).toISOString();
+  const log = closedLog(context, turn.log).filter((message) => !isTransient(message));
+  const opening = context.outcome ? frameOpening(context.turnId, context.outcome, turn.toolResults, resident, timestamp) : undefined;
+  const own = nodesOf(log, resident.head.currentFrameId, resident.head.leafNodeId, timestamp);
+  const seed = opening ? nodesOf(opening.seed, opening.frame.frameId, own.at(-1)?.nodeId ?? resident.head.leafNodeId, timestamp) : [];
+  const nodes = [...own, ...seed];
+  const leafNodeId = nodes.at(-1)?.nodeId ?? resident.head.leafNodeId;
+  const isFirst = resident.headRevision === 0;
+  const commit: Omit<SessionCommit, "turn"> = {
+    sessionId: context.sessionId,
+    expectedHeadRevision: isFirst ? null : resident.headRevision,
+    fence,
+    // A turn that follows goes on under the same lease (TT-13).
+    releaseLease: !opening,
+    head: {
+      policy,
+      currentFrameId: opening?.frame.frameId ?? resident.head.currentFrameId,
+      ...(leafNodeId !== undefined && { leafNodeId }),
+      turnIndex: resident.head.turnIndex + 1,
+      tokenUsage: addUsage(resident.head.tokenUsage, context.usage),
+      ...(context.lastPromptUsage && { lastPromptUsage: context.lastPromptUsage }),
+      protocolTurnOptions: resident.head.protocolTurnOptions,
+      machine,
+    },
+    frames: framesOf(resident, opening),
+    nodes,
+    usageDeltas: isZeroUsage(context.usage) ? [] : [{ source: "turn", model: policy.model.id, usage: context.usage }],
+    committedAttachmentIds: [],
+  };
+  const result = resultOf(turn);
+  return { ...commit, turn: { commitHash: commitHash({ ...commit, turn: { result } }), result, modelCalls: turn.modelCalls, ...(opening && { next: opening.next }) } };
+}
+
+/** Frames that are new or changed (OP-12): a first commit writes the initial one, an opening both ends of the switch. */
+function framesOf({ headRevision, frames }: Resident, opening: FrameOpening | undefined): readonly AgentFrame[] {
+  const known = headRevision === 0 ? frames : [];
+  if (!opening) return known;
+  const { frame, superseded } = opening;
+  return [...known.filter(({ frameId }) => frameId !== superseded?.frameId), ...(superseded ? [superseded] : []), frame];
+}
+
+function nodesOf(messages: readonly Message[], agentFrameId: string, parent: string | undefined, timestamp: string): readonly SessionNode[] {
+  let parentNodeId = parent;
+  return messages.map((message) => {
+    const node: SessionNode = {
+      nodeId: message.id,
+      ...(parentNodeId !== undefined && { parentNodeId }),
+      agentFrameId,
+      timestamp,
+      body: { kind: "message", message },
+    };
+    parentNodeId = message.id;
+    return node;
+  });
+}

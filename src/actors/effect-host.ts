@@ -1,0 +1,52 @@
+// Effect hosts: who keeps the truth about effects in flight (effects.md, design section 5).
+//
+//   H1. `execute` answers from the record where there is one; the executor then does not run.
+//   H2. An executor runs only after a durable step named the effect as issued, on hosts that are durable.
+//   H3. Outcomes are remembered at once and become durable with the next `step`, or with the turn's final commit.
+
+import type { Message } from "../domain/messages.ts";
+import type { ModelCallRecord } from "../domain/outcome.ts";
+import type { JournaledOutcome, LeaseFence, MachineSnapshot, TurnRecord } from "../stores/contract.ts";
+import type { Envelope } from "./envelope.ts";
+
+/** What a step makes durable beside the outcomes that settled since the last one. */
+export interface StepDraft {
+  readonly appended: readonly Message[];
+  readonly modelCalls: readonly ModelCallRecord[];
+  readonly snapshot?: MachineSnapshot;
+  /** Replay keys of the attempts that may run once this is durable. */
+  readonly issued: readonly string[];
+}
+
+export interface Execution {
+  /** This effect was issued before and its outcome was lost with its process (OP-3). */
+  readonly interrupted: boolean;
+}
+
+export interface Executed {
+  readonly outcome: JournaledOutcome;
+  readonly source: "run" | "journal";
+}
+
+/** Runs the effects of one turn. */
+export interface EffectController {
+  readonly tier: "inline" | "durable";
+  /** Makes everything so far durable, before what it issues may run. */
+  step(draft: StepDraft): Promise<void>;
+  /**
+   * @throws LashError `journaled_effect_replay_hash_conflict` - recorded under this key is another operation (E-9).
+   */
+  execute(envelope: Envelope, run: (execution: Execution) => Promise<JournaledOutcome>): Promise<Executed>;
+  /** Whether an outcome is waiting for a step. */
+  readonly hasUnsaved: boolean;
+}
+
+export interface TurnScope {
+  readonly turn: TurnRecord;
+  readonly fence: LeaseFence;
+}
+
+export interface EffectHost {
+  readonly tier: "inline" | "durable";
+  scoped(scope: TurnScope): EffectController;
+}

@@ -1,0 +1,78 @@
+// Journaled host: journal, turn log and machine snapshot live in the store, one transaction per step (design 2B).
+
+import { effectError } from "../domain/errors.ts";
+import type { JournalEntry, JournaledOutcome, Persistence, TurnRecord } from "../stores/contract.ts";
+import type { EffectController, EffectHost, Executed, Execution, StepDraft, TurnScope } from "./effect-host.ts";
+import { envelopeHash, replayKeyOf, type Envelope } from "./envelope.ts";
+
+/** The default wherever the store is durable. */
+export const journaled = (persistence: Persistence): EffectHost => ({
+  tier: "durable",
+  scoped: (scope) => new JournaledController(persistence, scope),
+});
+
+class JournaledController implements EffectController {
+  readonly tier = "durable";
+  readonly #persistence: Persistence;
+  readonly #scope: TurnScope;
+  readonly #journal: Map<string, JournalEntry>;
+  /** Issued by a process that is gone; each is asked about once. */
+  readonly #orphaned: ReadonlySet<string>;
+  #unsaved: JournalEntry[] = [];
+  #step: number;
+  #lastStep: Promise<void> = Promise.resolve();
+
+  constructor(persistence: Persistence, scope: TurnScope) {
+    this.#persistence = persistence;
+    this.#scope = scope;
+    this.#journal = new Map(scope.turn.journal.map((entry) => [entry.replayKey, entry]));
+    this.#orphaned = orphansOf(scope.turn);
+    this.#step = scope.turn.step;
+  }
+
+  get hasUnsaved(): boolean {
+    return this.#unsaved.length > 0;
+  }
+
+  /** Steps are numbered, so they are written one after another. */
+  step(draft: StepDraft): Promise<void> {
+    const written = this.#lastStep.then(() => this.#write(draft));
+    this.#lastStep = written.catch(() => undefined);
+    return written;
+  }
+
+  async #write(draft: StepDraft): Promise<void> {
+    const settled = this.#unsaved;
+    this.#unsaved = [];
+    const { fence, turn } = this.#scope;
+    await this.#persistence.turns.recordStep({ ...draft, fence, turnId: turn.turnId, step: this.#step + 1, settled });
+    this.#step += 1;
+  }
+
+  async execute(envelope: Envelope, run: (execution: Execution) => Promise<JournaledOutcome>): Promise<Executed> {
+    const replayKey = replayKeyOf(envelope);
+    const hash = envelopeHash(envelope);
+    const recorded = this.#journal.get(replayKey);
+    if (recorded) {
+      if (recorded.hash !== hash) throw hashConflict(replayKey);
+      return { outcome: recorded.outcome, source: "journal" };
+    }
+    const outcome = await run({ interrupted: this.#orphaned.has(replayKey) });
+    const entry: JournalEntry = { replayKey, hash, outcome };
+    this.#journal.set(replayKey, entry);
+    this.#unsaved.push(entry);
+    return { outcome, source: "run" };
+  }
+}
+
+function orphansOf(turn: TurnRecord): ReadonlySet<string> {
+  const finished = new Set(turn.journal.map((entry) => entry.replayKey));
+  return new Set(turn.issued.filter((key) => !finished.has(key)));
+}
+
+const hashConflict = (replayKey: string): Error =>
+  effectError(
+    "journaled_effect_replay_hash_conflict",
+    "a recorded effect of this turn belongs to another operation; nothing was run again. Resume the turn with the tools and options it was accepted with",
+    { details: { replayKey } },
+  );

@@ -1,0 +1,132 @@
+// Model calls: an llm_call request becomes a provider request, its stream becomes activities, its end an outcome.
+
+import type { Clock } from "../domain/clock.ts";
+import type { Json } from "../domain/json.ts";
+import type { ModelCallRecord } from "../domain/outcome.ts";
+import type { ModelSpec } from "../domain/session.ts";
+import { addUsage, type TokenUsage } from "../domain/usage.ts";
+import type { EffectOutcome } from "../machines/effects.ts";
+import type { TurnActivityBody } from "../observe/contract.ts";
+import type { LlmAttempt, LlmMessage, LlmRequest, LlmResponse, LlmStreamEvent, LlmToolSpec, Provider, ProviderFailure } from "../providers/contract.ts";
+import type { JournaledOutcome } from "../stores/contract.ts";
+
+/** Fixed for the whole turn (T-16). */
+export interface TurnPlan {
+  readonly provider: Provider;
+  readonly model: ModelSpec;
+  /** Blank means none. */
+  readonly system: string;
+  readonly tools: readonly LlmToolSpec[];
+  /** Names what the model is given beside its history; part of the envelope. */
+  readonly digest: string;
+}
+
+/** Takes what happens during the call. May give a promise, which the stream then waits for (T-46). */
+export type Emit = (body: TurnActivityBody, correlationId: string) => void | Promise<void>;
+
+export interface ModelCall {
+  readonly plan: TurnPlan;
+  readonly messages: readonly LlmMessage[];
+  readonly scope: LlmRequest["scope"];
+  readonly effectId: number;
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+  readonly emit: Emit;
+  /** Distinguishes providers' errors from others without knowing their class. */
+  readonly failureOf: (error: unknown) => { readonly failure: ProviderFailure; readonly attempts: readonly LlmAttempt[] };
+}
+
+/** Form of an llm_call in the journal: an answer, or the failure it ended in, both with what they cost (E-8). */
+type RecordedCall = { readonly response: Json } | { readonly failure: Json };
+
+export function buildRequest({ plan, messages, scope }: ModelCall): LlmRequest {
+  const system: LlmMessage[] = plan.system.trim() === "" ? [] : [{ role: "system", blocks: [{ type: "text", text: plan.system }] }];
+  return {
+    model: plan.model.id,
+    ...(plan.model.variant !== undefined && { modelVariant: plan.model.variant }),
+    messages: system.length > 0 ? [...system, ...messages] : messages,
+    attachments: [],
+    tools: plan.tools,
+    toolChoice: "auto",
+    generation: {},
+    scope,
+  };
+}
+
+/** Makes the call. Whatever the provider does is an outcome, never a throw (T-60). */
+export async function callModel(call: ModelCall): Promise<JournaledOutcome> {
+  let recorded: RecordedCall;
+  if (call.signal.aborted) {
+    recorded = { failure: asJson({ ...cancelled, attempts: [] }) };
+    return { ok: recorded };
+  }
+  try {
+    const { fullText: _derivable, providerUsage: _raw, ...response } = await call.plan.provider.complete(buildRequest(call), {
+      signal: call.signal,
+      clock: call.clock,
+      onStreamEvent: streamTo(call),
+    });
+    recorded = { response: asJson(response) };
+  } catch (error) {
+    recorded = { failure: asJson(call.failureOf(error)) };
+  }
+  return { ok: recorded };
+}
+
+const cancelled: { readonly failure: ProviderFailure } = {
+  failure: { kind: "unknown", message: "the model call was cancelled", retryable: false, headers: [], terminalReason: "cancelled", code: "cancelled" },
+};
+
+/** Reads a recorded outcome back, and what the call used, whatever it came to (OP-21). */
+export function modelOutcome(recorded: Json, effectId: number, plan: TurnPlan): EffectOutcome {
+  const entry = recorded as unknown as { response?: Omit<LlmResponse, "fullText">; failure?: { failure: ProviderFailure; attempts: readonly LlmAttempt[] } };
+  if (entry.response) {
+    const response: LlmResponse = { ...entry.response, fullText: "" };
+    return { kind: "llm_call", response: withCapacity(response, plan.model), call: callRecord(effectId, plan, response.attempts ?? [], response.usage) };
+  }
+  const { failure, attempts } = entry.failure ?? { ...cancelled, attempts: [] };
+  return { kind: "llm_failure", failure, call: callRecord(effectId, plan, attempts, null) };
+}
+
+/** An answer cut off before its first token in a full window was too long a prompt, not too long an answer (T-24). */
+function withCapacity(response: LlmResponse, model: ModelSpec): LlmResponse {
+  const window = model.limits?.contextWindowTokens;
+  if (response.terminalReason !== "output_limit" || response.usage.outputTokens > 0 || window === undefined) return response;
+  const prompt = response.usage.inputTokens + response.usage.cacheReadInputTokens + response.usage.cacheWriteInputTokens;
+  return prompt >= 0.95 * window ? { ...response, terminalReason: "context_overflow" } : response;
+}
+
+function callRecord(effectId: number, plan: TurnPlan, attempts: readonly LlmAttempt[], final: TokenUsage | null): ModelCallRecord {
+  const last = attempts.at(-1);
+  const reported = attempts.map((attempt) => attempt.usage).filter((usage) => usage !== null);
+  const usage = reported.length > 0 ? reported.reduce(addUsage) : final;
+  const status = last?.status ?? (final ? "completed" : "aborted");
+  return { effectId, source: "turn", model: plan.model.id, usage, status };
+}
+
+function streamTo({ emit, effectId }: ModelCall): (event: LlmStreamEvent) => void | Promise<void> {
+  return (event) => {
+    switch (event.type) {
+      case "textDelta":
+        return emit({ type: "assistant_prose_delta", text: event.text }, `llm:${effectId}:${event.itemId}`);
+      case "reasoningDelta":
+        return emit({ type: "reasoning_delta", text: event.text }, `llm:${effectId}:${event.itemId}`);
+      case "retryStatus":
+        return emit(event.type === "retryStatus" ? { ...event, type: "retry_status" } : event, `llm:${effectId}:retry`);
+      case "modelAttemptReset":
+        return emit(
+          {
+            type: "model_attempt_reset",
+            assistantProseCorrelationIds: event.proseItemIds.map((id) => `llm:${effectId}:${id}`),
+            reasoningCorrelationIds: event.reasoningItemIds.map((id) => `llm:${effectId}:${id}`),
+          },
+          `llm:${effectId}:reset`,
+        );
+      default:
+        return undefined;
+    }
+  };
+}
+
+/** Drops `undefined` members, which no journal could keep. */
+const asJson = (value: unknown): Json => JSON.parse(JSON.stringify(value)) as Json;

@@ -1,0 +1,88 @@
+// Prompt view: messages as a model is shown them (T-36..T-39). A projection only; committed history is never rewritten.
+
+import { joinProse, type Message, type Part } from "../domain/messages.ts";
+import type { LlmContentBlock, LlmMessage } from "../providers/contract.ts";
+
+/** Messages are immutable, so each is projected once, however often its history is sent. */
+const projected = new WeakMap<Message, readonly LlmMessage[]>();
+
+export function toLlmMessages(message: Message): readonly LlmMessage[] {
+  let messages = projected.get(message);
+  if (!messages) {
+    messages = project(message);
+    projected.set(message, messages);
+  }
+  return messages;
+}
+
+function project(message: Message): readonly LlmMessage[] {
+  switch (message.role) {
+    case "User":
+      return nonEmpty("user", message.parts.flatMap((part) => userBlock(part) ?? []));
+    case "Assistant":
+      return nonEmpty("assistant", message.parts.flatMap((part) => assistantBlock(part) ?? []));
+    case "System":
+      return nonEmpty("system", [{ type: "text", text: `Runtime note:\n${joinProse(message.parts.map(systemText))}` }]);
+    case "Event":
+      return nonEmpty("user", [{ type: "text", text: `Runtime event:\n${joinProse(message.parts.map(textOf))}` }]);
+  }
+}
+
+const nonEmpty = (role: LlmMessage["role"], blocks: readonly LlmContentBlock[]): readonly LlmMessage[] =>
+  blocks.length > 0 ? [{ role, blocks }] : [];
+
+function userBlock(part: Part): LlmContentBlock | undefined {
+  switch (part.kind) {
+    case "ToolResult":
+      return {
+        type: "toolResult",
+        callId: part.toolCallId ?? "",
+        content: textOf(part),
+        ...(part.toolName !== undefined && { toolName: part.toolName }),
+      };
+    case "Image":
+      return { type: "text", text: "[Image attached]" };
+    default:
+      return { type: "text", text: textOf(part) };
+  }
+}
+
+function assistantBlock(part: Part): LlmContentBlock | undefined {
+  switch (part.kind) {
+    case "Reasoning":
+      // Display-only reasoning is never fed back (T-38).
+      return part.reasoningMeta ? { type: "reasoning", text: part.content, replay: replayOf(part.reasoningMeta) } : undefined;
+    case "ToolCall":
+      return {
+        type: "toolCall",
+        callId: part.toolCallId ?? "",
+        toolName: part.toolName ?? "",
+        inputJson: part.content,
+        ...(part.toolReplay && { replay: part.toolReplay }),
+      };
+    case "Image":
+      return { type: "text", text: "[Image attached]" };
+    default: {
+      const text = textOf(part);
+      return text === "" ? undefined : { type: "text", text, ...(part.responseMeta && { responseMeta: part.responseMeta }) };
+    }
+  }
+}
+
+function replayOf({ redacted, ...meta }: NonNullable<Part["reasoningMeta"]>) {
+  return redacted ? { ...meta, redacted: true as const } : meta;
+}
+
+function systemText(part: Part): string {
+  if (part.kind === "Output") return `<output>${textOf(part)}</output>`;
+  if (part.kind === "Error") return `<error>${textOf(part)}</error>`;
+  return textOf(part);
+}
+
+/** Pruned parts show what stands in for them (T-39). */
+function textOf(part: Part): string {
+  const { pruneState } = part;
+  if (pruneState === undefined) return part.content;
+  if (pruneState === "Cleared") return "[content cleared]";
+  return "Deleted" in pruneState ? pruneState.Deleted.breadcrumb : pruneState.Summarized.summary;
+}

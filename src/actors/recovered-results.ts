@@ -1,0 +1,43 @@
+// Tool results of a turn that was taken up: what its log shows, with what the journal knows about it.
+
+import type { Json } from "../domain/json.ts";
+import type { Part } from "../domain/messages.ts";
+import { failedOutput, projectOutput, type ToolCallOutput } from "../domain/tool-output.ts";
+import type { ToolResult } from "../machines/effects.ts";
+import type { Resolution } from "../domain/waits.ts";
+import type { TurnRecord } from "../stores/contract.ts";
+import { outputOf } from "./tool-completion.ts";
+
+/** Results of the batches that had ended when the process died; those of an open batch come from running it again. */
+export function resultsOf({ log, journal }: TurnRecord): ToolResult[] {
+  const calls = new Map<string, Part>();
+  const attempts = journal.flatMap(({ replayKey, outcome }) => {
+    if (!("ok" in outcome)) return [];
+    if (replayKey.endsWith(":await")) return [{ replayKey, output: outputOf(outcome.ok as unknown as Resolution), durationMs: 0 }];
+    const { output, durationMs } = outcome.ok as { readonly output?: ToolCallOutput; readonly durationMs?: number };
+    return replayKey.includes(":attempt:") && output ? [{ replayKey, output, durationMs: durationMs ?? 0 }] : [];
+  });
+  const results: ToolResult[] = [];
+  for (const part of log.flatMap((message) => message.parts)) {
+    const callId = part.toolCallId ?? "";
+    if (part.kind === "ToolCall") calls.set(callId, part);
+    if (part.kind !== "ToolResult") continue;
+    // A call that was refused before it ran left no entry; it can only have failed.
+    const ran = attempts.findLast(({ replayKey, output }) => replayKey.includes(`:${callId}`) && projectOutput(output) === part.content);
+    const { output, durationMs } = ran ?? {
+      output: failedOutput({ class: "invalid_request", code: "invalid_tool_args", message: part.content }),
+      durationMs: 0,
+    };
+    const { id: _, ...modelReturn } = part;
+    results.push({ callId, toolName: part.toolName ?? "", args: argsOf(calls.get(callId)), output, durationMs, modelReturn: [modelReturn] });
+  }
+  return results;
+}
+
+function argsOf(call: Part | undefined): Json {
+  try {
+    return JSON.parse(call?.content ?? "{}") as Json;
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,59 @@
+// Resident state of an opened session: the last commit, as values (S-48).
+
+import { initialFrame, type AgentFrame, type SessionPolicy, type TokenLedgerEntry } from "../domain/session.ts";
+import { zeroUsage } from "../domain/usage.ts";
+import type { SessionCommit, SessionHead, SessionRead } from "../stores/contract.ts";
+import { History } from "./history.ts";
+
+export interface Resident {
+  /** 0 when nothing was ever committed. */
+  readonly headRevision: number;
+  readonly head: SessionHead;
+  readonly frames: readonly AgentFrame[];
+  readonly ledger: readonly TokenLedgerEntry[];
+  readonly history: History;
+  /** Messages of `history` at this revision; the history itself may have grown since. */
+  readonly messageCount: number;
+}
+
+export function freshResident(sessionId: string, policy: SessionPolicy, now: number): Resident {
+  const frame = initialFrame(sessionId, policy, new Date(now).toISOString());
+  return {
+    headRevision: 0,
+    head: { policy, currentFrameId: frame.frameId, turnIndex: 0, tokenUsage: zeroUsage, protocolTurnOptions: null },
+    frames: [frame],
+    ledger: [],
+    history: new History(),
+    messageCount: 0,
+  };
+}
+
+export function residentOf(read: SessionRead): Resident {
+  const history = History.of(read.nodes, read.sessionId, read.head.currentFrameId);
+  return {
+    headRevision: read.headRevision,
+    head: read.head,
+    frames: read.frames,
+    ledger: read.ledger,
+    history,
+    messageCount: history.length,
+  };
+}
+
+/** Resident state after a commit of this session: what it appended is appended, never rebuilt (S-11). */
+export function residentAfter(before: Resident, headRevision: number, { sessionId, head, frames, nodes }: SessionCommit): Resident {
+  const switched = head.currentFrameId !== before.head.currentFrameId;
+  const history = switched ? History.of(nodes, sessionId, head.currentFrameId) : before.history;
+  if (!switched) history.append(nodes.flatMap(({ body }) => (body.kind === "message" ? [body.message] : [])));
+  const changed = new Map(frames.map((frame) => [frame.frameId, frame]));
+  const kept = before.frames.map((frame) => changed.get(frame.frameId) ?? frame);
+  const known = new Set(kept.map((frame) => frame.frameId));
+  return {
+    ...before,
+    headRevision,
+    head,
+    frames: frames.length === 0 ? before.frames : [...kept, ...frames.filter((frame) => !known.has(frame.frameId))],
+    history,
+    messageCount: history.length,
+  };
+}

@@ -1,0 +1,362 @@
+// Session runtime: one opened session. Runs its residency machine, loads and keeps its resident state, drives its turns.
+//
+// Owns: the lane inside this process (turns of one session run one after another) and the resident state.
+// The store's lease is the truth between processes.
+
+import { createActor, fromCallback, type ActorRefFrom, type AnyActorRef } from "xstate";
+import { errorText } from "../domain/error-mapping.ts";
+import { LashError, runtimeError, sessionError, storeError } from "../domain/errors.ts";
+import { canonicalJson } from "../domain/json.ts";
+import { sha256Hex } from "../domain/sha256.ts";
+import type { AcceptedInput } from "../domain/turn-input.ts";
+import { sessionStillInUse } from "../domain/wiring-errors.ts";
+import { EFFECTS, type EffectsMessage } from "../machines/effects.ts";
+import { sessionMachine, SESSION_MACHINE, type SessionEvent, type SessionRequest } from "../machines/session.machine.ts";
+import { persistSnapshot } from "../machines/snapshot.ts";
+import { TURN_MACHINE } from "../machines/turn.machine.ts";
+import type { AcceptOutcome, LeaseClaim, RecordedTurn, ResumeOutcome, SessionCommit, SessionLease } from "../stores/contract.ts";
+import { followInput, followTurnId, inputHashOf } from "./frames.ts";
+import { fenceOf } from "./lease-keeper.ts";
+import type { Emit, TurnPlan } from "./model-call.ts";
+import type { RuntimePorts, SessionWiring } from "./ports.ts";
+import { freshResident, residentAfter, residentOf, type Resident } from "./resident.ts";
+import { policyOf, TurnRun, type Claimed, type TurnEnd } from "./turn-run.ts";
+import type { TurnSession } from "./turn-session.ts";
+
+/** Who watches a turn, and may cancel it. */
+export interface TurnAttendance {
+  readonly turnId: string;
+  readonly emit: Emit;
+  readonly signal: AbortSignal;
+  /** What to do once the turn only waits for answers from outside: go on waiting (default), or leave it in flight. */
+  readonly whenParked?: "wait" | "suspend";
+}
+
+export interface TurnStart extends TurnAttendance {
+  readonly input: AcceptedInput;
+}
+
+type SessionActor = ActorRefFrom<typeof sessionMachine>;
+
+export class SessionRuntime {
+  readonly ports: RuntimePorts;
+  readonly wiring: SessionWiring;
+  readonly #root: SessionActor;
+  readonly #effects: AnyActorRef;
+  #resident: Resident;
+  #onCommit: (resident: Resident) => void = () => undefined;
+  #run: TurnRun | undefined;
+  #lane: Promise<unknown> = Promise.resolve();
+  #loading: PromiseWithResolvers<void> | undefined;
+  #flushing: PromiseWithResolvers<void> | undefined;
+
+  constructor(ports: RuntimePorts, wiring: SessionWiring) {
+    this.ports = ports;
+    this.wiring = wiring;
+    this.#resident = freshResident(wiring.sessionId, wiring.policy, ports.clock.now());
+    this.#root = createActor(sessionMachine, {
+      id: `session:${wiring.sessionId}`,
+      input: { sessionId: wiring.sessionId, residency: ports.residency, hasStore: true },
+      ...(ports.inspect && { inspect: ports.inspect }),
+    });
+    this.#effects = createActor(
+      fromCallback<EffectsMessage | SessionRequest>(({ receive }) => receive((message) => this.#receive(message))),
+      { id: `effects:${wiring.sessionId}`, parent: this.#root, systemId: EFFECTS },
+    );
+    this.#root.start();
+    this.#effects.start();
+  }
+
+  get resident(): Resident {
+    return this.#resident;
+  }
+
+  /** The residency machine, for readers and inspectors. */
+  get actor(): SessionActor {
+    return this.#root;
+  }
+
+  /** Called with every newly committed state. */
+  set onCommit(listener: (resident: Resident) => void) {
+    this.#onCommit = listener;
+  }
+
+  /** Loads the session. @throws the store's error where it cannot be read. */
+  async open(): Promise<void> {
+    await this.#load({ type: "session.open" });
+  }
+
+  /**
+   * Accepts an input and drives its turn; turns of this session wait for each other.
+   *
+   * A turn that another process left in flight is driven first, so that no accepted input is ever passed over.
+   */
+  runTurn(start: TurnStart): Promise<TurnEnd> {
+    return this.#inLane(start.signal, async () => {
+      this.#checkProvider();
+      return this.#follow(start, await this.#drive(start, () => this.#accept(start.turnId, start.input)));
+    });
+  }
+
+  /** Drives a turn that was accepted and not finished to its end. Undefined: it is not in flight any more. */
+  recoverTurn(request: TurnAttendance): Promise<TurnEnd> {
+    return this.#inLane(request.signal, async () => {
+      this.#checkProvider();
+      const { turnId } = request;
+      return this.#follow(request, await this.#drive(request, () => this.#resume(turnId)));
+    });
+  }
+
+  /** Leaves a turn that only waits for answers from outside in flight, so that the session can be closed (OP-8). */
+  async suspend(): Promise<void> {
+    if (this.#run?.suspend()) await this.idle();
+  }
+
+  /** S-42: needs the only handle and no running turn. */
+  async close(then: "session.park" | "session.close"): Promise<void> {
+    if (!this.#root.getSnapshot().can({ type: then })) {
+      throw sessionStillInUse(this.wiring.sessionId, then);
+    }
+    this.#flushing = Promise.withResolvers<void>();
+    const { promise } = this.#flushing;
+    this.#send({ type: then });
+    if (!this.#isFlushing()) this.#flushing.resolve();
+    await promise;
+    this.#root.stop();
+  }
+
+  /** Resolves when no turn runs or waits. */
+  async idle(): Promise<void> {
+    while (this.#root.getSnapshot().context.turns > 0) await this.#lane;
+  }
+
+  openHandle(): void {
+    this.#send({ type: "handle.opened" });
+  }
+
+  /** @returns whether this was not the last handle, so that there is nothing else to do. */
+  releaseHandle(): boolean {
+    if (this.#root.getSnapshot().context.handles <= 1) return false;
+    this.#send({ type: "handle.released" });
+    return true;
+  }
+
+  // ---- the lane ---------------------------------------------------------------------------------------------------
+
+  #inLane<T>(signal: AbortSignal, body: () => Promise<T>): Promise<T> {
+    this.#send({ type: "turn.queued" });
+    const turn = this.#lane.then(async () => {
+      await this.#ready();
+      return body();
+    });
+    this.#lane = turn.catch(() => undefined);
+    return turn.finally(() => this.#send({ type: "turn.left" }));
+  }
+
+  /** After a loss, what is resident may be behind the store: it is read again before anything else happens (R2). */
+  async #ready(): Promise<void> {
+    const { residency } = this.#root.getSnapshot().value;
+    if (residency === "lost" || residency === "stale" || residency === "failed") await this.#load({ type: "session.reopen" });
+  }
+
+  async #drive(request: TurnAttendance, claim: () => Promise<Claimed>): Promise<TurnEnd> {
+    this.#send({ type: "turn.started" });
+    const onParked = request.whenParked === "suspend" ? { onParked: () => void run.suspend() } : {};
+    const run: TurnRun = new TurnRun(this.#turnSession(), { ...request, ...onParked }, claim);
+    this.#run = run;
+    const onAbort = (): void => run.cancel();
+    request.signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      const running = run.run();
+      if (request.signal.aborted) run.cancel();
+      return await running;
+    } catch (error) {
+      if (LashError.is(error) && error.isCode("session_execution_busy")) this.#send({ type: "lease.busy" });
+      throw error;
+    } finally {
+      request.signal.removeEventListener("abort", onAbort);
+      this.#run = undefined;
+      // Ends what did not commit; after a commit, a loss or a busy lane the machine is elsewhere already and ignores it.
+      this.#send({ type: "turn.ended" });
+    }
+  }
+
+  /** A turn that switched frames goes on there, under the same lease; the host gets the last turn (T-67). */
+  async #follow(request: TurnAttendance, end: TurnEnd): Promise<TurnEnd> {
+    let last = end;
+    for (;;) {
+      const { outcome, turnId } = last.result;
+      if (!("agent_frame_switch" in outcome) || !this.#resident.frames.some(({ frameId }) => frameId === outcome.agent_frame_switch.frame_id)) return last;
+      const next = { ...request, turnId: followTurnId(turnId) };
+      last = await this.#drive(next, () => this.#accept(next.turnId, followInput(outcome.agent_frame_switch.task)));
+    }
+  }
+
+  #turnSession(): TurnSession {
+    return {
+      ports: this.ports,
+      wiring: this.wiring,
+      root: this.#root,
+      effects: this.#effects,
+      resident: () => this.#resident,
+      refresh: (headRevision) => this.#refresh(headRevision),
+      plan: () => this.#plan(),
+      machineSnapshot: () => persistSnapshot(SESSION_MACHINE, this.#root.getSnapshot()),
+      adopt: (turn, commit) => this.#adopt(turn, commit),
+      report: (event) => this.#send(event),
+    };
+  }
+
+  #receive(message: EffectsMessage | SessionRequest): void {
+    if (message.type === "session.load") void this.#loadFromStore();
+    else if (message.type === "session.flush") this.#send({ type: "session.flushed" });
+    else if ("type" in message && !message.type.startsWith("xstate.")) this.#run?.collect(message);
+  }
+
+  #send(event: SessionEvent): void {
+    this.#root.send(event);
+    if (this.#flushing && !this.#isFlushing()) this.#flushing.resolve();
+  }
+
+  #isFlushing(): boolean {
+    const { residency } = this.#root.getSnapshot().value;
+    return residency === "parking" || residency === "closing";
+  }
+
+  // ---- claiming ---------------------------------------------------------------------------------------------------
+
+  async #accept(turnId: string, input: AcceptedInput): Promise<Claimed> {
+    const { turns } = this.ports.persistence;
+    const inputHash = inputHashOf(input);
+    for (;;) {
+      const accepted = await this.#claiming((claim) =>
+        turns.accept({
+          ...claim,
+          turnId,
+          input,
+          inputHash,
+          machine: TURN_MACHINE,
+          session: { relation: { kind: "root" }, model: this.wiring.policy.model.id },
+        }),
+      );
+      if (accepted.kind !== "turn_in_flight") return claimedOf(accepted);
+      await this.#finishOther(accepted.turnId);
+    }
+  }
+
+  async #resume(turnId: string): Promise<Claimed> {
+    const resumed = await this.#claiming((claim) => this.ports.persistence.turns.resume({ ...claim, turnId }));
+    if (resumed.kind === "unknown_turn") throw runtimeError("unknown_turn", `turn ${turnId} is not in flight and never ended`);
+    return claimedOf(resumed);
+  }
+
+  /** Claims the lane; a holder that is provably dead is taken over at once, anybody else is waited out (S-62). */
+  async #claiming<Outcome extends { readonly kind: string; readonly holder?: SessionLease }>(
+    attempt: (claim: LeaseClaim) => Promise<Outcome>,
+  ): Promise<Outcome> {
+    const claim: LeaseClaim = {
+      sessionId: this.wiring.sessionId,
+      owner: this.wiring.owner,
+      ttlMs: this.ports.leaseTimings.ttlMs,
+      leaseToken: this.ports.newId(),
+    };
+    const first = await attempt(claim);
+    if (first.kind !== "busy" || !first.holder) return first;
+    const dead = await this.ports.liveness.isDead(first.holder.owner).catch(() => false);
+    return dead ? attempt({ ...claim, deadHolder: fenceOf(first.holder) }) : first;
+  }
+
+  /** Another turn was accepted before and its owner is gone: it comes first. Nobody watches it. */
+  async #finishOther(turnId: string): Promise<void> {
+    const waiting = this.#run;
+    const run = new TurnRun(this.#turnSession(), { turnId, emit: () => undefined }, () => this.#resume(turnId));
+    this.#run = run;
+    try {
+      await run.run();
+    } finally {
+      this.#run = waiting;
+    }
+    this.#send({ type: "turn.started" });
+  }
+
+  // ---- resident state ---------------------------------------------------------------------------------------------
+
+  #load(event: { readonly type: "session.open" | "session.reopen" }): Promise<void> {
+    this.#loading = Promise.withResolvers<void>();
+    const { promise } = this.#loading;
+    this.#send(event);
+    const { failure, residency } = { ...this.#root.getSnapshot().context, residency: this.#root.getSnapshot().value.residency };
+    if (residency === "failed" && failure) this.#loading.reject(new LashError("session", failure.code, failure.message));
+    return promise;
+  }
+
+  async #loadFromStore(): Promise<void> {
+    const loading = this.#loading;
+    try {
+      await this.#read();
+      this.#send({ type: "session.loaded", repaired: false });
+      loading?.resolve();
+    } catch (error) {
+      const code = LashError.is(error) ? error.code : "store_backend";
+      this.#send({ type: "session.loadFailed", code, message: errorText(error) });
+      loading?.reject(LashError.is(error) ? error : storeError("store_backend", errorText(error), { cause: error }));
+    }
+  }
+
+  async #read(): Promise<Resident> {
+    const scope = this.ports.residency === "keep_all" ? ({ kind: "full_graph" } as const) : ({ kind: "active_path" } as const);
+    const read = await this.ports.persistence.sessions.load(this.wiring.sessionId, scope);
+    this.#resident = read ? residentOf(read) : freshResident(this.wiring.sessionId, this.wiring.policy, this.ports.clock.now());
+    this.#onCommit(this.#resident);
+    return this.#resident;
+  }
+
+  async #refresh(headRevision: number): Promise<Resident> {
+    return this.#resident.headRevision === headRevision ? this.#resident : this.#read();
+  }
+
+  #adopt(turn: RecordedTurn, commit: SessionCommit): void {
+    this.#resident = residentAfter(this.#resident, turn.headRevision, commit);
+    this.#onCommit(this.#resident);
+  }
+
+  // ---- provider ---------------------------------------------------------------------------------------------------
+
+  /** PP-26: the provider binds at turn time, before anything is accepted. */
+  #checkProvider(): void {
+    const { sessionId, provider } = this.wiring;
+    if (!provider) throw sessionError("provider_unconfigured", `session ${sessionId} has no provider; pass \`provider\` to createLash or openSession`, { details: { sessionId } });
+    const recorded = this.#resident.headRevision === 0 ? provider.id : this.#resident.head.policy.providerId;
+    if (recorded !== provider.id) {
+      throw sessionError("provider_mismatch", `session ${sessionId} was recorded with provider "${recorded}", not "${provider.id}"; open it with that provider`, {
+        details: { sessionId, expected: recorded, actual: provider.id },
+      });
+    }
+  }
+
+  #plan(): TurnPlan {
+    this.#checkProvider();
+    const { provider, system, tools } = this.wiring;
+    const { model } = policyOf(this.wiring, this.#resident);
+    const specs = [...tools.values()].map(({ name, description, inputSchema }) => ({ name, description, inputSchema }));
+    return {
+      provider: provider as NonNullable<typeof provider>,
+      model,
+      system,
+      tools: specs,
+      digest: sha256Hex(canonicalJson({ model: model.id, variant: model.variant ?? null, system, tools: specs })),
+    };
+  }
+}
+
+function claimedOf(outcome: Exclude<AcceptOutcome, { kind: "turn_in_flight" }> | Exclude<ResumeOutcome, { kind: "unknown_turn" }>): Claimed {
+  switch (outcome.kind) {
+    case "accepted":
+    case "resumed":
+      return { kind: "claimed", lease: outcome.lease, turn: outcome.turn, headRevision: outcome.headRevision };
+    case "settled":
+      return { kind: "settled", result: outcome.result };
+    case "busy":
+      return { kind: "busy" };
+  }
+}

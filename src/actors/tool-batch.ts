@@ -1,0 +1,265 @@
+// Tool batch: runs the calls of one reply, journals each as it finishes, gives results in call order (T-52, E-13).
+//
+//   B1. An attempt starts only after a durable step has named it (OP-3); `ensureIssued` is the one place that sees to it.
+//   B2. A finished call is durable before anything waits for the others; the last one rides on the turn's next step.
+//   B3. What a tool does wrong is its result. Only faults of the boundary itself reject.
+
+import type { Clock } from "../domain/clock.ts";
+import type { Logger } from "../domain/logger.ts";
+import type { Json } from "../domain/json.ts";
+import { sha256Hex } from "../domain/sha256.ts";
+import { failedOutput, projectOutput, type ToolCallOutput } from "../domain/tool-output.ts";
+import { ToolPending } from "../domain/tool-pending.ts";
+import type { ToolResult } from "../machines/effects.ts";
+import type { JournaledOutcome } from "../stores/contract.ts";
+import type { ToolCall } from "../tools/contract.ts";
+import type { EffectController, Execution } from "./effect-host.ts";
+import type { Envelope } from "./envelope.ts";
+import type { Emit } from "./model-call.ts";
+import { cancelledOutput, failure, interruptedOutput, success } from "./tool-outcome.ts";
+import { complete, missingKey, waitOf, type RecordedPending } from "./tool-completion.ts";
+import type { WaitDesk } from "./wait-desk.ts";
+import { attemptKey, type LaunchedCall, type PlannedCall } from "./tool-plan.ts";
+
+/** How long tools may take to notice that their turn was cancelled (T-63). */
+const CANCEL_GRACE_MS = 50;
+
+export interface BatchContext {
+  readonly sessionId: string;
+  readonly turnId: string;
+  readonly batchKey: string;
+  readonly controller: EffectController;
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+  readonly emit: Emit;
+  /** Writes a durable step naming these attempts; resolves when they may start. */
+  readonly step: (issued: readonly string[]) => Promise<void>;
+  /** Replay keys that a durable step has named already. */
+  readonly issued: ReadonlySet<string>;
+  readonly envelope: (replayKey: string, causedBy: string, command: Envelope["command"]) => Envelope;
+  readonly desk: WaitDesk;
+  readonly logger: Logger;
+  /** Aborts when the turn is suspended: waits end without being recorded (OP-8). */
+  readonly detach: AbortSignal;
+  /** Told how many calls run, and how many only wait for an answer from outside. */
+  readonly onProgress: (progress: { readonly running: number; readonly parked: number }) => void;
+  /** Shows a running call as an actor of its own (design section 4). */
+  readonly asActor: <T>(id: string, run: () => Promise<T>) => Promise<T>;
+}
+
+type RecordedAttempt =
+  | { readonly output: ToolCallOutput; readonly durationMs: number }
+  | { readonly pending: RecordedPending; readonly durationMs: number };
+
+type AttemptEnd = { readonly output: ToolCallOutput } | { readonly pending: RecordedPending };
+
+interface FinishedCall {
+  readonly output: ToolCallOutput;
+  readonly durationMs: number;
+  readonly stopsTurn?: boolean;
+}
+
+/** Attempts that the step which opens the batch has to name: all parallel calls, or else the first serial one. */
+export function firstIssued(plan: readonly PlannedCall[]): readonly string[] {
+  const launches = plan.filter((call) => call.kind === "launch");
+  const parallel = launches.filter((call) => call.tool.execution === "parallel");
+  return (parallel.length > 0 ? parallel : launches.slice(0, 1)).map((call) => attemptKey(call, 1));
+}
+
+export async function runBatch(plan: readonly PlannedCall[], context: BatchContext): Promise<readonly ToolResult[]> {
+  return new BatchRun(plan, context).run();
+}
+
+class BatchRun {
+  readonly #plan: readonly PlannedCall[];
+  readonly #context: BatchContext;
+  readonly #issued: Set<string>;
+  /** Attempts that run now: every step goes on naming them. */
+  readonly #running = new Set<string>();
+  #parked = 0;
+
+  constructor(plan: readonly PlannedCall[], context: BatchContext) {
+    this.#plan = plan;
+    this.#context = context;
+    this.#issued = new Set(context.issued);
+  }
+
+  async run(): Promise<readonly ToolResult[]> {
+    const results: ToolResult[] = [];
+    const settle = async (call: PlannedCall): Promise<void> => {
+      results[call.index] = await this.#runCall(call);
+    };
+    const isSerial = (call: PlannedCall): boolean => call.kind === "launch" && call.tool.execution === "serial";
+    await Promise.all(this.#plan.filter((call) => !isSerial(call)).map(settle));
+    for (const call of this.#plan.filter(isSerial)) await settle(call);
+    return results;
+  }
+
+  async #runCall(call: PlannedCall): Promise<ToolResult> {
+    const { emit } = this.#context;
+    const correlationId = `tool:${call.key}`;
+    const named = { callId: call.callId, name: call.toolName, args: call.args };
+    await emit({ type: "tool_call_started", ...named }, correlationId);
+    const { output, durationMs, stopsTurn } =
+      call.kind === "refused" ? { output: call.output, durationMs: 0 } : await this.#runAttempts(call);
+    await emit({ type: "tool_call_completed", ...named, output, durationMs }, correlationId);
+    return {
+      callId: call.callId,
+      toolName: call.toolName,
+      args: call.args,
+      output,
+      durationMs,
+      ...(stopsTurn && { stopsTurn }),
+      modelReturn: [{ kind: "ToolResult", content: projectOutput(output), toolCallId: call.callId, toolName: call.toolName }],
+    };
+  }
+
+  /** T-53: tried again only where the failure says that this is safe, up to the tool's policy. */
+  async #runAttempts(call: LaunchedCall): Promise<FinishedCall> {
+    const most = call.tool.retry?.maxAttempts ?? 1;
+    for (let attempt = 1; ; attempt++) {
+      const recorded = await this.#runAttempt(call, attempt, most);
+      if ("pending" in recorded) return this.#park(call, recorded.pending, recorded.durationMs);
+      const { outcome } = recorded.output;
+      const retry = outcome.status === "failure" ? outcome.payload.retry : undefined;
+      if (retry?.type !== "safe" || this.#context.signal.aborted) return recorded;
+      if (attempt >= most) return most > 1 ? exhausted(recorded, attempt) : recorded;
+      const { baseDelayMs = 0, maxDelayMs = 0 } = call.tool.retry ?? {};
+      const doubled = baseDelayMs * 2 ** (attempt - 1);
+      const delay = retry.after_ms ?? (maxDelayMs > 0 ? Math.min(doubled, maxDelayMs) : doubled);
+      await this.#context.clock.sleep(delay, this.#context.signal).catch(() => undefined);
+    }
+  }
+
+  /** The attempt is durable as pending before anything waits: the tool must not run again, however long this takes. */
+  async #park(call: LaunchedCall, pending: RecordedPending, durationMs: number): Promise<FinishedCall> {
+    if (this.#context.controller.hasUnsaved) await this.#context.step([...this.#running]);
+    this.#count(1);
+    try {
+      return { ...(await complete(this.#context, call, pending)), durationMs };
+    } finally {
+      this.#count(-1);
+    }
+  }
+
+  #count(parked: number): void {
+    this.#parked += parked;
+    this.#context.onProgress({ running: this.#running.size, parked: this.#parked });
+  }
+
+  async #runAttempt(call: LaunchedCall, attempt: number, most: number): Promise<RecordedAttempt> {
+    const { controller, envelope, batchKey, turnId } = this.#context;
+    const replayKey = attemptKey(call, attempt);
+    const { callId, toolName, args } = call;
+    const command = { kind: "tool_attempt", call: { callId, toolName, args }, attempt, maxAttempts: most };
+    const { outcome, source } = await controller.execute(envelope(replayKey, batchKey, command), async (execution) => {
+      if (this.#context.signal.aborted) return { ok: asJson({ output: cancelledOutput, durationMs: 0 }) };
+      await this.#ensureIssued(replayKey);
+      this.#running.add(replayKey);
+      this.#count(0);
+      try {
+        return await this.#context.asActor(`tool:${turnId}:${toolName}:${callId}`, () => this.#perform(call, attempt, execution));
+      } finally {
+        this.#running.delete(replayKey);
+        this.#count(0);
+      }
+    });
+    if (source === "run" && this.#running.size > 0 && controller.hasUnsaved) await this.#context.step([...this.#running]);
+    return readAttempt(outcome);
+  }
+
+  async #ensureIssued(replayKey: string): Promise<void> {
+    if (this.#issued.has(replayKey)) return;
+    await this.#context.step([...this.#running, replayKey]);
+    this.#issued.add(replayKey);
+  }
+
+  async #perform(call: LaunchedCall, attempt: number, { interrupted }: Execution): Promise<JournaledOutcome> {
+    const { clock } = this.#context;
+    const startedAt = clock.monotonic();
+    const ended = await this.#untilCancelled(this.#outputOf(call, attempt, interrupted));
+    return { ok: asJson({ ...ended, durationMs: Math.round(clock.monotonic() - startedAt) }) };
+  }
+
+  async #outputOf(call: LaunchedCall, attempt: number, interrupted: boolean): Promise<AttemptEnd> {
+    const { tool, input } = call;
+    const { sessionId, turnId, signal, desk } = this.#context;
+    let key: Promise<string> | undefined;
+    const handle: ToolCall = {
+      callId: call.callId,
+      toolName: call.toolName,
+      sessionId,
+      turnId,
+      signal,
+      idempotencyKey: sha256Hex(call.key),
+      attempt,
+      interrupted,
+      completionKey: () => (key ??= desk.keyFor(waitOf(this.#context, call))),
+    };
+    const end = (value: unknown): AttemptEnd => {
+      if (!ToolPending.is(value)) return { output: success(value) };
+      return key ? { pending: this.#pendingUntil(value) } : { output: missingKey() };
+    };
+    try {
+      if (interrupted && tool.onInterrupted !== "retry") {
+        if (tool.onInterrupted === "report") return { output: interruptedOutput };
+        const answer = await probe(tool.onInterrupted, input, handle);
+        if (answer === "report") return { output: interruptedOutput };
+        if (answer !== "retry") return end(answer);
+      }
+      return end(await tool.run(input, handle));
+    } catch (error) {
+      return { output: failure(error, signal) };
+    }
+  }
+
+  #pendingUntil({ options }: ToolPending): RecordedPending {
+    const { timeoutMs, onTimeout = "result", onCancel = "ignore" } = options;
+    return { dueAtMs: timeoutMs === undefined ? null : this.#context.clock.now() + timeoutMs, onTimeout, onCancel };
+  }
+
+  /** A cancelled turn does not wait for tools that do not listen (T-63). */
+  async #untilCancelled(ended: Promise<AttemptEnd>): Promise<AttemptEnd> {
+    const { signal, clock } = this.#context;
+    let stopWaiting = (): void => undefined;
+    const deadline = new Promise<AttemptEnd>((resolve) => {
+      const onAbort = (): void => {
+        const cancelTimer = clock.setTimer(CANCEL_GRACE_MS, () => resolve({ output: cancelledOutput }));
+        stopWaiting = cancelTimer;
+      };
+      if (signal.aborted) onAbort();
+      else {
+        signal.addEventListener("abort", onAbort, { once: true });
+        stopWaiting = () => signal.removeEventListener("abort", onAbort);
+      }
+    });
+    try {
+      return await Promise.race([ended, deadline]);
+    } finally {
+      stopWaiting();
+    }
+  }
+}
+
+/** A probe that throws has not found out (OP-3). */
+async function probe(ask: (args: unknown, call: ToolCall) => unknown, args: unknown, call: ToolCall): Promise<unknown> {
+  try {
+    return await ask(args, call);
+  } catch {
+    return "report";
+  }
+}
+
+function exhausted(recorded: FinishedCall, attempts: number): FinishedCall {
+  const { outcome } = recorded.output;
+  if (outcome.status !== "failure") return recorded;
+  const payload = { ...outcome.payload, retry: { type: "exhausted" as const, attempts } };
+  return { ...recorded, output: { ...recorded.output, outcome: { status: "failure", payload } } };
+}
+
+function readAttempt(outcome: JournaledOutcome): RecordedAttempt {
+  if ("ok" in outcome) return outcome.ok as unknown as RecordedAttempt;
+  return { output: failedOutput({ class: "internal", code: outcome.error.code, message: outcome.error.message }), durationMs: 0 };
+}
+
+const asJson = (value: unknown): Json => JSON.parse(JSON.stringify(value)) as Json;

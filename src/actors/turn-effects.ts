@@ -1,0 +1,189 @@
+// Turn effects: does what a turn's machine asked for. Makes the step durable first, then runs it under the turn's host.
+//
+//   X1. The control state of a step is that of the macrostep which asked, not that of the moment the write begins.
+//   X2. Every nondeterministic operation goes through the host, under an envelope that names history by reference (E-1).
+
+import { createActor, fromPromise } from "xstate";
+import { LashError, effectError, sessionError } from "../domain/errors.ts";
+import type { EffectOutcome, EffectRequest } from "../machines/effects.ts";
+import type { MachineSnapshot, TurnRecord } from "../stores/contract.ts";
+import type { EffectController } from "./effect-host.ts";
+import type { Envelope } from "./envelope.ts";
+import { callModel, modelOutcome, type Emit, type TurnPlan } from "./model-call.ts";
+import { firstIssued, runBatch } from "./tool-batch.ts";
+import { attemptKey, planBatch, type PlannedCall } from "./tool-plan.ts";
+import type { TurnLog } from "./turn-log.ts";
+import type { TurnSession } from "./turn-session.ts";
+
+export interface Settled {
+  readonly outcome: EffectOutcome;
+  readonly source: "run" | "journal";
+}
+
+export interface TurnEffectsOptions {
+  readonly session: TurnSession;
+  readonly turn: TurnRecord;
+  readonly host: EffectController;
+  readonly log: TurnLog;
+  readonly emit: Emit;
+  readonly plan: () => TurnPlan;
+  /** Told whether all that is open are waits for answers from outside. */
+  readonly onParked: (parked: boolean) => void;
+}
+
+export class TurnEffects {
+  readonly #options: TurnEffectsOptions;
+  readonly #aborts = new Map<number, AbortController>();
+  readonly #detach = new AbortController();
+  /** Attempts that a durable step has named. */
+  #issued: ReadonlySet<string>;
+
+  constructor(options: TurnEffectsOptions) {
+    this.#options = options;
+    this.#issued = new Set(options.turn.issued);
+  }
+
+  /**
+   * @param snapshot - control state to make durable first; undefined for an effect that a durable step has named already.
+   * @throws where the boundary itself failed; what providers and tools do wrong is in the outcome (E-8).
+   */
+  async run(request: EffectRequest, snapshot: MachineSnapshot | undefined): Promise<Settled> {
+    const abort = new AbortController();
+    this.#aborts.set(request.effectId, abort);
+    try {
+      return await this.#perform(request, snapshot, abort.signal);
+    } finally {
+      this.#aborts.delete(request.effectId);
+    }
+  }
+
+  /** Stops waiting without recording anything: what is open goes on in another process (OP-8). */
+  detach(): void {
+    this.#detach.abort();
+  }
+
+  abort(effectId: number): void {
+    this.#aborts.get(effectId)?.abort(cancelled());
+  }
+
+  abortAll(): void {
+    for (const abort of this.#aborts.values()) abort.abort(cancelled());
+  }
+
+  async #perform(request: EffectRequest, snapshot: MachineSnapshot | undefined, signal: AbortSignal): Promise<Settled> {
+    switch (request.command.kind) {
+      case "llm_call":
+        return this.#callModel(request, request.command.logLength, snapshot, signal);
+      case "tool_batch":
+        return this.#runTools(request, request.command.logIndex, snapshot, signal);
+      case "checkpoint":
+        return { outcome: { kind: "checkpoint", messages: [] }, source: "run" };
+      case "sync_execution_environment":
+        return { outcome: { kind: "sync_execution_environment" }, source: "run" };
+      case "exec_code":
+        throw sessionError("code_execution_unavailable", "this session has no code executor; a protocol that runs code brings one");
+    }
+  }
+
+  async #callModel(request: EffectRequest, logLength: number, snapshot: MachineSnapshot | undefined, signal: AbortSignal): Promise<Settled> {
+    const { session, turn, host, log, emit } = this.#options;
+    const { effectId, command } = request;
+    const { head, history } = session.resident();
+    const plan = this.#options.plan();
+    // The first call of a turn needs no step of its own: acceptance is durable and leads to this very call (design 9).
+    if (snapshot && log.modelCalls.length > 0) await this.#step(snapshot, []);
+    const envelope = this.#envelope(request, {
+      kind: "llm_call",
+      history: { frame_id: head.currentFrameId, leaf_node_id: head.leafNodeId ?? null },
+      log: log.digest(logLength),
+      plan: plan.digest,
+    });
+    void emit({ type: "model_request_started", protocolIteration: command.iteration }, `llm:${effectId}`);
+    const { outcome, source } = await host.execute(envelope, () =>
+      callModel({
+        plan,
+        messages: history.prompt(log.messages.slice(0, logLength)),
+        scope: {
+          sessionId: turn.sessionId,
+          agentFrameId: head.currentFrameId,
+          requestId: `${turn.sessionId}:turn:${turn.turnId}:llm:${command.iteration}`,
+        },
+        effectId,
+        signal,
+        clock: session.ports.clock,
+        emit,
+        failureOf: session.ports.failureOf,
+      }),
+    );
+    if ("error" in outcome) return { outcome: { kind: "fault", ...outcome.error }, source };
+    return { outcome: modelOutcome(outcome.ok, effectId, plan), source };
+  }
+
+  async #runTools(request: EffectRequest, logIndex: number, snapshot: MachineSnapshot | undefined, signal: AbortSignal): Promise<Settled> {
+    const { session, turn, host, log, emit } = this.#options;
+    const message = log.messages[logIndex];
+    if (!message) throw effectError("runtime_effect_tool_batch_id", "the message whose tools are to run is not in the turn's log");
+    const plan = await planBatch(message, session.wiring.tools, request.replayKey);
+    if (snapshot) {
+      const issued = firstIssued(plan);
+      await this.#step(snapshot, issued);
+      this.#issued = new Set(issued);
+    }
+    const results = await runBatch(plan, {
+      sessionId: turn.sessionId,
+      turnId: turn.turnId,
+      batchKey: request.replayKey,
+      controller: host,
+      signal,
+      clock: session.ports.clock,
+      emit,
+      desk: session.ports.waits,
+      logger: session.ports.logger,
+      detach: this.#detach.signal,
+      onProgress: ({ running, parked }) => this.#report(running === 0 && parked > 0),
+      issued: this.#issued,
+      step: (issued) => this.#step(undefined, issued),
+      envelope: (replayKey, causedBy, command) => this.#envelope({ ...request, replayKey }, command, causedBy),
+      asActor: (id, run) => {
+        const running = run();
+        createActor(fromPromise(() => running), { id, parent: session.effects }).start();
+        return running;
+      },
+    });
+    return { outcome: { kind: "tool_batch", results }, source: plan.every((call) => this.#wasRecorded(call)) ? "journal" : "run" };
+  }
+
+  #report(parked: boolean): void {
+    if (this.#options.host.tier === "durable") this.#options.onParked(parked);
+  }
+
+  #wasRecorded(call: PlannedCall): boolean {
+    return this.#options.turn.journal.some((entry) => entry.replayKey === attemptKey(call, 1));
+  }
+
+  /** Without a snapshot only outcomes are journaled; the log and the control state wait for the machine to move. */
+  async #step(snapshot: MachineSnapshot | undefined, issued: readonly string[]): Promise<void> {
+    const unsaved = snapshot ? this.#options.log.takeUnsaved() : { appended: [], modelCalls: [] };
+    await this.#options.host.step({ ...unsaved, issued, ...(snapshot && { snapshot }) });
+  }
+
+  #envelope(request: EffectRequest, command: Envelope["command"], causedBy?: string): Envelope {
+    const { session, turn } = this.#options;
+    return {
+      invocation: {
+        scope: {
+          session_id: turn.sessionId,
+          turn_id: turn.turnId,
+          turn_index: session.resident().head.turnIndex,
+          protocol_iteration: request.command.iteration,
+        },
+        subject: { type: "effect", effect_id: String(request.effectId), kind: String(command["kind"]) },
+        ...(causedBy !== undefined && { caused_by: causedBy }),
+        replay: { key: request.replayKey },
+      },
+      command,
+    };
+  }
+}
+
+const cancelled = (): LashError => new LashError("issue", "cancelled", "the turn was cancelled");

@@ -1,0 +1,65 @@
+// Turn log: what a running turn has appended so far, and how much of it a step has made durable.
+
+import type { Message } from "../domain/messages.ts";
+import type { ModelCallRecord } from "../domain/outcome.ts";
+import type { ToolResult } from "../machines/effects.ts";
+import type { TurnRecord } from "../stores/contract.ts";
+import { chainDigest } from "./envelope.ts";
+import { resultsOf } from "./recovered-results.ts";
+
+export class TurnLog {
+  readonly #messages: Message[] = [];
+  readonly #modelCalls: ModelCallRecord[] = [];
+  readonly #toolResults: ToolResult[] = [];
+  #saved = { messages: 0, modelCalls: 0 };
+  #digest = { length: 0, value: "" };
+
+  /** Takes up what an earlier owner of the turn left. */
+  restore(turn: TurnRecord): void {
+    this.#messages.push(...turn.log);
+    this.#modelCalls.push(...turn.modelCalls);
+    this.#toolResults.push(...resultsOf(turn));
+    this.#saved = { messages: turn.log.length, modelCalls: turn.modelCalls.length };
+  }
+
+  get messages(): readonly Message[] {
+    return this.#messages;
+  }
+
+  get modelCalls(): readonly ModelCallRecord[] {
+    return this.#modelCalls;
+  }
+
+  get toolResults(): readonly ToolResult[] {
+    return this.#toolResults;
+  }
+
+  append(messages: readonly Message[]): void {
+    this.#messages.push(...messages);
+  }
+
+  recordCall(call: ModelCallRecord): void {
+    this.#modelCalls.push(call);
+  }
+
+  recordResults(results: readonly ToolResult[]): void {
+    this.#toolResults.push(...results);
+  }
+
+  /** What no step has written yet; counts as written from now on. */
+  takeUnsaved(): { readonly appended: readonly Message[]; readonly modelCalls: readonly ModelCallRecord[] } {
+    const appended = this.#messages.slice(this.#saved.messages);
+    const modelCalls = this.#modelCalls.slice(this.#saved.modelCalls);
+    this.#saved = { messages: this.#messages.length, modelCalls: this.#modelCalls.length };
+    return { appended, modelCalls };
+  }
+
+  /** Names the first `length` messages in 64 characters; asking for a longer log costs what is new. */
+  digest(length: number): string {
+    const from = length < this.#digest.length ? { length: 0, value: "" } : this.#digest;
+    let { value } = from;
+    for (const message of this.#messages.slice(from.length, length)) value = chainDigest(value, message);
+    this.#digest = { length, value };
+    return value;
+  }
+}

@@ -1,0 +1,421 @@
+// Turn run: drives one turn machine. Collects what a macrostep asked for, has it done, reports back what became of it.
+//
+//   D1. Nothing runs when it is asked for: only after the macrostep is over and, for acting effects, its step is durable.
+//   D2. Nothing in memory is load-bearing: another instance with the same record finishes the turn (E-45).
+
+import { createActor, type ActorRefFrom } from "xstate";
+import { runtimeErrorOfStore } from "../domain/error-mapping.ts";
+import { LashError, runtimeError } from "../domain/errors.ts";
+import { createMessage, type Message } from "../domain/messages.ts";
+import type { SessionPolicy } from "../domain/session.ts";
+import { normalizeItems, type AcceptedInput } from "../domain/turn-input.ts";
+import { addUsage } from "../domain/usage.ts";
+import type { EffectRequest, EffectsMessage, HistoryReference, PhaseName, ToolResult, TurnEvent } from "../machines/effects.ts";
+import { persistSnapshot, restoreTurn } from "../machines/snapshot.ts";
+import { TURN_MACHINE, turnMachine, type TurnMachine } from "../machines/turn.machine.ts";
+import type { MachineSnapshot, RecordedTurn, SessionLease, TurnRecord } from "../stores/contract.ts";
+import { buildCommit, resultOf, type FinishedTurn } from "./committer.ts";
+import { LeaseKeeper } from "./lease-keeper.ts";
+import type { Emit, TurnPlan } from "./model-call.ts";
+import type { SessionWiring } from "./ports.ts";
+import { sendFrom } from "./relay.ts";
+import type { Resident } from "./resident.ts";
+import { suspendedError } from "./tool-completion.ts";
+import { TurnEffects, type Settled } from "./turn-effects.ts";
+import { TurnLog } from "./turn-log.ts";
+import type { TurnSession } from "./turn-session.ts";
+
+export interface TurnRequest {
+  readonly turnId: string;
+  readonly emit: Emit;
+  /** Told when the turn only waits for answers from outside: it may be suspended then. */
+  readonly onParked?: () => void;
+}
+
+/** How this run came to its turn: by accepting an input, or by finding one in flight. */
+export type Claimed =
+  | { readonly kind: "claimed"; readonly lease: SessionLease; readonly turn: TurnRecord; readonly headRevision: number }
+  | { readonly kind: "settled"; readonly result: RecordedTurn }
+  | { readonly kind: "busy" };
+
+export interface TurnEnd {
+  readonly result: RecordedTurn;
+  /** Tool calls with arguments and outputs; empty for a turn that had ended before. */
+  readonly toolResults: readonly ToolResult[];
+}
+
+/** What a claimed lane brings: the turn's record, its lease, and who does its effects. */
+interface Lane {
+  readonly turn: TurnRecord;
+  readonly headRevision: number;
+  readonly keeper: LeaseKeeper;
+  readonly effects: TurnEffects;
+}
+
+type TurnActor = ActorRefFrom<TurnMachine>;
+
+export class TurnRun {
+  readonly #session: TurnSession;
+  readonly #request: TurnRequest;
+  readonly #claim: () => Promise<Claimed>;
+  readonly #startedAtMs: number;
+  readonly #startedAt: number;
+  readonly #end = Promise.withResolvers<TurnEnd>();
+  readonly #log = new TurnLog();
+  #actor: TurnActor;
+  /** Asked for in the macrostep that is going on. */
+  #asked: EffectsMessage[] = [];
+  /** A request that the machine cannot take yet. */
+  #mail: TurnEvent | undefined;
+  #lane: Lane | undefined;
+  #plan: TurnPlan | undefined;
+  #result: RecordedTurn | undefined;
+  #failure: LashError | undefined;
+
+  constructor(session: TurnSession, request: TurnRequest, claim: () => Promise<Claimed>) {
+    this.#session = session;
+    this.#request = request;
+    this.#claim = claim;
+    const { clock } = session.ports;
+    this.#startedAtMs = clock.now();
+    this.#startedAt = clock.monotonic();
+    this.#actor = this.#createActor();
+  }
+
+  /** Runs to the end. Rejects where the turn could not end: busy, lease lost, store failed. */
+  run(): Promise<TurnEnd> {
+    this.#actor.start();
+    return this.#end.promise;
+  }
+
+  /** Ends the turn as cancelled. A request that comes before the turn runs waits in the mailbox until it does. */
+  cancel(reason?: string): void {
+    this.#mail = { type: "turn.cancel", ...(reason !== undefined && { reason }) };
+    this.#deliverMail();
+  }
+
+  /** Leaves the turn in flight, if all it does is wait (OP-8). @returns whether it did. */
+  suspend(): boolean {
+    if (!this.#actor.getSnapshot().can({ type: "turn.suspend" })) return false;
+    this.#lane?.effects.detach();
+    this.#send({ type: "turn.suspend" });
+    return true;
+  }
+
+  #deliverMail(): void {
+    const mail = this.#mail;
+    if (!mail || !this.#actor.getSnapshot().can(mail)) return;
+    this.#mail = undefined;
+    this.#send(mail);
+  }
+
+  /** A message of the machine to the effects actor; done when its macrostep is over (D1). */
+  collect(message: EffectsMessage): void {
+    this.#asked.push(message);
+  }
+
+  #createActor(snapshot?: ReturnType<typeof restoreTurn>): TurnActor {
+    const { ports, wiring, root, resident } = this.#session;
+    const machine = turnMachine(ports.protocol);
+    const { turnId } = this.#request;
+    const actor = createActor(machine, {
+      id: `turn:${wiring.sessionId}:${turnId}`,
+      parent: root,
+      input: { sessionId: wiring.sessionId, turnId, maxTurns: policyOf(wiring, resident()).maxTurns, hooks: [] },
+      ...(snapshot && { snapshot }),
+    });
+    actor.subscribe({ next: () => this.#onMacrostep(actor), error: (error) => this.#fail(error), complete: () => this.#onDone(actor) });
+    return actor;
+  }
+
+  #send(event: TurnEvent): void {
+    sendFrom(this.#session.effects, this.#actor, event);
+  }
+
+  // ---- macrosteps -------------------------------------------------------------------------------------------------
+
+  #onMacrostep(actor: TurnActor): void {
+    if (actor !== this.#actor) return;
+    const asked = this.#asked;
+    this.#asked = [];
+    for (const message of asked) {
+      if (message.type === "log.appended") this.#log.append(message.messages);
+      else if (message.type === "effect.aborted") this.#lane?.effects.abort(message.effectId);
+    }
+    for (const message of asked) {
+      if (message.type === "phase.requested") this.#runPhase(message.phase);
+      else if (message.type === "effect.requested") this.#runEffect(message.request, persistSnapshot(TURN_MACHINE, actor.getSnapshot()));
+    }
+    this.#deliverMail();
+  }
+
+  #onDone(actor: TurnActor): void {
+    if (actor !== this.#actor) return;
+    this.#lane?.keeper.stop();
+    const { output, value } = actor.getSnapshot();
+    if (value === "suspended") {
+      const error = suspendedError(this.#session.wiring.sessionId, this.#request.turnId);
+      void this.#letGo(error.code).then(() => this.#end.reject(error));
+      return;
+    }
+    if (this.#result && output?.kind !== "failed") {
+      this.#end.resolve({ result: this.#result, toolResults: this.#log.toolResults });
+      return;
+    }
+    const failure = output?.kind === "failed" ? output : { code: "other", message: "the turn ended without a result" };
+    const details = { sessionId: this.#session.wiring.sessionId, turnId: this.#request.turnId };
+    void this.#letGo(failure.code).then(() =>
+      this.#end.reject(
+        this.#failure?.code === failure.code
+          ? this.#failure
+          : runtimeError(failure.code as never, failure.message, { details, ...(this.#failure && { cause: this.#failure }) }),
+      ),
+    );
+  }
+
+  /** S-63: other errors release the lease; after an ambiguous commit or a loss it is left to expire. */
+  async #letGo(code: string): Promise<void> {
+    if (!this.#lane) return;
+    const { effects, keeper } = this.#lane;
+    effects.abortAll();
+    if (code === "store_commit_failed" || code === "session_execution_lease_lost") return;
+    await this.#session.ports.persistence.leases.release(keeper.fence).catch(() => undefined);
+  }
+
+  #fail(error: unknown): void {
+    const failure = runtimeErrorOfStore(error);
+    this.#failure = failure;
+    if (failure.isCode("session_execution_lease_lost")) {
+      this.#session.report({ type: "lease.lost" });
+      this.#send({ type: "lease.lost" });
+    } else {
+      const { code, message } = failure;
+      // What the store holds is unknown now: the session reads it again before its next turn (S-54).
+      if (this.#lane && code === "store_commit_failed") this.#session.report({ type: "turn.commitFailed", code, message });
+      this.#send({ type: "phase.failed", code, message });
+    }
+  }
+
+  // ---- phases -----------------------------------------------------------------------------------------------------
+
+  #runPhase(phase: PhaseName): void {
+    try {
+      const done = this.#phase(phase);
+      if (done instanceof Promise) done.catch((error: unknown) => this.#fail(error));
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #phase(phase: PhaseName): Promise<void> | void {
+    switch (phase) {
+      case "claimLane":
+        return this.#claimLane();
+      case "refreshHead":
+        return this.#refreshHead();
+      case "normalizeInput":
+        return this.#normalizeInput();
+      case "buildTurn":
+        this.#plan = this.#session.plan();
+        return this.#send({ type: "turn.built" });
+      case "finalize":
+        return this.#send({ type: "turn.finalized", messages: [] });
+      case "commit":
+        return this.#commit();
+      case "settle":
+        return this.#settle();
+      case "drainCommands":
+        return this.#send({ type: "commands.drained" });
+      case "prepareContext":
+        return this.#send({ type: "context.prepared" });
+      case "beforeTurn":
+        return this.#send({ type: "hooks.passed", messages: [] });
+      case "afterPersist":
+        return this.#send({ type: "turn.persisted" });
+    }
+  }
+
+  async #claimLane(): Promise<void> {
+    const claimed = await this.#claim();
+    if (claimed.kind === "busy") return this.#send({ type: "lane.busy" });
+    if (claimed.kind === "settled") {
+      this.#result = claimed.result;
+      const { outcome, issues, usage } = claimed.result;
+      return this.#send({ type: "turn.recorded", outcome, issues, usage });
+    }
+    this.#lane = this.#openLane(claimed);
+    const { turn } = claimed;
+    if (turn.snapshot) return this.#takeUp(turn, turn.snapshot);
+    this.#send({ type: "lane.claimed" });
+  }
+
+  #openLane({ lease, turn, headRevision }: Extract<Claimed, { kind: "claimed" }>): Lane {
+    const { ports, report } = this.#session;
+    const keeper = new LeaseKeeper(ports.persistence.leases, ports.clock, ports.leaseTimings, lease, {
+      renewing: () => report({ type: "lease.renewing" }),
+      renewed: () => report({ type: "lease.renewed" }),
+      renewFailed: () => report({ type: "lease.renewFailed" }),
+      lost: () => this.#fail(runtimeError("session_execution_lease_lost", "the session's lease expired or was taken over")),
+    });
+    report({ type: "lease.acquired", fencingToken: lease.fencingToken });
+    const effects = new TurnEffects({
+      session: this.#session,
+      turn,
+      host: ports.effectHost.scoped({ turn, fence: keeper.fence }),
+      log: this.#log,
+      emit: this.#request.emit,
+      plan: () => (this.#plan ??= this.#session.plan()),
+      onParked: (parked) => {
+        this.#send({ type: parked ? "tools.parked" : "tools.resumed" });
+        if (parked) this.#request.onParked?.();
+      },
+    });
+    return { turn, headRevision, keeper, effects };
+  }
+
+  /** Goes on where the last durable step left off: entry actions do not run again, so open effects are re-sent (T-22). */
+  async #takeUp(turn: TurnRecord, stored: MachineSnapshot): Promise<void> {
+    await this.#session.refresh(this.#claimed.headRevision);
+    const snapshot = this.#restorable(turn, stored);
+    if (!snapshot) return this.#send({ type: "lane.claimed" });
+    this.#log.restore(turn);
+    const claiming = this.#actor;
+    this.#actor = this.#createActor(snapshot);
+    claiming.send({ type: "turn.takenUp" });
+    this.#actor.start();
+    for (const request of snapshot.context.open) this.#runEffect(request, undefined);
+    this.#deliverMail();
+  }
+
+  /** A snapshot of another machine version is refused, and the turn starts again from its input (design 4). */
+  #restorable(turn: TurnRecord, stored: MachineSnapshot): ReturnType<typeof restoreTurn> | undefined {
+    try {
+      return restoreTurn(turnMachine(this.#session.ports.protocol), stored);
+    } catch (error) {
+      if (!LashError.is(error) || !error.isCode("machine_version_unsupported")) throw error;
+      this.#session.ports.logger({ level: "warn", event: "turn.restarted", sessionId: turn.sessionId, code: error.code, message: error.message });
+      return undefined;
+    }
+  }
+
+  #refreshHead(): Promise<void> | void {
+    const resident = this.#session.resident();
+    if (resident.headRevision === this.#claimed.headRevision) return this.#send({ type: "head.refreshed", history: referenceOf(resident) });
+    return this.#session.refresh(this.#claimed.headRevision).then((fresh) => this.#send({ type: "head.refreshed", history: referenceOf(fresh) }));
+  }
+
+  #normalizeInput(): void {
+    const { input, turnId } = this.#claimed.turn;
+    const message = userMessage(turnId, input);
+    if (message) return this.#send({ type: "input.normalized", messages: [message] });
+    this.#send({
+      type: "input.refused",
+      issue: { kind: "input_validation", code: "invalid_turn_input", message: "an image of the input has no bytes", retryable: false },
+    });
+  }
+
+  async #commit(): Promise<void> {
+    const { ports, resident, wiring, machineSnapshot, report, adopt } = this.#session;
+    const { keeper } = this.#claimed;
+    await keeper.ensureLive();
+    const finished = this.#finished();
+    report({ type: "turn.committing" });
+    const base = resident();
+    const commit = buildCommit(finished, {
+      resident: base,
+      policy: policyOf(wiring, base),
+      fence: keeper.fence,
+      machine: machineSnapshot(),
+      now: ports.clock.now(),
+    });
+    const { turn } = await ports.persistence.sessions.commit(commit);
+    if (!turn) throw new LashError("runtime", "other", "the store recorded no result for the turn");
+    this.#result = turn;
+    adopt(turn, commit);
+    report({ type: "turn.committed" });
+    this.#send({ type: "turn.committed" });
+  }
+
+  async #settle(): Promise<void> {
+    const { fence } = this.#claimed.keeper;
+    this.#result = await this.#session.ports.persistence.turns.settle({ fence, result: resultOf(this.#finished()) });
+    this.#send({ type: "turn.settled" });
+  }
+
+  #finished(): FinishedTurn {
+    const { clock } = this.#session.ports;
+    return {
+      context: this.#actor.getSnapshot().context,
+      inputHash: this.#claimed.turn.inputHash,
+      log: this.#log.messages,
+      toolResults: this.#log.toolResults,
+      modelCalls: this.#log.modelCalls,
+      startedAtMs: this.#startedAtMs,
+      durationMs: Math.round(clock.monotonic() - this.#startedAt),
+    };
+  }
+
+  get #claimed(): Lane {
+    if (!this.#lane) throw new LashError("runtime", "other", "the turn's lane was not claimed yet");
+    return this.#lane;
+  }
+
+  // ---- effects ----------------------------------------------------------------------------------------------------
+
+  #runEffect(request: EffectRequest, snapshot: MachineSnapshot | undefined): void {
+    this.#claimed.effects.run(request, snapshot).then(
+      (settled) => this.#settleEffect(request, settled),
+      (error: unknown) => this.#onBoundaryFault(request, error),
+    );
+  }
+
+  #settleEffect({ effectId, command }: EffectRequest, { outcome, source }: Settled): void {
+    if (outcome.kind === "tool_batch") this.#log.recordResults(outcome.results);
+    if (outcome.kind === "llm_call" || outcome.kind === "llm_failure") {
+      const { call } = outcome;
+      this.#log.recordCall(call);
+      if (call.usage) {
+        // The machine counts this call when it hears of it, which is after this (T-78).
+        const cumulative = addUsage(this.#actor.getSnapshot().context.usage, call.usage);
+        void this.#request.emit({ type: "usage", protocolIteration: command.iteration, usage: call.usage, cumulative }, `llm:${effectId}`);
+      }
+    }
+    this.#send({ type: "effect.settled", effectId, outcome, source });
+  }
+
+  /** Faults of the boundary: those of the store end the run, others become an outcome of the turn (ER-6). */
+  #onBoundaryFault({ effectId }: EffectRequest, error: unknown): void {
+    if (this.#actor.getSnapshot().status !== "active") return;
+    if (!LashError.is(error) || error.family === "store" || error.isCode("session_execution_lease_lost")) return this.#fail(error);
+    const { code, message } = error;
+    this.#send({ type: "effect.settled", effectId, outcome: { kind: "fault", code, message }, source: "run" });
+  }
+}
+
+export function referenceOf({ headRevision, head, messageCount }: Resident): HistoryReference {
+  return {
+    headRevision,
+    frameId: head.currentFrameId,
+    leafNodeId: head.leafNodeId ?? null,
+    turnIndex: head.turnIndex,
+    messageCount,
+  };
+}
+
+/** What the host stated wins and is recorded by the next commit; what it left out keeps its recorded value (design 7.5). */
+export function policyOf({ policy, stated }: SessionWiring, { head, headRevision }: Resident): SessionPolicy {
+  if (headRevision === 0) return policy;
+  return {
+    providerId: head.policy.providerId,
+    model: stated.model ? policy.model : head.policy.model,
+    maxTurns: stated.maxTurns ? policy.maxTurns : head.policy.maxTurns,
+  };
+}
+
+/** T-10: a turn without any input still has one empty text. Images need their bytes; undefined says they are missing. */
+function userMessage(turnId: string, { items }: AcceptedInput): Message | undefined {
+  const normalized = normalizeItems(items);
+  if (normalized.some((item) => item.type === "image_ref")) return undefined;
+  const texts = normalized.map((item) => ({ kind: "Text" as const, content: item.type === "text" ? item.text : "" }));
+  return createMessage(`${turnId}:0`, "User", texts.length > 0 ? texts : [{ kind: "Text", content: "" }]);
+}

@@ -1,0 +1,111 @@
+// What machines say to the effects actor, and what they hear back. JSON, named by reference (design section 2, idea B).
+
+import type { Json } from "../domain/json.ts";
+import type { Message, PartDraft } from "../domain/messages.ts";
+import type { ModelCallRecord, TurnIssue, TurnOutcome } from "../domain/outcome.ts";
+import type { CompletedToolCall } from "../domain/tool-output.ts";
+import type { TokenUsage } from "../domain/usage.ts";
+import type { LlmResponse, ProviderFailure } from "../providers/contract.ts";
+
+/** System id under which the effects actor of a session is found by its machines. */
+export const EFFECTS = "effects";
+
+export type CheckpointKind = "after_work" | "before_completion";
+
+/** What a turn machine can ask for; history and messages are meant by reference: the first `logLength` of the turn's log. */
+export type EffectCommand =
+  | { readonly kind: "llm_call"; readonly iteration: number; readonly logLength: number }
+  /** The calls are the tool-call parts of that message of the turn's log. */
+  | { readonly kind: "tool_batch"; readonly iteration: number; readonly logIndex: number }
+  | { readonly kind: "exec_code"; readonly iteration: number; readonly language: string; readonly code: string }
+  | { readonly kind: "checkpoint"; readonly iteration: number; readonly checkpoint: CheckpointKind }
+  | { readonly kind: "sync_execution_environment"; readonly iteration: number };
+
+export type EffectKind = EffectCommand["kind"];
+
+export interface EffectRequest {
+  /** 1, 2, 3.. per turn (T-18); global only as the full replay key. */
+  readonly effectId: number;
+  readonly replayKey: string;
+  readonly command: EffectCommand;
+}
+
+/** A finished tool call with what the model will be shown of it (T-54). */
+export interface ToolResult extends CompletedToolCall {
+  readonly modelReturn: readonly PartDraft[];
+  /** The tool declared that this failure ends the turn (T-71). */
+  readonly stopsTurn?: boolean;
+}
+
+/** What became of an effect. Failures of providers and tools are outcomes; boundary faults are `fault` (E-8). */
+export type EffectOutcome =
+  | { readonly kind: "llm_call"; readonly response: LlmResponse; readonly call: ModelCallRecord }
+  | { readonly kind: "llm_failure"; readonly failure: ProviderFailure; readonly call: ModelCallRecord }
+  | { readonly kind: "tool_batch"; readonly results: readonly ToolResult[] }
+  | { readonly kind: "exec_code"; readonly result: Json }
+  | { readonly kind: "checkpoint"; readonly messages: readonly Message[]; readonly abort?: TurnIssue }
+  | { readonly kind: "sync_execution_environment" }
+  | { readonly kind: "fault"; readonly code: string; readonly message: string };
+
+/** Steps of the outer pipeline that the host carries out; re-executable, so they are not journaled (E-32). */
+export type PhaseName =
+  | "claimLane" | "drainCommands" | "refreshHead" | "normalizeInput" | "prepareContext" | "beforeTurn" | "buildTurn"
+  | "finalize" | "settle" | "commit" | "afterPersist";
+
+/** Messages from a turn machine to the effects actor. */
+export type EffectsMessage =
+  | { readonly type: "phase.requested"; readonly phase: PhaseName }
+  | { readonly type: "effect.requested"; readonly request: EffectRequest }
+  | { readonly type: "effect.aborted"; readonly effectId: number }
+  | { readonly type: "log.appended"; readonly messages: readonly Message[] };
+
+/** Where a turn starts from: committed history by reference. */
+export interface HistoryReference {
+  readonly headRevision: number;
+  readonly frameId: string;
+  readonly leafNodeId: string | null;
+  readonly turnIndex: number;
+  /** Messages of the frame's read model. */
+  readonly messageCount: number;
+}
+
+/** Messages to a turn machine. */
+export type TurnEvent =
+  | { readonly type: "lane.claimed" }
+  | { readonly type: "lane.busy" }
+  /** The turn was found in flight: it goes on from its snapshot, in an actor restored from it. */
+  | { readonly type: "turn.takenUp" }
+  /** The turn id has ended before: what was recorded then is the result (E-32a). */
+  | { readonly type: "turn.recorded"; readonly outcome: TurnOutcome; readonly issues: readonly TurnIssue[]; readonly usage: TokenUsage }
+  | { readonly type: "commands.drained" }
+  | { readonly type: "head.refreshed"; readonly history: HistoryReference }
+  | { readonly type: "input.normalized"; readonly messages: readonly Message[] }
+  | { readonly type: "input.refused"; readonly issue: TurnIssue }
+  | { readonly type: "context.prepared" }
+  | { readonly type: "hooks.passed"; readonly messages: readonly Message[] }
+  | { readonly type: "hooks.aborted"; readonly issue: TurnIssue }
+  | { readonly type: "turn.built" }
+  | { readonly type: "turn.unbuildable"; readonly issue: TurnIssue }
+  | { readonly type: "turn.finalized"; readonly messages: readonly Message[] }
+  | { readonly type: "turn.settled" }
+  | { readonly type: "turn.committed" }
+  | { readonly type: "turn.persisted" }
+  | { readonly type: "phase.failed"; readonly code: string; readonly message: string }
+  | { readonly type: "lease.lost" }
+  /** All that is open waits for answers from outside, or no longer does. */
+  | { readonly type: "tools.parked" }
+  | { readonly type: "tools.resumed" }
+  /** Stop driving this turn; it stays in flight (OP-8). */
+  | { readonly type: "turn.suspend" }
+  | { readonly type: "turn.cancel"; readonly reason?: string }
+  | { readonly type: "effect.settled"; readonly effectId: number; readonly outcome: EffectOutcome; readonly source: "run" | "journal" };
+
+/** What a finished turn machine says. */
+export type TurnOutput =
+  | {
+      readonly kind: "ended";
+      readonly outcome: TurnOutcome;
+      readonly issues: readonly TurnIssue[];
+      readonly usage: TokenUsage;
+    }
+  | { readonly kind: "failed"; readonly code: string; readonly message: string };

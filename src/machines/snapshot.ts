@@ -1,0 +1,91 @@
+// Persisting and restoring machines: what is stored is checked before XState sees it (design section 4).
+
+import type { SnapshotFrom } from "xstate";
+import * as z from "zod/mini";
+import { runtimeError, storeError } from "../domain/errors.ts";
+import type { Json } from "../domain/json.ts";
+import type { MachineSnapshot } from "../stores/contract.ts";
+import { TURN_MACHINE, type TurnMachine } from "./turn.machine.ts";
+import type { TurnContext } from "./turn.context.ts";
+
+const usage = z.object({
+  inputTokens: z.number(),
+  outputTokens: z.number(),
+  cacheReadInputTokens: z.number(),
+  cacheWriteInputTokens: z.number(),
+  reasoningOutputTokens: z.number(),
+});
+const count = z.int().check(z.nonnegative());
+
+/** Nested unions of effects and outcomes are checked by their tag: their fields are read again where they are used. */
+const tagged = (...tags: readonly string[]) =>
+  z.custom<object>((value) => typeof value === "object" && value !== null && tags.some((tag) => tag in value));
+
+const turnContext = z.object({
+  sessionId: z.string(),
+  turnId: z.string(),
+  maxTurns: z.nullable(count),
+  hooks: z.array(z.string()),
+  history: z.object({ headRevision: count, frameId: z.string(), leafNodeId: z.nullable(z.string()), turnIndex: count, messageCount: count }),
+  logLength: count,
+  endsWithToolResult: z.boolean(),
+  iteration: count,
+  runOffset: count,
+  syncedIteration: z.nullable(count),
+  nextEffectId: count,
+  open: z.array(
+    z.object({ effectId: count, replayKey: z.string(), command: z.looseObject({ kind: z.string(), iteration: count }) }),
+  ),
+  afterCheckpoint: z.nullable(tagged("type")),
+  usage,
+  lastPromptUsage: z.nullable(usage),
+  toolFailed: z.boolean(),
+  issues: z.array(z.looseObject({ kind: z.string(), message: z.string() })),
+  outcome: z.nullable(tagged("finished", "agent_frame_switch", "stopped")),
+  failure: z.null(),
+});
+
+interface Persistable {
+  readonly value: unknown;
+  readonly context: unknown;
+}
+
+/** State value and context, nothing else: children, history and status follow from them. */
+export function persistSnapshot(identity: { readonly machine: string; readonly version: number }, snapshot: Persistable): MachineSnapshot {
+  return { ...identity, value: snapshot.value as Json, context: snapshot.context as Json };
+}
+
+/**
+ * Builds a snapshot that a turn machine can be started from.
+ *
+ * @throws LashError `machine_version_unsupported` - written by another version; the turn restarts from its input (design 4).
+ * @throws LashError `stored_row_invalid` - the state or context is none this machine can be in.
+ */
+export function restoreTurn(machine: TurnMachine, stored: MachineSnapshot): SnapshotFrom<TurnMachine> {
+  if (stored.machine !== TURN_MACHINE.machine || stored.version !== TURN_MACHINE.version) {
+    throw runtimeError(
+      "machine_version_unsupported",
+      `the turn was left by machine ${stored.machine} version ${stored.version}; this runtime has ${TURN_MACHINE.machine} version ${TURN_MACHINE.version}`,
+      { details: { machine: stored.machine, version: stored.version } },
+    );
+  }
+  const context = z.safeParse(turnContext, stored.context);
+  if (!context.success) throw invalid(z.prettifyError(context.error));
+  if (!hasState(machine.root as never, stored.value)) throw invalid(`there is no state ${JSON.stringify(stored.value)}`);
+  // Parsed values are copies, which matters: XState changes what it is handed.
+  return machine.resolveState({ value: stored.value as never, context: context.data as unknown as TurnContext });
+}
+
+const invalid = (what: string) => storeError("stored_row_invalid", `the stored snapshot of a turn machine is damaged: ${what}`);
+
+/** Whether a state value names states that exist, all the way down; the depth is that of the chart. */
+function hasState(node: { readonly states: Readonly<Record<string, { readonly states: object }>> }, value: Json): boolean {
+  const step = (name: string): typeof node | undefined => (Object.hasOwn(node.states, name) ? (node.states[name] as typeof node) : undefined);
+  if (typeof value === "string") return step(value) !== undefined;
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  const entries = Object.entries(value as Record<string, Json>);
+  return entries.length > 0 && entries.every(([name, inner]) => {
+    const next = step(name);
+    return next !== undefined && hasState(next, inner);
+  });
+}

@@ -1,0 +1,84 @@
+// Context of the turn machine: exactly what a crash leaves behind. Control state only; messages are counted, not kept.
+
+import type { TurnIssue, TurnOutcome } from "../domain/outcome.ts";
+import { zeroUsage, type TokenUsage } from "../domain/usage.ts";
+import type { EffectRequest, HistoryReference } from "./effects.ts";
+import type { CheckpointMove, ProtocolView } from "./protocol.ts";
+
+/** Optional parts of a turn that somebody takes part in; the machine passes by the others without asking. */
+export type TurnHook =
+  | "drainsCommands" | "preparesContext" | "beforeTurn" | "syncsEnvironment" | "checkpoints" | "finalizes" | "afterPersist";
+
+export interface TurnMachineInput {
+  readonly sessionId: string;
+  readonly turnId: string;
+  readonly maxTurns: number | null;
+  readonly hooks: readonly TurnHook[];
+}
+
+export interface TurnContext extends TurnMachineInput {
+  /** Committed history that this turn builds on; null until the head was read. */
+  readonly history: HistoryReference | null;
+  /** Messages this turn has appended to its log. */
+  readonly logLength: number;
+  readonly endsWithToolResult: boolean;
+  readonly iteration: number;
+  readonly runOffset: number;
+  /** Iteration whose environment was synchronised last (T-33). */
+  readonly syncedIteration: number | null;
+  readonly nextEffectId: number;
+  /** Effects asked for and not settled; the driver sends them again after a restore (T-22). */
+  readonly open: readonly EffectRequest[];
+  /** What follows if the checkpoint that is open delivers nothing. */
+  readonly afterCheckpoint: CheckpointMove["onEmpty"] | null;
+  readonly usage: TokenUsage;
+  readonly lastPromptUsage: TokenUsage | null;
+  readonly toolFailed: boolean;
+  readonly issues: readonly TurnIssue[];
+  readonly outcome: TurnOutcome | null;
+  readonly failure: { readonly code: string; readonly message: string } | null;
+}
+
+export function initialContext(input: TurnMachineInput): TurnContext {
+  return {
+    sessionId: input.sessionId,
+    turnId: input.turnId,
+    maxTurns: input.maxTurns,
+    hooks: input.hooks,
+    history: null,
+    logLength: 0,
+    endsWithToolResult: false,
+    iteration: 0,
+    runOffset: 0,
+    syncedIteration: null,
+    nextEffectId: 1,
+    open: [],
+    afterCheckpoint: null,
+    usage: zeroUsage,
+    lastPromptUsage: null,
+    toolFailed: false,
+    issues: [],
+    outcome: null,
+    failure: null,
+  };
+}
+
+export const viewOf = (context: TurnContext): ProtocolView => ({
+  iteration: context.iteration,
+  runOffset: context.runOffset,
+  maxTurns: context.maxTurns,
+  endsWithToolResult: context.endsWithToolResult,
+});
+
+/** Issues that stop a turn which named no outcome of its own (ER-7). */
+const isBlocking = (issue: TurnIssue): boolean => issue.code !== "assistant_output_recovered_from_state";
+
+/** Outcome of a turn that has run its course, in order of precedence (T-58); a cancelled turn set its outcome already. */
+export function assembleOutcome(context: TurnContext): { readonly outcome: TurnOutcome; readonly issues: readonly TurnIssue[] } {
+  if (context.outcome) return { outcome: context.outcome, issues: context.issues };
+  if (context.issues.some(isBlocking)) {
+    return { outcome: { stopped: context.toolFailed ? "tool_failure" : "runtime_error" }, issues: context.issues };
+  }
+  const missing: TurnIssue = { kind: "runtime", code: "missing_done", message: "the turn ended without an outcome" };
+  return { outcome: { stopped: "runtime_error" }, issues: [...context.issues, missing] };
+}

@@ -1,0 +1,284 @@
+// Turn machine: an accepted input's way to a committed outcome (turn.md sections 2 and 3), outer pipeline and inner loop.
+//
+// Owns: what comes next. The effects actor owns doing it, journaling it and telling this machine what became of it.
+//   M1. Pure: no clock, randomness, I/O. What it wants done it sends to the effects actor; nothing is invoked (T-18).
+//   M2. A reply counts only while its effect is open: the guards drop stale and repeated ones.
+//   M3. The context is JSON and holds no history, so a persisted snapshot stays small however long the session is.
+//   M4. Phases nobody takes part in are passed by on the transition, not entered: a microstep costs microseconds.
+
+import { assign, enqueueActions, sendTo, setup } from "xstate";
+import type { TurnOutcome } from "../domain/outcome.ts";
+import type { EffectsMessage, PhaseName, TurnEvent, TurnOutput } from "./effects.ts";
+import type { ProtocolDriver } from "./protocol.ts";
+import { assembleOutcome, initialContext, type TurnContext, type TurnHook, type TurnMachineInput } from "./turn.context.ts";
+import {
+  awaits, checkpointDelivery, deliver, endsTurn, faultIssue, follow, modelFailure, modelStop, moveAfter, requestEffect, stopCancelled,
+  toEffects,
+withMessages, withModelCall, withoutEffect,
+  type MoveKind,
+} from "./turn.moves.ts";
+
+/** Goes up with every change that makes older snapshots mean something else; they are then refused, never misread. */
+export const TURN_MACHINE = { machine: "turn", version: 1 } as const;
+
+export type TurnMachine = ReturnType<typeof buildTurnMachine>;
+
+const machines = new WeakMap<ProtocolDriver, TurnMachine>();
+
+/** The turn machine of a protocol; one per protocol and process. */
+export function turnMachine(protocol: ProtocolDriver): TurnMachine {
+  let machine = machines.get(protocol);
+  if (!machine) {
+    machine = buildTurnMachine(protocol);
+    machines.set(protocol, machine);
+  }
+  return machine;
+}
+
+function buildTurnMachine(protocol: ProtocolDriver) {
+  const turn = setup({
+    types: {
+      context: {} as TurnContext,
+      events: {} as TurnEvent,
+      input: {} as TurnMachineInput,
+      output: {} as TurnOutput,
+    },
+    guards: {
+      takesPart: ({ context }, params: { hook: TurnHook }) => context.hooks.includes(params.hook),
+      needsEnvironment: ({ context }) => context.hooks.includes("syncsEnvironment"),
+      isSynced: ({ context, event }) => awaits(context, event, "sync_execution_environment"),
+      isModelEnding: ({ context, event }) => awaits(context, event, "llm_call") && endsTurn(event),
+      isModelFailure: ({ context, event }) => awaits(context, event, "llm_failure"),
+      isFault: ({ context, event }) => awaits(context, event, "fault"),
+      isOpen: ({ context, event }) => awaits(context, event),
+      movesTo: ({ context, event }, params: { move: MoveKind }) => moveAfter(protocol, context, event) === params.move,
+      iteratesWithSync: ({ context, event }) =>
+        context.hooks.includes("syncsEnvironment") && moveAfter(protocol, context, event) === "iterate",
+      delivers: ({ context, event }, params: { delivery: ReturnType<typeof checkpointDelivery> }) =>
+        checkpointDelivery(context, event) === params.delivery,
+      wasRefused: ({ context }) => context.outcome !== null && "stopped" in context.outcome && context.outcome.stopped === "invalid_input",
+    },
+    actions: {
+      requestPhase: sendTo(toEffects, (_, params: { phase: PhaseName }): EffectsMessage => ({ type: "phase.requested", phase: params.phase })),
+      requestModelCall: enqueueActions(({ context, enqueue }) => {
+        requestEffect(context, enqueue, { kind: "llm_call", iteration: context.iteration, logLength: context.logLength });
+      }),
+      requestToolBatch: enqueueActions(({ context, enqueue }) => {
+        requestEffect(context, enqueue, { kind: "tool_batch", iteration: context.iteration, logIndex: context.logLength - 1 });
+      }),
+      requestEnvironment: enqueueActions(({ context, enqueue }) => {
+        requestEffect(context, enqueue, { kind: "sync_execution_environment", iteration: context.iteration });
+      }),
+      abortOpenEffects: enqueueActions(({ context, enqueue }) => {
+        for (const { effectId } of context.open) enqueue.sendTo(toEffects, { type: "effect.aborted", effectId } satisfies EffectsMessage);
+      }),
+      recordHistory: assign({ history: ({ event, context }) => (event.type === "head.refreshed" ? event.history : context.history) }),
+      appendMessages: enqueueActions(({ context, event, enqueue }) => {
+        if ("messages" in event) enqueue.assign(withMessages(context, enqueue, event.messages));
+      }),
+      /** Records the reply, appends what the protocol makes of it and asks for the effect that follows, if one does. */
+      follow: enqueueActions(({ context, event, enqueue }) => follow(protocol, context, event, enqueue)),
+      closeEffect: assign(({ context, event }) => withoutEffect(context, event)),
+      stopOnModelEnding: assign(({ context, event }) => ({ ...withModelCall(context, event), ...modelStop(context, event) })),
+      stopOnModelFailure: assign(({ context, event }) => ({ ...withModelCall(context, event), ...modelFailure(context, event) })),
+      stopOnFault: assign(({ context, event }) => ({
+        ...withoutEffect(context, event),
+        outcome: { stopped: "runtime_error" } satisfies TurnOutcome,
+        issues: [...context.issues, faultIssue(event)],
+      })),
+      stopCancelled: enqueueActions(({ context, event, enqueue }) => stopCancelled(protocol, context, event, enqueue)),
+      stopOnIssue: assign(({ context, event }, params: { stop: "invalid_input" | "plugin_abort" | "runtime_error" }) => ({
+        outcome: { stopped: params.stop },
+        issues: "issue" in event ? [...context.issues, event.issue] : context.issues,
+      })),
+      deliver: enqueueActions(({ context, event, enqueue }) => deliver(context, event, enqueue)),
+      recordResult: assign(({ context, event }) => {
+        if (event.type !== "turn.recorded") return context;
+        const { outcome, issues, usage } = event;
+        return { outcome, issues, usage };
+      }),
+      assemble: assign(({ context }) => assembleOutcome(context)),
+      recordFailure: assign({ failure: (_, params: { code: string; message: string }) => params }),
+    },
+  });
+
+  /** Where a reply can lead, read off the protocol's decision; `follow` carries the decision out. */
+  const moves = [
+    { guard: { type: "movesTo", params: { move: "runTools" } }, target: "runningTools", actions: "follow" },
+    { guard: { type: "movesTo", params: { move: "runCode" } }, target: "runningCode", actions: "follow" },
+    { guard: { type: "movesTo", params: { move: "collect" } }, target: "atCheckpoint", actions: "follow" },
+    { guard: "iteratesWithSync", target: "syncingEnvironment", actions: "follow" },
+    { guard: { type: "movesTo", params: { move: "iterate" } }, target: "callingModel", actions: "follow" },
+    { guard: { type: "movesTo", params: { move: "finish" } }, target: "#turn.finalizing", actions: "follow" },
+  ] as const;
+
+  return turn.createMachine({
+    id: TURN_MACHINE.machine,
+    version: String(TURN_MACHINE.version),
+    options: { maxIterations: 1000 },
+    context: ({ input }) => initialContext(input ?? { sessionId: "", turnId: "", maxTurns: null, hooks: [] }),
+    initial: "claimingLane",
+    output: ({ context }): TurnOutput =>
+      context.failure
+        ? { kind: "failed", ...context.failure }
+        : { kind: "ended", outcome: context.outcome ?? { stopped: "runtime_error" }, issues: context.issues, usage: context.usage },
+    on: {
+      "lease.lost": {
+        target: ".failed",
+        actions: [
+          "abortOpenEffects",
+          { type: "recordFailure", params: { code: "session_execution_lease_lost", message: "another owner took this session over; what was finished is durable and goes on there" } },
+        ],
+      },
+      "phase.failed": {
+        target: ".failed",
+        actions: { type: "recordFailure", params: ({ event }) => ({ code: event.code, message: event.message }) },
+      },
+    },
+    states: {
+      // T-1, T-82: the lane, the input and the turn's first step are one write.
+      claimingLane: {
+        entry: { type: "requestPhase", params: { phase: "claimLane" } },
+        on: {
+          "lane.claimed": [
+            { guard: { type: "takesPart", params: { hook: "drainsCommands" } }, target: "drainingCommands" },
+            { target: "refreshingHead" },
+          ],
+          "turn.takenUp": "takenUp",
+          "turn.recorded": { target: "done", actions: "recordResult" },
+          "lane.busy": {
+            target: "failed",
+            actions: { type: "recordFailure", params: { code: "session_execution_busy", message: "another owner is running this session; nothing was changed, try again with backoff" } },
+          },
+        },
+      },
+      drainingCommands: {
+        entry: { type: "requestPhase", params: { phase: "drainCommands" } },
+        on: { "commands.drained": "refreshingHead" },
+      },
+      refreshingHead: {
+        entry: { type: "requestPhase", params: { phase: "refreshHead" } },
+        on: { "head.refreshed": { target: "normalizing", actions: "recordHistory" } },
+      },
+      normalizing: {
+        entry: { type: "requestPhase", params: { phase: "normalizeInput" } },
+        on: {
+          "input.normalized": [
+            { guard: { type: "takesPart", params: { hook: "preparesContext" } }, target: "preparingContext", actions: "appendMessages" },
+            { guard: { type: "takesPart", params: { hook: "beforeTurn" } }, target: "beforeTurn", actions: "appendMessages" },
+            { target: "buildingTurn", actions: "appendMessages" },
+          ],
+          "input.refused": { target: "settling", actions: { type: "stopOnIssue", params: { stop: "invalid_input" } } },
+        },
+      },
+      preparingContext: {
+        entry: { type: "requestPhase", params: { phase: "prepareContext" } },
+        on: {
+          "context.prepared": [
+            { guard: { type: "takesPart", params: { hook: "beforeTurn" } }, target: "beforeTurn" },
+            { target: "buildingTurn" },
+          ],
+          "turn.cancel": { target: "finalizing", actions: "stopCancelled" },
+        },
+      },
+      beforeTurn: {
+        entry: { type: "requestPhase", params: { phase: "beforeTurn" } },
+        on: {
+          "hooks.passed": { target: "buildingTurn", actions: "appendMessages" },
+          "hooks.aborted": { target: "settling", actions: { type: "stopOnIssue", params: { stop: "plugin_abort" } } },
+          "turn.cancel": { target: "finalizing", actions: "stopCancelled" },
+        },
+      },
+      buildingTurn: {
+        entry: { type: "requestPhase", params: { phase: "buildTurn" } },
+        on: {
+          "turn.built": [{ guard: "needsEnvironment", target: "running.syncingEnvironment" }, { target: "running" }],
+          "turn.unbuildable": { target: "finalizing", actions: { type: "stopOnIssue", params: { stop: "runtime_error" } } },
+          "turn.cancel": { target: "finalizing", actions: "stopCancelled" },
+        },
+      },
+      running: {
+        initial: "callingModel",
+        on: {
+          "turn.cancel": { target: ".cancelling", actions: "abortOpenEffects" },
+          "effect.settled": { guard: "isFault", target: "finalizing", actions: "stopOnFault" },
+        },
+        states: {
+          // T-33: once per iteration, before its model call.
+          syncingEnvironment: {
+            entry: "requestEnvironment",
+            on: { "effect.settled": { guard: "isSynced", target: "callingModel", actions: "closeEffect" } },
+          },
+          callingModel: {
+            entry: "requestModelCall",
+            on: {
+              "effect.settled": [
+                { guard: "isModelEnding", target: "#turn.finalizing", actions: "stopOnModelEnding" },
+                { guard: "isModelFailure", target: "#turn.finalizing", actions: "stopOnModelFailure" },
+                ...moves,
+              ],
+            },
+          },
+          runningTools: {
+            entry: "requestToolBatch",
+            on: { "effect.settled": [...moves] },
+            initial: "executing",
+            states: {
+              executing: { on: { "tools.parked": "parked" } },
+              // OP-8: nothing runs, so the turn may be left here and taken up again by whoever opens the session next.
+              parked: { on: { "tools.resumed": "executing", "turn.suspend": "#turn.suspended" } },
+            },
+          },
+          runningCode: { on: { "effect.settled": [...moves] } },
+          // T-55..T-57: what arrived meanwhile goes on with the turn, even just before its completion.
+          atCheckpoint: {
+            on: {
+              "effect.settled": [
+                { guard: { type: "delivers", params: { delivery: "abort" } }, target: "#turn.finalizing", actions: "deliver" },
+                { guard: { type: "delivers", params: { delivery: "pastLimit" } }, target: "#turn.finalizing", actions: "deliver" },
+                { guard: { type: "delivers", params: { delivery: "nothingAndFinish" } }, target: "#turn.finalizing", actions: "deliver" },
+                { guard: { type: "delivers", params: { delivery: "iterateWithSync" } }, target: "syncingEnvironment", actions: "deliver" },
+                { guard: { type: "delivers", params: { delivery: "iterate" } }, target: "callingModel", actions: "deliver" },
+              ],
+            },
+          },
+          // T-63, T-64: the open effect is aborted and heard out, so that finished work stays in the history.
+          cancelling: {
+            on: {
+              "turn.cancel": {},
+              "effect.settled": { guard: "isOpen", target: "#turn.finalizing", actions: "stopCancelled" },
+            },
+          },
+        },
+      },
+      finalizing: {
+        entry: ["assemble", { type: "requestPhase", params: { phase: "finalize" } }],
+        on: { "turn.finalized": { target: "committing", actions: "appendMessages" } },
+      },
+      committing: {
+        entry: { type: "requestPhase", params: { phase: "commit" } },
+        on: {
+          "turn.committed": [
+            { guard: { type: "takesPart", params: { hook: "afterPersist" } }, target: "postPersist" },
+            { target: "done" },
+          ],
+        },
+      },
+      postPersist: {
+        entry: { type: "requestPhase", params: { phase: "afterPersist" } },
+        on: { "turn.persisted": "done" },
+      },
+      // OP-4: the turn ends without moving the session's head.
+      settling: {
+        entry: { type: "requestPhase", params: { phase: "settle" } },
+        on: { "turn.settled": [{ guard: "wasRefused", target: "invalidInput" }, { target: "aborted" }] },
+      },
+      done: { type: "final" },
+      takenUp: { type: "final" },
+      suspended: { type: "final" },
+      invalidInput: { type: "final" },
+      aborted: { type: "final" },
+      failed: { type: "final" },
+    },
+  });
+}

@@ -1,0 +1,241 @@
+// What the turn machine's guards ask and its actions do: pure functions of context and event.
+
+import type { ActorSystem, ActorSystemInfo, AnyActorRef } from "xstate";
+import { createMessage, type Message } from "../domain/messages.ts";
+import type { TurnIssue, TurnOutcome } from "../domain/outcome.ts";
+import { truncateRaw } from "../domain/truncate.ts";
+import { addUsage } from "../domain/usage.ts";
+import { EFFECTS, type EffectCommand, type EffectOutcome, type EffectRequest, type EffectsMessage, type TurnEvent } from "./effects.ts";
+import type { Decision, MessageDraft, ProtocolDriver } from "./protocol.ts";
+import { viewOf, type TurnContext } from "./turn.context.ts";
+
+/** The part of XState's `enqueue` that moves need. */
+export interface Enqueue {
+  assign(patch: Partial<TurnContext>): void;
+  sendTo(target: typeof toEffects, message: EffectsMessage): void;
+}
+
+/** The session's effects actor. Under pure transitions there is none, and messages to it are only listed. */
+export const toEffects = ({ system }: { system: ActorSystem<ActorSystemInfo> }): AnyActorRef => system.get(EFFECTS) as AnyActorRef;
+
+// ---- asking -------------------------------------------------------------------------------------------------------
+
+/** Whether the event settles an effect that is open, with the given kind of outcome where one is named (M2). */
+export function awaits(context: TurnContext, event: TurnEvent, kind?: EffectOutcome["kind"]): boolean {
+  return (
+    event.type === "effect.settled" &&
+    (kind === undefined || event.outcome.kind === kind) &&
+    context.open.some((effect) => effect.effectId === event.effectId)
+  );
+}
+
+/** Replies that the protocol never sees: they end the turn whatever they say (PP-32). */
+export function endsTurn(event: TurnEvent): boolean {
+  if (event.type !== "effect.settled" || event.outcome.kind !== "llm_call") return false;
+  const { terminalReason: reason } = event.outcome.response;
+  return reason !== "stop" && reason !== "tool_use" && reason !== "unknown";
+}
+
+/** Where a decision leads in the chart; a checkpoint that nobody takes part in is passed by (M4). */
+export type MoveKind = "runTools" | "runCode" | "collect" | "iterate" | "finish";
+
+export function moveAfter(protocol: ProtocolDriver, context: TurnContext, event: TurnEvent): MoveKind | undefined {
+  const next = decisionOn(protocol, context, event)?.next;
+  if (next?.type !== "checkpoint") return next?.type;
+  return context.hooks.includes("checkpoints") ? "collect" : next.onEmpty.type;
+}
+
+export type Delivery = "abort" | "pastLimit" | "nothingAndFinish" | "iterate" | "iterateWithSync";
+
+/** What a checkpoint's delivery leads to. Anything delivered prevents completion, unless the limit is used up (T-57, TT-6). */
+export function checkpointDelivery(context: TurnContext, event: TurnEvent): Delivery | undefined {
+  if (!awaits(context, event, "checkpoint") || event.type !== "effect.settled" || event.outcome.kind !== "checkpoint") return undefined;
+  if (event.outcome.abort) return "abort";
+  const finishing = context.afterCheckpoint?.type === "finish";
+  if (event.outcome.messages.length > 0) {
+    const { maxTurns, iteration, runOffset } = context;
+    if (finishing && maxTurns !== null && iteration + 1 >= runOffset + maxTurns) return "pastLimit";
+  } else if (finishing) return "nothingAndFinish";
+  return context.hooks.includes("syncsEnvironment") ? "iterateWithSync" : "iterate";
+}
+
+const decided = new WeakMap<TurnEvent, { readonly context: TurnContext; readonly decision: Decision | undefined }>();
+
+/** The protocol is asked once per reply, though several guards and an action want to know; a cache, not state. */
+function decisionOn(protocol: ProtocolDriver, context: TurnContext, event: TurnEvent): Decision | undefined {
+  const known = decided.get(event);
+  if (known?.context === context) return known.decision;
+  const decision = decide(protocol, context, event);
+  decided.set(event, { context, decision });
+  return decision;
+}
+
+function decide(protocol: ProtocolDriver, context: TurnContext, event: TurnEvent): Decision | undefined {
+  if (!awaits(context, event) || event.type !== "effect.settled") return undefined;
+  const { outcome } = event;
+  switch (outcome.kind) {
+    case "llm_call":
+      return protocol.onModelReply(viewOf(context), outcome.response);
+    case "tool_batch":
+      return protocol.onToolResults(viewOf(context), outcome.results);
+    case "exec_code":
+      return protocol.onCodeResult(viewOf(context), outcome.result);
+    default:
+      return undefined;
+  }
+}
+
+// ---- doing --------------------------------------------------------------------------------------------------------
+
+/** Carries out the protocol's decision on a reply: record, append, advance, and request what has no state of its own to do so. */
+export function follow(protocol: ProtocolDriver, context: TurnContext, event: TurnEvent, enqueue: Enqueue): void {
+  const decision = decisionOn(protocol, context, event);
+  if (!decision || event.type !== "effect.settled") return;
+  const { next } = decision;
+  const drafts = decision.append ?? [];
+  const failed = event.outcome.kind === "tool_batch" && event.outcome.results.some(({ output }) => output.outcome.status === "failure");
+  const after: TurnContext = {
+    ...context,
+    ...withModelCall(context, event),
+    ...withMessages(context, enqueue, drafts.map((draft, index) => messageOf(context, draft, context.logLength + index))),
+    iteration: context.iteration + (decision.advanceIteration ? 1 : 0),
+    toolFailed: context.toolFailed || failed,
+    issues: decision.issues ? [...context.issues, ...decision.issues] : context.issues,
+    afterCheckpoint: next.type === "checkpoint" ? next.onEmpty : null,
+    outcome: finishOf(context, decision),
+  };
+  enqueue.assign(after);
+  if (next.type === "runCode") {
+    requestEffect(after, enqueue, { kind: "exec_code", iteration: after.iteration, language: next.language, code: next.code });
+  } else if (next.type === "checkpoint" && context.hooks.includes("checkpoints")) {
+    requestEffect(after, enqueue, { kind: "checkpoint", iteration: after.iteration, checkpoint: next.checkpoint });
+  }
+}
+
+/** The outcome of a decision that finishes the turn, directly or through a checkpoint that nobody takes part in. */
+function finishOf(context: TurnContext, { next }: Decision): TurnOutcome | null {
+  if (next.type === "finish") return next.outcome;
+  const passesBy = next.type === "checkpoint" && !context.hooks.includes("checkpoints");
+  return passesBy && next.onEmpty.type === "finish" ? next.onEmpty.outcome : context.outcome;
+}
+
+/** Appends what a checkpoint brought, or finishes as it was decided before it. */
+export function deliver(context: TurnContext, event: TurnEvent, enqueue: Enqueue): void {
+  if (event.type !== "effect.settled" || event.outcome.kind !== "checkpoint") return;
+  const { messages, abort } = event.outcome;
+  const delivery = checkpointDelivery(context, event);
+  const finishing = context.afterCheckpoint?.type === "finish" ? context.afterCheckpoint.outcome : null;
+  const outcome: TurnOutcome | null =
+    delivery === "abort" ? { stopped: "plugin_abort" }
+    : delivery === "pastLimit" ? { stopped: "max_turns" }
+    : delivery === "nothingAndFinish" ? finishing
+    : context.outcome;
+  enqueue.assign({
+    ...withoutEffect(context, event),
+    ...withMessages(context, enqueue, messages),
+    // Input that prevents a completion starts another iteration; after work the iteration has advanced already.
+    iteration: context.iteration + (finishing && messages.length > 0 ? 1 : 0),
+    issues: abort ? [...context.issues, abort] : context.issues,
+    afterCheckpoint: null,
+    outcome,
+  });
+}
+
+/** A cancelled turn keeps what its tools did; a reply that was cut off leaves nothing (T-64). */
+export function stopCancelled(protocol: ProtocolDriver, context: TurnContext, event: TurnEvent, enqueue: Enqueue): void {
+  const isBatch = event.type === "effect.settled" && event.outcome.kind === "tool_batch";
+  const drafts = isBatch ? (decisionOn(protocol, context, event)?.append ?? []) : [];
+  const messages = drafts.map((draft, index) => messageOf(context, draft, context.logLength + index));
+  enqueue.assign({
+    ...withModelCall(context, event),
+    ...withMessages(context, enqueue, messages),
+    outcome: { stopped: "cancelled" },
+    issues: [...context.issues, { kind: "runtime", code: "cancelled", terminalReason: "cancelled", message: "the turn was cancelled" }],
+  });
+}
+
+export function requestEffect(context: TurnContext, enqueue: Enqueue, command: EffectCommand): void {
+  const effectId = context.nextEffectId;
+  const { sessionId, turnId, history } = context;
+  const request: EffectRequest = {
+    effectId,
+    replayKey: `${sessionId}:${turnId}:${history?.turnIndex ?? 0}:${command.iteration}:${command.kind}:${effectId}`,
+    command,
+  };
+  enqueue.assign({ open: [...context.open, request], nextEffectId: effectId + 1 });
+  enqueue.sendTo(toEffects, { type: "effect.requested", request });
+}
+
+/** Hands messages to the turn's log and counts them; only the count stays here (M3). */
+export function withMessages(context: TurnContext, enqueue: Enqueue, messages: readonly Message[]): Partial<TurnContext> {
+  const last = messages.at(-1);
+  if (!last) return {};
+  enqueue.sendTo(toEffects, { type: "log.appended", messages });
+  return {
+    logLength: context.logLength + messages.length,
+    endsWithToolResult: last.parts.some((part) => part.kind === "ToolResult"),
+  };
+}
+
+/** Ids follow from where a message stands, so that a replay writes the same ones (T-23). */
+function messageOf(context: TurnContext, draft: MessageDraft, logIndex: number): Message {
+  const id = draft.synthetic
+    ? `m_sansio_${context.runOffset}_${draft.synthetic}_${(context.history?.messageCount ?? 0) + logIndex}`
+    : `${context.turnId}:${logIndex}`;
+  return createMessage(id, draft.role, draft.parts);
+}
+
+export function withoutEffect(context: TurnContext, event: TurnEvent): Pick<TurnContext, "open"> {
+  if (event.type !== "effect.settled") return { open: context.open };
+  return { open: context.open.filter((effect) => effect.effectId !== event.effectId) };
+}
+
+/** Closes the effect and, where it was a model call, counts its usage, whatever it came to (PP-34). */
+export function withModelCall(context: TurnContext, event: TurnEvent): Partial<TurnContext> {
+  if (event.type !== "effect.settled" || !awaits(context, event)) return {};
+  const { outcome } = event;
+  const usage = outcome.kind === "llm_call" || outcome.kind === "llm_failure" ? outcome.call.usage : null;
+  return {
+    ...withoutEffect(context, event),
+    ...(usage && { usage: addUsage(context.usage, usage), lastPromptUsage: usage }),
+  };
+}
+
+export function modelStop(context: TurnContext, event: TurnEvent): Partial<TurnContext> {
+  if (event.type !== "effect.settled" || event.outcome.kind !== "llm_call") return {};
+  const { terminalReason: reason, terminalDiagnostic } = event.outcome.response;
+  const issue: TurnIssue = {
+    kind: "llm_provider",
+    code: reason,
+    terminalReason: reason,
+    message: terminalDiagnostic ?? `the model's answer ended with ${reason}`,
+    retryable: false,
+  };
+  const stopped = reason === "output_limit" ? "incomplete" : reason === "cancelled" ? "cancelled" : "provider_error";
+  return { outcome: { stopped }, issues: [...context.issues, issue] };
+}
+
+export function modelFailure(context: TurnContext, event: TurnEvent): Partial<TurnContext> {
+  if (event.type !== "effect.settled" || event.outcome.kind !== "llm_failure") return {};
+  const { failure } = event.outcome;
+  const issue: TurnIssue = {
+    kind: "llm_provider",
+    code: failure.code ?? failure.kind,
+    message: `LLM error: ${failure.message}`,
+    ...(failure.terminalReason !== "provider_error" && { terminalReason: failure.terminalReason }),
+    ...(failure.raw !== undefined && { raw: truncateRaw(failure.raw) }),
+    retryable: failure.retryable,
+    ...(failure.kind !== "unknown" && { providerFailureKind: failure.kind }),
+  };
+  const stopped = failure.terminalReason === "cancelled" ? "cancelled" : "provider_error";
+  return { outcome: { stopped }, issues: [...context.issues, issue] };
+}
+
+export function faultIssue(event: TurnEvent): TurnIssue {
+  const fault = event.type === "effect.settled" && event.outcome.kind === "fault" ? event.outcome : undefined;
+  return {
+    kind: "runtime_effect_controller",
+    code: fault?.code ?? "runtime_effect_wrong_outcome",
+    message: fault?.message ?? "an effect answered with something else than what was asked",
+  };
+}

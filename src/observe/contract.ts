@@ -1,0 +1,45 @@
+// What can be seen of a running turn (turn.md section 14). Types only.
+
+import type { Json } from "../domain/json.ts";
+import type { ToolCallOutput } from "../domain/tool-output.ts";
+import type { TokenUsage } from "../domain/usage.ts";
+
+/**
+ * One thing that happened in a turn: `id` is its own, `correlationId` that of the row it belongs to.
+ *
+ * Live only: deltas are not a transcript (TT-1), and a replayed effect does not stream again (EE-12).
+ */
+export type TurnActivity = { readonly id: string; readonly correlationId: string } & TurnActivityBody;
+
+export type TurnActivityBody =
+  | { readonly type: "model_request_started"; readonly protocolIteration: number }
+  | { readonly type: "assistant_prose_delta"; readonly text: string }
+  | { readonly type: "reasoning_delta"; readonly text: string }
+  | {
+      readonly type: "model_attempt_reset";
+      readonly assistantProseCorrelationIds: readonly string[];
+      readonly reasoningCorrelationIds: readonly string[];
+    }
+  | { readonly type: "tool_call_started"; readonly callId: string; readonly name: string; readonly args: Json }
+  | {
+      readonly type: "tool_call_completed";
+      readonly callId: string;
+      readonly name: string;
+      readonly args: Json;
+      readonly output: ToolCallOutput;
+      readonly durationMs: number;
+    }
+  | { readonly type: "final_value"; readonly value: Json }
+  | { readonly type: "tool_value"; readonly toolName: string; readonly value: Json }
+  | { readonly type: "usage"; readonly protocolIteration: number; readonly usage: TokenUsage; readonly cumulative: TokenUsage }
+  | {
+      readonly type: "retry_status";
+      readonly waitSeconds: number;
+      readonly attempt: number;
+      readonly maxAttempts: number;
+      readonly reason: string;
+    }
+  | { readonly type: "error"; readonly message: string };
+
+/** Receives activities; awaited, so a slow sink slows its turn, and a broken one changes nothing (T-46). */
+export type ActivitySink = (activity: TurnActivity) => void | Promise<void>;

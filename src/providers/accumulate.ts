@@ -1,0 +1,244 @@
+// StreamAccumulator: what one attempt has streamed so far, and how that completes its response (T-43, T-44).
+//   A1. Parts stand in order of first appearance, which is the order the model produced them (PP-7).
+//   A2. Merging never shows the same text twice, and never loses text that only the stream carried.
+
+import { isZeroUsage, type TokenUsage } from "../domain/usage.ts";
+import type {
+  LlmOutputPart,
+  LlmReasoningPart,
+  LlmResponse,
+  LlmStreamEvent,
+  LlmTextPart,
+  LlmToolCallPart,
+} from "./contract.ts";
+
+interface Block {
+  readonly type: "text" | "reasoning";
+  /** Null when the stream named none. */
+  readonly itemId: string | null;
+  text: string;
+  /** Metadata of the reconciling part, once it came. */
+  part: LlmTextPart | LlmReasoningPart | null;
+}
+
+type Entry = Block | { readonly type: "toolCall"; part: LlmToolCallPart };
+
+export class StreamAccumulator {
+  private entries: Entry[] = [];
+  /** Entries by kind and id, so that a stream of very many blocks stays linear. */
+  private index = new Map<string, Entry>();
+  /** The block that the last delta went to: nearly every delta continues it. */
+  private current: Block | null = null;
+  private streamedUsage: TokenUsage | null = null;
+  private sawText = false;
+
+  /** The last usage the stream reported, null when none. */
+  get usage(): TokenUsage | null {
+    return this.streamedUsage;
+  }
+
+  /** Some visible text was streamed in this attempt (T-44). */
+  get hasText(): boolean {
+    return this.sawText;
+  }
+
+  push(event: LlmStreamEvent): void {
+    switch (event.type) {
+      case "textDelta":
+        this.sawText = true;
+        this.append("text", event.itemId, event.text);
+        return;
+      case "reasoningDelta":
+        this.append("reasoning", event.itemId, event.text);
+        return;
+      case "part":
+        this.reconcile(event.part);
+        return;
+      case "usage":
+        this.streamedUsage = event.usage;
+        return;
+      case "modelAttemptReset":
+        this.reset();
+        return;
+      case "retryStatus":
+    }
+  }
+
+  /** Forgets the attempt: a new one starts from nothing (T-50). */
+  reset(): void {
+    this.entries = [];
+    this.index = new Map();
+    this.current = null;
+    this.streamedUsage = null;
+    this.sawText = false;
+  }
+
+  /** Ids under which something was shown live, to withdraw it (T-50). */
+  streamedItemIds(type: "text" | "reasoning"): string[] {
+    const ids: string[] = [];
+    for (const entry of this.entries) {
+      if (entry.type === type && entry.itemId !== null && entry.text !== "") ids.push(entry.itemId);
+    }
+    return ids;
+  }
+
+  /** Everything streamed so far as parts, also of an answer that never finished. */
+  parts(): LlmOutputPart[] {
+    const parts: LlmOutputPart[] = [];
+    for (const entry of this.entries) {
+      if (entry.type === "toolCall") parts.push(entry.part);
+      else if (entry.part !== null || entry.text !== "") parts.push(partOf(entry));
+    }
+    return parts;
+  }
+
+  /** Completes a response with what only the stream carried: parts, usage, text. */
+  complete(response: LlmResponse): LlmResponse {
+    const parts = mergeParts(response.parts, this.parts());
+    const usage = isZeroUsage(response.usage) && this.streamedUsage !== null ? this.streamedUsage : response.usage;
+    const fullText = joinText(parts);
+    return { ...response, parts, usage, fullText: fullText === "" ? response.fullText : fullText };
+  }
+
+  private append(type: Block["type"], itemId: string, text: string): void {
+    let block = this.current;
+    if (block === null || block.itemId !== itemId || block.type !== type) {
+      block = this.blockOf(type, itemId);
+      this.current = block;
+    }
+    block.text += text;
+  }
+
+  private blockOf(type: Block["type"], itemId: string): Block {
+    const known = this.index.get(`${type}:${itemId}`);
+    if (known !== undefined && known.type !== "toolCall") return known;
+    const block: Block = { type, itemId, text: "", part: null };
+    this.entries.push(block);
+    this.index.set(`${type}:${itemId}`, block);
+    return block;
+  }
+
+  private reconcile(part: LlmOutputPart): void {
+    if (part.type === "toolCall") {
+      this.reconcileCall(part);
+      return;
+    }
+    const block =
+      part.itemId === undefined ? this.blockWithText(part.type, part.text) : this.blockOf(part.type, part.itemId);
+    block.part = { ...block.part, ...part };
+  }
+
+  private reconcileCall(part: LlmToolCallPart): void {
+    const known = this.index.get(`toolCall:${part.callId}`);
+    if (known?.type === "toolCall") {
+      known.part = part;
+      return;
+    }
+    const entry: Entry = { type: "toolCall", part };
+    this.entries.push(entry);
+    this.index.set(`toolCall:${part.callId}`, entry);
+  }
+
+  /** A part without an id belongs to the block whose text it repeats or extends, else it opens one. */
+  private blockWithText(type: Block["type"], text: string): Block {
+    for (const entry of this.entries) {
+      if (entry.type !== type || entry.text === "" || !contains(text, entry.text)) continue;
+      if (entry.part === null || entry.part.text === text) return entry;
+    }
+    const block: Block = { type, itemId: null, text: "", part: null };
+    this.entries.push(block);
+    return block;
+  }
+}
+
+function partOf({ type, itemId, text, part }: Block): LlmOutputPart {
+  const id = part?.itemId ?? itemId;
+  return { ...part, type, text: settledText(part?.text ?? "", text), ...(id === null ? {} : { itemId: id }) };
+}
+
+/**
+ * Joins the parts of a response with those of its stream. A part known to both keeps the response's place and
+ * fields, gains what it lacked, and has the longer text; a part known to the stream only goes after the part it
+ * followed there.
+ */
+export function mergeParts(response: readonly LlmOutputPart[], streamed: readonly LlmOutputPart[]): LlmOutputPart[] {
+  if (response.length === 0) return [...streamed];
+  const merged = [...response];
+  const taken = new Set<LlmOutputPart>();
+  let place = 0;
+  for (const part of streamed) {
+    const at = placeOf(part, merged, taken, place);
+    const same = merged[at];
+    if (same !== undefined) {
+      const joined = joinParts(same, part);
+      merged[at] = joined;
+      taken.add(joined);
+      place = at + 1;
+    } else if (!repeatsText(part, response)) {
+      merged.splice(place, 0, part);
+      taken.add(part);
+      place += 1;
+    }
+  }
+  return merged;
+}
+
+/** Looks where it is expected first: streams rarely differ from responses in order. */
+function placeOf(part: LlmOutputPart, among: readonly LlmOutputPart[], taken: ReadonlySet<LlmOutputPart>, hint: number): number {
+  const matches = (candidate: LlmOutputPart | undefined): boolean =>
+    candidate !== undefined && !taken.has(candidate) && isSamePart(candidate, part);
+  return matches(among[hint]) ? hint : among.findIndex(matches);
+}
+
+/** Visible text of parts, in order. */
+export function joinText(parts: readonly LlmOutputPart[]): string {
+  let text = "";
+  for (const part of parts) if (part.type === "text") text += part.text;
+  return text;
+}
+
+/**
+ * The text parts that make up the prose of an answer: commentary gives way to a final answer where there is one and
+ * stays in the raw parts (PP-8).
+ */
+export function proseParts(parts: readonly LlmOutputPart[]): LlmTextPart[] {
+  const texts = parts.filter((part): part is LlmTextPart => part.type === "text");
+  const hasFinal = texts.some((part) => part.responseMeta?.phase === "final_answer");
+  return hasFinal ? texts.filter((part) => part.responseMeta?.phase !== "commentary") : texts;
+}
+
+function isSamePart(a: LlmOutputPart, b: LlmOutputPart): boolean {
+  if (a.type === "toolCall") {
+    return b.type === "toolCall" && (a.callId === b.callId || isSameId(a.replay?.itemId, b.replay?.itemId));
+  }
+  if (b.type === "toolCall" || a.type !== b.type) return false;
+  if (a.itemId !== undefined && b.itemId !== undefined) return a.itemId === b.itemId;
+  if (a.type === "reasoning" && b.type === "reasoning") {
+    const [left, right] = [a.replay, b.replay];
+    if (isSameId(left?.itemId, right?.itemId) || isSameId(left?.encryptedContent, right?.encryptedContent)) return true;
+    if (left?.encryptedContent !== undefined && right?.encryptedContent !== undefined) return false;
+  }
+  return contains(a.text, b.text);
+}
+
+/** The stream may cut one text into blocks that the response gives as a whole. */
+function repeatsText(part: LlmOutputPart, response: readonly LlmOutputPart[]): boolean {
+  if (part.type === "toolCall" || part.text === "") return false;
+  if (part.type === "reasoning" && part.replay !== undefined) return false;
+  const whole = response.reduce((text, other) => (other.type === part.type ? text + other.text : text), "");
+  return whole.includes(part.text);
+}
+
+function joinParts(response: LlmOutputPart, streamed: LlmOutputPart): LlmOutputPart {
+  if (response.type === "toolCall" || streamed.type === "toolCall") {
+    return { ...streamed, ...response } as LlmOutputPart;
+  }
+  return { ...streamed, ...response, text: settledText(response.text, streamed.text) } as LlmOutputPart;
+}
+
+const isSameId = (a: string | undefined, b: string | undefined): boolean => a !== undefined && a === b;
+
+const contains = (a: string, b: string): boolean => a === b || (a !== "" && b !== "" && (a.includes(b) || b.includes(a)));
+
+/** The settled text rules, unless the stream has all of it and more. */
+const settledText = (settled: string, streamed: string): string => (streamed.includes(settled) ? streamed : settled);

@@ -1,0 +1,376 @@
+// What the runtime and a model provider say to each other. Types only.
+//
+// Vendor matters (message mapping, auth, cache markers, token field names) stay behind `Provider` (PP-1).
+// Everything here except `ProviderCall` and attachment bytes is plain JSON, so requests can be hashed and
+// responses journaled. Discriminators are `type`; codes that also travel on the wire stay snake_case.
+
+import type { Clock } from "../domain/clock.ts";
+import type { TokenUsage } from "../domain/usage.ts";
+
+/** A JSON Schema document. Only keywords a provider understands have an effect. */
+export type JsonSchema = { readonly [keyword: string]: unknown };
+
+// ---- request -------------------------------------------------------------------------------------------------
+
+/**
+ * One model call. Message objects are treated as immutable: a provider may cache what it derives from one for as
+ * long as the object lives, so history should keep the identity of its messages from call to call.
+ */
+export interface LlmRequest {
+  /** Model id; empty means the provider's own (`Provider.modelId`). */
+  readonly model: string;
+  /** A named variant of the model (PP-11). */
+  readonly modelVariant?: string;
+  readonly messages: readonly LlmMessage[];
+  /** What image blocks point into by index. */
+  readonly attachments: readonly LlmAttachment[];
+  readonly tools: readonly LlmToolSpec[];
+  readonly toolChoice: "auto" | "none" | "required";
+  readonly generation: LlmGeneration;
+  readonly scope: LlmScope;
+  /** Absent: plain text. */
+  readonly outputSpec?: LlmOutputSpec;
+}
+
+export interface LlmGeneration {
+  /** Most tokens the model may produce. Beyond the model's capacity the call fails locally (PP-10, T-41). */
+  readonly outputTokenCap?: number;
+}
+
+/** Who asks. Continuation caches are keyed by `sessionId` and `agentFrameId` together (PP-3, T-40). */
+export interface LlmScope {
+  readonly sessionId: string;
+  readonly agentFrameId: string;
+  /** `<session>:turn:<turnId>:llm:<iteration>`, or `direct:<uuid>` without a session. */
+  readonly requestId: string;
+}
+
+export type LlmOutputSpec =
+  | { readonly type: "jsonObject" }
+  | { readonly type: "jsonSchema"; readonly name: string; readonly schema: JsonSchema; readonly strict: boolean };
+
+export interface LlmToolSpec {
+  readonly name: string;
+  readonly description: string;
+  readonly inputSchema: JsonSchema;
+  /** Ask the provider to hold the model to the schema, where it can. Default: the provider's default. */
+  readonly strict?: boolean;
+}
+
+export interface LlmMessage {
+  readonly role: "user" | "assistant" | "system";
+  readonly blocks: readonly LlmContentBlock[];
+}
+
+export type LlmContentBlock = LlmTextBlock | LlmImageBlock | LlmToolCallBlock | LlmToolResultBlock | LlmReasoningBlock;
+
+export interface LlmTextBlock {
+  readonly type: "text";
+  readonly text: string;
+  readonly responseMeta?: ResponseTextMeta;
+  /** Ends a prefix worth caching, for providers that want to be told (PP-24). Default false. */
+  readonly cacheBreakpoint?: boolean;
+}
+
+export interface LlmImageBlock {
+  readonly type: "image";
+  /** Index into `LlmRequest.attachments`. */
+  readonly attachmentIndex: number;
+}
+
+export interface LlmToolCallBlock {
+  readonly type: "toolCall";
+  readonly callId: string;
+  readonly toolName: string;
+  /** Arguments exactly as the model wrote them; may be malformed. */
+  readonly inputJson: string;
+  readonly replay?: ToolCallReplay;
+}
+
+export interface LlmToolResultBlock {
+  readonly type: "toolResult";
+  readonly callId: string;
+  readonly content: string;
+  readonly toolName?: string;
+  /** The tool failed; providers with an error flag set it. Default false. */
+  readonly isError?: boolean;
+}
+
+export interface LlmReasoningBlock {
+  readonly type: "reasoning";
+  readonly text: string;
+  readonly replay?: ReasoningReplay;
+}
+
+/** What a provider needs to see again. Stored and sent back verbatim, never interpreted (PP-6). */
+export interface ToolCallReplay {
+  readonly itemId?: string;
+  readonly opaque?: string;
+}
+
+/**
+ * What a provider needs to see again with a reasoning block. Stored and sent back verbatim, never interpreted (PP-6).
+ * Reasoning without it is for display only and is not sent again (T-38).
+ */
+export interface ReasoningReplay {
+  readonly itemId?: string;
+  readonly encryptedContent?: string;
+  readonly signature?: string;
+  readonly redacted?: true;
+  readonly summary?: readonly string[];
+  /** Anything else, in the provider's own encoding. */
+  readonly opaque?: string;
+}
+
+export interface ResponseTextMeta {
+  readonly id?: string;
+  readonly status?: string;
+  /** `commentary` is hidden from prose once a `final_answer` exists (PP-8). Other phases are kept as they are. */
+  readonly phase?: string;
+  /** Verbatim provider data to send back with the text (PP-6). */
+  readonly providerPayload?: string;
+  readonly originProvider?: string;
+  readonly originModel?: string;
+}
+
+/** Bytes of an image. Empty `data` with a `reference` is unresolved: resolve it before the call (PP-9). */
+export interface LlmAttachment {
+  /** Media type, e.g. `image/png`. */
+  readonly mime: string;
+  readonly data: Uint8Array;
+  /** Where the bytes are kept; opaque to providers. */
+  readonly reference?: string;
+}
+
+// ---- response ------------------------------------------------------------------------------------------------
+
+/** A finished answer. A provider never returns one for a stream that broke off. */
+export interface LlmResponse {
+  /** All visible text, joined. */
+  readonly fullText: string;
+  /** In the order the model produced them (PP-7). */
+  readonly parts: readonly LlmOutputPart[];
+  /** All zero: not reported; the streamed usage is taken instead (PP-5, T-43). */
+  readonly usage: TokenUsage;
+  readonly terminalReason: LlmTerminalReason;
+  /** The provider's own word for how it ended. */
+  readonly terminalDiagnostic?: string;
+  /** Usage as the provider reported it: JSON, for traces. */
+  readonly providerUsage?: unknown;
+  /** Model that answered, only when the provider said so. */
+  readonly servedModel?: string;
+  /** Set by the retry ladder: text went to the sink live, so it is not shown again (T-44). */
+  readonly textStreamed?: boolean;
+  /** Set by the retry ladder: every transport call made for this answer, the last one completed. */
+  readonly attempts?: readonly LlmAttempt[];
+}
+
+/** A part may stand as it is as a block of a later assistant message. */
+export type LlmOutputPart = LlmTextPart | LlmReasoningPart | LlmToolCallPart;
+
+export interface LlmTextPart {
+  readonly type: "text";
+  readonly text: string;
+  /** Equal to the `itemId` of the deltas that built this part. */
+  readonly itemId?: string;
+  readonly responseMeta?: ResponseTextMeta;
+}
+
+export interface LlmReasoningPart {
+  readonly type: "reasoning";
+  readonly text: string;
+  readonly itemId?: string;
+  readonly replay?: ReasoningReplay;
+}
+
+export interface LlmToolCallPart {
+  readonly type: "toolCall";
+  readonly callId: string;
+  readonly toolName: string;
+  /** Arguments exactly as the model wrote them; may be malformed. */
+  readonly inputJson: string;
+  readonly replay?: ToolCallReplay;
+}
+
+export type LlmTerminalReason =
+  | "stop"
+  | "tool_use"
+  | "output_limit"
+  | "context_overflow"
+  | "content_filter"
+  | "provider_error"
+  | "cancelled"
+  | "unknown";
+
+/** One transport call: tokens are spent by failed and aborted ones too (OP-21). */
+export interface LlmAttempt {
+  /** 1-based count of transport calls, waits for a throttled provider included. */
+  readonly attempt: number;
+  readonly status: "completed" | "failed" | "aborted";
+  /** Null when the provider said nothing. */
+  readonly usage: TokenUsage | null;
+  /** Epoch milliseconds. */
+  readonly startedAtMs: number;
+  readonly durationMs: number;
+  readonly failure?: { readonly kind: ProviderFailureKind; readonly code?: string; readonly message: string };
+}
+
+// ---- streaming -----------------------------------------------------------------------------------------------
+
+/**
+ * What happens during a call, in order (T-42).
+ *
+ * `itemId` tells text blocks apart and is unique within one attempt only: scope it by the call before using it as a
+ * correlation id. Deltas are append-only; a `part` reconciles final state and replay metadata and is never shown as
+ * live text (PP-4). The last `usage` wins.
+ */
+export type LlmStreamEvent =
+  | { readonly type: "textDelta"; readonly itemId: string; readonly text: string }
+  | { readonly type: "reasoningDelta"; readonly itemId: string; readonly text: string }
+  | { readonly type: "part"; readonly part: LlmOutputPart }
+  | { readonly type: "usage"; readonly usage: TokenUsage }
+  | RetryStatusEvent
+  | ModelAttemptResetEvent;
+
+/** Sent before each wait (T-49). */
+export interface RetryStatusEvent {
+  readonly type: "retryStatus";
+  readonly waitSeconds: number;
+  /** The counted attempt that starts after the wait; unchanged while a throttled provider is waited for (T-48). */
+  readonly attempt: number;
+  readonly maxAttempts: number;
+  readonly reason: string;
+}
+
+/**
+ * Sent when a new attempt starts: everything streamed since the last reset under these item ids is withdrawn
+ * (T-50, design 7.8). Empty lists mark the boundary only.
+ */
+export interface ModelAttemptResetEvent {
+  readonly type: "modelAttemptReset";
+  readonly proseItemIds: readonly string[];
+  readonly reasoningItemIds: readonly string[];
+}
+
+// ---- failure -------------------------------------------------------------------------------------------------
+
+export type ProviderFailureKind =
+  | "transport"
+  | "timeout"
+  | "http"
+  | "stream"
+  | "auth"
+  | "validation"
+  | "quota"
+  | "unsupported"
+  | "unknown";
+
+/** Why a call produced no answer. JSON; thrown as `ProviderError` (failure.ts). */
+export interface ProviderFailure {
+  readonly kind: ProviderFailureKind;
+  readonly message: string;
+  /** Trying again may help. */
+  readonly retryable: boolean;
+  /** HTTP status, when a response with an error status arrived. */
+  readonly status?: number;
+  readonly code?: string;
+  /** Body or text of the failure, shortened. */
+  readonly raw?: string;
+  /** Allow-listed response headers, names in lower case. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  /** What the provider asked us to wait, in milliseconds. */
+  readonly retryAfterMs?: number;
+  readonly terminalReason: LlmTerminalReason;
+}
+
+// ---- provider ------------------------------------------------------------------------------------------------
+
+/** The live side of one call. */
+export interface ProviderCall {
+  /** Aborting it ends the call with a failure of code `cancelled`. */
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+  /** Awaited, so a slow sink slows the stream; what it throws or rejects with is ignored (T-46). */
+  onStreamEvent?(event: LlmStreamEvent): void | Promise<void>;
+  /**
+   * To be called for content that arrives without an event of its own, such as tool arguments: it feeds the silence
+   * timer and the size limit. `chars` is the length of that content.
+   */
+  onProgress?(chars: number): void;
+}
+
+/**
+ * A model provider: live wiring supplied by the host and never persisted; sessions keep only its `id` (PP-2).
+ * A host may wrap one; the wrapper sees every attempt with the full request (PP-23) and forwards `close`.
+ */
+export interface Provider {
+  /** Recorded as the session's `providerId`; a session opened with another id fails at turn time (PP-27). */
+  readonly id: string;
+  /** Model used when a request names none. */
+  readonly modelId?: string;
+  /** Names accepted as `modelVariant` (PP-11). Absent: none. */
+  readonly variants?: readonly string[];
+  /** Read at the start of every call, so changing the property takes effect with the next one. */
+  readonly options?: ProviderOptions;
+  /** False when answers arrive in one piece: the chunk timeout then does not apply. Default true. */
+  readonly streams?: boolean;
+  /** Makes one attempt. @throws ProviderError; anything else thrown counts as a failure of kind `unknown`. */
+  complete(request: LlmRequest, call: ProviderCall): Promise<LlmResponse>;
+  /** Replaces the default classification of a failure (PP-18). */
+  classify?(failure: ProviderFailure): ProviderFailure;
+  /** Releases sockets and tasks (PP-12). */
+  close?(): Promise<void>;
+}
+
+/** Host choices for one provider. Every part is optional; see `defaultReliability` for the defaults. */
+export interface ProviderOptions {
+  readonly reliability?: ReliabilityOptions;
+  /** Forward reasoning to observers. Default true. */
+  readonly exposeThinking?: boolean;
+  /** Output cap for requests that name none (PP-10). */
+  readonly maxOutputTokens?: number;
+  /** How long providers with explicit caching keep a prompt prefix (PP-24). Default `short`. */
+  readonly cacheRetention?: "none" | "short" | "long";
+}
+
+export interface ReliabilityOptions {
+  /**
+   * Milliseconds until a streamed answer must begin, or a whole answer must be there if the provider does not stream;
+   * `false` turns it off. Default 300 000.
+   */
+  readonly requestTimeoutMs?: number | false;
+  /** Longest silence in a stream, in milliseconds. Default 120 000. */
+  readonly chunkTimeoutMs?: number;
+  readonly retry?: Partial<RetryPolicy>;
+  readonly rateLimits?: RateLimits;
+}
+
+/** PP-14. */
+export interface RetryPolicy {
+  /** Default true. */
+  readonly enabled: boolean;
+  /** Calls in all, the first included. Default 4. */
+  readonly maxAttempts: number;
+  /** First delay; doubles with each counted attempt. Default 2 000. */
+  readonly baseDelayMs: number;
+  /** Default 10 000. */
+  readonly maxDelayMs: number;
+  /** A random share of this is added to every delay. Default 0. */
+  readonly jitterMs: number;
+  /** Longest Retry-After that is honoured. Default 60 000. */
+  readonly retryAfterCapMs: number;
+  /** How long in all a throttled provider may make us wait without using an attempt (PP-17). Default 90 000. */
+  readonly throttleWaitBudgetMs: number;
+}
+
+/** Limits kept on this side (PP-20). Absent: unlimited. */
+export interface RateLimits {
+  readonly maxConcurrency?: number;
+  readonly requestsPerWindow?: number;
+  /** Default 60 000. */
+  readonly requestWindowMs?: number;
+  /** Estimated tokens. */
+  readonly tokensPerWindow?: number;
+  /** Default 60 000. */
+  readonly tokenWindowMs?: number;
+}

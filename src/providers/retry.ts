@@ -1,0 +1,173 @@
+// The retry ladder (PP-14 to PP-19, T-47 to T-50). It sits inside the model-call effect: one effect, all attempts.
+//   L1. The limiter's permit is held for the attempt, not for the wait that follows it.
+//   L2. What a failed attempt streamed is withdrawn before the next one says anything.
+//   L3. An abort ends the call at once, whatever it waits for.
+
+import { isZeroUsage, type TokenUsage } from "../domain/usage.ts";
+import { StreamAccumulator } from "./accumulate.ts";
+import { runAttempt } from "./attempt.ts";
+import { classifyFailure } from "./classify.ts";
+import type {
+  LlmAttempt,
+  LlmRequest,
+  LlmResponse,
+  LlmStreamEvent,
+  Provider,
+  ProviderCall,
+  ProviderFailure,
+  RetryPolicy,
+} from "./contract.ts";
+import { deliver } from "./deliver.ts";
+import { cancelledFailure, failureOf, ProviderError } from "./failure.ts";
+import { checkVariant, resolveReliability } from "./options.ts";
+import { estimateTokens, RateLimiter } from "./rate-limits.ts";
+
+export interface RetryOptions {
+  /** Uniform in [0, 1); for jitter. Default `Math.random`. */
+  readonly random?: () => number;
+  /** Most characters an answer may have (OP-17). Default 16 Mi. */
+  readonly maxResponseChars?: number;
+}
+
+const DEFAULT_MAX_RESPONSE_CHARS = 16 * 1024 * 1024;
+const MIN_THROTTLE_CHARGE_MS = 1_000;
+const MAX_REASON_CHARS = 500;
+
+/**
+ * Wraps a provider so that one `complete` is a whole ladder of attempts, with timeouts, local rate limits and the
+ * merge of what was streamed. Wrap each provider once and keep the result: its rate limits count across calls.
+ *
+ * The response carries `attempts` and `textStreamed`; so does the ProviderError that the ladder throws in the end
+ * (`attempts` only). Options are read from `provider.options` at the start of every call.
+ */
+export function withRetry(provider: Provider, options: RetryOptions = {}): Provider {
+  const limiter = new RateLimiter();
+  const random = options.random ?? Math.random;
+  const maxResponseChars = options.maxResponseChars ?? DEFAULT_MAX_RESPONSE_CHARS;
+  const classify = (failure: ProviderFailure): ProviderFailure =>
+    provider.classify === undefined ? classifyFailure(failure) : provider.classify(failure);
+
+  const complete = async (request: LlmRequest, call: ProviderCall): Promise<LlmResponse> => {
+    checkVariant(request.modelVariant, provider.variants);
+    const reliability = resolveReliability(provider.options);
+    const { retry: policy, rateLimits } = reliability;
+    const tokens = rateLimits.tokensPerWindow === undefined ? 0 : estimateTokens(request);
+    const accumulator = new StreamAccumulator();
+    const attempts: LlmAttempt[] = [];
+
+    for (let state: RetryState = { attempt: 1, throttledMs: 0 }; ; ) {
+      const release = await orCancelled(limiter.acquire(rateLimits, tokens, call.clock, call.signal), call, attempts);
+      const started = { startedAtMs: call.clock.now(), monotonic: call.clock.monotonic() };
+      const record = (usage: TokenUsage | null, failure?: ProviderFailure): void => {
+        const durationMs = call.clock.monotonic() - started.monotonic;
+        const { startedAtMs } = started;
+        attempts.push({ attempt: attempts.length + 1, ...statusOf(failure), usage, startedAtMs, durationMs });
+      };
+      let failure: ProviderFailure;
+      let cause: unknown;
+      try {
+        const response = await runAttempt(provider, request, call, accumulator, { reliability, maxResponseChars });
+        record(isZeroUsage(response.usage) ? null : response.usage);
+        return { ...response, attempts, textStreamed: accumulator.hasText && call.onStreamEvent !== undefined };
+      } catch (error) {
+        cause = error;
+        failure = classify(failureOf(error));
+        record(accumulator.usage, failure);
+      } finally {
+        release();
+      }
+
+      const plan = planRetry(policy, state, failure, random);
+      if (plan === null) throw new ProviderError(failure, { cause, attempts });
+      state = plan.next;
+      await emit(call, attempts, {
+        type: "retryStatus",
+        waitSeconds: plan.delayMs / 1000,
+        attempt: state.attempt,
+        maxAttempts: policy.maxAttempts,
+        reason: failure.message.slice(0, MAX_REASON_CHARS),
+      });
+      await orCancelled(call.clock.sleep(plan.delayMs, call.signal), call, attempts);
+      const proseItemIds = accumulator.streamedItemIds("text");
+      const reasoningItemIds = accumulator.streamedItemIds("reasoning");
+      accumulator.reset();
+      await emit(call, attempts, { type: "modelAttemptReset", proseItemIds, reasoningItemIds });
+    }
+  };
+
+  return {
+    id: provider.id,
+    ...(provider.modelId === undefined ? {} : { modelId: provider.modelId }),
+    ...(provider.variants === undefined ? {} : { variants: provider.variants }),
+    ...(provider.streams === undefined ? {} : { streams: provider.streams }),
+    get options() {
+      return provider.options ?? {};
+    },
+    complete,
+    classify,
+    close: async () => provider.close?.(),
+  };
+}
+
+export interface RetryState {
+  /** The counted attempt that just ran, from 1. */
+  readonly attempt: number;
+  /** What throttling has been charged so far. */
+  readonly throttledMs: number;
+}
+
+/** Decides about a failed attempt: how long to wait and what then counts, or null to give up. Pure. */
+export function planRetry(
+  policy: RetryPolicy,
+  state: RetryState,
+  failure: ProviderFailure,
+  random: () => number,
+): { readonly delayMs: number; readonly next: RetryState } | null {
+  if (!policy.enabled || !failure.retryable) return null;
+  const askedMs = failure.retryAfterMs === undefined ? undefined : Math.min(failure.retryAfterMs, policy.retryAfterCapMs);
+  const backoffMs = Math.min(policy.baseDelayMs * 2 ** (state.attempt - 1), policy.maxDelayMs);
+  const jitterMs = policy.jitterMs === 0 ? 0 : Math.floor(random() * policy.jitterMs);
+  const delayMs = (askedMs ?? backoffMs) + jitterMs;
+
+  if (failure.kind === "quota" && askedMs !== undefined) {
+    const throttledMs = state.throttledMs + Math.max(delayMs, MIN_THROTTLE_CHARGE_MS);
+    if (throttledMs <= policy.throttleWaitBudgetMs) return { delayMs, next: { attempt: state.attempt, throttledMs } };
+  }
+  if (state.attempt >= policy.maxAttempts) return null;
+  return { delayMs, next: { ...state, attempt: state.attempt + 1 } };
+}
+
+function statusOf(failure: ProviderFailure | undefined): Pick<LlmAttempt, "status" | "failure"> {
+  if (failure === undefined) return { status: "completed" };
+  const { kind, code, message } = failure;
+  const aborted = failure.terminalReason === "cancelled" || code === "timeout" || code === "limit_exceeded";
+  return { status: aborted ? "aborted" : "failed", failure: { kind, message, ...(code === undefined ? {} : { code }) } };
+}
+
+/** Sends one of the ladder's own events; a sink that never answers does not outlive the call (L3). */
+async function emit(call: ProviderCall, attempts: readonly LlmAttempt[], event: LlmStreamEvent): Promise<void> {
+  const pending = deliver(call, event);
+  if (pending !== undefined) await orCancelled(orAborted(pending, call.signal), call, attempts);
+}
+
+/** What fails because the signal aborted is reported as a cancelled call. */
+async function orCancelled<T>(pending: Promise<T>, { signal }: ProviderCall, attempts: readonly LlmAttempt[]): Promise<T> {
+  try {
+    return await pending;
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    throw new ProviderError(cancelledFailure(), { cause: error, attempts });
+  }
+}
+
+function orAborted(pending: Promise<void>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    else signal.addEventListener("abort", onAbort, { once: true });
+    void pending.then(() => {
+      signal.removeEventListener("abort", onAbort);
+      return resolve();
+    });
+  });
+}

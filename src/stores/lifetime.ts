@@ -1,0 +1,39 @@
+// The life of an opened engine: calls in flight are counted, `close` waits for them, later calls are refused.
+
+import { storeError } from "../domain/errors.ts";
+
+export class Lifetime {
+  readonly #name: string;
+  #calls = 0;
+  #closing: Promise<void> | null = null;
+  #idle: (() => void) | null = null;
+
+  /** @param name - of the engine, for messages. */
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  /** @throws LashError `store_unavailable` - the engine is closed, or on its way there. */
+  enter(): void {
+    if (this.#closing !== null) throw storeError("store_unavailable", `${this.#name} is closed; open it again to use it`);
+    this.#calls++;
+  }
+
+  leave(): void {
+    this.#calls--;
+    if (this.#calls === 0) this.#idle?.();
+  }
+
+  /** Runs `release` once, when no call is in flight any more; every caller gets the same promise. */
+  close(release: () => void | Promise<void>): Promise<void> {
+    this.#closing ??= this.#whenIdle().then(release);
+    return this.#closing;
+  }
+
+  #whenIdle(): Promise<void> {
+    if (this.#calls === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#idle = resolve;
+    });
+  }
+}

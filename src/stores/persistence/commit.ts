@@ -1,0 +1,168 @@
+// The commit of a session: one transaction that appends to history and moves everything that depends on it (P-7..P-19).
+//
+// The checks run in the order of the contract, all of them before the first write (P-4). What can be computed is computed
+// before the transaction (E4); inside, a commit reads the stamp, the lease, the head, the ledger and the turn in flight, and
+// what it says that it completes or defers, however long the session is.
+
+import { type LashError, storeError } from "../../domain/errors.ts";
+import type { SessionNode } from "../../domain/session.ts";
+import type { CommitResult, SessionCommit } from "../contract.ts";
+import type { ReadTransaction, WriteTransaction } from "../engine.ts";
+import { stampAttachments } from "./attachment-rows.ts";
+import { changedRefs, checkRefs, COMPONENTS, type PreparedComponents, prepareComponents } from "./components.ts";
+import { putContent } from "./content.ts";
+import { checkBinding, type StoreContext } from "./context.ts";
+import { setFrames } from "./frame-row.ts";
+import { NO_HEAD, readHead, type StoredHead, writeHead } from "./head-row.ts";
+import { ordinalWithin, writeHistory } from "./history-row.ts";
+import { deferInputsOf } from "./input-rows.ts";
+import { type PreparedRow, prepareRow, setRow } from "./large-row.ts";
+import { headKey, historyKey, indexedUnderTurn, nodeIndexKey, turnInputKey, usageKey } from "./layout.ts";
+import { releaseIfHeld, requireFence, writeReleased } from "./lease-rules.ts";
+import { seedMeta } from "./meta-row.ts";
+import { findNode } from "./node-lookup.ts";
+import { checkClaims, completeClaims } from "./settled-claims.ts";
+import { findEnded, record, setStamp, turnConflict } from "./stamp.ts";
+import { findLiveNode } from "./tombstones.ts";
+import { acceptedControl, deleteTurn, readControl, setControl, writeInput } from "./turn-rows.ts";
+import { addToLedger, readLedgerRow } from "./usage-row.ts";
+
+/** A commit with everything that could be computed before its transaction. */
+interface PreparedCommit {
+  readonly commit: SessionCommit;
+  readonly now: number;
+  readonly history: PreparedRow | undefined;
+  readonly components: PreparedComponents;
+  /** Input of the turn that this commit accepts. */
+  readonly next: PreparedRow | undefined;
+  /** Ids that do not name the turn of this commit and need an index row. */
+  readonly foreignIds: readonly string[];
+}
+
+export async function commitSession(context: StoreContext, commit: SessionCommit): Promise<CommitResult> {
+  checkBinding(context, commit.sessionId);
+  const prepared = prepare(commit, context.now());
+  return context.engine.write((tx) => apply(tx, prepared));
+}
+
+function prepare(commit: SessionCommit, now: number): PreparedCommit {
+  const { nodes, turn } = commit;
+  const history = writeHistory(commit.sessionId, nodes, turn);
+  const turnId = turn?.result.turnId;
+  return {
+    commit,
+    now,
+    history: history === undefined ? undefined : prepareRow(history),
+    components: prepareComponents(commit.components),
+    next: turn?.next && prepareRow(writeInput(turn.next, now)),
+    foreignIds: nodes.map((node) => node.nodeId).filter((id) => turnId === undefined || ordinalWithin(id, turnId) === undefined),
+  };
+}
+
+async function apply(tx: WriteTransaction, prepared: PreparedCommit): Promise<CommitResult> {
+  const { commit, now } = prepared;
+  const { sessionId, turn } = commit;
+  if (turn !== undefined) {
+    const replay = await replayed(tx, commit, turn);
+    if (replay !== undefined) return replay;
+  }
+  const lease = await requireFence(tx, sessionId, commit.fence, now);
+  const stored = await readHead(tx, sessionId);
+  const before = stored ?? NO_HEAD;
+  checkRevision(commit, before.revision);
+  const claims = await checkClaims(tx, sessionId, commit);
+  await checkNodes(tx, prepared);
+  await checkLeaf(tx, commit, stored);
+  const takenRefs = commit.componentRefs ?? {};
+  await checkRefs(tx, sessionId, takenRefs);
+
+  if (stored === undefined) await seedMeta(tx, sessionId, { relation: { kind: "root" }, model: commit.head.policy.model.id }, now);
+  const revision = before.revision + 1;
+  const place = { revision, firstNode: before.appended, nodeCount: commit.nodes.length };
+  if (prepared.history !== undefined) setRow(tx, historyKey(sessionId, revision), prepared.history);
+  for (const id of prepared.foreignIds) tx.set(nodeIndexKey(sessionId, id), { revision });
+  await setFrames(tx, sessionId, commit.frames, revision);
+  for (const [, content] of prepared.components) if (content !== null) await putContent(tx, COMPONENTS, content);
+  await addUsage(tx, commit);
+  const appended = before.appended + commit.nodes.length;
+  const components = changedRefs(before.components, takenRefs, prepared.components);
+  tx.set(headKey(sessionId), writeHead({ revision, appended, hidden: before.hidden, head: commit.head, components }));
+  if (turn !== undefined) {
+    setStamp(tx, sessionId, turn.result.turnId, place);
+    const inFlight = await readControl(tx, sessionId);
+    const isOwn = inFlight?.turnId === turn.result.turnId;
+    if (isOwn) await deleteTurn(tx, sessionId, inFlight);
+    if (turn.next !== undefined && prepared.next !== undefined) {
+      // A session has one turn in flight; throwing rolls back what was written.
+      if (inFlight !== undefined && !isOwn) throw otherInFlight(sessionId, inFlight.turnId);
+      setRow(tx, turnInputKey(sessionId), prepared.next);
+      setControl(tx, sessionId, acceptedControl(turn.next.turnId, prepared.next.chunks.length > 0));
+    }
+  }
+  await completeClaims(tx, sessionId, claims);
+  if (commit.interruptedTurnId !== undefined) await deferInputsOf(tx, sessionId, commit.interruptedTurnId, false);
+  await stampAttachments(tx, sessionId, commit.committedAttachmentIds, now);
+  if (commit.releaseLease) writeReleased(tx, sessionId, lease.fencingToken);
+  const result = { headRevision: revision, replayed: false };
+  return turn === undefined ? result : { ...result, turn: record(turn, place) };
+}
+
+/** The result of this commit if it happened before; releases the lease if asked to, and needs none (P-8). */
+async function replayed(
+  tx: WriteTransaction,
+  { sessionId, releaseLease, fence }: SessionCommit,
+  turn: NonNullable<SessionCommit["turn"]>,
+): Promise<CommitResult | undefined> {
+  const { turnId } = turn.result;
+  const ended = await findEnded(tx, sessionId, turnId);
+  if (ended === undefined) return undefined;
+  if (ended.commitHash !== turn.commitHash) throw turnConflict(sessionId, turnId);
+  if (releaseLease && fence?.sessionId === sessionId) await releaseIfHeld(tx, fence);
+  return { headRevision: ended.turn.headRevision, turn: ended.turn, replayed: true };
+}
+
+function checkRevision({ sessionId, expectedHeadRevision }: SessionCommit, actual: number): void {
+  // Null is a first commit's way to say 0: design 7.3 leaves no other use for it.
+  const expected = expectedHeadRevision ?? 0;
+  if (expected === actual) return;
+  throw storeError("head_revision_conflict", `session ${sessionId} is at revision ${actual}, not ${expected}`, {
+    details: { sessionId, expected, actual },
+  });
+}
+
+/** Ids must be new to the session and to the commit (P-13). */
+async function checkNodes(tx: ReadTransaction, { commit, foreignIds }: PreparedCommit): Promise<void> {
+  const { sessionId, nodes, turn } = commit;
+  const seen = new Set<string>();
+  for (const { nodeId } of nodes) {
+    if (seen.has(nodeId)) throw nodeExists(sessionId, nodeId);
+    seen.add(nodeId);
+  }
+  for (const nodeId of foreignIds) if ((await findNode(tx, sessionId, nodeId)) !== undefined) throw nodeExists(sessionId, nodeId);
+  if (turn === undefined || foreignIds.length === nodes.length) return;
+  // The turn has no stamp, so only an index row can hold an id that names it.
+  for (const { key } of await tx.range(...indexedUnderTurn(sessionId, turn.result.turnId))) {
+    const nodeId = String(key[key.length - 1]);
+    if (seen.has(nodeId)) throw nodeExists(sessionId, nodeId);
+  }
+}
+
+/** A leaf must be a live node once the commit has happened (P-13, C-42). */
+async function checkLeaf(tx: ReadTransaction, { sessionId, head, nodes }: SessionCommit, stored: StoredHead | undefined): Promise<void> {
+  const leaf = head.leafNodeId;
+  if (leaf === undefined || (leaf === stored?.head.leafNodeId && stored.hidden === 0)) return;
+  const isNew = (node: SessionNode): boolean => node.nodeId === leaf;
+  if (nodes.findLast(isNew) !== undefined || (await findLiveNode(tx, sessionId, leaf)) !== undefined) return;
+  throw storeError("store_backend", `the leaf ${leaf} is no node of session ${sessionId}`, { details: { sessionId, leafNodeId: leaf } });
+}
+
+async function addUsage(tx: WriteTransaction, { sessionId, usageDeltas }: SessionCommit): Promise<void> {
+  if (usageDeltas.length === 0) return;
+  tx.set(usageKey(sessionId), addToLedger(await readLedgerRow(tx, sessionId), usageDeltas));
+}
+
+const otherInFlight = (sessionId: string, turnId: string): LashError =>
+  storeError("turn_step_conflict", `turn ${turnId} of session ${sessionId} is in flight; no other one can follow`, { details: { sessionId, turnId } });
+
+const nodeExists = (sessionId: string, nodeId: string): LashError =>
+  storeError("store_backend", `session ${sessionId} already has a node ${nodeId}`, { details: { sessionId, nodeId } });

@@ -1,0 +1,20 @@
+// What every facet works with.
+
+import { storeError } from "../../domain/errors.ts";
+import type { Engine } from "../engine.ts";
+
+export interface StoreContext {
+  readonly engine: Engine;
+  /** Epoch milliseconds. Read once per operation, before its transaction, so that a repeated body decides alike (E4). */
+  readonly now: () => number;
+  /** Set when this handle serves one session only. */
+  readonly boundSessionId: string | undefined;
+}
+
+/** @throws LashError `session_binding_mismatch` - the handle serves another session (P-7). */
+export function checkBinding({ boundSessionId }: StoreContext, attemptedSessionId: string): void {
+  if (boundSessionId === undefined || boundSessionId === attemptedSessionId) return;
+  throw storeError("session_binding_mismatch", `this store handle serves session ${boundSessionId}, not ${attemptedSessionId}`, {
+    details: { boundSessionId, attemptedSessionId },
+  });
+}

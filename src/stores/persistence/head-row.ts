@@ -1,0 +1,86 @@
+// The head of a session: revision, leaf, policy, counters; rewritten by every commit, so usage is packed.
+//
+// `appended` counts nodes ever appended and numbers them; `hidden` counts those that are tombstoned or removed since.
+
+import * as z from "zod/mini";
+import type { MachineSnapshot, SessionHead } from "../contract.ts";
+import type { ReadTransaction } from "../engine.ts";
+import { type ComponentRefs, componentRefs } from "./components.ts";
+import { headKey } from "./layout.ts";
+import { count, opaque, parseRecord, SCHEMA_VERSION, schemaVersion } from "./schema.ts";
+import { readUsage, usageRow, writeUsage } from "./usage-row.ts";
+
+export const machineSnapshot = z.object({ machine: z.string(), version: z.number(), value: opaque, context: opaque });
+
+export const policyRow = z.strictObject({
+  providerId: z.string(),
+  model: z.strictObject({
+    id: z.string(),
+    variant: z.exactOptional(z.string()),
+    limits: z.exactOptional(z.object({ contextWindowTokens: z.number(), outputTokenCapacity: z.exactOptional(z.number()) })),
+  }),
+  maxTurns: z.nullable(z.number()),
+});
+
+const headRow = z.object({
+  schemaVersion,
+  revision: count,
+  appended: count,
+  hidden: count,
+  policy: policyRow,
+  frame: z.string(),
+  leaf: z.exactOptional(z.string()),
+  turnIndex: count,
+  usage: usageRow,
+  lastPrompt: z.exactOptional(usageRow),
+  options: opaque,
+  machine: z.exactOptional(machineSnapshot),
+  components: z.exactOptional(componentRefs),
+});
+type HeadRow = z.output<typeof headRow>;
+
+export interface StoredHead {
+  readonly revision: number;
+  readonly appended: number;
+  readonly hidden: number;
+  readonly head: SessionHead;
+  readonly components: ComponentRefs;
+}
+
+export async function readHead(tx: ReadTransaction, sessionId: string): Promise<StoredHead | undefined> {
+  const key = headKey(sessionId);
+  const value = await tx.get(key);
+  if (value === undefined) return undefined;
+  const row = parseRecord(headRow, "session head", key, value);
+  const head: SessionHead = {
+    policy: row.policy,
+    currentFrameId: row.frame,
+    ...(row.leaf !== undefined && { leafNodeId: row.leaf }),
+    turnIndex: row.turnIndex,
+    tokenUsage: readUsage(row.usage),
+    ...(row.lastPrompt !== undefined && { lastPromptUsage: readUsage(row.lastPrompt) }),
+    protocolTurnOptions: row.options,
+    ...(row.machine !== undefined && { machine: row.machine satisfies MachineSnapshot }),
+  };
+  return { revision: row.revision, appended: row.appended, hidden: row.hidden, head, components: row.components ?? {} };
+}
+
+export function writeHead({ revision, appended, hidden, head, components }: StoredHead): HeadRow {
+  return {
+    schemaVersion: SCHEMA_VERSION,
+    revision,
+    appended,
+    hidden,
+    policy: head.policy,
+    frame: head.currentFrameId,
+    ...(head.leafNodeId !== undefined && { leaf: head.leafNodeId }),
+    turnIndex: head.turnIndex,
+    usage: writeUsage(head.tokenUsage),
+    ...(head.lastPromptUsage !== undefined && { lastPrompt: writeUsage(head.lastPromptUsage) }),
+    options: head.protocolTurnOptions,
+    ...(head.machine !== undefined && { machine: head.machine }),
+    ...(Object.keys(components).length > 0 && { components }),
+  };
+}
+
+export const NO_HEAD = { revision: 0, appended: 0, hidden: 0, components: {} } as const;

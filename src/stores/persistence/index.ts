@@ -1,0 +1,43 @@
+// The persistence contract (../contract.ts), implemented once on any engine (../engine.ts). Each operation is one engine
+// transaction. Facets are modules of their own; layout.ts has the keys of all of them.
+
+import type { Clock } from "../../domain/clock.ts";
+import type { Persistence } from "../contract.ts";
+import type { Engine } from "../engine.ts";
+import { createAttachments } from "./attachments.ts";
+import type { StoreContext } from "./context.ts";
+import { createArtifacts, createEnvironments } from "./documents.ts";
+import { createInputs } from "./inputs.ts";
+import { createLeases } from "./leases.ts";
+import { createMaintenance } from "./maintenance.ts";
+import { createQueue } from "./queue.ts";
+import { createSessions } from "./sessions.ts";
+import { createTurns } from "./turns.ts";
+import { createWaits } from "./waits.ts";
+
+export interface PersistenceOptions {
+  /** Decides expiry and stamps rows. */
+  readonly clock: Pick<Clock, "now">;
+  /** Serve this session only: operations on another one are `session_binding_mismatch` (P-2, P-7). Default: all sessions. */
+  readonly sessionId?: string;
+}
+
+/** The store that a runtime works on. Closing it closes the engine. */
+export function createPersistence(engine: Engine, { clock, sessionId }: PersistenceOptions): Persistence {
+  const context: StoreContext = { engine, now: () => clock.now(), boundSessionId: sessionId };
+  return {
+    name: engine.name,
+    durable: engine.durable,
+    sessions: createSessions(context),
+    turns: createTurns(context),
+    leases: createLeases(context),
+    inputs: createInputs(context),
+    queue: createQueue(context),
+    attachments: createAttachments(context),
+    environments: createEnvironments(context),
+    artifacts: createArtifacts(context),
+    maintenance: createMaintenance(context),
+    waits: createWaits(context),
+    close: () => engine.close(),
+  };
+}

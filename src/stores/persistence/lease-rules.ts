@@ -1,0 +1,119 @@
+// Who may write: the rules of the session lease, inside whatever transaction needs them.
+//
+// The row outlives its holder, because the fencing counter only ever grows (S-59).
+
+import * as z from "zod/mini";
+import { type LashError, storeError } from "../../domain/errors.ts";
+import type { ClaimOutcome, LeaseClaim, LeaseFence, LeaseOwner, SessionLease } from "../contract.ts";
+import type { ReadTransaction, WriteTransaction } from "../engine.ts";
+import { requireNotRetired } from "./retired.ts";
+import { leaseKey } from "./layout.ts";
+import { count, parseRow } from "./schema.ts";
+
+const liveness = z.union([
+  z.object({ kind: z.literal("opaque") }),
+  z.object({ kind: z.literal("local_process"), hostId: z.string(), bootId: z.string(), pid: z.number(), processStart: z.string() }),
+  z.object({ kind: z.literal("web_lock"), lockName: z.string() }),
+]);
+
+export const ownerRow = z.object({ ownerId: z.string(), incarnationId: z.string(), liveness });
+
+const leaseRow = z.object({
+  fencing: count,
+  /** Absent: released. */
+  holder: z.exactOptional(
+    z.object({
+      owner: ownerRow,
+      token: z.string(),
+      claimedAtMs: z.number(),
+      expiresAtMs: z.number(),
+    }),
+  ),
+});
+type LeaseRow = z.output<typeof leaseRow>;
+
+/** The lane of a session as stored; fencing 0 when nobody ever held it. */
+export interface Lane {
+  readonly fencing: number;
+  /** As stored, live or expired; undefined when released. */
+  readonly lease: SessionLease | undefined;
+}
+
+export async function readLane(tx: ReadTransaction, sessionId: string): Promise<Lane> {
+  const key = leaseKey(sessionId);
+  const value = await tx.get(key);
+  if (value === undefined) return { fencing: 0, lease: undefined };
+  const { fencing, holder } = parseRow(leaseRow, "session lease", key, value);
+  if (holder === undefined) return { fencing, lease: undefined };
+  const { owner, token, claimedAtMs, expiresAtMs } = holder;
+  return { fencing, lease: { sessionId, owner, leaseToken: token, fencingToken: fencing, claimedAtMs, expiresAtMs } };
+}
+
+export function writeLease(tx: WriteTransaction, lease: SessionLease): void {
+  const { owner, leaseToken: token, fencingToken: fencing, claimedAtMs, expiresAtMs } = lease;
+  const row: LeaseRow = { fencing, holder: { owner: { ...owner }, token, claimedAtMs, expiresAtMs } };
+  tx.set(leaseKey(lease.sessionId), row);
+}
+
+/** Frees the lane and keeps its counter (P-26). */
+export function writeReleased(tx: WriteTransaction, sessionId: string, fencing: number): void {
+  tx.set(leaseKey(sessionId), { fencing } satisfies LeaseRow);
+}
+
+/**
+ * Decides a claim against the stored lane (P-24, P-25, P-27); writes nothing.
+ *
+ * @throws LashError `session_id_retired` - nobody holds the lane because the session was deleted.
+ */
+export async function decideClaim(tx: ReadTransaction, claim: LeaseClaim, now: number): Promise<ClaimOutcome & { readonly abandoned: boolean }> {
+  const lane = await readLane(tx, claim.sessionId);
+  if (lane.fencing === 0) await requireNotRetired(tx, claim.sessionId);
+  const { lease } = lane;
+  const live = lease !== undefined && lease.expiresAtMs > now;
+  if (live && isSameOwner(lease.owner, claim.owner)) {
+    // Re-entry extends and never shortens (S-58).
+    const expiresAtMs = Math.max(lease.expiresAtMs, now + claim.ttlMs);
+    return { kind: "acquired", lease: { ...lease, expiresAtMs }, reentered: true, abandoned: false };
+  }
+  if (live && !(claim.deadHolder !== undefined && isHeldBy(lease, claim.deadHolder))) return { kind: "busy", holder: lease, abandoned: false };
+  const { sessionId, owner, leaseToken, ttlMs } = claim;
+  const acquired = { sessionId, owner, leaseToken, fencingToken: lane.fencing + 1, claimedAtMs: now, expiresAtMs: now + ttlMs };
+  return { kind: "acquired", lease: acquired, reentered: false, abandoned: lease !== undefined };
+}
+
+/**
+ * The stored lease behind a fence (P-9).
+ *
+ * @throws LashError `session_execution_lease_expired` - no fence, or one that is stale, released or expired.
+ * @throws LashError `session_id_retired` - the session was deleted meanwhile (S-84).
+ */
+export async function requireFence(
+  tx: ReadTransaction,
+  sessionId: string,
+  fence: LeaseFence | undefined,
+  now: number,
+): Promise<SessionLease> {
+  const { fencing, lease } = await readLane(tx, sessionId);
+  if (lease !== undefined && fence !== undefined && fence.sessionId === sessionId && lease.expiresAtMs > now && isHeldBy(lease, fence)) return lease;
+  if (fencing === 0) await requireNotRetired(tx, sessionId);
+  throw leaseExpired(sessionId);
+}
+
+/** Releases the lane if `fence` still holds it, expired or not; otherwise does nothing (P-26). */
+export async function releaseIfHeld(tx: WriteTransaction, fence: LeaseFence): Promise<void> {
+  const { fencing, lease } = await readLane(tx, fence.sessionId);
+  if (lease !== undefined && isHeldBy(lease, fence)) writeReleased(tx, fence.sessionId, fencing);
+}
+
+const isSameOwner = (a: LeaseOwner, b: LeaseOwner): boolean => a.ownerId === b.ownerId && a.incarnationId === b.incarnationId;
+
+const isHeldBy = (lease: SessionLease, fence: LeaseFence): boolean =>
+  lease.owner.ownerId === fence.ownerId &&
+  lease.owner.incarnationId === fence.incarnationId &&
+  lease.leaseToken === fence.leaseToken &&
+  lease.fencingToken === fence.fencingToken;
+
+const leaseExpired = (sessionId: string): LashError =>
+  storeError("session_execution_lease_expired", `the execution lease of session ${sessionId} is not held by this writer`, {
+    details: { sessionId },
+  });

@@ -1,0 +1,42 @@
+// Facet `leases`: the execution lease of a session (P-24..P-27). Its row is ["s", sid, 0, "lease"].
+
+import type { ClaimOutcome, LeaseFacet, SessionLease } from "../contract.ts";
+import { checkBinding, type StoreContext } from "./context.ts";
+import { decideClaim, readLane, releaseIfHeld, requireFence, writeLease } from "./lease-rules.ts";
+
+export function createLeases(context: StoreContext): LeaseFacet {
+  const { engine } = context;
+  return {
+    async claim(claim) {
+      checkBinding(context, claim.sessionId);
+      const now = context.now();
+      return engine.write(async (tx): Promise<ClaimOutcome> => {
+        const decided = await decideClaim(tx, claim, now);
+        if (decided.kind === "busy") return { kind: "busy", holder: decided.holder };
+        writeLease(tx, decided.lease);
+        return { kind: "acquired", lease: decided.lease, reentered: decided.reentered };
+      });
+    },
+
+    async renew(fence, ttlMs) {
+      checkBinding(context, fence.sessionId);
+      const now = context.now();
+      return engine.write(async (tx): Promise<SessionLease> => {
+        const held = await requireFence(tx, fence.sessionId, fence, now);
+        const renewed = { ...held, expiresAtMs: now + ttlMs };
+        writeLease(tx, renewed);
+        return renewed;
+      });
+    },
+
+    async release(fence) {
+      checkBinding(context, fence.sessionId);
+      await engine.write((tx) => releaseIfHeld(tx, fence));
+    },
+
+    async current(sessionId) {
+      checkBinding(context, sessionId);
+      return engine.read(async (tx) => (await readLane(tx, sessionId)).lease);
+    },
+  };
+}

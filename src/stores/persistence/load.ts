@@ -1,0 +1,77 @@
+// Reading a session back: head, frames, nodes, ledger and components in one snapshot (P-20, P-21).
+
+import type { SessionNode } from "../../domain/session.ts";
+import type { ReadScope, SessionRead } from "../contract.ts";
+import type { Bound, ReadTransaction } from "../engine.ts";
+import { readComponents } from "./components.ts";
+import { readFrames } from "./frame-row.ts";
+import { readHead } from "./head-row.ts";
+import { readNodes } from "./history-row.ts";
+import { joinRow } from "./large-row.ts";
+import { after, historyKey, historyPrefix } from "./layout.ts";
+import { readTombstones } from "./tombstones.ts";
+import { readLedger, readLedgerRow } from "./usage-row.ts";
+
+/** Rows per range: few enough that one page of a long session stays small, many enough that 10,000 turns take 40 ranges. */
+const PAGE = 256;
+
+export async function loadSession(tx: ReadTransaction, sessionId: string, scope: ReadScope): Promise<SessionRead | undefined> {
+  const stored = await readHead(tx, sessionId);
+  if (stored === undefined) return undefined;
+  const all = withoutTombstones(await readHistory(tx, sessionId), stored.hidden > 0 ? await readTombstones(tx, sessionId) : undefined);
+  const { leafNodeId: storedLeaf, ...headWithoutLeaf } = stored.head;
+  const leafNodeId = scope.kind === "active_path" ? (scope.leafNodeId ?? storedLeaf) : storedLeaf;
+  return {
+    sessionId,
+    headRevision: stored.revision,
+    head: leafNodeId === undefined ? headWithoutLeaf : { ...headWithoutLeaf, leafNodeId },
+    frames: await readFrames(tx, sessionId),
+    nodes: scope.kind === "full_graph" ? all : pathTo(leafNodeId, all),
+    nodeCount: stored.appended - stored.hidden,
+    ledger: readLedger(await readLedgerRow(tx, sessionId)),
+    components: await readComponents(tx, sessionId, stored.components),
+    componentRefs: stored.components,
+  };
+}
+
+const withoutTombstones = (nodes: SessionNode[], hidden: ReadonlySet<string> | undefined): SessionNode[] =>
+  hidden === undefined || hidden.size === 0 ? nodes : nodes.filter((node) => !hidden.has(node.nodeId));
+
+/** All stored nodes in insertion order, tombstoned ones included. */
+export async function readHistory(tx: ReadTransaction, sessionId: string): Promise<SessionNode[]> {
+  const prefix = historyPrefix(sessionId);
+  const rowLength = historyKey(sessionId, 0).length;
+  const nodes: SessionNode[] = [];
+  for (let from: Bound = prefix; ; ) {
+    const page = await tx.range(from, after(prefix), { limit: PAGE });
+    for (const { key, value } of page) {
+      // Chunks of a row lie behind it and were joined with it.
+      if (key.length > rowLength) continue;
+      for (const node of readNodes(key, await joinRow(tx, key, value))) nodes.push(node);
+    }
+    const last = page.at(-1);
+    if (last === undefined || page.length < PAGE) return nodes;
+    from = after(last.key.slice(0, rowLength));
+  }
+}
+
+/** Root first; ends at a missing parent, and on a cycle, which only damaged data has (S-2). */
+function pathTo(leafNodeId: string | undefined, nodes: readonly SessionNode[]): SessionNode[] {
+  // Parents come before children, so one pass from the end finds the whole path of sound data.
+  const path: SessionNode[] = [];
+  let wanted = leafNodeId;
+  for (let i = nodes.length - 1; i >= 0 && wanted !== undefined; i--) {
+    const node = nodes[i];
+    if (node?.nodeId !== wanted) continue;
+    path.push(node);
+    wanted = node.parentNodeId;
+  }
+  return wanted === undefined ? path.reverse() : walkTo(leafNodeId, nodes);
+}
+
+function walkTo(leafNodeId: string | undefined, nodes: readonly SessionNode[]): SessionNode[] {
+  const byId = new Map(nodes.map((node) => [node.nodeId, node]));
+  const path = new Set<SessionNode>();
+  for (let node = byId.get(leafNodeId ?? ""); node !== undefined && !path.has(node); node = byId.get(node.parentNodeId ?? "")) path.add(node);
+  return [...path].reverse();
+}

@@ -1,0 +1,102 @@
+// Messages as rows keep them: the parts of a message usually have ids that follow from its own (`<messageId>.p<index>`),
+// and those are not stored; a message of one plain text is just that text. Checked by hand, because a session of 1,000 turns reads thousands of them at once: zod/mini
+// takes five times as long.
+
+import type { Json, JsonObject } from "../../domain/json.ts";
+import type { Message, MessageOrigin, Part, PartKind, Role } from "../../domain/messages.ts";
+
+/** Makes the error for a row that says something else than it should. */
+export type Fault = (problem: string) => Error;
+
+const ROLES: ReadonlySet<unknown> = new Set<Role>(["User", "Assistant", "System", "Event"]);
+const KINDS: ReadonlySet<unknown> = new Set<PartKind>([
+  "Text", "Image", "Code", "Output", "Error", "Prose", "ToolCall", "ToolResult", "Reasoning",
+]);
+
+/** Cheaper than `isPlainObject`: engines hand out nothing but JSON and bytes. */
+export const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** Role, content and origin of a message; the id is kept by whoever holds the row. */
+export function writeMessage(message: Message): JsonObject {
+  const { role, origin } = message;
+  const parts = message.parts.map((part, index) => writePart(part, `${message.id}.p${index}`));
+  const [only] = parts;
+  const isPlain = parts.length === 1 && only !== undefined && only["kind"] === "Text" && Object.keys(only).length === 2;
+  return {
+    role,
+    ...(isPlain ? { text: only["content"] ?? "" } : { parts }),
+    ...(origin !== undefined && { origin: origin as unknown as Json }),
+  };
+}
+
+function writePart(part: Part, derivedId: string): JsonObject {
+  if (part.id !== derivedId) return part as unknown as JsonObject;
+  const { id: _, ...rest } = part;
+  return rest as unknown as JsonObject;
+}
+
+export function readMessage(row: Readonly<Record<string, unknown>>, id: string, fault: Fault): Message {
+  const { role, origin } = row;
+  if (!ROLES.has(role)) throw fault("a message has no known role");
+  const read = readParts(row, id, fault);
+  return origin === undefined
+    ? { id, role: role as Role, parts: read }
+    : { id, role: role as Role, parts: read, origin: readOrigin(origin, fault) };
+}
+
+function readParts({ text, parts }: Readonly<Record<string, unknown>>, id: string, fault: Fault): Part[] {
+  if (typeof text === "string") return [{ id: `${id}.p0`, kind: "Text", content: text }];
+  if (!Array.isArray(parts)) throw fault("a message has neither text nor parts");
+  const read: Part[] = [];
+  for (let i = 0; i < parts.length; i++) read.push(readPart(parts[i], id, i, fault));
+  return read;
+}
+
+function readPart(row: unknown, messageId: string, index: number, fault: Fault): Part {
+  if (!isRecord(row)) throw fault("a part is no object");
+  if (!KINDS.has(row["kind"])) throw fault("a part has no known kind");
+  if (typeof row["content"] !== "string") throw fault("a part has no content");
+  for (const field in row) if (!isPartField(field, row[field])) throw fault(`a part has an invalid "${field}"`);
+  return { id: `${messageId}.p${index}`, ...row } as unknown as Part;
+}
+
+function isPartField(field: string, value: unknown): boolean {
+  switch (field) {
+    case "kind":
+    case "content":
+      return true;
+    case "id":
+    case "toolCallId":
+    case "toolName":
+      return typeof value === "string";
+    case "attachment":
+      return isRecord(value) && isAttachmentRef(value["reference"]);
+    case "toolReplay":
+    case "reasoningMeta":
+    case "responseMeta":
+      return isRecord(value);
+    case "pruneState":
+      return value === "Cleared" || isRecord(value);
+    default:
+      return false;
+  }
+}
+
+const isAttachmentRef = (value: unknown): boolean =>
+  isRecord(value) && typeof value["id"] === "string" && typeof value["mime"] === "string" && typeof value["byteLength"] === "number";
+
+function readOrigin(origin: unknown, fault: Fault): MessageOrigin {
+  if (isRecord(origin)) {
+    if (origin["kind"] === "plugin" && typeof origin["pluginId"] === "string") return origin as unknown as MessageOrigin;
+    if (
+      origin["kind"] === "process" &&
+      typeof origin["processId"] === "string" &&
+      typeof origin["eventType"] === "string" &&
+      typeof origin["sequence"] === "number"
+    ) {
+      return origin as unknown as MessageOrigin;
+    }
+  }
+  throw fault("a message has an invalid origin");
+}

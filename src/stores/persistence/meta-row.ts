@@ -1,0 +1,47 @@
+// Metadata of a session, which is also its entry in the directory of sessions. Independent of head and lease (P-22).
+
+import * as z from "zod/mini";
+import type { Json } from "../../domain/json.ts";
+import type { SessionMeta, SessionSeed } from "../contract.ts";
+import type { Key, Value, WriteTransaction } from "../engine.ts";
+import { sessionKey } from "./layout.ts";
+import { requireNotRetired } from "./retired.ts";
+import { opaque, parseRow } from "./schema.ts";
+
+const relation = z.union([
+  z.object({ kind: z.literal("root") }),
+  z.object({ kind: z.literal("child"), parentSessionId: z.string(), causedBy: z.exactOptional(opaque) }),
+]);
+
+const metaRow = z.object({
+  sessionId: z.string(),
+  sessionName: z.string(),
+  createdAt: z.string(),
+  model: z.string(),
+  cwd: z.exactOptional(z.string()),
+  relation,
+});
+
+export const readMeta = (key: Key, value: Value): SessionMeta => parseRow(metaRow, "session metadata", key, value);
+
+export function setMeta(tx: WriteTransaction, meta: SessionMeta): void {
+  tx.set(sessionKey(meta.sessionId), meta as unknown as Json);
+}
+
+/**
+ * Enters a session into the directory if it is not there (P-51).
+ *
+ * @throws LashError `session_id_retired` - it was deleted.
+ */
+export async function seedMeta(
+  tx: WriteTransaction,
+  sessionId: string,
+  seed: Omit<SessionSeed, "sessionId">,
+  now: number,
+): Promise<void> {
+  if ((await tx.get(sessionKey(sessionId))) !== undefined) return;
+  await requireNotRetired(tx, sessionId);
+  const { model, relation, sessionName = sessionId, cwd } = seed;
+  const createdAt = new Date(now).toISOString();
+  setMeta(tx, { sessionId, sessionName, createdAt, model, relation, ...(cwd !== undefined && { cwd }) });
+}

@@ -1,0 +1,65 @@
+// Rows are parsed where they come from disk (P-5, C-44): a bad one is a typed error that names its key, never skipped.
+
+import * as z from "zod/mini";
+import { storeError } from "../../domain/errors.ts";
+import { isPlainObject, type Json } from "../../domain/json.ts";
+import type { Key, Value } from "../engine.ts";
+import { describeKey } from "../keys.ts";
+
+// Zod otherwise compiles checkers with `new Function`, which pages with a strict CSP forbid and report.
+z.config({ jitless: true });
+
+/** Of every record that carries one (P-57). A reader knows exactly this one. */
+export const SCHEMA_VERSION = 1;
+
+/** Schema field of a record that carries its version; `checkVersion` has looked at it before. */
+export const schemaVersion = z.literal(SCHEMA_VERSION);
+
+/** JSON that only its owner understands: the engine already guarantees that it is JSON. */
+export const opaque = z.custom<Json>((value) => value !== undefined);
+export const count = z.int().check(z.nonnegative());
+
+/** @throws LashError `stored_row_invalid`, with the key and what is wrong, without the content. */
+export function invalidRow(recordKind: string, key: Key, problem: string): Error {
+  return storeError("stored_row_invalid", `stored row ${describeKey(key)} is no valid ${recordKind}: ${problem}`, {
+    details: { recordKind, key: [...key], problem },
+  });
+}
+
+/**
+ * Parses a stored row.
+ *
+ * @throws LashError `stored_row_invalid` - it does not fit `schema`.
+ */
+export function parseRow<Schema extends z.ZodMiniType>(schema: Schema, recordKind: string, key: Key, value: Value): z.output<Schema> {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const path = issue === undefined || issue.path.length === 0 ? "the row" : issue.path.map(String).join(".");
+  throw invalidRow(recordKind, key, `${path} (${issue?.code ?? "unknown"})`);
+}
+
+/**
+ * Parses a record with a version: the version is judged before the content (P-57, C-38).
+ *
+ * @throws LashError `missing_record_schema_version`, `invalid_record_schema_version`, `unsupported_record_schema_version`.
+ */
+export function parseRecord<Schema extends z.ZodMiniType>(schema: Schema, recordKind: string, key: Key, value: Value): z.output<Schema> {
+  checkVersion(recordKind, key, value);
+  return parseRow(schema, recordKind, key, value);
+}
+
+export function checkVersion(recordKind: string, key: Key, value: Value): void {
+  if (!isPlainObject(value)) throw invalidRow(recordKind, key, "the row is no object");
+  const actual = value["schemaVersion"];
+  if (actual === SCHEMA_VERSION) return;
+  const details = { recordKind, key: [...key], expected: SCHEMA_VERSION };
+  const row = `stored row ${describeKey(key)} (${recordKind})`;
+  if (actual === undefined) throw storeError("missing_record_schema_version", `${row} has no schemaVersion`, { details });
+  if (typeof actual !== "number" || !Number.isSafeInteger(actual)) {
+    throw storeError("invalid_record_schema_version", `${row} has a schemaVersion that is no whole number`, { details });
+  }
+  throw storeError("unsupported_record_schema_version", `${row} has schemaVersion ${actual}; this version reads ${SCHEMA_VERSION}`, {
+    details: { ...details, actual },
+  });
+}

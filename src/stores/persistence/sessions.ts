@@ -1,0 +1,61 @@
+// Facet `sessions`: heads, history, frames, metadata. Keys: layout.ts; commits: commit.ts; loading: load.ts.
+
+import type { SessionFacet } from "../contract.ts";
+import { prefixRange } from "../engine.ts";
+import { commitSession } from "./commit.ts";
+import { checkBinding, type StoreContext } from "./context.ts";
+import { NO_HEAD, readHead } from "./head-row.ts";
+import { sessionKey, SESSIONS, textAt } from "./layout.ts";
+import { loadSession } from "./load.ts";
+import { readMeta, setMeta } from "./meta-row.ts";
+import { requireNotRetired } from "./retired.ts";
+import { createDirectory } from "./session-directory.ts";
+import { findLiveNode } from "./tombstones.ts";
+
+export function createSessions(context: StoreContext): SessionFacet {
+  const { engine } = context;
+  return {
+    ...createDirectory(context),
+
+    commit: (commit) => commitSession(context, commit),
+
+    async load(sessionId, scope) {
+      checkBinding(context, sessionId);
+      return engine.read((tx) => loadSession(tx, sessionId, scope));
+    },
+
+    async headRevision(sessionId) {
+      checkBinding(context, sessionId);
+      return engine.read(async (tx) => ((await readHead(tx, sessionId)) ?? NO_HEAD).revision);
+    },
+
+    async loadNode(sessionId, nodeId) {
+      checkBinding(context, sessionId);
+      return engine.read((tx) => findLiveNode(tx, sessionId, nodeId));
+    },
+
+    async loadMeta(sessionId) {
+      checkBinding(context, sessionId);
+      return engine.read(async (tx) => {
+        const key = sessionKey(sessionId);
+        const value = await tx.get(key);
+        return value === undefined ? undefined : readMeta(key, value);
+      });
+    },
+
+    async saveMeta(meta) {
+      checkBinding(context, meta.sessionId);
+      await engine.write(async (tx) => {
+        await requireNotRetired(tx, meta.sessionId);
+        setMeta(tx, meta);
+      });
+    },
+
+    async list() {
+      const { boundSessionId } = context;
+      const prefix = boundSessionId === undefined ? SESSIONS : sessionKey(boundSessionId);
+      const entries = await engine.read((tx) => tx.range(...prefixRange(prefix)));
+      return entries.map(({ key }) => textAt(key, 1));
+    },
+  };
+}

@@ -1,0 +1,131 @@
+// What a turn came to, as its row keeps it. The same row holds the turn's messages, so what follows from them is left out: the
+// answer of most turns is the last message, and the tool calls are those of the messages, in their order.
+
+import * as z from "zod/mini";
+import { messageText, type Part } from "../../domain/messages.ts";
+import { type ModelCallRecord, outcomeText, type TurnOutcome } from "../../domain/outcome.ts";
+import type { SessionNode } from "../../domain/session.ts";
+import type { ToolCallReference, TurnResultRecord } from "../contract.ts";
+import { opaque } from "./schema.ts";
+import { modelCallRow, readModelCall, readUsage, usageRow, writeModelCall, writeUsage } from "./usage-row.ts";
+
+const stop = z.union([
+  z.enum(["cancelled", "incomplete", "invalid_input", "max_turns", "tool_failure", "provider_error", "plugin_abort", "runtime_error"]),
+  z.object({ submitted_error: z.object({ value: opaque }) }),
+  z.object({ tool_error: z.object({ tool_name: z.string(), value: opaque }) }),
+]);
+
+const outcome = z.union([
+  z.object({
+    finished: z.union([
+      z.object({ assistant_message: z.object({ text: z.string() }) }),
+      z.object({ final_value: z.object({ value: opaque }) }),
+      z.object({ tool_value: z.object({ tool_name: z.string(), value: opaque }) }),
+    ]),
+  }),
+  z.object({ agent_frame_switch: z.object({ frame_id: z.string(), task: z.string() }) }),
+  z.object({ stopped: stop }),
+]);
+
+const issue = z.object({
+  kind: z.string(),
+  code: z.exactOptional(z.string()),
+  terminalReason: z.exactOptional(z.string()),
+  message: z.string(),
+  raw: z.exactOptional(z.string()),
+  retryable: z.exactOptional(z.boolean()),
+  providerFailureKind: z.exactOptional(z.string()),
+});
+
+const toolStatus = z.enum(["success", "failure", "cancelled"]);
+
+export const turnResultRow = z.object({
+  id: z.string(),
+  inputHash: z.string(),
+  /** Of the commit that ended the turn; a settled turn has none. */
+  commitHash: z.exactOptional(z.string()),
+  /** Absent: the assistant said what the last message of the row says. */
+  outcome: z.exactOptional(outcome),
+  /** Absent: the text that follows from the outcome. */
+  text: z.exactOptional(z.string()),
+  usage: usageRow,
+  issues: z.exactOptional(z.array(issue)),
+  /** Status, duration in ms, and call id and tool name unless the messages have this call at this place. */
+  tools: z.exactOptional(z.array(z.union([z.tuple([toolStatus, z.number()]), z.tuple([toolStatus, z.number(), z.string(), z.string()])]))),
+  calls: z.exactOptional(z.array(modelCallRow)),
+  /** Start in epoch ms, duration in ms. */
+  time: z.tuple([z.number(), z.number()]),
+});
+export type TurnResultRow = z.output<typeof turnResultRow>;
+type ToolRow = NonNullable<TurnResultRow["tools"]>[number];
+
+/** A result, the model calls it took, and the hash of its commit if there was one. */
+export interface TurnEnding {
+  readonly commitHash?: string;
+  readonly result: TurnResultRecord;
+  readonly modelCalls: readonly ModelCallRecord[];
+}
+
+/** @param nodes - what is stored beside the result. */
+export function writeTurnResult({ result, modelCalls, commitHash }: TurnEnding, nodes: readonly SessionNode[]): TurnResultRow {
+  const { issues, toolCalls } = result;
+  return {
+    id: result.turnId,
+    inputHash: result.inputHash,
+    ...(commitHash !== undefined && { commitHash }),
+    ...(!isSaid(result.outcome, lastSaid(nodes)) && { outcome: result.outcome }),
+    ...(result.text !== outcomeText(result.outcome) && { text: result.text }),
+    usage: writeUsage(result.usage),
+    ...(issues.length > 0 && { issues: [...issues] }),
+    ...(toolCalls.length > 0 && { tools: writeTools(toolCalls, calledIn(nodes)) }),
+    ...(modelCalls.length > 0 && { calls: modelCalls.map(writeModelCall) }),
+    time: [result.startedAtMs, result.durationMs],
+  };
+}
+
+export function readTurnResult(row: TurnResultRow, nodes: readonly SessionNode[]): TurnEnding {
+  const ended: TurnOutcome = row.outcome ?? { finished: { assistant_message: { text: lastSaid(nodes) ?? "" } } };
+  const [startedAtMs, durationMs] = row.time;
+  const result: TurnResultRecord = {
+    turnId: row.id,
+    inputHash: row.inputHash,
+    outcome: ended,
+    text: row.text ?? outcomeText(ended) ?? "",
+    usage: readUsage(row.usage),
+    issues: row.issues ?? [],
+    toolCalls: readTools(row.tools ?? [], calledIn(nodes)),
+    startedAtMs,
+    durationMs,
+  };
+  const modelCalls = (row.calls ?? []).map(readModelCall);
+  return { result, modelCalls, ...(row.commitHash !== undefined && { commitHash: row.commitHash }) };
+}
+
+/** Text of the last node, if that is something the assistant said. */
+function lastSaid(nodes: readonly SessionNode[]): string | undefined {
+  const body = nodes.at(-1)?.body;
+  return body?.kind === "message" && body.message.role === "Assistant" ? messageText(body.message) : undefined;
+}
+
+const isSaid = (ended: TurnOutcome, said: string | undefined): boolean =>
+  said !== undefined && "finished" in ended && "assistant_message" in ended.finished && ended.finished.assistant_message.text === said;
+
+/** The tool calls of the messages. */
+const calledIn = (nodes: readonly SessionNode[]): readonly Part[] =>
+  nodes.flatMap(({ body }) => (body.kind === "message" ? body.message.parts.filter((part) => part.kind === "ToolCall") : []));
+
+function writeTools(toolCalls: readonly ToolCallReference[], called: readonly Part[]): ToolRow[] {
+  return toolCalls.map(({ callId, toolName, status, durationMs }, index) => {
+    const part = called[index];
+    return part?.toolCallId === callId && part.toolName === toolName ? [status, durationMs] : [status, durationMs, callId, toolName];
+  });
+}
+
+function readTools(rows: readonly ToolRow[], called: readonly Part[]): ToolCallReference[] {
+  return rows.map(([status, durationMs, callId, toolName], index) => ({
+    callId: callId ?? called[index]?.toolCallId ?? "",
+    toolName: toolName ?? called[index]?.toolName ?? "",
+    status,
+    durationMs,
+  }));
+}

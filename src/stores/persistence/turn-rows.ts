@@ -1,0 +1,178 @@
+// Rows of a turn in flight; a session has at most one, so its id is in the row and not in the keys:
+//   ["turn", sid, 0]        control: rewritten by every step, with what the latest steps settled and appended
+//   ["turn", sid, 1]        input: written once, with what never changes
+//   ["turn", sid, 2, step]  deltas of earlier steps, moved out of the control row when they outgrew it; written once
+// Most turns never need the third kind: a small row that is rewritten costs fewer pages than one more row per step, which
+// has to be deleted again (docs/decisions/0003-row-layout.md).
+
+import * as z from "zod/mini";
+import { isPlainObject, type Json, type JsonObject } from "../../domain/json.ts";
+import type { Message } from "../../domain/messages.ts";
+import type { ModelCallRecord } from "../../domain/outcome.ts";
+import type { AcceptTurn, JournalEntry, MachineSnapshot, TurnRecord, TurnStep } from "../contract.ts";
+import { type Key, prefixRange, type ReadTransaction, type Value, type WriteTransaction } from "../engine.ts";
+import { getRow, type PreparedRow, prepareRow, setRow, sizeOf } from "./large-row.ts";
+import { turnControlKey, turnInputKey, turnPrefix, turnStepKey } from "./layout.ts";
+import { readMessage, writeMessage } from "./message-row.ts";
+import { count, invalidRow, opaque, parseRecord, parseRow, SCHEMA_VERSION, schemaVersion } from "./schema.ts";
+import { modelCallRow, readModelCall, writeModelCall } from "./usage-row.ts";
+
+const outcome = z.union([z.object({ ok: opaque }), z.object({ error: z.object({ code: z.string(), message: z.string() }) })]);
+
+/** Most characters of deltas in the control row. */
+const INLINE_SIZE = 3_000;
+
+/** What one step brought. */
+const deltaRow = z.object({
+  settled: z.exactOptional(z.array(z.tuple([z.string(), z.string(), outcome]))),
+  appended: z.exactOptional(z.array(z.looseObject({ id: z.string() }))),
+  calls: z.exactOptional(z.array(modelCallRow)),
+});
+const deltasRow = z.array(deltaRow);
+
+const controlRow = z.object({
+  schemaVersion,
+  turnId: z.string(),
+  step: count,
+  recoveries: count,
+  issued: z.exactOptional(z.array(z.string())),
+  snapshot: z.exactOptional(z.object({ machine: z.string(), version: z.number(), value: opaque, context: opaque })),
+  /** Later than those in rows of their own. Parsed when the turn is read as a whole. */
+  deltas: z.exactOptional(z.array(opaque)),
+  /** Steps that have a row. */
+  rows: z.exactOptional(z.array(count)),
+  /** Some row of this turn is chunked: its keys do not follow from these numbers. */
+  chunked: z.exactOptional(z.literal(true)),
+});
+export type TurnControl = z.output<typeof controlRow>;
+
+export const inputItems = z.array(
+  z.union([z.object({ type: z.literal("text"), text: z.string() }), z.object({ type: z.literal("image_ref"), id: z.string() })]),
+);
+
+const inputRow = z.object({
+  input: z.object({ items: inputItems, protocolTurnOptions: z.exactOptional(opaque) }),
+  inputHash: z.string(),
+  machine: z.string(),
+  version: z.number(),
+  acceptedAtMs: z.number(),
+});
+
+export async function readControl(tx: ReadTransaction, sessionId: string): Promise<TurnControl | undefined> {
+  const key = turnControlKey(sessionId);
+  const value = await tx.get(key);
+  return value === undefined ? undefined : parseRecord(controlRow, "turn in flight", key, value);
+}
+
+export function setControl(tx: WriteTransaction, sessionId: string, control: TurnControl): void {
+  tx.set(turnControlKey(sessionId), control);
+}
+
+export const acceptedControl = (turnId: string, chunked: boolean): TurnControl => ({
+  schemaVersion: SCHEMA_VERSION,
+  turnId,
+  step: 0,
+  recoveries: 0,
+  ...(chunked && { chunked: true }),
+});
+
+/** What `readTurn` gives for a turn that was accepted a moment ago. */
+export function acceptedTurn({ sessionId, turnId, input, inputHash, machine }: AcceptTurn, acceptedAtMs: number): TurnRecord {
+  const nothing = { step: 0, log: [], journal: [], modelCalls: [], issued: [], recoveries: 0 };
+  return { sessionId, turnId, input, inputHash, machine, acceptedAtMs, ...nothing };
+}
+
+/** Moves the turn to its next step: control row, and rows for deltas that do not fit in there. */
+export function setStep(tx: WriteTransaction, sessionId: string, before: TurnControl, step: TurnStep, delta: PreparedDelta | undefined): void {
+  const { issued: _issued, deltas = [], rows = [], ...kept } = before;
+  const inline = delta === undefined ? deltas : [...deltas, delta.value];
+  const fits = delta === undefined || (delta.row.chunks.length === 0 && sizeOf(inline) <= INLINE_SIZE);
+  const moved = [...rows];
+  if (!fits) {
+    // Rows stay older than inline deltas: those before this step move first, under the step they ended with.
+    if (deltas.length > 0) {
+      tx.set(turnStepKey(sessionId, before.step), deltas);
+      moved.push(before.step);
+    }
+    setRow(tx, turnStepKey(sessionId, step.step), delta.row);
+    moved.push(step.step);
+  }
+  setControl(tx, sessionId, {
+    ...kept,
+    step: step.step,
+    ...(step.issued.length > 0 && { issued: [...step.issued] }),
+    ...(step.snapshot !== undefined && { snapshot: step.snapshot }),
+    ...(fits && inline.length > 0 && { deltas: inline }),
+    ...(moved.length > 0 && { rows: moved }),
+    ...(delta !== undefined && delta.row.chunks.length > 0 && { chunked: true as const }),
+  });
+}
+
+export function writeInput({ input, inputHash, machine }: Pick<AcceptTurn, "input" | "inputHash" | "machine">, acceptedAtMs: number): JsonObject {
+  return { input: input as unknown as Json, inputHash, machine: machine.machine, version: machine.version, acceptedAtMs };
+}
+
+/** The delta of a step, ready for either place. */
+export interface PreparedDelta {
+  readonly value: Json;
+  /** Of its own: a list of one. */
+  readonly row: PreparedRow;
+}
+
+/** @returns undefined when the step brought nothing. */
+export function prepareDelta({ settled, appended, modelCalls }: TurnStep): PreparedDelta | undefined {
+  if (settled.length + appended.length + modelCalls.length === 0) return undefined;
+  const value: JsonObject = {
+    ...(settled.length > 0 && { settled: settled.map((entry) => [entry.replayKey, entry.hash, entry.outcome]) }),
+    ...(appended.length > 0 && { appended: appended.map((message) => ({ id: message.id, ...writeMessage(message) })) }),
+    ...(modelCalls.length > 0 && { calls: modelCalls.map(writeModelCall) }),
+  };
+  return { value, row: prepareRow([value]) };
+}
+
+export async function readInput(tx: ReadTransaction, sessionId: string): Promise<z.output<typeof inputRow>> {
+  const key = turnInputKey(sessionId);
+  const value = await getRow(tx, key);
+  if (value === undefined) throw invalidRow("turn input", key, "it is missing");
+  return parseRow(inputRow, "turn input", key, value);
+}
+
+/** The turn that `control` belongs to, whole. */
+export async function readTurn(tx: ReadTransaction, sessionId: string, control: TurnControl): Promise<TurnRecord> {
+  const { input, inputHash, machine, version, acceptedAtMs } = await readInput(tx, sessionId);
+  const log: Message[] = [];
+  const journal: JournalEntry[] = [];
+  const modelCalls: ModelCallRecord[] = [];
+  const replay = (key: Key, deltas: Value): void => {
+    for (const delta of parseRow(deltasRow, "turn step", key, deltas)) {
+      for (const [replayKey, hash, settled] of delta.settled ?? []) journal.push({ replayKey, hash, outcome: settled });
+      for (const message of delta.appended ?? []) log.push(readMessage(message, message.id, (problem) => invalidRow("turn step", key, problem)));
+      modelCalls.push(...(delta.calls ?? []).map(readModelCall));
+    }
+  };
+  for (const step of control.rows ?? []) {
+    const key = turnStepKey(sessionId, step);
+    const deltas = await getRow(tx, key);
+    if (deltas === undefined) throw invalidRow("turn step", key, "it is missing");
+    replay(key, deltas);
+  }
+  replay(turnControlKey(sessionId), control.deltas ?? []);
+  const { turnId, step, snapshot, issued = [], recoveries } = control;
+  const record = { sessionId, turnId, input, inputHash, machine: { machine, version }, acceptedAtMs, step, log, journal, modelCalls, issued, recoveries };
+  return snapshot === undefined ? record : { ...record, snapshot: snapshot satisfies MachineSnapshot };
+}
+
+/** Deletes all rows of the turn; without chunks their keys are known and nothing is read. */
+export async function deleteTurn(tx: WriteTransaction, sessionId: string, control: TurnControl): Promise<void> {
+  if (control.chunked === true) {
+    for (const entry of await tx.range(...prefixRange(turnPrefix(sessionId)))) tx.delete(entry.key);
+    return;
+  }
+  tx.delete(turnControlKey(sessionId));
+  tx.delete(turnInputKey(sessionId));
+  for (const step of control.rows ?? []) tx.delete(turnStepKey(sessionId, step));
+}
+
+/** Whether `value` could be a row of ours at all; for listings that read nothing but the id. */
+export const turnIdOf = (value: unknown): string | undefined =>
+  isPlainObject(value) && typeof value["turnId"] === "string" ? value["turnId"] : undefined;

@@ -1,0 +1,189 @@
+// Facet `turns`: turns that were accepted and have not ended (OP-1). Rows: turn-rows.ts; ended turns: stamp.ts.
+//
+// A turn that is in flight cannot be stamped, because the transaction that stamps it deletes its rows. So the stamp, which
+// every operation checks first, is only read when the turn is not in flight.
+
+import { type LashError, storeError } from "../../domain/errors.ts";
+import type { AcceptOutcome, RecordedTurn, ResumeOutcome, StepOutcome, TurnFacet } from "../contract.ts";
+import type { Bound, ReadTransaction, WriteTransaction } from "../engine.ts";
+import { prepareAttachments, setAttachments } from "./attachment-rows.ts";
+import { checkBinding, type StoreContext } from "./context.ts";
+import { NO_HEAD, readHead } from "./head-row.ts";
+import { deferInputsOf } from "./input-rows.ts";
+import { prepareRow, setRow } from "./large-row.ts";
+import { after, stampKey, textAt, turnInputKey, turnPrefix, TURNS } from "./layout.ts";
+import { decideClaim, releaseIfHeld, requireFence, writeLease, writeReleased } from "./lease-rules.ts";
+import { seedMeta } from "./meta-row.ts";
+import { requireNotRetired } from "./retired.ts";
+import { invalidRow } from "./schema.ts";
+import { checkClaims, completeClaims } from "./settled-claims.ts";
+import { findEnded, record, settledStamp, turnConflict } from "./stamp.ts";
+import {
+  acceptedControl,
+  acceptedTurn,
+  deleteTurn,
+  prepareDelta,
+  readControl,
+  readInput,
+  readTurn,
+  setControl,
+  setStep,
+  type TurnControl,
+  turnIdOf,
+  writeInput,
+} from "./turn-rows.ts";
+
+export function createTurns(context: StoreContext): TurnFacet {
+  const { engine } = context;
+  return {
+    async accept(request) {
+      const { sessionId, turnId, inputHash } = request;
+      checkBinding(context, sessionId);
+      const now = context.now();
+      const input = prepareRow(writeInput(request, now));
+      const attachments = prepareAttachments(request.attachments);
+      return engine.write(async (tx): Promise<AcceptOutcome> => {
+        await seedMeta(tx, sessionId, request.session, now);
+        const inFlight = await readControl(tx, sessionId);
+        if (inFlight?.turnId !== turnId) {
+          const result = await findSettled(tx, sessionId, turnId);
+          if (result !== undefined && result.inputHash !== inputHash) throw turnConflict(sessionId, turnId);
+          if (result !== undefined) return { kind: "settled", result };
+        }
+        const claim = await decideClaim(tx, request, now);
+        if (claim.kind === "busy") return { kind: "busy", holder: claim.holder };
+        if (inFlight !== undefined && inFlight.turnId !== turnId) return { kind: "turn_in_flight", turnId: inFlight.turnId };
+        if (inFlight !== undefined && (await readInput(tx, sessionId)).inputHash !== inputHash) throw turnConflict(sessionId, turnId);
+        writeLease(tx, claim.lease);
+        const { revision: headRevision } = (await readHead(tx, sessionId)) ?? NO_HEAD;
+        if (inFlight !== undefined) {
+          const turn = await readTurn(tx, sessionId, countRecovery(tx, sessionId, inFlight, claim.abandoned));
+          return { kind: "accepted", lease: claim.lease, turn, headRevision };
+        }
+        setRow(tx, turnInputKey(sessionId), input);
+        setControl(tx, sessionId, acceptedControl(turnId, input.chunks.length > 0));
+        await setAttachments(tx, sessionId, attachments, now);
+        return { kind: "accepted", lease: claim.lease, turn: acceptedTurn(request, now), headRevision };
+      });
+    },
+
+    async resume(request) {
+      const { sessionId, turnId } = request;
+      checkBinding(context, sessionId);
+      const now = context.now();
+      return engine.write(async (tx): Promise<ResumeOutcome> => {
+        const inFlight = await readControl(tx, sessionId);
+        if (inFlight?.turnId !== turnId) {
+          await requireNotRetired(tx, sessionId);
+          const result = await findSettled(tx, sessionId, turnId);
+          return result === undefined ? { kind: "unknown_turn" } : { kind: "settled", result };
+        }
+        const claim = await decideClaim(tx, request, now);
+        if (claim.kind === "busy") return { kind: "busy", holder: claim.holder };
+        writeLease(tx, claim.lease);
+        const { revision: headRevision } = (await readHead(tx, sessionId)) ?? NO_HEAD;
+        const turn = await readTurn(tx, sessionId, countRecovery(tx, sessionId, inFlight, claim.abandoned));
+        return { kind: "resumed", lease: claim.lease, turn, headRevision };
+      });
+    },
+
+    async recordStep(step) {
+      const { fence, turnId } = step;
+      const { sessionId } = fence;
+      checkBinding(context, sessionId);
+      const now = context.now();
+      const delta = prepareDelta(step);
+      return engine.write(async (tx): Promise<StepOutcome> => {
+        const inFlight = await readControl(tx, sessionId);
+        if (inFlight?.turnId !== turnId) {
+          const result = await findSettled(tx, sessionId, turnId);
+          if (result !== undefined) return { kind: "settled", result };
+        }
+        await requireFence(tx, sessionId, fence, now);
+        if (inFlight?.turnId !== turnId) throw stepConflict(sessionId, turnId, step.step, null);
+        if (step.step !== inFlight.step + 1) throw stepConflict(sessionId, turnId, step.step, inFlight.step);
+        setStep(tx, sessionId, inFlight, step, delta);
+        return { kind: "recorded" };
+      });
+    },
+
+    async settle(settlement) {
+      const { fence, result } = settlement;
+      const { sessionId } = fence;
+      const { turnId } = result;
+      checkBinding(context, sessionId);
+      const now = context.now();
+      return engine.write(async (tx): Promise<RecordedTurn> => {
+        const ended = await findEnded(tx, sessionId, turnId);
+        if (ended !== undefined) {
+          if (ended.commitHash !== undefined || ended.turn.inputHash !== result.inputHash) throw turnConflict(sessionId, turnId);
+          await releaseIfHeld(tx, fence);
+          return ended.turn;
+        }
+        const lease = await requireFence(tx, sessionId, fence, now);
+        const claims = await checkClaims(tx, sessionId, settlement);
+        const inFlight = await readControl(tx, sessionId);
+        const own = inFlight?.turnId === turnId ? inFlight : undefined;
+        const modelCalls = own === undefined ? [] : (await readTurn(tx, sessionId, own)).modelCalls;
+        const { revision, appended } = (await readHead(tx, sessionId)) ?? NO_HEAD;
+        const ending = { result, modelCalls };
+        setRow(tx, stampKey(sessionId, turnId), prepareRow(settledStamp(ending, revision, appended)));
+        if (own !== undefined) await deleteTurn(tx, sessionId, own);
+        await completeClaims(tx, sessionId, claims);
+        await deferInputsOf(tx, sessionId, turnId, true);
+        writeReleased(tx, sessionId, lease.fencingToken);
+        return record(ending, { revision, firstNode: appended, nodeCount: 0 });
+      });
+    },
+
+    async load(sessionId, turnId) {
+      checkBinding(context, sessionId);
+      return engine.read(async (tx) => {
+        const inFlight = await readControl(tx, sessionId);
+        return inFlight?.turnId === turnId ? readTurn(tx, sessionId, inFlight) : undefined;
+      });
+    },
+
+    async inFlight() {
+      const { boundSessionId } = context;
+      return engine.read(async (tx) => {
+        const prefix = boundSessionId === undefined ? TURNS : turnPrefix(boundSessionId);
+        const to = after(prefix);
+        const found: { sessionId: string; turnId: string }[] = [];
+        // From session to session, so that the rows of their steps are not read.
+        for (let from: Bound = prefix; ; ) {
+          const [entry] = await tx.range(from, to, { limit: 1 });
+          if (entry === undefined) return found;
+          const sessionId = textAt(entry.key, 1);
+          const turnId = turnIdOf(entry.value);
+          if (turnId === undefined) throw invalidRow("turn in flight", entry.key, "it names no turn");
+          found.push({ sessionId, turnId });
+          from = after(turnPrefix(sessionId));
+        }
+      });
+    },
+
+    async settled(sessionId, turnId) {
+      checkBinding(context, sessionId);
+      return engine.read((tx) => findSettled(tx, sessionId, turnId));
+    },
+  };
+}
+
+/** Counts a takeover from an owner that did not release the lane; a suspended turn was released (OP-6, OP-8). */
+function countRecovery(tx: WriteTransaction, sessionId: string, control: TurnControl, abandoned: boolean): TurnControl {
+  if (!abandoned) return control;
+  const counted = { ...control, recoveries: control.recoveries + 1 };
+  setControl(tx, sessionId, counted);
+  return counted;
+}
+
+const findSettled = async (tx: ReadTransaction, sessionId: string, turnId: string): Promise<RecordedTurn | undefined> =>
+  (await findEnded(tx, sessionId, turnId))?.turn;
+
+const stepConflict = (sessionId: string, turnId: string, step: number, stored: number | null): LashError =>
+  storeError(
+    "turn_step_conflict",
+    stored === null ? `turn ${turnId} of session ${sessionId} is not in flight` : `step ${step} of turn ${turnId} does not follow step ${stored}`,
+    { details: { sessionId, turnId, step, stored } },
+  );

@@ -1,0 +1,115 @@
+// Checkpointer: copies the write-ahead log into the database file from a thread of its own, so that its syncs (10 ms for 4 MiB
+// on a fast disk, far more on a slow one) do not stop the event loop.
+//
+//   C1. The engine starts no transaction while a checkpoint runs: only a log that is copied to its end starts over, and
+//       under constant writing a concurrent checkpoint never gets there.
+//   C2. A failed checkpoint loses nothing, the log still holds everything. The next one tries again.
+//   C3. The thread is started when the first checkpoint comes near, and does not keep the process alive.
+
+/* oxlint-disable unicorn/require-post-message-target-origin -- a thread has no origin */
+import { once } from "node:events";
+import { Worker } from "node:worker_threads";
+
+/** Between two checkpoints, in pages of the log (2 KiB each): fewer cost more syncs and rewrite hot pages more often. */
+const PAGES_BETWEEN = 2000;
+
+/** Longest wait for readers of other processes, which keep a checkpoint from its end. Writers wait along. */
+const READER_PATIENCE_MS = 200;
+
+// FULL, not PASSIVE: it takes the write lock, so that another process cannot append meanwhile (C1 across processes).
+const THREAD = `
+const { parentPort, workerData } = require("node:worker_threads");
+const { DatabaseSync } = require("node:sqlite");
+const database = new DatabaseSync(workerData.path, { timeout: workerData.patienceMs });
+const checkpoint = database.prepare("PRAGMA wal_checkpoint(FULL)");
+parentPort.on("message", (message) => {
+  if (message === "close") {
+    database.close();
+    parentPort.close();
+    return;
+  }
+  try {
+    checkpoint.get();
+    parentPort.postMessage(null);
+  } catch (error) {
+    parentPort.postMessage(String(error));
+  }
+});
+`;
+
+export class Checkpointer {
+  readonly #path: string;
+  #pages = 0;
+  #thread: Worker | null = null;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** @param pages - estimate of what a commit added to the log. */
+  noteCommit(pages: number): void {
+    this.#pages += pages;
+    // Starting a thread takes some 40 ms, during which no writer should have to wait.
+    if (this.#pages >= PAGES_BETWEEN / 2) this.#thread ??= this.#start();
+  }
+
+  get isDue(): boolean {
+    return this.#pages >= PAGES_BETWEEN;
+  }
+
+  /** Never rejects (C2). */
+  async run(): Promise<void> {
+    this.#pages = 0;
+    const thread = (this.#thread ??= this.#start());
+    thread.ref();
+    const problem = await answerOf(thread);
+    thread.unref();
+    if (problem !== null) warn(problem);
+  }
+
+  async close(): Promise<void> {
+    const thread = this.#thread;
+    this.#thread = null;
+    if (thread === null) return;
+    thread.ref();
+    const gone = new Promise((resolve) => thread.once("exit", resolve));
+    thread.postMessage("close");
+    await gone;
+  }
+
+  #start(): Worker {
+    const thread = new Worker(THREAD, {
+      eval: true,
+      workerData: { path: this.#path, patienceMs: READER_PATIENCE_MS },
+      execArgv: [],
+      resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 16 },
+    });
+    thread.unref();
+    // Without a listener a failed thread would end the process; `answerOf` hears of it by its own.
+    thread.on("error", () => {});
+    thread.on("exit", () => {
+      if (this.#thread === thread) this.#thread = null;
+    });
+    return thread;
+  }
+}
+
+/** @returns what went wrong, or null. A thread that dies has an answer, too. */
+async function answerOf(thread: Worker): Promise<unknown> {
+  const listening = new AbortController();
+  const next = (event: string): Promise<unknown[]> => once(thread, event, { signal: listening.signal });
+  try {
+    thread.postMessage("checkpoint");
+    const [problem] = await Promise.race([next("message"), next("exit").then(([code]) => [`its thread ended with ${String(code)}`])]);
+    return problem;
+  } catch (error) {
+    return error;
+  } finally {
+    listening.abort();
+  }
+}
+
+/** A log that cannot be copied grows until the disk is full: somebody has to hear of it. */
+function warn(problem: unknown): void {
+  process.emitWarning(`lash-runtime: a SQLite checkpoint failed and will be tried again: ${String(problem)}`);
+}

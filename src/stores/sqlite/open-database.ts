@@ -1,0 +1,129 @@
+// Opening a store file: whose it is, in which version, and the connections on it.
+//
+//   O1. Nothing of a foreign file or of another version is changed, not even by SQLite's own recovery: the first look is
+//       taken with `immutable`, which takes no lock, replays no log and writes nothing.
+//   O2. The file is born in rollback mode with its application id and version in its first page, in one transaction, and
+//       switched to WAL afterwards. So the first page of a file that is ours says so from its first byte on, whatever is
+//       still in a log, and concurrent first opens never see version 0 (P-58).
+
+import { statSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
+import { pathToFileURL } from "node:url";
+import { storeError } from "../../domain/errors.ts";
+
+/** "lash", in the header field that SQLite keeps for this (https://sqlite.org/pragma.html#pragma_application_id). */
+export const APPLICATION_ID = 0x6c_61_73_68;
+export const STORE_VERSION = 1;
+/** Small pages: a step of a turn changes a few hundred bytes in a few places (design section 9). */
+export const PAGE_SIZE = 2048;
+
+export interface Connections {
+  readonly writer: DatabaseSync;
+  /** Its transactions see one snapshot each, whatever the writer does meanwhile. */
+  readonly reader: DatabaseSync;
+}
+
+/** Which file lies at `path`; undefined when none does. Costs 2 microseconds. */
+export function fileAt(path: string): string | undefined {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found === undefined ? undefined : `${found.dev}:${found.ino}`;
+}
+
+export interface FileLimits {
+  /** Largest size of the database file in bytes. */
+  readonly maxBytes: number;
+}
+
+/**
+ * Opens `path`, making the store when there is none. Fails as busy when another process is in the way, and may be called again.
+ *
+ * @throws LashError `store_foreign` or `store_version_unsupported`; nothing was changed then.
+ */
+export function openDatabase(path: string, name: string, limits: FileLimits): Connections {
+  if (hasContent(path)) refuseForeign(path, name);
+  const writer = new DatabaseSync(path, { timeout: 0, enableForeignKeyConstraints: false });
+  try {
+    prepareFile(writer, name, limits);
+    const reader = new DatabaseSync(path, { timeout: 0, readOnly: true });
+    return { writer, reader };
+  } catch (error) {
+    writer.close();
+    throw error;
+  }
+}
+
+// Never by reading the file ourselves: closing a descriptor drops the locks that SQLite holds on the same file in this
+// process (https://sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_).
+const hasContent = (path: string): boolean => (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 0;
+
+function refuseForeign(path: string, name: string): void {
+  const url = pathToFileURL(path);
+  url.searchParams.set("immutable", "1");
+  const glance = new DatabaseSync(url, { readOnly: true, defensive: false });
+  try {
+    // Lets SQLite read the header of a file that is shorter than its header says: a checkpoint that was cut off (a killed
+    // process, a full disk) leaves one, and the log, which holds the rest, is not read here.
+    glance.exec("PRAGMA writable_schema = ON");
+    checkIdentity(glance, name);
+  } finally {
+    glance.close();
+  }
+}
+
+function prepareFile(database: DatabaseSync, name: string, limits: FileLimits): void {
+  if (isBlank(database)) {
+    database.exec(`PRAGMA page_size = ${PAGE_SIZE}`);
+    transactionally(database, () => {
+      if (isBlank(database)) createStore(database);
+    });
+  }
+  checkIdentity(database, name);
+  const { journal_mode: mode } = database.prepare("PRAGMA journal_mode = WAL").get() ?? {};
+  if (mode !== "wal") {
+    throw storeError("store_unavailable", `${name}: its file system offers no shared memory, which SQLite's WAL needs; use a local disk`);
+  }
+  // Commits are synced by WalSync, checkpoints are run by Checkpointer (docs/decisions/0002-sqlite-durability.md).
+  database.exec("PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0");
+  database.exec(`PRAGMA journal_size_limit = ${16 * 1024 * 1024}`);
+  if (limits.maxBytes !== Number.POSITIVE_INFINITY) {
+    database.exec(`PRAGMA max_page_count = ${Math.max(1, Math.floor(limits.maxBytes / PAGE_SIZE))}`);
+  }
+}
+
+function createStore(database: DatabaseSync): void {
+  database.exec(`
+    CREATE TABLE entries (key BLOB PRIMARY KEY NOT NULL, value ANY NOT NULL) STRICT, WITHOUT ROWID;
+    PRAGMA application_id = ${APPLICATION_ID};
+    PRAGMA user_version = ${STORE_VERSION};
+  `);
+}
+
+function transactionally(database: DatabaseSync, work: () => void): void {
+  database.exec("BEGIN IMMEDIATE");
+  try {
+    work();
+    database.exec("COMMIT");
+  } finally {
+    if (database.isTransaction) database.exec("ROLLBACK");
+  }
+}
+
+const pragma = (database: DatabaseSync, field: string): unknown => database.prepare(`PRAGMA ${field}`).get()?.[field];
+
+const isBlank = (database: DatabaseSync): boolean => pragma(database, "application_id") === 0 && pragma(database, "schema_version") === 0;
+
+function checkIdentity(database: DatabaseSync, name: string): void {
+  const [id, version] = [pragma(database, "application_id"), pragma(database, "user_version")];
+  if (id !== APPLICATION_ID) {
+    throw storeError("store_foreign", `${name} is a database of another program; nothing was changed, choose another path`, {
+      details: { store: name, applicationId: Number(id) },
+    });
+  }
+  if (version !== STORE_VERSION) {
+    throw storeError(
+      "store_version_unsupported",
+      `${name} has store version ${String(version)}, this program knows version ${STORE_VERSION}; nothing was changed, use the version of lash-runtime that wrote it`,
+      { details: { store: name, expected: STORE_VERSION, found: Number(version) } },
+    );
+  }
+}

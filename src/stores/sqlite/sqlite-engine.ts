@@ -1,0 +1,200 @@
+// SqliteEngine: one file, one writing and one reading connection, syncs and checkpoints off the event loop.
+//
+//   S1. Writers of this engine take turns (`#writers`), because a connection has one transaction at a time. A body settles
+//       within microtasks (unwaiting-body.ts), so the write lock that other processes wait for is held for about 0.1 ms.
+//   S2. A write resolves when a sync that started after its commit has ended (WalSync).
+//   S3. Readers take turns on their own connection, and wait neither for writers nor for syncs.
+//   S4. A file that was removed or replaced while it is open takes no more writes: they would go where nobody finds them.
+
+import { closeSync, fdatasync, fdatasyncSync, openSync, realpathSync } from "node:fs";
+import { promisify } from "node:util";
+import { storeError } from "../../domain/errors.ts";
+import type { Engine, ReadTransaction, WriteTransaction } from "../engine.ts";
+import { Lane } from "../lane.ts";
+import { Lifetime } from "../lifetime.ts";
+import { settleWithoutWaiting } from "../unwaiting-body.ts";
+import { type RetryHost, retryWhileBusy } from "./busy-retry.ts";
+import { Checkpointer } from "./checkpointer.ts";
+import { type FileLimits, fileAt, openDatabase } from "./open-database.ts";
+import { fromSqlite } from "./sqlite-errors.ts";
+import { SqliteTransaction, Statements } from "./sqlite-transaction.ts";
+import { WalSync } from "./wal-sync.ts";
+
+export interface SqliteSettings extends FileLimits {
+  /** As the user wrote it, for names and messages. */
+  readonly path: string;
+  readonly absolutePath: string;
+  readonly busyTimeoutMs: number;
+}
+
+/** What the engine asks of the machine, for tests to replace. */
+export interface SqliteHost extends RetryHost {
+  fdatasync(fd: number): Promise<void>;
+  fdatasyncSync(fd: number): void;
+}
+
+export const nodeHost: SqliteHost = {
+  now: () => performance.now(),
+  sleep: (ms) => new Promise((resolve) => (ms === 0 ? setImmediate(resolve) : setTimeout(resolve, ms))),
+  random: Math.random,
+  fdatasync: promisify(fdatasync),
+  fdatasyncSync,
+};
+
+interface Opened {
+  readonly writer: Statements;
+  readonly reader: Statements;
+  readonly sync: WalSync;
+  readonly checkpointer: Checkpointer;
+  readonly logFile: number;
+  /** Which file was opened (S4). */
+  readonly file: string | undefined;
+}
+
+export class SqliteEngine implements Engine {
+  readonly name: string;
+  readonly durable = true;
+  readonly #settings: SqliteSettings;
+  readonly #host: SqliteHost;
+  readonly #lifetime: Lifetime;
+  readonly #writers = new Lane();
+  readonly #readers = new Lane();
+  #opening: Promise<Opened> | null = null;
+  #checkpoint: Promise<void> | null = null;
+
+  constructor(settings: SqliteSettings, host: SqliteHost) {
+    this.name = `sqlite:${settings.path}`;
+    this.#settings = settings;
+    this.#host = host;
+    this.#lifetime = new Lifetime(this.name);
+  }
+
+  async read<T>(body: (tx: ReadTransaction) => Promise<T>): Promise<T> {
+    this.#lifetime.enter();
+    try {
+      const { reader } = await this.#open();
+      return await this.#readers.run(() => this.#readOnce(reader, body));
+    } finally {
+      this.#lifetime.leave();
+    }
+  }
+
+  async write<T>(body: (tx: WriteTransaction) => Promise<T>): Promise<T> {
+    this.#lifetime.enter();
+    try {
+      // Counted from here, so that writers queued behind a blocked one do not wait for its patience and then for their own.
+      const deadline = this.#deadline();
+      const opened = await this.#open();
+      const { result, durable } = await this.#writers.run(() => this.#writeOnce(opened, deadline, body));
+      await durable;
+      return result;
+    } finally {
+      this.#lifetime.leave();
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#lifetime.close(() => this.#release());
+  }
+
+  async #readOnce<T>(sql: Statements, body: (tx: ReadTransaction) => Promise<T>): Promise<T> {
+    const tx = new SqliteTransaction("read", this.name, sql);
+    // BEGIN takes no lock; the snapshot is that of the first statement, which may find another process recovering the log.
+    await retryWhileBusy(this.#host, this.#deadline(), this.name, () => {
+      sql.rollbackIfOpen();
+      sql.begin.run();
+      sql.snapshot.get();
+    });
+    try {
+      return await settleWithoutWaiting(() => body(tx));
+    } finally {
+      tx.end();
+      sql.rollbackIfOpen();
+    }
+  }
+
+  /** Wrapped, because a promise inside a promise would be waited for, and the lane is not held for the sync. */
+  async #writeOnce<T>(opened: Opened, deadline: number, body: (tx: WriteTransaction) => Promise<T>): Promise<{ result: T; durable: Promise<void> | undefined }> {
+    const { writer: sql, sync, checkpointer } = opened;
+    if (this.#checkpoint !== null) await this.#checkpoint;
+    if (sync.failure !== null) throw sync.failure;
+    if (fileAt(this.#settings.absolutePath) !== opened.file) throw this.#removed();
+    await retryWhileBusy(this.#host, deadline, this.name, () => sql.beginImmediate.run());
+    const tx = new SqliteTransaction("write", this.name, sql);
+    try {
+      const result = await settleWithoutWaiting(() => body(tx));
+      tx.finish();
+      sql.commit.run();
+      if (tx.pages === 0) return { result, durable: undefined };
+      const durable = sync.flush(this.#writers.size === 1);
+      this.#afterCommit(checkpointer, tx.pages);
+      return { result, durable };
+    } catch (error) {
+      throw fromSqlite(error, this.name);
+    } finally {
+      tx.end();
+      sql.rollbackIfOpen();
+    }
+  }
+
+  #afterCommit(checkpointer: Checkpointer, pages: number): void {
+    checkpointer.noteCommit(pages);
+    if (!checkpointer.isDue) return;
+    this.#checkpoint = checkpointer.run().finally(() => {
+      this.#checkpoint = null;
+    });
+  }
+
+  #removed(): Error {
+    return storeError("store_unavailable", `${this.name} was removed or replaced while it was open; nothing was written, open it again`, {
+      details: { store: this.name },
+    });
+  }
+
+  #deadline(): number {
+    return this.#host.now() + this.#settings.busyTimeoutMs;
+  }
+
+  #open(): Promise<Opened> {
+    // A failed attempt is not kept: the file may be there, free or writable at the next call.
+    this.#opening ??= this.#openOnce().catch((error: unknown) => {
+      this.#opening = null;
+      throw error;
+    });
+    return this.#opening;
+  }
+
+  async #openOnce(): Promise<Opened> {
+    const { absolutePath } = this.#settings;
+    const { writer, reader } = await retryWhileBusy(this.#host, this.#deadline(), this.name, () =>
+      openDatabase(absolutePath, this.name, this.#settings),
+    );
+    try {
+      const statements = { writer: new Statements(writer), reader: new Statements(reader) };
+      // There since the statements were prepared, beside the file that a link points to. Opened for writing because Windows
+      // flushes no other handle; holding it is safe, SQLite puts no locks on the log.
+      const logFile = openSync(`${realpathSync(absolutePath)}-wal`, "r+");
+      const sync = new WalSync(this.name, {
+        sync: () => this.#host.fdatasync(logFile),
+        syncInPlace: () => this.#host.fdatasyncSync(logFile),
+        now: () => this.#host.now(),
+      });
+      return { ...statements, sync, checkpointer: new Checkpointer(absolutePath), logFile, file: fileAt(absolutePath) };
+    } catch (error) {
+      reader.close();
+      writer.close();
+      throw fromSqlite(error, this.name);
+    }
+  }
+
+  async #release(): Promise<void> {
+    const opened = await this.#opening;
+    if (opened === null) return;
+    await this.#checkpoint;
+    await opened.checkpointer.close();
+    closeSync(opened.logFile);
+    opened.reader.database.close();
+    // The last connection copies the log into the file and removes it.
+    opened.writer.database.close();
+  }
+}

@@ -1,0 +1,109 @@
+// A transaction on one connection: key bytes and values to rows and back.
+
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { storeError } from "../../domain/errors.ts";
+import type { Bound, Entry, Key, Value } from "../engine.ts";
+import { decodeKey, encodeKey } from "../key-codec.ts";
+import { describeKey } from "../keys.ts";
+import { CheckedTransaction } from "../transaction.ts";
+import { checkValue, freezeJson } from "../values.ts";
+import { PAGE_SIZE } from "./open-database.ts";
+import { fromSqlite } from "./sqlite-errors.ts";
+
+/** Prepared once per connection. */
+export class Statements {
+  readonly database: DatabaseSync;
+  readonly get: StatementSync;
+  readonly ascending: StatementSync;
+  readonly descending: StatementSync;
+  readonly set: StatementSync;
+  readonly delete: StatementSync;
+  readonly begin: StatementSync;
+  readonly beginImmediate: StatementSync;
+  readonly snapshot: StatementSync;
+  readonly commit: StatementSync;
+  readonly rollback: StatementSync;
+
+  constructor(database: DatabaseSync) {
+    this.database = database;
+    this.get = database.prepare("SELECT value FROM entries WHERE key = ?");
+    this.ascending = database.prepare("SELECT key, value FROM entries WHERE key >= ? AND key < ? ORDER BY key LIMIT ?");
+    this.descending = database.prepare("SELECT key, value FROM entries WHERE key >= ? AND key < ? ORDER BY key DESC LIMIT ?");
+    this.set = database.prepare("INSERT INTO entries VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value");
+    this.delete = database.prepare("DELETE FROM entries WHERE key = ?");
+    this.begin = database.prepare("BEGIN");
+    this.beginImmediate = database.prepare("BEGIN IMMEDIATE");
+    this.snapshot = database.prepare("SELECT 1 FROM entries LIMIT 1");
+    this.commit = database.prepare("COMMIT");
+    this.rollback = database.prepare("ROLLBACK");
+  }
+
+  /** Some failures (a full disk) end a transaction by themselves. */
+  rollbackIfOpen(): void {
+    if (this.database.isTransaction) this.rollback.run();
+  }
+}
+
+export class SqliteTransaction extends CheckedTransaction {
+  readonly #name: string;
+  readonly #sql: Statements;
+  #pages = 0;
+
+  constructor(mode: "read" | "write", name: string, sql: Statements) {
+    super(mode);
+    this.#name = name;
+    this.#sql = sql;
+  }
+
+  /** Roughly what this transaction adds to the log: 0 when it changed nothing. */
+  get pages(): number {
+    return this.#pages;
+  }
+
+  protected override lookup(key: Key): Value | undefined {
+    const row = this.#ask(() => this.#sql.get.get(encodeKey(key)));
+    return row === undefined ? undefined : parseValue(row["value"], key, this.#name);
+  }
+
+  protected override scan(from: Bound, to: Bound, limit: number, reverse: boolean): readonly Entry[] {
+    const statement = reverse ? this.#sql.descending : this.#sql.ascending;
+    const rows = this.#ask(() => statement.all(encodeKey(from), encodeKey(to), limit === Number.POSITIVE_INFINITY ? -1 : limit));
+    return rows.map((row) => {
+      const key = decodeKey(row["key"] instanceof Uint8Array ? row["key"] : new Uint8Array());
+      return { key, value: parseValue(row["value"], key, this.#name) };
+    });
+  }
+
+  protected override put(key: Key, value: Value): void {
+    checkValue(value);
+    const stored = value instanceof Uint8Array ? value : JSON.stringify(value);
+    this.#pages += 2 + Math.floor(stored.length / PAGE_SIZE);
+    this.#ask(() => this.#sql.set.run(encodeKey(key), stored));
+  }
+
+  protected override remove(key: Key): void {
+    this.#pages += 2;
+    this.#ask(() => this.#sql.delete.run(encodeKey(key)));
+  }
+
+  #ask<T>(statement: () => T): T {
+    try {
+      return statement();
+    } catch (error) {
+      // SQLite may have rolled back by itself, and what came next would be committed on its own.
+      throw this.doom(fromSqlite(error, this.#name));
+    }
+  }
+}
+
+function parseValue(stored: unknown, key: Key, name: string): Value {
+  if (stored instanceof Uint8Array) return stored;
+  try {
+    if (typeof stored !== "string") throw new TypeError(`a value of type ${typeof stored}`);
+    const value = JSON.parse(stored) as Value;
+    freezeJson(value);
+    return value;
+  } catch (cause) {
+    throw storeError("stored_row_invalid", `${name}: the row ${describeKey(key)} holds no JSON`, { cause, details: { store: name, key: describeKey(key) } });
+  }
+}

@@ -1,0 +1,82 @@
+// CountingEngine: what an engine is asked to do, for tests of budgets ("one turn is four transactions").
+
+import type { Bound, Engine, Entry, Key, RangeOptions, ReadTransaction, Value, WriteTransaction } from "../stores/engine.ts";
+import { encodeKey } from "../stores/key-codec.ts";
+
+export interface EngineCounts {
+  /** Calls of `read` and of `write`. */
+  reads: number;
+  writes: number;
+  gets: number;
+  ranges: number;
+  /** Entries that ranges gave. */
+  entriesRead: number;
+  sets: number;
+  deletes: number;
+  /** Bytes of encoded keys and of values (JSON as UTF-8) given to `set`. */
+  bytesSet: number;
+}
+
+export interface CountingEngine extends Engine {
+  /** Since the start or the last `reset`. Rolled back transactions count, too. */
+  readonly counts: Readonly<EngineCounts>;
+  /** Starts again at 0. @returns the counts until now. */
+  reset(): EngineCounts;
+}
+
+/** Wraps `engine`; closing the wrapper closes it. */
+export function countingEngine(engine: Engine): CountingEngine {
+  let counts = noCounts();
+  return {
+    name: engine.name,
+    durable: engine.durable,
+    get counts() {
+      return counts;
+    },
+    reset() {
+      const until = counts;
+      counts = noCounts();
+      return until;
+    },
+    read(body) {
+      counts.reads++;
+      return engine.read((tx) => body(countedRead(tx, () => counts)));
+    },
+    write(body) {
+      counts.writes++;
+      return engine.write((tx) => body(countedWrite(tx, () => counts)));
+    },
+    close: () => engine.close(),
+  };
+}
+
+const noCounts = (): EngineCounts => ({ reads: 0, writes: 0, gets: 0, ranges: 0, entriesRead: 0, sets: 0, deletes: 0, bytesSet: 0 });
+
+const countedRead = (tx: ReadTransaction, counts: () => EngineCounts): ReadTransaction => ({
+  get(key: Key): Promise<Value | undefined> {
+    counts().gets++;
+    return tx.get(key);
+  },
+  async range(from: Bound, to: Bound, options?: RangeOptions): Promise<readonly Entry[]> {
+    counts().ranges++;
+    const entries = await tx.range(from, to, options);
+    counts().entriesRead += entries.length;
+    return entries;
+  },
+});
+
+const countedWrite = (tx: WriteTransaction, counts: () => EngineCounts): WriteTransaction => ({
+  ...countedRead(tx, counts),
+  set(key: Key, value: Value): void {
+    tx.set(key, value);
+    counts().sets++;
+    counts().bytesSet += encodeKey(key).length + sizeOf(value);
+  },
+  delete(key: Key): void {
+    tx.delete(key);
+    counts().deletes++;
+  },
+});
+
+const utf8 = new TextEncoder();
+const sizeOf = (value: Value): number => (value instanceof Uint8Array ? value.byteLength : utf8.encode(JSON.stringify(value)).length);

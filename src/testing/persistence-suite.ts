@@ -1,0 +1,44 @@
+// The conformance suite of the persistence contract: what src/stores/contract.ts promises, on a storage engine of your own, as
+// cases that any test runner can run. An engine passes its own suite (engine-suite.ts) first.
+
+import type { OpenEngine } from "./engine-suite.ts";
+import { contentCases } from "./persistence/content-cases.ts";
+import { crashCases } from "./persistence/crash-cases.ts";
+import { damageCases } from "./persistence/damage-cases.ts";
+import { runCase } from "./persistence/harness.ts";
+import { inputCases } from "./persistence/input-cases.ts";
+import { leaseCases } from "./persistence/lease-cases.ts";
+import { maintenanceCases } from "./persistence/maintenance-cases.ts";
+import { queueCases } from "./persistence/queue-cases.ts";
+import { sessionCases } from "./persistence/session-cases.ts";
+import { turnCases } from "./persistence/turn-cases.ts";
+
+export interface PersistenceSuiteCase {
+  /** The case or requirement of the contract; cases that look at the same fact of several rows share one. */
+  readonly id: string;
+  readonly title: string;
+  /** Rejects with an explanation when the fact does not hold. @param open - the storage of this case, as for engine cases. */
+  run(open: OpenEngine): Promise<void>;
+}
+
+/**
+ * All cases of the persistence contract. Give each its own storage.
+ *
+ * ```ts
+ * for (const { id, title, run } of persistenceSuite()) test(`${id} ${title}`, () => run(openFreshStorage()));
+ * ```
+ */
+export function persistenceSuite(): readonly PersistenceSuiteCase[] {
+  const all = [
+    ...sessionCases,
+    ...leaseCases,
+    ...turnCases,
+    ...queueCases,
+    ...inputCases,
+    ...contentCases,
+    ...maintenanceCases,
+    ...damageCases,
+    ...crashCases,
+  ];
+  return all.map((each) => ({ id: each.id, title: each.title, run: (open) => runCase(each, open) }));
+}

@@ -1,0 +1,143 @@
+import { same } from "../assertions.ts";
+import { accept, acquire, chain, claimBy, commitOf, fenceOf, owner, resultOf } from "../persistence-fixtures.ts";
+import { dump, failsWith, ofKind, type PersistenceCase, required } from "./harness.ts";
+
+const S = "alpha";
+
+export const leaseCases: readonly PersistenceCase[] = [
+  {
+    id: "C-11",
+    title: "a lease is re-entered by its incarnation, busy for everybody else, and extended by renewal (P-24, P-26)",
+    async run({ connect, clock }) {
+      const { leases } = await connect();
+      const first = ofKind(await leases.claim(claimBy("alice", S)), "acquired");
+      same([first.reentered, first.lease.fencingToken, first.lease.expiresAtMs], [false, 1, clock.now() + 30_000], "the first claim");
+      await clock.advance(1_000);
+      const again = ofKind(await leases.claim(claimBy("alice", S, { leaseToken: "another" })), "acquired");
+      same(again, { kind: "acquired", reentered: true, lease: { ...first.lease, expiresAtMs: clock.now() + 30_000 } }, "re-entry keeps token and fencing (S-58)");
+      same(await leases.claim(claimBy("alice", S, { owner: owner("alice", "alice-2") })), { kind: "busy", holder: again.lease }, "another incarnation");
+      same(ofKind(await leases.claim(claimBy("bob", S)), "busy").holder.owner.ownerId, "alice", "another owner");
+      const renewed = await leases.renew(fenceOf(first.lease), 60_000);
+      same(renewed, { ...again.lease, expiresAtMs: clock.now() + 60_000 }, "renewal keeps token, fencing and claim time");
+      same(await (await connect()).leases.current(S), renewed, "the stored lease");
+    },
+  },
+  {
+    id: "C-11a",
+    title: "re-entry never shortens a lease",
+    async run({ connect }) {
+      const { leases } = await connect();
+      const { lease } = ofKind(await leases.claim(claimBy("alice", S)), "acquired");
+      same(ofKind(await leases.claim(claimBy("alice", S, { ttlMs: 1 })), "acquired").lease, lease, "the lease");
+    },
+  },
+  {
+    id: "C-11b",
+    title: "a stale fence can neither renew nor release; release and claim raise the fencing number",
+    async run({ connect, clock, engine }) {
+      const store = await connect();
+      const first = await acquire(store, S);
+      await store.leases.release(first);
+      same(await store.leases.current(S), undefined, "the lease after release");
+      await failsWith("session_execution_lease_expired", store.leases.renew(first, 1_000));
+      const second = await acquire(store, S, "bob");
+      same(second.fencingToken, 2, "fencing after release (S-59)");
+      const before = await dump(engine);
+      await store.leases.release(first);
+      await store.leases.release({ ...second, leaseToken: "guessed" });
+      await store.leases.release({ ...second, incarnationId: "bob-2" });
+      await store.leases.release({ ...second, sessionId: "elsewhere" });
+      same(await dump(engine), before, "rows after stale releases");
+      await clock.advance(30_000);
+      await failsWith("session_execution_lease_expired", store.leases.renew(second, 1_000));
+      same((await acquire(store, S, "carol")).fencingToken, 3, "fencing after expiry");
+    },
+  },
+  {
+    id: "C-11c",
+    title: "a time to live of 0 is expired at once (P-27)",
+    async run({ connect }) {
+      const store = await connect();
+      const fence = await acquire(store, S, "alice", { ttlMs: 0 });
+      await failsWith("session_execution_lease_expired", store.sessions.commit(commitOf(S, fence)));
+      same((await acquire(store, S, "bob")).fencingToken, 2, "the fencing number of the next owner");
+    },
+  },
+  {
+    id: "C-11d",
+    title: "a commit needs the live lease of its session (P-9) and can release it in itself",
+    async run({ connect, clock, engine }) {
+      const store = await connect();
+      await failsWith("session_execution_lease_expired", store.sessions.commit(commitOf(S, undefined)));
+      const fence = await acquire(store, S);
+      const elsewhere = await acquire(store, "beta");
+      const before = await dump(engine);
+      const wrong = [undefined, elsewhere, { ...fence, leaseToken: "x" }, { ...fence, fencingToken: 2 }, { ...fence, ownerId: "bob" }, { ...fence, incarnationId: "x" }];
+      for (const bad of wrong) await failsWith("session_execution_lease_expired", store.sessions.commit(commitOf(S, bad, { nodes: chain(S, ["a"]) })));
+      same(await dump(engine), before, "rows");
+      await store.sessions.commit(commitOf(S, fence, { releaseLease: true }));
+      same(await store.leases.current(S), undefined, "the lease after the commit");
+      await failsWith("session_execution_lease_expired", store.sessions.commit(commitOf(S, fence, { expectedHeadRevision: 1 })));
+      await acquire(store, S, "bob");
+      await clock.advance(30_000);
+      await failsWith("session_execution_lease_expired", store.sessions.commit(commitOf(S, elsewhere)));
+    },
+  },
+  {
+    id: "C-12",
+    title: "a lease whose holder is proved dead is taken over by compare and set (P-25)",
+    async run({ connect }) {
+      const store = await connect();
+      const dead = await acquire(store, S);
+      ofKind(await store.leases.claim(claimBy("bob", S)), "busy");
+      ofKind(await store.leases.claim(claimBy("bob", S, { deadHolder: { ...dead, fencingToken: 7 } })), "busy");
+      ofKind(await store.leases.claim(claimBy("bob", S, { deadHolder: { ...dead, leaseToken: "older" } })), "busy");
+      const racers = await Promise.all([await connect(), await connect()].map(({ leases }, index) => leases.claim(claimBy(`racer-${index}`, S, { deadHolder: dead }))));
+      same(racers.map((outcome) => outcome.kind).sort(), ["acquired", "busy"], "two racers");
+      const { lease } = required(racers.find((outcome) => outcome.kind === "acquired"), "the winner");
+      same(lease.fencingToken, 2, "its fencing number");
+      ofKind(await store.leases.claim(claimBy("carol", S, { deadHolder: dead })), "busy");
+    },
+  },
+  {
+    id: "C-12a",
+    title: "a claim with an observation takes a free lane like any other, and every kind of owner round-trips",
+    async run({ connect }) {
+      const store = await connect();
+      const dead = await acquire(store, S);
+      await store.leases.release(dead);
+      const process = { kind: "local_process" as const, hostId: "h", bootId: "b", pid: 1, processStart: "9" };
+      const owners = [{ ...owner("p"), liveness: process }, { ...owner("w"), liveness: { kind: "web_lock" as const, lockName: "lash:x" } }];
+      for (const [index, claimant] of owners.entries()) {
+        const outcome = ofKind(await store.leases.claim(claimBy(claimant.ownerId, S, { owner: claimant, deadHolder: dead })), "acquired");
+        same([outcome.lease.owner, outcome.lease.fencingToken], [claimant, index + 2], "owner and fencing");
+        await store.leases.release(fenceOf(outcome.lease));
+      }
+    },
+  },
+  {
+    id: "C-30",
+    title: "concurrent first claims have one winner (P-27), and the winner survives a reopen",
+    async run({ connect }) {
+      const stores = [await connect(), await connect(), await connect(), await connect()];
+      const outcomes = await Promise.all(stores.map(({ leases }, index) => leases.claim(claimBy(`owner-${index}`, S))));
+      const winners = outcomes.filter((outcome) => outcome.kind === "acquired");
+      same(winners.length, 1, "winners");
+      same(await (await connect()).leases.current(S), winners[0]?.kind === "acquired" ? winners[0].lease : null, "the lease");
+    },
+  },
+  {
+    id: "C-45",
+    title: "the commit of an owner that was superseded changes nothing (I-13)",
+    async run({ connect, clock, engine }) {
+      const store = await connect();
+      const old = await accept(store, S, "t");
+      await clock.advance(30_000);
+      await acquire(store, S, "bob");
+      const before = await dump(engine);
+      const turn = { commitHash: "h", result: resultOf("t", "text"), modelCalls: [] };
+      await failsWith("session_execution_lease_expired", store.sessions.commit(commitOf(S, old, { turn, nodes: chain(S, ["t:0"]), releaseLease: true })));
+      same(await dump(engine), before, "rows");
+    },
+  },
+];

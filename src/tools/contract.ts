@@ -1,0 +1,79 @@
+// What a tool is: its manifest, and the function that runs it. Types only.
+
+import type { Json } from "../domain/json.ts";
+import type { JsonSchema } from "../providers/contract.ts";
+
+/** The part of Standard Schema that tools use; zod, valibot, arktype and others implement it. */
+export interface StandardSchema<Input = unknown, Output = Input> {
+  readonly "~standard": {
+    readonly version: 1;
+    readonly vendor: string;
+    readonly validate: (value: unknown) => SchemaResult<Output> | Promise<SchemaResult<Output>>;
+    readonly types?: { readonly input: Input; readonly output: Output } | undefined;
+    /** Present where the library can describe itself, zod for one. */
+    readonly jsonSchema?: { readonly input: (options: { readonly target: string }) => Record<string, unknown> };
+  };
+}
+
+export type SchemaResult<Output> =
+  | { readonly value: Output; readonly issues?: undefined }
+  | { readonly issues: readonly { readonly message: string; readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined }[] };
+
+export type InferOutput<Schema> = Schema extends StandardSchema<infer _Input, infer Output> ? Output : never;
+
+/** What a running call knows and may use. */
+export interface ToolCall {
+  /** The provider's id of the call: good for logs, not for deduplication (OP-10). */
+  readonly callId: string;
+  readonly toolName: string;
+  readonly sessionId: string;
+  readonly turnId: string;
+  /** Aborts when the turn is cancelled or its lease is lost; work that ignores it is left behind. */
+  readonly signal: AbortSignal;
+  /** The same for every attempt of this call, also after a crash: pass it on to whatever has side effects. */
+  readonly idempotencyKey: string;
+  /** 1, 2, 3.. under the tool's retry policy. */
+  readonly attempt: number;
+  /** This attempt was started before and the process died before its outcome was recorded (OP-3). */
+  readonly interrupted: boolean;
+  /**
+   * A key with which anybody may answer this call later: `return pending()` after handing it over. The same for every
+   * take. Whoever has it may answer, so treat it like a password (E-19).
+   */
+  completionKey(): Promise<string>;
+}
+
+/**
+ * What a crash during a call means (design section 5): run it again, tell the model that its outcome is unknown, or ask.
+ * A probe looks at the outside world and answers with the output, or with one of the two words.
+ */
+export type OnInterrupted<Args> = "retry" | "report" | Probe<Args>["ask"];
+
+/** A method, as `Tool.run` is one: only so tools of different arguments fit into one list. */
+interface Probe<Args> {
+  ask(args: Args, call: ToolCall): unknown | Promise<unknown>;
+}
+
+/** Attempts after failures that say `retry: safe` (T-53). Delays double from `baseDelayMs` up to `maxDelayMs`. */
+export interface ToolRetryPolicy {
+  readonly maxAttempts: number;
+  readonly baseDelayMs: number;
+  readonly maxDelayMs: number;
+}
+
+export interface Tool<Args = unknown> {
+  readonly name: string;
+  readonly description: string;
+  readonly inputSchema: JsonSchema;
+  readonly readOnly: boolean;
+  readonly idempotent: boolean;
+  readonly onInterrupted: OnInterrupted<Args>;
+  /** `parallel` calls of one reply run together first, then the `serial` ones one by one (T-52). */
+  readonly execution: "parallel" | "serial";
+  readonly retry: ToolRetryPolicy | null;
+  /** Arguments as the tool will see them, or what is wrong with them. */
+  validate(args: Json): Promise<{ readonly args: Args } | { readonly problem: string }>;
+  run(args: Args, call: ToolCall): unknown | Promise<unknown>;
+  /** Told that a pending call was cancelled, if it asked for that with `onCancel: "cancel_external_work"`. */
+  cancel?(args: Args): unknown;
+}

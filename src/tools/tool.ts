@@ -1,0 +1,117 @@
+// tool(): a typed function with a schema becomes something a model can call.
+
+import { invalidArgument } from "../domain/invalid-argument.ts";
+import type { Json } from "../domain/json.ts";
+import { wiringError } from "../domain/errors.ts";
+import type { JsonSchema } from "../providers/contract.ts";
+import type { InferOutput, OnInterrupted, StandardSchema, Tool, ToolCall, ToolRetryPolicy } from "./contract.ts";
+
+export interface ToolOptions<Schema extends StandardSchema> {
+  /** Unique among the tools of a session; letters, digits, `_`, `-` and `.`, 1 to 64 characters. */
+  readonly name: string;
+  /** What the model is told the tool does. */
+  readonly description: string;
+  /** Any Standard Schema; arguments are validated with it before `run` sees them. */
+  readonly input: Schema;
+  /** JSON Schema shown to the model; needed where `input` cannot describe itself (OP-23). */
+  readonly inputSchema?: JsonSchema;
+  /** Changes nothing outside. A call cut off by a crash is simply run again. Default false. */
+  readonly readOnly?: boolean;
+  /** Running it twice with one `idempotencyKey` does no more than running it once. Default false. */
+  readonly idempotent?: boolean;
+  /** What a crash during a call means. Default `retry` for read-only and idempotent tools, else `report`. */
+  readonly onInterrupted?: OnInterrupted<InferOutput<Schema>>;
+  /** Default `parallel`. */
+  readonly execution?: "parallel" | "serial";
+  /** Default: a failed call is not tried again. */
+  readonly retry?: Partial<ToolRetryPolicy>;
+  /** Stops work outside when a pending call of this tool is cancelled. */
+  readonly cancel?: (args: InferOutput<Schema>) => unknown;
+  /** Gives the result, any JSON value, or throws. `undefined` counts as null. */
+  readonly run: (args: InferOutput<Schema>, call: ToolCall) => unknown;
+}
+
+const NAME_CHARS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
+const KNOWN = new Set(["name", "description", "input", "inputSchema", "readOnly", "idempotent", "onInterrupted", "execution", "retry", "cancel", "run"]);
+const defaultRetry: ToolRetryPolicy = { maxAttempts: 3, baseDelayMs: 500, maxDelayMs: 10_000 };
+
+/**
+ * Declares a tool.
+ *
+ * @throws LashError `invalid_argument` naming the field that is wrong; `tool_schema_missing` when neither `input` nor
+ *   `inputSchema` says what the arguments look like as JSON Schema.
+ */
+export function tool<Schema extends StandardSchema>(options: ToolOptions<Schema>): Tool<InferOutput<Schema>> {
+  check(options);
+  const { input } = options;
+  const readOnly = options.readOnly ?? false;
+  const idempotent = options.idempotent ?? false;
+  return {
+    name: options.name,
+    description: options.description,
+    inputSchema: schemaOf(options),
+    readOnly,
+    idempotent,
+    onInterrupted: options.onInterrupted ?? (readOnly || idempotent ? "retry" : "report"),
+    execution: options.execution ?? "parallel",
+    retry: options.retry ? { ...defaultRetry, ...options.retry } : null,
+    validate: async (args: Json) => {
+      const result = await input["~standard"].validate(args);
+      return result.issues ? { problem: describeIssues(result.issues) } : { args: result.value as InferOutput<Schema> };
+    },
+    run: options.run,
+    ...(options.cancel && { cancel: options.cancel }),
+  };
+}
+
+function check(options: ToolOptions<StandardSchema>): void {
+  if (typeof options !== "object" || options === null) throw invalidArgument("tool", "called with an object of options");
+  for (const key of Object.keys(options)) {
+    if (!KNOWN.has(key)) throw invalidArgument(`tool.${key}`, `left out: it is no option; known are ${[...KNOWN].join(", ")}`);
+  }
+  const { name } = options;
+  if (typeof name !== "string" || name.length < 1 || name.length > 64 || ![...name].every((char) => NAME_CHARS.includes(char))) {
+    throw invalidArgument("tool.name", "1 to 64 letters, digits, `_`, `-` or `.`");
+  }
+  if (typeof options.description !== "string") throw invalidArgument(`tool.description (of "${name}")`, "a string");
+  if (typeof options.run !== "function") throw invalidArgument(`tool.run (of "${name}")`, "a function");
+  if (typeof options.input?.["~standard"]?.validate !== "function") {
+    throw invalidArgument(`tool.input (of "${name}")`, "a Standard Schema, for example z.object({ city: z.string() })");
+  }
+  const { onInterrupted, execution, retry } = options;
+  if (onInterrupted !== undefined && onInterrupted !== "retry" && onInterrupted !== "report" && typeof onInterrupted !== "function") {
+    throw invalidArgument(`tool.onInterrupted (of "${name}")`, '"retry", "report" or a function');
+  }
+  if (execution !== undefined && execution !== "parallel" && execution !== "serial") {
+    throw invalidArgument(`tool.execution (of "${name}")`, '"parallel" or "serial"');
+  }
+  if (retry?.maxAttempts !== undefined && (!Number.isSafeInteger(retry.maxAttempts) || retry.maxAttempts < 1)) {
+    throw invalidArgument(`tool.retry.maxAttempts (of "${name}")`, "an integer of at least 1");
+  }
+}
+
+function schemaOf({ name, input, inputSchema }: ToolOptions<StandardSchema>): JsonSchema {
+  if (inputSchema) return inputSchema;
+  const own = input["~standard"].jsonSchema;
+  if (!own) {
+    throw wiringError(
+      "tool_schema_missing",
+      `tool "${name}": its schema library (${input["~standard"].vendor}) gives no JSON Schema; pass \`inputSchema\`, or use a schema that has one, such as zod's`,
+      { details: { tool: name } },
+    );
+  }
+  const { $schema: _dialect, ...schema } = own.input({ target: "draft-2020-12" });
+  return schema;
+}
+
+type Issues = readonly { readonly message: string; readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined }[];
+
+const MOST_ISSUES = 5;
+
+function describeIssues(issues: Issues): string {
+  const lines = issues.slice(0, MOST_ISSUES).map(({ message, path }) => {
+    const at = (path ?? []).map((step) => String(typeof step === "object" ? step.key : step)).join(".");
+    return at === "" ? message : `${at}: ${message}`;
+  });
+  return issues.length > MOST_ISSUES ? `${lines.join("; ")}; and ${issues.length - MOST_ISSUES} more` : lines.join("; ");
+}

@@ -1,0 +1,51 @@
+// What a turn came to, as hosts see it.
+
+import type { Json } from "./domain/json.ts";
+import { toHostOutcome, type HostOutcome, type TurnIssue } from "./domain/outcome.ts";
+import type { ToolCallOutput } from "./domain/tool-output.ts";
+import type { TokenUsage } from "./domain/usage.ts";
+import type { TurnEnd } from "./actors/turn-run.ts";
+
+/** One tool call of the turn. `args` and `output` are there when the turn ended in this process (OP-11). */
+export interface ToolCallRecord {
+  readonly callId: string;
+  readonly toolName: string;
+  readonly status: "success" | "failure" | "cancelled";
+  readonly durationMs: number;
+  readonly args?: Json;
+  readonly output?: ToolCallOutput;
+}
+
+export interface TurnResult {
+  readonly turnId: string;
+  /** The assistant's words; for a turn that stopped, the last ones it said (T-59). */
+  readonly text: string;
+  readonly outcome: HostOutcome;
+  /** Finished, or went on in another frame (FA-28). */
+  readonly isSuccess: boolean;
+  /** Tokens of this turn's own model calls. */
+  readonly usage: TokenUsage;
+  readonly toolCalls: readonly ToolCallRecord[];
+  /** What went wrong on the way; a turn may finish with issues. */
+  readonly errors: readonly TurnIssue[];
+  readonly execution: { readonly startedAtMs: number; readonly durationMs: number };
+  /** The session's revision with this turn in it. */
+  readonly headRevision: number;
+}
+
+export function turnResultOf({ result, toolResults }: TurnEnd): TurnResult {
+  const outcome = toHostOutcome(result.outcome);
+  return {
+    turnId: result.turnId,
+    text: result.text,
+    outcome,
+    isSuccess: outcome.kind !== "stopped",
+    usage: result.usage,
+    toolCalls: toolResults.length > 0
+      ? toolResults.map(({ callId, toolName, args, output, durationMs }) => ({ callId, toolName, status: output.outcome.status, durationMs, args, output }))
+      : result.toolCalls,
+    errors: result.issues,
+    execution: { startedAtMs: result.startedAtMs, durationMs: result.durationMs },
+    headRevision: result.headRevision,
+  };
+}

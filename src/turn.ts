@@ -1,0 +1,139 @@
+// Turn handle: what a host holds while a turn runs.
+
+import type { TurnActivity, TurnActivityBody } from "./observe/contract.ts";
+import type { TurnResult } from "./turn-result.ts";
+
+/** Activities a slow consumer may be behind before the turn waits for it (FA-22). */
+const BUFFER = 64;
+
+/**
+ * One turn: an async iterable of what happens, and the result it ends in.
+ *
+ * It starts when it is iterated or its `result` is asked for, whichever comes first. A consumer that stops iterating
+ * stops watching, not the turn (FA-80). Iterate it once; everything of it that lasts is in the result and the session.
+ */
+export class Turn implements AsyncIterable<TurnActivity> {
+  /** Unique in its session; asking for a turn under an id that has ended gives the recorded result. */
+  readonly id: string;
+  readonly #start: (turn: Turn) => Promise<TurnResult>;
+  readonly #cancel = new AbortController();
+  readonly #feed = new Feed();
+  #result: Promise<TurnResult> | undefined;
+  #count = 0;
+
+  /** Made by `session.turn()`. */
+  constructor(id: string, start: (turn: Turn) => Promise<TurnResult>) {
+    this.id = id;
+    this.#start = start;
+  }
+
+  /**
+   * The committed result; a turn that stopped is a result too, not a throw. Durable when it resolves.
+   *
+   * @throws LashError `session_execution_busy` - another owner runs this session; nothing changed, retry with backoff.
+   * @throws LashError `session_execution_lease_lost` - another owner took over; it finishes the turn. Ask again by id.
+   * @throws LashError `store_commit_failed` - the store failed; what was recorded stands and is finished on recovery.
+   */
+  get result(): Promise<TurnResult> {
+    return this.#started();
+  }
+
+  /** Ends the turn as `stopped: "cancelled"`; what has finished is kept. A turn that has ended stays as it is. */
+  cancel(reason?: string): void {
+    this.#cancel.abort(reason);
+  }
+
+  /** Aborts when the host cancels. */
+  get signal(): AbortSignal {
+    return this.#cancel.signal;
+  }
+
+  /** Hands an activity to whoever watches; gives a promise only while the consumer is too far behind. */
+  emit(body: TurnActivityBody, correlationId: string): void | Promise<void> {
+    if (!this.#feed.isWatched) return undefined;
+    this.#count += 1;
+    return this.#feed.push({ id: `${this.id}:${this.#count}`, correlationId, ...body });
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<TurnActivity> {
+    const iterator = this.#feed.watch();
+    this.#started().then(
+      () => this.#feed.end(),
+      (error: unknown) => this.#feed.fail(error),
+    );
+    return iterator;
+  }
+
+  #started(): Promise<TurnResult> {
+    this.#result ??= this.#start(this);
+    // A host that only iterates meets the failure there; it is not an unhandled rejection.
+    this.#result.catch(() => undefined);
+    return this.#result;
+  }
+}
+
+/** A bounded queue between a turn and one consumer. */
+class Feed {
+  #items: TurnActivity[] = [];
+  #state: "idle" | "watched" | "left" | "ended" = "idle";
+  #failure: { readonly error: unknown } | undefined;
+  #wake: (() => void) | undefined;
+  #drained: PromiseWithResolvers<void> | undefined;
+
+  get isWatched(): boolean {
+    return this.#state === "watched";
+  }
+
+  push(activity: TurnActivity): void | Promise<void> {
+    this.#items.push(activity);
+    this.#wake?.();
+    if (this.#items.length < BUFFER) return undefined;
+    this.#drained ??= Promise.withResolvers<void>();
+    return this.#drained.promise;
+  }
+
+  end(): void {
+    if (this.#state !== "left") this.#state = "ended";
+    this.#release();
+    this.#wake?.();
+  }
+
+  fail(error: unknown): void {
+    this.#failure = { error };
+    this.end();
+  }
+
+  watch(): AsyncIterator<TurnActivity> {
+    if (this.#state === "idle") this.#state = "watched";
+    return {
+      next: () => this.#next(),
+      return: () => {
+        this.#state = "left";
+        this.#items = [];
+        this.#release();
+        return Promise.resolve({ done: true, value: undefined });
+      },
+    };
+  }
+
+  async #next(): Promise<IteratorResult<TurnActivity>> {
+    for (;;) {
+      const value = this.#items.shift();
+      if (value) {
+        if (this.#items.length < BUFFER) this.#release();
+        return { done: false, value };
+      }
+      if (this.#failure && this.#state === "ended") throw this.#failure.error;
+      if (this.#state !== "watched") return { done: true, value: undefined };
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      this.#wake = undefined;
+    }
+  }
+
+  #release(): void {
+    this.#drained?.resolve();
+    this.#drained = undefined;
+  }
+}
