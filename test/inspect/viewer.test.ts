@@ -42,6 +42,7 @@ describe.skipIf(!found)("the viewer (not run only where no Chromium is found)", 
 
   const open = async (url: string): Promise<void> => {
     page = await (await browser.newContext({ viewport: { width: 1440, height: 900 } })).newPage();
+    page.setDefaultTimeout(12_000);
     complaints = [];
     page.on("console", (message) => {
       if (message.type() === "error") complaints.push(message.text());
@@ -113,12 +114,17 @@ describe.skipIf(!found)("the viewer (not run only where no Chromium is found)", 
     await page.waitForFunction(() => document.querySelector("#where")?.textContent?.includes("later"));
   });
 
-  test("plays a recording from its beginning, and stops", async () => {
+  test("plays a recording on from where it stands, and stops at its end", async () => {
     await openRecording();
-    await page.locator("#pause").click();
-    await page.locator('.state.active[data-path="claimingLane"]').waitFor();
-    await page.locator("#pause").click();
-    await page.waitForFunction(() => document.querySelector("#pause")?.textContent === "Play");
+    for (let back = 0; back < 3; back += 1) await page.keyboard.press("ArrowLeft");
+    await page.waitForFunction(() => document.querySelector("#where")?.textContent?.includes("later"));
+    await page.keyboard.press("Space");
+    await page.waitForFunction(() => document.querySelector("#pause")?.textContent === "Play" && !document.querySelector("#where")?.textContent?.includes("later"));
+    expect(await lit("active")).toContain("running.runningTools");
+  });
+
+  test("shows the actor whose lane is pressed", async () => {
+    await openRecording();
     await page.locator(".lane", { hasText: "session" }).click();
     await page.locator('.state.active[data-path="lease.held"]').waitFor();
     expect(await page.locator("#selected-name").textContent()).toBe("session:chat-42");

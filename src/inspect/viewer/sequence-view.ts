@@ -1,6 +1,7 @@
 // Messages between the actors of one session, as a sequence diagram. Only the rows in sight exist.
 import { activePaths } from "../chart.ts";
 import { h, s } from "./dom.ts";
+import { effectIdOf } from "./effect-states.ts";
 import { countBelow, type Entry, type Timeline, type Track } from "./timeline.ts";
 
 const ROW = 30;
@@ -140,7 +141,7 @@ export class SequenceView {
     const to = x.get(entry.to) ?? LEFT;
     if (entry.kind === "actor") group.append(s("circle", { class: "birth", cx: to, cy: 15, r: 4.5 }), s("text", { class: "note", x: to + 10, y: 19 }, "created"));
     else if (entry.kind === "snapshot") group.append(...pill(entry.record.snapshot.value, entry.record.snapshot.status, to));
-    else group.append(...arrow(entry.from === undefined ? undefined : x.get(entry.from), to, entry.record.event.type, entry.record.event["effectId"]));
+    else group.append(...arrow(entry.from === undefined ? undefined : x.get(entry.from), to, entry.record.event.type, effectIdOf(entry.record.event)));
     return group;
   }
 }
@@ -156,9 +157,9 @@ function pill(value: unknown, status: string, x: number): readonly SVGElement[] 
   ];
 }
 
-function arrow(from: number | undefined, to: number, type: string, effectId: unknown): readonly SVGElement[] {
+function arrow(from: number | undefined, to: number, type: string, effectId: string): readonly SVGElement[] {
   const label = type.startsWith("xstate.done.actor.") ? "done" : type === "xstate.init" ? "start" : type;
-  const text = effectId === undefined ? label : `${label} #${String(effectId)}`;
+  const text = effectId === "" ? label : `${label} #${effectId}`;
   if (from === undefined || from === to) {
     // From outside the actor system, or from lanes that are not shown.
     return [

@@ -140,14 +140,17 @@ export class Timeline {
   private addActor(record: ActorRecord, key: string): void {
     if (this.tracks.has(key)) return;
     const parent = record.parentId === undefined ? undefined : this.key(record.parentId);
-    const [kind = record.name, session, ...rest] = record.name.split(":");
-    const group = session ?? (parent === undefined ? this.run.label : (this.tracks.get(parent)?.group ?? this.run.label));
+    const [kind = record.name, ...rest] = record.name.split(":");
+    const above = parent === undefined ? undefined : this.tracks.get(parent);
+    // A session's name says which; what lives below it is its own, whatever its name begins with.
+    const group = above && above.name.includes(":") ? above.group : (rest[0] ?? above?.group ?? this.run.label);
+    const own = rest.filter((part) => part !== group);
     this.tracks.set(key, {
       key,
       name: record.name,
       kind,
-      // A tool call is shown below its turn; naming the turn again would push its own name out of sight.
-      short: (rest.length > 1 ? rest.slice(1) : rest).join(" "),
+      // Of a tool call its tool and call: naming the turn again would push them out of sight.
+      short: own.slice(-2).join(" "),
       group,
       parent,
       chart: record.machine === undefined ? undefined : this.charts.get(`${this.run.id}/${record.machine}`),
