@@ -308,6 +308,7 @@ export class TurnRun {
     const keeper = this.#keeper;
     if (!keeper) throw broken("committing without a lease");
     await keeper.ensureLive();
+    keeper.ending();
     const finished = this.#finished();
     report({ type: "turn.committing" });
     const base = resident();
@@ -333,9 +334,10 @@ export class TurnRun {
   }
 
   async #settle(): Promise<void> {
-    const fence = this.#keeper?.fence;
-    if (!fence) throw broken("settling without a lease");
-    this.#result = await this.#session.ports.persistence.turns.settle({ fence, result: resultOf(this.#finished()) });
+    const keeper = this.#keeper;
+    if (!keeper) throw broken("settling without a lease");
+    keeper.ending();
+    this.#result = await this.#session.ports.persistence.turns.settle({ fence: keeper.fence, result: resultOf(this.#finished()) });
     this.#send({ type: "turn.settled" });
   }
 
