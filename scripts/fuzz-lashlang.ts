@@ -1,6 +1,6 @@
 // Fuzzes the language: `node scripts/fuzz-lashlang.ts [seconds, default 60] [seed]`. Exits with 1 and the smallest
 // counterexample found; the seed it prints repeats the run.
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { properties } from "../test/lashlang/fuzz-properties.ts";
 
 const seconds = Number(process.argv[2] ?? 60);

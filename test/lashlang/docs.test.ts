@@ -1,9 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { compileCell, createHostEnvironment, drive, link, parse, Session } from "../../src/lashlang/index.ts";
-import type { LashHost } from "../../src/lashlang/index.ts";
 import { runCli } from "../../src/lashlang/run-cli.ts";
+import { result } from "./docs-example.ts";
 
 const page = readFileSync(join(import.meta.dirname, "../../docs/lashlang.md"), "utf8");
 
@@ -27,20 +26,10 @@ describe("docs/lashlang.md", () => {
     expect(`${lines.join("\n")}\n`).toBe(output);
   });
 
-  test("the TypeScript example does what it says", async () => {
-    const code = /```ts\n([^]*?)```/.exec(page)?.[1] ?? "";
-    // The page's program, word for word except for its imports; types are checked by the compiler below.
-    const body = code.slice(code.indexOf("const environment"), code.indexOf("console.log")).replace(": LashHost", "");
-    const run = new Function("names", `return (async () => { const { compileCell, createHostEnvironment, drive, link, parse, Session } = names; ${body} return result; })()`);
-    expect(await run({ compileCell, createHostEnvironment, drive, link, parse, Session })).toEqual({ kind: "finished", value: 1_700_000_000 });
-  });
-
-  test("a host needs no more than `perform`", async () => {
-    const host: LashHost = {
-      perform: ({ op }) => (op.kind === "Finish" ? { value: op.value } : { error: `this host does not do ${op.kind}` }),
-    };
-    const source = "finish 6 * 7";
-    const program = link(parse(source), createHostEnvironment({}), source);
-    expect(await drive(new Session().begin(compileCell(program)), host)).toEqual({ kind: "finished", value: 42 });
+  test("the TypeScript example is the one that is type-checked and run here", () => {
+    const [, code = ""] = /```ts\n([^]*?)```/.exec(page) ?? [];
+    const file = readFileSync(join(import.meta.dirname, "docs-example.ts"), "utf8");
+    expect(file.slice(file.indexOf("\n") + 1)).toBe(code.replaceAll("lash-runtime/lashlang", "../../src/lashlang/index.ts"));
+    expect(result).toEqual({ kind: "finished", value: 1_700_000_000 });
   });
 });

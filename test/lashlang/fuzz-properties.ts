@@ -1,6 +1,6 @@
 // What must hold for any text and any program; test/lashlang/fuzz.test.ts runs each for a moment, scripts/fuzz-lashlang.ts
 // for as long as it is told.
-import fc from "fast-check";
+import * as fc from "fast-check";
 import type { IRawProperty } from "fast-check";
 import { sourceOfArtifact } from "../../src/lashlang/artifact/artifact-source.ts";
 import { artifactOf, decodeArtifact, encodeArtifact } from "../../src/lashlang/artifact/module-artifact.ts";
