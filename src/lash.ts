@@ -233,6 +233,7 @@ export class Lash implements AsyncDisposable {
     await Promise.all(this.#background.values());
     for (const session of this.#sessions) await session[Symbol.asyncDispose]();
     await this.#ports.persistence.close();
+    this.#ports.liveness.close();
     for (const provider of this.#providers.values()) await provider.close?.();
   }
 

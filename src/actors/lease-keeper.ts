@@ -33,6 +33,7 @@ export class LeaseKeeper {
   #cancelTimer: () => void = () => undefined;
   #stopped = false;
   #isEnding = false;
+  #renewal: Promise<void> | undefined;
 
   constructor(leases: LeaseFacet, clock: Clock, timings: LeaseTimings, lease: SessionLease, events: KeeperEvents) {
     this.#leases = leases;
@@ -66,10 +67,17 @@ export class LeaseKeeper {
   }
 
   #arm(): void {
+    this.#cancelTimer();
     this.#cancelTimer = this.#clock.setTimer(this.#timings.renewMs, () => void this.#renew());
   }
 
-  async #renew(): Promise<void> {
+  /** A write that finds the lease short and a timer that is due share one renewal. */
+  #renew(): Promise<void> {
+    this.#renewal ??= this.#renewOnce().finally(() => (this.#renewal = undefined));
+    return this.#renewal;
+  }
+
+  async #renewOnce(): Promise<void> {
     this.#cancelTimer();
     if (this.#stopped) return;
     this.#events.renewing();
@@ -79,7 +87,8 @@ export class LeaseKeeper {
       this.#events.renewed();
     } catch (error) {
       if (this.#stopped) return;
-      // A store that fails for a moment is asked again until the lease has expired by our own clock.
+      // A store that fails for a moment is asked again until the lease has expired by our own clock. A timer that comes later
+      // than that still asks once: what expired and was not claimed is held again.
       const expired = LashError.is(error) && error.isCode("session_execution_lease_expired");
       if (expired || this.#clock.now() >= this.#lease.expiresAtMs) {
         this.stop();

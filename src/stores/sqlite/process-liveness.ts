@@ -3,7 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import type { LeaseOwner } from "../contract.ts";
-import type { Liveness } from "../store.ts";
+import { aborted, type Liveness } from "../store.ts";
 
 const NONE = { kind: "opaque" } as const;
 
@@ -18,6 +18,9 @@ export const processLiveness: Liveness = {
     const running = await processStart(liveness.pid);
     return running === "gone" || (running !== "unknown" && running !== liveness.processStart);
   },
+  // The system reports no deaths of processes that are not one's children.
+  death: (_owner, signal) => aborted(signal),
+  close: () => undefined,
 };
 
 async function describeSelf(): Promise<LeaseOwner["liveness"]> {
