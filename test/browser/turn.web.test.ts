@@ -111,6 +111,7 @@ describe("two runtimes on one database", () => {
     await driver.run("a");
     await expect.poll(() => watcher.observe().readView.messages.length).toBe(2);
     await driver.branch({ at: null });
+    expect(driver.observe().readView.messages).toHaveLength(0);
     await expect.poll(() => watcher.observe().readView.messages.length).toBe(0);
     await Promise.all([driving.close(), watching.close()]);
   });
