@@ -22,9 +22,9 @@ import { standardProtocol } from "./protocols/standard.ts";
 import type { Provider } from "./providers/contract.ts";
 import { ProviderError, failureOf } from "./providers/failure.ts";
 import { withRetry } from "./providers/retry.ts";
-import { MAX_ID, Session, swallow } from "./session.ts";
+import { MAX_ID, Session, swallow, type ParkedSession } from "./session.ts";
 import { randomId, randomSecret } from "./random-id.ts";
-import type { LeaseOwner } from "./stores/contract.ts";
+import type { GcReport, LeaseOwner, VacuumReport } from "./stores/contract.ts";
 import { memory } from "./stores/memory/store.ts";
 import { createPersistence } from "./stores/persistence/index.ts";
 import type { Store } from "./stores/store.ts";
@@ -97,6 +97,17 @@ export interface TurnAddress {
 export interface RecoverOptions {
   readonly signal?: AbortSignal;
   readonly onActivity?: (activity: TurnActivity, turn: TurnAddress) => void | Promise<void>;
+}
+
+export interface Maintenance {
+  /** Ids of a session's nodes off its active path, in storage order. */
+  orphans(sessionId: string): Promise<readonly string[]>;
+  /** Hides nodes from every read. @returns how many. */
+  tombstone(sessionId: string, nodeIds: readonly string[]): Promise<number>;
+  /** Removes what was tombstoned. */
+  vacuum(sessionId: string): Promise<VacuumReport>;
+  /** Removes stored components that no session needs any more. */
+  collect(): Promise<GcReport>;
 }
 
 /** One recovered turn: what it came to, or why it could not go on. */
@@ -172,7 +183,7 @@ export class Lash implements AsyncDisposable {
   async openSession(id: string, options: SessionOptions = {}): Promise<Session> {
     this.#assertOpen();
     const runtime = await this.#openRuntime(id, options);
-    const session = new Session(runtime, { newId: this.#ports.newId, closed: (closed) => this.#sessions.delete(closed), background: (sessionId) => this.#background.get(sessionId) });
+    const session = new Session(runtime, { newId: this.#ports.newId, opened: (clone) => this.#sessions.add(clone), closed: (closed) => this.#sessions.delete(closed), background: (sessionId) => this.#background.get(sessionId) });
     this.#sessions.add(session);
     void this.#finishLeftover(runtime);
     return session;
@@ -201,6 +212,20 @@ export class Lash implements AsyncDisposable {
     return recovered;
   }
 
+  /** Opens a parked session again. @throws LashError `session_id_retired` - it was deleted meanwhile (S-89). */
+  resume(parked: ParkedSession, options: SessionOptions = {}): Promise<Session> {
+    return this.openSession(parked.sessionId, options);
+  }
+
+  /**
+   * Deletes a session for good and retires its id: a turn that runs fails at its next write, answers to its pending tools
+   * are void, and the id cannot be used again (design 7.7). Idempotent.
+   */
+  async deleteSession(sessionId: string): Promise<{ readonly sessionId: string; readonly existed: boolean }> {
+    this.#assertOpen();
+    return { sessionId, existed: await this.#ports.persistence.sessions.delete(sessionId) };
+  }
+
   /** Waits for running turns, closes the sessions and then the store. Calls after it are refused. Idempotent. */
   async close(): Promise<void> {
     if (this.#state === "closed") return;
@@ -215,8 +240,22 @@ export class Lash implements AsyncDisposable {
     return this.close();
   }
 
+  /** What a host may do about disk space; nothing of it runs by itself (FA-56). */
+  get maintenance(): Maintenance {
+    this.#assertOpen();
+    const { maintenance } = this.#ports.persistence;
+    return {
+      orphans: (sessionId) => maintenance.orphanedNodeIds(sessionId),
+      tombstone: (sessionId, nodeIds) => maintenance.tombstoneNodes(sessionId, nodeIds),
+      vacuum: (sessionId) => maintenance.vacuum(sessionId),
+      collect: () => maintenance.gcUnreachable(),
+    };
+  }
+
   async #openRuntime(id: string, options: SessionOptions): Promise<SessionRuntime> {
     checkSession(id, options);
+    // An id that was deleted is refused here, before anything is built for it.
+    await this.#ports.persistence.sessions.open(id);
     const runtime = new SessionRuntime(this.#ports, await this.#wiringOf(id, options));
     await runtime.open();
     return runtime;

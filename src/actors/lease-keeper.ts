@@ -32,6 +32,7 @@ export class LeaseKeeper {
   #lease: SessionLease;
   #cancelTimer: () => void = () => undefined;
   #stopped = false;
+  #isEnding = false;
 
   constructor(leases: LeaseFacet, clock: Clock, timings: LeaseTimings, lease: SessionLease, events: KeeperEvents) {
     this.#leases = leases;
@@ -49,6 +50,14 @@ export class LeaseKeeper {
   /** Renews where less than one renewal interval is left, so that a commit does not race the expiry (S-60). */
   async ensureLive(): Promise<void> {
     if (this.#lease.expiresAtMs - this.#clock.now() < this.#timings.ttlMs - 2 * this.#timings.renewMs) await this.#renew();
+  }
+
+  /**
+   * Called before the write that ends the turn. It frees the lease, which a renewal beside it would take for a loss; from
+   * here on that write finds out by itself whether the lease is still held (S-60).
+   */
+  ending(): void {
+    this.#isEnding = true;
   }
 
   stop(): void {
@@ -74,7 +83,7 @@ export class LeaseKeeper {
       const expired = LashError.is(error) && error.isCode("session_execution_lease_expired");
       if (expired || this.#clock.now() >= this.#lease.expiresAtMs) {
         this.stop();
-        this.#events.lost();
+        if (!this.#isEnding) this.#events.lost();
         return;
       }
       this.#events.renewFailed();

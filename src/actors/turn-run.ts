@@ -318,6 +318,7 @@ export class TurnRun {
     const { ports, resident, wiring, machineSnapshot, report, adopt } = this.#session;
     const { keeper } = this.#claimed;
     await keeper.ensureLive();
+    keeper.ending();
     const finished = this.#finished();
     report({ type: "turn.committing" });
     const base = resident();
@@ -337,8 +338,9 @@ export class TurnRun {
   }
 
   async #settle(): Promise<void> {
-    const { fence } = this.#claimed.keeper;
-    this.#result = await this.#session.ports.persistence.turns.settle({ fence, result: resultOf(this.#finished()) });
+    const { keeper } = this.#claimed;
+    keeper.ending();
+    this.#result = await this.#session.ports.persistence.turns.settle({ fence: keeper.fence, result: resultOf(this.#finished()) });
     this.#send({ type: "turn.settled" });
   }
 

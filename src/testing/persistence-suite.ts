@@ -12,6 +12,7 @@ import { maintenanceCases } from "./persistence/maintenance-cases.ts";
 import { queueCases } from "./persistence/queue-cases.ts";
 import { sessionCases } from "./persistence/session-cases.ts";
 import { turnCases } from "./persistence/turn-cases.ts";
+import { waitCases } from "./persistence/wait-cases.ts";
 
 export interface PersistenceSuiteCase {
   /** The case or requirement of the contract; cases that look at the same fact of several rows share one. */
@@ -37,6 +38,7 @@ export function persistenceSuite(): readonly PersistenceSuiteCase[] {
     ...inputCases,
     ...contentCases,
     ...maintenanceCases,
+    ...waitCases,
     ...damageCases,
     ...crashCases,
   ];

@@ -1,5 +1,5 @@
 // Random syntax trees: every shape the grammar allows, with the statements where they may stand.
-import fc from "fast-check";
+import * as fc from "fast-check";
 import type {
   AssignTarget,
   BinaryOperator,

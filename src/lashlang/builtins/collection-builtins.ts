@@ -3,7 +3,7 @@ import type { Meter } from "../values/bounds.ts";
 import { toText } from "../values/coerce.ts";
 import { equals } from "../values/compare.ts";
 import { typeError } from "../values/errors.ts";
-import { charLength, sliceChars } from "../values/unicode.ts";
+import { charLength, scanCost, sliceChars } from "../values/unicode.ts";
 import { List, Rec, Tuple, type Value, makeList, makeTuple, markShared, recGet, typeName, weigh } from "../values/value.ts";
 import type { Builtin } from "./builtin.ts";
 
@@ -11,7 +11,7 @@ import type { Builtin } from "./builtin.ts";
 function lengthOf(value: Value, meter: Meter): number | undefined {
   if (value instanceof List || value instanceof Tuple) return value.items.length;
   if (typeof value === "string") {
-    meter.charge(value.length >> 9);
+    meter.charge(scanCost(value));
     return charLength(value);
   }
   if (value instanceof Rec) return value.values.length;
@@ -70,7 +70,7 @@ function slice(meter: Meter, value: Value, a: Value, b: Value): Value {
   const from = sliceBound(a);
   const to = sliceBound(b);
   if (typeof value === "string") {
-    meter.charge(value.length >> 9);
+    meter.charge(scanCost(value));
     const length = charLength(value);
     return sliceChars(value, clamp(from ?? 0, length), Math.max(clamp(from ?? 0, length), clamp(to ?? length, length)));
   }

@@ -4,7 +4,7 @@ import type { Meter } from "../values/bounds.ts";
 import { toText } from "../values/coerce.ts";
 import { display } from "../values/display.ts";
 import { typeError, valueError } from "../values/errors.ts";
-import { charLength, charOffset, unitOffset } from "../values/unicode.ts";
+import { charLength, charOffset, scanCost, unitOffset } from "../values/unicode.ts";
 import { List, Tuple, type Value, makeList, recordOf } from "../values/value.ts";
 import type { Builtin } from "./builtin.ts";
 
@@ -77,6 +77,7 @@ function find(meter: Meter, s: Value, n: Value, start: Value, count: number): Va
   if (typeof from !== "number" || !Number.isInteger(from) || from < 0) {
     throw typeError("`find` start must be a non-negative integer");
   }
+  meter.charge(scanCost(text));
   if (from > charLength(text)) return null;
   const at = text.indexOf(needle, unitOffset(text, from));
   return at < 0 ? null : charOffset(text, at);

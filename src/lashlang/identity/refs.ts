@@ -14,7 +14,8 @@ export type ProcessShape = Pick<LinkedProcess, "name" | "params" | "signals" | "
 export interface ModuleShape {
   readonly hostRequirementsRef: string;
   readonly types: readonly LinkedTypeDeclaration[];
-  readonly processes: readonly ProcessShape[];
+  /** Of its processes, in order: they cover the declarations whole. */
+  readonly processRefs: readonly ProcessRef[];
   readonly main: EntryShape;
 }
 
@@ -43,11 +44,11 @@ export function hostRequirementsRefOf(requirements: HostRequirements): string {
   return `lashlang-host-requirements:v1:sha256:${hash(form)}`;
 }
 
-export function moduleRefOf({ hostRequirementsRef, types, processes, main }: ModuleShape): string {
+export function moduleRefOf({ hostRequirementsRef, types, processRefs, main }: ModuleShape): string {
   const form: CanonicalValue = {
     requirements: hostRequirementsRef,
     types: types.map(({ name, type }) => [name, semanticType(type)]),
-    processes: processes.map(processForm),
+    processes: processRefs.map(({ component }) => component),
     main: semanticEntry(main),
   };
   return `lashlang:v1:sha256:${hash(form)}`;

@@ -18,16 +18,16 @@ export interface DraftProgram {
 }
 
 export function finishProgram(draft: DraftProgram): LinkedProgram {
-  const moduleRef = moduleRefOf(draft);
+  const drafts = draft.processes.map((process, pos) => ({ process, processRef: processRefOf(process, pos) }));
+  const moduleRef = moduleRefOf({ ...draft, processRefs: drafts.map(({ processRef }) => processRef) });
   const finishEntry = (key: string, { siteCount, ...entry }: DraftEntry): LinkedEntry => ({
     key,
     ...entry,
     sites: callSitesOf(entry.body, siteCount, moduleRef, key),
   });
-  const processes = draft.processes.map((process, pos): LinkedProcess => {
-    const processRef = processRefOf(process, pos);
-    return { ...process, processRef, entry: finishEntry(processRefKey(processRef), process.entry) };
-  });
+  const processes = drafts.map(
+    ({ process, processRef }): LinkedProcess => ({ ...process, processRef, entry: finishEntry(processRefKey(processRef), process.entry) }),
+  );
   const { hostRequirements, hostRequirementsRef, types } = draft;
   return { moduleRef, hostRequirementsRef, hostRequirements, types, processes, main: finishEntry("main", draft.main) };
 }

@@ -66,16 +66,18 @@ function printGuarded(items: readonly (Declaration | Expr)[], comments: CommentP
       continue;
     }
     let text = printStatement(item, comments, indent, false);
-    if (nextText !== undefined && next !== undefined && isContinuedBy(text, next, nextText)) text = printStatement(item, comments, indent, true);
+    if (nextText !== undefined && next !== undefined && isContinuedBy(text, next, nextText, texts.length > 1)) text = printStatement(item, comments, indent, true);
     if (previous !== undefined && !endsWithBlock(previous) && /^[[-]/.test(text) && isValue(item)) text = printClosed(item, indent);
     texts.unshift(text);
   }
   return texts;
 }
 
-function isContinuedBy(text: string, next: Declaration | Expr, nextText: string): boolean {
+function isContinuedBy(text: string, next: Declaration | Expr, nextText: string, moreFollows: boolean): boolean {
   if (/^[([-]/.test(nextText)) return true;
-  if (!text.endsWith("?") || !nextText.includes(" ? ") || isDeclaration(next)) return false;
+  if (!text.endsWith("?") || isDeclaration(next)) return false;
+  if (next.kind === "Break" || next.kind === "Continue") return moreFollows; // `break [a]`, likewise
+  if (!nextText.includes(" ? ")) return false;
   return isValue(next) || /^[a-z]+ [[(-]/.test(nextText); // `finish [a]` may as well index a variable of that name
 }
 

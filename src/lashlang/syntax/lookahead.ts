@@ -59,7 +59,7 @@ function scanForColons(tokens: readonly Token[], after: Int32Array): Uint8Array 
 
 const SCAN_ENDS: ReadonlySet<string> = new Set(["=", ",", ")", "]", "}", "@", "|", "if", "else", "in", "print", "cancel", "submit", "call"]);
 
-const STATEMENT_WORDS: ReadonlySet<string> = new Set(["finish", "yield", "wake", "fail", "while"]);
+const STATEMENT_WORDS: ReadonlySet<string> = new Set(["finish", "yield", "wake", "fail", "while", "break", "continue"]);
 
 function endsScan(tokens: readonly Token[], index: number): boolean {
   const token = tokens[index];

@@ -5,7 +5,7 @@ import { typeError } from "./errors.ts";
 import { materialize } from "./materialize.ts";
 import { Projected, inlineProjection } from "./projected.ts";
 import { toJson } from "./to-json.ts";
-import { charAt, charLength } from "./unicode.ts";
+import { charAt, charLength, scanCost } from "./unicode.ts";
 import { Image, List, Rec, Tuple, type Value, recGet, typeName } from "./value.ts";
 
 const IDENTIFIER = /^[A-Za-z_]\w*$/;
@@ -28,7 +28,7 @@ export function readIndex(value: Value, index: Value, meter: Meter): Value {
   }
   if (value instanceof Rec) return recGet(value, toText(index)) ?? null;
   if (typeof value === "string") {
-    meter.charge(value.length >> 9);
+    meter.charge(scanCost(value));
     const at = integerIndex(index, charLength(value));
     return at < 0 ? null : (charAt(value, at) ?? null);
   }

@@ -36,6 +36,14 @@ export function wellFormed(text: string): string {
   return SURROGATE.test(text) ? text.replace(LONE, "\ufffd") : text;
 }
 
+/**
+ * Instructions that finding a position in `text` is worth: pairs are counted from the start, and even without them the
+ * engine may have to look for them.
+ */
+export function scanCost(text: string): number {
+  return hasPairs(text) ? text.length >> 4 : text.length >> 9;
+}
+
 /** Length in characters. */
 export function charLength(text: string): number {
   if (!hasPairs(text)) return text.length;

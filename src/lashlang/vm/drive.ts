@@ -35,8 +35,16 @@ const HOLD_MS = 4;
  * for 4 ms (`LL-60`).
  */
 export async function drive(vm: Vm, host: LashHost, options: DriveOptions = {}): Promise<DriveResult> {
+  const abort = abortWatch(options.signal);
+  try {
+    return await driveWatched(vm, host, options, abort.happened);
+  } finally {
+    abort.end();
+  }
+}
+
+async function driveWatched(vm: Vm, host: LashHost, options: DriveOptions, aborted: Promise<"aborted">): Promise<DriveResult> {
   const { signal, maxActiveMs = Infinity, now = () => performance.now(), pause = macrotask } = options;
-  using abort = abortWatch(signal);
   let active = 0;
   let since = now();
   for (;;) {
@@ -53,7 +61,7 @@ export async function drive(vm: Vm, host: LashHost, options: DriveOptions = {}):
     if (!waits && held < HOLD_MS) continue;
     active += held;
     if (waits && state.kind === "parked") {
-      const outcome = await Promise.race([answer, abort.happened]);
+      const outcome = await Promise.race([answer, aborted]);
       if (outcome === "aborted") return { kind: "cancelled" };
       vm.settle(state.effect.effectId, outcome);
     } else await pause();
@@ -77,13 +85,13 @@ function askHost(vm: Vm, host: LashHost, request: EffectRequest, options: DriveO
 }
 
 /** A promise that resolves when the signal aborts, and its listener's end. */
-function abortWatch(signal: AbortSignal | undefined): Disposable & { readonly happened: Promise<"aborted"> } {
+function abortWatch(signal: AbortSignal | undefined): { readonly happened: Promise<"aborted">; end(): void } {
   let listener = (): void => {};
   const happened = new Promise<"aborted">((resolve) => {
     listener = () => resolve("aborted");
   });
   signal?.addEventListener("abort", listener);
-  return { happened, [Symbol.dispose]: () => signal?.removeEventListener("abort", listener) };
+  return { happened, end: () => signal?.removeEventListener("abort", listener) };
 }
 
 function overtime(limit: number): DriveResult {

@@ -11,6 +11,7 @@ import { DEFAULT_BOUNDS, type Bounds, MAX_VALUE_DEPTH, boundExhausted, fixedMete
 import { projectionAt } from "../values/access.ts";
 import { Projected } from "../values/projected.ts";
 import type { Rehydrate } from "../values/snapshot-value.ts";
+import { wellFormed } from "../values/unicode.ts";
 import type { Value } from "../values/value.ts";
 import type { EffectOutcome, EffectRequest } from "./effects.ts";
 import { type Ending, Frame, type Instruction, PARKED } from "./frame.ts";
@@ -221,8 +222,8 @@ export class Vm {
   private fail(thrown: unknown): VmState {
     const error = thrown instanceof ProgramError ? thrown : foreignError(thrown);
     const span = error.span ?? this.compiled.spans[this.at];
-    this.reportOpenSteps(error.message);
-    const report = { kind: error.kind, message: error.message };
+    this.reportOpenSteps(clipped(error.message));
+    const report = { kind: error.kind, message: clipped(error.message) };
     return this.end(this.at, { kind: "error", error: span === undefined ? report : { ...report, span } });
   }
 
@@ -235,6 +236,14 @@ export class Vm {
       observer(observation("node.failed", site, counts[step.site] ?? 0, { error }));
     }
   }
+}
+
+/** Messages quote values, and values may be large. */
+const MAX_MESSAGE = 4000;
+
+function clipped(message: string): string {
+  if (message.length <= MAX_MESSAGE) return message;
+  return `${wellFormed(message.slice(0, MAX_MESSAGE))} ... ${message.length - MAX_MESSAGE} more`;
 }
 
 /** A projection that threw, or an engine limit: the program ends with it, the host lives on. */

@@ -12,7 +12,7 @@ import { NO_HEAD, readHead } from "./head-row.ts";
 import { deferInputsOf } from "./input-rows.ts";
 import { prepareRow, setRow } from "./large-row.ts";
 import { after, stampKey, textAt, turnInputKey, turnPrefix, TURNS } from "./layout.ts";
-import { decideClaim, releaseIfHeld, requireFence, writeLease, writeReleased } from "./lease-rules.ts";
+import { decideClaim, requireFence, writeLease, writeReleased } from "./lease-rules.ts";
 import { seedMeta } from "./meta-row.ts";
 import { requireNotRetired } from "./retired.ts";
 import { invalidRow } from "./schema.ts";
@@ -117,7 +117,6 @@ export function createTurns(context: StoreContext): TurnFacet {
         const ended = await findEnded(tx, sessionId, turnId);
         if (ended !== undefined) {
           if (ended.commitHash !== undefined || ended.turn.inputHash !== result.inputHash) throw turnConflict(sessionId, turnId);
-          await releaseIfHeld(tx, fence);
           return ended.turn;
         }
         const lease = await requireFence(tx, sessionId, fence, now);

@@ -11,7 +11,7 @@ export const contentCases: readonly PersistenceCase[] = [
   {
     id: "C-7",
     title: "intents are listed until a commit or commitRefs stamps them; forget drops an uncommitted one (P-44, P-15)",
-    async run({ connect, clock }) {
+    async run({ connect, clock, engine }) {
       const store = await connect();
       const { manifest } = store.attachments;
       for (const id of ["a", "b", "c"]) await manifest.recordIntent(S, id);
@@ -23,6 +23,10 @@ export const contentCases: readonly PersistenceCase[] = [
       await store.sessions.commit(commitOf(S, await acquire(store, S), { committedAttachmentIds: ["a", "unknown"] }));
       await manifest.commitRefs(S, ["b"]);
       same(await (await connect()).attachments.manifest.listUncommitted(clock.now()), [intent("c")], "after two stamps");
+      const before = await dump(engine);
+      await clock.advance(10);
+      await manifest.commitRefs(S, ["a", "b"]);
+      same(await dump(engine), before, "rows after stamping again");
       await manifest.forget(S, "c");
       await manifest.forget(S, "a");
       const held = await Promise.all(["a", "b", "c", "unknown"].map((id) => manifest.holds(S, id)));

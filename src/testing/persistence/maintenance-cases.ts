@@ -122,6 +122,8 @@ export const maintenanceCases: readonly PersistenceCase[] = [
       same(await dump(engine), before, "rows");
       await store.sessions.commit(commitOf("fork", fence, { componentRefs, components: { toolState: { n: 2 } } }));
       same((await store.sessions.load("fork", all))?.components, { toolState: { n: 2 }, executionState: new Uint8Array([1]) }, "the fork's components");
+      await store.sessions.commit(commitOf("fork", fence, { expectedHeadRevision: 1, componentRefs }));
+      same((await store.sessions.load("fork", all))?.components.toolState, { n: 1 }, "a component that was replaced by reference");
     },
   },
   {

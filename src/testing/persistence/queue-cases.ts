@@ -40,7 +40,7 @@ export const queueCases: readonly PersistenceCase[] = [
   {
     id: "C-14",
     title: "only batches without live claim can be cancelled or are pending; abandon and lease release free them (I-14, I-40)",
-    async run({ connect }) {
+    async run({ connect, clock }) {
       const store = await connect();
       const { queue } = store;
       const [a, b] = [await queue.enqueue(wakeDraft(S, "a", { sourceKey: "key" })), await queue.enqueue(wakeDraft(S, "b"))];
@@ -55,6 +55,10 @@ export const queueCases: readonly PersistenceCase[] = [
       await queue.claimWork(at(fence, "idle"));
       await store.leases.release(fence);
       same(texts(await queue.listPending(S)), ["a", "b"], "pending after the lease was released");
+      await queue.claimWork(at(await acquire(store, S), "idle"));
+      same(texts(await queue.listPending(S)), ["b"], "pending under another lease");
+      await clock.advance(30_000);
+      same(texts(await queue.listPending(S)), ["a", "b"], "pending after that one expired");
       same([await queue.cancel(S, a.batchId), await queue.cancel(S, a.batchId)], [a, undefined], "cancel, and cancel again");
       same((await queue.enqueue(wakeDraft(S, "new", { sourceKey: "key" }))).enqueueSeq, 3, "the key is free, the sequence goes on");
       same(texts(await queue.list(S)), ["b", "new"], "list");
