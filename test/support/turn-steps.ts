@@ -5,7 +5,7 @@ import type { Message } from "../../src/domain/messages.ts";
 import type { TurnIssue } from "../../src/domain/outcome.ts";
 import { zeroUsage, type TokenUsage } from "../../src/domain/usage.ts";
 import type { EffectOutcome, EffectRequest, EffectsMessage, HistoryReference, ToolResult, TurnEvent, TurnOutput } from "../../src/machines/effects.ts";
-import type { Decision, ProtocolDriver } from "../../src/machines/protocol.ts";
+import type { Decision, NextMove, ProtocolDriver } from "../../src/machines/protocol.ts";
 import type { TurnContext, TurnHook, TurnMachineInput } from "../../src/machines/turn.context.ts";
 import { turnMachine, type TurnMachine } from "../../src/machines/turn.machine.ts";
 import { standardProtocol } from "../../src/protocols/standard.ts";
@@ -142,6 +142,9 @@ export const results = (...each: readonly ToolResult[]): EffectOutcome => ({ kin
 
 export const fault: EffectOutcome = { kind: "fault", code: "runtime_effect_controller", message: "the boundary broke" };
 
+/** On to the next model call, by way of a checkpoint that nobody may take part in. */
+const iterate: NextMove = { type: "checkpoint", checkpoint: "after_work", onEmpty: { type: "iterate" } };
+
 /** A protocol that runs code: every reply with text runs it, every result of it ends the turn. */
 export const codeProtocol: ProtocolDriver = {
   id: "code",
@@ -150,11 +153,13 @@ export const codeProtocol: ProtocolDriver = {
     const text = parts.find((part) => part.type === "text");
     return text?.type === "text" && text.text !== ""
       ? { next: { type: "runCode", language: "lashlang", code: text.text } }
-      : { next: { type: "iterate" }, advanceIteration: true };
+      : { next: iterate, advanceIteration: true };
   },
   onToolResults: () => ({ next: { type: "finish", outcome: { stopped: "runtime_error" } } }),
   onCodeResult: (_view, value): Decision =>
     value === "again"
-      ? { advanceIteration: true, next: { type: "iterate" } }
+      ? { advanceIteration: true, next: iterate }
       : { next: { type: "finish", outcome: { finished: { final_value: { value } } } } },
 };
+
+export { zeroUsage as zero };
