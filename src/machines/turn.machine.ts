@@ -104,11 +104,12 @@ function buildTurnMachine(protocol: ProtocolDriver) {
 
   /** Where a reply can lead, read off the protocol's decision; `follow` carries the decision out. */
   const moves = [
-    { guard: { type: "movesTo", params: { move: "runTools" } }, target: "runningTools", actions: "follow" },
+    // Re-entered also from itself: a state asks on entry, and one that did not ask would wait for ever.
+    { guard: { type: "movesTo", params: { move: "runTools" } }, target: "runningTools", reenter: true, actions: "follow" },
     { guard: { type: "movesTo", params: { move: "runCode" } }, target: "runningCode", actions: "follow" },
     { guard: { type: "movesTo", params: { move: "collect" } }, target: "atCheckpoint", actions: "follow" },
     { guard: "iteratesWithSync", target: "syncingEnvironment", actions: "follow" },
-    { guard: { type: "movesTo", params: { move: "iterate" } }, target: "callingModel", actions: "follow" },
+    { guard: { type: "movesTo", params: { move: "iterate" } }, target: "callingModel", reenter: true, actions: "follow" },
     { guard: { type: "movesTo", params: { move: "finish" } }, target: "#turn.finalizing", actions: "follow" },
   ] as const;
 
