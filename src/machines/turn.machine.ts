@@ -92,6 +92,7 @@ function buildTurnMachine(protocol: ProtocolDriver) {
         issues: "issue" in event ? [...context.issues, event.issue] : context.issues,
       })),
       deliver: enqueueActions(({ context, event, enqueue }) => deliver(context, event, enqueue)),
+      recordUsage: assign({ usage: ({ context, event }) => (event.type === "turn.exhausted" ? event.usage : context.usage) }),
       recordResult: assign(({ context, event }) => {
         if (event.type !== "turn.recorded") return context;
         const { outcome, issues, usage } = event;
@@ -146,6 +147,7 @@ function buildTurnMachine(protocol: ProtocolDriver) {
             { target: "refreshingHead" },
           ],
           "turn.takenUp": "takenUp",
+          "turn.exhausted": { target: "finalizing", actions: ["recordUsage", { type: "stopOnIssue", params: { stop: "runtime_error" } }] },
           "turn.recorded": { target: "done", actions: "recordResult" },
           "lane.busy": {
             target: "failed",
