@@ -169,6 +169,13 @@ describe("linker: operations and constructors (LL-67, LL-68, LL-71)", () => {
     expect(messageOf("a = null\nif x { a = 'x' }\nmail.work.send({ to: a })", typed)).toMatch(/got { to: ("x" \| null|null \| "x") }$/);
   });
 
+  test("data of very many shapes is a list of records, found in linear time", () => {
+    const rows = Array.from({ length: 20_000 }, (_, row) => `{ a${row}: ${row} }`).join(", ");
+    const before = performance.now();
+    expect(messageOf(`mail.work.tag([${rows}])`, typed)).toBe("operation `tag` expects list[str], got list[dict]");
+    expect(performance.now() - before).toBeLessThan(3_000);
+  });
+
   test("inferred types stay small however a program nests them", () => {
     const nest = "x = [x, x]\ny = { a: y, b: y }\n".repeat(300);
     expect(messageOf(`x = 1\ny = 2\n${nest}mail.work.send({ to: [x, y] })`, typed).length).toBeLessThan(600);
