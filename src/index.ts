@@ -1,5 +1,5 @@
 export { createLash, Lash } from "./lash.ts";
-export type { LashOptions, ModelOptions, Recovered, SessionOptions } from "./lash.ts";
+export type { LashOptions, ModelOptions, Recovered, RecoverOptions, SessionOptions, TurnAddress } from "./lash.ts";
 export { Session } from "./session.ts";
 export type { RunOptions, SessionObservation, SessionViewStore, TurnOptions } from "./session.ts";
 export { Turn } from "./turn.ts";

@@ -3,6 +3,7 @@
 import { ChangeHub } from "./actors/change-hub.ts";
 import { inline } from "./actors/inline-host.ts";
 import { journaled } from "./actors/journaled-host.ts";
+import type { Emit } from "./actors/model-call.ts";
 import { defaultLeaseTimings, type LeaseTimings } from "./actors/lease-keeper.ts";
 import type { Inspect, RuntimePorts, SessionWiring } from "./actors/ports.ts";
 import { SessionRuntime } from "./actors/session-runtime.ts";
@@ -15,14 +16,15 @@ import { consoleLogger, safeLogger, type Logger } from "./domain/logger.ts";
 import type { ModelSpec, SessionPolicy } from "./domain/session.ts";
 import type { Resolution, ResolveOutcome } from "./domain/waits.ts";
 import { leaseTimingsInvalid, missingModelSpec } from "./domain/wiring-errors.ts";
+import type { TurnActivity } from "./observe/contract.ts";
 import type { ProtocolDriver } from "./machines/protocol.ts";
 import { standardProtocol } from "./protocols/standard.ts";
 import type { Provider } from "./providers/contract.ts";
 import { ProviderError, failureOf } from "./providers/failure.ts";
 import { withRetry } from "./providers/retry.ts";
-import { MAX_ID, Session } from "./session.ts";
+import { MAX_ID, Session, swallow, type ParkedSession } from "./session.ts";
 import { randomId, randomSecret } from "./random-id.ts";
-import type { LeaseOwner } from "./stores/contract.ts";
+import type { GcReport, LeaseOwner, VacuumReport } from "./stores/contract.ts";
 import { memory } from "./stores/memory/store.ts";
 import { createPersistence } from "./stores/persistence/index.ts";
 import type { Store } from "./stores/store.ts";
@@ -84,6 +86,28 @@ export interface Completions {
    * @param key - from `call.completionKey()`.
    */
   resolve(key: string, resolution: Resolution): Promise<ResolveOutcome>;
+}
+
+/** Which turn of which session. */
+export interface TurnAddress {
+  readonly sessionId: string;
+  readonly turnId: string;
+}
+
+export interface RecoverOptions {
+  readonly signal?: AbortSignal;
+  readonly onActivity?: (activity: TurnActivity, turn: TurnAddress) => void | Promise<void>;
+}
+
+export interface Maintenance {
+  /** Ids of a session's nodes off its active path, in storage order. */
+  orphans(sessionId: string): Promise<readonly string[]>;
+  /** Hides nodes from every read. @returns how many. */
+  tombstone(sessionId: string, nodeIds: readonly string[]): Promise<number>;
+  /** Removes what was tombstoned. */
+  vacuum(sessionId: string): Promise<VacuumReport>;
+  /** Removes stored components that no session needs any more. */
+  collect(): Promise<GcReport>;
 }
 
 /** One recovered turn: what it came to, or why it could not go on. */
@@ -159,7 +183,7 @@ export class Lash implements AsyncDisposable {
   async openSession(id: string, options: SessionOptions = {}): Promise<Session> {
     this.#assertOpen();
     const runtime = await this.#openRuntime(id, options);
-    const session = new Session(runtime, { newId: this.#ports.newId, closed: (closed) => this.#sessions.delete(closed), background: (sessionId) => this.#background.get(sessionId) });
+    const session = new Session(runtime, { newId: this.#ports.newId, opened: (clone) => this.#sessions.add(clone), closed: (closed) => this.#sessions.delete(closed), background: (sessionId) => this.#background.get(sessionId) });
     this.#sessions.add(session);
     void this.#finishLeftover(runtime);
     return session;
@@ -168,20 +192,38 @@ export class Lash implements AsyncDisposable {
   /**
    * Finishes the turns that were accepted and whose owners are gone, in all sessions of the store.
    *
+   * @param options.signal - aborting it cancels the turns that are being finished, and begins no other.
+   * @param options.onActivity - told of everything that happens in them; awaited, so a slow one slows its turn (T-46).
+   *   What an earlier process saw is not told again, except for the calls of a batch that was cut off.
    * @returns one entry per turn that this call dealt with; turns that others are running are not among them.
    */
-  async recover(options: { readonly signal?: AbortSignal } = {}): Promise<readonly Recovered[]> {
+  async recover(options: RecoverOptions = {}): Promise<readonly Recovered[]> {
     this.#assertOpen();
+    checkRecover(options);
     const waiting = [...(await this.#ports.persistence.turns.inFlight())];
     const recovered: Recovered[] = [];
     const worker = async (): Promise<void> => {
       for (let next = waiting.shift(); next && options.signal?.aborted !== true; next = waiting.shift()) {
-        const outcome = await this.#recoverOne(next.sessionId, next.turnId, options.signal);
+        const outcome = await this.#recoverOne(next, options);
         if (outcome) recovered.push(outcome);
       }
     };
     await Promise.all(Array.from({ length: RECOVERIES_AT_ONCE }, worker));
     return recovered;
+  }
+
+  /** Opens a parked session again. @throws LashError `session_id_retired` - it was deleted meanwhile (S-89). */
+  resume(parked: ParkedSession, options: SessionOptions = {}): Promise<Session> {
+    return this.openSession(parked.sessionId, options);
+  }
+
+  /**
+   * Deletes a session for good and retires its id: a turn that runs fails at its next write, answers to its pending tools
+   * are void, and the id cannot be used again (design 7.7). Idempotent.
+   */
+  async deleteSession(sessionId: string): Promise<{ readonly sessionId: string; readonly existed: boolean }> {
+    this.#assertOpen();
+    return { sessionId, existed: await this.#ports.persistence.sessions.delete(sessionId) };
   }
 
   /** Waits for running turns, closes the sessions and then the store. Calls after it are refused. Idempotent. */
@@ -198,8 +240,22 @@ export class Lash implements AsyncDisposable {
     return this.close();
   }
 
+  /** What a host may do about disk space; nothing of it runs by itself (FA-56). */
+  get maintenance(): Maintenance {
+    this.#assertOpen();
+    const { maintenance } = this.#ports.persistence;
+    return {
+      orphans: (sessionId) => maintenance.orphanedNodeIds(sessionId),
+      tombstone: (sessionId, nodeIds) => maintenance.tombstoneNodes(sessionId, nodeIds),
+      vacuum: (sessionId) => maintenance.vacuum(sessionId),
+      collect: () => maintenance.gcUnreachable(),
+    };
+  }
+
   async #openRuntime(id: string, options: SessionOptions): Promise<SessionRuntime> {
     checkSession(id, options);
+    // An id that was deleted is refused here, before anything is built for it.
+    await this.#ports.persistence.sessions.open(id);
     const runtime = new SessionRuntime(this.#ports, await this.#wiringOf(id, options));
     await runtime.open();
     return runtime;
@@ -219,10 +275,15 @@ export class Lash implements AsyncDisposable {
     }
   }
 
-  async #recoverOne(sessionId: string, turnId: string, signal: AbortSignal | undefined): Promise<Recovered | undefined> {
+  async #recoverOne({ sessionId, turnId }: TurnAddress, { signal, onActivity }: RecoverOptions): Promise<Recovered | undefined> {
     const runtime = await this.#openRuntime(sessionId, {});
+    let count = 0;
+    const emit: Emit = (body, correlationId) => {
+      count += 1;
+      return onActivity && swallow(onActivity, { id: `${turnId}:${count}`, correlationId, ...body }, { sessionId, turnId });
+    };
     try {
-      const end = await runtime.recoverTurn({ turnId, ...unattended(signal), whenParked: "suspend" });
+      const end = await runtime.recoverTurn({ turnId, ...unattended(signal), emit, whenParked: "suspend" });
       return { sessionId, turnId, result: turnResultOf(end) };
     } catch (error) {
       if (LashError.is(error) && error.isCode("turn_suspended")) return { sessionId, turnId, suspended: true };
@@ -249,7 +310,7 @@ export class Lash implements AsyncDisposable {
   }
 
   async #takeUp(sessionId: string, turnId: string): Promise<void> {
-    const recovered = await this.#recoverOne(sessionId, turnId, undefined).catch((error: unknown) => ({ error }));
+    const recovered = await this.#recoverOne({ sessionId, turnId }, {}).catch((error: unknown) => ({ error }));
     if (recovered && "error" in recovered) {
       this.#ports.logger({ level: "warn", event: "turn.recovery_failed", sessionId, message: String(recovered.error) });
     }
@@ -329,6 +390,14 @@ function checkOptions(options: LashOptions): void {
   toolsByName(options.tools ?? []);
   leaseTimingsOf(options.lease);
   if (provider) modelOf(options.model, provider);
+}
+
+function checkRecover(options: RecoverOptions): void {
+  if (typeof options !== "object" || options === null) throw invalidArgument("options", "an object");
+  refuseUnknown(options, ["signal", "onActivity"], "recover");
+  const { signal, onActivity } = options;
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalidArgument("signal", "an AbortSignal");
+  if (onActivity !== undefined && typeof onActivity !== "function") throw invalidArgument("onActivity", "a function");
 }
 
 function checkSession(id: string, options: SessionOptions): void {

@@ -4,22 +4,19 @@
 //   B2. A finished call is durable before anything waits for the others; the last one rides on the turn's next step.
 //   B3. What a tool does wrong is its result. Only faults of the boundary itself reject.
 
-import { parseHostileJson } from "../domain/bounded-json.ts";
 import type { Clock } from "../domain/clock.ts";
 import type { Logger } from "../domain/logger.ts";
-import { LashError } from "../domain/errors.ts";
 import type { Json } from "../domain/json.ts";
 import { sha256Hex } from "../domain/sha256.ts";
-import { ToolError } from "../domain/tool-error.ts";
-import { failedOutput, projectOutput, type ToolCallOutput, type ToolControl } from "../domain/tool-output.ts";
+import { failedOutput, projectOutput, type ToolCallOutput } from "../domain/tool-output.ts";
 import { ToolPending } from "../domain/tool-pending.ts";
-import { ToolReply } from "../domain/tool-reply.ts";
 import type { ToolResult } from "../machines/effects.ts";
 import type { JournaledOutcome } from "../stores/contract.ts";
 import type { ToolCall } from "../tools/contract.ts";
 import type { EffectController, Execution } from "./effect-host.ts";
 import type { Envelope } from "./envelope.ts";
 import type { Emit } from "./model-call.ts";
+import { cancelledOutput, failure, interruptedOutput, success } from "./tool-outcome.ts";
 import { complete, missingKey, waitOf, type RecordedPending } from "./tool-completion.ts";
 import type { WaitDesk } from "./wait-desk.ts";
 import { attemptKey, type LaunchedCall, type PlannedCall } from "./tool-plan.ts";
@@ -251,42 +248,6 @@ async function probe(ask: (args: unknown, call: ToolCall) => unknown, args: unkn
   } catch {
     return "report";
   }
-}
-
-const interruptedOutput: ToolCallOutput = failedOutput({
-  class: "execution",
-  code: "tool_interrupted",
-  message: "The process ended while this call was running. It may or may not have taken effect; check before doing it again.",
-});
-
-const cancelledOutput: ToolCallOutput = { outcome: { status: "cancelled", payload: { message: "tool call cancelled" } } };
-
-/** Takes what a tool gave as JSON, whatever it was made of: size, depth and prototype keys are the tool's to answer for. */
-function success(value: unknown): ToolCallOutput {
-  try {
-    if (!ToolReply.is(value)) return { outcome: { status: "success", payload: asResult(value) } };
-    const { payload, control } = value;
-    return { outcome: { status: "success", payload: asResult(payload) }, control: asResult(control) as ToolControl };
-  } catch (error) {
-    const tooMuch = LashError.is(error) && error.isCode("limit_exceeded");
-    return failedOutput({
-      class: tooMuch ? "resource_limit" : "internal",
-      code: tooMuch ? "limit_exceeded" : "tool_result_invalid",
-      message: error instanceof Error ? error.message : "the tool's result is no JSON value",
-    });
-  }
-}
-
-function asResult(value: unknown): Json {
-  const text = JSON.stringify(value ?? null) ?? "null";
-  return parseHostileJson(text, { field: "result", limit: "toolResultBytes", prototypeKeys: "drop" });
-}
-
-function failure(error: unknown, signal: AbortSignal): ToolCallOutput {
-  if (ToolError.is(error)) return { outcome: { status: "failure", payload: error.failure } };
-  if (signal.aborted) return cancelledOutput;
-  const message = error instanceof Error ? error.message : String(error);
-  return failedOutput({ class: "execution", code: LashError.is(error) ? error.code : "tool_failed", message, source: "tool" });
 }
 
 function exhausted(recorded: FinishedCall, attempts: number): FinishedCall {

@@ -9,6 +9,7 @@ import { LashError, runtimeError } from "../domain/errors.ts";
 import { createMessage, type Message } from "../domain/messages.ts";
 import type { SessionPolicy } from "../domain/session.ts";
 import { normalizeItems, type AcceptedInput } from "../domain/turn-input.ts";
+import { addUsage } from "../domain/usage.ts";
 import type { EffectRequest, EffectsMessage, HistoryReference, PhaseName, ToolResult, TurnEvent } from "../machines/effects.ts";
 import { persistSnapshot, restoreTurn } from "../machines/snapshot.ts";
 import { TURN_MACHINE, turnMachine, type TurnMachine } from "../machines/turn.machine.ts";
@@ -114,13 +115,13 @@ export class TurnRun {
   }
 
   #createActor(snapshot?: ReturnType<typeof restoreTurn>): TurnActor {
-    const { ports, wiring, root } = this.#session;
+    const { ports, wiring, root, resident } = this.#session;
     const machine = turnMachine(ports.protocol);
     const { turnId } = this.#request;
     const actor = createActor(machine, {
       id: `turn:${wiring.sessionId}:${turnId}`,
       parent: root,
-      input: { sessionId: wiring.sessionId, turnId, maxTurns: wiring.policy.maxTurns, hooks: [] },
+      input: { sessionId: wiring.sessionId, turnId, maxTurns: policyOf(wiring, resident()).maxTurns, hooks: [] },
       ...(snapshot && { snapshot }),
     });
     actor.subscribe({ next: () => this.#onMacrostep(actor), error: (error) => this.#fail(error), complete: () => this.#onDone(actor) });
@@ -317,6 +318,7 @@ export class TurnRun {
     const { ports, resident, wiring, machineSnapshot, report, adopt } = this.#session;
     const { keeper } = this.#claimed;
     await keeper.ensureLive();
+    keeper.ending();
     const finished = this.#finished();
     report({ type: "turn.committing" });
     const base = resident();
@@ -336,8 +338,9 @@ export class TurnRun {
   }
 
   async #settle(): Promise<void> {
-    const { fence } = this.#claimed.keeper;
-    this.#result = await this.#session.ports.persistence.turns.settle({ fence, result: resultOf(this.#finished()) });
+    const { keeper } = this.#claimed;
+    keeper.ending();
+    this.#result = await this.#session.ports.persistence.turns.settle({ fence: keeper.fence, result: resultOf(this.#finished()) });
     this.#send({ type: "turn.settled" });
   }
 
@@ -368,13 +371,18 @@ export class TurnRun {
     );
   }
 
-  #settleEffect({ effectId }: EffectRequest, { outcome, source }: Settled): void {
-    if (outcome.kind === "llm_call" || outcome.kind === "llm_failure") this.#log.recordCall(outcome.call);
-    else if (outcome.kind === "tool_batch") this.#log.recordResults(outcome.results);
+  #settleEffect({ effectId, command }: EffectRequest, { outcome, source }: Settled): void {
+    if (outcome.kind === "tool_batch") this.#log.recordResults(outcome.results);
+    if (outcome.kind === "llm_call" || outcome.kind === "llm_failure") {
+      const { call } = outcome;
+      this.#log.recordCall(call);
+      if (call.usage) {
+        // The machine counts this call when it hears of it, which is after this (T-78).
+        const cumulative = addUsage(this.#actor.getSnapshot().context.usage, call.usage);
+        void this.#request.emit({ type: "usage", protocolIteration: command.iteration, usage: call.usage, cumulative }, `llm:${effectId}`);
+      }
+    }
     this.#send({ type: "effect.settled", effectId, outcome, source });
-    if (outcome.kind !== "llm_call" || !outcome.call.usage) return;
-    const { iteration: protocolIteration, usage: cumulative } = this.#actor.getSnapshot().context;
-    void this.#request.emit({ type: "usage", protocolIteration, usage: outcome.call.usage, cumulative }, `llm:${effectId}`);
   }
 
   /** Faults of the boundary: those of the store end the run, others become an outcome of the turn (ER-6). */

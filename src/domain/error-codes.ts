@@ -27,7 +27,6 @@ export const ERROR_CODES = {
     "protocol_before_llm_call",
     "protocol_restore_session",
     "turn_stream_join",
-    "turn_recovery_exhausted",
     "empty_agent_frame_run",
     "llm_provider",
     "queued_work",

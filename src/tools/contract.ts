@@ -47,10 +47,12 @@ export interface ToolCall {
  * What a crash during a call means (design section 5): run it again, tell the model that its outcome is unknown, or ask.
  * A probe looks at the outside world and answers with the output, or with one of the two words.
  */
-export type OnInterrupted<Args> = "retry" | "report" | Probe<Args>;
+export type OnInterrupted<Args> = "retry" | "report" | Probe<Args>["ask"];
 
-/** Written as a method, so that a tool with typed arguments is still a `Tool`: its own schema vouches for them. */
-type Probe<Args> = { probe(args: Args, call: ToolCall): unknown }["probe"];
+/** A method, as `Tool.run` is one: only so tools of different arguments fit into one list. */
+interface Probe<Args> {
+  ask(args: Args, call: ToolCall): unknown | Promise<unknown>;
+}
 
 /** Attempts after failures that say `retry: safe` (T-53). Delays double from `baseDelayMs` up to `maxDelayMs`. */
 export interface ToolRetryPolicy {
@@ -73,5 +75,5 @@ export interface Tool<Args = unknown> {
   validate(args: Json): Promise<{ readonly args: Args } | { readonly problem: string }>;
   run(args: Args, call: ToolCall): unknown | Promise<unknown>;
   /** Told that a pending call was cancelled, if it asked for that with `onCancel: "cancel_external_work"`. */
-  readonly cancel?: (args: Args) => unknown;
+  cancel?(args: Args): unknown;
 }

@@ -19,11 +19,11 @@ function pair(options: { readonly history?: number; readonly now?: () => number 
   closing.push(app, channel);
   const got: InspectRecord[] = [];
   let wake = (): void => undefined;
-  channel.onmessage = (event: MessageEvent) => {
-    const { lines } = event.data as { readonly lines?: readonly string[] };
+  channel.addEventListener("message", (event) => {
+    const { lines } = (event as MessageEvent).data as { readonly lines?: readonly string[] };
     got.push(...(lines ?? []).flatMap((line) => parseRecord(line) ?? []));
     wake();
-  };
+  });
   return {
     app,
     viewer: {
