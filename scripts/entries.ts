@@ -9,5 +9,5 @@ export const entries: Record<string, string> = {
   "lashlang/index": "src/lashlang/index.ts",
   "lashlang/tools": "src/lashlang/tools.ts",
   "lashlang/cli": "src/lashlang/cli.ts",
-  "inspect/stately": "src/inspect/stately-inspector.ts",
+  "inspect/stately-inspector": "src/inspect/stately-inspector.ts",
 };
