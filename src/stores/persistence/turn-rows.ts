@@ -20,8 +20,8 @@ import { modelCallRow, readModelCall, writeModelCall } from "./usage-row.ts";
 
 const outcome = z.union([z.object({ ok: opaque }), z.object({ error: z.object({ code: z.string(), message: z.string() }) })]);
 
-/** Most characters of deltas in the control row: those of a turn with one tool call fit, so that it needs no other row. */
-const INLINE_SIZE = 5_000;
+/** Most characters of deltas in the control row. */
+const INLINE_SIZE = 3_000;
 
 /** What one step brought. */
 const deltaRow = z.object({

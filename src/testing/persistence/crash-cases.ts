@@ -68,14 +68,14 @@ const operations: readonly Operation[] = [
     prepare: async (store) => {
       const fence = await accept(store, S, "t");
       await store.turns.recordStep(stepOf(fence, "t", 1, { appended: [textMessage("m", "User", "x")] }));
-      return ({ turns }) => turns.recordStep(stepOf(fence, "t", 2, { appended: [textMessage("n", "User", "y".repeat(8_000))], issued: ["k"] }));
+      return ({ turns }) => turns.recordStep(stepOf(fence, "t", 2, { appended: [textMessage("n", "User", "y".repeat(4_000))], issued: ["k"] }));
     },
   },
   {
     name: "settle",
     prepare: async (store) => {
       const fence = await accept(store, S, "t");
-      await store.turns.recordStep(stepOf(fence, "t", 1, { appended: [textMessage("m", "User", "x".repeat(8_000))] }));
+      await store.turns.recordStep(stepOf(fence, "t", 1, { appended: [textMessage("m", "User", "x".repeat(4_000))] }));
       return ({ turns }) => turns.settle({ fence, result: resultOf("t", "", { outcome: { stopped: "invalid_input" } }) });
     },
   },
@@ -84,7 +84,7 @@ const operations: readonly Operation[] = [
     prepare: async (store) => {
       await store.sessions.commit(commitOf(S, await acquire(store, S), { nodes: chain(S, ["a"]), usageDeltas: [ledgerEntry("m", 1, 1)], releaseLease: true }));
       const fence = await accept(store, S, "t");
-      await store.turns.recordStep(stepOf(fence, "t", 1, { appended: [textMessage("m", "User", "x".repeat(8_000))] }));
+      await store.turns.recordStep(stepOf(fence, "t", 1, { appended: [textMessage("m", "User", "x".repeat(4_000))] }));
       const commit = commitOf(S, fence, {
         expectedHeadRevision: 1,
         releaseLease: true,

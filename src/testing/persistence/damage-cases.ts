@@ -35,7 +35,7 @@ async function fill(store: Persistence): Promise<void> {
   );
   await store.turns.settle({ fence: await accept(store, S, "t2"), result: resultOf("t2", "", { outcome: { stopped: "invalid_input" } }) });
   const last = await accept(store, S, "t3");
-  await store.turns.recordStep(stepOf(last, "t3", 1, { appended: [textMessage("m", "User", "x".repeat(8_000))], settled: [{ replayKey: "k", hash: "h", outcome: { ok: 1 } }] }));
+  await store.turns.recordStep(stepOf(last, "t3", 1, { appended: [textMessage("m", "User", "x".repeat(4_000))], settled: [{ replayKey: "k", hash: "h", outcome: { ok: 1 } }] }));
   await store.turns.recordStep(stepOf(last, "t3", 2, { appended: [textMessage("n", "User", "y")] }));
   await store.inputs.enqueue(inputDraft(S, "ended", { inputId: "ended" }));
   await store.inputs.cancel(S, [{ kind: "input_id", value: "ended" }]);

@@ -176,7 +176,7 @@ export const turnCases: readonly PersistenceCase[] = [
       const [store, fresh] = [await connect(), await connect()];
       same(await fresh.sessions.list(), [], "sessions at first");
       const fence = await accept(store, S, T);
-      const sizes = [10, 1_000, 4_500, 40, 9_000_000, 5, 4_900, 4_900, 1];
+      const sizes = [10, 1_000, 2_500, 40, 9_000_000, 5, 2_900, 2_900, 1];
       const messages = sizes.map((size, index) => textMessage(`m${index}`, "User", "é".repeat(size)));
       for (const [index, message] of messages.entries()) {
         await store.turns.recordStep(stepOf(fence, T, index + 1, { appended: [message], settled: [{ replayKey: `k${index}`, hash: "h", outcome: { ok: index } }] }));
@@ -296,7 +296,7 @@ export const turnCases: readonly PersistenceCase[] = [
     async run({ connect }) {
       const store = await connect();
       for (const sessionId of ["b", "a", "c"]) await accept(store, sessionId, `t-${sessionId}`);
-      await store.turns.recordStep(stepOf(await accept(store, "a", "t-a"), "t-a", 1, { appended: [textMessage("m", "User", "x".repeat(8_000))] }));
+      await store.turns.recordStep(stepOf(await accept(store, "a", "t-a"), "t-a", 1, { appended: [textMessage("m", "User", "x".repeat(5_000))] }));
       same(await store.turns.inFlight(), ["a", "b", "c"].map((sessionId) => ({ sessionId, turnId: `t-${sessionId}` })), "turns in flight");
       same(await (await connect({ sessionId: "b" })).turns.inFlight(), [{ sessionId: "b", turnId: "t-b" }], "those of a bound handle");
     },
