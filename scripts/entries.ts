@@ -10,5 +10,4 @@ export const entries: Record<string, string> = {
   "lashlang/index": "src/lashlang/index.ts",
   "lashlang/tools": "src/lashlang/tools.ts",
   "lashlang/cli": "src/lashlang/cli.ts",
-  "inspect/stately-inspector": "src/inspect/stately-inspector.ts",
 };
