@@ -70,7 +70,7 @@ async function finishLeftover(): Promise<boolean> {
   interrupts.end();
   for (const turn of turns) {
     if ("error" in turn) screen.failed(turn.error);
-    else screen.ended(turn.result);
+    else if ("result" in turn) screen.ended(turn.result);
   }
   return isAny;
 }

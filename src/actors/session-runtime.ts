@@ -15,13 +15,13 @@ import { EFFECTS, type EffectsMessage } from "../machines/effects.ts";
 import { sessionMachine, SESSION_MACHINE, type SessionEvent, type SessionRequest } from "../machines/session.machine.ts";
 import { persistSnapshot } from "../machines/snapshot.ts";
 import { TURN_MACHINE } from "../machines/turn.machine.ts";
-import type { AcceptOutcome, LeaseClaim, LeaseOwner, RecordedTurn, ResumeOutcome, SessionCommit, SessionLease, SessionRead } from "../stores/contract.ts";
+import type { AcceptOutcome, LeaseClaim, LeaseOwner, RecordedTurn, ResumeOutcome, SessionCommit, SessionLease } from "../stores/contract.ts";
 import { changeCommit, forkCommit, type SessionChange } from "./session-change.ts";
 import { followInput, followTurnId, inputHashOf } from "./frames.ts";
 import { fenceOf } from "./lease-keeper.ts";
 import type { Emit, TurnPlan } from "./model-call.ts";
 import type { RuntimePorts, SessionWiring } from "./ports.ts";
-import { freshResident, residentAfter, residentOf, type Resident } from "./resident.ts";
+import { freshResident, residentAfter, residentOf, type LoadedResident, type Resident } from "./resident.ts";
 import { SessionFeed } from "./session-feed.ts";
 import { StandIn } from "./stand-in.ts";
 import { policyOf, TurnRun, type Claimed, type TurnEnd, type TurnRequest } from "./turn-run.ts";
@@ -60,6 +60,7 @@ export class SessionRuntime {
   #lane: Promise<unknown> = Promise.resolve();
   #loading: PromiseWithResolvers<void> | undefined;
   #flushing: PromiseWithResolvers<void> | undefined;
+  #planned: TurnPlan | undefined;
 
   constructor(ports: RuntimePorts, wiring: SessionWiring) {
     this.ports = ports;
@@ -197,7 +198,7 @@ export class SessionRuntime {
         await this.ports.persistence.leases.release(fence).catch(() => undefined);
         throw runtimeErrorOfStore(error);
       }
-      this.feed.committed((await this.#read()).headRevision);
+      this.feed.committed((await this.#read()).resident.headRevision);
     });
   }
 
@@ -421,8 +422,8 @@ export class SessionRuntime {
   async #loadFromStore(): Promise<void> {
     const loading = this.#loading;
     try {
-      await this.#read();
-      this.#send({ type: "session.loaded", repaired: false });
+      const { repaired } = await this.#read();
+      this.#send({ type: "session.loaded", repaired });
       loading?.resolve();
     } catch (error) {
       const code = LashError.is(error) ? error.code : "store_backend";
@@ -431,30 +432,36 @@ export class SessionRuntime {
     }
   }
 
-  async #read(): Promise<Resident> {
-    const read = await this.#loadCommitted();
-    this.#resident = read ? residentOf(read) : freshResident(this.wiring.sessionId, this.wiring.policy, this.ports.clock.now());
+  async #read(): Promise<LoadedResident> {
+    const loaded = await this.#loadCommitted();
+    this.#resident = loaded.resident;
     this.#publish();
-    return this.#resident;
+    return loaded;
   }
 
-  #loadCommitted(): Promise<SessionRead | undefined> {
-    const scope = this.ports.residency === "keep_all" ? ({ kind: "full_graph" } as const) : ({ kind: "active_path" } as const);
-    return this.ports.persistence.sessions.load(this.wiring.sessionId, scope);
+  async #loadCommitted(): Promise<LoadedResident> {
+    const { sessions } = this.ports.persistence;
+    const { sessionId, policy } = this.wiring;
+    const full = { kind: "full_graph" } as const;
+    let read = await sessions.load(sessionId, this.ports.residency === "keep_all" ? full : { kind: "active_path" });
+    // S-37: a path that leads nowhere is healed from the whole graph, never from the part of it that was asked for.
+    if (read && read.nodes.length === 0 && read.nodeCount > 0 && read.head.leafNodeId !== undefined) read = await sessions.load(sessionId, full);
+    return read ? residentOf(read) : { resident: freshResident(sessionId, policy, this.ports.clock.now()), repaired: false };
   }
 
   /** Another runtime committed: what is shown here follows, between the turns of this one. */
   async #catchUp(revision: number): Promise<void> {
     if (this.#run || revision <= this.#resident.headRevision) return;
-    const read = await this.#loadCommitted().catch(() => undefined);
+    // A notice is a hint: a session that cannot be read now is read by its next turn, which also says why it cannot.
+    const loaded = await this.#loadCommitted().catch(() => undefined);
     // A turn of this runtime may have begun meanwhile; it reads for itself.
-    if (this.#run || !read || read.headRevision <= this.#resident.headRevision) return;
-    this.#resident = residentOf(read);
+    if (this.#run || !loaded || loaded.resident.headRevision <= this.#resident.headRevision) return;
+    this.#resident = loaded.resident;
     this.#publish();
   }
 
   async #refresh(headRevision: number): Promise<Resident> {
-    return this.#resident.headRevision === headRevision ? this.#resident : this.#read();
+    return this.#resident.headRevision === headRevision ? this.#resident : (await this.#read()).resident;
   }
 
   #adopt(turn: RecordedTurn, commit: SessionCommit): void {
@@ -485,14 +492,17 @@ export class SessionRuntime {
     this.#checkProvider();
     const { provider, system, tools } = this.wiring;
     const { model } = policyOf(this.wiring, this.#resident);
+    // The wiring is fixed; hashing its tools for every turn would cost as much as hashing what the turn says.
+    if (this.#planned?.model === model) return this.#planned;
     const specs = [...tools.values()].map(({ name, description, inputSchema }) => ({ name, description, inputSchema }));
-    return {
+    this.#planned = {
       provider: provider as NonNullable<typeof provider>,
       model,
       system,
       tools: specs,
       digest: sha256Hex(canonicalJson({ model: model.id, variant: model.variant ?? null, system, tools: specs })),
     };
+    return this.#planned;
   }
 }
 
