@@ -14,7 +14,7 @@ export type { OnInterrupted, StandardSchema, Tool, ToolCall, ToolRetryPolicy } f
 export { pending } from "./domain/tool-pending.ts";
 export type { PendingOptions } from "./domain/tool-pending.ts";
 export type { Resolution, ResolveOutcome } from "./domain/waits.ts";
-export { failTurn, finishTurn, switchFrame } from "./domain/tool-reply.ts";
+export { failTurn, finishTurn, switchFrame, withImages } from "./domain/tool-reply.ts";
 export type { FrameSwitch, ToolReply } from "./domain/tool-reply.ts";
 export type { MessageDraft } from "./domain/message-draft.ts";
 export { ToolError } from "./domain/tool-error.ts";

@@ -20,6 +20,7 @@ import type { TurnActivity } from "./observe/contract.ts";
 import type { ProtocolDriver } from "./machines/protocol.ts";
 import { standardProtocol } from "./protocols/standard.ts";
 import type { Provider } from "./providers/contract.ts";
+import { resolveAttachments } from "./providers/attachments.ts";
 import { ProviderError, failureOf } from "./providers/failure.ts";
 import { withRetry } from "./providers/retry.ts";
 import { MAX_ID, Session, swallow, type ParkedSession } from "./session.ts";
@@ -66,6 +67,8 @@ export interface LashOptions {
   readonly protocol?: ProtocolDriver;
   /** `active_path_only` leaves branches in the store; default `keep_all`. */
   readonly residency?: "keep_all" | "active_path_only";
+  /** Times a turn may be taken up from a dead owner without getting any further; then it ends as `runtime_error`. Default 5. */
+  readonly maxRecoveries?: number;
   readonly lease?: Partial<LeaseTimings>;
   /** Receives XState inspection events of every actor of every session. */
   readonly inspect?: Inspect;
@@ -118,7 +121,7 @@ export type Recovered =
   | { readonly sessionId: string; readonly turnId: string; readonly suspended: true };
 
 const OPTIONS = [
-  "provider", "model", "store", "tools", "prompt", "maxTurns", "effects", "protocol", "residency", "lease", "inspect", "logger", "clock", "newId", "waitSecret",
+  "provider", "model", "store", "tools", "prompt", "maxTurns", "effects", "protocol", "residency", "lease", "inspect", "logger", "clock", "newId", "waitSecret", "maxRecoveries",
 ];
 const SESSION_OPTIONS = ["provider", "model", "tools", "prompt", "maxTurns"];
 /** Turns that `recover()` drives at once (OP-7). */
@@ -158,12 +161,14 @@ export class Lash implements AsyncDisposable {
     this.completions = { resolve: (key, resolution) => this.#resolveCompletion(key, resolution) };
     this.#ports = {
       waits,
+      loadImages: (request) => resolveAttachments(request, async (id) => (await persistence.attachments.get(id)).bytes),
       persistence,
       effectHost: isDurable ? journaled(persistence) : inline(),
       clock,
       protocol: options.protocol ?? standardProtocol,
       liveness,
       leaseTimings: leaseTimingsOf(options.lease),
+      maxRecoveries: options.maxRecoveries ?? 5,
       residency: options.residency ?? "keep_all",
       logger: safeLogger(options.logger ?? consoleLogger),
       newId: options.newId ?? randomId,
@@ -375,13 +380,14 @@ function checkResolution(resolution: Resolution): void {
 function checkOptions(options: LashOptions): void {
   if (typeof options !== "object" || options === null) throw invalidArgument("options", "an object");
   refuseUnknown(options, OPTIONS, "createLash");
-  const { store, effects, residency, provider, waitSecret } = options;
+  const { store, effects, residency, provider, waitSecret, maxRecoveries } = options;
   if (store !== undefined && (typeof store !== "object" || store === null || !("engine" in store))) {
     throw invalidArgument("store", "made by memory(), sqlite(path), indexedDb(name) or another store factory");
   }
   if (waitSecret !== undefined && !(typeof waitSecret === "string" && /^[0-9a-f]{64}$/.test(waitSecret))) {
     throw invalidArgument("waitSecret", "64 hexadecimal digits in lower case");
   }
+  if (maxRecoveries !== undefined && !(maxRecoveries >= 0)) throw invalidArgument("maxRecoveries", "a number of at least 0; Infinity for no limit");
   if (effects !== undefined && effects !== "journaled" && effects !== "inline") throw invalidArgument("effects", '"journaled" or "inline"');
   if (residency !== undefined && residency !== "keep_all" && residency !== "active_path_only") {
     throw invalidArgument("residency", '"keep_all" or "active_path_only"');

@@ -6,9 +6,8 @@ import { branchTo } from "./actors/session-change.ts";
 import type { SessionRuntime } from "./actors/session-runtime.ts";
 import { runtimeError } from "./domain/errors.ts";
 import { invalidArgument } from "./domain/invalid-argument.ts";
-import type { Json } from "./domain/json.ts";
 import type { SessionNode } from "./domain/session.ts";
-import { parseTurnInput, type AcceptedInput, type TurnInput } from "./domain/turn-input.ts";
+import { acceptInput, parseTurnInput, type TurnInput } from "./domain/turn-input.ts";
 import type { TurnActivity } from "./observe/contract.ts";
 import { readViewOf, type SessionReadView } from "./observe/read-view.ts";
 import { Turn } from "./turn.ts";
@@ -88,7 +87,7 @@ export class Session implements AsyncDisposable {
     this.#assertOpen();
     const parsed = parseTurnInput(input);
     const turnId = turnIdOf(parsed, options) ?? this.#host.newId();
-    const accepted = acceptedOf(parsed);
+    const { input: accepted, attachments } = acceptInput(parsed);
     return new Turn(turnId, async (turn) => {
       await this.#host.background(this.id);
       this.#assertOpen();
@@ -97,7 +96,7 @@ export class Session implements AsyncDisposable {
       if (options.signal?.aborted === true) onAbort();
       options.signal?.addEventListener("abort", onAbort, { once: true });
       try {
-        return turnResultOf(await this.#runtime.runTurn({ turnId, input: accepted, emit, signal: turn.signal }));
+        return turnResultOf(await this.#runtime.runTurn({ turnId, input: accepted, attachments, emit, signal: turn.signal }));
       } finally {
         options.signal?.removeEventListener("abort", onAbort);
       }
@@ -237,10 +236,6 @@ function turnIdOf({ traceTurnId }: TurnInput, { turnId }: TurnOptions): string |
 }
 
 export const MAX_ID = 200;
-
-function acceptedOf({ items, protocolTurnOptions }: TurnInput): AcceptedInput {
-  return { items, ...(protocolTurnOptions !== undefined && { protocolTurnOptions: protocolTurnOptions satisfies Json }) };
-}
 
 /** @internal A broken sink never changes the outcome (T-46). */
 export async function swallow<Told extends readonly unknown[]>(sink: (...told: Told) => void | Promise<void>, ...told: Told): Promise<void> {

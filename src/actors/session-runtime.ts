@@ -15,6 +15,7 @@ import { EFFECTS, type EffectsMessage } from "../machines/effects.ts";
 import { sessionMachine, SESSION_MACHINE, type SessionEvent, type SessionRequest } from "../machines/session.machine.ts";
 import { persistSnapshot } from "../machines/snapshot.ts";
 import { TURN_MACHINE } from "../machines/turn.machine.ts";
+import type { NewAttachment } from "../stores/content-contract.ts";
 import type { AcceptOutcome, LeaseClaim, RecordedTurn, ResumeOutcome, SessionCommit, SessionLease } from "../stores/contract.ts";
 import { changeCommit, forkCommit, type SessionChange } from "./session-change.ts";
 import { followInput, followTurnId, inputHashOf } from "./frames.ts";
@@ -36,6 +37,8 @@ export interface TurnAttendance {
 
 export interface TurnStart extends TurnAttendance {
   readonly input: AcceptedInput;
+  /** Bytes that the input refers to; stored by the write that accepts it (OP-25). */
+  readonly attachments: readonly NewAttachment[];
 }
 
 type SessionActor = ActorRefFrom<typeof sessionMachine>;
@@ -102,7 +105,7 @@ export class SessionRuntime {
   runTurn(start: TurnStart): Promise<TurnEnd> {
     return this.#attend(start, async (start) => {
       this.#checkProvider();
-      return this.#follow(start, await this.#drive(start, () => this.#accept(start.turnId, start.input)));
+      return this.#follow(start, await this.#drive(start, () => this.#accept(start.turnId, start.input, start.attachments)));
     });
   }
 
@@ -305,7 +308,7 @@ export class SessionRuntime {
 
   // ---- claiming ---------------------------------------------------------------------------------------------------
 
-  async #accept(turnId: string, input: AcceptedInput): Promise<Claimed> {
+  async #accept(turnId: string, input: AcceptedInput, attachments: readonly NewAttachment[] = []): Promise<Claimed> {
     const { turns } = this.ports.persistence;
     const inputHash = inputHashOf(input);
     for (;;) {
@@ -315,6 +318,7 @@ export class SessionRuntime {
           turnId,
           input,
           inputHash,
+          ...(attachments.length > 0 && { attachments }),
           machine: TURN_MACHINE,
           session: { relation: { kind: "root" }, model: this.wiring.policy.model.id },
         }),

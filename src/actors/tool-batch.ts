@@ -7,12 +7,16 @@
 import type { Clock } from "../domain/clock.ts";
 import type { Logger } from "../domain/logger.ts";
 import type { Json } from "../domain/json.ts";
+import type { AttachmentRef } from "../domain/messages.ts";
 import { sha256Hex } from "../domain/sha256.ts";
 import { failedOutput, projectOutput, type ToolCallOutput } from "../domain/tool-output.ts";
+import { ToolReply } from "../domain/tool-reply.ts";
 import { ToolPending } from "../domain/tool-pending.ts";
 import type { ToolResult } from "../machines/effects.ts";
+import type { AttachmentFacet } from "../stores/content-contract.ts";
 import type { JournaledOutcome } from "../stores/contract.ts";
 import type { ToolCall } from "../tools/contract.ts";
+import { storeImage } from "./images.ts";
 import type { EffectController, Execution } from "./effect-host.ts";
 import type { Envelope } from "./envelope.ts";
 import type { Emit } from "./model-call.ts";
@@ -38,6 +42,7 @@ export interface BatchContext {
   readonly issued: ReadonlySet<string>;
   readonly envelope: (replayKey: string, causedBy: string, command: Envelope["command"]) => Envelope;
   readonly desk: WaitDesk;
+  readonly attachments: AttachmentFacet;
   readonly logger: Logger;
   /** Aborts when the turn is suspended: waits end without being recorded (OP-8). */
   readonly detach: AbortSignal;
@@ -110,7 +115,10 @@ class BatchRun {
       output,
       durationMs,
       ...(stopsTurn && { stopsTurn }),
-      modelReturn: [{ kind: "ToolResult", content: projectOutput(output), toolCallId: call.callId, toolName: call.toolName }],
+      modelReturn: [
+        { kind: "ToolResult", content: projectOutput(output), toolCallId: call.callId, toolName: call.toolName },
+        ...(output.attachments ?? []).map((reference) => ({ kind: "Image" as const, content: "", attachment: { reference } })),
+      ],
     };
   }
 
@@ -196,21 +204,29 @@ class BatchRun {
       interrupted,
       completionKey: () => (key ??= desk.keyFor(waitOf(this.#context, call))),
     };
-    const end = (value: unknown): AttemptEnd => {
-      if (!ToolPending.is(value)) return { output: success(value) };
-      return key ? { pending: this.#pendingUntil(value) } : { output: missingKey() };
+    const end = async (value: unknown): Promise<AttemptEnd> => {
+      if (ToolPending.is(value)) return key ? { pending: this.#pendingUntil(value) } : { output: missingKey() };
+      const output = success(value);
+      if (!ToolReply.is(value) || value.images.length === 0 || output.outcome.status !== "success") return { output };
+      return { output: { ...output, attachments: await this.#storeImages(value.images) } };
     };
     try {
       if (interrupted && tool.onInterrupted !== "retry") {
         if (tool.onInterrupted === "report") return { output: interruptedOutput };
         const answer = await probe(tool.onInterrupted, input, handle);
         if (answer === "report") return { output: interruptedOutput };
-        if (answer !== "retry") return end(answer);
+        if (answer !== "retry") return await end(answer);
       }
-      return end(await tool.run(input, handle));
+      return await end(await tool.run(input, handle));
     } catch (error) {
       return { output: failure(error, signal) };
     }
+  }
+
+  /** Stored before the outcome that names them is (E-4). */
+  async #storeImages(images: readonly Uint8Array[]): Promise<readonly AttachmentRef[]> {
+    const { sessionId, attachments } = this.#context;
+    return Promise.all(images.map((bytes) => storeImage(sessionId, bytes, attachments)));
   }
 
   #pendingUntil({ options }: ToolPending): RecordedPending {

@@ -6,15 +6,16 @@
 import { createActor, type ActorRefFrom } from "xstate";
 import { runtimeErrorOfStore } from "../domain/error-mapping.ts";
 import { LashError, runtimeError } from "../domain/errors.ts";
-import { createMessage, type Message } from "../domain/messages.ts";
+import { createMessage, type PartDraft } from "../domain/messages.ts";
 import type { SessionPolicy } from "../domain/session.ts";
-import { normalizeItems, type AcceptedInput } from "../domain/turn-input.ts";
+import { normalizeItems } from "../domain/turn-input.ts";
 import { addUsage, zeroUsage } from "../domain/usage.ts";
 import type { EffectRequest, EffectsMessage, HistoryReference, PhaseName, ToolResult, TurnEvent } from "../machines/effects.ts";
 import { persistSnapshot, restoreTurn } from "../machines/snapshot.ts";
 import { TURN_MACHINE, turnMachine, type TurnMachine } from "../machines/turn.machine.ts";
 import type { MachineSnapshot, RecordedTurn, SessionLease, TurnRecord } from "../stores/contract.ts";
 import { buildCommit, resultOf, type FinishedTurn } from "./committer.ts";
+import { partsOf } from "./images.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import type { Emit, TurnPlan } from "./model-call.ts";
 import type { SessionWiring } from "./ports.ts";
@@ -51,9 +52,6 @@ interface Lane {
   readonly keeper: LeaseKeeper;
   readonly effects: TurnEffects;
 }
-
-/** Recoveries after which a turn is given up (OP-6). */
-const MOST_RECOVERIES = 5;
 
 type TurnActor = ActorRefFrom<TurnMachine>;
 
@@ -248,7 +246,7 @@ export class TurnRun {
     }
     this.#lane = this.#openLane(claimed);
     const { turn } = claimed;
-    if (turn.recoveries > MOST_RECOVERIES) return this.#giveUp(turn);
+    if (turn.recoveries > this.#session.ports.maxRecoveries) return this.#giveUp(turn);
     if (turn.snapshot) return this.#takeUp(turn, turn.snapshot);
     this.#send({ type: "lane.claimed" });
   }
@@ -285,7 +283,7 @@ export class TurnRun {
     this.#send({
       type: "turn.exhausted",
       usage,
-      issue: { kind: "runtime", code: "turn_recovery_exhausted", message: `the turn was taken up ${turn.recoveries} times and never ended`, retryable: false },
+      issue: { kind: "runtime", code: "turn_recovery_exhausted", message: `the turn was taken up ${turn.recoveries} times without getting any further`, retryable: false },
     });
   }
 
@@ -320,14 +318,20 @@ export class TurnRun {
     return this.#session.refresh(this.#claimed.headRevision).then((fresh) => this.#send({ type: "head.refreshed", history: referenceOf(fresh) }));
   }
 
-  #normalizeInput(): void {
-    const { input, turnId } = this.#claimed.turn;
-    const message = userMessage(turnId, input);
-    if (message) return this.#send({ type: "input.normalized", messages: [message] });
-    this.#send({
-      type: "input.refused",
-      issue: { kind: "input_validation", code: "invalid_turn_input", message: "an image of the input has no bytes", retryable: false },
-    });
+  /** T-9, T-10: adjacent texts become one; a turn without any input still has one empty text. */
+  #normalizeInput(): Promise<void> | void {
+    const { input } = this.#claimed.turn;
+    const items = normalizeItems(input.items);
+    if (items.every((item) => item.type === "text")) {
+      return this.#normalized(items.length > 0 ? items.map(({ text }) => ({ kind: "Text", content: text })) : [{ kind: "Text", content: "" }]);
+    }
+    return partsOf(items, this.#session.ports.persistence.attachments).then((parts) => this.#normalized(parts));
+  }
+
+  #normalized(parts: readonly PartDraft[] | string): void {
+    const { turnId } = this.#request;
+    if (typeof parts !== "string") return this.#send({ type: "input.normalized", messages: [createMessage(`${turnId}:0`, "User", parts)] });
+    this.#send({ type: "input.refused", issue: { kind: "input_validation", code: "invalid_turn_input", message: parts, retryable: false } });
   }
 
   async #commit(): Promise<void> {
@@ -428,12 +432,4 @@ export function policyOf({ policy, stated }: SessionWiring, { head, headRevision
     model: stated.model ? policy.model : head.policy.model,
     maxTurns: stated.maxTurns ? policy.maxTurns : head.policy.maxTurns,
   };
-}
-
-/** T-10: a turn without any input still has one empty text. Images need their bytes; undefined says they are missing. */
-function userMessage(turnId: string, { items }: AcceptedInput): Message | undefined {
-  const normalized = normalizeItems(items);
-  if (normalized.some((item) => item.type === "image_ref")) return undefined;
-  const texts = normalized.map((item) => ({ kind: "Text" as const, content: item.type === "text" ? item.text : "" }));
-  return createMessage(`${turnId}:0`, "User", texts.length > 0 ? texts : [{ kind: "Text", content: "" }]);
 }
