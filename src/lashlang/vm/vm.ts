@@ -37,6 +37,8 @@ export interface VmOptions {
   readonly bounds?: Partial<Bounds>;
   /** Told what happens between effects. */
   readonly observer?: Observer;
+  /** Instructions that earlier attempts of this run have spent: meters of processes outlive restarts (`LL-101`). Default 0. */
+  readonly spent?: number;
 }
 
 /** What a VM is started with. */
@@ -79,6 +81,7 @@ export class Vm {
     const bounds = { ...DEFAULT_BOUNDS, ...options.bounds };
     if (bounds.depth > MAX_VALUE_DEPTH) throw new RangeError(`bounds.depth must be at most ${MAX_VALUE_DEPTH}`);
     const vm = new Vm(compiled, bounds, options.observer);
+    vm.used = options.spent ?? 0;
     const { globals } = options;
     if (globals !== undefined) {
       compiled.entry.variables.forEach((name, slot) => {
