@@ -66,7 +66,7 @@ function putLast(container: Value, step: PathStep, value: Value, meter: Meter): 
 }
 
 /** `record[key] = value`; without the check of the new weight, which is the caller's. */
-export function putKey(record: Rec, key: string, value: Value, meter: Meter): Rec {
+function putKey(record: Rec, key: string, value: Value, meter: Meter): Rec {
   const own = ownRecord(record, meter);
   const at = own.shape.at(key);
   if (at !== undefined) {
@@ -103,7 +103,7 @@ function listPosition(index: Value, length: number, meter: Meter): number {
 }
 
 /** The list itself when nobody else refers to it, else a copy; the items then have two owners. */
-export function ownList(list: List, meter: Meter): List {
+function ownList(list: List, meter: Meter): List {
   if (list.isOwned) return list;
   meter.charge(list.items.length >> 2);
   for (const item of list.items) markShared(item);

@@ -13,7 +13,7 @@ export type Value = null | boolean | number | string | List | Tuple | Rec | Imag
 const CONTAINER_WEIGHT = 96;
 /** What a record weighs more than that: its keys may be in no other record. */
 const SHAPE_WEIGHT = 96;
-export const SCALAR_WEIGHT = 8;
+const SCALAR_WEIGHT = 8;
 
 export class List {
   readonly items: Value[];
