@@ -157,7 +157,10 @@ export class Vm {
       this.at = next;
       return READY;
     }
-    return next === PARKED ? this.park(f) : this.end(at, f.ending ?? { kind: "continued" });
+    if (next === PARKED) return this.park(f);
+    this.at = at;
+    this.reportOpenSteps({ type: "node.completed" });
+    return this.end(at, f.ending ?? { kind: "continued" });
   }
 
   /**
@@ -225,18 +228,19 @@ export class Vm {
   private fail(thrown: unknown): VmState {
     const error = thrown instanceof ProgramError ? thrown : foreignError(thrown);
     const span = error.span ?? this.compiled.spans[this.at];
-    this.reportOpenSteps(clipped(error.message));
+    this.reportOpenSteps({ type: "node.failed", error: clipped(error.message) });
     const report = { kind: error.kind, message: clipped(error.message) };
     return this.end(this.at, { kind: "error", error: span === undefined ? report : { ...report, span } });
   }
 
-  private reportOpenSteps(error: string): void {
+  /** Labeled statements that the program ended inside, innermost first. */
+  private reportOpenSteps({ type, ...more }: { type: "node.completed" } | { type: "node.failed"; error: string }): void {
     const { observer, counts } = this.frame;
     if (observer === null) return;
     for (const step of this.compiled.steps) {
       const site = this.compiled.entry.sites[step.site];
       if (this.at < step.from || this.at >= step.to || site === undefined) continue;
-      observer(observation("node.failed", site, counts[step.site] ?? 0, { error }));
+      observer(observation(type, site, counts[step.site] ?? 0, more));
     }
   }
 }
