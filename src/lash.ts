@@ -194,15 +194,16 @@ export class Lash implements AsyncDisposable {
   }
 
   async #recoverOne(sessionId: string, turnId: string, signal = new AbortController().signal): Promise<Recovered | undefined> {
-    const runtime = await this.#openRuntime(sessionId, {});
+    let runtime: SessionRuntime | undefined;
     try {
+      runtime = await this.#openRuntime(sessionId, {});
       const end = await runtime.recoverTurn(turnId, () => undefined, signal);
       return { sessionId, turnId, result: turnResultOf(end) };
     } catch (error) {
       if (LashError.is(error) && (error.isCode("session_execution_busy") || error.isCode("unknown_turn"))) return undefined;
       return { sessionId, turnId, error: LashError.is(error) ? error : runtimeError("store_commit_failed", String(error), { cause: error }) };
     } finally {
-      await runtime.close("session.close").catch(() => undefined);
+      await runtime?.close("session.close").catch(() => undefined);
     }
   }
 
