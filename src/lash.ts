@@ -281,13 +281,14 @@ export class Lash implements AsyncDisposable {
   }
 
   async #recoverOne({ sessionId, turnId }: TurnAddress, { signal, onActivity }: RecoverOptions): Promise<Recovered | undefined> {
-    const runtime = await this.#openRuntime(sessionId, {});
+    let runtime: SessionRuntime | undefined;
     let count = 0;
     const emit: Emit = (body, correlationId) => {
       count += 1;
       return onActivity && swallow(onActivity, { id: `${turnId}:${count}`, correlationId, ...body }, { sessionId, turnId });
     };
     try {
+      runtime = await this.#openRuntime(sessionId, {});
       const end = await runtime.recoverTurn({ turnId, ...unattended(signal), emit, whenParked: "suspend" });
       return { sessionId, turnId, result: turnResultOf(end) };
     } catch (error) {
@@ -295,7 +296,7 @@ export class Lash implements AsyncDisposable {
       if (LashError.is(error) && ELSEWHERE.has(error.code)) return undefined;
       return { sessionId, turnId, error: LashError.is(error) ? error : runtimeError("store_commit_failed", String(error), { cause: error }) };
     } finally {
-      await runtime.close("session.close").catch(() => undefined);
+      await runtime?.close("session.close").catch(() => undefined);
     }
   }
 

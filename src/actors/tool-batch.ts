@@ -79,14 +79,15 @@ class BatchRun {
   readonly #plan: readonly PlannedCall[];
   readonly #context: BatchContext;
   readonly #issued: Set<string>;
-  /** Attempts that run now: every step goes on naming them. */
-  readonly #running = new Set<string>();
+  /** Attempts that a step has named and that have not ended: every step goes on naming them, begun or not (B1). */
+  readonly #running: Set<string>;
   #parked = 0;
 
   constructor(plan: readonly PlannedCall[], context: BatchContext) {
     this.#plan = plan;
     this.#context = context;
     this.#issued = new Set(context.issued);
+    this.#running = new Set(context.issued);
   }
 
   async run(): Promise<readonly ToolResult[]> {
@@ -135,6 +136,8 @@ class BatchRun {
       const { baseDelayMs = 0, maxDelayMs = 0 } = call.tool.retry ?? {};
       const doubled = baseDelayMs * 2 ** (attempt - 1);
       const delay = retry.after_ms ?? (maxDelayMs > 0 ? Math.min(doubled, maxDelayMs) : doubled);
+      // The wait may be long: what was tried before it must not be tried again after a crash (B2).
+      if (this.#context.controller.hasUnsaved) await this.#context.step([...this.#running]);
       await this.#context.clock.sleep(delay, this.#context.signal).catch(() => undefined);
     }
   }
@@ -163,22 +166,19 @@ class BatchRun {
     const { outcome, source } = await controller.execute(envelope(replayKey, batchKey, command), async (execution) => {
       if (this.#context.signal.aborted) return { ok: asJson({ output: cancelledOutput, durationMs: 0 }) };
       await this.#ensureIssued(replayKey);
-      this.#running.add(replayKey);
       this.#count(0);
-      try {
-        return await this.#context.asActor(`tool:${sessionId}:${turnId}:${toolName}:${callId}`, () => this.#perform(call, attempt, execution));
-      } finally {
-        this.#running.delete(replayKey);
-        this.#count(0);
-      }
+      return this.#context.asActor(`tool:${sessionId}:${turnId}:${toolName}:${callId}`, () => this.#perform(call, attempt, execution));
     });
+    this.#running.delete(replayKey);
+    this.#count(0);
     if (source === "run" && this.#running.size > 0 && controller.hasUnsaved) await this.#context.step([...this.#running]);
     return readAttempt(outcome);
   }
 
   async #ensureIssued(replayKey: string): Promise<void> {
     if (this.#issued.has(replayKey)) return;
-    await this.#context.step([...this.#running, replayKey]);
+    this.#running.add(replayKey);
+    await this.#context.step([...this.#running]);
     this.#issued.add(replayKey);
   }
 

@@ -130,6 +130,8 @@ export class TurnRun {
   }
 
   #send(event: TurnEvent): void {
+    // A turn that has failed hears no more of what was still going on for it.
+    if (this.#actor.getSnapshot().status !== "active") return;
     sendFrom(this.#session.effects, this.#actor, event);
   }
 
@@ -292,7 +294,7 @@ export class TurnRun {
     await this.#session.refresh(this.#claimed.headRevision);
     const snapshot = this.#restorable(turn, stored);
     if (!snapshot) return this.#send({ type: "lane.claimed" });
-    this.#log.restore(turn);
+    this.#log.restore(turn, snapshot.context.logLength);
     const claiming = this.#actor;
     this.#actor = this.#createActor(snapshot);
     claiming.send({ type: "turn.takenUp" });
