@@ -55,6 +55,7 @@ export class SessionRuntime {
   #lane: Promise<unknown> = Promise.resolve();
   #loading: PromiseWithResolvers<void> | undefined;
   #flushing: PromiseWithResolvers<void> | undefined;
+  #planned: TurnPlan | undefined;
 
   constructor(ports: RuntimePorts, wiring: SessionWiring) {
     this.ports = ports;
@@ -429,14 +430,17 @@ export class SessionRuntime {
     this.#checkProvider();
     const { provider, system, tools } = this.wiring;
     const { model } = policyOf(this.wiring, this.#resident);
+    // The wiring is fixed; hashing its tools for every turn would cost as much as hashing what the turn says.
+    if (this.#planned?.model === model) return this.#planned;
     const specs = [...tools.values()].map(({ name, description, inputSchema }) => ({ name, description, inputSchema }));
-    return {
+    this.#planned = {
       provider: provider as NonNullable<typeof provider>,
       model,
       system,
       tools: specs,
       digest: sha256Hex(canonicalJson({ model: model.id, variant: model.variant ?? null, system, tools: specs })),
     };
+    return this.#planned;
   }
 }
 

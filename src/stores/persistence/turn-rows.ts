@@ -21,7 +21,7 @@ import { modelCallRow, readModelCall, writeModelCall } from "./usage-row.ts";
 const outcome = z.union([z.object({ ok: opaque }), z.object({ error: z.object({ code: z.string(), message: z.string() }) })]);
 
 /** Most characters of deltas in the control row. */
-const INLINE_SIZE = 4_000;
+const INLINE_SIZE = 3_000;
 
 /** What one step brought. */
 const deltaRow = z.object({
