@@ -6,6 +6,7 @@
 import { createActor, type ActorRefFrom } from "xstate";
 import { runtimeErrorOfStore } from "../domain/error-mapping.ts";
 import { LashError, runtimeError } from "../domain/errors.ts";
+import { isPlainObject } from "../domain/json.ts";
 import { createMessage, type PartDraft } from "../domain/messages.ts";
 import type { SessionPolicy } from "../domain/session.ts";
 import { normalizeItems } from "../domain/turn-input.ts";
@@ -280,13 +281,19 @@ export class TurnRun {
   /** OP-6: a turn that fails every time it is taken up must not keep its session for ever. */
   async #giveUp(turn: TurnRecord): Promise<void> {
     await this.#session.refresh(this.#claimed.headRevision);
-    this.#log.restore(turn);
+    this.#log.restore(turn, this.#loggedBy(turn));
     const usage = turn.modelCalls.reduce((sum, call) => (call.usage ? addUsage(sum, call.usage) : sum), zeroUsage);
     this.#send({
       type: "turn.exhausted",
       usage,
       issue: { kind: "runtime", code: "turn_recovery_exhausted", message: `the turn was taken up ${turn.recoveries} times without getting any further`, retryable: false },
     });
+  }
+
+  /** Length of the turn's own log; the rows hold more after a restart, and all of them where the snapshot cannot be read. */
+  #loggedBy({ snapshot, log }: TurnRecord): number {
+    const length = isPlainObject(snapshot?.context) ? snapshot.context["logLength"] : undefined;
+    return typeof length === "number" && length >= 0 && length <= log.length ? length : log.length;
   }
 
   /** Goes on where the last durable step left off: entry actions do not run again, so open effects are re-sent (T-22). */

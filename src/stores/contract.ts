@@ -159,7 +159,10 @@ export interface TurnRecord {
   readonly journal: readonly JournalEntry[];
   readonly modelCalls: readonly ModelCallRecord[];
   readonly issued: readonly string[];
-  /** How often, since its last step, this turn was taken over from an owner that had not released the lane (OP-6, OP-8). */
+  /**
+   * How often this turn was taken over from an owner that had not released the lane, since it last settled an outcome: failed
+   * recoveries in a row (OP-6). Taking up a suspended turn counts none (OP-8).
+   */
   readonly recoveries: number;
 }
 
