@@ -11,7 +11,7 @@ import { Host } from "./workload.ts";
 
 const SECTION = "Turn in memory beside peers (turns 1 to 10 of a conversation)";
 const TURNS = 10;
-const ROUNDS = { warmUp: 30, measured: 60 };
+const ROUNDS = { warmUp: 200, measured: 60 };
 
 /** Somebody who can hold a conversation; see peers/. */
 export interface Peer {

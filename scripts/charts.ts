@@ -1,21 +1,17 @@
-// Writes docs/machines/*.md from the machines in src/machines, or (--check) fails when they differ.
+// Writes docs/machines/*.md from the machines, or (--check) fails when they differ.
 import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 import { machinePage, type MachineLike } from "../src/inspect/mermaid.ts";
+import { sessionMachine } from "../src/machines/session.machine.ts";
+import { turnMachine } from "../src/machines/turn.machine.ts";
+import { standardProtocol } from "../src/protocols/standard.ts";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 export const CHART_FOLDER = join(root, "docs", "machines");
 
-/** Every machine that a `*.machine.ts` file exports, by id. */
-export async function findMachines(folder = join(root, "src", "machines")): Promise<readonly MachineLike[]> {
-  const machines = new Map<string, MachineLike>();
-  for (const file of globSync("**/*.machine.ts", { cwd: folder }).sort()) {
-    const exported = (await import(pathToFileURL(join(folder, file)).href)) as Readonly<Record<string, unknown>>;
-    for (const value of Object.values(exported)) if (isMachine(value)) machines.set(value.id, value);
-  }
-  return [...machines.values()];
-}
+/** Every machine of the runtime; the turn machine with its standard protocol. */
+export const MACHINES: readonly MachineLike[] = [turnMachine(standardProtocol), sessionMachine];
 
 /** Writes one page per machine and removes pages of machines that are gone. */
 export function writeCharts(machines: readonly MachineLike[], folder = CHART_FOLDER): void {
@@ -26,7 +22,7 @@ export function writeCharts(machines: readonly MachineLike[], folder = CHART_FOL
 }
 
 /**
- * For a test: `expect(outdatedCharts(await findMachines())).toEqual([])`.
+ * For a test: `expect(outdatedCharts(MACHINES)).toEqual([])`.
  *
  * @returns one sentence per page that is missing, different or left over; none when all is well.
  */
@@ -41,20 +37,13 @@ export function outdatedCharts(machines: readonly MachineLike[], folder = CHART_
   return [...problems, ...[...left].map((file) => `${file} belongs to no machine`)];
 }
 
-function isMachine(value: unknown): value is MachineLike {
-  if (typeof value !== "object" || value === null) return false;
-  const { id, config, implementations } = value as { id?: unknown; config?: unknown; implementations?: unknown };
-  return typeof id === "string" && typeof config === "object" && config !== null && implementations !== undefined;
-}
-
 if (import.meta.main) {
-  const machines = await findMachines();
   if (process.argv.includes("--check")) {
-    const problems = outdatedCharts(machines);
-    for (const problem of problems) console.error(`docs/machines: ${problem} (npm run charts)`);
+    const problems = outdatedCharts(MACHINES);
+    for (const problem of problems) console.error(`docs/machines: ${problem} (node scripts/charts.ts)`);
     if (problems.length > 0) process.exitCode = 1;
   } else {
-    writeCharts(machines);
-    console.log(`docs/machines: ${machines.map(({ id }) => id).join(", ") || "no machines"}`);
+    writeCharts(MACHINES);
+    console.log(`docs/machines: ${MACHINES.map(({ id }) => id).join(", ")}`);
   }
 }

@@ -21,15 +21,21 @@ export interface FinishedTurn {
   readonly durationMs: number;
 }
 
-/** The turn's log with its closing words: the assistant's text is appended unless it stands there already (T-73). */
-export function closedLog(context: TurnContext, log: readonly Message[]): readonly Message[] {
+/**
+ * The turn's log with its closing words: the assistant's text is appended unless it stands there already (T-73).
+ * Tool calls that nobody answered are left out, because no model takes a history with such calls in it (T-77).
+ */
+export function closedLog(context: TurnContext, whole: readonly Message[]): readonly Message[] {
   const { outcome } = context;
+  const log = hasOpenCalls(whole.at(-1)) ? whole.slice(0, -1) : whole;
   const text = outcome && "finished" in outcome && "assistant_message" in outcome.finished ? outcome.finished.assistant_message.text : "";
   if (text === "") return log;
   const last = log.findLast((message) => !isTransient(message));
   if (last?.role === "Assistant" && messageText(last) === text) return log;
   return [...log, createMessage(`${context.turnId}:${log.length}`, "Assistant", [{ kind: "Prose", content: text }])];
 }
+
+const hasOpenCalls = (last: Message | undefined): boolean => last?.parts.some((part) => part.kind === "ToolCall") ?? false;
 
 export function resultOf(turn: FinishedTurn): TurnResultRecord {
   const { context } = turn;

@@ -3,19 +3,8 @@
 import { joinProse, type Message, type Part } from "../domain/messages.ts";
 import type { LlmContentBlock, LlmMessage } from "../providers/contract.ts";
 
-/** Messages are immutable, so each is projected once, however often its history is sent. */
-const projected = new WeakMap<Message, readonly LlmMessage[]>();
-
+/** Cheap enough to be done anew for each call of a turn; a history keeps what it gave for its own messages. */
 export function toLlmMessages(message: Message): readonly LlmMessage[] {
-  let messages = projected.get(message);
-  if (!messages) {
-    messages = project(message);
-    projected.set(message, messages);
-  }
-  return messages;
-}
-
-function project(message: Message): readonly LlmMessage[] {
   switch (message.role) {
     case "User":
       return nonEmpty("user", message.parts.flatMap((part) => userBlock(part) ?? []));

@@ -55,6 +55,7 @@ export class SessionRuntime {
   #lane: Promise<unknown> = Promise.resolve();
   #loading: PromiseWithResolvers<void> | undefined;
   #flushing: PromiseWithResolvers<void> | undefined;
+  #planned: TurnPlan | undefined;
 
   constructor(ports: RuntimePorts, wiring: SessionWiring) {
     this.ports = ports;
@@ -375,8 +376,8 @@ export class SessionRuntime {
   async #loadFromStore(): Promise<void> {
     const loading = this.#loading;
     try {
-      await this.#read();
-      this.#send({ type: "session.loaded", repaired: false });
+      const { repaired } = await this.#read();
+      this.#send({ type: "session.loaded", repaired });
       loading?.resolve();
     } catch (error) {
       const code = LashError.is(error) ? error.code : "store_backend";
@@ -385,16 +386,21 @@ export class SessionRuntime {
     }
   }
 
-  async #read(): Promise<Resident> {
-    const scope = this.ports.residency === "keep_all" ? ({ kind: "full_graph" } as const) : ({ kind: "active_path" } as const);
-    const read = await this.ports.persistence.sessions.load(this.wiring.sessionId, scope);
-    this.#resident = read ? residentOf(read) : freshResident(this.wiring.sessionId, this.wiring.policy, this.ports.clock.now());
+  async #read(): Promise<{ readonly resident: Resident; readonly repaired: boolean }> {
+    const { sessions } = this.ports.persistence;
+    const { sessionId, policy } = this.wiring;
+    const full = { kind: "full_graph" } as const;
+    let read = await sessions.load(sessionId, this.ports.residency === "keep_all" ? full : { kind: "active_path" });
+    // S-37: a path that leads nowhere is healed from the whole graph, never from the part of it that was asked for.
+    if (read && read.nodes.length === 0 && read.nodeCount > 0 && read.head.leafNodeId !== undefined) read = await sessions.load(sessionId, full);
+    const loaded = read ? residentOf(read) : { resident: freshResident(sessionId, policy, this.ports.clock.now()), repaired: false };
+    this.#resident = loaded.resident;
     this.#publish();
-    return this.#resident;
+    return loaded;
   }
 
   async #refresh(headRevision: number): Promise<Resident> {
-    return this.#resident.headRevision === headRevision ? this.#resident : this.#read();
+    return this.#resident.headRevision === headRevision ? this.#resident : (await this.#read()).resident;
   }
 
   #adopt(turn: RecordedTurn, commit: SessionCommit): void {
@@ -424,14 +430,17 @@ export class SessionRuntime {
     this.#checkProvider();
     const { provider, system, tools } = this.wiring;
     const { model } = policyOf(this.wiring, this.#resident);
+    // The wiring is fixed; hashing its tools for every turn would cost as much as hashing what the turn says.
+    if (this.#planned?.model === model) return this.#planned;
     const specs = [...tools.values()].map(({ name, description, inputSchema }) => ({ name, description, inputSchema }));
-    return {
+    this.#planned = {
       provider: provider as NonNullable<typeof provider>,
       model,
       system,
       tools: specs,
       digest: sha256Hex(canonicalJson({ model: model.id, variant: model.variant ?? null, system, tools: specs })),
     };
+    return this.#planned;
   }
 }
 

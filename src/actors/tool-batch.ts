@@ -148,7 +148,7 @@ class BatchRun {
   }
 
   async #runAttempt(call: LaunchedCall, attempt: number, most: number): Promise<RecordedAttempt> {
-    const { controller, envelope, batchKey, turnId } = this.#context;
+    const { controller, envelope, batchKey, sessionId, turnId } = this.#context;
     const replayKey = attemptKey(call, attempt);
     const { callId, toolName, args } = call;
     const command = { kind: "tool_attempt", call: { callId, toolName, args }, attempt, maxAttempts: most };
@@ -158,7 +158,7 @@ class BatchRun {
       this.#running.add(replayKey);
       this.#count(0);
       try {
-        return await this.#context.asActor(`tool:${turnId}:${toolName}:${callId}`, () => this.#perform(call, attempt, execution));
+        return await this.#context.asActor(`tool:${sessionId}:${turnId}:${toolName}:${callId}`, () => this.#perform(call, attempt, execution));
       } finally {
         this.#running.delete(replayKey);
         this.#count(0);

@@ -35,6 +35,7 @@ export class TurnEffects {
   readonly #options: TurnEffectsOptions;
   readonly #aborts = new Map<number, AbortController>();
   readonly #detach = new AbortController();
+  #parked = false;
   /** Attempts that a durable step has named. */
   #issued: ReadonlySet<string>;
 
@@ -92,6 +93,7 @@ export class TurnEffects {
     const plan = this.#options.plan();
     // The first call of a turn needs no step of its own: acceptance is durable and leads to this very call (design 9).
     if (snapshot && log.modelCalls.length > 0) await this.#step(snapshot, []);
+    this.#show("effect.durable", request);
     const envelope = this.#envelope(request, {
       kind: "llm_call",
       history: { frame_id: head.currentFrameId, leaf_node_id: head.leafNodeId ?? null },
@@ -99,8 +101,9 @@ export class TurnEffects {
       plan: plan.digest,
     });
     void emit({ type: "model_request_started", protocolIteration: command.iteration }, `llm:${effectId}`);
-    const { outcome, source } = await host.execute(envelope, () =>
-      callModel({
+    const { outcome, source } = await host.execute(envelope, () => {
+      this.#show("effect.running", request);
+      return callModel({
         plan,
         messages: history.prompt(log.messages.slice(0, logLength)),
         scope: {
@@ -113,8 +116,8 @@ export class TurnEffects {
         clock: session.ports.clock,
         emit,
         failureOf: session.ports.failureOf,
-      }),
-    );
+      });
+    });
     if ("error" in outcome) return { outcome: { kind: "fault", ...outcome.error }, source };
     return { outcome: modelOutcome(outcome.ok, effectId, plan), source };
   }
@@ -129,6 +132,8 @@ export class TurnEffects {
       await this.#step(snapshot, issued);
       this.#issued = new Set(issued);
     }
+    this.#show("effect.durable", request);
+    this.#show("effect.running", request);
     const results = await runBatch(plan, {
       sessionId: turn.sessionId,
       turnId: turn.turnId,
@@ -154,7 +159,15 @@ export class TurnEffects {
   }
 
   #report(parked: boolean): void {
-    if (this.#options.host.tier === "durable") this.#options.onParked(parked);
+    if (this.#options.host.tier !== "durable" || parked === this.#parked) return;
+    this.#parked = parked;
+    this.#options.onParked(parked);
+  }
+
+  /** For inspectors: how far an effect has come between being asked for and being settled. */
+  #show(type: "effect.durable" | "effect.running", { effectId, command }: EffectRequest): void {
+    const { ports, effects } = this.#options.session;
+    if (ports.inspect) effects.send({ type, effectId, kind: command.kind });
   }
 
   #wasRecorded(call: PlannedCall): boolean {

@@ -9,7 +9,7 @@ import { LashError, runtimeError } from "../domain/errors.ts";
 import { createMessage, type Message } from "../domain/messages.ts";
 import type { SessionPolicy } from "../domain/session.ts";
 import { normalizeItems, type AcceptedInput } from "../domain/turn-input.ts";
-import { addUsage } from "../domain/usage.ts";
+import { addUsage, zeroUsage } from "../domain/usage.ts";
 import type { EffectRequest, EffectsMessage, HistoryReference, PhaseName, ToolResult, TurnEvent } from "../machines/effects.ts";
 import { persistSnapshot, restoreTurn } from "../machines/snapshot.ts";
 import { TURN_MACHINE, turnMachine, type TurnMachine } from "../machines/turn.machine.ts";
@@ -51,6 +51,9 @@ interface Lane {
   readonly keeper: LeaseKeeper;
   readonly effects: TurnEffects;
 }
+
+/** Recoveries after which a turn is given up (OP-6). */
+const MOST_RECOVERIES = 5;
 
 type TurnActor = ActorRefFrom<TurnMachine>;
 
@@ -245,6 +248,7 @@ export class TurnRun {
     }
     this.#lane = this.#openLane(claimed);
     const { turn } = claimed;
+    if (turn.recoveries > MOST_RECOVERIES) return this.#giveUp(turn);
     if (turn.snapshot) return this.#takeUp(turn, turn.snapshot);
     this.#send({ type: "lane.claimed" });
   }
@@ -271,6 +275,18 @@ export class TurnRun {
       },
     });
     return { turn, headRevision, keeper, effects };
+  }
+
+  /** OP-6: a turn that fails every time it is taken up must not keep its session for ever. */
+  async #giveUp(turn: TurnRecord): Promise<void> {
+    await this.#session.refresh(this.#claimed.headRevision);
+    this.#log.restore(turn);
+    const usage = turn.modelCalls.reduce((sum, call) => (call.usage ? addUsage(sum, call.usage) : sum), zeroUsage);
+    this.#send({
+      type: "turn.exhausted",
+      usage,
+      issue: { kind: "runtime", code: "turn_recovery_exhausted", message: `the turn was taken up ${turn.recoveries} times and never ended`, retryable: false },
+    });
   }
 
   /** Goes on where the last durable step left off: entry actions do not run again, so open effects are re-sent (T-22). */

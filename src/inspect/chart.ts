@@ -165,8 +165,11 @@ function nameOf(value: unknown): string {
     const { type } = value as { type?: unknown };
     return typeof type === "string" ? type.replace(/^xstate\./, "") : value.name || "inline";
   }
-  const { type } = asFields(value);
-  return typeof type === "string" ? type.replace(/^xstate\./, "") : "inline";
+  const { type, params } = asFields(value);
+  if (typeof type !== "string") return "inline";
+  // `movesTo` says little without where to; params that are computed are functions and say nothing here.
+  const shown = typeof params === "object" && params !== null ? Object.values(params).filter((param) => typeof param === "string" || typeof param === "number" || typeof param === "boolean") : [];
+  return `${type.replace(/^xstate\./, "")}${shown.length === 0 ? "" : `(${shown.join(", ")})`}`;
 }
 
 function join(path: string, key: string): string {

@@ -73,6 +73,8 @@ export interface HistoryReference {
 export type TurnEvent =
   | { readonly type: "lane.claimed" }
   | { readonly type: "lane.busy" }
+  /** The turn was taken up too often and never ended: what it finished is committed, and that it cannot go on (OP-6). */
+  | { readonly type: "turn.exhausted"; readonly issue: TurnIssue; readonly usage: TokenUsage }
   /** The turn was found in flight: it goes on from its snapshot, in an actor restored from it. */
   | { readonly type: "turn.takenUp" }
   /** The turn id has ended before: what was recorded then is the result (E-32a). */

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { and, createMachine, not } from "xstate";
 import { afterEach, expect, test } from "vitest";
-import { outdatedCharts, writeCharts } from "../../scripts/charts.ts";
+import { MACHINES, outdatedCharts, writeCharts } from "../../scripts/charts.ts";
 import { activePaths, chartOf } from "../../src/inspect/chart.ts";
 import { chartJson } from "../../src/inspect/machine-book.ts";
 import { machinePage, stateDiagram } from "../../src/inspect/mermaid.ts";
@@ -71,7 +71,7 @@ test("targets by id, by child and by sibling are resolved; composed guards read 
       id: "m",
       initial: "a",
       states: {
-        a: { on: { one: "#deep", two: ".b", three: { target: "c", guard: and(["isA", not("isB")]) }, four: "#m.c" }, initial: "b", states: { b: { id: "deep" } } },
+        a: { on: { one: "#deep", two: ".b", three: { target: "c", guard: and(["isA", not("isB")]) }, four: "#m.c", five: { target: "c", guard: { type: "movesTo", params: { kind: "tools" } } } }, initial: "b", states: { b: { id: "deep" } } },
         c: { after: { 500: "a" } },
       },
     }).config,
@@ -81,6 +81,7 @@ test("targets by id, by child and by sibling are resolved; composed guards read 
     ["two", "a.b", undefined],
     ["three", "c", "isA and not isB"],
     ["four", "c", undefined],
+    ["five", "c", "movesTo(tools)"],
     ["after 500", "a", undefined],
   ]);
 });
@@ -94,6 +95,10 @@ test("a chart read from a recording equals the chart of the machine", () => {
 test("active paths name every active state of a nested parallel value", () => {
   expect(activePaths({ residency: "running", lease: { held: "renewing" } })).toEqual(["residency", "residency.running", "lease", "lease.held", "lease.held.renewing"]);
   expect(activePaths(undefined)).toEqual([]);
+});
+
+test("the committed pages equal the machines (else: node scripts/charts.ts)", () => {
+  expect(outdatedCharts(MACHINES)).toEqual([]);
 });
 
 test("pages that are missing, changed or left over are reported, and written ones are not", () => {

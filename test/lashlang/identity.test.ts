@@ -3,6 +3,7 @@ import { ArtifactError } from "../../src/lashlang/artifact/artifact-error.ts";
 import { createArtifactStore, createMemoryBytes } from "../../src/lashlang/artifact/artifact-store.ts";
 import { sourceOfArtifact } from "../../src/lashlang/artifact/artifact-source.ts";
 import { decodeDefinition, definitionOf, definitionValueOf, sameDefinition } from "../../src/lashlang/artifact/definition-identity.ts";
+import { describeModule } from "../../src/lashlang/artifact/introspect.ts";
 import { artifactOf, decodeArtifact, encodeArtifact, programOfArtifact } from "../../src/lashlang/artifact/module-artifact.ts";
 import type { ModuleArtifact } from "../../src/lashlang/artifact/module-artifact.ts";
 import { canonicalText } from "../../src/lashlang/identity/canonical.ts";
@@ -177,6 +178,14 @@ describe("artifacts (LL-80, LL-84, LL-87)", () => {
     const again = linked(sourceOfArtifact(artifact), labels);
     expect([again.moduleRef, again.hostRequirementsRef]).toEqual([program.moduleRef, program.hostRequirementsRef]);
     expect(bare(again)).toEqual(bare(program));
+  });
+
+  test("it says what it offers and needs", () => {
+    expect(describeModule(artifact)).toMatchObject({
+      moduleRef: program.moduleRef,
+      processes: [{ name: "worker", processRef: { pos: 0 }, label: { title: "Work" }, params: [["row", "Row"], ["tool", "Tools"]], signals: [["go", "any"]], output: "any" }],
+      requirements: { abilities: ["processSignals", "processes"], languageFeatures: ["labelAnnotations"] },
+    });
   });
 
   const corrupt = (change: (artifact: ModuleArtifact) => unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(change(JSON.parse(JSON.stringify(artifact)))));

@@ -2,6 +2,10 @@ import { describe, expect, test } from "vitest";
 import { createHostEnvironment, HostCatalogError } from "../../src/lashlang/linker/environment-builder.ts";
 import type { HostEnvironmentInput } from "../../src/lashlang/linker/environment-builder.ts";
 import { firstUnmetRequirement, satisfies } from "../../src/lashlang/linker/satisfies.ts";
+import { printType } from "../../src/lashlang/printer/print-type.ts";
+import { operationPaths } from "../../src/lashlang/syntax/operation-paths.ts";
+import { parse } from "../../src/lashlang/syntax/parser.ts";
+import { typeFromJsonSchema } from "../../src/lashlang/types/from-json-schema.ts";
 import { fixtureEnvironment, fixtureInput, noAbilities } from "./fixture-environment.ts";
 import { bare, errorOf, linked } from "./support.ts";
 
@@ -165,6 +169,13 @@ describe("linker: operations and constructors (LL-67, LL-68, LL-71)", () => {
     expect(messageOf("a = null\nif x { a = 'x' }\nmail.work.send({ to: a })", typed)).toMatch(/got { to: ("x" \| null|null \| "x") }$/);
   });
 
+  test("data of very many shapes is a list of records, found in linear time", () => {
+    const rows = Array.from({ length: 20_000 }, (_, row) => `{ a${row}: ${row} }`).join(", ");
+    const before = performance.now();
+    expect(messageOf(`mail.work.tag([${rows}])`, typed)).toBe("operation `tag` expects list[str], got list[dict]");
+    expect(performance.now() - before).toBeLessThan(3_000);
+  });
+
   test("inferred types stay small however a program nests them", () => {
     const nest = "x = [x, x]\ny = { a: y, b: y }\n".repeat(300);
     expect(messageOf(`x = 1\ny = 2\n${nest}mail.work.send({ to: [x, y] })`, typed).length).toBeLessThan(600);
@@ -304,6 +315,44 @@ describe("host environments (LL-74, LL-82, LL-83)", () => {
   ])("%s is refused", (_, input, message) => {
     expect(() => createHostEnvironment(input)).toThrow(HostCatalogError);
     expect(() => createHostEnvironment(input)).toThrow(message);
+  });
+
+  test("parts of several contributors are one environment; abilities unite (RLM-40)", () => {
+    const { catalog, abilities, languageFeatures } = createHostEnvironment(
+      { modules: [{ path: "a", resourceType: "A", operations: {} }], abilities: { sleep: false, triggers: false } },
+      { modules: [{ path: "b", resourceType: "B", operations: {} }], abilities: { sleep: true }, languageFeatures: { labelAnnotations: true } },
+    );
+    expect(Object.keys(catalog.modules)).toEqual(["a", "b", "triggers"]);
+    expect(abilities).toEqual({ processes: true, sleep: true, processSignals: true, triggers: false });
+    expect(languageFeatures.labelAnnotations).toBe(true);
+    const row = (shape: string): HostEnvironmentInput => ({ namedDataTypes: { "a.Row": shape } });
+    expect(() => createHostEnvironment(row("{ a: str }"), row("{ a: str }"))).not.toThrow();
+    expect(() => createHostEnvironment(row("{ a: str }"), row("{ a: int }"))).toThrow("named data type `a.Row` changes its shape");
+  });
+
+  test("a signature may name only types that the catalog has", () => {
+    expect(() => createHostEnvironment({ constructors: [{ path: "a.B", input: "a.Row" }] })).toThrow("value constructor `a.B` names the unknown type `a.Row`");
+  });
+
+  test.each<[schema: unknown, type: string]>([
+    [{ type: "object", properties: { a: { type: "string" }, b: { type: "array", items: { type: "integer" } } }, required: ["a"] }, "{ a: str, b: list[int]? }"],
+    [{ enum: ["x", "y"] }, 'enum["x", "y"]'],
+    [{ const: "x" }, '"x"'],
+    [{ anyOf: [{ type: "number" }, { type: "null" }] }, "float | null"],
+    [{ type: ["boolean", "null"] }, "bool | null"],
+    [{ type: "object" }, "dict"],
+    [{ anyOf: [{ type: "string" }, {}] }, "any"],
+    [{ $ref: "#/x" }, "any"],
+    [{ enum: [1, "x"] }, "any"],
+    [true, "any"],
+    ["nonsense", "any"],
+  ])("the JSON Schema %j is the type %s", (schema, type) => {
+    expect(printType(typeFromJsonSchema(schema))).toBe(type);
+  });
+
+  test("the paths a program calls are known before it is linked (RLM-35)", () => {
+    const program = parse("process p() { a.b.c(1)? }\nx = [d.e(f.g()) for i in y]\n(h).i()\n[1].j()\na.b.c()");
+    expect(operationPaths(program)).toEqual(["a.b.c", "d.e", "f.g", "h.i"]);
   });
 
   const source = "process p(t: timer.Tick) { sleep for 1 finish t }\nx = tools.read_file({ path: 'a' })?\ns = timer.Schedule({ expr: 'x' })";

@@ -167,7 +167,7 @@ export class ChartView {
         let index = 0;
         for (const line of lines) {
           const guard = line.guard === undefined ? [] : [s("tspan", { class: "guard" }, `${line.broken ? "" : " "}[${line.guard}]`)];
-          if (line.broken) group.append(row(index++, line.event), row(index++, ...guard));
+          if (line.broken) group.append(...(line.event === "" ? [] : [row(index++, line.event)]), row(index++, ...guard));
           else group.append(row(index++, line.event, ...guard));
         }
       }

@@ -1,5 +1,6 @@
 // Facts about expressions that decide how they are compiled.
 import { BUILTINS } from "../builtins/table.ts";
+import { childrenOf } from "../linker/linked-children.ts";
 import type { LinkedExpr } from "../linker/linked-program.ts";
 
 /**
@@ -73,6 +74,11 @@ export function isBorrowed(expr: LinkedExpr): boolean {
     default:
       return false;
   }
+}
+
+/** True if `expr` or anything in it assigns the variable `slot`. */
+export function assigns(expr: LinkedExpr, slot: number): boolean {
+  return (expr.kind === "Assign" && expr.slot === slot) || childrenOf(expr).some((child) => assigns(child, slot));
 }
 
 export function isConstant(expr: LinkedExpr): boolean {

@@ -1,7 +1,7 @@
 // Assignments as closures: plain variables, and paths into values (`LL-37` to `LL-40`).
 import { BUILTINS, callProjected } from "../builtins/table.ts";
 import type { LinkedExpr } from "../linker/linked-program.ts";
-import { add } from "../values/arithmetic.ts";
+import { add, concatText } from "../values/arithmetic.ts";
 import { type PathStep, appendAtPath, appendOwned, assignPath } from "../values/assign.ts";
 import { unknownName } from "../values/errors.ts";
 import { Projected } from "../values/projected.ts";
@@ -59,7 +59,10 @@ function extend(slot: number, name: string, right: Eval, borrowed: boolean): Sim
     if (old === undefined) throw unknownName(name);
     const more = right(s, f);
     if (typeof old === "number" && typeof more === "number") s[slot] = old + more;
-    else if (old instanceof List && more instanceof List && !old.shared && old !== more) {
+    else if (typeof old === "string" && typeof more === "string") {
+      s[slot] = concatText(old, more, f);
+      f.grew(2 * more.length);
+    } else if (old instanceof List && more instanceof List && old.isOwned && old !== more) {
       f.charge(more.items.length >> 2);
       for (const item of more.items) {
         if (borrowed) markShared(item);
@@ -79,7 +82,7 @@ function append(slot: number, name: string, item: Eval): Simple {
     if (list === undefined) throw unknownName(name);
     const value = item(s, f);
     // Reading the item may have made the list shared: it may be, or hold, the list itself.
-    if (list instanceof List && !list.shared && !(value instanceof Projected)) appendTo(list, value, f);
+    if (list instanceof List && list.isOwned && !(value instanceof Projected)) appendTo(list, value, f);
     else f.assign(slot, callProjected(push, f, list, value, null, 2), name);
     return FALL;
   };
@@ -155,19 +158,19 @@ const pathSteps = (steps: Steps, keys: readonly Value[]): PathStep[] =>
 
 /** The child of a container that only its variable refers to; undefined leaves the matter to the general way. */
 function ownChild(container: Value | undefined, key: Value): Value | undefined {
-  if (container instanceof List) return container.shared || typeof key !== "number" ? undefined : container.items[key];
-  if (!(container instanceof Rec) || container.shared || typeof key !== "string") return undefined;
+  if (container instanceof List) return !container.isOwned || typeof key !== "number" ? undefined : container.items[key];
+  if (!(container instanceof Rec) || !container.isOwned || typeof key !== "string") return undefined;
   return recGet(container, key);
 }
 
 /** Puts a number over a number where nothing else refers to the container: neither weight nor depth changes. */
 function putNumber(container: Value | undefined, key: Value, value: number): boolean {
   if (container instanceof List) {
-    if (container.shared || typeof key !== "number" || typeof container.items[key] !== "number") return false;
+    if (!container.isOwned || typeof key !== "number" || typeof container.items[key] !== "number") return false;
     container.items[key] = value;
     return true;
   }
-  if (!(container instanceof Rec) || container.shared || typeof key !== "string") return false;
+  if (!(container instanceof Rec) || !container.isOwned || typeof key !== "string") return false;
   const at = container.shape.index.get(key);
   if (at === undefined || typeof container.values[at] !== "number") return false;
   container.values[at] = value;

@@ -75,7 +75,8 @@ function clauses(c: Context, [clause, ...rest]: readonly LinkedClause[], element
   } else if (clause.kind === "For") {
     const run = round(c, rest, element, result);
     const emit = (): void => clauses(c, rest, element, result);
-    iterate(c, clause.slot, clause.iterable, run === null ? { kind: "emitted", emit } : { kind: "round", run });
+    // An expression assigns nothing.
+    iterate(c, clause.slot, clause.iterable, false, run === null ? { kind: "emitted", emit } : { kind: "round", run });
   } else {
     const skip = c.code.label();
     jumpUnless(c, c.expr(clause.condition), skip);

@@ -1,11 +1,11 @@
 // Expressions as closures. What may suspend or loop goes to compound.ts and effects.ts; here one instruction suffices.
-import { format } from "../builtins/format.ts";
+import { type Template, fillTemplate, format, parseTemplate } from "../builtins/format.ts";
 import { BUILTINS, callProjected, wrongCount } from "../builtins/table.ts";
 import type { Builtin } from "../builtins/builtin.ts";
 import type { LinkedExpr } from "../linker/linked-program.ts";
 import { readField, readIndex } from "../values/access.ts";
 import { negate } from "../values/arithmetic.ts";
-import { truthy } from "../values/compare.ts";
+import { equals, truthy } from "../values/compare.ts";
 import { ProgramError } from "../values/errors.ts";
 import { materialize } from "../values/materialize.ts";
 import { Projected } from "../values/projected.ts";
@@ -39,10 +39,10 @@ export function closure(c: Context, expr: LinkedExpr): Eval | undefined {
     case "Variable":
       return readVariable(expr.slot, expr.name);
     case "List":
-      return listOf(c.operands(expr.items, true));
     case "Tuple": {
-      const items = c.operands(expr.items, true);
-      return (s, f) => makeTuple(evaluate(items, s, f), f);
+      const items = all(c.operands(expr.items, true));
+      if (expr.kind === "Tuple") return (s, f) => makeTuple(items(s, f), f);
+      return (s, f) => makeList(items(s, f), f);
     }
     case "Record":
       return record(c, expr);
@@ -87,32 +87,31 @@ export function closure(c: Context, expr: LinkedExpr): Eval | undefined {
 
 export const numberOf = (expr: Of<"Number">): number => (expr.value === "inf" ? Infinity : expr.value);
 
-function evaluate(items: readonly Eval[], s: (Value | undefined)[], f: Frame): Value[] {
-  const values: Value[] = [];
-  for (let i = 0; i < items.length; i += 1) values.push((items[i] as Eval)(s, f));
-  return values;
-}
+type Values = (s: (Value | undefined)[], f: Frame) => Value[];
 
-function listOf(items: readonly Eval[]): Eval {
-  const [only] = items;
-  if (items.length === 1 && only !== undefined) return (s, f) => makeList([only(s, f)], f);
-  return (s, f) => makeList(evaluate(items, s, f), f);
+/** Several values as an array of exactly that size: arrays that grow take several times the room. */
+function all(items: readonly Eval[]): Values {
+  const [a, b, c, d] = items;
+  if (a === undefined) return () => [];
+  if (b === undefined) return (s, f) => [a(s, f)];
+  if (c === undefined) return (s, f) => [a(s, f), b(s, f)];
+  if (d === undefined) return (s, f) => [a(s, f), b(s, f), c(s, f)];
+  if (items.length === 4) return (s, f) => [a(s, f), b(s, f), c(s, f), d(s, f)];
+  return (s, f) => items.map((item) => item(s, f));
 }
 
 function record(c: Context, expr: Of<"Record">): Eval {
-  const values = c.operands(
-    expr.entries.map((entry) => entry.value),
-    true,
-  );
+  const exprs = expr.entries.map((entry) => entry.value);
+  const values = all(c.operands(exprs, true));
   const keys = expr.entries.map((entry) => entry.key);
   if (new Set(keys).size < keys.length || keys.length > 20) {
     return (s, f) => {
-      const items = evaluate(values, s, f);
+      const items = values(s, f);
       return recordOf(keys.map((key, i) => [key, items[i] as Value] as const), f);
     };
   }
   const shape = keys.reduce((grown, key) => grown.with(key), Shape.empty());
-  return (s, f) => makeRec(shape.fork(), evaluate(values, s, f), f);
+  return (s, f) => makeRec(shape.fork(), values(s, f), f);
 }
 
 function processValue(c: Context, expr: Of<"ProcessValue">): Eval {
@@ -189,8 +188,18 @@ function binary(c: Context, expr: Of<"Binary">): Eval | undefined {
     if (left.kind === "Variable") return VARIABLE_WITH_NUMBER[operator](left.slot, left.name, numberOf(right));
     return WITH_NUMBER[operator](c.expr(left), numberOf(right));
   }
+  if ((operator === "==" || operator === "!=") && (right.kind === "Null" || right.kind === "String")) {
+    return equalsConstant(c.expr(left), right.kind === "Null" ? null : right.value, operator === "==");
+  }
   const [a, b] = c.operands([left, right]) as [Eval, Eval];
   return OF_EXPRESSIONS[operator](a, b);
+}
+
+function equalsConstant(a: Eval, constant: null | string, wanted: boolean): Eval {
+  return (s, f) => {
+    const x = a(s, f);
+    return (x instanceof Projected ? equals(x, constant, f) : x === constant) === wanted;
+  };
 }
 
 function ternary(c: Context, expr: Of<"Ternary">): Eval {
@@ -219,7 +228,7 @@ export function brancher(c: Context, site: number): (f: Frame, chosen: boolean) 
 function builtinCall(c: Context, expr: Of<"BuiltinCall">): Eval {
   const { name } = expr;
   const args = c.operands(expr.args, name === "push");
-  if (name === "format") return (s, f) => format(evaluate(args, s, f).map((arg) => materialize(arg, f)), f);
+  if (name === "format") return formatCall(expr.args[0], all(args));
   const builtin = BUILTINS.get(name);
   const unfit =
     builtin === undefined
@@ -229,11 +238,23 @@ function builtinCall(c: Context, expr: Of<"BuiltinCall">): Eval {
         : wrongCount(name, builtin.counts, args.length);
   if (unfit !== null || builtin === undefined) {
     return (s, f) => {
-      evaluate(args, s, f);
+      for (const arg of args) arg(s, f);
       throw unfit;
     };
   }
   return callOf(builtin, args);
+}
+
+/** A template that stands in the program is read once. */
+function formatCall(template: LinkedExpr | undefined, args: Values): Eval {
+  let parsed: Template | null = null;
+  return (s, f) => {
+    const values = args(s, f);
+    for (let i = 0; i < values.length; i += 1) values[i] = materialize(values[i] as Value, f);
+    if (template?.kind !== "String") return format(values, f);
+    parsed ??= parseTemplate(template.value);
+    return fillTemplate(parsed, values, f);
+  };
 }
 
 function callOf(builtin: Builtin, args: readonly Eval[]): Eval {
@@ -254,8 +275,9 @@ function callOf(builtin: Builtin, args: readonly Eval[]): Eval {
       return projected ? callProjected(builtin, f, x, y, null, 2) : run(f, x, y, null, 2);
     };
   }
+  const values = all(args);
   return (s, f) => {
-    const [x = null, y = null, z = null] = evaluate(args, s, f);
+    const [x = null, y = null, z = null] = values(s, f);
     return callProjected(builtin, f, x, y, z, count);
   };
 }

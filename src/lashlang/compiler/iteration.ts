@@ -9,6 +9,7 @@ import type { Meter } from "../values/bounds.ts";
 import { materialize } from "../values/materialize.ts";
 import { Projected } from "../values/projected.ts";
 import { List, Tuple, type Value, markShared } from "../values/value.ts";
+import type { Frame, Slots } from "../vm/frame.ts";
 import type { Label } from "./assembler.ts";
 import type { Context } from "./context.ts";
 import { type Round, simpleLoop, storeTemp } from "./store.ts";
@@ -23,10 +24,15 @@ export type LoopBody =
   | { readonly kind: "round"; readonly run: Round }
   | { readonly kind: "emitted"; readonly emit: (labels: LoopLabels) => void };
 
-export function iterate(c: Context, slot: number, iterable: LinkedExpr, body: LoopBody): void {
+/**
+ * Emits a loop. `assigns` says that the body may assign the loop variable: only then can it change an item in place, and
+ * the item has to be marked as shared. Whoever stores the item elsewhere marks it anyway, and a list that is changed while
+ * it is walked is copied first, which marks what is in it (W2).
+ */
+export function iterate(c: Context, slot: number, iterable: LinkedExpr, assigns: boolean, body: LoopBody): void {
   const labels = { exit: c.code.label(), next: c.code.label() };
   const overRange = iterable.kind === "BuiltinCall" && iterable.name === "range";
-  const loop = overRange ? prepareRange(c, iterable.args) : prepareItems(c, iterable);
+  const loop = overRange ? prepareRange(c, iterable.args) : prepareItems(c, iterable, assigns);
   const name = c.entry.variables[slot] ?? "";
   const saved = c.code.temp();
   const after = c.code.label();
@@ -38,7 +44,7 @@ export function iterate(c: Context, slot: number, iterable: LinkedExpr, body: Lo
         return next;
       }
       // A loop over nothing binds nothing, so a read-only binding is no obstacle to it (LL-40).
-      for (const temp of loop.temps) f.store(temp, undefined);
+      loop.release(s, f);
       return out;
     };
   });
@@ -65,7 +71,7 @@ export function iterate(c: Context, slot: number, iterable: LinkedExpr, body: Lo
   c.code.place(labels.exit);
   const to = c.code.here;
   c.code.emit((next) => (s, f) => {
-    for (const temp of loop.temps) f.store(temp, undefined);
+    loop.release(s, f);
     const before = s[saved];
     f.store(saved, undefined);
     f.store(slot, before);
@@ -76,10 +82,11 @@ export function iterate(c: Context, slot: number, iterable: LinkedExpr, body: Lo
 }
 
 interface Loop {
-  readonly temps: readonly number[];
   isEmpty(s: readonly (Value | undefined)[]): boolean;
   /** Binds the next item to `slot`; false when there is none. */
   bindTo(slot: number): Round;
+  /** Empties the temporaries. */
+  release(s: Slots, f: Frame): void;
 }
 
 /** Never builds the list: a counter and a number of items left. */
@@ -96,7 +103,6 @@ function prepareRange(c: Context, exprs: readonly LinkedExpr[]): Loop {
     return next;
   });
   return {
-    temps: [value, step, left],
     isEmpty: (s) => s[left] === 0,
     bindTo: (slot) => (s, f) => {
       const items = s[left] as number;
@@ -109,19 +115,23 @@ function prepareRange(c: Context, exprs: readonly LinkedExpr[]): Loop {
       else f.store(slot, item);
       return true;
     },
+    release: (_, f) => [value, step, left].forEach((temp) => f.store(temp, undefined)),
   };
 }
 
-function prepareItems(c: Context, iterable: LinkedExpr): Loop {
+function prepareItems(c: Context, iterable: LinkedExpr, assigns: boolean): Loop {
   const [items, position] = [c.code.temp(), c.code.temp()];
-  const source = c.owned(iterable);
-  storeTemp(c, items, (s, f) => iterableOf(source(s, f), f));
+  const source = c.expr(iterable);
+  storeTemp(c, items, (s, f) => {
+    const list = iterableOf(source(s, f), f);
+    if (list instanceof List) list.walkers += 1;
+    return list;
+  });
   c.code.emit((next) => (s) => {
     s[position] = 0;
     return next;
   });
   return {
-    temps: [items, position],
     isEmpty: (s) => lengthOf(s[items] as Value) === 0,
     bindTo: (slot) => (s, f) => {
       const at = s[position] as number;
@@ -130,10 +140,17 @@ function prepareItems(c: Context, iterable: LinkedExpr): Loop {
       s[position] = at + 1;
       if (typeof item === "number" && typeof s[slot] === "number") s[slot] = item;
       else {
-        if (typeof item === "object") markShared(item);
+        if (assigns && typeof item === "object") markShared(item);
         f.store(slot, item);
       }
       return true;
+    },
+    release(s, f) {
+      const list = s[items];
+      // One that came out of a snapshot is a copy that nobody counted.
+      if (list instanceof List && list.walkers > 0) list.walkers -= 1;
+      f.store(items, undefined);
+      f.store(position, undefined);
     },
   };
 }

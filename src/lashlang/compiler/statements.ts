@@ -3,7 +3,7 @@ import type { LinkedExpr } from "../linker/linked-program.ts";
 import { observation } from "../vm/observation.ts";
 import type { Frame, Slots } from "../vm/frame.ts";
 import { truthy } from "../values/compare.ts";
-import { isCompound } from "./analysis.ts";
+import { assigns, isCompound } from "./analysis.ts";
 import { assignment } from "./assignment.ts";
 import type { Context } from "./context.ts";
 import { brancher } from "./expressions.ts";
@@ -125,7 +125,7 @@ function forLoop(c: Context, expr: Of<"For">): void {
   };
   const body = isSimple(expr.body) ? simple(c, expr.body) : null;
   const asRound = body === null ? null : { kind: "round" as const, run: (s: Slots, f: Frame) => body(s, f) !== BREAK };
-  iterate(c, expr.slot, expr.iterable, asRound ?? { kind: "emitted", emit });
+  iterate(c, expr.slot, expr.iterable, assigns(expr.body, expr.slot), asRound ?? { kind: "emitted", emit });
 }
 
 /** Runs like the statement inside; an observer hears of its start and end (`LL-75`, `LL-100`). */

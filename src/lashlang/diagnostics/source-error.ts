@@ -25,6 +25,7 @@ export type LinkErrorCode =
   | "UnknownType"
   | "UnknownProcess"
   | "UnknownBuiltin"
+  | "BareToolCall"
   | "UnknownOperation"
   | "NotAModule"
   | "ArgumentMismatch"

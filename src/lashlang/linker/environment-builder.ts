@@ -1,9 +1,10 @@
 // Builds a host environment from what a host knows of its tools, and refuses catalogs that contradict themselves (`LL-74`).
 import { parseTypeText } from "../syntax/parser.ts";
 import type { TypeExpr } from "../syntax/type-expr.ts";
-import { sameType } from "../types/type-algebra.ts";
+import { partsOf, sameType } from "../types/type-algebra.ts";
 import type {
   HostAbilities,
+  HostCatalog,
   HostEnvironment,
   LanguageFeatures,
   ModuleInstance,
@@ -23,9 +24,9 @@ export interface HostEnvironmentInput {
   /** Dotted name to an object type of scalars, enums, lists and objects. */
   readonly namedDataTypes?: Readonly<Record<string, TypeInput>>;
   readonly constructors?: readonly ConstructorInput[];
-  /** Default: every ability on. */
+  /** An ability is on if a part turns it on, or if no part speaks of it. */
   readonly abilities?: Partial<HostAbilities>;
-  /** Default: none. */
+  /** A feature is on if a part turns it on. */
   readonly languageFeatures?: Partial<LanguageFeatures>;
 }
 
@@ -54,33 +55,38 @@ export class HostCatalogError extends Error {
 }
 
 /**
- * Assembles an environment. The module `triggers` is always part of it; programs that use it without the ability are told so.
+ * Assembles an environment from the parts that a host and its plugins contribute. The module `triggers` is always among
+ * them; programs that use it without the ability are told so.
  *
- * @throws HostCatalogError when two entries disagree about one name, or a named type has a shape it may not have.
+ * @throws HostCatalogError when two entries disagree about one name, or a type has a shape it may not have.
  */
-export function createHostEnvironment(input: HostEnvironmentInput): HostEnvironment {
+export function createHostEnvironment(...parts: readonly HostEnvironmentInput[]): HostEnvironment {
   const modules = new Map<string, ModuleInstance>();
   const resourceTypes = new Map<string, Map<string, OperationSignature>>();
-  for (const module of [...(input.modules ?? []), TRIGGERS_MODULE]) addModule(module, modules, resourceTypes);
-
   const namedDataTypes = new Map<string, NamedDataType>();
-  for (const [name, type] of Object.entries(input.namedDataTypes ?? {})) {
-    namedDataTypes.set(name, { name, type: checkNamedType(name, toType(type)) });
-  }
   const valueConstructors = new Map<string, ValueConstructor>();
   const triggerSources = new Map<string, TriggerSource>();
-  for (const constructor of input.constructors ?? []) addConstructor(constructor, valueConstructors, triggerSources);
-
+  for (const part of [...parts, { modules: [TRIGGERS_MODULE] }]) {
+    for (const module of part.modules ?? []) addModule(module, modules, resourceTypes);
+    for (const [name, type] of Object.entries(part.namedDataTypes ?? {})) addNamedType(name, toType(type), namedDataTypes);
+    for (const constructor of part.constructors ?? []) addConstructor(constructor, valueConstructors, triggerSources);
+  }
+  const catalog: HostCatalog = {
+    modules: toRecord(modules),
+    resourceTypes: toRecord(new Map(Array.from(resourceTypes, ([name, operations]): [string, ResourceType] => [name, { operations: toRecord(operations) }]))),
+    namedDataTypes: toRecord(namedDataTypes),
+    triggerSources: toRecord(triggerSources),
+    valueConstructors: toRecord(valueConstructors),
+  };
+  checkNames(catalog);
+  const ability = (name: keyof HostAbilities): boolean => {
+    const said = parts.flatMap(({ abilities }) => abilities?.[name] ?? []);
+    return said.length === 0 || said.includes(true);
+  };
   return {
-    catalog: {
-      modules: toRecord(modules),
-      resourceTypes: toRecord(new Map(Array.from(resourceTypes, ([name, operations]): [string, ResourceType] => [name, { operations: toRecord(operations) }]))),
-      namedDataTypes: toRecord(namedDataTypes),
-      triggerSources: toRecord(triggerSources),
-      valueConstructors: toRecord(valueConstructors),
-    },
-    abilities: { processes: true, sleep: true, processSignals: true, triggers: true, ...input.abilities },
-    languageFeatures: { labelAnnotations: false, ...input.languageFeatures },
+    catalog,
+    abilities: { processes: ability("processes"), sleep: ability("sleep"), processSignals: ability("processSignals"), triggers: ability("triggers") },
+    languageFeatures: { labelAnnotations: parts.some(({ languageFeatures }) => languageFeatures?.labelAnnotations === true) },
   };
 }
 
@@ -162,6 +168,30 @@ function withoutSpans(type: TypeExpr): TypeExpr {
     default:
       return { kind: type.kind };
   }
+}
+
+function addNamedType(name: string, type: TypeExpr, namedDataTypes: Map<string, NamedDataType>): void {
+  const known = namedDataTypes.get(name);
+  if (known !== undefined && !sameType(known.type, type)) throw new HostCatalogError(`named data type \`${name}\` changes its shape`);
+  namedDataTypes.set(name, { name, type: checkNamedType(name, type) });
+}
+
+/** A signature that names a type nobody knows would fail at the first program that uses it, far from its cause. */
+function checkNames({ resourceTypes, namedDataTypes, triggerSources, valueConstructors }: HostCatalog): void {
+  const known = new Set([...Object.keys(namedDataTypes), ...Object.keys(resourceTypes), ...Object.values(valueConstructors).map(({ typeName }) => typeName)]);
+  const check = (type: TypeExpr, where: string): void => {
+    if (type.kind === "Ref" && !known.has(type.name)) throw new HostCatalogError(`${where} names the unknown type \`${type.name}\``);
+    for (const part of partsOf(type)) check(part, where);
+  };
+  for (const [name, { operations }] of Object.entries(resourceTypes)) {
+    for (const [operation, { inputType, outputType }] of Object.entries(operations)) {
+      const where = `operation \`${operation}\` of resource type \`${name}\``;
+      check(inputType, where);
+      check(outputType, where);
+    }
+  }
+  for (const [path, { inputType }] of Object.entries(valueConstructors)) check(inputType, `value constructor \`${path}\``);
+  for (const [path, { eventType }] of Object.entries(triggerSources)) check(eventType, `trigger source \`${path}\``);
 }
 
 function checkNamedType(name: string, type: TypeExpr): TypeExpr {

@@ -1,6 +1,7 @@
 // Lowers what calls: module operations, value constructors, builtins, processes, sleeps and signals
 // (`LL-67`, `LL-68`, `LL-69`, `LL-73`).
 import type { BuiltinCall, ReceiverCall, SignalRunExpr, SleepExpr, StartExpr, WaitSignalExpr } from "../syntax/ast.ts";
+import { dottedPath } from "../syntax/operation-paths.ts";
 import type { Span } from "../syntax/span.ts";
 import type { TypeExpr } from "../syntax/type-expr.ts";
 import { ANY, DICT, NULL, unionOf, wrapperOf } from "../types/type-algebra.ts";
@@ -11,7 +12,7 @@ import type { LinkedExpr } from "./linked-program.ts";
 import { lookup } from "./lookup.ts";
 import { lowerTriggerCall } from "./lower-trigger.ts";
 import type { Lowering, Typed } from "./lowering.ts";
-import { dottedPath, lowerModule, moduleAt } from "./resolve-path.ts";
+import { lowerModule, moduleAt } from "./resolve-path.ts";
 import { TRIGGERS_RESOURCE_TYPE } from "./triggers-module.ts";
 
 /** `receiver.operation(args)`: a constructor if the whole path is one, else an operation of an authority. */
@@ -126,7 +127,7 @@ export function lowerBuiltinCall(lowering: Lowering, call: BuiltinCall): Typed {
   if (!isBuiltin(call.name)) {
     const tool = hostOperationPath(lowering, call.name);
     if (tool === null) return context.fail("UnknownBuiltin", `unknown builtin \`${call.name}\``, call.span);
-    return context.fail("UnknownBuiltin", `tools must be called through module paths, e.g. \`${tool}\``, call.span);
+    return context.fail("BareToolCall", `tools must be called through module paths, e.g. \`${tool}\``, call.span);
   }
   const args = call.args.map((argument) => lowering.lower(argument));
   const node: LinkedExpr = { kind: "BuiltinCall", name: call.name, args: args.map(({ node: argument }) => argument), span: call.span };

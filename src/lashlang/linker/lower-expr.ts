@@ -1,5 +1,6 @@
 // Lowers expressions: names resolved, types inferred, everything the run time need not ask again.
 import type { BinaryOperator, ComprehensionClause, ComprehensionExpr, Expr, FieldExpr, IndexExpr, TypeLiteral } from "../syntax/ast.ts";
+import { dottedPath } from "../syntax/operation-paths.ts";
 import type { TypeExpr } from "../syntax/type-expr.ts";
 import { ANY, BOOL, DICT, FLOAT, listOf, NULL, objectOf, partsOf, STR, unionOf } from "../types/type-algebra.ts";
 import { lowerAwait, lowerUnwrap } from "./lower-await.ts";
@@ -7,7 +8,7 @@ import { lowerBuiltinCall, lowerReceiverCall, lowerSignalRun, lowerSleep, lowerS
 import { lowerStatement } from "./lower-statement.ts";
 import type { LinkedClause, LinkedExpr } from "./linked-program.ts";
 import type { Lowering, Typed } from "./lowering.ts";
-import { dottedPath, lowerModule, lowerVariable, moduleAt } from "./resolve-path.ts";
+import { lowerModule, lowerVariable, moduleAt } from "./resolve-path.ts";
 
 export function lowerExpr(lowering: Lowering, expr: Expr): Typed {
   const { span } = expr;

@@ -1,22 +1,10 @@
 // What a name stands for: a module, a variable, a process, or nothing (`LL-66`).
-import type { Expr } from "../syntax/ast.ts";
 import type { Span } from "../syntax/span.ts";
 import type { TypeExpr } from "../syntax/type-expr.ts";
 import { ANY } from "../types/type-algebra.ts";
 import type { ModuleInstance } from "./host-environment.ts";
 import type { Lowering, Typed } from "./lowering.ts";
 import { processTypeOf } from "./process-types.ts";
-
-/** The parts of `a.b.c`; null for anything that is not a variable with fields. */
-export function dottedPath(expr: Expr): readonly string[] | null {
-  const parts: string[] = [];
-  let at = expr;
-  while (at.kind === "Field") {
-    parts.push(at.field);
-    at = at.object;
-  }
-  return at.kind === "Variable" ? [at.name, ...parts.reverse()] : null;
-}
 
 /** The module a path names, unless a variable of this program shadows its root. */
 export function moduleAt({ context, scope }: Lowering, path: readonly string[] | null): ModuleInstance | null {

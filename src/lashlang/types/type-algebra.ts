@@ -53,6 +53,9 @@ export function objectOf(fields: readonly (readonly [name: string, type: TypeExp
   return sizeOf(type) > MAX_TYPE_SIZE ? DICT : type;
 }
 
+/** More ways to be are no longer kept apart, so that a union of n types takes time in proportion to n. */
+const MAX_MEMBERS = 32;
+
 /** Literals of one place beyond this count are no longer told apart: they are just text. */
 const MAX_ENUM_VALUES = 16;
 
@@ -65,11 +68,17 @@ export function unionOf(types: readonly TypeExpr[]): TypeExpr {
   for (const type of types.flatMap((each) => (each.kind === "Union" ? each.members : [each]))) {
     if (type.kind === "Any") return ANY;
     if (!members.some((member) => sameType(member, type))) addMember(members, type);
+    if (members.length > MAX_MEMBERS) return tooMany(members);
   }
   const [only] = members;
   if (only === undefined) return NEVER;
   if (members.length === 1) return only;
-  return members.reduce((sum, member) => sum + sizeOf(member), 1) > MAX_TYPE_SIZE ? ANY : { kind: "Union", members };
+  return members.reduce((sum, member) => sum + sizeOf(member), 1) > MAX_TYPE_SIZE ? tooMany(members) : { kind: "Union", members };
+}
+
+/** What is left to say about values of very many shapes. */
+function tooMany(members: readonly TypeExpr[]): TypeExpr {
+  return members.every(({ kind }) => kind === "Object" || kind === "Dict") ? DICT : ANY;
 }
 
 function addMember(members: TypeExpr[], type: TypeExpr): void {

@@ -104,14 +104,14 @@ function listPosition(index: Value, length: number, meter: Meter): number {
 
 /** The list itself when nobody else refers to it, else a copy; the items then have two owners. */
 export function ownList(list: List, meter: Meter): List {
-  if (!list.shared) return list;
+  if (list.isOwned) return list;
   meter.charge(list.items.length >> 2);
   for (const item of list.items) markShared(item);
   return new List(list.items.slice(), list.weight, list.depth);
 }
 
 function ownRecord(record: Rec, meter: Meter): Rec {
-  if (!record.shared) return record;
+  if (record.isOwned) return record;
   meter.charge(record.values.length >> 2);
   for (const item of record.values) markShared(item);
   return new Rec(record.shape.fork(), record.values.slice(), record.weight, record.depth);
@@ -133,11 +133,11 @@ export function appendAtPath(root: Value, steps: readonly PathStep[], item: Valu
   const containers: (List | Rec)[] = [];
   let at: Value | undefined = root;
   for (const step of steps) {
-    if (!(at instanceof List || at instanceof Rec) || at.shared) return false;
+    if (!(at instanceof List || at instanceof Rec) || !at.isOwned) return false;
     containers.push(at);
     at = childOf(at, step);
   }
-  if (!(at instanceof List) || at.shared) return false;
+  if (!(at instanceof List) || !at.isOwned) return false;
   const added = weigh(item);
   appendOwned(at, item, meter);
   let depth = at.depth;

@@ -1,7 +1,7 @@
 // Values of the language (section 5). A program sees only these classes and JavaScript primitives.
 //   W1. `weight` (logical bytes) and `depth` are functions of the contents: a restored value has the same ones.
-//   W2. A list or record with `shared` false is referred to from exactly one place, which may change it in place;
-//       whoever stores a second reference sets `shared`, and a writer copies first (LL-22). The flag is never cleared.
+//   W2. A list or record that `isOwned` is referred to from exactly one place, which may change it in place; whoever
+//       stores a second reference sets `shared`, which is never cleared, and a writer copies first (LL-22).
 //   W3. Tuples, images and resources are never changed.
 import type { Meter } from "./bounds.ts";
 import { Shape } from "./shape.ts";
@@ -18,10 +18,16 @@ export class List {
   weight: number;
   depth: number;
   shared = false;
+  /** Loops that walk it now; it is theirs as well until they end. */
+  walkers = 0;
   constructor(items: Value[], weight: number, depth: number) {
     this.items = items;
     this.weight = weight;
     this.depth = depth;
+  }
+  /** True if nothing else can see a change made in place. */
+  get isOwned(): boolean {
+    return !this.shared && this.walkers === 0;
   }
 }
 
@@ -29,7 +35,6 @@ export class Tuple {
   readonly items: readonly Value[];
   readonly weight: number;
   readonly depth: number;
-  shared = false;
   constructor(items: readonly Value[], weight: number, depth: number) {
     this.items = items;
     this.weight = weight;
@@ -49,6 +54,9 @@ export class Rec {
     this.values = values;
     this.weight = weight;
     this.depth = depth;
+  }
+  get isOwned(): boolean {
+    return !this.shared;
   }
 }
 

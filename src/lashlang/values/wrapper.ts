@@ -3,11 +3,15 @@ import type { Meter } from "./bounds.ts";
 import { display } from "./display.ts";
 import { typeError, valueError } from "./errors.ts";
 import { materialize } from "./materialize.ts";
-import { Rec, type Value, recGet, recordOf, typeName } from "./value.ts";
+import { Shape } from "./shape.ts";
+import { Rec, type Value, makeRec, recGet, typeName } from "./value.ts";
 
-export const success = (value: Value, meter: Meter): Rec => recordOf([["ok", true], ["value", value]], meter);
+export const success = (value: Value, meter: Meter): Rec => makeRec(SUCCESS.fork(), [true, value], meter);
 
-export const failure = (error: string, meter: Meter): Rec => recordOf([["ok", false], ["error", error]], meter);
+export const failure = (error: string, meter: Meter): Rec => makeRec(FAILURE.fork(), [false, error], meter);
+
+const SUCCESS = Shape.empty().with("ok").with("value");
+const FAILURE = Shape.empty().with("ok").with("error");
 
 /** Postfix `?`. */
 export function unwrap(wrapper: Value, meter: Meter): Value {

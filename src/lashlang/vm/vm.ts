@@ -12,7 +12,7 @@ import { projectionAt } from "../values/access.ts";
 import { Projected } from "../values/projected.ts";
 import type { Rehydrate } from "../values/snapshot-value.ts";
 import { wellFormed } from "../values/unicode.ts";
-import type { Value } from "../values/value.ts";
+import { type Value, markShared } from "../values/value.ts";
 import type { EffectOutcome, EffectRequest } from "./effects.ts";
 import { type Ending, Frame, type Instruction, PARKED } from "./frame.ts";
 import { observation, type Observer } from "./observation.ts";
@@ -84,7 +84,7 @@ export class Vm {
       compiled.entry.variables.forEach((name, slot) => {
         const value = globals.get(name);
         if (value === undefined) return;
-        if (typeof value === "object" && value !== null && "shared" in value) value.shared = true;
+        markShared(value);
         vm.frame.slots[slot] = value;
       });
       vm.frame.reweigh();

@@ -86,7 +86,7 @@ async function apply(tx: WriteTransaction, prepared: PreparedCommit): Promise<Co
   await addUsage(tx, commit);
   const appended = before.appended + commit.nodes.length;
   const components = changedRefs(before.components, takenRefs, prepared.components);
-  tx.set(headKey(sessionId), writeHead({ revision, appended, hidden: before.hidden, head: commit.head, components }));
+  tx.set(headKey(sessionId), writeHead(sessionId, { revision, appended, hidden: before.hidden, head: commit.head, components }));
   if (turn !== undefined) {
     setStamp(tx, sessionId, turn.result.turnId, place);
     const inFlight = await readControl(tx, sessionId);

@@ -39,7 +39,7 @@ export function createMaintenance(context: StoreContext): MaintenanceFacet {
           hidden++;
         }
         // Not a commit: the revision stays, and a commit under way that expects it still fits.
-        if (hidden > 0) tx.set(headKey(sessionId), writeHead({ ...head, hidden: head.hidden + hidden }));
+        if (hidden > 0) tx.set(headKey(sessionId), writeHead(sessionId, { ...head, hidden: head.hidden + hidden }));
         return hidden;
       });
     },

@@ -142,6 +142,34 @@ export const turnCases: readonly PersistenceCase[] = [
     },
   },
   {
+    id: "OP-1i",
+    title: "messages that repeat what an outcome says come back as they were",
+    async run({ connect, engine }) {
+      const store = await connect();
+      const fence = await accept(store, S, T);
+      const [answer, said] = ["a".repeat(100), "b".repeat(100)];
+      const payload = { z: answer, "1": [said], a: null };
+      const outcomes = [{ ok: { output: { payload, said } } }, { ok: { payload: null } }, { error: { code: "c", message: said } }, { ok: said }];
+      const messages = [
+        textMessage("m0", "User", answer),
+        createMessage("m1", "Assistant", [{ kind: "Prose", content: said }, { kind: "ToolResult", content: JSON.stringify(payload) }, { kind: "Text", content: "short" }]),
+        textMessage("m2", "User", "c".repeat(100)),
+        textMessage("m3", "User", "0"),
+      ];
+      const settled = outcomes.map((outcome, n) => ({ replayKey: `k${n}`, hash: "h", outcome }));
+      await store.turns.recordStep(stepOf(fence, T, 1, { settled, appended: messages }));
+      await store.turns.recordStep(stepOf(fence, T, 2, { appended: messages }));
+      const turn = required(await (await connect()).turns.load(S, T), "the turn");
+      same(turn.log, [...messages, ...messages], "log");
+      same(turn.journal, settled, "journal");
+      await engine.write(async (tx) => {
+        const control = required(await tx.get(["turn", S, 0]), "the control row") as { deltas: unknown };
+        tx.set(["turn", S, 0], { ...control, deltas: [{ appended: [{ id: "m", role: "User", text: 7 }] }] });
+      });
+      await failsWith("stored_row_invalid", store.turns.load(S, T));
+    },
+  },
+  {
     id: "OP-1g",
     title: "deltas of every size come back in order, also those beyond what one row takes (OP-2)",
     async run({ connect, engine }) {
