@@ -9,5 +9,6 @@ export const entries: Record<string, string> = {
   "inspect/stately-inspector": "src/inspect/stately-inspector.ts",
   "lashlang/index": "src/lashlang/index.ts",
   "lashlang/tools": "src/lashlang/tools.ts",
+  "cli/lash": "src/cli/lash.ts",
   "lashlang/cli": "src/lashlang/cli.ts",
 };
