@@ -6,4 +6,8 @@ export const entries: Record<string, string> = {
   "testing/index": "src/testing/index.ts",
   "inspect/index": "src/inspect/index.ts",
   "inspect/node": "src/inspect/node.ts",
+  "inspect/stately-inspector": "src/inspect/stately-inspector.ts",
+  "lashlang/index": "src/lashlang/index.ts",
+  "lashlang/tools": "src/lashlang/tools.ts",
+  "lashlang/cli": "src/lashlang/cli.ts",
 };

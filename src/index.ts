@@ -1,5 +1,5 @@
 export { createLash, Lash } from "./lash.ts";
-export type { LashOptions, ModelOptions, Recovered, SessionOptions } from "./lash.ts";
+export type { LashOptions, ModelOptions, Recovered, RecoverOptions, SessionOptions, TurnAddress } from "./lash.ts";
 export { Session } from "./session.ts";
 export type { RunOptions, SessionObservation, SessionViewStore, TurnOptions } from "./session.ts";
 export { Turn } from "./turn.ts";
@@ -11,7 +11,10 @@ export type { SessionReadView } from "./observe/read-view.ts";
 export { tool } from "./tools/tool.ts";
 export type { ToolOptions } from "./tools/tool.ts";
 export type { OnInterrupted, StandardSchema, Tool, ToolCall, ToolRetryPolicy } from "./tools/contract.ts";
-export { failTurn, finishTurn, switchFrame } from "./domain/tool-reply.ts";
+export { pending } from "./domain/tool-pending.ts";
+export type { PendingOptions } from "./domain/tool-pending.ts";
+export type { Resolution, ResolveOutcome } from "./domain/waits.ts";
+export { failTurn, finishTurn, switchFrame, withImages } from "./domain/tool-reply.ts";
 export type { FrameSwitch, ToolReply } from "./domain/tool-reply.ts";
 export type { MessageDraft } from "./domain/message-draft.ts";
 export { ToolError } from "./domain/tool-error.ts";

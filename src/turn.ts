@@ -41,6 +41,8 @@ export class Turn implements AsyncIterable<TurnActivity> {
   /** Ends the turn as `stopped: "cancelled"`; what has finished is kept. A turn that has ended stays as it is. */
   cancel(reason?: string): void {
     this.#cancel.abort(reason);
+    // A consumer that cancels may read no further; its turn ends all the same.
+    this.#feed.hurry();
   }
 
   /** Aborts when the host cancels. */
@@ -76,6 +78,7 @@ export class Turn implements AsyncIterable<TurnActivity> {
 class Feed {
   #items: TurnActivity[] = [];
   #state: "idle" | "watched" | "left" | "ended" = "idle";
+  #hurried = false;
   #failure: { readonly error: unknown } | undefined;
   #wake: (() => void) | undefined;
   #drained: PromiseWithResolvers<void> | undefined;
@@ -87,9 +90,15 @@ class Feed {
   push(activity: TurnActivity): void | Promise<void> {
     this.#items.push(activity);
     this.#wake?.();
-    if (this.#items.length < BUFFER) return undefined;
+    if (this.#hurried || this.#items.length < BUFFER) return undefined;
     this.#drained ??= Promise.withResolvers<void>();
     return this.#drained.promise;
+  }
+
+  /** From now on nobody waits for the consumer, however far behind it is. */
+  hurry(): void {
+    this.#hurried = true;
+    this.#release();
   }
 
   end(): void {

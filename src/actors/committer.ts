@@ -9,6 +9,7 @@ import type { TurnContext } from "../machines/turn.context.ts";
 import type { LeaseFence, MachineSnapshot, SessionCommit, ToolCallReference, TurnResultRecord } from "../stores/contract.ts";
 import { commitHash } from "../stores/commit-hash.ts";
 import { frameOpening, type FrameOpening } from "./frames.ts";
+import { attachmentIds } from "./images.ts";
 import type { Resident } from "./resident.ts";
 
 export interface FinishedTurn {
@@ -21,15 +22,21 @@ export interface FinishedTurn {
   readonly durationMs: number;
 }
 
-/** The turn's log with its closing words: the assistant's text is appended unless it stands there already (T-73). */
-export function closedLog(context: TurnContext, log: readonly Message[]): readonly Message[] {
+/**
+ * The turn's log with its closing words: the assistant's text is appended unless it stands there already (T-73).
+ * Tool calls that nobody answered are left out, because no model takes a history with such calls in it (T-77).
+ */
+export function closedLog(context: TurnContext, whole: readonly Message[]): readonly Message[] {
   const { outcome } = context;
+  const log = hasOpenCalls(whole.at(-1)) ? whole.slice(0, -1) : whole;
   const text = outcome && "finished" in outcome && "assistant_message" in outcome.finished ? outcome.finished.assistant_message.text : "";
   if (text === "") return log;
   const last = log.findLast((message) => !isTransient(message));
   if (last?.role === "Assistant" && messageText(last) === text) return log;
   return [...log, createMessage(`${context.turnId}:${log.length}`, "Assistant", [{ kind: "Prose", content: text }])];
 }
+
+const hasOpenCalls = (last: Message | undefined): boolean => last?.parts.some((part) => part.kind === "ToolCall") ?? false;
 
 export function resultOf(turn: FinishedTurn): TurnResultRecord {
   const { context } = turn;
@@ -102,7 +109,7 @@ export function buildCommit(turn: FinishedTurn, { resident, policy, fence, machi
     frames: framesOf(resident, opening),
     nodes,
     usageDeltas: isZeroUsage(context.usage) ? [] : [{ source: "turn", model: policy.model.id, usage: context.usage }],
-    committedAttachmentIds: [],
+    committedAttachmentIds: attachmentIds([...log, ...(opening?.seed ?? [])]),
   };
   const result = resultOf(turn);
   return { ...commit, turn: { commitHash: commitHash({ ...commit, turn: { result } }), result, modelCalls: turn.modelCalls, ...(opening && { next: opening.next }) } };

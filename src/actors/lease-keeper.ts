@@ -31,7 +31,7 @@ export class LeaseKeeper {
   readonly #events: KeeperEvents;
   #lease: SessionLease;
   #cancelTimer: () => void = () => undefined;
-  #stopped = false;
+  #state: "keeping" | "ending" | "stopped" = "keeping";
 
   constructor(leases: LeaseFacet, clock: Clock, timings: LeaseTimings, lease: SessionLease, events: KeeperEvents) {
     this.#leases = leases;
@@ -51,9 +51,22 @@ export class LeaseKeeper {
     if (this.#lease.expiresAtMs - this.#clock.now() < this.#timings.ttlMs - 2 * this.#timings.renewMs) await this.#renew();
   }
 
+  /**
+   * Called before the write that ends the turn. It frees the lease, which a renewal beside it would take for a loss; from
+   * here on that write finds out by itself whether the lease is still held (S-60).
+   */
+  ending(): void {
+    this.#state = "ending";
+  }
+
   stop(): void {
-    this.#stopped = true;
+    this.#state = "stopped";
     this.#cancelTimer();
+  }
+
+  /** A question of its own, since it may be answered differently after every await. */
+  #isStopped(): boolean {
+    return this.#state === "stopped";
   }
 
   #arm(): void {
@@ -62,19 +75,20 @@ export class LeaseKeeper {
 
   async #renew(): Promise<void> {
     this.#cancelTimer();
-    if (this.#stopped) return;
+    if (this.#isStopped()) return;
     this.#events.renewing();
     try {
       this.#lease = await this.#leases.renew(this.fence, this.#timings.ttlMs);
-      if (this.#stopped) return;
+      if (this.#isStopped()) return;
       this.#events.renewed();
     } catch (error) {
-      if (this.#stopped) return;
+      if (this.#isStopped()) return;
       // A store that fails for a moment is asked again until the lease has expired by our own clock.
       const expired = LashError.is(error) && error.isCode("session_execution_lease_expired");
       if (expired || this.#clock.now() >= this.#lease.expiresAtMs) {
+        const wasKeeping = this.#state === "keeping";
         this.stop();
-        this.#events.lost();
+        if (wasKeeping) this.#events.lost();
         return;
       }
       this.#events.renewFailed();

@@ -1,5 +1,6 @@
 // Resident state of an opened session: the last commit, as values (S-48).
 
+import { activePath } from "../domain/graph.ts";
 import { initialFrame, type AgentFrame, type SessionPolicy, type TokenLedgerEntry } from "../domain/session.ts";
 import { zeroUsage } from "../domain/usage.ts";
 import type { SessionCommit, SessionHead, SessionRead } from "../stores/contract.ts";
@@ -28,16 +29,20 @@ export function freshResident(sessionId: string, policy: SessionPolicy, now: num
   };
 }
 
-export function residentOf(read: SessionRead): Resident {
-  const history = History.of(read.nodes, read.sessionId, read.head.currentFrameId);
-  return {
+/** Resident state of what was loaded, and whether its leaf had to be repaired (S-9). */
+export function residentOf(read: SessionRead): { readonly resident: Resident; readonly repaired: boolean } {
+  const { nodes, leafNodeId, repaired } = activePath(read.nodes, read.head.leafNodeId);
+  const history = History.of(nodes, read.sessionId, read.head.currentFrameId);
+  const { leafNodeId: _, ...rootless } = read.head;
+  const resident: Resident = {
     headRevision: read.headRevision,
-    head: read.head,
+    head: { ...rootless, ...(leafNodeId !== undefined && { leafNodeId }) },
     frames: read.frames,
     ledger: read.ledger,
     history,
     messageCount: history.length,
   };
+  return { resident, repaired };
 }
 
 /** Resident state after a commit of this session: what it appended is appended, never rebuilt (S-11). */

@@ -4,17 +4,20 @@
 // The store's lease is the truth between processes.
 
 import { createActor, fromCallback, type ActorRefFrom, type AnyActorRef } from "xstate";
-import { errorText } from "../domain/error-mapping.ts";
+import { errorText, runtimeErrorOfStore } from "../domain/error-mapping.ts";
 import { LashError, runtimeError, sessionError, storeError } from "../domain/errors.ts";
 import { canonicalJson } from "../domain/json.ts";
 import { sha256Hex } from "../domain/sha256.ts";
+import { invalidArgument } from "../domain/invalid-argument.ts";
 import type { AcceptedInput } from "../domain/turn-input.ts";
 import { sessionStillInUse } from "../domain/wiring-errors.ts";
 import { EFFECTS, type EffectsMessage } from "../machines/effects.ts";
 import { sessionMachine, SESSION_MACHINE, type SessionEvent, type SessionRequest } from "../machines/session.machine.ts";
 import { persistSnapshot } from "../machines/snapshot.ts";
 import { TURN_MACHINE } from "../machines/turn.machine.ts";
+import type { NewAttachment } from "../stores/content-contract.ts";
 import type { AcceptOutcome, LeaseClaim, RecordedTurn, ResumeOutcome, SessionCommit, SessionLease } from "../stores/contract.ts";
+import { changeCommit, forkCommit, type SessionChange } from "./session-change.ts";
 import { followInput, followTurnId, inputHashOf } from "./frames.ts";
 import { fenceOf } from "./lease-keeper.ts";
 import type { Emit, TurnPlan } from "./model-call.ts";
@@ -28,10 +31,14 @@ export interface TurnAttendance {
   readonly turnId: string;
   readonly emit: Emit;
   readonly signal: AbortSignal;
+  /** What to do once the turn only waits for answers from outside: go on waiting (default), or leave it in flight. */
+  readonly whenParked?: "wait" | "suspend";
 }
 
 export interface TurnStart extends TurnAttendance {
   readonly input: AcceptedInput;
+  /** Bytes that the input refers to; stored by the write that accepts it (OP-25). */
+  readonly attachments: readonly NewAttachment[];
 }
 
 type SessionActor = ActorRefFrom<typeof sessionMachine>;
@@ -42,7 +49,11 @@ export class SessionRuntime {
   readonly #root: SessionActor;
   readonly #effects: AnyActorRef;
   #resident: Resident;
-  #onCommit: (resident: Resident) => void = () => undefined;
+  readonly #listeners = new Set<(resident: Resident) => void>();
+  /** Turns of this runtime that run or wait, by what cancels them. */
+  readonly #attended = new Set<AbortController>();
+  /** Aborted once the session is being left: turns that only wait are suspended from then on. */
+  #leaving = new AbortController();
   #run: TurnRun | undefined;
   #lane: Promise<unknown> = Promise.resolve();
   #loading: PromiseWithResolvers<void> | undefined;
@@ -75,9 +86,10 @@ export class SessionRuntime {
     return this.#root;
   }
 
-  /** Called with every newly committed state. */
-  set onCommit(listener: (resident: Resident) => void) {
-    this.#onCommit = listener;
+  /** Calls the listener with every newly committed state. @returns what takes it back. */
+  onCommit(listener: (resident: Resident) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /** Loads the session. @throws the store's error where it cannot be read. */
@@ -91,18 +103,82 @@ export class SessionRuntime {
    * A turn that another process left in flight is driven first, so that no accepted input is ever passed over.
    */
   runTurn(start: TurnStart): Promise<TurnEnd> {
-    return this.#inLane(start.signal, async () => {
+    return this.#attend(start, async (start) => {
       this.#checkProvider();
-      return this.#follow(start, await this.#drive(start, () => this.#accept(start.turnId, start.input)));
+      return this.#follow(start, await this.#drive(start, () => this.#accept(start.turnId, start.input, start.attachments)));
     });
   }
 
   /** Drives a turn that was accepted and not finished to its end. Undefined: it is not in flight any more. */
-  recoverTurn(turnId: string, emit: Emit, signal: AbortSignal): Promise<TurnEnd> {
-    return this.#inLane(signal, async () => {
+  recoverTurn(attendance: TurnAttendance): Promise<TurnEnd> {
+    return this.#attend(attendance, async (request) => {
       this.#checkProvider();
-      const request = { turnId, emit, signal };
+      const { turnId } = request;
       return this.#follow(request, await this.#drive(request, () => this.#resume(turnId)));
+    });
+  }
+
+  /** Makes a new session over the active path up to message `at`. @throws LashError `session_id_retired`, `invalid_argument`. */
+  async fork(sessionId: string, at: string | undefined): Promise<void> {
+    const { sessions, leases } = this.ports.persistence;
+    const source = await sessions.load(this.wiring.sessionId, { kind: "active_path" });
+    if (!source) throw invalidArgument("fork", "called on a session that has committed something");
+    if ((await sessions.headRevision(sessionId)) > 0) throw invalidArgument("id", "an id that no session has yet");
+    await sessions.create({ sessionId, relation: { kind: "child", parentSessionId: this.wiring.sessionId }, model: source.head.policy.model.id });
+    const { owner } = this.wiring;
+    const claim = await leases.claim({ sessionId, owner, ttlMs: this.ports.leaseTimings.ttlMs, leaseToken: this.ports.newId() });
+    if (claim.kind === "busy") throw runtimeError("session_execution_busy", `session ${sessionId} is being made by somebody else`);
+    const fence = fenceOf(claim.lease);
+    try {
+      await sessions.commit(forkCommit(source, sessionId, at, fence, new Date(this.ports.clock.now()).toISOString()));
+    } catch (error) {
+      await leases.release(fence).catch(() => undefined);
+      throw runtimeErrorOfStore(error);
+    }
+  }
+
+  /** Leaves a turn that only waits for answers from outside in flight, so that the session can be closed (OP-8). */
+  async suspend(): Promise<void> {
+    if (!this.#run?.suspend()) return;
+    this.#leaving.abort();
+    await this.idle();
+  }
+
+  /** Waits for running turns to end; those that only wait for answers are left in flight. */
+  async drain(): Promise<void> {
+    this.#leaving.abort();
+    this.#run?.suspend();
+    await this.idle();
+  }
+
+  /** Cancels the turns that run or wait on this runtime. @returns how many (T-62). */
+  cancelTurns(): number {
+    const attended = [...this.#attended];
+    for (const cancel of attended) cancel.abort();
+    return attended.length;
+  }
+
+  /**
+   * Commits a change that is no turn, under a lease of its own (S-53).
+   *
+   * @param change - builds the commit from the state that the lease protects.
+   * @throws LashError `session_execution_busy`, `store_commit_failed`; nothing changed.
+   */
+  commitChange(change: (resident: Resident) => SessionChange): Promise<void> {
+    return this.#inLane(async () => {
+      const claim = await this.#claiming((wanted) => this.ports.persistence.leases.claim(wanted));
+      if (claim.kind === "busy") throw runtimeError("session_execution_busy", "another owner is running this session; nothing was changed, try again with backoff");
+      const fence = fenceOf(claim.lease);
+      try {
+        const { sessions } = this.ports.persistence;
+        await this.#refresh(await sessions.headRevision(this.wiring.sessionId));
+        const commit = changeCommit(this.wiring.sessionId, this.#resident, fence, change(this.#resident));
+        await sessions.commit(commit);
+      } catch (error) {
+        await this.ports.persistence.leases.release(fence).catch(() => undefined);
+        throw runtimeErrorOfStore(error);
+      }
+      await this.#read();
     });
   }
 
@@ -137,7 +213,18 @@ export class SessionRuntime {
 
   // ---- the lane ---------------------------------------------------------------------------------------------------
 
-  #inLane<T>(signal: AbortSignal, body: () => Promise<T>): Promise<T> {
+  /** Gives the turn a signal that the session can abort, too. */
+  async #attend<Request extends TurnAttendance>(request: Request, body: (request: Request) => Promise<TurnEnd>): Promise<TurnEnd> {
+    const cancel = new AbortController();
+    this.#attended.add(cancel);
+    try {
+      return await this.#inLane(() => body({ ...request, signal: AbortSignal.any([request.signal, cancel.signal]) }));
+    } finally {
+      this.#attended.delete(cancel);
+    }
+  }
+
+  #inLane<T>(body: () => Promise<T>): Promise<T> {
     this.#send({ type: "turn.queued" });
     const turn = this.#lane.then(async () => {
       await this.#ready();
@@ -155,7 +242,10 @@ export class SessionRuntime {
 
   async #drive(request: TurnAttendance, claim: () => Promise<Claimed>): Promise<TurnEnd> {
     this.#send({ type: "turn.started" });
-    const run = new TurnRun(this.#turnSession(), request, claim);
+    const onParked = (): void => {
+      if (request.whenParked === "suspend" || this.#leaving.signal.aborted) run.suspend();
+    };
+    const run: TurnRun = new TurnRun(this.#turnSession(), { ...request, onParked }, claim);
     this.#run = run;
     const onAbort = (): void => run.cancel();
     request.signal.addEventListener("abort", onAbort, { once: true });
@@ -218,7 +308,7 @@ export class SessionRuntime {
 
   // ---- claiming ---------------------------------------------------------------------------------------------------
 
-  async #accept(turnId: string, input: AcceptedInput): Promise<Claimed> {
+  async #accept(turnId: string, input: AcceptedInput, attachments: readonly NewAttachment[] = []): Promise<Claimed> {
     const { turns } = this.ports.persistence;
     const inputHash = inputHashOf(input);
     for (;;) {
@@ -228,6 +318,7 @@ export class SessionRuntime {
           turnId,
           input,
           inputHash,
+          ...(attachments.length > 0 && { attachments }),
           machine: TURN_MACHINE,
           session: { relation: { kind: "root" }, model: this.wiring.policy.model.id },
         }),
@@ -262,7 +353,10 @@ export class SessionRuntime {
   /** Another turn was accepted before and its owner is gone: it comes first. Nobody watches it. */
   async #finishOther(turnId: string): Promise<void> {
     const waiting = this.#run;
-    const run = new TurnRun(this.#turnSession(), { turnId, emit: () => undefined }, () => this.#resume(turnId));
+    const onParked = (): void => {
+      if (this.#leaving.signal.aborted) run.suspend();
+    };
+    const run: TurnRun = new TurnRun(this.#turnSession(), { turnId, emit: () => undefined, onParked }, () => this.#resume(turnId));
     this.#run = run;
     try {
       await run.run();
@@ -286,8 +380,8 @@ export class SessionRuntime {
   async #loadFromStore(): Promise<void> {
     const loading = this.#loading;
     try {
-      await this.#read();
-      this.#send({ type: "session.loaded", repaired: false });
+      const { repaired } = await this.#read();
+      this.#send({ type: "session.loaded", repaired });
       loading?.resolve();
     } catch (error) {
       const code = LashError.is(error) ? error.code : "store_backend";
@@ -296,21 +390,30 @@ export class SessionRuntime {
     }
   }
 
-  async #read(): Promise<Resident> {
-    const scope = this.ports.residency === "keep_all" ? ({ kind: "full_graph" } as const) : ({ kind: "active_path" } as const);
-    const read = await this.ports.persistence.sessions.load(this.wiring.sessionId, scope);
-    this.#resident = read ? residentOf(read) : freshResident(this.wiring.sessionId, this.wiring.policy, this.ports.clock.now());
-    this.#onCommit(this.#resident);
-    return this.#resident;
+  async #read(): Promise<{ readonly resident: Resident; readonly repaired: boolean }> {
+    const { sessions } = this.ports.persistence;
+    const { sessionId, policy } = this.wiring;
+    const full = { kind: "full_graph" } as const;
+    let read = await sessions.load(sessionId, this.ports.residency === "keep_all" ? full : { kind: "active_path" });
+    // S-37: a path that leads nowhere is healed from the whole graph, never from the part of it that was asked for.
+    if (read && read.nodes.length === 0 && read.nodeCount > 0 && read.head.leafNodeId !== undefined) read = await sessions.load(sessionId, full);
+    const loaded = read ? residentOf(read) : { resident: freshResident(sessionId, policy, this.ports.clock.now()), repaired: false };
+    this.#resident = loaded.resident;
+    this.#publish();
+    return loaded;
   }
 
   async #refresh(headRevision: number): Promise<Resident> {
-    return this.#resident.headRevision === headRevision ? this.#resident : this.#read();
+    return this.#resident.headRevision === headRevision ? this.#resident : (await this.#read()).resident;
   }
 
   #adopt(turn: RecordedTurn, commit: SessionCommit): void {
     this.#resident = residentAfter(this.#resident, turn.headRevision, commit);
-    this.#onCommit(this.#resident);
+    this.#publish();
+  }
+
+  #publish(): void {
+    for (const listener of this.#listeners) listener(this.#resident);
   }
 
   // ---- provider ---------------------------------------------------------------------------------------------------

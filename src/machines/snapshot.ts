@@ -21,11 +21,21 @@ const count = z.int().check(z.nonnegative());
 const tagged = (...tags: readonly string[]) =>
   z.custom<object>((value) => typeof value === "object" && value !== null && tags.some((tag) => tag in value));
 
+const command = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("llm_call"), iteration: count, logLength: count }),
+  z.object({ kind: z.literal("tool_batch"), iteration: count, logIndex: count }),
+  z.object({ kind: z.literal("exec_code"), iteration: count, language: z.string(), code: z.string() }),
+  z.object({ kind: z.literal("checkpoint"), iteration: count, checkpoint: z.enum(["after_work", "before_completion"]) }),
+  z.object({ kind: z.literal("sync_execution_environment"), iteration: count }),
+]);
+
 const turnContext = z.object({
   sessionId: z.string(),
   turnId: z.string(),
   maxTurns: z.nullable(count),
-  hooks: z.array(z.string()),
+  hooks: z.array(
+    z.enum(["drainsCommands", "preparesContext", "beforeTurn", "syncsEnvironment", "checkpoints", "finalizes", "afterPersist"]),
+  ),
   history: z.object({ headRevision: count, frameId: z.string(), leafNodeId: z.nullable(z.string()), turnIndex: count, messageCount: count }),
   logLength: count,
   endsWithToolResult: z.boolean(),
@@ -33,9 +43,8 @@ const turnContext = z.object({
   runOffset: count,
   syncedIteration: z.nullable(count),
   nextEffectId: count,
-  open: z.array(
-    z.object({ effectId: count, replayKey: z.string(), command: z.looseObject({ kind: z.string(), iteration: count }) }),
-  ),
+  /** Never empty: a turn is only persisted where it waits for an effect, and nothing else could move it on. */
+  open: z.array(z.object({ effectId: count, replayKey: z.string(), command })).check(z.minLength(1)),
   afterCheckpoint: z.nullable(tagged("type")),
   usage,
   lastPromptUsage: z.nullable(usage),
@@ -78,10 +87,13 @@ export function restoreTurn(machine: TurnMachine, stored: MachineSnapshot): Snap
 
 const invalid = (what: string) => storeError("stored_row_invalid", `the stored snapshot of a turn machine is damaged: ${what}`);
 
-/** Whether a state value names states that exist, all the way down; the depth is that of the chart. */
+/** Whether a state value names states that exist, all the way down to one without parts; the depth is that of the chart. */
 function hasState(node: { readonly states: Readonly<Record<string, { readonly states: object }>> }, value: Json): boolean {
   const step = (name: string): typeof node | undefined => (Object.hasOwn(node.states, name) ? (node.states[name] as typeof node) : undefined);
-  if (typeof value === "string") return step(value) !== undefined;
+  if (typeof value === "string") {
+    const leaf = step(value);
+    return leaf !== undefined && Object.keys(leaf.states).length === 0;
+  }
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
   const entries = Object.entries(value as Record<string, Json>);
   return entries.length > 0 && entries.every(([name, inner]) => {

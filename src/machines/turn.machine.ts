@@ -92,6 +92,7 @@ function buildTurnMachine(protocol: ProtocolDriver) {
         issues: "issue" in event ? [...context.issues, event.issue] : context.issues,
       })),
       deliver: enqueueActions(({ context, event, enqueue }) => deliver(context, event, enqueue)),
+      recordUsage: assign({ usage: ({ context, event }) => (event.type === "turn.exhausted" ? event.usage : context.usage) }),
       recordResult: assign(({ context, event }) => {
         if (event.type !== "turn.recorded") return context;
         const { outcome, issues, usage } = event;
@@ -104,11 +105,12 @@ function buildTurnMachine(protocol: ProtocolDriver) {
 
   /** Where a reply can lead, read off the protocol's decision; `follow` carries the decision out. */
   const moves = [
-    { guard: { type: "movesTo", params: { move: "runTools" } }, target: "runningTools", actions: "follow" },
+    // Re-entered also from itself: a state asks on entry, and one that did not ask would wait for ever.
+    { guard: { type: "movesTo", params: { move: "runTools" } }, target: "runningTools", reenter: true, actions: "follow" },
     { guard: { type: "movesTo", params: { move: "runCode" } }, target: "runningCode", actions: "follow" },
     { guard: { type: "movesTo", params: { move: "collect" } }, target: "atCheckpoint", actions: "follow" },
     { guard: "iteratesWithSync", target: "syncingEnvironment", actions: "follow" },
-    { guard: { type: "movesTo", params: { move: "iterate" } }, target: "callingModel", actions: "follow" },
+    { guard: { type: "movesTo", params: { move: "iterate" } }, target: "callingModel", reenter: true, actions: "follow" },
     { guard: { type: "movesTo", params: { move: "finish" } }, target: "#turn.finalizing", actions: "follow" },
   ] as const;
 
@@ -145,6 +147,7 @@ function buildTurnMachine(protocol: ProtocolDriver) {
             { target: "refreshingHead" },
           ],
           "turn.takenUp": "takenUp",
+          "turn.exhausted": { target: "finalizing", actions: ["recordUsage", { type: "stopOnIssue", params: { stop: "runtime_error" } }] },
           "turn.recorded": { target: "done", actions: "recordResult" },
           "lane.busy": {
             target: "failed",
@@ -219,7 +222,16 @@ function buildTurnMachine(protocol: ProtocolDriver) {
               ],
             },
           },
-          runningTools: { entry: "requestToolBatch", on: { "effect.settled": [...moves] } },
+          runningTools: {
+            entry: "requestToolBatch",
+            on: { "effect.settled": [...moves] },
+            initial: "executing",
+            states: {
+              executing: { on: { "tools.parked": "parked" } },
+              // OP-8: nothing runs, so the turn may be left here and taken up again by whoever opens the session next.
+              parked: { on: { "tools.resumed": "executing", "turn.suspend": "#turn.suspended" } },
+            },
+          },
           runningCode: { on: { "effect.settled": [...moves] } },
           // T-55..T-57: what arrived meanwhile goes on with the turn, even just before its completion.
           atCheckpoint: {
@@ -266,6 +278,7 @@ function buildTurnMachine(protocol: ProtocolDriver) {
       },
       done: { type: "final" },
       takenUp: { type: "final" },
+      suspended: { type: "final" },
       invalidInput: { type: "final" },
       aborted: { type: "final" },
       failed: { type: "final" },

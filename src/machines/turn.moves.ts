@@ -20,13 +20,14 @@ export const toEffects = ({ system }: { system: ActorSystem<ActorSystemInfo> }):
 
 // ---- asking -------------------------------------------------------------------------------------------------------
 
-/** Whether the event settles an effect that is open, with the given kind of outcome where one is named (M2). */
+/** Whether the event answers an effect that is open, with the given kind of outcome where one is named (M2, TT-4). */
 export function awaits(context: TurnContext, event: TurnEvent, kind?: EffectOutcome["kind"]): boolean {
-  return (
-    event.type === "effect.settled" &&
-    (kind === undefined || event.outcome.kind === kind) &&
-    context.open.some((effect) => effect.effectId === event.effectId)
-  );
+  if (event.type !== "effect.settled" || (kind !== undefined && event.outcome.kind !== kind)) return false;
+  return context.open.some(({ effectId, command }) => effectId === event.effectId && answers(event.outcome, command));
+}
+
+function answers({ kind }: EffectOutcome, command: EffectCommand): boolean {
+  return kind === command.kind || kind === "fault" || (kind === "llm_failure" && command.kind === "llm_call");
 }
 
 /** Replies that the protocol never sees: they end the turn whatever they say (PP-32). */
@@ -144,7 +145,8 @@ export function deliver(context: TurnContext, event: TurnEvent, enqueue: Enqueue
 /** A cancelled turn keeps what its tools did; a reply that was cut off leaves nothing (T-64). */
 export function stopCancelled(protocol: ProtocolDriver, context: TurnContext, event: TurnEvent, enqueue: Enqueue): void {
   const isBatch = event.type === "effect.settled" && event.outcome.kind === "tool_batch";
-  const drafts = isBatch ? (decisionOn(protocol, context, event)?.append ?? []) : [];
+  // What a protocol adds of its own, such as the note about a turn limit, is not what stopped this turn.
+  const drafts = isBatch ? (decisionOn(protocol, context, event)?.append ?? []).filter((draft) => draft.synthetic === undefined) : [];
   const messages = drafts.map((draft, index) => messageOf(context, draft, context.logLength + index));
   enqueue.assign({
     ...withModelCall(context, event),

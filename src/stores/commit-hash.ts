@@ -11,7 +11,7 @@ const VOLATILE: ReadonlySet<string> = new Set(["nodeId", "parentNodeId", "leafNo
  * SHA-256 of what a commit says, as 64 hex digits.
  *
  * Left out: expected revision, fence, release, the hash itself; node ids, parents, leaves and timestamps at any depth; ids of
- * messages and parts; creation times of frames; times, durations and calls of the turn's record; the residency snapshot.
+ * messages and parts; claim ids and tokens of what it completes; creation times of frames; times, durations and calls of the turn's record; the residency snapshot.
  */
 export function commitHash(commit: Omit<SessionCommit, "turn"> & { readonly turn?: Pick<NonNullable<SessionCommit["turn"]>, "result"> }): string {
   const { machine: _, ...head } = commit.head;
@@ -25,7 +25,10 @@ export function commitHash(commit: Omit<SessionCommit, "turn"> & { readonly turn
         nodes: commit.nodes,
         components: hashableComponents(commit.components),
         usageDeltas: commit.usageDeltas,
+        componentRefs: commit.componentRefs,
         committedAttachmentIds: commit.committedAttachmentIds,
+        completed: [...(commit.completedWork ?? []), ...(commit.completedInputs ?? [])].flatMap((claim) => claim.ids),
+        interruptedTurnId: commit.interruptedTurnId,
         turn: result && { turnId: result.turnId, inputHash: result.inputHash, outcome: result.outcome, text: result.text },
       },
       isVolatile,

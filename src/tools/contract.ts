@@ -1,8 +1,6 @@
 // What a tool is: its manifest, and the function that runs it. Types only.
 
 import type { Json } from "../domain/json.ts";
-import type { AttachmentRef } from "../domain/messages.ts";
-import type { ToolCallOutput } from "../domain/tool-output.ts";
 import type { JsonSchema } from "../providers/contract.ts";
 
 /** The part of Standard Schema that tools use; zod, valibot, arktype and others implement it. */
@@ -38,6 +36,11 @@ export interface ToolCall {
   readonly attempt: number;
   /** This attempt was started before and the process died before its outcome was recorded (OP-3). */
   readonly interrupted: boolean;
+  /**
+   * A key with which anybody may answer this call later: `return pending()` after handing it over. The same for every
+   * take. Whoever has it may answer, so treat it like a password (E-19).
+   */
+  completionKey(): Promise<string>;
 }
 
 /**
@@ -46,7 +49,7 @@ export interface ToolCall {
  */
 export type OnInterrupted<Args> = "retry" | "report" | Probe<Args>["ask"];
 
-/** A method's type and not a function's, as with `run`: otherwise no tool with arguments could stand in a list of tools. */
+/** A method, as `Tool.run` is one: only so tools of different arguments fit into one list. */
 interface Probe<Args> {
   ask(args: Args, call: ToolCall): unknown | Promise<unknown>;
 }
@@ -71,9 +74,6 @@ export interface Tool<Args = unknown> {
   /** Arguments as the tool will see them, or what is wrong with them. */
   validate(args: Json): Promise<{ readonly args: Args } | { readonly problem: string }>;
   run(args: Args, call: ToolCall): unknown | Promise<unknown>;
-}
-
-/** A tool's answer that carries more than a JSON value. */
-export interface ToolAnswer extends ToolCallOutput {
-  readonly attachments?: readonly AttachmentRef[];
+  /** Told that a pending call was cancelled, if it asked for that with `onCancel: "cancel_external_work"`. */
+  cancel?(args: Args): unknown;
 }

@@ -16,12 +16,14 @@ const liveness = z.union([
   z.object({ kind: z.literal("web_lock"), lockName: z.string() }),
 ]);
 
+export const ownerRow = z.object({ ownerId: z.string(), incarnationId: z.string(), liveness });
+
 const leaseRow = z.object({
   fencing: count,
   /** Absent: released. */
   holder: z.exactOptional(
     z.object({
-      owner: z.object({ ownerId: z.string(), incarnationId: z.string(), liveness }),
+      owner: ownerRow,
       token: z.string(),
       claimedAtMs: z.number(),
       expiresAtMs: z.number(),

@@ -13,8 +13,9 @@ import type { AcceptTurn, JournalEntry, MachineSnapshot, TurnRecord, TurnStep } 
 import { type Key, prefixRange, type ReadTransaction, type Value, type WriteTransaction } from "../engine.ts";
 import { getRow, type PreparedRow, prepareRow, setRow, sizeOf } from "./large-row.ts";
 import { turnControlKey, turnInputKey, turnPrefix, turnStepKey } from "./layout.ts";
-import { readMessage, writeMessage } from "./message-row.ts";
+import { type Fault, readMessage, writeMessage } from "./message-row.ts";
 import { count, invalidRow, opaque, parseRecord, parseRow, SCHEMA_VERSION, schemaVersion } from "./schema.ts";
+import { shareTexts, textsOf, unshareTexts } from "./shared-texts.ts";
 import { modelCallRow, readModelCall, writeModelCall } from "./usage-row.ts";
 
 const outcome = z.union([z.object({ ok: opaque }), z.object({ error: z.object({ code: z.string(), message: z.string() }) })]);
@@ -46,16 +47,12 @@ const controlRow = z.object({
 });
 export type TurnControl = z.output<typeof controlRow>;
 
+export const inputItems = z.array(
+  z.union([z.object({ type: z.literal("text"), text: z.string() }), z.object({ type: z.literal("image_ref"), id: z.string() })]),
+);
+
 const inputRow = z.object({
-  input: z.object({
-    items: z.array(
-      z.union([
-        z.object({ type: z.literal("text"), text: z.string() }),
-        z.object({ type: z.literal("image_ref"), id: z.string() }),
-      ]),
-    ),
-    protocolTurnOptions: z.exactOptional(opaque),
-  }),
+  input: z.object({ items: inputItems, protocolTurnOptions: z.exactOptional(opaque) }),
   inputHash: z.string(),
   machine: z.string(),
   version: z.number(),
@@ -104,6 +101,8 @@ export function setStep(tx: WriteTransaction, sessionId: string, before: TurnCon
   setControl(tx, sessionId, {
     ...kept,
     step: step.step,
+    // A turn that gets on is no turn that cannot: only recoveries without a step between them count (OP-6).
+    recoveries: 0,
     ...(step.issued.length > 0 && { issued: [...step.issued] }),
     ...(step.snapshot !== undefined && { snapshot: step.snapshot }),
     ...(fits && inline.length > 0 && { deltas: inline }),
@@ -126,9 +125,10 @@ export interface PreparedDelta {
 /** @returns undefined when the step brought nothing. */
 export function prepareDelta({ settled, appended, modelCalls }: TurnStep): PreparedDelta | undefined {
   if (settled.length + appended.length + modelCalls.length === 0) return undefined;
+  const texts = textsOf(settled.map((entry) => entry.outcome));
   const value: JsonObject = {
     ...(settled.length > 0 && { settled: settled.map((entry) => [entry.replayKey, entry.hash, entry.outcome]) }),
-    ...(appended.length > 0 && { appended: appended.map((message) => ({ id: message.id, ...writeMessage(message) })) }),
+    ...(appended.length > 0 && { appended: appended.map((message) => shareTexts({ id: message.id, ...writeMessage(message) }, texts)) }),
     ...(modelCalls.length > 0 && { calls: modelCalls.map(writeModelCall) }),
   };
   return { value, row: prepareRow([value]) };
@@ -150,7 +150,8 @@ export async function readTurn(tx: ReadTransaction, sessionId: string, control: 
   const replay = (key: Key, deltas: Value): void => {
     for (const delta of parseRow(deltasRow, "turn step", key, deltas)) {
       for (const [replayKey, hash, settled] of delta.settled ?? []) journal.push({ replayKey, hash, outcome: settled });
-      for (const message of delta.appended ?? []) log.push(readMessage(message, message.id, (problem) => invalidRow("turn step", key, problem)));
+      const texts = textsOf((delta.settled ?? []).map(([, , settled]) => settled));
+      for (const message of delta.appended ?? []) log.push(readMessage(unshareTexts(message, texts, fault(key)), message.id, fault(key)));
       modelCalls.push(...(delta.calls ?? []).map(readModelCall));
     }
   };
@@ -165,6 +166,11 @@ export async function readTurn(tx: ReadTransaction, sessionId: string, control: 
   const record = { sessionId, turnId, input, inputHash, machine: { machine, version }, acceptedAtMs, step, log, journal, modelCalls, issued, recoveries };
   return snapshot === undefined ? record : { ...record, snapshot: snapshot satisfies MachineSnapshot };
 }
+
+const fault =
+  (key: Key): Fault =>
+  (problem) =>
+    invalidRow("turn step", key, problem);
 
 /** Deletes all rows of the turn; without chunks their keys are known and nothing is read. */
 export async function deleteTurn(tx: WriteTransaction, sessionId: string, control: TurnControl): Promise<void> {

@@ -1,0 +1,56 @@
+// A lash for tests: scripted model, clock that stands still, quiet logger that remembers.
+
+import { createLash, type Lash, type LashOptions, type LogRecord, type Session, type TurnActivity } from "../../src/index.ts";
+import { memoryEngine } from "../../src/stores/memory/index.ts";
+import { opaqueLiveness } from "../../src/stores/store.ts";
+import type { Engine } from "../../src/stores/engine.ts";
+import { manualClock, scriptedProvider, type ManualClock, type ProviderScript, type ScriptedProvider, type ScriptedProviderOptions } from "../../src/testing/index.ts";
+
+export interface TestLash {
+  readonly lash: Lash;
+  readonly clock: ManualClock;
+  readonly provider: ScriptedProvider;
+  readonly engine: Engine;
+  readonly logged: readonly LogRecord[];
+}
+
+export interface TestLashOptions extends Omit<LashOptions, "store" | "provider" | "clock" | "logger"> {
+  readonly script?: ProviderScript;
+  readonly engine?: Engine;
+  readonly clock?: ManualClock;
+  readonly providerOptions?: ScriptedProviderOptions;
+}
+
+/** Journaled effects on a memory engine unless told otherwise. Closing the lash leaves the engine open. */
+export function testLash({ script = ["done"], engine = memoryEngine(), clock = manualClock(1_000), providerOptions = {}, ...options }: TestLashOptions = {}): TestLash {
+  const provider = scriptedProvider(script, providerOptions);
+  const logged: LogRecord[] = [];
+  const lash = createLash({
+    effects: "journaled",
+    ...options,
+    store: { engine: staysOpen(engine), liveness: opaqueLiveness },
+    provider,
+    clock,
+    logger: (record) => logged.push(record),
+  });
+  return { lash, clock, provider, engine, logged };
+}
+
+/** The same engine, which a lash that closes does not take along. */
+export const staysOpen = (engine: Engine): Engine => ({
+  name: engine.name,
+  durable: engine.durable,
+  read: (body) => engine.read(body),
+  write: (body) => engine.write(body),
+  close: () => Promise.resolve(),
+});
+
+/** `Role: Kind content | Kind content` per committed message. */
+export const transcriptOf = (session: Session): readonly string[] =>
+  session.observe().readView.messages.map(({ role, parts }) => `${role}: ${parts.map((part) => `${part.kind} ${part.content}`).join(" | ")}`);
+
+export async function activitiesOf(turn: AsyncIterable<TurnActivity>): Promise<readonly TurnActivity[]> {
+  const seen: TurnActivity[] = [];
+  for await (const activity of turn) seen.push(activity);
+  return seen;
+}
