@@ -2,6 +2,7 @@
 export const entries: Record<string, string> = {
   index: "src/index.ts",
   "stores/sqlite/store": "src/stores/sqlite/store.ts",
+  "stores/indexeddb/store": "src/stores/indexeddb/store.ts",
   "providers/ai-sdk/index": "src/providers/ai-sdk/index.ts",
   "testing/index": "src/testing/index.ts",
   "inspect/index": "src/inspect/index.ts",

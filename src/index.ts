@@ -5,7 +5,7 @@ export type { RunOptions, SessionObservation, SessionViewStore, TurnOptions } fr
 export { Turn } from "./turn.ts";
 export type { ToolCallRecord, TurnResult } from "./turn-result.ts";
 export type { TurnInput, TurnInputItem } from "./domain/turn-input.ts";
-export type { TurnActivity, TurnActivityBody } from "./observe/contract.ts";
+export type { SessionSighting, TurnActivity, TurnActivityBody } from "./observe/contract.ts";
 export type { SessionReadView } from "./observe/read-view.ts";
 
 export { tool } from "./tools/tool.ts";
@@ -30,6 +30,6 @@ export type { Clock } from "./domain/clock.ts";
 export type { LogRecord, Logger } from "./domain/logger.ts";
 
 export { memory } from "./stores/memory/store.ts";
-export type { Store } from "./stores/store.ts";
+export type { Liveness, PeerChannel, Store } from "./stores/store.ts";
 export type { Engine } from "./stores/engine.ts";
 export type { Provider } from "./providers/contract.ts";

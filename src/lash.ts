@@ -153,11 +153,11 @@ export class Lash implements AsyncDisposable {
   /** Use `createLash`. */
   constructor(options: LashOptions) {
     const clock = options.clock ?? systemClock;
-    const { engine, liveness } = options.store ?? memory();
+    const { engine, liveness, peers } = options.store ?? memory();
     const persistence = createPersistence(engine, { clock });
     const isDurable = (options.effects ?? (engine.durable ? "journaled" : "inline")) === "journaled";
     this.#options = options;
-    const waits = new WaitDesk(persistence.waits, new ChangeHub(clock), clock, () => options.waitSecret ?? randomSecret());
+    const waits = new WaitDesk(persistence.waits, new ChangeHub(clock, peers), clock, () => options.waitSecret ?? randomSecret());
     this.completions = { resolve: (key, resolution) => this.#resolveCompletion(key, resolution) };
     this.#ports = {
       waits,
@@ -167,6 +167,7 @@ export class Lash implements AsyncDisposable {
       clock,
       protocol: options.protocol ?? standardProtocol,
       liveness,
+      peers,
       leaseTimings: leaseTimingsOf(options.lease),
       maxRecoveries: options.maxRecoveries ?? 5,
       residency: options.residency ?? "keep_all",
@@ -190,7 +191,7 @@ export class Lash implements AsyncDisposable {
     const runtime = await this.#openRuntime(id, options);
     const session = new Session(runtime, { newId: this.#ports.newId, opened: (clone) => this.#sessions.add(clone), closed: (closed) => this.#sessions.delete(closed), background: (sessionId) => this.#background.get(sessionId) });
     this.#sessions.add(session);
-    void this.#finishLeftover(runtime);
+    runtime.finishOthers();
     return session;
   }
 
@@ -238,6 +239,8 @@ export class Lash implements AsyncDisposable {
     await Promise.all(this.#background.values());
     for (const session of this.#sessions) await session[Symbol.asyncDispose]();
     await this.#ports.persistence.close();
+    this.#ports.liveness.close();
+    this.#ports.peers?.close();
     for (const provider of this.#providers.values()) await provider.close?.();
   }
 
@@ -264,20 +267,6 @@ export class Lash implements AsyncDisposable {
     const runtime = new SessionRuntime(this.#ports, await this.#wiringOf(id, options));
     await runtime.open();
     return runtime;
-  }
-
-  /** OP-7: the session's turn in flight is driven first; new turns wait behind it. Whoever else runs it keeps it. */
-  async #finishLeftover(runtime: SessionRuntime): Promise<void> {
-    const { sessionId, provider } = runtime.wiring;
-    if (!provider) return;
-    try {
-      const left = (await this.#ports.persistence.turns.inFlight()).find((turn) => turn.sessionId === sessionId);
-      if (left) await runtime.recoverTurn({ turnId: left.turnId, ...unattended() });
-    } catch (error) {
-      if (LashError.is(error) && ELSEWHERE.has(error.code)) return;
-      const code = LashError.is(error) ? error.code : undefined;
-      this.#ports.logger({ level: "warn", event: "turn.recovery_failed", sessionId, ...(code && { code }), message: String(error) });
-    }
   }
 
   async #recoverOne({ sessionId, turnId }: TurnAddress, { signal, onActivity }: RecoverOptions): Promise<Recovered | undefined> {

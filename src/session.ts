@@ -8,7 +8,8 @@ import { runtimeError } from "./domain/errors.ts";
 import { invalidArgument } from "./domain/invalid-argument.ts";
 import type { SessionNode } from "./domain/session.ts";
 import { acceptInput, parseTurnInput, type TurnInput } from "./domain/turn-input.ts";
-import type { TurnActivity } from "./observe/contract.ts";
+import type { SessionSighting, TurnActivity } from "./observe/contract.ts";
+import { sightingsOf } from "./observe/sightings.ts";
 import { readViewOf, type SessionReadView } from "./observe/read-view.ts";
 import { Turn } from "./turn.ts";
 import { turnResultOf, type TurnResult } from "./turn-result.ts";
@@ -66,6 +67,7 @@ export class Session implements AsyncDisposable {
   readonly #runtime: SessionRuntime;
   readonly #host: SessionHost;
   readonly #unsubscribe: () => void;
+  readonly #closed = new AbortController();
   #state: "open" | "closing" | "closed" = "open";
 
   /** Made by `lash.openSession()`. */
@@ -116,6 +118,18 @@ export class Session implements AsyncDisposable {
   observe(): SessionObservation {
     const { view } = this.view.getSnapshot().context;
     return { readView: view, cursor: `${CURSOR}:${view.revision}:0:0:${this.id}` };
+  }
+
+  /**
+   * What happens in this session from now on, whoever drives it: this runtime or, on stores that tabs share, another tab. A
+   * turn that already runs comes first, as far as it is known. Live only and lossy: a watcher that is 1000 behind misses the
+   * oldest; what is committed is in `view`. Ends when the session is closed or iteration stops.
+   *
+   * @param options.signal - ends it, too.
+   */
+  watch({ signal }: { readonly signal?: AbortSignal } = {}): AsyncIterableIterator<SessionSighting> {
+    this.#assertOpen();
+    return sightingsOf(this.#runtime.feed, signal ? AbortSignal.any([signal, this.#closed.signal]) : this.#closed.signal);
   }
 
   /** Cancels the turns that run or wait on this handle and its clones. @returns how many (FA-27). */
@@ -209,6 +223,7 @@ export class Session implements AsyncDisposable {
 
   #left(): void {
     this.#state = "closed";
+    this.#closed.abort();
     this.#unsubscribe();
     this.#host.closed(this);
   }

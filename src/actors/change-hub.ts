@@ -1,24 +1,38 @@
 // Change hub: tells who waits for a row that somebody may have written it. A notice is a hint, the row is the truth (OP-9).
 
 import type { Clock } from "../domain/clock.ts";
+import type { PeerChannel } from "../stores/store.ts";
+import { asJson, readPeerMessage } from "./peer-message.ts";
 
 const FIRST_LOOK_MS = 25;
 const LAST_LOOK_MS = 1000;
 
 export class ChangeHub {
   readonly #clock: Clock;
+  readonly #peers: PeerChannel | undefined;
   readonly #waiting = new Map<string, Set<() => void>>();
 
-  constructor(clock: Clock) {
+  /** @param peers - tabs hear of each other's writes at once; others find them by looking. */
+  constructor(clock: Clock, peers?: PeerChannel) {
     this.#clock = clock;
+    this.#peers = peers;
+    peers?.listen((data) => {
+      const message = readPeerMessage(data);
+      if (message?.type === "changed") this.#wake(message.topic);
+    });
   }
 
   notify(topic: string): void {
+    this.#wake(topic);
+    this.#peers?.post(asJson({ lash: 1, type: "changed", topic }));
+  }
+
+  #wake(topic: string): void {
     for (const wake of this.#waiting.get(topic) ?? []) wake();
   }
 
   /**
-   * Looks again and again until `look` finds something: at once after a notice in this process, and every 25 ms doubling
+   * Looks again and again until `look` finds something: at once after a notice in this process or another tab, and every 25 ms doubling
    * to 1 s for what other processes write.
    *
    * @throws the signal's reason when it aborts.

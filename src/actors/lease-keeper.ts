@@ -32,6 +32,7 @@ export class LeaseKeeper {
   #lease: SessionLease;
   #cancelTimer: () => void = () => undefined;
   #state: "keeping" | "ending" | "stopped" = "keeping";
+  #renewal: Promise<void> | undefined;
 
   constructor(leases: LeaseFacet, clock: Clock, timings: LeaseTimings, lease: SessionLease, events: KeeperEvents) {
     this.#leases = leases;
@@ -70,10 +71,17 @@ export class LeaseKeeper {
   }
 
   #arm(): void {
+    this.#cancelTimer();
     this.#cancelTimer = this.#clock.setTimer(this.#timings.renewMs, () => void this.#renew());
   }
 
-  async #renew(): Promise<void> {
+  /** A write that finds the lease short and a timer that is due share one renewal. */
+  #renew(): Promise<void> {
+    this.#renewal ??= this.#renewOnce().finally(() => (this.#renewal = undefined));
+    return this.#renewal;
+  }
+
+  async #renewOnce(): Promise<void> {
     this.#cancelTimer();
     if (this.#isStopped()) return;
     this.#events.renewing();
@@ -83,7 +91,8 @@ export class LeaseKeeper {
       this.#events.renewed();
     } catch (error) {
       if (this.#isStopped()) return;
-      // A store that fails for a moment is asked again until the lease has expired by our own clock.
+      // A store that fails for a moment is asked again until the lease has expired by our own clock. A timer that comes later
+      // than that still asks once: what expired and was not claimed is held again.
       const expired = LashError.is(error) && error.isCode("session_execution_lease_expired");
       if (expired || this.#clock.now() >= this.#lease.expiresAtMs) {
         const wasKeeping = this.#state === "keeping";

@@ -8,7 +8,7 @@ import type { ProtocolDriver } from "../machines/protocol.ts";
 import type { Residency } from "../machines/session.machine.ts";
 import type { LlmAttempt, LlmRequest, Provider, ProviderFailure } from "../providers/contract.ts";
 import type { LeaseOwner, Persistence } from "../stores/contract.ts";
-import type { Liveness } from "../stores/store.ts";
+import type { Liveness, PeerChannel } from "../stores/store.ts";
 import type { Tool } from "../tools/contract.ts";
 import type { EffectHost } from "./effect-host.ts";
 import type { LeaseTimings } from "./lease-keeper.ts";
@@ -31,6 +31,8 @@ export interface RuntimePorts {
   readonly waits: WaitDesk;
   /** Puts the bytes of images into a request (PP-9). */
   readonly loadImages: (request: LlmRequest) => Promise<LlmRequest>;
+  /** To other runtimes on this store that look at the same sessions; undefined where there are none (OP-9). */
+  readonly peers: PeerChannel | undefined;
   /** A fresh random id: turns, lease tokens, owners. */
   readonly newId: () => string;
   readonly inspect?: Inspect;

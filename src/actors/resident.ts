@@ -29,8 +29,13 @@ export function freshResident(sessionId: string, policy: SessionPolicy, now: num
   };
 }
 
-/** Resident state of what was loaded, and whether its leaf had to be repaired (S-9). */
-export function residentOf(read: SessionRead): { readonly resident: Resident; readonly repaired: boolean } {
+export interface LoadedResident {
+  readonly resident: Resident;
+  /** Whether its leaf had to be repaired (S-9). */
+  readonly repaired: boolean;
+}
+
+export function residentOf(read: SessionRead): LoadedResident {
   const { nodes, leafNodeId, repaired } = activePath(read.nodes, read.head.leafNodeId);
   const history = History.of(nodes, read.sessionId, read.head.currentFrameId);
   const { leafNodeId: _, ...rootless } = read.head;

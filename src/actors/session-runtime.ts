@@ -16,14 +16,16 @@ import { sessionMachine, SESSION_MACHINE, type SessionEvent, type SessionRequest
 import { persistSnapshot } from "../machines/snapshot.ts";
 import { TURN_MACHINE } from "../machines/turn.machine.ts";
 import type { NewAttachment } from "../stores/content-contract.ts";
-import type { AcceptOutcome, LeaseClaim, RecordedTurn, ResumeOutcome, SessionCommit, SessionLease } from "../stores/contract.ts";
+import type { AcceptOutcome, LeaseClaim, LeaseOwner, RecordedTurn, ResumeOutcome, SessionCommit, SessionLease } from "../stores/contract.ts";
 import { changeCommit, forkCommit, type SessionChange } from "./session-change.ts";
 import { followInput, followTurnId, inputHashOf } from "./frames.ts";
 import { fenceOf } from "./lease-keeper.ts";
 import type { Emit, TurnPlan } from "./model-call.ts";
 import type { RuntimePorts, SessionWiring } from "./ports.ts";
-import { freshResident, residentAfter, residentOf, type Resident } from "./resident.ts";
-import { policyOf, TurnRun, type Claimed, type TurnEnd } from "./turn-run.ts";
+import { freshResident, residentAfter, residentOf, type LoadedResident, type Resident } from "./resident.ts";
+import { SessionFeed } from "./session-feed.ts";
+import { StandIn } from "./stand-in.ts";
+import { policyOf, TurnRun, type Claimed, type TurnEnd, type TurnRequest } from "./turn-run.ts";
 import type { TurnSession } from "./turn-session.ts";
 
 /** Who watches a turn, and may cancel it. */
@@ -46,6 +48,9 @@ type SessionActor = ActorRefFrom<typeof sessionMachine>;
 export class SessionRuntime {
   readonly ports: RuntimePorts;
   readonly wiring: SessionWiring;
+  /** What happens here and, where there is a channel, in other tabs. */
+  readonly feed: SessionFeed;
+  readonly #standIn: StandIn;
   readonly #root: SessionActor;
   readonly #effects: AnyActorRef;
   #resident: Resident;
@@ -64,6 +69,14 @@ export class SessionRuntime {
     this.ports = ports;
     this.wiring = wiring;
     this.#resident = freshResident(wiring.sessionId, wiring.policy, ports.clock.now());
+    const { sessionId, owner } = wiring;
+    this.feed = new SessionFeed({ sessionId, driver: owner.incarnationId, channel: ports.peers, clock: ports.clock, onCommitted: (revision) => void this.#catchUp(revision) });
+    this.#standIn = new StandIn({
+      ...ports,
+      sessionId,
+      staysReady: ports.peers !== undefined,
+      finish: (turnId) => this.recoverTurn({ turnId, emit: () => undefined, signal: new AbortController().signal }),
+    });
     this.#root = createActor(sessionMachine, {
       id: `session:${wiring.sessionId}`,
       input: { sessionId: wiring.sessionId, residency: ports.residency, hasStore: true },
@@ -97,6 +110,15 @@ export class SessionRuntime {
     await this.#load({ type: "session.open" });
   }
 
+  /** Finishes what others left, now and, in tabs, as soon as another driver is gone. Needs a provider. */
+  finishOthers(): void {
+    if (!this.wiring.provider) return;
+    void this.#standIn.finishLeftover();
+    this.feed.watch((sighting) => {
+      if (sighting.type !== "turn_activity" && !sighting.here) this.#standIn.standBy();
+    });
+  }
+
   /**
    * Accepts an input and drives its turn; turns of this session wait for each other.
    *
@@ -125,7 +147,7 @@ export class SessionRuntime {
     if (!source) throw invalidArgument("fork", "called on a session that has committed something");
     if ((await sessions.headRevision(sessionId)) > 0) throw invalidArgument("id", "an id that no session has yet");
     await sessions.create({ sessionId, relation: { kind: "child", parentSessionId: this.wiring.sessionId }, model: source.head.policy.model.id });
-    const { owner } = this.wiring;
+    const owner = await this.#owner();
     const claim = await leases.claim({ sessionId, owner, ttlMs: this.ports.leaseTimings.ttlMs, leaseToken: this.ports.newId() });
     if (claim.kind === "busy") throw runtimeError("session_execution_busy", `session ${sessionId} is being made by somebody else`);
     const fence = fenceOf(claim.lease);
@@ -146,6 +168,7 @@ export class SessionRuntime {
 
   /** Waits for running turns to end; those that only wait for answers are left in flight. */
   async drain(): Promise<void> {
+    this.#standIn.close();
     this.#leaving.abort();
     this.#run?.suspend();
     await this.idle();
@@ -178,7 +201,7 @@ export class SessionRuntime {
         await this.ports.persistence.leases.release(fence).catch(() => undefined);
         throw runtimeErrorOfStore(error);
       }
-      await this.#read();
+      this.feed.committed((await this.#read()).resident.headRevision);
     });
   }
 
@@ -192,6 +215,8 @@ export class SessionRuntime {
     this.#send({ type: then });
     if (!this.#isFlushing()) this.#flushing.resolve();
     await promise;
+    this.#standIn.close();
+    this.feed.close();
     this.#root.stop();
   }
 
@@ -245,7 +270,7 @@ export class SessionRuntime {
     const onParked = (): void => {
       if (request.whenParked === "suspend" || this.#leaving.signal.aborted) run.suspend();
     };
-    const run: TurnRun = new TurnRun(this.#turnSession(), { ...request, onParked }, claim);
+    const run: TurnRun = this.#newRun({ ...request, onParked }, claim);
     this.#run = run;
     const onAbort = (): void => run.cancel();
     request.signal.addEventListener("abort", onAbort, { once: true });
@@ -259,9 +284,24 @@ export class SessionRuntime {
     } finally {
       request.signal.removeEventListener("abort", onAbort);
       this.#run = undefined;
+      this.feed.ended(request.turnId);
       // Ends what did not commit; after a commit, a loss or a busy lane the machine is elsewhere already and ignores it.
       this.#send({ type: "turn.ended" });
     }
+  }
+
+  /** A run whose turn can be watched from the moment its lane is claimed. */
+  #newRun(request: TurnRequest, claim: () => Promise<Claimed>): TurnRun {
+    const { turnId } = request;
+    const emit: Emit = (body, correlationId) => {
+      this.feed.activity(turnId, body, correlationId);
+      return request.emit(body, correlationId);
+    };
+    return new TurnRun(this.#turnSession(), { ...request, emit }, async () => {
+      const claimed = await claim();
+      if (claimed.kind === "claimed") this.feed.started(turnId, claimed.turn.recoveries > 0);
+      return claimed;
+    });
   }
 
   /** A turn that switched frames goes on there, under the same lease; the host gets the last turn (T-67). */
@@ -340,7 +380,7 @@ export class SessionRuntime {
   ): Promise<Outcome> {
     const claim: LeaseClaim = {
       sessionId: this.wiring.sessionId,
-      owner: this.wiring.owner,
+      owner: await this.#owner(),
       ttlMs: this.ports.leaseTimings.ttlMs,
       leaseToken: this.ports.newId(),
     };
@@ -350,18 +390,24 @@ export class SessionRuntime {
     return dead ? attempt({ ...claim, deadHolder: fenceOf(first.holder) }) : first;
   }
 
+  /** What proves this owner alive may change between claims (Liveness). */
+  async #owner(): Promise<LeaseOwner> {
+    return { ...this.wiring.owner, liveness: await this.ports.liveness.self() };
+  }
+
   /** Another turn was accepted before and its owner is gone: it comes first. Nobody watches it. */
   async #finishOther(turnId: string): Promise<void> {
     const waiting = this.#run;
     const onParked = (): void => {
       if (this.#leaving.signal.aborted) run.suspend();
     };
-    const run: TurnRun = new TurnRun(this.#turnSession(), { turnId, emit: () => undefined, onParked }, () => this.#resume(turnId));
+    const run: TurnRun = this.#newRun({ turnId, emit: () => undefined, onParked }, () => this.#resume(turnId));
     this.#run = run;
     try {
       await run.run();
     } finally {
       this.#run = waiting;
+      this.feed.ended(turnId);
     }
     this.#send({ type: "turn.started" });
   }
@@ -390,17 +436,32 @@ export class SessionRuntime {
     }
   }
 
-  async #read(): Promise<{ readonly resident: Resident; readonly repaired: boolean }> {
+  async #read(): Promise<LoadedResident> {
+    const loaded = await this.#loadCommitted();
+    this.#resident = loaded.resident;
+    this.#publish();
+    return loaded;
+  }
+
+  async #loadCommitted(): Promise<LoadedResident> {
     const { sessions } = this.ports.persistence;
     const { sessionId, policy } = this.wiring;
     const full = { kind: "full_graph" } as const;
     let read = await sessions.load(sessionId, this.ports.residency === "keep_all" ? full : { kind: "active_path" });
     // S-37: a path that leads nowhere is healed from the whole graph, never from the part of it that was asked for.
     if (read && read.nodes.length === 0 && read.nodeCount > 0 && read.head.leafNodeId !== undefined) read = await sessions.load(sessionId, full);
-    const loaded = read ? residentOf(read) : { resident: freshResident(sessionId, policy, this.ports.clock.now()), repaired: false };
+    return read ? residentOf(read) : { resident: freshResident(sessionId, policy, this.ports.clock.now()), repaired: false };
+  }
+
+  /** Another runtime committed: what is shown here follows, between the turns of this one. */
+  async #catchUp(revision: number): Promise<void> {
+    if (this.#run || revision <= this.#resident.headRevision) return;
+    // A notice is a hint: a session that cannot be read now is read by its next turn, which also says why it cannot.
+    const loaded = await this.#loadCommitted().catch(() => undefined);
+    // A turn of this runtime may have begun meanwhile; it reads for itself.
+    if (this.#run || !loaded || loaded.resident.headRevision <= this.#resident.headRevision) return;
     this.#resident = loaded.resident;
     this.#publish();
-    return loaded;
   }
 
   async #refresh(headRevision: number): Promise<Resident> {
@@ -410,6 +471,7 @@ export class SessionRuntime {
   #adopt(turn: RecordedTurn, commit: SessionCommit): void {
     this.#resident = residentAfter(this.#resident, turn.headRevision, commit);
     this.#publish();
+    this.feed.committed(turn.headRevision);
   }
 
   #publish(): void {

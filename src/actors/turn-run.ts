@@ -266,7 +266,7 @@ export class TurnRun {
     const effects = new TurnEffects({
       session: this.#session,
       turn,
-      host: ports.effectHost.scoped({ turn, fence: keeper.fence }),
+      host: ports.effectHost.scoped({ turn, fence: keeper.fence, ensureLive: () => keeper.ensureLive() }),
       log: this.#log,
       emit: this.#request.emit,
       plan: () => (this.#plan ??= this.#session.plan()),
@@ -368,6 +368,7 @@ export class TurnRun {
 
   async #settle(): Promise<void> {
     const { keeper } = this.#claimed;
+    await keeper.ensureLive();
     keeper.ending();
     this.#result = await this.#session.ports.persistence.turns.settle({ fence: keeper.fence, result: resultOf(this.#finished()) });
     this.#send({ type: "turn.settled" });

@@ -63,7 +63,12 @@ export type ClaimOutcome =
 export interface LeaseFacet {
   /** Claims a free, expired, own or provably dead lease; never a live one (P-24, P-25). */
   claim(claim: LeaseClaim): Promise<ClaimOutcome>;
-  /** @throws `session_execution_lease_expired` unless the fence matches an unexpired lease (P-26). */
+  /**
+   * Lets the lease live on from now. One that expired and that nobody claimed since is its holder's again: timers of a hidden
+   * tab come late, and nobody wanted the lane.
+   *
+   * @throws `session_execution_lease_expired` - released, or claimed by somebody else (P-26).
+   */
   renew(fence: LeaseFence, ttlMs: number): Promise<SessionLease>;
   /** Clears on full match, otherwise does nothing; the fencing counter stays (P-26). */
   release(fence: LeaseFence): Promise<void>;

@@ -93,8 +93,21 @@ export async function requireFence(
   fence: LeaseFence | undefined,
   now: number,
 ): Promise<SessionLease> {
+  const lease = await requireUnclaimed(tx, sessionId, fence);
+  if (lease.expiresAtMs <= now) throw leaseExpired(sessionId);
+  return lease;
+}
+
+/**
+ * The stored lease behind a fence, live or expired: nobody claimed the lane since, as every claim changes its fence. A holder
+ * whose timers came late, as in a hidden tab, may renew it.
+ *
+ * @throws LashError `session_execution_lease_expired` - no fence, or one that is stale or released.
+ * @throws LashError `session_id_retired` - the session was deleted meanwhile (S-84).
+ */
+export async function requireUnclaimed(tx: ReadTransaction, sessionId: string, fence: LeaseFence | undefined): Promise<SessionLease> {
   const { fencing, lease } = await readLane(tx, sessionId);
-  if (lease !== undefined && fence !== undefined && fence.sessionId === sessionId && lease.expiresAtMs > now && isHeldBy(lease, fence)) return lease;
+  if (lease !== undefined && fence !== undefined && fence.sessionId === sessionId && isHeldBy(lease, fence)) return lease;
   if (fencing === 0) await requireNotRetired(tx, sessionId);
   throw leaseExpired(sessionId);
 }

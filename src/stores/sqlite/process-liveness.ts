@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import type { LeaseOwner } from "../contract.ts";
-import type { Liveness } from "../store.ts";
+import { aborted, type Liveness } from "../store.ts";
 
 const NONE = { kind: "opaque" } as const;
 
@@ -20,6 +20,9 @@ export const processLiveness: Liveness = {
     const running = processStart(liveness.pid);
     return running === "gone" || (running !== "unknown" && running !== liveness.processStart);
   },
+  // The system reports no deaths of processes that are not one's children.
+  death: (_owner, signal) => aborted(signal),
+  close: () => undefined,
 };
 
 function describeSelf(): LeaseOwner["liveness"] {
