@@ -134,17 +134,19 @@ describe("who finishes what (OP-7, design 7.1)", () => {
     const engine = memoryEngine();
     const clock = manualClock(1_000);
     const hold = gate();
-    const paused = testLash({ engine: frozenLeases(engine), clock, script: [{ text: "too late", before: hold }] });
+    const thaw = Promise.withResolvers<void>();
+    const paused = testLash({ engine: frozenLeases(engine, thaw.promise), clock, script: [{ text: "too late", before: hold }] });
     const session = await paused.lash.openSession("s");
     const lost = session.run("go", { turnId: "t" });
-    const failed = expect(lost).rejects.toMatchObject({ code: "session_execution_lease_lost" });
+    const failed = lost.catch((error: unknown) => error);
     await hold.reached;
     await clock.advance(31_000);
     const taker = testLash({ engine, clock, script: ["taken over"] });
     expect(await taker.lash.recover()).toMatchObject([{ result: { text: "taken over" } }]);
     const before = await keysOf(engine);
     hold.open();
-    await failed;
+    thaw.resolve();
+    expect(await failed).toMatchObject({ code: "session_execution_lease_lost" });
     expect(await keysOf(engine)).toEqual(before);
     expect(await heldLanes(engine)).toEqual([]);
     expect(await session.run("go", { turnId: "t" })).toMatchObject({ text: "taken over" });
@@ -234,14 +236,14 @@ describe("other versions and damage (design 4, OP-6)", () => {
 });
 
 /** An owner that has stopped: its first renewal never reaches the store, everything else still does. */
-const frozenLeases = (engine: Engine): Engine => {
+const frozenLeases = (engine: Engine, thaw: Promise<void>): Engine => {
   let writes = 0;
   return {
     name: engine.name,
     durable: engine.durable,
     read: (body) => engine.read(body),
     // The first write accepts the turn, the second renews.
-    write: (body) => (++writes === 2 ? new Promise(() => {}) : engine.write(body)),
+    write: (body) => (++writes === 2 ? thaw.then(() => engine.write(body)) : engine.write(body)),
     close: () => Promise.resolve(),
   };
 };
