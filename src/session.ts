@@ -4,7 +4,8 @@ import { createStore } from "@xstate/store";
 import type { Emit } from "./actors/model-call.ts";
 import type { SessionRuntime } from "./actors/session-runtime.ts";
 import { runtimeError } from "./domain/errors.ts";
-import { invalidArgument } from "./domain/invalid-argument.ts";
+import { assertId } from "./domain/id-rules.ts";
+import { invalidArgument, refuseUnknown } from "./domain/invalid-argument.ts";
 import type { Json } from "./domain/json.ts";
 import { parseTurnInput, type AcceptedInput, type TurnInput } from "./domain/turn-input.ts";
 import type { TurnActivity } from "./observe/contract.ts";
@@ -75,6 +76,7 @@ export class Session implements AsyncDisposable {
    */
   turn(input: string | TurnInput, options: TurnOptions = {}): Turn {
     this.#assertOpen();
+    checkTurnOptions(options);
     const parsed = parseTurnInput(input);
     const turnId = turnIdOf(parsed, options) ?? this.#host.newId();
     const accepted = acceptedOf(parsed);
@@ -141,19 +143,23 @@ export class Session implements AsyncDisposable {
   }
 }
 
+function checkTurnOptions(options: TurnOptions): void {
+  refuseUnknown(options, ["turnId", "signal"], "turn options");
+  const { signal } = options;
+  if (signal !== undefined && typeof signal?.addEventListener !== "function") throw invalidArgument("signal", "an AbortSignal");
+}
+
 function turnIdOf({ traceTurnId }: TurnInput, { turnId }: TurnOptions): string | undefined {
   for (const [field, id] of [["turnId", turnId], ["input.traceTurnId", traceTurnId]] as const) {
     if (id === undefined) continue;
     if (typeof id !== "string" || id.trim() === "") throw runtimeError("missing_execution_scope_id", `\`${field}\` is blank; leave it out or give the turn an id`);
-    if (id.length > MAX_ID) throw invalidArgument(field, `at most ${MAX_ID} characters`);
+    assertId(id, field);
   }
   if (turnId !== undefined && traceTurnId !== undefined && turnId !== traceTurnId) {
     throw runtimeError("execution_scope_turn_id_mismatch", `\`turnId\` is "${turnId}" and \`input.traceTurnId\` is "${traceTurnId}"; a turn has one id`);
   }
   return turnId ?? traceTurnId;
 }
-
-export const MAX_ID = 200;
 
 function acceptedOf({ items, protocolTurnOptions }: TurnInput): AcceptedInput {
   return { items, ...(protocolTurnOptions !== undefined && { protocolTurnOptions: protocolTurnOptions satisfies Json }) };

@@ -1,8 +1,10 @@
 // What a turn is asked, as the host says it and as it is kept.
 
+import { assertJson } from "./bounded-json.ts";
 import { runtimeError } from "./errors.ts";
 import { invalidArgument } from "./invalid-argument.ts";
 import type { Json } from "./json.ts";
+import { assertTextWithin } from "./limits.ts";
 
 export type TurnInputItem =
   | { readonly type: "text"; readonly text: string }
@@ -39,9 +41,13 @@ export function normalizeItems(items: readonly TurnInputItem[]): readonly TurnIn
  * Checks what a host handed to `turn()` and gives it one shape.
  *
  * @throws LashError `invalid_argument` naming the field that is wrong; nothing durable happened.
+ * @throws LashError `limit_exceeded` - larger than `turnInputBytes`; `json_invalid` - options that are no JSON.
  */
 export function parseTurnInput(input: string | TurnInput): TurnInput {
-  if (typeof input === "string") return { items: [{ type: "text", text: wellFormed(input, "input") }] };
+  if (typeof input === "string") {
+    assertTextWithin(input, "input", "turnInputBytes");
+    return { items: [{ type: "text", text: wellFormed(input, "input") }] };
+  }
   if (typeof input !== "object" || input === null) throw invalidArgument("input", "a string or an object with `items`");
   refuseLiveParts(input);
   for (const key of Object.keys(input)) {
@@ -55,6 +61,8 @@ export function parseTurnInput(input: string | TurnInput): TurnInput {
       throw invalidArgument(at, '{ type: "text", text } or { type: "image_ref", id }');
     }
   });
+  assertJson(input.items, { field: "input.items", limit: "turnInputBytes" });
+  if (input.protocolTurnOptions !== undefined) assertJson(input.protocolTurnOptions, { field: "input.protocolTurnOptions", limit: "turnInputBytes" });
   return input;
 }
 
