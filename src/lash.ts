@@ -11,7 +11,8 @@ import { WaitDesk } from "./actors/wait-desk.ts";
 import { assertJson } from "./domain/bounded-json.ts";
 import { systemClock, type Clock } from "./domain/clock.ts";
 import { LashError, runtimeError, wiringError } from "./domain/errors.ts";
-import { invalidArgument } from "./domain/invalid-argument.ts";
+import { assertId } from "./domain/id-rules.ts";
+import { invalidArgument, refuseUnknown } from "./domain/invalid-argument.ts";
 import { consoleLogger, safeLogger, type Logger } from "./domain/logger.ts";
 import type { ModelSpec, SessionPolicy } from "./domain/session.ts";
 import type { Resolution, ResolveOutcome } from "./domain/waits.ts";
@@ -23,7 +24,7 @@ import type { Provider } from "./providers/contract.ts";
 import { resolveAttachments } from "./providers/attachments.ts";
 import { ProviderError, failureOf } from "./providers/failure.ts";
 import { withRetry } from "./providers/retry.ts";
-import { MAX_ID, Session, swallow, type ParkedSession } from "./session.ts";
+import { Session, swallow, type ParkedSession } from "./session.ts";
 import { randomId, randomSecret } from "./random-id.ts";
 import type { GcReport, LeaseOwner, VacuumReport } from "./stores/contract.ts";
 import { memory } from "./stores/memory/store.ts";
@@ -368,8 +369,7 @@ function checkResolution(resolution: Resolution): void {
 }
 
 function checkOptions(options: LashOptions): void {
-  if (typeof options !== "object" || options === null) throw invalidArgument("options", "an object");
-  refuseUnknown(options, OPTIONS, "createLash");
+  refuseUnknown(options, OPTIONS, "createLash options");
   const { store, effects, residency, provider, waitSecret, maxRecoveries } = options;
   if (store !== undefined && (typeof store !== "object" || store === null || !("engine" in store))) {
     throw invalidArgument("store", "made by memory(), sqlite(path), indexedDb(name) or another store factory");
@@ -383,28 +383,43 @@ function checkOptions(options: LashOptions): void {
     throw invalidArgument("residency", '"keep_all" or "active_path_only"');
   }
   checkShared(options);
+  checkSeams(options);
   toolsByName(options.tools ?? []);
   leaseTimingsOf(options.lease);
   if (provider) modelOf(options.model, provider);
 }
 
 function checkRecover(options: RecoverOptions): void {
-  if (typeof options !== "object" || options === null) throw invalidArgument("options", "an object");
-  refuseUnknown(options, ["signal", "onActivity"], "recover");
+  refuseUnknown(options, ["signal", "onActivity"], "recover options");
   const { signal, onActivity } = options;
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalidArgument("signal", "an AbortSignal");
   if (onActivity !== undefined && typeof onActivity !== "function") throw invalidArgument("onActivity", "a function");
 }
 
+/** Parts that hosts bring for tests and hosting. */
+function checkSeams({ clock, logger, newId, protocol, inspect, lease }: LashOptions): void {
+  if (clock !== undefined && !["now", "monotonic", "sleep", "setTimer"].every((name) => isFunctionAt(clock, name))) {
+    throw invalidArgument("clock", "an object with now, monotonic, sleep and setTimer");
+  }
+  if (logger !== undefined && typeof logger !== "function") throw invalidArgument("logger", "a function that takes a record");
+  if (newId !== undefined && typeof newId !== "function") throw invalidArgument("newId", "a function that gives a fresh id");
+  if (protocol !== undefined && !isFunctionAt(protocol, "onModelReply")) throw invalidArgument("protocol", "a protocol driver");
+  if (inspect !== undefined && typeof inspect !== "function" && !isFunctionAt(inspect, "next")) throw invalidArgument("inspect", "a function or an observer");
+  if (lease !== undefined) refuseUnknown(lease, ["ttlMs", "renewMs"], "lease");
+}
+
+const isFunctionAt = (value: unknown, name: string): boolean =>
+  typeof value === "object" && value !== null && typeof (value as Readonly<Record<string, unknown>>)[name] === "function";
+
 function checkSession(id: string, options: SessionOptions): void {
   if (typeof id !== "string" || id.trim() === "") throw invalidArgument("id", "a session id that is not blank");
-  if (id.length > MAX_ID || id.includes("\0") || !id.isWellFormed()) throw invalidArgument("id", `well-formed text without NUL of at most ${MAX_ID} characters`);
-  refuseUnknown(options, SESSION_OPTIONS, "openSession");
+  assertId(id, "id");
+  refuseUnknown(options, SESSION_OPTIONS, "openSession options");
   checkShared(options);
 }
 
 function checkShared({ provider, prompt, maxTurns, tools, model }: SessionOptions): void {
-  if (provider !== undefined && typeof provider.complete !== "function") throw invalidArgument("provider", "a provider, such as aiSdk(model)");
+  if (provider !== undefined && !isFunctionAt(provider, "complete")) throw invalidArgument("provider", "a provider, such as aiSdk(model)");
   if (prompt !== undefined && typeof prompt !== "string") throw invalidArgument("prompt", "a string");
   if (tools !== undefined && !Array.isArray(tools)) throw invalidArgument("tools", "an array of tool(...)");
   if (maxTurns !== undefined && maxTurns !== null && !(Number.isSafeInteger(maxTurns) && maxTurns > 0)) {
@@ -417,12 +432,6 @@ function checkShared({ provider, prompt, maxTurns, tools, model }: SessionOption
     if (limit !== undefined && !(Number.isSafeInteger(limit) && limit > 0)) throw invalidArgument(`model.${field}`, "a positive integer");
   }
   if (model.id !== undefined && (typeof model.id !== "string" || model.id.trim() === "")) throw invalidArgument("model.id", "a model id that is not blank");
-}
-
-function refuseUnknown(options: object, known: readonly string[], where: string): void {
-  for (const key of Object.keys(options)) {
-    if (!known.includes(key)) throw invalidArgument(`${where}: ${key}`, `left out, as there is no such option; known are ${known.join(", ")}`);
-  }
 }
 
 /** FA-7: two tools of one name could not be told apart by a model. */
