@@ -47,6 +47,8 @@ export default defineConfig({
           include: ["test/**/*.test.ts"],
           exclude: ["test/**/*.web.test.ts", "test/browser-missing.test.ts"],
           pool: "forks",
+          // Machines that run the suite are shared; a slow minute is no failure.
+          testTimeout: 30_000,
         },
       },
       chromium ? browserProject(chromium) : { test: { name: "browser", include: ["test/browser-missing.test.ts"] } },

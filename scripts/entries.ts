@@ -2,8 +2,14 @@
 export const entries: Record<string, string> = {
   index: "src/index.ts",
   "stores/sqlite/store": "src/stores/sqlite/store.ts",
+  "stores/indexeddb/store": "src/stores/indexeddb/store.ts",
   "providers/ai-sdk/index": "src/providers/ai-sdk/index.ts",
   "testing/index": "src/testing/index.ts",
   "inspect/index": "src/inspect/index.ts",
   "inspect/node": "src/inspect/node.ts",
+  "inspect/stately-inspector": "src/inspect/stately-inspector.ts",
+  "lashlang/index": "src/lashlang/index.ts",
+  "lashlang/tools": "src/lashlang/tools.ts",
+  "cli/lash": "src/cli/lash.ts",
+  "lashlang/cli": "src/lashlang/cli.ts",
 };

@@ -1,16 +1,22 @@
 export { createLash, Lash } from "./lash.ts";
-export type { LashOptions, ModelOptions, Recovered, SessionOptions } from "./lash.ts";
+export type { LashOptions, ModelOptions, Recovered, RecoverOptions, SessionOptions, TurnAddress } from "./lash.ts";
 export { Session } from "./session.ts";
 export type { RunOptions, SessionObservation, SessionViewStore, TurnOptions } from "./session.ts";
 export { Turn } from "./turn.ts";
 export type { ToolCallRecord, TurnResult } from "./turn-result.ts";
 export type { TurnInput, TurnInputItem } from "./domain/turn-input.ts";
-export type { TurnActivity, TurnActivityBody } from "./observe/contract.ts";
+export type { SessionSighting, TurnActivity, TurnActivityBody } from "./observe/contract.ts";
 export type { SessionReadView } from "./observe/read-view.ts";
 
 export { tool } from "./tools/tool.ts";
 export type { ToolOptions } from "./tools/tool.ts";
 export type { OnInterrupted, StandardSchema, Tool, ToolCall, ToolRetryPolicy } from "./tools/contract.ts";
+export { pending } from "./domain/tool-pending.ts";
+export type { PendingOptions } from "./domain/tool-pending.ts";
+export type { Resolution, ResolveOutcome } from "./domain/waits.ts";
+export { failTurn, finishTurn, switchFrame, withImages } from "./domain/tool-reply.ts";
+export type { FrameSwitch, ToolReply } from "./domain/tool-reply.ts";
+export type { MessageDraft } from "./domain/message-draft.ts";
 export { ToolError } from "./domain/tool-error.ts";
 export type { ToolCallOutput, ToolFailure } from "./domain/tool-output.ts";
 
@@ -24,6 +30,6 @@ export type { Clock } from "./domain/clock.ts";
 export type { LogRecord, Logger } from "./domain/logger.ts";
 
 export { memory } from "./stores/memory/store.ts";
-export type { Store } from "./stores/store.ts";
+export type { Liveness, PeerChannel, Store } from "./stores/store.ts";
 export type { Engine } from "./stores/engine.ts";
 export type { Provider } from "./providers/contract.ts";

@@ -2,13 +2,15 @@
 
 import { createStore } from "@xstate/store";
 import type { Emit } from "./actors/model-call.ts";
+import { branchTo } from "./actors/session-change.ts";
 import type { SessionRuntime } from "./actors/session-runtime.ts";
 import { runtimeError } from "./domain/errors.ts";
 import { assertId } from "./domain/id-rules.ts";
 import { invalidArgument, refuseUnknown } from "./domain/invalid-argument.ts";
-import type { Json } from "./domain/json.ts";
-import { parseTurnInput, type AcceptedInput, type TurnInput } from "./domain/turn-input.ts";
-import type { TurnActivity } from "./observe/contract.ts";
+import type { SessionNode } from "./domain/session.ts";
+import { acceptInput, parseTurnInput, type TurnInput } from "./domain/turn-input.ts";
+import type { SessionSighting, TurnActivity } from "./observe/contract.ts";
+import { sightingsOf } from "./observe/sightings.ts";
 import { readViewOf, type SessionReadView } from "./observe/read-view.ts";
 import { Turn } from "./turn.ts";
 import { turnResultOf, type TurnResult } from "./turn-result.ts";
@@ -31,6 +33,11 @@ export interface SessionObservation {
   readonly cursor: string;
 }
 
+/** Where a parked session is found again; plain data. */
+export interface ParkedSession {
+  readonly sessionId: string;
+}
+
 interface ViewContext {
   readonly view: SessionReadView;
 }
@@ -46,7 +53,10 @@ export type SessionViewStore = ReturnType<typeof makeView>;
 /** @internal What the Lash keeps about its open sessions. */
 export interface SessionHost {
   readonly newId: () => string;
+  readonly opened: (session: Session) => void;
   readonly closed: (session: Session) => void;
+  /** A turn of this session that the lash itself is finishing in the background; others wait for it. */
+  readonly background: (sessionId: string) => Promise<unknown> | undefined;
 }
 
 const CURSOR = "lashsc2";
@@ -57,6 +67,8 @@ export class Session implements AsyncDisposable {
   readonly view: SessionViewStore;
   readonly #runtime: SessionRuntime;
   readonly #host: SessionHost;
+  readonly #unsubscribe: () => void;
+  readonly #closed = new AbortController();
   #state: "open" | "closing" | "closed" = "open";
 
   /** Made by `lash.openSession()`. */
@@ -65,7 +77,7 @@ export class Session implements AsyncDisposable {
     this.#runtime = runtime;
     this.#host = host;
     this.view = makeView(readViewOf(this.id, runtime.resident));
-    runtime.onCommit = (resident) => this.view.trigger.committed({ view: readViewOf(this.id, resident) });
+    this.#unsubscribe = runtime.onCommit((resident) => this.view.trigger.committed({ view: readViewOf(this.id, resident) }));
   }
 
   /**
@@ -79,15 +91,16 @@ export class Session implements AsyncDisposable {
     checkTurnOptions(options);
     const parsed = parseTurnInput(input);
     const turnId = turnIdOf(parsed, options) ?? this.#host.newId();
-    const accepted = acceptedOf(parsed);
+    const { input: accepted, attachments } = acceptInput(parsed);
     return new Turn(turnId, async (turn) => {
+      await this.#host.background(this.id);
       this.#assertOpen();
       const emit: Emit = (body, correlationId) => turn.emit(body, correlationId);
       const onAbort = (): void => turn.cancel();
       if (options.signal?.aborted === true) onAbort();
       options.signal?.addEventListener("abort", onAbort, { once: true });
       try {
-        return turnResultOf(await this.#runtime.runTurn({ turnId, input: accepted, emit, signal: turn.signal }));
+        return turnResultOf(await this.#runtime.runTurn({ turnId, input: accepted, attachments, emit, signal: turn.signal }));
       } finally {
         options.signal?.removeEventListener("abort", onAbort);
       }
@@ -110,27 +123,111 @@ export class Session implements AsyncDisposable {
   }
 
   /**
+   * What happens in this session from now on, whoever drives it: this runtime or, on stores that tabs share, another tab. A
+   * turn that already runs comes first, as far as it is known. Live only and lossy: a watcher that is 1000 behind misses the
+   * oldest; what is committed is in `view`. Ends when the session is closed or iteration stops.
+   *
+   * @param options.signal - ends it, too.
+   */
+  watch({ signal }: { readonly signal?: AbortSignal } = {}): AsyncIterableIterator<SessionSighting> {
+    this.#assertOpen();
+    return sightingsOf(this.#runtime.feed, signal ? AbortSignal.any([signal, this.#closed.signal]) : this.#closed.signal);
+  }
+
+  /** Cancels the turns that run or wait on this handle and its clones. @returns how many (FA-27). */
+  cancelRunningTurns(): number {
+    return this.#runtime.cancelTurns();
+  }
+
+  /**
+   * Goes back to an earlier point of the conversation: the next turn continues from there. What came after stays stored,
+   * readable by node id, until the host tombstones it (design 7.3).
+   *
+   * @param options.at - id of the last message to keep; null keeps none.
+   * @throws LashError `invalid_argument` - there is no such message on the active path.
+   * @throws LashError `session_execution_busy` - another owner runs this session; nothing changed.
+   */
+  async branch({ at }: { readonly at: string | null }): Promise<void> {
+    this.#assertOpen();
+    await this.#runtime.commitChange((resident) => branchTo(resident, at));
+  }
+
+  /**
+   * Makes a new session that starts with this one's conversation, up to and including message `at`.
+   *
+   * @param options.id - id of the new session; default: a fresh one.
+   * @returns the id. Durable when it resolves.
+   */
+  async fork({ at, id = this.#host.newId() }: { readonly at?: string; readonly id?: string } = {}): Promise<string> {
+    this.#assertOpen();
+    await this.#runtime.fork(id, at);
+    return id;
+  }
+
+  /** Another handle on the same runtime; `close` and `park` need the last one (FA-49). */
+  clone(): Session {
+    this.#assertOpen();
+    this.#runtime.openHandle();
+    const clone = new Session(this.#runtime, this.#host);
+    this.#host.opened(clone);
+    return clone;
+  }
+
+  /** A node of this session's history by id, also off the active path; undefined when unknown or tombstoned (S-40). */
+  historicNode(nodeId: string): Promise<SessionNode | undefined> {
+    return this.#runtime.ports.persistence.sessions.loadNode(this.id, nodeId);
+  }
+
+  /** Ids of nodes that no path of this session reaches any more, in storage order (S-87). */
+  orphanedNodeIds(): Promise<readonly string[]> {
+    return this.#runtime.ports.persistence.maintenance.orphanedNodeIds(this.id);
+  }
+
+  /**
+   * Closes the session and says where it stands, for `lash.resume(parked)`. Holds nothing any more (S-43).
+   *
+   * @throws LashError `session_still_in_use` - another handle is open or a turn runs; nothing happened.
+   */
+  async park(): Promise<ParkedSession> {
+    await this.#leave("session.park");
+    return { sessionId: this.id };
+  }
+
+  /**
    * Lets go of the session. Its data stays; a turn that runs makes this fail.
    *
    * @throws LashError `session_still_in_use` - a turn is running or another handle is open; nothing happened.
    */
   async close(): Promise<void> {
+    if (this.#state === "open") await this.#leave("session.close");
+  }
+
+  /** Waits for running turns, then closes; never deletes (FA-80). A handle with siblings is only released (FA-49). */
+  async [Symbol.asyncDispose](): Promise<void> {
     if (this.#state !== "open") return;
+    if (this.#runtime.releaseHandle()) return this.#left();
+    await this.#runtime.drain();
+    await this.close();
+  }
+
+  async #leave(event: "session.park" | "session.close"): Promise<void> {
+    this.#assertOpen();
     this.#state = "closing";
     try {
-      await this.#runtime.close("session.close");
-      this.#state = "closed";
+      await this.#runtime.suspend();
+      await this.#runtime.close(event);
     } catch (error) {
       this.#state = "open";
       throw error;
     }
-    this.#host.closed(this);
+    this.#left();
   }
 
-  /** Waits for running turns, then closes; never deletes (FA-80). */
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#runtime.idle();
-    await this.close();
+  #left(): void {
+    this.#state = "closed";
+    this.#closed.abort();
+    this.#unsubscribe();
+    this.#host.closed(this);
   }
 
   /** @internal */
@@ -139,7 +236,7 @@ export class Session implements AsyncDisposable {
   }
 
   #assertOpen(): void {
-    if (this.#state === "closed") throw runtimeError("session_closed", `session ${this.id} is closed; open it again with lash.openSession`, { details: { sessionId: this.id } });
+    if (this.#state !== "open") throw runtimeError("session_closed", `session ${this.id} is closed; open it again with lash.openSession`, { details: { sessionId: this.id } });
   }
 }
 
@@ -161,14 +258,11 @@ function turnIdOf({ traceTurnId }: TurnInput, { turnId }: TurnOptions): string |
   return turnId ?? traceTurnId;
 }
 
-function acceptedOf({ items, protocolTurnOptions }: TurnInput): AcceptedInput {
-  return { items, ...(protocolTurnOptions !== undefined && { protocolTurnOptions: protocolTurnOptions satisfies Json }) };
-}
-
-async function swallow(sink: (activity: TurnActivity) => void | Promise<void>, activity: TurnActivity): Promise<void> {
+/** @internal A broken sink never changes the outcome (T-46). */
+export async function swallow<Told extends readonly unknown[]>(sink: (...told: Told) => void | Promise<void>, ...told: Told): Promise<void> {
   try {
-    await sink(activity);
+    await sink(...told);
   } catch {
-    // A broken sink never changes the outcome (T-46).
+    // There is nobody to tell.
   }
 }

@@ -2,12 +2,14 @@
 
 import { createMessage, isTransient, messageText, type Message } from "../domain/messages.ts";
 import { outcomeText, tidy, type ModelCallRecord, type TurnIssue } from "../domain/outcome.ts";
-import type { SessionNode, SessionPolicy } from "../domain/session.ts";
+import type { AgentFrame, SessionNode, SessionPolicy } from "../domain/session.ts";
 import { addUsage, isZeroUsage } from "../domain/usage.ts";
 import type { ToolResult } from "../machines/effects.ts";
 import type { TurnContext } from "../machines/turn.context.ts";
 import type { LeaseFence, MachineSnapshot, SessionCommit, ToolCallReference, TurnResultRecord } from "../stores/contract.ts";
 import { commitHash } from "../stores/commit-hash.ts";
+import { frameOpening, type FrameOpening } from "./frames.ts";
+import { attachmentIds } from "./images.ts";
 import type { Resident } from "./resident.ts";
 
 export interface FinishedTurn {
@@ -20,15 +22,21 @@ export interface FinishedTurn {
   readonly durationMs: number;
 }
 
-/** The turn's log with its closing words: the assistant's text is appended unless it stands there already (T-73). */
-export function closedLog(context: TurnContext, log: readonly Message[]): readonly Message[] {
+/**
+ * The turn's log with its closing words: the assistant's text is appended unless it stands there already (T-73).
+ * Tool calls that nobody answered are left out, because no model takes a history with such calls in it (T-77).
+ */
+export function closedLog(context: TurnContext, whole: readonly Message[]): readonly Message[] {
   const { outcome } = context;
+  const log = hasOpenCalls(whole.at(-1)) ? whole.slice(0, -1) : whole;
   const text = outcome && "finished" in outcome && "assistant_message" in outcome.finished ? outcome.finished.assistant_message.text : "";
   if (text === "") return log;
   const last = log.findLast((message) => !isTransient(message));
   if (last?.role === "Assistant" && messageText(last) === text) return log;
   return [...log, createMessage(`${context.turnId}:${log.length}`, "Assistant", [{ kind: "Prose", content: text }])];
 }
+
+const hasOpenCalls = (last: Message | undefined): boolean => last?.parts.some((part) => part.kind === "ToolCall") ?? false;
 
 export function resultOf(turn: FinishedTurn): TurnResultRecord {
   const { context } = turn;
@@ -74,18 +82,23 @@ export interface CommitParts {
 
 export function buildCommit(turn: FinishedTurn, { resident, policy, fence, machine, now }: CommitParts): SessionCommit {
   const { context } = turn;
+  const timestamp = new Date(now).toISOString();
   const log = closedLog(context, turn.log).filter((message) => !isTransient(message));
-  const nodes = nodesOf(log, resident, new Date(now).toISOString());
+  const opening = context.outcome ? frameOpening(context.turnId, context.outcome, turn.toolResults, resident, timestamp) : undefined;
+  const own = nodesOf(log, resident.head.currentFrameId, resident.head.leafNodeId, timestamp);
+  const seed = opening ? nodesOf(opening.seed, opening.frame.frameId, own.at(-1)?.nodeId ?? resident.head.leafNodeId, timestamp) : [];
+  const nodes = [...own, ...seed];
   const leafNodeId = nodes.at(-1)?.nodeId ?? resident.head.leafNodeId;
   const isFirst = resident.headRevision === 0;
   const commit: Omit<SessionCommit, "turn"> = {
     sessionId: context.sessionId,
     expectedHeadRevision: isFirst ? null : resident.headRevision,
     fence,
-    releaseLease: true,
+    // A turn that follows goes on under the same lease (TT-13).
+    releaseLease: !opening,
     head: {
       policy,
-      currentFrameId: resident.head.currentFrameId,
+      currentFrameId: opening?.frame.frameId ?? resident.head.currentFrameId,
       ...(leafNodeId !== undefined && { leafNodeId }),
       turnIndex: resident.head.turnIndex + 1,
       tokenUsage: addUsage(resident.head.tokenUsage, context.usage),
@@ -93,22 +106,30 @@ export function buildCommit(turn: FinishedTurn, { resident, policy, fence, machi
       protocolTurnOptions: resident.head.protocolTurnOptions,
       machine,
     },
-    frames: isFirst ? resident.frames : [],
+    frames: framesOf(resident, opening),
     nodes,
     usageDeltas: isZeroUsage(context.usage) ? [] : [{ source: "turn", model: policy.model.id, usage: context.usage }],
-    committedAttachmentIds: [],
+    committedAttachmentIds: attachmentIds([...log, ...(opening?.seed ?? [])]),
   };
   const result = resultOf(turn);
-  return { ...commit, turn: { commitHash: commitHash({ ...commit, turn: { result } }), result, modelCalls: turn.modelCalls } };
+  return { ...commit, turn: { commitHash: commitHash({ ...commit, turn: { result } }), result, modelCalls: turn.modelCalls, ...(opening && { next: opening.next }) } };
 }
 
-function nodesOf(log: readonly Message[], { head }: Resident, timestamp: string): readonly SessionNode[] {
-  let parentNodeId = head.leafNodeId;
-  return log.map((message) => {
+/** Frames that are new or changed (OP-12): a first commit writes the initial one, an opening both ends of the switch. */
+function framesOf({ headRevision, frames }: Resident, opening: FrameOpening | undefined): readonly AgentFrame[] {
+  const known = headRevision === 0 ? frames : [];
+  if (!opening) return known;
+  const { frame, superseded } = opening;
+  return [...known.filter(({ frameId }) => frameId !== superseded?.frameId), ...(superseded ? [superseded] : []), frame];
+}
+
+function nodesOf(messages: readonly Message[], agentFrameId: string, parent: string | undefined, timestamp: string): readonly SessionNode[] {
+  let parentNodeId = parent;
+  return messages.map((message) => {
     const node: SessionNode = {
       nodeId: message.id,
       ...(parentNodeId !== undefined && { parentNodeId }),
-      agentFrameId: head.currentFrameId,
+      agentFrameId,
       timestamp,
       body: { kind: "message", message },
     };

@@ -44,6 +44,8 @@ export interface EffectController {
 export interface TurnScope {
   readonly turn: TurnRecord;
   readonly fence: LeaseFence;
+  /** Before a write: renews the lease where a late timer let it run out (S-60). */
+  readonly ensureLive: () => Promise<void>;
 }
 
 export interface EffectHost {

@@ -44,7 +44,8 @@ class JournaledController implements EffectController {
   async #write(draft: StepDraft): Promise<void> {
     const settled = this.#unsaved;
     this.#unsaved = [];
-    const { fence, turn } = this.#scope;
+    const { fence, turn, ensureLive } = this.#scope;
+    await ensureLive();
     await this.#persistence.turns.recordStep({ ...draft, fence, turnId: turn.turnId, step: this.#step + 1, settled });
     this.#step += 1;
   }

@@ -31,7 +31,8 @@ export class LeaseKeeper {
   readonly #events: KeeperEvents;
   #lease: SessionLease;
   #cancelTimer: () => void = () => undefined;
-  #stopped = false;
+  #state: "keeping" | "ending" | "stopped" = "keeping";
+  #renewal: Promise<void> | undefined;
 
   constructor(leases: LeaseFacet, clock: Clock, timings: LeaseTimings, lease: SessionLease, events: KeeperEvents) {
     this.#leases = leases;
@@ -51,30 +52,52 @@ export class LeaseKeeper {
     if (this.#lease.expiresAtMs - this.#clock.now() < this.#timings.ttlMs - 2 * this.#timings.renewMs) await this.#renew();
   }
 
+  /**
+   * Called before the write that ends the turn. It frees the lease, which a renewal beside it would take for a loss; from
+   * here on that write finds out by itself whether the lease is still held (S-60).
+   */
+  ending(): void {
+    this.#state = "ending";
+  }
+
   stop(): void {
-    this.#stopped = true;
+    this.#state = "stopped";
     this.#cancelTimer();
+  }
+
+  /** A question of its own, since it may be answered differently after every await. */
+  #isStopped(): boolean {
+    return this.#state === "stopped";
   }
 
   #arm(): void {
+    this.#cancelTimer();
     this.#cancelTimer = this.#clock.setTimer(this.#timings.renewMs, () => void this.#renew());
   }
 
-  async #renew(): Promise<void> {
+  /** A write that finds the lease short and a timer that is due share one renewal. */
+  #renew(): Promise<void> {
+    this.#renewal ??= this.#renewOnce().finally(() => (this.#renewal = undefined));
+    return this.#renewal;
+  }
+
+  async #renewOnce(): Promise<void> {
     this.#cancelTimer();
-    if (this.#stopped) return;
+    if (this.#isStopped()) return;
     this.#events.renewing();
     try {
       this.#lease = await this.#leases.renew(this.fence, this.#timings.ttlMs);
-      if (this.#stopped) return;
+      if (this.#isStopped()) return;
       this.#events.renewed();
     } catch (error) {
-      if (this.#stopped) return;
-      // A store that fails for a moment is asked again until the lease has expired by our own clock.
+      if (this.#isStopped()) return;
+      // A store that fails for a moment is asked again until the lease has expired by our own clock. A timer that comes later
+      // than that still asks once: what expired and was not claimed is held again.
       const expired = LashError.is(error) && error.isCode("session_execution_lease_expired");
       if (expired || this.#clock.now() >= this.#lease.expiresAtMs) {
+        const wasKeeping = this.#state === "keeping";
         this.stop();
-        this.#events.lost();
+        if (wasKeeping) this.#events.lost();
         return;
       }
       this.#events.renewFailed();

@@ -4,19 +4,19 @@ import type { Json } from "../domain/json.ts";
 import type { Part } from "../domain/messages.ts";
 import { failedOutput, projectOutput, type ToolCallOutput } from "../domain/tool-output.ts";
 import type { ToolResult } from "../machines/effects.ts";
+import type { Resolution } from "../domain/waits.ts";
 import type { TurnRecord } from "../stores/contract.ts";
-
-interface RecordedAttempt {
-  readonly output: ToolCallOutput;
-  readonly durationMs: number;
-}
+import { outputOf } from "./tool-completion.ts";
 
 /** Results of the batches that had ended when the process died; those of an open batch come from running it again. */
 export function resultsOf({ log, journal }: TurnRecord): ToolResult[] {
   const calls = new Map<string, Part>();
-  const attempts = journal.flatMap(({ replayKey, outcome }) =>
-    replayKey.includes(":attempt:") && "ok" in outcome ? [{ replayKey, ...(outcome.ok as unknown as RecordedAttempt) }] : [],
-  );
+  const attempts = journal.flatMap(({ replayKey, outcome }) => {
+    if (!("ok" in outcome)) return [];
+    if (replayKey.endsWith(":await")) return [{ replayKey, output: outputOf(outcome.ok as unknown as Resolution), durationMs: 0 }];
+    const { output, durationMs } = outcome.ok as { readonly output?: ToolCallOutput; readonly durationMs?: number };
+    return replayKey.includes(":attempt:") && output ? [{ replayKey, output, durationMs: durationMs ?? 0 }] : [];
+  });
   const results: ToolResult[] = [];
   for (const part of log.flatMap((message) => message.parts)) {
     const callId = part.toolCallId ?? "";

@@ -1,8 +1,9 @@
 // Resident state of an opened session: the last commit, as values (S-48).
 
+import { activePath } from "../domain/graph.ts";
 import { initialFrame, type AgentFrame, type SessionPolicy, type TokenLedgerEntry } from "../domain/session.ts";
 import { zeroUsage } from "../domain/usage.ts";
-import type { SessionHead, SessionRead } from "../stores/contract.ts";
+import type { SessionCommit, SessionHead, SessionRead } from "../stores/contract.ts";
 import { History } from "./history.ts";
 
 export interface Resident {
@@ -28,13 +29,40 @@ export function freshResident(sessionId: string, policy: SessionPolicy, now: num
   };
 }
 
-export function residentOf(read: SessionRead): Resident {
-  const history = History.of(read.nodes, read.sessionId, read.head.currentFrameId);
-  return {
+export interface LoadedResident {
+  readonly resident: Resident;
+  /** Whether its leaf had to be repaired (S-9). */
+  readonly repaired: boolean;
+}
+
+export function residentOf(read: SessionRead): LoadedResident {
+  const { nodes, leafNodeId, repaired } = activePath(read.nodes, read.head.leafNodeId);
+  const history = History.of(nodes, read.sessionId, read.head.currentFrameId);
+  const { leafNodeId: _, ...rootless } = read.head;
+  const resident: Resident = {
     headRevision: read.headRevision,
-    head: read.head,
+    head: { ...rootless, ...(leafNodeId !== undefined && { leafNodeId }) },
     frames: read.frames,
     ledger: read.ledger,
+    history,
+    messageCount: history.length,
+  };
+  return { resident, repaired };
+}
+
+/** Resident state after a commit of this session: what it appended is appended, never rebuilt (S-11). */
+export function residentAfter(before: Resident, headRevision: number, { sessionId, head, frames, nodes }: SessionCommit): Resident {
+  const switched = head.currentFrameId !== before.head.currentFrameId;
+  const history = switched ? History.of(nodes, sessionId, head.currentFrameId) : before.history;
+  if (!switched) history.append(nodes.flatMap(({ body }) => (body.kind === "message" ? [body.message] : [])));
+  const changed = new Map(frames.map((frame) => [frame.frameId, frame]));
+  const kept = before.frames.map((frame) => changed.get(frame.frameId) ?? frame);
+  const known = new Set(kept.map((frame) => frame.frameId));
+  return {
+    ...before,
+    headRevision,
+    head,
+    frames: frames.length === 0 ? before.frames : [...kept, ...frames.filter((frame) => !known.has(frame.frameId))],
     history,
     messageCount: history.length,
   };

@@ -4,32 +4,43 @@
 // The store's lease is the truth between processes.
 
 import { createActor, fromCallback, type ActorRefFrom, type AnyActorRef } from "xstate";
-import { errorText } from "../domain/error-mapping.ts";
+import { errorText, runtimeErrorOfStore } from "../domain/error-mapping.ts";
 import { LashError, runtimeError, sessionError, storeError } from "../domain/errors.ts";
 import { canonicalJson } from "../domain/json.ts";
-import type { Message } from "../domain/messages.ts";
 import { sha256Hex } from "../domain/sha256.ts";
+import { invalidArgument } from "../domain/invalid-argument.ts";
 import type { AcceptedInput } from "../domain/turn-input.ts";
-import { addUsage } from "../domain/usage.ts";
 import { sessionStillInUse } from "../domain/wiring-errors.ts";
 import { EFFECTS, type EffectsMessage } from "../machines/effects.ts";
 import { sessionMachine, SESSION_MACHINE, type SessionEvent, type SessionRequest } from "../machines/session.machine.ts";
 import { persistSnapshot } from "../machines/snapshot.ts";
-import type { TurnContext } from "../machines/turn.context.ts";
 import { TURN_MACHINE } from "../machines/turn.machine.ts";
-import type { AcceptOutcome, LeaseClaim, RecordedTurn, ResumeOutcome, SessionLease } from "../stores/contract.ts";
+import type { NewAttachment } from "../stores/content-contract.ts";
+import type { AcceptOutcome, LeaseClaim, LeaseOwner, RecordedTurn, ResumeOutcome, SessionCommit, SessionLease } from "../stores/contract.ts";
+import { changeCommit, forkCommit, type SessionChange } from "./session-change.ts";
+import { followInput, followTurnId, inputHashOf } from "./frames.ts";
 import { fenceOf } from "./lease-keeper.ts";
 import type { Emit, TurnPlan } from "./model-call.ts";
 import type { RuntimePorts, SessionWiring } from "./ports.ts";
-import { freshResident, residentOf, type Resident } from "./resident.ts";
-import { policyOf, TurnRun, type Claimed, type TurnEnd } from "./turn-run.ts";
+import { freshResident, residentAfter, residentOf, type LoadedResident, type Resident } from "./resident.ts";
+import { SessionFeed } from "./session-feed.ts";
+import { StandIn } from "./stand-in.ts";
+import { policyOf, TurnRun, type Claimed, type TurnEnd, type TurnRequest } from "./turn-run.ts";
 import type { TurnSession } from "./turn-session.ts";
 
-export interface TurnStart {
+/** Who watches a turn, and may cancel it. */
+export interface TurnAttendance {
   readonly turnId: string;
-  readonly input: AcceptedInput;
   readonly emit: Emit;
   readonly signal: AbortSignal;
+  /** What to do once the turn only waits for answers from outside: go on waiting (default), or leave it in flight. */
+  readonly whenParked?: "wait" | "suspend";
+}
+
+export interface TurnStart extends TurnAttendance {
+  readonly input: AcceptedInput;
+  /** Bytes that the input refers to; stored by the write that accepts it (OP-25). */
+  readonly attachments: readonly NewAttachment[];
 }
 
 type SessionActor = ActorRefFrom<typeof sessionMachine>;
@@ -37,19 +48,35 @@ type SessionActor = ActorRefFrom<typeof sessionMachine>;
 export class SessionRuntime {
   readonly ports: RuntimePorts;
   readonly wiring: SessionWiring;
+  /** What happens here and, where there is a channel, in other tabs. */
+  readonly feed: SessionFeed;
+  readonly #standIn: StandIn;
   readonly #root: SessionActor;
   readonly #effects: AnyActorRef;
   #resident: Resident;
-  #onCommit: (resident: Resident) => void = () => undefined;
+  readonly #listeners = new Set<(resident: Resident) => void>();
+  /** Turns of this runtime that run or wait, by what cancels them. */
+  readonly #attended = new Set<AbortController>();
+  /** Aborted once the session is being left: turns that only wait are suspended from then on. */
+  #leaving = new AbortController();
   #run: TurnRun | undefined;
   #lane: Promise<unknown> = Promise.resolve();
   #loading: PromiseWithResolvers<void> | undefined;
   #flushing: PromiseWithResolvers<void> | undefined;
+  #planned: TurnPlan | undefined;
 
   constructor(ports: RuntimePorts, wiring: SessionWiring) {
     this.ports = ports;
     this.wiring = wiring;
     this.#resident = freshResident(wiring.sessionId, wiring.policy, ports.clock.now());
+    const { sessionId, owner } = wiring;
+    this.feed = new SessionFeed({ sessionId, driver: owner.incarnationId, channel: ports.peers, clock: ports.clock, onCommitted: (revision) => void this.#catchUp(revision) });
+    this.#standIn = new StandIn({
+      ...ports,
+      sessionId,
+      staysReady: ports.peers !== undefined,
+      finish: (turnId) => this.recoverTurn({ turnId, emit: () => undefined, signal: new AbortController().signal }),
+    });
     this.#root = createActor(sessionMachine, {
       id: `session:${wiring.sessionId}`,
       input: { sessionId: wiring.sessionId, residency: ports.residency, hasStore: true },
@@ -72,14 +99,24 @@ export class SessionRuntime {
     return this.#root;
   }
 
-  /** Called with every newly committed state. */
-  set onCommit(listener: (resident: Resident) => void) {
-    this.#onCommit = listener;
+  /** Calls the listener with every newly committed state. @returns what takes it back. */
+  onCommit(listener: (resident: Resident) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /** Loads the session. @throws the store's error where it cannot be read. */
   async open(): Promise<void> {
     await this.#load({ type: "session.open" });
+  }
+
+  /** Finishes what others left, now and, in tabs, as soon as another driver is gone. Needs a provider. */
+  finishOthers(): void {
+    if (!this.wiring.provider) return;
+    void this.#standIn.finishLeftover();
+    this.feed.watch((sighting) => {
+      if (sighting.type !== "turn_activity" && !sighting.here) this.#standIn.standBy();
+    });
   }
 
   /**
@@ -88,18 +125,83 @@ export class SessionRuntime {
    * A turn that another process left in flight is driven first, so that no accepted input is ever passed over.
    */
   runTurn(start: TurnStart): Promise<TurnEnd> {
-    return this.#inLane(start.signal, async () => {
+    return this.#attend(start, async (start) => {
       this.#checkProvider();
-      const inputHash = sha256Hex(canonicalJson(start.input));
-      return this.#drive(start, () => this.#accept(start, inputHash));
+      return this.#follow(start, await this.#drive(start, () => this.#accept(start.turnId, start.input, start.attachments)));
     });
   }
 
   /** Drives a turn that was accepted and not finished to its end. Undefined: it is not in flight any more. */
-  recoverTurn(turnId: string, emit: Emit, signal: AbortSignal): Promise<TurnEnd> {
-    return this.#inLane(signal, () => {
+  recoverTurn(attendance: TurnAttendance): Promise<TurnEnd> {
+    return this.#attend(attendance, async (request) => {
       this.#checkProvider();
-      return this.#drive({ turnId, emit, signal }, () => this.#resume(turnId));
+      const { turnId } = request;
+      return this.#follow(request, await this.#drive(request, () => this.#resume(turnId)));
+    });
+  }
+
+  /** Makes a new session over the active path up to message `at`. @throws LashError `session_id_retired`, `invalid_argument`. */
+  async fork(sessionId: string, at: string | undefined): Promise<void> {
+    const { sessions, leases } = this.ports.persistence;
+    const source = await sessions.load(this.wiring.sessionId, { kind: "active_path" });
+    if (!source) throw invalidArgument("fork", "called on a session that has committed something");
+    if ((await sessions.headRevision(sessionId)) > 0) throw invalidArgument("id", "an id that no session has yet");
+    await sessions.create({ sessionId, relation: { kind: "child", parentSessionId: this.wiring.sessionId }, model: source.head.policy.model.id });
+    const owner = await this.#owner();
+    const claim = await leases.claim({ sessionId, owner, ttlMs: this.ports.leaseTimings.ttlMs, leaseToken: this.ports.newId() });
+    if (claim.kind === "busy") throw runtimeError("session_execution_busy", `session ${sessionId} is being made by somebody else`);
+    const fence = fenceOf(claim.lease);
+    try {
+      await sessions.commit(forkCommit(source, sessionId, at, fence, new Date(this.ports.clock.now()).toISOString()));
+    } catch (error) {
+      await leases.release(fence).catch(() => undefined);
+      throw runtimeErrorOfStore(error);
+    }
+  }
+
+  /** Leaves a turn that only waits for answers from outside in flight, so that the session can be closed (OP-8). */
+  async suspend(): Promise<void> {
+    if (!this.#run?.suspend()) return;
+    this.#leaving.abort();
+    await this.idle();
+  }
+
+  /** Waits for running turns to end; those that only wait for answers are left in flight. */
+  async drain(): Promise<void> {
+    this.#standIn.close();
+    this.#leaving.abort();
+    this.#run?.suspend();
+    await this.idle();
+  }
+
+  /** Cancels the turns that run or wait on this runtime. @returns how many (T-62). */
+  cancelTurns(): number {
+    const attended = [...this.#attended];
+    for (const cancel of attended) cancel.abort();
+    return attended.length;
+  }
+
+  /**
+   * Commits a change that is no turn, under a lease of its own (S-53).
+   *
+   * @param change - builds the commit from the state that the lease protects.
+   * @throws LashError `session_execution_busy`, `store_commit_failed`; nothing changed.
+   */
+  commitChange(change: (resident: Resident) => SessionChange): Promise<void> {
+    return this.#inLane(async () => {
+      const claim = await this.#claiming((wanted) => this.ports.persistence.leases.claim(wanted));
+      if (claim.kind === "busy") throw runtimeError("session_execution_busy", "another owner is running this session; nothing was changed, try again with backoff");
+      const fence = fenceOf(claim.lease);
+      try {
+        const { sessions } = this.ports.persistence;
+        await this.#refresh(await sessions.headRevision(this.wiring.sessionId));
+        const commit = changeCommit(this.wiring.sessionId, this.#resident, fence, change(this.#resident));
+        await sessions.commit(commit);
+      } catch (error) {
+        await this.ports.persistence.leases.release(fence).catch(() => undefined);
+        throw runtimeErrorOfStore(error);
+      }
+      this.feed.committed((await this.#read()).resident.headRevision);
     });
   }
 
@@ -113,6 +215,8 @@ export class SessionRuntime {
     this.#send({ type: then });
     if (!this.#isFlushing()) this.#flushing.resolve();
     await promise;
+    this.#standIn.close();
+    this.feed.close();
     this.#root.stop();
   }
 
@@ -134,7 +238,18 @@ export class SessionRuntime {
 
   // ---- the lane ---------------------------------------------------------------------------------------------------
 
-  #inLane<T>(signal: AbortSignal, body: () => Promise<T>): Promise<T> {
+  /** Gives the turn a signal that the session can abort, too. */
+  async #attend<Request extends TurnAttendance>(request: Request, body: (request: Request) => Promise<TurnEnd>): Promise<TurnEnd> {
+    const cancel = new AbortController();
+    this.#attended.add(cancel);
+    try {
+      return await this.#inLane(() => body({ ...request, signal: AbortSignal.any([request.signal, cancel.signal]) }));
+    } finally {
+      this.#attended.delete(cancel);
+    }
+  }
+
+  #inLane<T>(body: () => Promise<T>): Promise<T> {
     this.#send({ type: "turn.queued" });
     const turn = this.#lane.then(async () => {
       await this.#ready();
@@ -150,9 +265,12 @@ export class SessionRuntime {
     if (residency === "lost" || residency === "stale" || residency === "failed") await this.#load({ type: "session.reopen" });
   }
 
-  async #drive(request: { readonly turnId: string; readonly emit: Emit; readonly signal: AbortSignal }, claim: () => Promise<Claimed>): Promise<TurnEnd> {
+  async #drive(request: TurnAttendance, claim: () => Promise<Claimed>): Promise<TurnEnd> {
     this.#send({ type: "turn.started" });
-    const run = new TurnRun(this.#turnSession(), request, claim);
+    const onParked = (): void => {
+      if (request.whenParked === "suspend" || this.#leaving.signal.aborted) run.suspend();
+    };
+    const run: TurnRun = this.#newRun({ ...request, onParked }, claim);
     this.#run = run;
     const onAbort = (): void => run.cancel();
     request.signal.addEventListener("abort", onAbort, { once: true });
@@ -166,8 +284,34 @@ export class SessionRuntime {
     } finally {
       request.signal.removeEventListener("abort", onAbort);
       this.#run = undefined;
+      this.feed.ended(request.turnId);
       // Ends what did not commit; after a commit, a loss or a busy lane the machine is elsewhere already and ignores it.
       this.#send({ type: "turn.ended" });
+    }
+  }
+
+  /** A run whose turn can be watched from the moment its lane is claimed. */
+  #newRun(request: TurnRequest, claim: () => Promise<Claimed>): TurnRun {
+    const { turnId } = request;
+    const emit: Emit = (body, correlationId) => {
+      this.feed.activity(turnId, body, correlationId);
+      return request.emit(body, correlationId);
+    };
+    return new TurnRun(this.#turnSession(), { ...request, emit }, async () => {
+      const claimed = await claim();
+      if (claimed.kind === "claimed") this.feed.started(turnId, claimed.turn.recoveries > 0);
+      return claimed;
+    });
+  }
+
+  /** A turn that switched frames goes on there, under the same lease; the host gets the last turn (T-67). */
+  async #follow(request: TurnAttendance, end: TurnEnd): Promise<TurnEnd> {
+    let last = end;
+    for (;;) {
+      const { outcome, turnId } = last.result;
+      if (!("agent_frame_switch" in outcome) || !this.#resident.frames.some(({ frameId }) => frameId === outcome.agent_frame_switch.frame_id)) return last;
+      const next = { ...request, turnId: followTurnId(turnId) };
+      last = await this.#drive(next, () => this.#accept(next.turnId, followInput(outcome.agent_frame_switch.task)));
     }
   }
 
@@ -181,7 +325,7 @@ export class SessionRuntime {
       refresh: (headRevision) => this.#refresh(headRevision),
       plan: () => this.#plan(),
       machineSnapshot: () => persistSnapshot(SESSION_MACHINE, this.#root.getSnapshot()),
-      adopt: (turn, log, context) => this.#adopt(turn, log, context),
+      adopt: (turn, commit) => this.#adopt(turn, commit),
       report: (event) => this.#send(event),
     };
   }
@@ -204,15 +348,17 @@ export class SessionRuntime {
 
   // ---- claiming ---------------------------------------------------------------------------------------------------
 
-  async #accept(start: TurnStart, inputHash: string): Promise<Claimed> {
+  async #accept(turnId: string, input: AcceptedInput, attachments: readonly NewAttachment[] = []): Promise<Claimed> {
     const { turns } = this.ports.persistence;
+    const inputHash = inputHashOf(input);
     for (;;) {
       const accepted = await this.#claiming((claim) =>
         turns.accept({
           ...claim,
-          turnId: start.turnId,
-          input: start.input,
+          turnId,
+          input,
           inputHash,
+          ...(attachments.length > 0 && { attachments }),
           machine: TURN_MACHINE,
           session: { relation: { kind: "root" }, model: this.wiring.policy.model.id },
         }),
@@ -234,7 +380,7 @@ export class SessionRuntime {
   ): Promise<Outcome> {
     const claim: LeaseClaim = {
       sessionId: this.wiring.sessionId,
-      owner: this.wiring.owner,
+      owner: await this.#owner(),
       ttlMs: this.ports.leaseTimings.ttlMs,
       leaseToken: this.ports.newId(),
     };
@@ -244,15 +390,24 @@ export class SessionRuntime {
     return dead ? attempt({ ...claim, deadHolder: fenceOf(first.holder) }) : first;
   }
 
+  /** What proves this owner alive may change between claims (Liveness). */
+  async #owner(): Promise<LeaseOwner> {
+    return { ...this.wiring.owner, liveness: await this.ports.liveness.self() };
+  }
+
   /** Another turn was accepted before and its owner is gone: it comes first. Nobody watches it. */
   async #finishOther(turnId: string): Promise<void> {
     const waiting = this.#run;
-    const run = new TurnRun(this.#turnSession(), { turnId, emit: () => undefined }, () => this.#resume(turnId));
+    const onParked = (): void => {
+      if (this.#leaving.signal.aborted) run.suspend();
+    };
+    const run: TurnRun = this.#newRun({ turnId, emit: () => undefined, onParked }, () => this.#resume(turnId));
     this.#run = run;
     try {
       await run.run();
     } finally {
       this.#run = waiting;
+      this.feed.ended(turnId);
     }
     this.#send({ type: "turn.started" });
   }
@@ -271,8 +426,8 @@ export class SessionRuntime {
   async #loadFromStore(): Promise<void> {
     const loading = this.#loading;
     try {
-      await this.#read();
-      this.#send({ type: "session.loaded", repaired: false });
+      const { repaired } = await this.#read();
+      this.#send({ type: "session.loaded", repaired });
       loading?.resolve();
     } catch (error) {
       const code = LashError.is(error) ? error.code : "store_backend";
@@ -281,38 +436,46 @@ export class SessionRuntime {
     }
   }
 
-  async #read(): Promise<Resident> {
-    const scope = this.ports.residency === "keep_all" ? ({ kind: "full_graph" } as const) : ({ kind: "active_path" } as const);
-    const read = await this.ports.persistence.sessions.load(this.wiring.sessionId, scope);
-    this.#resident = read ? residentOf(read) : freshResident(this.wiring.sessionId, this.wiring.policy, this.ports.clock.now());
-    this.#onCommit(this.#resident);
-    return this.#resident;
+  async #read(): Promise<LoadedResident> {
+    const loaded = await this.#loadCommitted();
+    this.#resident = loaded.resident;
+    this.#publish();
+    return loaded;
+  }
+
+  async #loadCommitted(): Promise<LoadedResident> {
+    const { sessions } = this.ports.persistence;
+    const { sessionId, policy } = this.wiring;
+    const full = { kind: "full_graph" } as const;
+    let read = await sessions.load(sessionId, this.ports.residency === "keep_all" ? full : { kind: "active_path" });
+    // S-37: a path that leads nowhere is healed from the whole graph, never from the part of it that was asked for.
+    if (read && read.nodes.length === 0 && read.nodeCount > 0 && read.head.leafNodeId !== undefined) read = await sessions.load(sessionId, full);
+    return read ? residentOf(read) : { resident: freshResident(sessionId, policy, this.ports.clock.now()), repaired: false };
+  }
+
+  /** Another runtime committed: what is shown here follows, between the turns of this one. */
+  async #catchUp(revision: number): Promise<void> {
+    if (this.#run || revision <= this.#resident.headRevision) return;
+    // A notice is a hint: a session that cannot be read now is read by its next turn, which also says why it cannot.
+    const loaded = await this.#loadCommitted().catch(() => undefined);
+    // A turn of this runtime may have begun meanwhile; it reads for itself.
+    if (this.#run || !loaded || loaded.resident.headRevision <= this.#resident.headRevision) return;
+    this.#resident = loaded.resident;
+    this.#publish();
   }
 
   async #refresh(headRevision: number): Promise<Resident> {
-    return this.#resident.headRevision === headRevision ? this.#resident : this.#read();
+    return this.#resident.headRevision === headRevision ? this.#resident : (await this.#read()).resident;
   }
 
-  /** The committed turn becomes resident state: appended, never rebuilt (S-11). */
-  #adopt(turn: RecordedTurn, log: readonly Message[], context: TurnContext): void {
-    const before = this.#resident;
-    const { history } = before;
-    history.append(log);
-    const leaf = log.at(-1)?.id ?? before.head.leafNodeId;
-    this.#resident = {
-      ...before,
-      headRevision: turn.headRevision,
-      head: {
-        ...before.head,
-        policy: policyOf(this.wiring, before),
-        ...(leaf !== undefined && { leafNodeId: leaf }),
-        turnIndex: before.head.turnIndex + 1,
-        tokenUsage: addUsage(before.head.tokenUsage, context.usage),
-        ...(context.lastPromptUsage && { lastPromptUsage: context.lastPromptUsage }),
-      },
-      messageCount: history.length,
-    };
-    this.#onCommit(this.#resident);
+  #adopt(turn: RecordedTurn, commit: SessionCommit): void {
+    this.#resident = residentAfter(this.#resident, turn.headRevision, commit);
+    this.#publish();
+    this.feed.committed(turn.headRevision);
+  }
+
+  #publish(): void {
+    for (const listener of this.#listeners) listener(this.#resident);
   }
 
   // ---- provider ---------------------------------------------------------------------------------------------------
@@ -333,14 +496,17 @@ export class SessionRuntime {
     this.#checkProvider();
     const { provider, system, tools } = this.wiring;
     const { model } = policyOf(this.wiring, this.#resident);
+    // The wiring is fixed; hashing its tools for every turn would cost as much as hashing what the turn says.
+    if (this.#planned?.model === model) return this.#planned;
     const specs = [...tools.values()].map(({ name, description, inputSchema }) => ({ name, description, inputSchema }));
-    return {
+    this.#planned = {
       provider: provider as NonNullable<typeof provider>,
       model,
       system,
       tools: specs,
       digest: sha256Hex(canonicalJson({ model: model.id, variant: model.variant ?? null, system, tools: specs })),
     };
+    return this.#planned;
   }
 }
 

@@ -4,19 +4,25 @@
 //   B2. A finished call is durable before anything waits for the others; the last one rides on the turn's next step.
 //   B3. What a tool does wrong is its result. Only faults of the boundary itself reject.
 
-import { parseHostileJson } from "../domain/bounded-json.ts";
 import type { Clock } from "../domain/clock.ts";
-import { LashError } from "../domain/errors.ts";
+import type { Logger } from "../domain/logger.ts";
 import type { Json } from "../domain/json.ts";
+import type { AttachmentRef } from "../domain/messages.ts";
 import { sha256Hex } from "../domain/sha256.ts";
-import { ToolError } from "../domain/tool-error.ts";
-import { failedOutput, projectOutput, type ToolCallOutput, type ToolFailure } from "../domain/tool-output.ts";
+import { failedOutput, projectOutput, type ToolCallOutput } from "../domain/tool-output.ts";
+import { ToolReply } from "../domain/tool-reply.ts";
+import { ToolPending } from "../domain/tool-pending.ts";
 import type { ToolResult } from "../machines/effects.ts";
+import type { AttachmentFacet } from "../stores/content-contract.ts";
 import type { JournaledOutcome } from "../stores/contract.ts";
 import type { ToolCall } from "../tools/contract.ts";
+import { storeImage } from "./images.ts";
 import type { EffectController, Execution } from "./effect-host.ts";
 import type { Envelope } from "./envelope.ts";
 import type { Emit } from "./model-call.ts";
+import { cancelledOutput, failure, interruptedOutput, success } from "./tool-outcome.ts";
+import { complete, missingKey, waitOf, type RecordedPending } from "./tool-completion.ts";
+import type { WaitDesk } from "./wait-desk.ts";
 import { attemptKey, type LaunchedCall, type PlannedCall } from "./tool-plan.ts";
 
 /** How long tools may take to notice that their turn was cancelled (T-63). */
@@ -35,13 +41,27 @@ export interface BatchContext {
   /** Replay keys that a durable step has named already. */
   readonly issued: ReadonlySet<string>;
   readonly envelope: (replayKey: string, causedBy: string, command: Envelope["command"]) => Envelope;
+  readonly desk: WaitDesk;
+  readonly attachments: AttachmentFacet;
+  readonly logger: Logger;
+  /** Aborts when the turn is suspended: waits end without being recorded (OP-8). */
+  readonly detach: AbortSignal;
+  /** Told how many calls run, and how many only wait for an answer from outside. */
+  readonly onProgress: (progress: { readonly running: number; readonly parked: number }) => void;
   /** Shows a running call as an actor of its own (design section 4). */
   readonly asActor: <T>(id: string, run: () => Promise<T>) => Promise<T>;
 }
 
-interface RecordedAttempt {
+type RecordedAttempt =
+  | { readonly output: ToolCallOutput; readonly durationMs: number }
+  | { readonly pending: RecordedPending; readonly durationMs: number };
+
+type AttemptEnd = { readonly output: ToolCallOutput } | { readonly pending: RecordedPending };
+
+interface FinishedCall {
   readonly output: ToolCallOutput;
   readonly durationMs: number;
+  readonly stopsTurn?: boolean;
 }
 
 /** Attempts that the step which opens the batch has to name: all parallel calls, or else the first serial one. */
@@ -61,6 +81,7 @@ class BatchRun {
   readonly #issued: Set<string>;
   /** Attempts that a step has named and that have not ended: every step goes on naming them, begun or not (B1). */
   readonly #running: Set<string>;
+  #parked = 0;
 
   constructor(plan: readonly PlannedCall[], context: BatchContext) {
     this.#plan = plan;
@@ -85,7 +106,8 @@ class BatchRun {
     const correlationId = `tool:${call.key}`;
     const named = { callId: call.callId, name: call.toolName, args: call.args };
     await emit({ type: "tool_call_started", ...named }, correlationId);
-    const { output, durationMs } = call.kind === "refused" ? { output: call.output, durationMs: 0 } : await this.#runAttempts(call);
+    const { output, durationMs, stopsTurn } =
+      call.kind === "refused" ? { output: call.output, durationMs: 0 } : await this.#runAttempts(call);
     await emit({ type: "tool_call_completed", ...named, output, durationMs }, correlationId);
     return {
       callId: call.callId,
@@ -93,15 +115,20 @@ class BatchRun {
       args: call.args,
       output,
       durationMs,
-      modelReturn: [{ kind: "ToolResult", content: projectOutput(output), toolCallId: call.callId, toolName: call.toolName }],
+      ...(stopsTurn && { stopsTurn }),
+      modelReturn: [
+        { kind: "ToolResult", content: projectOutput(output), toolCallId: call.callId, toolName: call.toolName },
+        ...(output.attachments ?? []).map((reference) => ({ kind: "Image" as const, content: "", attachment: { reference } })),
+      ],
     };
   }
 
   /** T-53: tried again only where the failure says that this is safe, up to the tool's policy. */
-  async #runAttempts(call: LaunchedCall): Promise<RecordedAttempt> {
+  async #runAttempts(call: LaunchedCall): Promise<FinishedCall> {
     const most = call.tool.retry?.maxAttempts ?? 1;
     for (let attempt = 1; ; attempt++) {
       const recorded = await this.#runAttempt(call, attempt, most);
+      if ("pending" in recorded) return this.#park(call, recorded.pending, recorded.durationMs);
       const { outcome } = recorded.output;
       const retry = outcome.status === "failure" ? outcome.payload.retry : undefined;
       if (retry?.type !== "safe" || this.#context.signal.aborted) return recorded;
@@ -115,17 +142,35 @@ class BatchRun {
     }
   }
 
+  /** The attempt is durable as pending before anything waits: the tool must not run again, however long this takes. */
+  async #park(call: LaunchedCall, pending: RecordedPending, durationMs: number): Promise<FinishedCall> {
+    if (this.#context.controller.hasUnsaved) await this.#context.step([...this.#running]);
+    this.#count(1);
+    try {
+      return { ...(await complete(this.#context, call, pending)), durationMs };
+    } finally {
+      this.#count(-1);
+    }
+  }
+
+  #count(parked: number): void {
+    this.#parked += parked;
+    this.#context.onProgress({ running: this.#running.size, parked: this.#parked });
+  }
+
   async #runAttempt(call: LaunchedCall, attempt: number, most: number): Promise<RecordedAttempt> {
-    const { controller, envelope, batchKey, turnId } = this.#context;
+    const { controller, envelope, batchKey, sessionId, turnId } = this.#context;
     const replayKey = attemptKey(call, attempt);
     const { callId, toolName, args } = call;
     const command = { kind: "tool_attempt", call: { callId, toolName, args }, attempt, maxAttempts: most };
     const { outcome, source } = await controller.execute(envelope(replayKey, batchKey, command), async (execution) => {
       if (this.#context.signal.aborted) return { ok: asJson({ output: cancelledOutput, durationMs: 0 }) };
       await this.#ensureIssued(replayKey);
-      return this.#context.asActor(`tool:${turnId}:${toolName}:${callId}`, () => this.#perform(call, attempt, execution));
+      this.#count(0);
+      return this.#context.asActor(`tool:${sessionId}:${turnId}:${toolName}:${callId}`, () => this.#perform(call, attempt, execution));
     });
     this.#running.delete(replayKey);
+    this.#count(0);
     if (source === "run" && this.#running.size > 0 && controller.hasUnsaved) await this.#context.step([...this.#running]);
     return readAttempt(outcome);
   }
@@ -140,13 +185,14 @@ class BatchRun {
   async #perform(call: LaunchedCall, attempt: number, { interrupted }: Execution): Promise<JournaledOutcome> {
     const { clock } = this.#context;
     const startedAt = clock.monotonic();
-    const output = await this.#untilCancelled(this.#outputOf(call, attempt, interrupted));
-    return { ok: asJson({ output, durationMs: Math.round(clock.monotonic() - startedAt) }) };
+    const ended = await this.#untilCancelled(this.#outputOf(call, attempt, interrupted));
+    return { ok: asJson({ ...ended, durationMs: Math.round(clock.monotonic() - startedAt) }) };
   }
 
-  async #outputOf(call: LaunchedCall, attempt: number, interrupted: boolean): Promise<ToolCallOutput> {
+  async #outputOf(call: LaunchedCall, attempt: number, interrupted: boolean): Promise<AttemptEnd> {
     const { tool, input } = call;
-    const { sessionId, turnId, signal } = this.#context;
+    const { sessionId, turnId, signal, desk } = this.#context;
+    let key: Promise<string> | undefined;
     const handle: ToolCall = {
       callId: call.callId,
       toolName: call.toolName,
@@ -156,27 +202,45 @@ class BatchRun {
       idempotencyKey: sha256Hex(call.key),
       attempt,
       interrupted,
+      completionKey: () => (key ??= desk.keyFor(waitOf(this.#context, call))),
+    };
+    const end = async (value: unknown): Promise<AttemptEnd> => {
+      if (ToolPending.is(value)) return key ? { pending: this.#pendingUntil(value) } : { output: missingKey() };
+      const output = success(value);
+      if (!ToolReply.is(value) || value.images.length === 0 || output.outcome.status !== "success") return { output };
+      return { output: { ...output, attachments: await this.#storeImages(value.images) } };
     };
     try {
       if (interrupted && tool.onInterrupted !== "retry") {
-        if (tool.onInterrupted === "report") return interruptedOutput;
+        if (tool.onInterrupted === "report") return { output: interruptedOutput };
         const answer = await probe(tool.onInterrupted, input, handle);
-        if (answer === "report") return interruptedOutput;
-        if (answer !== "retry") return success(answer);
+        if (answer === "report") return { output: interruptedOutput };
+        if (answer !== "retry") return await end(answer);
       }
-      return success(await tool.run(input, handle));
+      return await end(await tool.run(input, handle));
     } catch (error) {
-      return failure(error, signal);
+      return { output: failure(error, signal) };
     }
   }
 
+  /** Stored before the outcome that names them is (E-4). */
+  async #storeImages(images: readonly Uint8Array[]): Promise<readonly AttachmentRef[]> {
+    const { sessionId, attachments } = this.#context;
+    return Promise.all(images.map((bytes) => storeImage(sessionId, bytes, attachments)));
+  }
+
+  #pendingUntil({ options }: ToolPending): RecordedPending {
+    const { timeoutMs, onTimeout = "result", onCancel = "ignore" } = options;
+    return { dueAtMs: timeoutMs === undefined ? null : this.#context.clock.now() + timeoutMs, onTimeout, onCancel };
+  }
+
   /** A cancelled turn does not wait for tools that do not listen (T-63). */
-  async #untilCancelled(output: Promise<ToolCallOutput>): Promise<ToolCallOutput> {
+  async #untilCancelled(ended: Promise<AttemptEnd>): Promise<AttemptEnd> {
     const { signal, clock } = this.#context;
     let stopWaiting = (): void => undefined;
-    const deadline = new Promise<ToolCallOutput>((resolve) => {
+    const deadline = new Promise<AttemptEnd>((resolve) => {
       const onAbort = (): void => {
-        const cancelTimer = clock.setTimer(CANCEL_GRACE_MS, () => resolve(cancelledOutput));
+        const cancelTimer = clock.setTimer(CANCEL_GRACE_MS, () => resolve({ output: cancelledOutput }));
         stopWaiting = cancelTimer;
       };
       if (signal.aborted) onAbort();
@@ -186,7 +250,7 @@ class BatchRun {
       }
     });
     try {
-      return await Promise.race([output, deadline]);
+      return await Promise.race([ended, deadline]);
     } finally {
       stopWaiting();
     }
@@ -202,56 +266,7 @@ async function probe(ask: (args: unknown, call: ToolCall) => unknown, args: unkn
   }
 }
 
-const interruptedOutput: ToolCallOutput = failedOutput({
-  class: "execution",
-  code: "tool_interrupted",
-  message: "The process ended while this call was running. It may or may not have taken effect; check before doing it again.",
-});
-
-const cancelledOutput: ToolCallOutput = { outcome: { status: "cancelled", payload: { message: "tool call cancelled" } } };
-
-/** Takes what a tool gave as JSON, whatever it was made of: size, depth and prototype keys are the tool's to answer for. */
-function success(value: unknown): ToolCallOutput {
-  try {
-    const text = JSON.stringify(value ?? null) ?? "null";
-    const payload = parseHostileJson(text, { field: "result", limit: "toolResultBytes", prototypeKeys: "drop" });
-    return { outcome: { status: "success", payload } };
-  } catch (error) {
-    const tooMuch = LashError.is(error) && error.isCode("limit_exceeded");
-    return failedOutput({
-      class: tooMuch ? "resource_limit" : "internal",
-      code: tooMuch ? "limit_exceeded" : "tool_result_invalid",
-      message: error instanceof Error ? error.message : "the tool's result is no JSON value",
-    });
-  }
-}
-
-function failure(error: unknown, signal: AbortSignal): ToolCallOutput {
-  if (ToolError.is(error)) return { outcome: { status: "failure", payload: storable(error.failure) } };
-  if (signal.aborted) return cancelledOutput;
-  return failedOutput({ class: "execution", code: LashError.is(error) ? error.code : "tool_failed", message: textOf(error), source: "tool" });
-}
-
-/** What a tool said raw may be no JSON; what it said in words stays (B3). */
-function storable(failure: ToolFailure): ToolFailure {
-  try {
-    return asJson(failure) as unknown as ToolFailure;
-  } catch {
-    const { raw: _, ...said } = failure;
-    return said;
-  }
-}
-
-/** Anything can be thrown, and reading it may throw again (B3). */
-function textOf(thrown: unknown): string {
-  try {
-    return String(thrown instanceof Error ? thrown.message : thrown);
-  } catch {
-    return "the tool threw something that cannot be read";
-  }
-}
-
-function exhausted(recorded: RecordedAttempt, attempts: number): RecordedAttempt {
+function exhausted(recorded: FinishedCall, attempts: number): FinishedCall {
   const { outcome } = recorded.output;
   if (outcome.status !== "failure") return recorded;
   const payload = { ...outcome.payload, retry: { type: "exhausted" as const, attempts } };

@@ -27,11 +27,15 @@ export interface TurnEffectsOptions {
   readonly log: TurnLog;
   readonly emit: Emit;
   readonly plan: () => TurnPlan;
+  /** Told whether all that is open are waits for answers from outside. */
+  readonly onParked: (parked: boolean) => void;
 }
 
 export class TurnEffects {
   readonly #options: TurnEffectsOptions;
   readonly #aborts = new Map<number, AbortController>();
+  readonly #detach = new AbortController();
+  #parked = false;
   /** Attempts that a durable step has named. */
   #issued: ReadonlySet<string>;
 
@@ -52,6 +56,11 @@ export class TurnEffects {
     } finally {
       this.#aborts.delete(request.effectId);
     }
+  }
+
+  /** Stops waiting without recording anything: what is open goes on in another process (OP-8). */
+  detach(): void {
+    this.#detach.abort();
   }
 
   abort(effectId: number): void {
@@ -84,6 +93,7 @@ export class TurnEffects {
     const plan = this.#options.plan();
     // The first call of a turn needs no step of its own: acceptance is durable and leads to this very call (design 9).
     if (snapshot && log.modelCalls.length > 0) await this.#step(snapshot, []);
+    this.#show("effect.durable", request);
     const envelope = this.#envelope(request, {
       kind: "llm_call",
       history: { frame_id: head.currentFrameId, leaf_node_id: head.leafNodeId ?? null },
@@ -91,10 +101,12 @@ export class TurnEffects {
       plan: plan.digest,
     });
     void emit({ type: "model_request_started", protocolIteration: command.iteration }, `llm:${effectId}`);
-    const { outcome, source } = await host.execute(envelope, () =>
-      callModel({
+    const { outcome, source } = await host.execute(envelope, () => {
+      this.#show("effect.running", request);
+      return callModel({
         plan,
-        messages: history.prompt(log.messages.slice(0, logLength)),
+        prompt: history.prompt(log.messages.slice(0, logLength)),
+        loadImages: session.ports.loadImages,
         scope: {
           sessionId: turn.sessionId,
           agentFrameId: head.currentFrameId,
@@ -105,8 +117,8 @@ export class TurnEffects {
         clock: session.ports.clock,
         emit,
         failureOf: session.ports.failureOf,
-      }),
-    );
+      });
+    });
     if ("error" in outcome) return { outcome: { kind: "fault", ...outcome.error }, source };
     return { outcome: modelOutcome(outcome.ok, effectId, plan), source };
   }
@@ -121,6 +133,8 @@ export class TurnEffects {
       await this.#step(snapshot, issued);
       this.#issued = new Set(issued);
     }
+    this.#show("effect.durable", request);
+    this.#show("effect.running", request);
     const results = await runBatch(plan, {
       sessionId: turn.sessionId,
       turnId: turn.turnId,
@@ -129,6 +143,11 @@ export class TurnEffects {
       signal,
       clock: session.ports.clock,
       emit,
+      desk: session.ports.waits,
+      attachments: session.ports.persistence.attachments,
+      logger: session.ports.logger,
+      detach: this.#detach.signal,
+      onProgress: ({ running, parked }) => this.#report(running === 0 && parked > 0),
       issued: this.#issued,
       step: (issued) => this.#step(undefined, issued),
       envelope: (replayKey, causedBy, command) => this.#envelope({ ...request, replayKey }, command, causedBy),
@@ -139,6 +158,18 @@ export class TurnEffects {
       },
     });
     return { outcome: { kind: "tool_batch", results }, source: plan.every((call) => this.#wasRecorded(call)) ? "journal" : "run" };
+  }
+
+  #report(parked: boolean): void {
+    if (this.#options.host.tier !== "durable" || parked === this.#parked) return;
+    this.#parked = parked;
+    this.#options.onParked(parked);
+  }
+
+  /** For inspectors: how far an effect has come between being asked for and being settled. */
+  #show(type: "effect.durable" | "effect.running", { effectId, command }: EffectRequest): void {
+    const { ports, effects } = this.#options.session;
+    if (ports.inspect) effects.send({ type, effectId, kind: command.kind });
   }
 
   #wasRecorded(call: PlannedCall): boolean {

@@ -6,19 +6,23 @@
 import { createActor, type ActorRefFrom } from "xstate";
 import { runtimeErrorOfStore } from "../domain/error-mapping.ts";
 import { LashError, runtimeError } from "../domain/errors.ts";
-import { createMessage, type Message } from "../domain/messages.ts";
+import { isPlainObject } from "../domain/json.ts";
+import { createMessage, type PartDraft } from "../domain/messages.ts";
 import type { SessionPolicy } from "../domain/session.ts";
-import { normalizeItems, type AcceptedInput } from "../domain/turn-input.ts";
+import { normalizeItems } from "../domain/turn-input.ts";
+import { addUsage, zeroUsage } from "../domain/usage.ts";
 import type { EffectRequest, EffectsMessage, HistoryReference, PhaseName, ToolResult, TurnEvent } from "../machines/effects.ts";
 import { persistSnapshot, restoreTurn } from "../machines/snapshot.ts";
 import { TURN_MACHINE, turnMachine, type TurnMachine } from "../machines/turn.machine.ts";
 import type { MachineSnapshot, RecordedTurn, SessionLease, TurnRecord } from "../stores/contract.ts";
-import { buildCommit, closedLog, resultOf, type FinishedTurn } from "./committer.ts";
+import { buildCommit, resultOf, type FinishedTurn } from "./committer.ts";
+import { partsOf } from "./images.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import type { Emit, TurnPlan } from "./model-call.ts";
 import type { SessionWiring } from "./ports.ts";
 import { sendFrom } from "./relay.ts";
 import type { Resident } from "./resident.ts";
+import { suspendedError } from "./tool-completion.ts";
 import { TurnEffects, type Settled } from "./turn-effects.ts";
 import { TurnLog } from "./turn-log.ts";
 import type { TurnSession } from "./turn-session.ts";
@@ -26,6 +30,8 @@ import type { TurnSession } from "./turn-session.ts";
 export interface TurnRequest {
   readonly turnId: string;
   readonly emit: Emit;
+  /** Told when the turn only waits for answers from outside: it may be suspended then. */
+  readonly onParked?: () => void;
 }
 
 /** How this run came to its turn: by accepting an input, or by finding one in flight. */
@@ -90,6 +96,14 @@ export class TurnRun {
     this.#deliverMail();
   }
 
+  /** Leaves the turn in flight, if all it does is wait (OP-8). @returns whether it did. */
+  suspend(): boolean {
+    if (!this.#actor.getSnapshot().can({ type: "turn.suspend" })) return false;
+    this.#lane?.effects.detach();
+    this.#send({ type: "turn.suspend" });
+    return true;
+  }
+
   #deliverMail(): void {
     const mail = this.#mail;
     if (!mail || !this.#actor.getSnapshot().can(mail)) return;
@@ -142,7 +156,12 @@ export class TurnRun {
   #onDone(actor: TurnActor): void {
     if (actor !== this.#actor) return;
     this.#lane?.keeper.stop();
-    const { output } = actor.getSnapshot();
+    const { output, value } = actor.getSnapshot();
+    if (value === "suspended") {
+      const error = suspendedError(this.#session.wiring.sessionId, this.#request.turnId);
+      void this.#letGo(error.code).then(() => this.#end.reject(error));
+      return;
+    }
     if (this.#result && output?.kind !== "failed") {
       this.#end.resolve({ result: this.#result, toolResults: this.#log.toolResults });
       return;
@@ -230,6 +249,7 @@ export class TurnRun {
     }
     this.#lane = this.#openLane(claimed);
     const { turn } = claimed;
+    if (turn.recoveries > this.#session.ports.maxRecoveries) return this.#giveUp(turn);
     if (turn.snapshot) return this.#takeUp(turn, turn.snapshot);
     this.#send({ type: "lane.claimed" });
   }
@@ -246,12 +266,34 @@ export class TurnRun {
     const effects = new TurnEffects({
       session: this.#session,
       turn,
-      host: ports.effectHost.scoped({ turn, fence: keeper.fence }),
+      host: ports.effectHost.scoped({ turn, fence: keeper.fence, ensureLive: () => keeper.ensureLive() }),
       log: this.#log,
       emit: this.#request.emit,
       plan: () => (this.#plan ??= this.#session.plan()),
+      onParked: (parked) => {
+        this.#send({ type: parked ? "tools.parked" : "tools.resumed" });
+        if (parked) this.#request.onParked?.();
+      },
     });
     return { turn, headRevision, keeper, effects };
+  }
+
+  /** OP-6: a turn that fails every time it is taken up must not keep its session for ever. */
+  async #giveUp(turn: TurnRecord): Promise<void> {
+    await this.#session.refresh(this.#claimed.headRevision);
+    this.#log.restore(turn, this.#loggedBy(turn));
+    const usage = turn.modelCalls.reduce((sum, call) => (call.usage ? addUsage(sum, call.usage) : sum), zeroUsage);
+    this.#send({
+      type: "turn.exhausted",
+      usage,
+      issue: { kind: "runtime", code: "turn_recovery_exhausted", message: `the turn was taken up ${turn.recoveries} times without getting any further`, retryable: false },
+    });
+  }
+
+  /** Length of the turn's own log; the rows hold more after a restart, and all of them where the snapshot cannot be read. */
+  #loggedBy({ snapshot, log }: TurnRecord): number {
+    const length = isPlainObject(snapshot?.context) ? snapshot.context["logLength"] : undefined;
+    return typeof length === "number" && length >= 0 && length <= log.length ? length : log.length;
   }
 
   /** Goes on where the last durable step left off: entry actions do not run again, so open effects are re-sent (T-22). */
@@ -285,20 +327,27 @@ export class TurnRun {
     return this.#session.refresh(this.#claimed.headRevision).then((fresh) => this.#send({ type: "head.refreshed", history: referenceOf(fresh) }));
   }
 
-  #normalizeInput(): void {
-    const { input, turnId } = this.#claimed.turn;
-    const message = userMessage(turnId, input);
-    if (message) return this.#send({ type: "input.normalized", messages: [message] });
-    this.#send({
-      type: "input.refused",
-      issue: { kind: "input_validation", code: "invalid_turn_input", message: "an image of the input has no bytes", retryable: false },
-    });
+  /** T-9, T-10: adjacent texts become one; a turn without any input still has one empty text. */
+  #normalizeInput(): Promise<void> | void {
+    const { input } = this.#claimed.turn;
+    const items = normalizeItems(input.items);
+    if (items.every((item) => item.type === "text")) {
+      return this.#normalized(items.length > 0 ? items.map(({ text }) => ({ kind: "Text", content: text })) : [{ kind: "Text", content: "" }]);
+    }
+    return partsOf(items, this.#session.ports.persistence.attachments).then((parts) => this.#normalized(parts));
+  }
+
+  #normalized(parts: readonly PartDraft[] | string): void {
+    const { turnId } = this.#request;
+    if (typeof parts !== "string") return this.#send({ type: "input.normalized", messages: [createMessage(`${turnId}:0`, "User", parts)] });
+    this.#send({ type: "input.refused", issue: { kind: "input_validation", code: "invalid_turn_input", message: parts, retryable: false } });
   }
 
   async #commit(): Promise<void> {
     const { ports, resident, wiring, machineSnapshot, report, adopt } = this.#session;
     const { keeper } = this.#claimed;
     await keeper.ensureLive();
+    keeper.ending();
     const finished = this.#finished();
     report({ type: "turn.committing" });
     const base = resident();
@@ -312,14 +361,16 @@ export class TurnRun {
     const { turn } = await ports.persistence.sessions.commit(commit);
     if (!turn) throw new LashError("runtime", "other", "the store recorded no result for the turn");
     this.#result = turn;
-    adopt(turn, closedLog(finished.context, finished.log), finished.context);
+    adopt(turn, commit);
     report({ type: "turn.committed" });
     this.#send({ type: "turn.committed" });
   }
 
   async #settle(): Promise<void> {
-    const { fence } = this.#claimed.keeper;
-    this.#result = await this.#session.ports.persistence.turns.settle({ fence, result: resultOf(this.#finished()) });
+    const { keeper } = this.#claimed;
+    await keeper.ensureLive();
+    keeper.ending();
+    this.#result = await this.#session.ports.persistence.turns.settle({ fence: keeper.fence, result: resultOf(this.#finished()) });
     this.#send({ type: "turn.settled" });
   }
 
@@ -350,17 +401,23 @@ export class TurnRun {
     );
   }
 
-  #settleEffect({ effectId }: EffectRequest, { outcome, source }: Settled): void {
-    if (outcome.kind === "llm_call" || outcome.kind === "llm_failure") this.#log.recordCall(outcome.call);
-    else if (outcome.kind === "tool_batch") this.#log.recordResults(outcome.results);
+  #settleEffect({ effectId, command }: EffectRequest, { outcome, source }: Settled): void {
+    if (outcome.kind === "tool_batch") this.#log.recordResults(outcome.results);
+    if (outcome.kind === "llm_call" || outcome.kind === "llm_failure") {
+      const { call } = outcome;
+      this.#log.recordCall(call);
+      if (call.usage) {
+        // The machine counts this call when it hears of it, which is after this (T-78).
+        const cumulative = addUsage(this.#actor.getSnapshot().context.usage, call.usage);
+        void this.#request.emit({ type: "usage", protocolIteration: command.iteration, usage: call.usage, cumulative }, `llm:${effectId}`);
+      }
+    }
     this.#send({ type: "effect.settled", effectId, outcome, source });
-    if (outcome.kind !== "llm_call" || !outcome.call.usage) return;
-    const { iteration: protocolIteration, usage: cumulative } = this.#actor.getSnapshot().context;
-    void this.#request.emit({ type: "usage", protocolIteration, usage: outcome.call.usage, cumulative }, `llm:${effectId}`);
   }
 
   /** Faults of the boundary: those of the store end the run, others become an outcome of the turn (ER-6). */
   #onBoundaryFault({ effectId }: EffectRequest, error: unknown): void {
+    if (this.#actor.getSnapshot().status !== "active") return;
     if (!LashError.is(error) || error.family === "store" || error.isCode("session_execution_lease_lost")) return this.#fail(error);
     const { code, message } = error;
     this.#send({ type: "effect.settled", effectId, outcome: { kind: "fault", code, message }, source: "run" });
@@ -385,12 +442,4 @@ export function policyOf({ policy, stated }: SessionWiring, { head, headRevision
     model: stated.model ? policy.model : head.policy.model,
     maxTurns: stated.maxTurns ? policy.maxTurns : head.policy.maxTurns,
   };
-}
-
-/** T-10: a turn without any input still has one empty text. Images need their bytes; undefined says they are missing. */
-function userMessage(turnId: string, { items }: AcceptedInput): Message | undefined {
-  const normalized = normalizeItems(items);
-  if (normalized.some((item) => item.type === "image_ref")) return undefined;
-  const texts = normalized.map((item) => ({ kind: "Text" as const, content: item.type === "text" ? item.text : "" }));
-  return createMessage(`${turnId}:0`, "User", texts.length > 0 ? texts : [{ kind: "Text", content: "" }]);
 }

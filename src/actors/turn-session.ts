@@ -1,10 +1,8 @@
 // The session a turn runs in, as far as a turn may touch it.
 
 import type { AnyActorRef } from "xstate";
-import type { Message } from "../domain/messages.ts";
 import type { SessionEvent } from "../machines/session.machine.ts";
-import type { MachineSnapshot, RecordedTurn } from "../stores/contract.ts";
-import type { TurnContext } from "../machines/turn.context.ts";
+import type { MachineSnapshot, RecordedTurn, SessionCommit } from "../stores/contract.ts";
 import type { TurnPlan } from "./model-call.ts";
 import type { RuntimePorts, SessionWiring } from "./ports.ts";
 import type { Resident } from "./resident.ts";
@@ -23,7 +21,7 @@ export interface TurnSession {
   readonly plan: () => TurnPlan;
   readonly machineSnapshot: () => MachineSnapshot;
   /** Makes a committed turn resident. */
-  readonly adopt: (turn: RecordedTurn, log: readonly Message[], context: TurnContext) => void;
+  readonly adopt: (turn: RecordedTurn, commit: SessionCommit) => void;
   /** Tells the residency machine. */
   readonly report: (event: SessionEvent) => void;
 }

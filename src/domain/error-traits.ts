@@ -67,7 +67,7 @@ const FAMILY_RULES: readonly (readonly [ErrorFamily, RegExp])[] = [
   ],
   [
     "wiring",
-    /^(missing_(?!done)|store_(factory|session)|durable_|process_registry_req|static_turn_|session_(delete_|still_)|lease_timings_|control$|(decode_)?protocol_turn_options)/,
+    /^(missing_(?!done)|store_(factory|session)|durable_|process_registry_req|static_turn_|session_(delete_|still_)|lease_timings_|tool_schema_|duplicate_tool_|control$|(decode_)?protocol_turn_options)/,
   ],
   ["plugin", /^plugin(_registration|_snapshot|_invoke|_session|_operation_\w+)?$/],
   [

@@ -37,38 +37,44 @@ function isJsonAt(value: unknown, depth: number): boolean {
   return isPlainObject(value) && Object.values(value).every((member) => isJsonAt(member, depth + 1));
 }
 
+/** Says which members of an object are left out of its text. */
+export type Omits = (key: string, object: object) => boolean;
+
+const omitsNothing: Omits = () => false;
+
 /**
  * The one text of a value: keys in UTF-16 code unit order, no spaces, numbers and strings as `JSON.stringify`
  * writes them. Equal values give equal text, before and after a round trip (E-5).
  *
  * @param value - JSON; members that are `undefined` are left out, as `JSON.stringify` does.
+ * @param omits - what else is left out, at any depth; default nothing.
  * @throws TypeError - a function, symbol, bigint, class instance, NaN or infinity, or more than 1,000 levels: mistakes
  * of the caller, since input is checked where it enters.
  */
-export const canonicalJson = (value: unknown): string => write(value, 0);
+export const canonicalJson = (value: unknown, omits = omitsNothing): string => write(value, 0, omits);
 
-function write(value: unknown, depth: number): string {
+function write(value: unknown, depth: number, omits: Omits): string {
   if (typeof value === "string") return quote(value);
   if (typeof value === "object") {
     if (value === null) return "null";
     if (depth === MAX_DEPTH) throw new TypeError(`no JSON: deeper than ${MAX_DEPTH} levels`);
-    if (Array.isArray(value)) return writeArray(value, depth + 1);
-    if (isPlainObject(value)) return writeObject(value, depth + 1);
+    if (Array.isArray(value)) return writeArray(value, depth + 1, omits);
+    if (isPlainObject(value)) return writeObject(value, depth + 1, omits);
   } else if (isJsonPrimitive(value)) return String(value);
   throw new TypeError(`no JSON: ${typeof value}`);
 }
 
-function writeArray(array: readonly unknown[], depth: number): string {
+function writeArray(array: readonly unknown[], depth: number, omits: Omits): string {
   let text = "";
-  for (let i = 0; i < array.length; i++) text += (i === 0 ? "" : ",") + write(array[i], depth);
+  for (let i = 0; i < array.length; i++) text += (i === 0 ? "" : ",") + write(array[i], depth, omits);
   return `[${text}]`;
 }
 
-function writeObject(object: Readonly<Record<string, unknown>>, depth: number): string {
+function writeObject(object: Readonly<Record<string, unknown>>, depth: number, omits: Omits): string {
   let text = "";
   for (const key of sortedKeys(object)) {
     const member = object[key];
-    if (member !== undefined) text += (text === "" ? "" : ",") + quote(key) + ":" + write(member, depth);
+    if (member !== undefined && !omits(key, object)) text += (text === "" ? "" : ",") + quote(key) + ":" + write(member, depth, omits);
   }
   return `{${text}}`;
 }

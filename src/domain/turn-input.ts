@@ -1,10 +1,13 @@
 // What a turn is asked, as the host says it and as it is kept.
 
 import { assertJson } from "./bounded-json.ts";
-import { runtimeError } from "./errors.ts";
+import { LashError, runtimeError } from "./errors.ts";
+import { imageType } from "./image-type.ts";
 import { invalidArgument } from "./invalid-argument.ts";
 import type { Json } from "./json.ts";
-import { assertTextWithin } from "./limits.ts";
+import { assertBytesWithin, assertTextWithin } from "./limits.ts";
+import { sha256Hex } from "./sha256.ts";
+import { protocolTurnOptionsInvalid } from "./wiring-errors.ts";
 
 export type TurnInputItem =
   | { readonly type: "text"; readonly text: string }
@@ -62,8 +65,43 @@ export function parseTurnInput(input: string | TurnInput): TurnInput {
     }
   });
   assertJson(input.items, { field: "input.items", limit: "turnInputBytes" });
-  if (input.protocolTurnOptions !== undefined) assertJson(input.protocolTurnOptions, { field: "input.protocolTurnOptions", limit: "turnInputBytes" });
+  checkBlobs(input.imageBlobs);
+  if (input.protocolTurnOptions !== undefined) checkOptions(input.protocolTurnOptions);
   return input;
+}
+
+function checkBlobs(blobs: TurnInput["imageBlobs"]): void {
+  if (blobs === undefined) return;
+  if (typeof blobs !== "object" || blobs === null) throw invalidArgument("input.imageBlobs", "an object of bytes by id");
+  for (const [id, bytes] of Object.entries(blobs)) {
+    if (!(bytes instanceof Uint8Array)) throw invalidArgument(`input.imageBlobs.${id}`, "a Uint8Array");
+    assertBytesWithin(bytes, `input.imageBlobs.${id}`, "imageBytes");
+  }
+}
+
+/** ER-24: options that are no JSON are refused by the call that takes them. */
+function checkOptions(options: Json): void {
+  try {
+    assertJson(options, { field: "input.protocolTurnOptions", limit: "turnInputBytes" });
+  } catch (error) {
+    if (LashError.is(error) && error.isCode("limit_exceeded")) throw error;
+    throw protocolTurnOptionsInvalid(error);
+  }
+}
+
+/** What is kept of an input, and the bytes that have to be stored with it: images go by the hash of their content. */
+export function acceptInput({ items, imageBlobs = {}, protocolTurnOptions }: TurnInput): {
+  readonly input: AcceptedInput;
+  readonly attachments: readonly { readonly bytes: Uint8Array; readonly mime: string }[];
+} {
+  const attachments: { readonly bytes: Uint8Array; readonly mime: string }[] = [];
+  const accepted = items.map((item): TurnInputItem => {
+    const bytes = item.type === "image_ref" && Object.hasOwn(imageBlobs, item.id) ? imageBlobs[item.id] : undefined;
+    if (item.type === "text" || !bytes) return item;
+    attachments.push({ bytes, mime: imageType(bytes) ?? "application/octet-stream" });
+    return { type: "image_ref", id: sha256Hex(bytes) };
+  });
+  return { input: { items: accepted, ...(protocolTurnOptions !== undefined && { protocolTurnOptions }) }, attachments };
 }
 
 /** Live objects cannot be made durable (T-8). */

@@ -146,14 +146,13 @@ function collectIds(fields: Fields, path: string, ids: Map<string, string>): voi
   for (const [key, inner] of Object.entries(asFields(fields["states"]))) collectIds(asFields(inner), join(path, key), ids);
 }
 
+/** XState's `and`, `or`, `not` are functions of that name that carry their `guards`; in a recording, objects of that type. */
 function guardName(guard: unknown): string {
-  const { type, guards } = asFields(guard);
-  if (Array.isArray(guards)) {
-    const parts = guards.map(guardName);
-    if (type === "xstate.not") return `not ${parts.join(", ")}`;
-    return parts.join(type === "xstate.or" ? " or " : " and ");
-  }
-  return nameOf(guard);
+  const { type, name, guards } = asFields(guard);
+  if (!Array.isArray(guards)) return nameOf(guard);
+  const parts = guards.map(guardName);
+  const word = typeof guard === "function" ? name : type;
+  return word === "not" ? `not ${parts.join(", ")}` : parts.join(word === "or" ? " or " : " and ");
 }
 
 function names(actions: unknown): readonly string[] {
@@ -163,12 +162,14 @@ function names(actions: unknown): readonly string[] {
 function nameOf(value: unknown): string {
   if (typeof value === "string") return value;
   if (typeof value === "function") {
-    const { type, guards } = value as { type?: unknown; guards?: unknown };
-    if (Array.isArray(guards)) return guardName({ type: (value as { name?: string }).name, guards });
+    const { type } = value as { type?: unknown };
     return typeof type === "string" ? type.replace(/^xstate\./, "") : value.name || "inline";
   }
-  const { type } = asFields(value);
-  return typeof type === "string" ? type.replace(/^xstate\./, "") : "inline";
+  const { type, params } = asFields(value);
+  if (typeof type !== "string") return "inline";
+  // `movesTo` says little without where to; params that are computed are functions and say nothing here.
+  const shown = typeof params === "object" && params !== null ? Object.values(params).filter((param) => typeof param === "string" || typeof param === "number" || typeof param === "boolean") : [];
+  return `${type.replace(/^xstate\./, "")}${shown.length === 0 ? "" : `(${shown.join(", ")})`}`;
 }
 
 function join(path: string, key: string): string {

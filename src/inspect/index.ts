@@ -18,6 +18,5 @@ export {
   type SnapshotRecord,
   type Step,
 } from "./records.ts";
-export { statelyInspector, type StatelyInspector, type StatelyInspectorOptions } from "./stately.ts";
 export type { InspectObserver, TapOptions } from "./tap.ts";
 export { viewerChannel, type ViewerChannel, type ViewerChannelOptions } from "./viewer-channel.ts";

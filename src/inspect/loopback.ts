@@ -14,7 +14,7 @@ export interface Loopback {
 }
 
 /** @param path - the requested path below the secret, without leading slash or query. */
-export type LoopbackHandler = (path: string, response: ServerResponse, request: IncomingMessage) => void;
+export type LoopbackHandler = (path: string, response: ServerResponse) => void;
 
 /**
  * @param port - 0 lets the system choose.
@@ -33,7 +33,12 @@ export async function listenOnLoopback(port: number, handle: LoopbackHandler): P
     if (refusal !== undefined) return end(response, 403, refusal);
     if (request.method !== "GET" && request.method !== "HEAD") return end(response, 405, "only GET");
     if (!path.startsWith(`/${secret}/`)) return end(response, 404, "not found; open the whole URL that the server reported");
-    handle(path.slice(secret.length + 2), response, request);
+    try {
+      handle(path.slice(secret.length + 2), response);
+    } catch (problem) {
+      // An exception here would end the process that is looked at.
+      end(response, 500, problem instanceof Error ? problem.message : "failed");
+    }
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
@@ -55,6 +60,7 @@ export async function listenOnLoopback(port: number, handle: LoopbackHandler): P
 }
 
 export function end(response: ServerResponse, status: number, text: string): void {
+  if (response.headersSent) return void response.destroy();
   response.writeHead(status, { "Content-Type": "text/plain; charset=utf-8" });
   response.end(`${text}\n`);
 }

@@ -63,8 +63,8 @@ export function chartJson(config: object, redact?: Redact): InspectJson {
 function namedFunctions(value: unknown, depth: number): unknown {
   if (typeof value === "function") {
     // XState's built-in actions and guards are functions that carry a type (`xstate.assign`).
-    const { type, name } = value as { type?: unknown; name: string };
-    return { type: typeof type === "string" ? type : name || "inline" };
+    const { type, name, guards } = value as { type?: unknown; name: string; guards?: unknown };
+    return { type: typeof type === "string" ? type : name || "inline", ...(Array.isArray(guards) ? { guards: namedFunctions(guards, depth + 1) } : {}) };
   }
   if (depth > CHART_LIMITS.depth || typeof value !== "object" || value === null) return value;
   if (Array.isArray(value)) return value.map((item: unknown) => namedFunctions(item, depth + 1));

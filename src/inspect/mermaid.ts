@@ -30,7 +30,7 @@ export function machinePage(machine: MachineLike): string {
   return [
     `# ${machine.id}`,
     "",
-    "Generated from the machine by `npm run charts`; a test fails when it is out of date.",
+    "Generated from the machine by `node scripts/charts.ts`; a test fails when it is out of date.",
     "",
     ...(chart.root.description === undefined ? [] : [chart.root.description, ""]),
     "```mermaid",

@@ -24,7 +24,13 @@ export interface InspectServer extends InspectObserver {
   close(): Promise<void>;
 }
 
-const FILES: Readonly<Record<string, string>> = { "viewer.js": "text/javascript", "viewer.css": "text/css", "icon.svg": "image/svg+xml" };
+/** A map, not an object: a path may be called `constructor`. */
+const FILES: ReadonlyMap<string, readonly [file: string, type: string]> = new Map([
+  ["", ["index.html", "text/html"]],
+  ["viewer.js", ["viewer.js", "text/javascript"]],
+  ["viewer.css", ["viewer.css", "text/css"]],
+  ["icon.svg", ["icon.svg", "image/svg+xml"]],
+]);
 const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -59,13 +65,18 @@ export async function inspectServer(options: InspectServerOptions = {}): Promise
 }
 
 function serveFile(folder: string | undefined, path: string, response: ServerResponse): void {
-  const name = path === "" ? "index.html" : path;
-  const type = path === "" ? "text/html" : FILES[path];
-  if (type === undefined) return end(response, 404, "not found");
-  if (folder === undefined) return end(response, 501, "The viewer page is not built. In a checkout: npm run build");
+  const found = FILES.get(path);
+  if (!found) return end(response, 404, "not found");
+  const [file, type] = found;
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(join(folder ?? "", file));
+  } catch {
+    return end(response, 501, "The viewer page is not built. In a checkout: npm run build");
+  }
   response.setHeader("Content-Security-Policy", POLICY);
   response.writeHead(200, { "Content-Type": `${type}; charset=utf-8` });
-  response.end(readFileSync(join(folder, name)));
+  response.end(bytes);
 }
 
 /** The bundler decides whether this code lies in `dist/inspect/` or in a chunk above; in a checkout it lies in `src/inspect/`. */

@@ -29,7 +29,7 @@ export async function statelyServer(options: StatelyServerOptions = {}): Promise
   const policy = `default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; frame-src ${viewer.origin}; base-uri 'none'; frame-ancestors 'none'`;
   const server = await listenOnLoopback(options.port ?? 0, (path, response) => {
     if (path === "events") return stream.connect(response);
-    const file = files(viewer)[path];
+    const file = files(viewer).get(path);
     if (!file) return end(response, 404, "not found");
     response.setHeader("Content-Security-Policy", policy);
     response.writeHead(200, { "Content-Type": `${file.type}; charset=utf-8` });
@@ -50,16 +50,16 @@ export async function statelyServer(options: StatelyServerOptions = {}): Promise
   };
 }
 
-function files(viewer: URL): Readonly<Record<string, { readonly type: string; readonly text: string }>> {
+function files(viewer: URL): ReadonlyMap<string, { readonly type: string; readonly text: string }> {
   const escaped = viewer.href.replaceAll("&", "&amp;").replaceAll('"', "&quot;");
-  return {
-    "": {
+  return new Map([
+    ["", {
       type: "text/html",
       text: `<!doctype html><meta charset="utf-8"><title>Stately inspector</title><link rel="stylesheet" href="page.css"><iframe id="viewer" src="${escaped}"></iframe><script type="module" src="page.js"></script>\n`,
-    },
-    "page.css": { type: "text/css", text: "html,body{margin:0;height:100%}iframe{border:0;width:100%;height:100%}\n" },
-    "page.js": { type: "text/javascript", text: pageScript(viewer.origin) },
-  };
+    }],
+    ["page.css", { type: "text/css", text: "html,body{margin:0;height:100%}iframe{border:0;width:100%;height:100%}\n" }],
+    ["page.js", { type: "text/javascript", text: pageScript(viewer.origin) }],
+  ]);
 }
 
 /** Runs in the page. Records are held until Stately's frame says that it is there, and go to its origin only. */

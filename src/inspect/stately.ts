@@ -1,7 +1,5 @@
-// Our records in the format of @statelyai/inspect, and the bridge to its viewer in the browser.
-import type { createBrowserInspector } from "@statelyai/inspect";
+// Our records in the format of @statelyai/inspect.
 import type { InspectJson, InspectRecord } from "./records.ts";
-import { createTap, type InspectObserver, type TapOptions } from "./tap.ts";
 
 /** What Stately's viewer reads; written down here so that the optional package is not needed to say it. */
 export interface StatelyRecord {
@@ -47,52 +45,4 @@ export function statelyConverter(): (record: InspectRecord) => StatelyRecord | u
       }
     }
   };
-}
-
-export interface StatelyInspectorOptions extends TapOptions {
-  /** Where the viewer lives; default the one of stately.ai, which needs the network. */
-  readonly url?: string;
-  /** Shows the viewer in this iframe; default a window of its own. */
-  readonly iframe?: HTMLIFrameElement;
-}
-
-export interface StatelyInspector extends InspectObserver {
-  close(): void;
-}
-
-/**
- * Opens Stately's inspector from a browser tab and feeds it, redacted and bounded.
- *
- * @throws Error when the optional package `@statelyai/inspect` is not installed.
- */
-export async function statelyInspector(options: StatelyInspectorOptions = {}): Promise<StatelyInspector> {
-  const stately = await loadStately();
-  const { url, iframe, ...tapOptions } = options;
-  const inspector = stately.createBrowserInspector({
-    ...(url === undefined ? {} : { url }),
-    ...(iframe === undefined ? {} : { iframe }),
-  });
-  const convert = statelyConverter();
-  const tap = createTap((records) => {
-    for (const record of records) {
-      const converted = convert(record);
-      // Straight to the adapter: the inspector's own path would stringify the live snapshot again, unredacted.
-      if (converted) inspector.adapter.send(converted as unknown as Parameters<typeof inspector.adapter.send>[0]);
-    }
-  }, tapOptions);
-  return {
-    next: tap.next,
-    close: () => {
-      tap.close();
-      inspector.stop();
-    },
-  };
-}
-
-async function loadStately(): Promise<{ readonly createBrowserInspector: typeof createBrowserInspector }> {
-  try {
-    return await import("@statelyai/inspect");
-  } catch (cause) {
-    throw new Error("statelyInspector() needs the package @statelyai/inspect: npm install @statelyai/inspect (or use viewerChannel(), which needs nothing)", { cause });
-  }
 }

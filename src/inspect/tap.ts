@@ -177,7 +177,7 @@ class XStateTap implements Tap {
     this.listening = listening;
     this.trails.clear();
     if (!listening) return;
-    const records: InspectRecord[] = [this.run];
+    const records: InspectRecord[] = [this.run, ...this.book.all()];
     for (const { actor, rootId, latest } of this.living.values()) {
       this.record({ kind: "actor", seq: this.seq++, at: latest?.at ?? this.now(), actor, rootId }, records);
       if (latest) this.record({ ...latest, seq: this.seq++ }, records);

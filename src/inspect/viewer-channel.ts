@@ -8,7 +8,7 @@ import { createTap, type InspectObserver, type TapOptions } from "./tap.ts";
 export type ViewerMessage =
   | { readonly type: "lash.viewer.hello" }
   | { readonly type: "lash.viewer.here" }
-  | { readonly type: "lash.viewer.lines"; readonly lines: readonly string[] };
+  | { readonly type: "lash.viewer.lines"; readonly run: string; readonly lines: readonly string[] };
 
 export interface ViewerChannelOptions extends TapOptions {
   /** BroadcastChannel name; the viewer listens to the default, `lash-inspect`. */
@@ -50,13 +50,15 @@ export function viewerChannel(options: ViewerChannelOptions = {}): ViewerChannel
     options.window?.postMessage(message, origin);
   };
 
+  // Given here, because the tap speaks of its run before it exists.
+  const run = options.run ?? crypto.randomUUID();
   const tap = createTap(
     (records) => {
       const lines = records.map((record) => (ring ? ring.add(record) : JSON.stringify(record)));
-      if (watched()) post({ type: "lash.viewer.lines", lines });
+      if (watched()) post({ type: "lash.viewer.lines", run, lines });
       else if (!ring) tap.setListening(false);
     },
-    options,
+    { ...options, run },
     ring !== undefined,
   );
 
@@ -70,7 +72,7 @@ export function viewerChannel(options: ViewerChannelOptions = {}): ViewerChannel
     }
     if (ring) {
       tap.flush();
-      post({ type: "lash.viewer.lines", lines: ring.lines() });
+      post({ type: "lash.viewer.lines", run, lines: ring.lines() });
       return;
     }
     // Falling idle and waking hands on the run, the charts and all living actors, for the newcomer; others drop what they know.

@@ -33,6 +33,8 @@ export interface EffectRequest {
 /** A finished tool call with what the model will be shown of it (T-54). */
 export interface ToolResult extends CompletedToolCall {
   readonly modelReturn: readonly PartDraft[];
+  /** The tool declared that this failure ends the turn (T-71). */
+  readonly stopsTurn?: boolean;
 }
 
 /** What became of an effect. Failures of providers and tools are outcomes; boundary faults are `fault` (E-8). */
@@ -71,6 +73,8 @@ export interface HistoryReference {
 export type TurnEvent =
   | { readonly type: "lane.claimed" }
   | { readonly type: "lane.busy" }
+  /** The turn was taken up too often and never ended: what it finished is committed, and that it cannot go on (OP-6). */
+  | { readonly type: "turn.exhausted"; readonly issue: TurnIssue; readonly usage: TokenUsage }
   /** The turn was found in flight: it goes on from its snapshot, in an actor restored from it. */
   | { readonly type: "turn.takenUp" }
   /** The turn id has ended before: what was recorded then is the result (E-32a). */
@@ -90,6 +94,11 @@ export type TurnEvent =
   | { readonly type: "turn.persisted" }
   | { readonly type: "phase.failed"; readonly code: string; readonly message: string }
   | { readonly type: "lease.lost" }
+  /** All that is open waits for answers from outside, or no longer does. */
+  | { readonly type: "tools.parked" }
+  | { readonly type: "tools.resumed" }
+  /** Stop driving this turn; it stays in flight (OP-8). */
+  | { readonly type: "turn.suspend" }
   | { readonly type: "turn.cancel"; readonly reason?: string }
   | { readonly type: "effect.settled"; readonly effectId: number; readonly outcome: EffectOutcome; readonly source: "run" | "journal" };
 

@@ -92,6 +92,7 @@ function buildTurnMachine(protocol: ProtocolDriver) {
         issues: "issue" in event ? [...context.issues, event.issue] : context.issues,
       })),
       deliver: enqueueActions(({ context, event, enqueue }) => deliver(context, event, enqueue)),
+      recordUsage: assign({ usage: ({ context, event }) => (event.type === "turn.exhausted" ? event.usage : context.usage) }),
       recordResult: assign(({ context, event }) => {
         if (event.type !== "turn.recorded") return context;
         const { outcome, issues, usage } = event;
@@ -146,6 +147,7 @@ function buildTurnMachine(protocol: ProtocolDriver) {
             { target: "refreshingHead" },
           ],
           "turn.takenUp": "takenUp",
+          "turn.exhausted": { target: "finalizing", actions: ["recordUsage", { type: "stopOnIssue", params: { stop: "runtime_error" } }] },
           "turn.recorded": { target: "done", actions: "recordResult" },
           "lane.busy": {
             target: "failed",
@@ -220,7 +222,16 @@ function buildTurnMachine(protocol: ProtocolDriver) {
               ],
             },
           },
-          runningTools: { entry: "requestToolBatch", on: { "effect.settled": [...moves] } },
+          runningTools: {
+            entry: "requestToolBatch",
+            on: { "effect.settled": [...moves] },
+            initial: "executing",
+            states: {
+              executing: { on: { "tools.parked": "parked" } },
+              // OP-8: nothing runs, so the turn may be left here and taken up again by whoever opens the session next.
+              parked: { on: { "tools.resumed": "executing", "turn.suspend": "#turn.suspended" } },
+            },
+          },
           runningCode: { on: { "effect.settled": [...moves] } },
           // T-55..T-57: what arrived meanwhile goes on with the turn, even just before its completion.
           atCheckpoint: {
@@ -267,6 +278,7 @@ function buildTurnMachine(protocol: ProtocolDriver) {
       },
       done: { type: "final" },
       takenUp: { type: "final" },
+      suspended: { type: "final" },
       invalidInput: { type: "final" },
       aborted: { type: "final" },
       failed: { type: "final" },

@@ -43,3 +43,14 @@ export type TurnActivityBody =
 
 /** Receives activities; awaited, so a slow sink slows its turn, and a broken one changes nothing (T-46). */
 export type ActivitySink = (activity: TurnActivity) => void | Promise<void>;
+
+/**
+ * What a session shows while it is watched, whoever drives it: this runtime (`here`) or another tab. Live only: what counts is
+ * committed, and `session.view` follows it.
+ */
+export type SessionSighting =
+  /** A turn runs, from its beginning or taken over from a driver that is gone; what was shown of it before is void. */
+  | { readonly type: "turn_started"; readonly turnId: string; readonly here: boolean; readonly recovered: boolean }
+  | { readonly type: "turn_activity"; readonly turnId: string; readonly here: boolean; readonly activity: TurnActivity }
+  /** Its driver is done with it; `session.view` holds what it committed, or will at once. */
+  | { readonly type: "turn_ended"; readonly turnId: string; readonly here: boolean };

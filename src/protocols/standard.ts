@@ -37,6 +37,11 @@ function onModelReply(view: ProtocolView, reply: LlmResponse): Decision {
 
 function onToolResults(view: ProtocolView, results: readonly ToolResult[]): Decision {
   const append: MessageDraft[] = [{ role: "User", parts: results.flatMap((result) => result.modelReturn) }];
+  const stopping = results.find((result) => result.stopsTurn);
+  if (stopping) {
+    const message = `the call of ${stopping.toolName} was not answered in time`;
+    return { append, issues: [{ kind: "tool", code: "tool_completion_timeout", message }], next: { type: "finish", outcome: { stopped: "tool_failure" } } };
+  }
   const controlled = controllingResult(results);
   if (controlled) return { append, next: { type: "finish", outcome: controlled } };
 

@@ -9,6 +9,9 @@ import type { ModelCallRecord, TurnIssue, TurnOutcome } from "../domain/outcome.
 import type { AgentFrame, SessionNode, SessionPolicy, SessionRelation, TokenLedgerEntry } from "../domain/session.ts";
 import type { AcceptedInput } from "../domain/turn-input.ts";
 import type { TokenUsage } from "../domain/usage.ts";
+import type { ArtifactFacet, AttachmentFacet, EnvironmentFacet, NewAttachment } from "./content-contract.ts";
+import type { ClaimedRows, InputFacet, QueueFacet } from "./ingress-contract.ts";
+import type { Resolution, ResolveOutcome } from "../domain/waits.ts";
 
 // ---- leases -------------------------------------------------------------------------------------------------------
 
@@ -60,7 +63,12 @@ export type ClaimOutcome =
 export interface LeaseFacet {
   /** Claims a free, expired, own or provably dead lease; never a live one (P-24, P-25). */
   claim(claim: LeaseClaim): Promise<ClaimOutcome>;
-  /** @throws `session_execution_lease_expired` unless the fence matches an unexpired lease (P-26). */
+  /**
+   * Lets the lease live on from now. One that expired and that nobody claimed since is its holder's again: timers of a hidden
+   * tab come late, and nobody wanted the lane.
+   *
+   * @throws `session_execution_lease_expired` - released, or claimed by somebody else (P-26).
+   */
   renew(fence: LeaseFence, ttlMs: number): Promise<SessionLease>;
   /** Clears on full match, otherwise does nothing; the fencing counter stays (P-26). */
   release(fence: LeaseFence): Promise<void>;
@@ -95,6 +103,8 @@ export interface AcceptTurn extends LeaseClaim {
   /** SHA-256 of the input's canonical JSON: tells a retry from a clash (OP-11). */
   readonly inputHash: string;
   readonly machine: { readonly machine: string; readonly version: number };
+  /** Bytes that the input refers to, stored with their intents in the same write (OP-25). */
+  readonly attachments?: readonly NewAttachment[];
   /** Seeds the session's metadata if it has none yet (P-51). */
   readonly session: { readonly relation: SessionRelation; readonly model: string };
 }
@@ -154,8 +164,24 @@ export interface TurnRecord {
   readonly journal: readonly JournalEntry[];
   readonly modelCalls: readonly ModelCallRecord[];
   readonly issued: readonly string[];
-  /** How often this turn was taken over from an owner that had not released the lane (OP-6); a suspended turn counts none (OP-8). */
+  /**
+   * How often this turn was taken over from an owner that had not released the lane, since it last settled an outcome: failed
+   * recoveries in a row (OP-6). Taking up a suspended turn counts none (OP-8).
+   */
   readonly recoveries: number;
+}
+
+/** What a turn had claimed and is done with. */
+export interface SettledClaims {
+  /** Pending inputs that this write completes; every named row must still belong to its claim (P-11). */
+  readonly completedInputs?: readonly ClaimedRows[];
+  /** Queued work that this write deletes; likewise. */
+  readonly completedWork?: readonly ClaimedRows[];
+}
+
+export interface TurnSettlement extends SettledClaims {
+  readonly fence: LeaseFence;
+  readonly result: TurnResultRecord;
 }
 
 export interface TurnFacet {
@@ -183,19 +209,40 @@ export interface TurnFacet {
    */
   recordStep(step: TurnStep): Promise<StepOutcome>;
   /**
-   * Ends a turn without moving the session's head: rows gone, id stamped, lease released (OP-4).
+   * Ends a turn without moving the session's head: rows gone, id stamped, its own inputs and work completed, its other active
+   * inputs deferred, lease released and with it every other claim (OP-4).
    * Settling again gives the recorded result, whoever holds the lease by then.
    *
-   * Order: binding, stamp, fence.
+   * Order: binding, stamp, fence, claims.
    * @throws `runtime_turn_commit_conflict` - the turn ended otherwise, by a commit or with another input.
-   * @throws `session_execution_lease_expired`
+   * @throws `session_execution_lease_expired`, `turn_input_claim_superseded`, `queued_work_claim_superseded`
    */
-  settle(settlement: { readonly fence: LeaseFence; readonly result: TurnResultRecord }): Promise<RecordedTurn>;
+  settle(settlement: TurnSettlement): Promise<RecordedTurn>;
   load(sessionId: string, turnId: string): Promise<TurnRecord | undefined>;
   /** Turns accepted and not finished, over all sessions of the store. */
   inFlight(): Promise<readonly { readonly sessionId: string; readonly turnId: string }[]>;
   /** The recorded result of a finished turn. */
   settled(sessionId: string, turnId: string): Promise<RecordedTurn | undefined>;
+}
+
+// ---- durable waits ------------------------------------------------------------------------------------------------
+
+export type WaitState =
+  | { readonly state: "unknown" | "open" | "revoked" }
+  | { readonly state: "resolved"; readonly resolution: Resolution };
+
+export interface WaitFacet {
+  /** The store's secret for signing keys: `fresh` becomes it if there is none yet (OP-13). */
+  secret(fresh: string): Promise<string>;
+  /** Marks a wait as waited for, so that a session-wide cancel finds it. */
+  open(sessionId: string, keyId: string): Promise<void>;
+  /** First resolution wins (E-20). */
+  resolve(sessionId: string, keyId: string, resolution: Resolution): Promise<ResolveOutcome>;
+  peek(sessionId: string, keyId: string): Promise<WaitState>;
+  /** @returns ids of the waits that were open and are cancelled now. */
+  cancelOutstanding(sessionId: string): Promise<readonly string[]>;
+  /** Voids all present and future waits of the session (E-22). */
+  revoke(sessionId: string): Promise<void>;
 }
 
 // ---- sessions -----------------------------------------------------------------------------------------------------
@@ -206,6 +253,14 @@ export interface ToolCallReference {
   readonly toolName: string;
   readonly status: "success" | "failure" | "cancelled";
   readonly durationMs: number;
+}
+
+/** A turn that the commit of another one accepts, so that nothing is lost between the two. */
+export interface NextTurn {
+  readonly turnId: string;
+  readonly input: AcceptedInput;
+  readonly inputHash: string;
+  readonly machine: { readonly machine: string; readonly version: number };
 }
 
 /** What a turn came to, as recorded with its stamp. */
@@ -246,7 +301,7 @@ export interface SessionHead {
   readonly machine?: MachineSnapshot;
 }
 
-export interface SessionCommit {
+export interface SessionCommit extends SettledClaims {
   readonly sessionId: string;
   /** The revision this commit builds on; null only for a first commit (P-10). */
   readonly expectedHeadRevision: number | null;
@@ -260,6 +315,8 @@ export interface SessionCommit {
   /** New nodes in order; ids must be new (P-13). */
   readonly nodes: readonly SessionNode[];
   readonly components?: Partial<Record<ComponentName, ComponentBody | null>>;
+  /** Components taken over by reference, as a fork does; the store must have them (P-16). `components` wins where both name one. */
+  readonly componentRefs?: Partial<Record<ComponentName, string>>;
   readonly usageDeltas: readonly TokenLedgerEntry[];
   /** Ends this turn: its rows are deleted, its id is stamped with the result. */
   readonly turn?: {
@@ -267,8 +324,12 @@ export interface SessionCommit {
     readonly result: TurnResultRecord;
     /** All of the turn's calls, those of its recorded steps included. */
     readonly modelCalls: readonly ModelCallRecord[];
+    /** Accepted in the same transaction: the turn of the frame that this one switched to (T-67). */
+    readonly next?: NextTurn;
   };
   readonly committedAttachmentIds: readonly string[];
+  /** Inputs that still wait for this turn become next-turn inputs; every commit that ends a turn names it (P-14, I-32). */
+  readonly interruptedTurnId?: string;
 }
 
 export interface CommitResult {
@@ -291,6 +352,7 @@ export interface SessionRead {
   readonly nodeCount: number;
   readonly ledger: readonly TokenLedgerEntry[];
   readonly components: Partial<Record<ComponentName, ComponentBody>>;
+  readonly componentRefs: Partial<Record<ComponentName, string>>;
 }
 
 export interface SessionMeta {
@@ -308,7 +370,9 @@ export interface SessionFacet {
    *
    * Order: binding (P-7), stamp (P-8), lease (P-9), head (P-10), claims (P-11), node ids and leaf (P-13).
    * @throws `session_binding_mismatch`, `runtime_turn_commit_conflict`, `session_execution_lease_expired`,
-   *   `head_revision_conflict`, `store_backend` for nodes that exist or a leaf that does not.
+   *   `head_revision_conflict`, `turn_input_claim_superseded`, `queued_work_claim_superseded`, `store_backend` for nodes that
+   *   exist, a leaf that does not, or a component reference that is unknown.
+   * @throws `session_id_retired` - the session was deleted.
    */
   commit(commit: SessionCommit): Promise<CommitResult>;
   /** One consistent snapshot; undefined when nothing was ever committed (P-20). */
@@ -317,8 +381,69 @@ export interface SessionFacet {
   headRevision(sessionId: string): Promise<number>;
   loadNode(sessionId: string, nodeId: string): Promise<SessionNode | undefined>;
   loadMeta(sessionId: string): Promise<SessionMeta | undefined>;
+  /** @throws `session_id_retired` - the session was deleted. */
   saveMeta(meta: SessionMeta): Promise<void>;
+  /** Ids of all sessions, in key order. */
   list(): Promise<readonly string[]>;
+  /**
+   * Enters a session into the directory, or finds it there: existing metadata is never overwritten (P-51).
+   *
+   * @throws `session_id_retired` - the id was used by a session that was deleted (design 7.7).
+   */
+  create(seed: SessionSeed): Promise<SessionMeta>;
+  /** Metadata of a session that exists; undefined for an unknown id. @throws `session_id_retired` */
+  open(sessionId: string): Promise<SessionMeta | undefined>;
+  /** For pickers (P-23). Reads the whole history; undefined for an unknown id. */
+  summarize(sessionId: string): Promise<SessionSummary | undefined>;
+  /**
+   * Removes all rows of a session and retires its id; a running turn fails at its next write (P-52, S-84). Shared component
+   * bodies are left to `maintenance.gcUnreachable`, attachment bytes go unless another session holds them. Idempotent.
+   *
+   * @returns whether there was such a session.
+   */
+  delete(sessionId: string): Promise<boolean>;
+}
+
+export interface SessionSeed {
+  readonly sessionId: string;
+  readonly relation: SessionRelation;
+  readonly model: string;
+  /** Default: the id. */
+  readonly sessionName?: string;
+  readonly cwd?: string;
+}
+
+export interface SessionSummary {
+  readonly meta: SessionMeta;
+  /** Of the first message that is the user's own; `[Image attached]` when it holds an image and no text. */
+  readonly firstUserText?: string;
+  readonly userMessageCount: number;
+}
+
+// ---- maintenance --------------------------------------------------------------------------------------------------
+
+export interface VacuumReport {
+  readonly removedNodeCount: number;
+  readonly removedPendingTurnInputTombstoneCount: number;
+}
+
+export interface GcReport {
+  /** Heads that name components. */
+  readonly rootCount: number;
+  readonly retainedBlobCount: number;
+  readonly deletedBlobCount: number;
+}
+
+/** For the host alone; nothing here runs by itself. */
+export interface MaintenanceFacet {
+  /** Hides nodes from every read at once; unknown ids are ignored (P-48). @returns how many were hidden. */
+  tombstoneNodes(sessionId: string, nodeIds: readonly string[]): Promise<number>;
+  /** Removes tombstoned nodes and terminal inputs of a session for good (P-49). */
+  vacuum(sessionId: string): Promise<VacuumReport>;
+  /** Removes component bodies that no head names (P-50). A head that cannot be read aborts it with nothing deleted. */
+  gcUnreachable(): Promise<GcReport>;
+  /** Nodes off the active path, in storage order (S-41, S-87). */
+  orphanedNodeIds(sessionId: string): Promise<readonly string[]>;
 }
 
 // ---- the whole ----------------------------------------------------------------------------------------------------
@@ -329,5 +454,12 @@ export interface Persistence {
   readonly sessions: SessionFacet;
   readonly turns: TurnFacet;
   readonly leases: LeaseFacet;
+  readonly inputs: InputFacet;
+  readonly queue: QueueFacet;
+  readonly attachments: AttachmentFacet;
+  readonly environments: EnvironmentFacet;
+  readonly artifacts: ArtifactFacet;
+  readonly maintenance: MaintenanceFacet;
+  readonly waits: WaitFacet;
   close(): Promise<void>;
 }

@@ -3,7 +3,7 @@
 
 import type { Json } from "../domain/json.ts";
 import { createMessage, type Message } from "../domain/messages.ts";
-import type { SessionNode, SessionPolicy, TokenLedgerEntry } from "../domain/session.ts";
+import { initialFrame, initialFrameId, type SessionNode, type SessionPolicy, type TokenLedgerEntry } from "../domain/session.ts";
 import type { TokenUsage } from "../domain/usage.ts";
 import type {
   AcceptTurn,
@@ -18,7 +18,16 @@ import type {
   TurnResultRecord,
   TurnStep,
 } from "../stores/contract.ts";
-import { initialFrame, initialFrameId } from "../domain/session.ts";
+import type {
+  CheckpointKind,
+  ClaimedRows,
+  QueuedPayload,
+  TurnInputClaim,
+  TurnInputDraft,
+  TurnInputIngress,
+  WorkClaim,
+  WorkDraft,
+} from "../stores/ingress-contract.ts";
 
 export const policy: SessionPolicy = { providerId: "ai-sdk:openai", model: { id: "gpt-5", limits: { contextWindowTokens: 128_000 } }, maxTurns: null };
 
@@ -226,4 +235,32 @@ export async function runToolTurn(store: Persistence, sessionId: string, index: 
   const fence = fenceOf(outcome.lease);
   for (const step of turn.steps(fence)) await store.turns.recordStep(step);
   await store.sessions.commit(turn.commit(fence));
+}
+
+// ---- lanes ----------------------------------------------------------------------------------------------------------
+
+export const nextTurn: TurnInputIngress = { scope: "next_turn" };
+export const activeFor = (turnId: string, minBoundary: CheckpointKind = "after_work"): TurnInputIngress => ({ scope: "active_turn", turnId, minBoundary });
+
+export function inputDraft(sessionId: string, text: string, overrides: Partial<TurnInputDraft> = {}): TurnInputDraft {
+  return { sessionId, ingress: nextTurn, input: { items: [{ type: "text", text }] }, ...overrides };
+}
+
+export const wake = (text: string): QueuedPayload => ({ type: "process_wake", wake: { text } });
+export const command = (reason: string): QueuedPayload => ({ type: "session_command", command: { kind: "refresh_tool_catalog", reason } });
+
+/** A wake as the runtime queues it: earliest boundary, exclusive (P-29). */
+export function wakeDraft(sessionId: string, text: string, overrides: Partial<WorkDraft> = {}): WorkDraft {
+  return { sessionId, deliveryPolicy: "earliest_safe_boundary", slotPolicy: "exclusive", payloads: [wake(text)], ...overrides };
+}
+
+/** A command as the runtime queues it: after the commit, exclusive (P-29). */
+export function commandDraft(sessionId: string, reason: string, overrides: Partial<WorkDraft> = {}): WorkDraft {
+  return { sessionId, deliveryPolicy: "after_current_turn_commit", slotPolicy: "exclusive", payloads: [command(reason)], ...overrides };
+}
+
+/** What a claim gave, as a commit names it. */
+export function rowsOf(claim: TurnInputClaim | WorkClaim): ClaimedRows {
+  const { sessionId, claimId, claimToken } = claim;
+  return { sessionId, claimId, claimToken, ids: "inputs" in claim ? claim.inputs.map((input) => input.inputId) : claim.batches.map((batch) => batch.batchId) };
 }

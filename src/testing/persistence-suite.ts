@@ -2,12 +2,17 @@
 // cases that any test runner can run. An engine passes its own suite (engine-suite.ts) first.
 
 import type { OpenEngine } from "./engine-suite.ts";
+import { contentCases } from "./persistence/content-cases.ts";
 import { crashCases } from "./persistence/crash-cases.ts";
 import { damageCases } from "./persistence/damage-cases.ts";
 import { runCase } from "./persistence/harness.ts";
+import { inputCases } from "./persistence/input-cases.ts";
 import { leaseCases } from "./persistence/lease-cases.ts";
+import { maintenanceCases } from "./persistence/maintenance-cases.ts";
+import { queueCases } from "./persistence/queue-cases.ts";
 import { sessionCases } from "./persistence/session-cases.ts";
 import { turnCases } from "./persistence/turn-cases.ts";
+import { waitCases } from "./persistence/wait-cases.ts";
 
 export interface PersistenceSuiteCase {
   /** The case or requirement of the contract; cases that look at the same fact of several rows share one. */
@@ -25,6 +30,17 @@ export interface PersistenceSuiteCase {
  * ```
  */
 export function persistenceSuite(): readonly PersistenceSuiteCase[] {
-  const all = [...sessionCases, ...leaseCases, ...turnCases, ...damageCases, ...crashCases];
+  const all = [
+    ...sessionCases,
+    ...leaseCases,
+    ...turnCases,
+    ...queueCases,
+    ...inputCases,
+    ...contentCases,
+    ...maintenanceCases,
+    ...waitCases,
+    ...damageCases,
+    ...crashCases,
+  ];
   return all.map((each) => ({ id: each.id, title: each.title, run: (open) => runCase(each, open) }));
 }

@@ -1,8 +1,6 @@
 // What a tool is: its manifest, and the function that runs it. Types only.
 
 import type { Json } from "../domain/json.ts";
-import type { AttachmentRef } from "../domain/messages.ts";
-import type { ToolCallOutput } from "../domain/tool-output.ts";
 import type { JsonSchema } from "../providers/contract.ts";
 
 /** The part of Standard Schema that tools use; zod, valibot, arktype and others implement it. */
@@ -38,16 +36,23 @@ export interface ToolCall {
   readonly attempt: number;
   /** This attempt was started before and the process died before its outcome was recorded (OP-3). */
   readonly interrupted: boolean;
+  /**
+   * A key with which anybody may answer this call later: `return pending()` after handing it over. The same for every
+   * take. Whoever has it may answer, so treat it like a password (E-19).
+   */
+  completionKey(): Promise<string>;
 }
 
 /**
  * What a crash during a call means (design section 5): run it again, tell the model that its outcome is unknown, or ask.
  * A probe looks at the outside world and answers with the output, or with one of the two words.
  */
-export type OnInterrupted<Args> = "retry" | "report" | Probe<Args>;
+export type OnInterrupted<Args> = "retry" | "report" | Probe<Args>["ask"];
 
-/** Written as a method, so that a tool with typed arguments is still a `Tool`: its own schema vouches for them. */
-type Probe<Args> = { probe(args: Args, call: ToolCall): unknown }["probe"];
+/** A method, as `Tool.run` is one: only so tools of different arguments fit into one list. */
+interface Probe<Args> {
+  ask(args: Args, call: ToolCall): unknown | Promise<unknown>;
+}
 
 /** Attempts after failures that say `retry: safe` (T-53). Delays double from `baseDelayMs` up to `maxDelayMs`. */
 export interface ToolRetryPolicy {
@@ -69,9 +74,6 @@ export interface Tool<Args = unknown> {
   /** Arguments as the tool will see them, or what is wrong with them. */
   validate(args: Json): Promise<{ readonly args: Args } | { readonly problem: string }>;
   run(args: Args, call: ToolCall): unknown | Promise<unknown>;
-}
-
-/** A tool's answer that carries more than a JSON value. */
-export interface ToolAnswer extends ToolCallOutput {
-  readonly attachments?: readonly AttachmentRef[];
+  /** Told that a pending call was cancelled, if it asked for that with `onCancel: "cancel_external_work"`. */
+  cancel?(args: Args): unknown;
 }

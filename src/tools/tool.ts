@@ -25,12 +25,14 @@ export interface ToolOptions<Schema extends StandardSchema> {
   readonly execution?: "parallel" | "serial";
   /** Default: a failed call is not tried again. */
   readonly retry?: Partial<ToolRetryPolicy>;
+  /** Stops work outside when a pending call of this tool is cancelled. */
+  readonly cancel?: (args: InferOutput<Schema>) => unknown;
   /** Gives the result, any JSON value, or throws. `undefined` counts as null. */
   readonly run: (args: InferOutput<Schema>, call: ToolCall) => unknown;
 }
 
 const NAME_CHARS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
-const KNOWN = new Set(["name", "description", "input", "inputSchema", "readOnly", "idempotent", "onInterrupted", "execution", "retry", "run"]);
+const KNOWN = new Set(["name", "description", "input", "inputSchema", "readOnly", "idempotent", "onInterrupted", "execution", "retry", "cancel", "run"]);
 const defaultRetry: ToolRetryPolicy = { maxAttempts: 3, baseDelayMs: 500, maxDelayMs: 10_000 };
 
 /**
@@ -58,6 +60,7 @@ export function tool<Schema extends StandardSchema>(options: ToolOptions<Schema>
       return result.issues ? { problem: describeIssues(result.issues) } : { args: result.value as InferOutput<Schema> };
     },
     run: options.run,
+    ...(options.cancel && { cancel: options.cancel }),
   };
 }
 

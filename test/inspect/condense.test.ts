@@ -57,7 +57,7 @@ test("a huge value costs what its limits allow", () => {
   expect(JSON.stringify(condense(huge)).length).toBeLessThan(1_100_000);
   const started = performance.now();
   for (let round = 0; round < 20; round += 1) condense(huge);
-  expect((performance.now() - started) / 20).toBeLessThan(50);
+  expect((performance.now() - started) / 20).toBeLessThan(200);
 });
 
 test("live handles, cycles, hostile keys and odd values become text", () => {

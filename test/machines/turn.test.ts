@@ -50,7 +50,7 @@ describe("replies of the model", () => {
 
   test("tool calls are one message and one batch that names it by its place in the log (T-30)", () => {
     const turn = running().settle(reply([thinks("hm"), calls("a"), says("Let me."), calls("b")]));
-    expect(turn.value).toEqual({ running: "runningTools" });
+    expect(turn.value).toEqual({ running: { runningTools: "executing" } });
     expect(turn.open).toEqual({ effectId: 2, replayKey: "s:t:7:0:tool_batch:2", command: { kind: "tool_batch", iteration: 0, logIndex: 1 } });
     expect(turn.appended[0]?.parts.map(({ kind }) => kind)).toEqual(["Prose", "Reasoning", "ToolCall", "ToolCall"]);
   });

@@ -118,8 +118,8 @@ describe("turn", () => {
     ["a lone surrogate in an item", { items: [{ type: "text", text: "\ud800" }] }, {}, "invalid_argument"],
     ["live protocol extensions", { items: [], protocolExtension: {} }, {}, "durable_effect_live_protocol_extension"],
     ["live plugin inputs", { items: [], pluginInputs: {} }, {}, "durable_effect_live_plugin_input"],
-    ["a function among the protocol's options", { items: [], protocolTurnOptions: { f: () => 1 } }, {}, "json_invalid"],
-    ["a class instance among them", { items: [], protocolTurnOptions: new Map() }, {}, "json_invalid"],
+    ["a function among the protocol's options", { items: [], protocolTurnOptions: { f: () => 1 } }, {}, "protocol_turn_options"],
+    ["a class instance among them", { items: [], protocolTurnOptions: new Map() }, {}, "protocol_turn_options"],
     ["a blank turn id", "x", { turnId: " " }, "missing_execution_scope_id"],
     ["a turn id that is a number", "x", { turnId: 7 }, "missing_execution_scope_id"],
     ["an overlong turn id", "x", { turnId: "x".repeat(201) }, "invalid_argument"],
@@ -130,7 +130,7 @@ describe("turn", () => {
     ["null for options", "x", null, "invalid_argument"],
     ["an unknown option", "x", { turnID: "t" }, "invalid_argument"],
     ["a signal that is none", "x", { signal: {} }, "invalid_argument"],
-  ])("%s is refused at once, and nothing is durable (T-3, T-8, OP-17)", async (_title, input, options, code) => {
+  ])("%s is refused at once, and nothing is durable (T-3, T-8, ER-24, OP-17)", async (_title, input, options, code) => {
     const { lash, engine, provider: model } = testLash();
     const session = await lash.openSession("s");
     expect(() => session.turn(input as TurnInput, options as TurnOptions)).toThrow(expect.objectContaining({ code }));

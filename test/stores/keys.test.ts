@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { type Bound, END, type Key } from "../../src/stores/engine.ts";
 import { decodeKey, encodeKey } from "../../src/stores/key-codec.ts";
 import { checkBound, checkKey, compareKeys, MAX_KEY_BYTES } from "../../src/stores/keys.ts";
-import { orderText } from "../../src/stores/memory/order-text.ts";
+import { orderText } from "../../src/stores/order-text.ts";
 
 // "binary" gives whole code points only: well-formed text.
 const text = fc

@@ -20,7 +20,7 @@ export class ViewerApp {
   private readonly timeline = new Timeline();
   private readonly tree = new ActorTree(byId("actors", HTMLElement), (key) => this.select(key));
   private readonly chart = new ChartView(byId("chart", HTMLElement));
-  private readonly sequence = new SequenceView(byId("sequence", HTMLElement), (position) => this.seek(position + 1));
+  private readonly sequence = new SequenceView(byId("sequence", HTMLElement), (position) => this.seek(position + 1), (key) => this.select(key));
   private readonly context = new JsonTree(byId("context", HTMLElement));
   private readonly lastEvent = new JsonTree(byId("event", HTMLElement));
   private readonly effects = new EffectsView(byId("effects", HTMLElement));
@@ -32,19 +32,24 @@ export class ViewerApp {
   private due = false;
   private visits: Visits = { key: "", upTo: 0, paths: new Set() };
   private statusText = "";
+  /** A recording is open: what streams in meanwhile is not mixed into it. */
+  private inFile = false;
+  private playing: ReturnType<typeof setInterval> | undefined;
 
   constructor() {
     this.wire();
     this.repaint();
   }
 
-  add(records: readonly InspectRecord[]): void {
+  add(records: readonly InspectRecord[], run?: string): void {
+    if (this.inFile) return;
+    if (run !== undefined) this.timeline.enter(run);
     for (const record of records) this.timeline.add(record);
     this.repaint();
   }
 
   setStatus(text: string, live: boolean): void {
-    if (text === this.statusText) return;
+    if (text === this.statusText || this.inFile) return;
     this.statusText = text;
     const status = byId("status", HTMLElement);
     setText(status, text);
@@ -55,11 +60,15 @@ export class ViewerApp {
     const { records, problem } = await readFile(file);
     this.say(problem);
     if (records.length === 0) return;
+    this.stop();
     this.timeline.clear();
     this.selected = undefined;
     this.chosen = false;
+    this.inFile = false;
     this.setStatus(file.name, false);
     this.add(records);
+    this.inFile = true;
+    byId("close", HTMLButtonElement).hidden = false;
     this.position = this.timeline.end;
     this.repaint();
   }
@@ -68,6 +77,21 @@ export class ViewerApp {
     this.selected = key;
     this.chosen = true;
     document.body.dataset["view"] = document.body.dataset["view"] === "actors" ? "chart" : (document.body.dataset["view"] ?? "chart");
+    this.repaint();
+  }
+
+  /** Replays a recording from where we are, or from its beginning, one row at a time. */
+  private play(): void {
+    if (this.position === undefined || this.position >= this.timeline.end) this.seek(this.timeline.start);
+    this.playing = setInterval(() => {
+      this.step(1);
+      if ((this.position ?? 0) >= this.timeline.end) this.stop();
+    }, 120);
+  }
+
+  private stop(): void {
+    clearInterval(this.playing);
+    this.playing = undefined;
     this.repaint();
   }
 
@@ -84,10 +108,17 @@ export class ViewerApp {
     const index = countBelow(rows, now) + (direction === 1 ? 0 : -2);
     const row = rows[index];
     if (row !== undefined) this.seek(row + 1);
+    else if (direction === 1) this.seek(this.timeline.end);
     else if (direction === -1) this.seek(this.timeline.start);
   }
 
   togglePause(): void {
+    if (this.inFile) {
+      if (this.playing === undefined) this.play();
+      else this.stop();
+      this.repaint();
+      return;
+    }
     this.position = this.position === undefined ? this.timeline.end : undefined;
     this.repaint();
   }
@@ -123,7 +154,7 @@ export class ViewerApp {
     const event = track && timeline.lastEventAt(track.key, position);
     this.lastEvent.show(`${track?.key ?? ""} event`, event?.event);
     this.effects.show(track ? effectsAt(timeline, track, position) : []);
-    this.timeBar.update(timeline, position, live, track);
+    this.timeBar.update(timeline, position, this.inFile ? (this.playing === undefined ? "file" : "playing") : live ? "live" : "paused", track);
   }
 
   /** A turn is what people come to see. */
@@ -181,6 +212,7 @@ export class ViewerApp {
       document.body.classList.remove("dropping");
       open(event.dataTransfer?.files[0]);
     });
+    byId("close", HTMLButtonElement).addEventListener("click", () => location.reload());
     byId("theme", HTMLButtonElement).addEventListener("click", () => this.toggleTheme());
     byId("fit", HTMLButtonElement).addEventListener("click", () => this.chart.fit());
     byId("overview", HTMLButtonElement).addEventListener("click", () => this.chart.overview());

@@ -15,7 +15,8 @@ export interface PlacedEdge {
   readonly points: readonly (readonly [x: number, y: number])[];
   readonly label: (Box & { readonly lines: readonly Label[] }) | undefined;
 }
-export interface Label { readonly event: string; readonly guard: string | undefined }
+/** `broken`: the guard stands on a line of its own, so that branches stay narrow. */
+export interface Label { readonly event: string; readonly guard: string | undefined; readonly broken: boolean }
 export interface PlacedChart {
   readonly width: number;
   readonly height: number;
@@ -32,6 +33,12 @@ export const TITLE_SIZE = 13;
 export const SMALL_SIZE = 10.5;
 const LINE = 15;
 const HEADER = 30;
+
+/** Dense charts share lines into and out of a state: nine arrowheads side by side say less than one. */
+const MERGED = { "elk.layered.mergeEdges": "true", "elk.layered.mergeHierarchyEdges": "true" };
+const DENSE = 1.7;
+
+type Options = Readonly<Record<string, string>>;
 
 /** A CommonJS module whose types claim a default export where bundlers find the constructor. */
 const { default: Elk } = bundled as unknown as { readonly default: new () => ELK };
@@ -64,7 +71,8 @@ export async function placeChart(chart: Chart, measure: Measure): Promise<Placed
   const edges: ElkExtendedEdge[] = [];
   for (const [id, group] of groups) {
     const { source, target, transitions } = group;
-    const lines = labelLines(transitions);
+    const branches = [...groups.values()].filter((other) => other.source === source).length > 1;
+    const lines = labelLines(transitions, branches);
     const back = isBack(group);
     labels.set(id, lines);
     edges.push({
@@ -74,14 +82,15 @@ export async function placeChart(chart: Chart, measure: Measure): Promise<Placed
       labels: [{
         id: `${id} label`,
         text: "x",
-        width: Math.max(...lines.map((line) => measure(labelText(line), SMALL_SIZE))) + 8,
-        height: lines.length * 13 + 2,
+        width: Math.max(...lines.flatMap(labelRows).map((row) => measure(row, SMALL_SIZE))) + 8,
+        height: lines.flatMap(labelRows).length * 13 + 2,
         layoutOptions: { "elk.edgeLabels.inline": "true", "elk.edgeLabels.placement": "CENTER" },
       }],
     });
   }
-  const root = node(chart.root, chart, measure, edges);
-  const placed = await elk.layout({ id: "all", children: [root], edges, layoutOptions: { ...OPTIONS, "elk.padding": "[top=8,left=8,bottom=8,right=8]" } });
+  const options: Options = edges.length > DENSE * states.size ? { ...OPTIONS, ...MERGED } : OPTIONS;
+  const root = node(chart.root, chart, measure, edges, options);
+  const placed = await elk.layout({ id: "all", children: [root], edges, layoutOptions: { ...options, "elk.padding": "[top=8,left=8,bottom=8,right=8]" } });
   return collect(placed, chart, states, groups, labels, isBack);
 }
 
@@ -114,12 +123,12 @@ function headerLines(state: ChartState, chart: Chart): readonly string[] {
   return [...new Set([...state.invokes.map((name) => `runs ${shorten(name, 38)}`), ...lines])].slice(0, 6);
 }
 
-function node(state: ChartState, chart: Chart, measure: Measure, edges: ElkExtendedEdge[]): ElkNode {
+function node(state: ChartState, chart: Chart, measure: Measure, edges: ElkExtendedEdge[], options: Options): ElkNode {
   const lines = headerLines(state, chart);
   const width = Math.max(measure(state.key, TITLE_SIZE) + 28, ...lines.map((line) => measure(line, SMALL_SIZE) + 20), 64);
   const header = HEADER + lines.length * LINE + (lines.length > 0 ? 3 : 0);
   if (state.children.length === 0) return { id: nodeId(state.path), width, height: header };
-  const children = state.children.map((child) => node(child, chart, measure, edges));
+  const children = state.children.map((child) => node(child, chart, measure, edges, options));
   if (state.initial !== undefined) {
     // First, so that the order of the source puts the start on top.
     children.unshift({ id: `start ${state.path}`, width: 9, height: 9 });
@@ -129,7 +138,7 @@ function node(state: ChartState, chart: Chart, measure: Measure, edges: ElkExten
     id: nodeId(state.path),
     children,
     layoutOptions: {
-      ...OPTIONS,
+      ...options,
       "elk.padding": `[top=${header + 8},left=16,bottom=16,right=16]`,
       "elk.nodeSize.constraints": "MINIMUM_SIZE",
       "elk.nodeSize.minimum": `(${width},${header})`,
@@ -170,12 +179,24 @@ function collect(
   return { width: placed.width ?? 0, height: placed.height ?? 0, states: boxes, edges, starts };
 }
 
-function labelLines(transitions: readonly ChartTransition[]): readonly Label[] {
-  const lines = transitions.map(({ label, guard }) => ({ event: shorten(label, 30), guard: guard === undefined ? undefined : shorten(guard, 34) }));
-  return lines.filter((line, index) => lines.findIndex((other) => labelText(other) === labelText(line)) === index).slice(0, 5);
+function labelLines(transitions: readonly ChartTransition[], branches: boolean): readonly Label[] {
+  const lines = transitions.map(({ label, guard }): Label => ({
+    event: shorten(label, 30),
+    guard: guard === undefined ? undefined : shorten(guard, 34),
+    broken: branches && guard !== undefined && label.length + guard.length > 18,
+  }));
+  const distinct = lines.filter((line, index) => lines.findIndex((other) => labelText(other) === labelText(line)) === index).slice(0, 5);
+  // One event with several guards is named once.
+  return distinct.map((line, index) => (line.broken && distinct[index - 1]?.event === line.event ? { ...line, event: "" } : line));
 }
 
-export function labelText({ event, guard }: Label): string {
+/** What is drawn of a label, row by row. */
+export function labelRows(label: Label): readonly string[] {
+  if (!label.broken) return [labelText(label)];
+  return [...(label.event === "" ? [] : [label.event]), `[${label.guard ?? ""}]`];
+}
+
+export function labelText({ event, guard }: Pick<Label, "event" | "guard">): string {
   return guard === undefined ? event : `${event} [${guard}]`;
 }
 

@@ -1,7 +1,7 @@
 // Draws a placed chart as SVG and lights it. Drawing happens once per chart; lighting only switches classes.
 import { activePaths, type Chart } from "../chart.ts";
 import type { Step } from "../records.ts";
-import { placeChart, labelText, SMALL_SIZE, TITLE_SIZE, type PlacedChart, type PlacedEdge } from "./chart-layout.ts";
+import { placeChart, SMALL_SIZE, TITLE_SIZE, type PlacedChart, type PlacedEdge } from "./chart-layout.ts";
 import { h, s } from "./dom.ts";
 
 export interface Lighting {
@@ -93,7 +93,7 @@ export class ChartView {
     if (!this.drawn) return;
     this.following = true;
     const fit = this.fitScale();
-    this.scale = fit < READABLE ? 0.8 : fit;
+    this.scale = fit < READABLE ? Math.max(0.72, Math.min(0.9, (this.host.clientWidth - 24) / this.drawn.placed.width)) : fit;
     this.center();
   }
 
@@ -163,9 +163,13 @@ export class ChartView {
       if (edge.label) {
         const { x, y, width, height, lines } = edge.label;
         group.append(s("rect", { class: "paper", x, y, width, height, rx: 4 }));
-        lines.forEach((line, index) => {
-          group.append(s("text", { class: "label", x: x + width / 2, y: y + 11 + index * 13, "font-size": SMALL_SIZE, "text-anchor": "middle" }, line.event, line.guard === undefined ? undefined : s("tspan", { class: "guard" }, ` [${line.guard}]`), s("title", {}, labelText(line))));
-        });
+        const row = (index: number, ...content: (SVGElement | string)[]): SVGElement => s("text", { class: "label", x: x + width / 2, y: y + 11 + index * 13, "font-size": SMALL_SIZE, "text-anchor": "middle" }, ...content);
+        let index = 0;
+        for (const line of lines) {
+          const guard = line.guard === undefined ? [] : [s("tspan", { class: "guard" }, `${line.broken ? "" : " "}[${line.guard}]`)];
+          if (line.broken) group.append(...(line.event === "" ? [] : [row(index++, line.event)]), row(index++, ...guard));
+          else group.append(row(index++, line.event, ...guard));
+        }
       }
       return [edge, group];
     });

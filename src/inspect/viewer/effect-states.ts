@@ -1,4 +1,5 @@
-// What became of each effect of one turn, read from the messages of its actors.
+// What became of each effect of one turn, read from the messages between the turn and its effects actor.
+import type { InspectedEvent, InspectJson } from "../records.ts";
 import { countBelow, type Timeline, type Track } from "./timeline.ts";
 
 export type EffectState = "requested" | "durable" | "running" | "settled" | "from journal";
@@ -18,26 +19,34 @@ const STATES: Readonly<Record<string, EffectState>> = {
   "effect.running": "running",
   "effect.settled": "settled",
 };
+const RANK: readonly EffectState[] = ["requested", "durable", "running", "settled", "from journal"];
 
-/** Effects of the turn that `track` belongs to (its turn actor, effects actor or tool calls), in order of request; for a session, of its newest turn. */
+/** Effects of the turn that `track` is or belongs to, in order of request; for a session, of its newest turn. */
 export function effectsAt(timeline: Timeline, track: Track, position: number): readonly EffectLine[] {
-  const scope = scopeOf(hasTurn(track) ? track.name : (newestTurn(timeline, track.group, position)?.name ?? ""));
-  const rows = timeline.rows.get(track.group) ?? [];
+  const turn = turnOf(timeline, track, position);
+  const rows = turn && timeline.rows.get(turn.group);
+  if (!turn || !rows) return [];
   const lines = new Map<string, EffectLine>();
+  const actors = new Set<string>();
   const end = countBelow(rows, position);
-  for (let index = Math.max(0, end - 20_000); index < end; index += 1) {
+  for (let index = Math.max(0, end - 20_000, countBelow(rows, turn.born)); index < end; index += 1) {
     const entry = timeline.at(rows[index] ?? -1);
     if (entry?.kind !== "event") continue;
     const { event } = entry.record;
-    const state = STATES[event.type];
-    if (state === undefined || scopeOf(timeline.tracks.get(entry.to)?.name ?? "") !== scope) continue;
-    const effectId = String(event["effectId"] ?? event["id"] ?? "?");
+    const state = Object.hasOwn(STATES, event.type) ? STATES[event.type] : undefined;
+    if (state === undefined) continue;
+    // Turn and effects actor name each other in requests; what the effects actor is told meanwhile names neither.
+    if (entry.from === turn.key) actors.add(entry.to);
+    const mine = entry.from === turn.key || entry.to === turn.key || (entry.from === undefined && actors.has(entry.to));
+    const effectId = effectIdOf(event);
     const before = lines.get(effectId);
+    if (!mine || (before && RANK.indexOf(state) < RANK.indexOf(before.state))) continue;
     const settled = state === "settled";
+    const replayed = event["replayed"] === true || event["source"] === "journal";
     lines.set(effectId, {
       effectId,
-      kind: typeof event["kind"] === "string" ? event["kind"] : (before?.kind ?? ""),
-      state: settled && event["replayed"] === true ? "from journal" : state,
+      kind: before?.kind ?? kindOf(event),
+      state: settled && replayed ? "from journal" : state,
       requestedAt: before?.requestedAt ?? entry.record.at,
       settledAt: settled ? entry.record.at : undefined,
     });
@@ -45,19 +54,31 @@ export function effectsAt(timeline: Timeline, track: Track, position: number): r
   return [...lines.values()];
 }
 
-/** `chat-42:t1` of `turn:chat-42:t1` and of `tool:chat-42:t1:weather:call_0`. */
-function scopeOf(name: string): string {
-  return name.split(":").slice(1, 3).join(":");
+/** @returns `effectId`, on the event itself or in its `request`; `""` when it has none. */
+export function effectIdOf(event: InspectedEvent): string {
+  const id = event["effectId"] ?? field(event["request"], "effectId");
+  return typeof id === "number" || typeof id === "string" ? String(id) : "";
 }
 
-function hasTurn({ name }: Track): boolean {
-  return name.split(":").length > 2;
+function kindOf(event: InspectedEvent): string {
+  const kind = event["kind"] ?? field(field(event["request"], "command"), "kind") ?? field(event["outcome"], "kind");
+  return typeof kind === "string" ? kind : "";
 }
 
-function newestTurn(timeline: Timeline, group: string, position: number): Track | undefined {
+function field(value: InspectJson | undefined, name: string): InspectJson | undefined {
+  if (typeof value !== "object" || value === null || Array.isArray(value) || !Object.hasOwn(value, name)) return undefined;
+  return (value as Readonly<Record<string, InspectJson>>)[name];
+}
+
+/** A tool call names its turn; an effects actor may serve all turns of its session. */
+function turnOf(timeline: Timeline, track: Track, position: number): Track | undefined {
+  if (track.kind === "turn") return track;
+  const parts = new Set(track.name.split(":"));
   let newest: Track | undefined;
-  for (const track of timeline.tracks.values()) {
-    if (track.group === group && track.kind === "turn" && track.born < position) newest = track;
+  for (const other of timeline.tracks.values()) {
+    if (other.kind !== "turn" || other.group !== track.group || other.born >= position) continue;
+    if (parts.has(other.short)) return other;
+    newest = other;
   }
   return newest;
 }

@@ -1,11 +1,13 @@
 // Messages between the actors of one session, as a sequence diagram. Only the rows in sight exist.
 import { activePaths } from "../chart.ts";
 import { h, s } from "./dom.ts";
+import { effectIdOf } from "./effect-states.ts";
 import { countBelow, type Entry, type Timeline, type Track } from "./timeline.ts";
 
 const ROW = 30;
-const LEFT = 76;
-const LEAST_LANE = 128;
+const LEFT = 72;
+const LEAST_LANE = 124;
+const LEAST_LANE_PHONE = 100;
 const MOST_LANE = 230;
 /** Lanes are those of actors that appear this many rows around the ones in sight: long runs have more actors than a page has room. */
 const AROUND = 150;
@@ -27,7 +29,7 @@ export class SequenceView {
   private readonly host: HTMLElement;
   private readonly onPick: (position: number) => void;
 
-  constructor(host: HTMLElement, onPick: (position: number) => void) {
+  constructor(host: HTMLElement, onPick: (position: number) => void, onSelect: (key: string) => void) {
     this.host = host;
     this.onPick = onPick;
     this.space.append(this.svg);
@@ -39,6 +41,13 @@ export class SequenceView {
       this.height = host.clientHeight;
       this.paint();
     }).observe(host);
+    const select = (event: Event): void => {
+      const key = event.target instanceof Element ? event.target.closest("[data-key]")?.getAttribute("data-key") : undefined;
+      if (key) onSelect(key);
+    };
+    // Pressed, not clicked: a live diagram may replace the button before it is released. Keys still click.
+    this.head.addEventListener("pointerdown", select);
+    this.head.addEventListener("click", select);
     this.svg.addEventListener("click", (event) => {
       const target = event.target instanceof Element ? event.target.closest("[data-position]") : null;
       if (target) this.onPick(Number(target.getAttribute("data-position")));
@@ -75,13 +84,14 @@ export class SequenceView {
     if (state === this.painted) return;
     this.painted = state;
     const lanes = this.lanes(timeline, first, last);
-    const width = Math.max(LEAST_LANE, Math.min(MOST_LANE, (this.host.clientWidth - LEFT - 12) / Math.max(1, lanes.length)));
+    const least = this.host.clientWidth < 480 ? LEAST_LANE_PHONE : LEAST_LANE;
+    const width = Math.max(least, Math.min(MOST_LANE, (this.host.clientWidth - LEFT - 12) / Math.max(1, lanes.length)));
     const x = new Map(lanes.map((track, index) => [track.key, LEFT + width * (index + 0.5)]));
     const total = LEFT + width * lanes.length + 12;
     this.space.style.width = this.head.style.width = `${Math.max(total, this.host.clientWidth - 2)}px`;
     this.head.replaceChildren(
       ...lanes.map((track) => {
-        const lane = h("button", { class: `lane${track.key === this.selected ? " selected" : ""}`, type: "button", title: track.name }, h("b", {}, track.kind), track.short === "" ? undefined : ` ${track.short}`);
+        const lane = h("button", { class: `lane${track.key === this.selected ? " selected" : ""}`, type: "button", title: track.name, "data-key": track.key }, h("b", {}, track.kind), track.short === "" ? undefined : ` ${track.short}`);
         lane.style.left = `${(x.get(track.key) ?? 0) - width / 2 + 4}px`;
         lane.style.width = `${width - 8}px`;
         return lane;
@@ -131,7 +141,7 @@ export class SequenceView {
     const to = x.get(entry.to) ?? LEFT;
     if (entry.kind === "actor") group.append(s("circle", { class: "birth", cx: to, cy: 15, r: 4.5 }), s("text", { class: "note", x: to + 10, y: 19 }, "created"));
     else if (entry.kind === "snapshot") group.append(...pill(entry.record.snapshot.value, entry.record.snapshot.status, to));
-    else group.append(...arrow(entry.from === undefined ? undefined : x.get(entry.from), to, entry.record.event.type, entry.record.event["effectId"]));
+    else group.append(...arrow(entry.from === undefined ? undefined : x.get(entry.from), to, entry.record.event.type, effectIdOf(entry.record.event)));
     return group;
   }
 }
@@ -147,9 +157,9 @@ function pill(value: unknown, status: string, x: number): readonly SVGElement[] 
   ];
 }
 
-function arrow(from: number | undefined, to: number, type: string, effectId: unknown): readonly SVGElement[] {
+function arrow(from: number | undefined, to: number, type: string, effectId: string): readonly SVGElement[] {
   const label = type.startsWith("xstate.done.actor.") ? "done" : type === "xstate.init" ? "start" : type;
-  const text = effectId === undefined ? label : `${label} #${String(effectId)}`;
+  const text = effectId === "" ? label : `${label} #${effectId}`;
   if (from === undefined || from === to) {
     // From outside the actor system, or from lanes that are not shown.
     return [

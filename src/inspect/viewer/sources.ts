@@ -2,7 +2,8 @@
 import { parseRecord, parseRecords, type InspectRecord } from "../records.ts";
 
 export interface SourceEvents {
-  readonly onRecords: (records: readonly InspectRecord[]) => void;
+  /** @param run - whose records they are, where several tabs speak in turn. */
+  readonly onRecords: (records: readonly InspectRecord[], run?: string) => void;
   /** What to say about the connection. */
   readonly onStatus: (status: string, live: boolean) => void;
 }
@@ -19,10 +20,10 @@ export function followServer(url: string, { onRecords, onStatus }: SourceEvents)
 export function followChannel({ onRecords, onStatus }: SourceEvents): void {
   const receive = (data: unknown): void => {
     if (typeof data !== "object" || data === null) return;
-    const { type, lines } = data as { type?: unknown; lines?: unknown };
+    const { type, lines, run } = data as { type?: unknown; lines?: unknown; run?: unknown };
     if (type !== "lash.viewer.lines" || !Array.isArray(lines)) return;
     onStatus("live", true);
-    onRecords(read(lines));
+    onRecords(read(lines), typeof run === "string" ? run : undefined);
   };
   const host: Window | null = window.parent === window ? (window.opener as Window | null) : window.parent;
   const channel = typeof BroadcastChannel === "undefined" ? undefined : new BroadcastChannel("lash-inspect");

@@ -24,7 +24,9 @@ export class TimeBar {
     new ResizeObserver(() => (this.painted = "")).observe(this.marks);
   }
 
-  update(timeline: Timeline, position: number, live: boolean, track: Track | undefined): void {
+  /** @param mode - `live`: at the end of a stream; `paused`: before it; `file` and `playing`: in a recording. */
+  update(timeline: Timeline, position: number, mode: "live" | "paused" | "file" | "playing", track: Track | undefined): void {
+    const moving = mode === "live" || mode === "playing";
     this.slider.min = String(timeline.start);
     this.slider.max = String(timeline.end);
     this.slider.value = String(position);
@@ -33,11 +35,10 @@ export class TimeBar {
     const first = timeline.at(timeline.start);
     const time = entry && first ? since(entry.record.at - first.record.at) : "";
     const behind = timeline.end - position;
-    setText(this.where, `${time}  ${position - timeline.start} / ${timeline.end - timeline.start}${live || behind === 0 ? "" : `  (${behind} later)`}`);
+    setText(this.where, `${time}  ${position - timeline.start} / ${timeline.end - timeline.start}${moving || behind === 0 ? "" : `  (${behind} later)`}`);
     this.slider.setAttribute("aria-valuetext", `record ${position - timeline.start} of ${timeline.end - timeline.start}, ${time}`);
-    this.pause.classList.toggle("live", live);
-    setText(this.pause, live ? "Pause" : "Go live");
-    this.pause.setAttribute("aria-pressed", String(!live));
+    this.pause.classList.toggle("live", moving);
+    setText(this.pause, moving ? "Pause" : mode === "file" ? "Play" : "Go live");
     this.paintMarks(timeline, track);
   }
 

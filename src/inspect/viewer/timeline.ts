@@ -32,18 +32,22 @@ export type Entry =
   | { readonly kind: "snapshot"; readonly record: SnapshotRecord; readonly to: string; readonly moved: boolean }
   | { readonly kind: "skipped"; readonly record: SkippedRecord };
 
-/** More than this and the oldest tenth is forgotten. */
-const MOST_ENTRIES = 200_000;
-
 export class Timeline {
   readonly tracks = new Map<string, Track>();
   /** Positions of the rows of each group's sequence diagram. */
   readonly rows = new Map<string, number[]>();
   private entries: (Entry | undefined)[] = [];
   private base = 0;
+  private readonly runs = new Map<string, { readonly id: string; readonly label: string }>();
   private run = { id: "", label: "" };
   private readonly charts = new Map<string, Chart>();
   private readonly lastSeq = new Map<string, number>();
+  private readonly most: number;
+
+  /** @param most - records kept; beyond it the oldest tenth is forgotten. */
+  constructor(most = 200_000) {
+    this.most = most;
+  }
 
   /** Position after the newest record. */
   get end(): number {
@@ -68,9 +72,15 @@ export class Timeline {
     this.lastSeq.clear();
   }
 
+  /** The records that follow are of this run; a `lash.run` record says the same. */
+  enter(run: string): void {
+    this.run = this.runs.get(run) ?? { id: run, label: "runtime" };
+  }
+
   add(record: InspectRecord): void {
     if (record.type === "lash.run") {
       this.run = { id: record.run, label: record.label ?? "runtime" };
+      this.runs.set(record.run, this.run);
       return;
     }
     if (record.type === "lash.machine") {
@@ -130,14 +140,17 @@ export class Timeline {
   private addActor(record: ActorRecord, key: string): void {
     if (this.tracks.has(key)) return;
     const parent = record.parentId === undefined ? undefined : this.key(record.parentId);
-    const [kind = record.name, session, ...rest] = record.name.split(":");
-    const group = session ?? (parent === undefined ? this.run.label : (this.tracks.get(parent)?.group ?? this.run.label));
+    const [kind = record.name, ...rest] = record.name.split(":");
+    const above = parent === undefined ? undefined : this.tracks.get(parent);
+    // A session's name says which; what lives below it is its own, whatever its name begins with.
+    const group = above && above.name.includes(":") ? above.group : (rest[0] ?? above?.group ?? this.run.label);
+    const own = rest.filter((part) => part !== group);
     this.tracks.set(key, {
       key,
       name: record.name,
       kind,
-      // A tool call is shown below its turn; naming the turn again would push its own name out of sight.
-      short: (rest.length > 1 ? rest.slice(1) : rest).join(" "),
+      // Of a tool call its tool and call: naming the turn again would push them out of sight.
+      short: own.slice(-2).join(" "),
       group,
       parent,
       chart: record.machine === undefined ? undefined : this.charts.get(`${this.run.id}/${record.machine}`),
@@ -170,7 +183,7 @@ export class Timeline {
       if (rows) rows.push(position);
       else this.rows.set(group, [position]);
     }
-    if (this.entries.length > MOST_ENTRIES) this.forget(MOST_ENTRIES / 10);
+    if (this.entries.length > this.most) this.forget(Math.ceil(this.most / 10));
   }
 
   /** A living actor keeps its newest snapshot however old that is. */

@@ -10,7 +10,7 @@ import { CheckedTransaction } from "../transaction.ts";
 import { settleWithoutWaiting } from "../unwaiting-body.ts";
 import { sealValue } from "../values.ts";
 import { OrderedMap } from "./ordered-map.ts";
-import { orderText } from "./order-text.ts";
+import { orderText } from "../order-text.ts";
 
 /**
  * An engine that lives in this process only. Every call makes a new, empty one.

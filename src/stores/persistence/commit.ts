@@ -1,26 +1,30 @@
 // The commit of a session: one transaction that appends to history and moves everything that depends on it (P-7..P-19).
 //
 // The checks run in the order of the contract, all of them before the first write (P-4). What can be computed is computed
-// before the transaction (E4); inside, a commit reads the stamp, the lease, the head, the ledger and the turn in flight,
-// however long the session is.
+// before the transaction (E4); inside, a commit reads the stamp, the lease, the head, the ledger and the turn in flight, and
+// what it says that it completes or defers, however long the session is.
 
 import { type LashError, storeError } from "../../domain/errors.ts";
 import type { SessionNode } from "../../domain/session.ts";
 import type { CommitResult, SessionCommit } from "../contract.ts";
 import type { ReadTransaction, WriteTransaction } from "../engine.ts";
-import { changedRefs, COMPONENTS, type PreparedComponents, prepareComponents } from "./components.ts";
+import { stampAttachments } from "./attachment-rows.ts";
+import { changedRefs, checkRefs, COMPONENTS, type PreparedComponents, prepareComponents } from "./components.ts";
 import { putContent } from "./content.ts";
 import { checkBinding, type StoreContext } from "./context.ts";
 import { setFrames } from "./frame-row.ts";
 import { NO_HEAD, readHead, type StoredHead, writeHead } from "./head-row.ts";
 import { ordinalWithin, writeHistory } from "./history-row.ts";
+import { deferInputsOf } from "./input-rows.ts";
 import { type PreparedRow, prepareRow, setRow } from "./large-row.ts";
-import { headKey, historyKey, indexedUnderTurn, nodeIndexKey, usageKey } from "./layout.ts";
+import { headKey, historyKey, indexedUnderTurn, nodeIndexKey, turnInputKey, usageKey } from "./layout.ts";
 import { releaseIfHeld, requireFence, writeReleased } from "./lease-rules.ts";
 import { seedMeta } from "./meta-row.ts";
 import { findNode } from "./node-lookup.ts";
+import { checkClaims, completeClaims } from "./settled-claims.ts";
 import { findEnded, record, setStamp, turnConflict } from "./stamp.ts";
-import { deleteTurn, readControl } from "./turn-rows.ts";
+import { findLiveNode } from "./tombstones.ts";
+import { acceptedControl, deleteTurn, readControl, setControl, writeInput } from "./turn-rows.ts";
 import { addToLedger, readLedgerRow } from "./usage-row.ts";
 
 /** A commit with everything that could be computed before its transaction. */
@@ -29,6 +33,8 @@ interface PreparedCommit {
   readonly now: number;
   readonly history: PreparedRow | undefined;
   readonly components: PreparedComponents;
+  /** Input of the turn that this commit accepts. */
+  readonly next: PreparedRow | undefined;
   /** Ids that do not name the turn of this commit and need an index row. */
   readonly foreignIds: readonly string[];
 }
@@ -48,6 +54,7 @@ function prepare(commit: SessionCommit, now: number): PreparedCommit {
     now,
     history: history === undefined ? undefined : prepareRow(history),
     components: prepareComponents(commit.components),
+    next: turn?.next && prepareRow(writeInput(turn.next, now)),
     foreignIds: nodes.map((node) => node.nodeId).filter((id) => turnId === undefined || ordinalWithin(id, turnId) === undefined),
   };
 }
@@ -63,8 +70,11 @@ async function apply(tx: WriteTransaction, prepared: PreparedCommit): Promise<Co
   const stored = await readHead(tx, sessionId);
   const before = stored ?? NO_HEAD;
   checkRevision(commit, before.revision);
+  const claims = await checkClaims(tx, sessionId, commit);
   await checkNodes(tx, prepared);
   await checkLeaf(tx, commit, stored);
+  const takenRefs = commit.componentRefs ?? {};
+  await checkRefs(tx, sessionId, takenRefs);
 
   if (stored === undefined) await seedMeta(tx, sessionId, { relation: { kind: "root" }, model: commit.head.policy.model.id }, now);
   const revision = before.revision + 1;
@@ -75,13 +85,23 @@ async function apply(tx: WriteTransaction, prepared: PreparedCommit): Promise<Co
   for (const [, content] of prepared.components) if (content !== null) await putContent(tx, COMPONENTS, content);
   await addUsage(tx, commit);
   const appended = before.appended + commit.nodes.length;
-  const components = changedRefs(before.components, prepared.components);
-  tx.set(headKey(sessionId), writeHead({ revision, appended, hidden: before.hidden, head: commit.head, components }));
+  const components = changedRefs(before.components, takenRefs, prepared.components);
+  tx.set(headKey(sessionId), writeHead(sessionId, { revision, appended, hidden: before.hidden, head: commit.head, components }));
   if (turn !== undefined) {
     setStamp(tx, sessionId, turn.result.turnId, place);
     const inFlight = await readControl(tx, sessionId);
-    if (inFlight?.turnId === turn.result.turnId) await deleteTurn(tx, sessionId, inFlight);
+    const isOwn = inFlight?.turnId === turn.result.turnId;
+    if (isOwn) await deleteTurn(tx, sessionId, inFlight);
+    if (turn.next !== undefined && prepared.next !== undefined) {
+      // A session has one turn in flight; throwing rolls back what was written.
+      if (inFlight !== undefined && !isOwn) throw otherInFlight(sessionId, inFlight.turnId);
+      setRow(tx, turnInputKey(sessionId), prepared.next);
+      setControl(tx, sessionId, acceptedControl(turn.next.turnId, prepared.next.chunks.length > 0));
+    }
   }
+  await completeClaims(tx, sessionId, claims);
+  if (commit.interruptedTurnId !== undefined) await deferInputsOf(tx, sessionId, commit.interruptedTurnId, false);
+  await stampAttachments(tx, sessionId, commit.committedAttachmentIds, now);
   if (commit.releaseLease) writeReleased(tx, sessionId, lease.fencingToken);
   const result = { headRevision: revision, replayed: false };
   return turn === undefined ? result : { ...result, turn: record(turn, place) };
@@ -130,9 +150,9 @@ async function checkNodes(tx: ReadTransaction, { commit, foreignIds }: PreparedC
 /** A leaf must be a live node once the commit has happened (P-13, C-42). */
 async function checkLeaf(tx: ReadTransaction, { sessionId, head, nodes }: SessionCommit, stored: StoredHead | undefined): Promise<void> {
   const leaf = head.leafNodeId;
-  if (leaf === undefined || leaf === stored?.head.leafNodeId) return;
+  if (leaf === undefined || (leaf === stored?.head.leafNodeId && stored.hidden === 0)) return;
   const isNew = (node: SessionNode): boolean => node.nodeId === leaf;
-  if (nodes.findLast(isNew) !== undefined || (await findNode(tx, sessionId, leaf)) !== undefined) return;
+  if (nodes.findLast(isNew) !== undefined || (await findLiveNode(tx, sessionId, leaf)) !== undefined) return;
   throw storeError("store_backend", `the leaf ${leaf} is no node of session ${sessionId}`, { details: { sessionId, leafNodeId: leaf } });
 }
 
@@ -140,6 +160,9 @@ async function addUsage(tx: WriteTransaction, { sessionId, usageDeltas }: Sessio
   if (usageDeltas.length === 0) return;
   tx.set(usageKey(sessionId), addToLedger(await readLedgerRow(tx, sessionId), usageDeltas));
 }
+
+const otherInFlight = (sessionId: string, turnId: string): LashError =>
+  storeError("turn_step_conflict", `turn ${turnId} of session ${sessionId} is in flight; no other one can follow`, { details: { sessionId, turnId } });
 
 const nodeExists = (sessionId: string, nodeId: string): LashError =>
   storeError("store_backend", `session ${sessionId} already has a node ${nodeId}`, { details: { sessionId, nodeId } });

@@ -1,16 +1,17 @@
 // Large opaque parts of a session (P-16): stored once by content, named in the head, shared by all heads that say the same.
 
 import * as z from "zod/mini";
+import { storeError } from "../../domain/errors.ts";
 import type { ComponentBody, ComponentName } from "../contract.ts";
 import type { ReadTransaction } from "../engine.ts";
-import { getContent, type PreparedContent, prepareContent } from "./content.ts";
+import { getContent, hasContent, type PreparedContent, prepareContent } from "./content.ts";
 import { headKey } from "./layout.ts";
 import { invalidRow } from "./schema.ts";
 
 /** Space of component bodies in content.ts. */
 export const COMPONENTS = "component";
 
-export const componentRefs = z.object({
+export const componentRefs = z.strictObject({
   toolState: z.exactOptional(z.string()),
   pluginSnapshot: z.exactOptional(z.string()),
   executionState: z.exactOptional(z.string()),
@@ -29,13 +30,21 @@ export const prepareComponents = (changes: Changes = {}): PreparedComponents =>
   ]);
 
 /** References after a commit: what it does not mention stays. */
-export function changedRefs(before: ComponentRefs, components: PreparedComponents): ComponentRefs {
-  const refs = { ...before };
+export function changedRefs(before: ComponentRefs, taken: ComponentRefs, components: PreparedComponents): ComponentRefs {
+  const refs = { ...before, ...taken };
   for (const [name, content] of components) {
     if (content === null) delete refs[name];
     else refs[name] = content.id;
   }
   return refs;
+}
+
+/** @throws LashError `store_backend` - a reference that a commit takes over names nothing (P-16). */
+export async function checkRefs(tx: ReadTransaction, sessionId: string, taken: ComponentRefs): Promise<void> {
+  for (const [component, ref] of Object.entries(taken)) {
+    if (await hasContent(tx, COMPONENTS, ref)) continue;
+    throw storeError("store_backend", `the ${component} that session ${sessionId} takes over is not in this store`, { details: { sessionId, component, ref } });
+  }
 }
 
 /** @throws LashError `stored_row_invalid` - the head names content that is missing. */

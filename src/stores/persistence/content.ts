@@ -12,13 +12,15 @@ import { count, invalidRow, parseRow } from "./schema.ts";
 const PIECE_BYTES = 4 * 1024 * 1024;
 const KIND = "content header";
 
-const header = z.object({ bytes: count, pieces: count });
+const header = z.strictObject({ bytes: count, pieces: count, mime: z.exactOptional(z.string()) });
 
 /** Ready to be stored: hashing and serializing have no place inside a transaction (E4). */
 export interface PreparedContent {
   readonly id: string;
   readonly bytes: number;
   readonly pieces: readonly Uint8Array[];
+  /** Media type, where the kind of content has one. */
+  readonly mime?: string;
 }
 
 /** A document or bytes under an id that also says which of the two it is, so that equal text and bytes stay apart. */
@@ -45,9 +47,22 @@ export async function putContent(tx: WriteTransaction, space: string, content: P
   setContent(tx, space, content);
 }
 
-export function setContent(tx: WriteTransaction, space: string, { id, bytes, pieces }: PreparedContent): void {
-  tx.set(contentKey(space, id), { bytes, pieces: pieces.length });
+function setContent(tx: WriteTransaction, space: string, { id, bytes, pieces, mime }: PreparedContent): void {
+  tx.set(contentKey(space, id), { bytes, pieces: pieces.length, ...(mime !== undefined && { mime }) });
   pieces.forEach((piece, index) => tx.set(pieceKey(space, id, index), piece));
+}
+
+/** Stores content in place of what was there under its id. */
+export async function replaceContent(tx: WriteTransaction, space: string, content: PreparedContent): Promise<void> {
+  await deleteContent(tx, space, content.id);
+  setContent(tx, space, content);
+}
+
+/** Media type and size, without reading the content. */
+export async function describeContent(tx: ReadTransaction, space: string, id: string): Promise<z.output<typeof header> | undefined> {
+  const key = contentKey(space, id);
+  const value = await tx.get(key);
+  return value === undefined ? undefined : parseRow(header, KIND, key, value);
 }
 
 /** @returns the bytes, or undefined when there is no such content. */
@@ -70,9 +85,14 @@ export async function getBytes(tx: ReadTransaction, space: string, id: string): 
 }
 
 /** What `prepareContent` was given. */
-export async function getContent(tx: ReadTransaction, space: string, id: string): Promise<Value | undefined> {
+export function getContent(tx: ReadTransaction, space: string, id: string): Promise<Value | undefined> {
+  return id.startsWith("json:") ? getDocument(tx, space, id) : getBytes(tx, space, id);
+}
+
+/** Content that is the text of a JSON document. */
+export async function getDocument(tx: ReadTransaction, space: string, id: string): Promise<Json | undefined> {
   const bytes = await getBytes(tx, space, id);
-  if (bytes === undefined || !id.startsWith("json:")) return bytes;
+  if (bytes === undefined) return undefined;
   try {
     return JSON.parse(new TextDecoder().decode(bytes)) as Json;
   } catch {

@@ -3,6 +3,7 @@
 // `appended` counts nodes ever appended and numbers them; `hidden` counts those that are tombstoned or removed since.
 
 import * as z from "zod/mini";
+import { initialFrameId } from "../../domain/session.ts";
 import type { MachineSnapshot, SessionHead } from "../contract.ts";
 import type { ReadTransaction } from "../engine.ts";
 import { type ComponentRefs, componentRefs } from "./components.ts";
@@ -10,30 +11,33 @@ import { headKey } from "./layout.ts";
 import { count, opaque, parseRecord, SCHEMA_VERSION, schemaVersion } from "./schema.ts";
 import { readUsage, usageRow, writeUsage } from "./usage-row.ts";
 
-export const machineSnapshot = z.object({ machine: z.string(), version: z.number(), value: opaque, context: opaque });
+export const machineSnapshot = z.strictObject({ machine: z.string(), version: z.number(), value: opaque, context: opaque });
 
 export const policyRow = z.strictObject({
   providerId: z.string(),
   model: z.strictObject({
     id: z.string(),
     variant: z.exactOptional(z.string()),
-    limits: z.exactOptional(z.object({ contextWindowTokens: z.number(), outputTokenCapacity: z.exactOptional(z.number()) })),
+    limits: z.exactOptional(z.strictObject({ contextWindowTokens: z.number(), outputTokenCapacity: z.exactOptional(z.number()) })),
   }),
   maxTurns: z.nullable(z.number()),
 });
 
-const headRow = z.object({
+const headRow = z.strictObject({
   schemaVersion,
   revision: count,
   appended: count,
-  hidden: count,
+  /** Absent: 0. */
+  hidden: z.exactOptional(count),
   policy: policyRow,
-  frame: z.string(),
+  /** Absent: the session's initial frame. */
+  frame: z.exactOptional(z.string()),
   leaf: z.exactOptional(z.string()),
   turnIndex: count,
   usage: usageRow,
   lastPrompt: z.exactOptional(usageRow),
-  options: opaque,
+  /** Absent: null. */
+  options: z.exactOptional(opaque),
   machine: z.exactOptional(machineSnapshot),
   components: z.exactOptional(componentRefs),
 });
@@ -54,30 +58,31 @@ export async function readHead(tx: ReadTransaction, sessionId: string): Promise<
   const row = parseRecord(headRow, "session head", key, value);
   const head: SessionHead = {
     policy: row.policy,
-    currentFrameId: row.frame,
+    currentFrameId: row.frame ?? initialFrameId(sessionId),
     ...(row.leaf !== undefined && { leafNodeId: row.leaf }),
     turnIndex: row.turnIndex,
     tokenUsage: readUsage(row.usage),
     ...(row.lastPrompt !== undefined && { lastPromptUsage: readUsage(row.lastPrompt) }),
-    protocolTurnOptions: row.options,
+    protocolTurnOptions: row.options ?? null,
     ...(row.machine !== undefined && { machine: row.machine satisfies MachineSnapshot }),
   };
-  return { revision: row.revision, appended: row.appended, hidden: row.hidden, head, components: row.components ?? {} };
+  return { revision: row.revision, appended: row.appended, hidden: row.hidden ?? 0, head, components: row.components ?? {} };
 }
 
-export function writeHead({ revision, appended, hidden, head, components }: StoredHead): HeadRow {
+/** What follows from the session or is usual is left out: an entry of some 450 bytes stays within its page. */
+export function writeHead(sessionId: string, { revision, appended, hidden, head, components }: StoredHead): HeadRow {
   return {
     schemaVersion: SCHEMA_VERSION,
     revision,
     appended,
-    hidden,
+    ...(hidden > 0 && { hidden }),
     policy: head.policy,
-    frame: head.currentFrameId,
+    ...(head.currentFrameId !== initialFrameId(sessionId) && { frame: head.currentFrameId }),
     ...(head.leafNodeId !== undefined && { leaf: head.leafNodeId }),
     turnIndex: head.turnIndex,
     usage: writeUsage(head.tokenUsage),
     ...(head.lastPromptUsage !== undefined && { lastPrompt: writeUsage(head.lastPromptUsage) }),
-    options: head.protocolTurnOptions,
+    ...(head.protocolTurnOptions !== null && { options: head.protocolTurnOptions }),
     ...(head.machine !== undefined && { machine: head.machine }),
     ...(Object.keys(components).length > 0 && { components }),
   };

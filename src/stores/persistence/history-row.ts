@@ -136,6 +136,9 @@ function readBody(node: Readonly<Record<string, unknown>>, nodeId: string, fault
   return { kind: "plugin", pluginType: plugin, payload: payload as Json };
 }
 
+/** Whether the row holds what a turn came to. */
+export const hasEnding = (value: Value): boolean => isRecord(value) && value["turn"] !== undefined;
+
 /** What the turn of this row came to. */
 export function readEnding(key: Key, value: Value): TurnEnding {
   const nodes = readNodes(key, value);

@@ -4,10 +4,16 @@
 import type { Clock } from "../../domain/clock.ts";
 import type { Persistence } from "../contract.ts";
 import type { Engine } from "../engine.ts";
+import { createAttachments } from "./attachments.ts";
 import type { StoreContext } from "./context.ts";
+import { createArtifacts, createEnvironments } from "./documents.ts";
+import { createInputs } from "./inputs.ts";
 import { createLeases } from "./leases.ts";
+import { createMaintenance } from "./maintenance.ts";
+import { createQueue } from "./queue.ts";
 import { createSessions } from "./sessions.ts";
 import { createTurns } from "./turns.ts";
+import { createWaits } from "./waits.ts";
 
 export interface PersistenceOptions {
   /** Decides expiry and stamps rows. */
@@ -25,6 +31,13 @@ export function createPersistence(engine: Engine, { clock, sessionId }: Persiste
     sessions: createSessions(context),
     turns: createTurns(context),
     leases: createLeases(context),
+    inputs: createInputs(context),
+    queue: createQueue(context),
+    attachments: createAttachments(context),
+    environments: createEnvironments(context),
+    artifacts: createArtifacts(context),
+    maintenance: createMaintenance(context),
+    waits: createWaits(context),
     close: () => engine.close(),
   };
 }

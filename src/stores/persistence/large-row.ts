@@ -1,8 +1,8 @@
 // Rows that may outgrow what an engine takes (OP-2): a step with several large tool results, a long model response, a whole
 // turn's history. Such a row is stored as `{ "$chunks": n }` with its JSON text in n byte rows right behind it.
 
-import { isPlainObject, type Json } from "../../domain/json.ts";
-import { type Key, prefixRange, type ReadTransaction, type Value, type WriteTransaction } from "../engine.ts";
+import { isPlainObject, type Json, type JsonObject } from "../../domain/json.ts";
+import { type Bound, END, type Entry, type Key, prefixRange, type ReadTransaction, type Value, type WriteTransaction } from "../engine.ts";
 import { invalidRow } from "./schema.ts";
 
 /** Characters; engines take 8 MiB, and this estimate is a little lower than theirs. */
@@ -32,8 +32,9 @@ function roomAfter(value: Json, room: number, floor = 0): number {
   if (typeof value === "string") return room - value.length - 2;
   if (typeof value !== "object" || value === null) return room - 8;
   let left = room - 2;
-  for (const [key, member] of Object.entries(value)) {
-    left = roomAfter(member, left - key.length - 4, floor);
+  // Not Object.entries: every row passes here, and the pairs would be most of its cost.
+  for (const key in value) {
+    left = roomAfter((value as JsonObject)[key] ?? null, left - key.length - 4, floor);
     if (left < floor) return left;
   }
   return left;
@@ -67,6 +68,30 @@ export async function joinRow(tx: ReadTransaction, key: Key, value: Value): Prom
     // Not the error's own message: parsers quote the text they stumble over.
     throw invalidRow("chunked row", key, "its chunks do not make a JSON text");
   }
+}
+
+const PAGE = 64;
+
+/** Whole rows below `prefix` that are one part longer than it, in key order; read in pages, so that a consumer can stop early. */
+export async function* scanRows(tx: ReadTransaction, prefix: Key): AsyncGenerator<Entry, void> {
+  const rowLength = prefix.length + 1;
+  for (let from: Bound = prefix; ; ) {
+    const page = await tx.range(from, [...prefix, END], { limit: PAGE });
+    for (const { key, value } of page) {
+      // Chunks of a row lie behind it and are joined with it.
+      if (key.length === rowLength) yield { key, value: await joinRow(tx, key, value) };
+    }
+    const last = page.at(-1);
+    if (last === undefined || page.length < PAGE) return;
+    from = [...last.key.slice(0, rowLength), END];
+  }
+}
+
+/** Reads to the end, for those who change what they read. */
+export async function collect<T>(rows: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const row of rows) all.push(row);
+  return all;
 }
 
 /** Deletes a row and its chunks. */

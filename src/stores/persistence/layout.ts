@@ -2,18 +2,29 @@
 //
 // A session's rows lie side by side, in the order of how often they are written (docs/decisions/0003-row-layout.md):
 //   ["s", sid, 0, "head" | "lease" | "usage"]   hot: rewritten by every turn, together on one or two pages
+//   ["s", sid, 0, "lanes"]                      last sequence numbers of inputs and queued work
 //   ["s", sid, 1, frameId]                      one row per frame, written when the frame changes (OP-12)
 //   ["s", sid, 2, revision]                     one row per commit: its nodes and what its turn came to
 //   ["s", sid, 3, turnId]                       stamp: which commit the turn ended with (P-8)
 //   ["s", sid, 4, nodeId]                       node index, only for ids that do not name their turn
+//   ["s", sid, 5, nodeId]                       tombstoned nodes (P-48)
+//   ["s", sid, 6, seq] and ["s", sid, 7, seq]   inputs that wait or are accepted | cancelled and completed ones
+//   ["s", sid, 8, inputId], ["s", sid, 9, hash] sequence of an input by its id, by the hash of its source key
+//   ["s", sid, 10, seq]                         queued batches
+//   ["s", sid, 11, batchId], [.., 12, hash]     sequence of a batch by its id, by the hash of its source key
+//   ["s", sid, 13, attachmentId]                attachment manifest
 // Rows that are looked for over all sessions lie apart:
 //   ["session", sid]                            metadata; the directory of sessions
 //   ["retired", sid]                            ids that were deleted and stay used (design 7.7)
 //   ["turn", sid, 0 | 1]                        turn in flight: control state | input
 //   ["turn", sid, 2, step]                      turn in flight: what one step settled and appended
+//   ["intent", sid, attachmentId]               manifest rows without commit stamp
+//   ["held", attachmentId, sid]                 sessions that refer to an attachment
+//   ["wait", sid, keyId], ["waits", sid], ["secret", "wait"]   durable waits (waits.ts)
 //   ["content", space, id]                      header of a content-addressed document or bytes (content.ts)
 //   ["piece", space, id, n]                     its content, apart so that listings and checks do not read it
 
+import { sha256Hex } from "../../domain/sha256.ts";
 import { type Bound, END, type Key } from "../engine.ts";
 
 const HOT = 0;
@@ -21,6 +32,15 @@ const FRAMES = 1;
 const HISTORY = 2;
 const STAMPS = 3;
 const NODE_INDEX = 4;
+const TOMBSTONES = 5;
+const INPUTS = 6;
+const ENDED_INPUTS = 7;
+const INPUT_IDS = 8;
+const INPUT_SOURCES = 9;
+const WORK = 10;
+const WORK_IDS = 11;
+const WORK_SOURCES = 12;
+const ATTACHMENTS = 13;
 
 export const headKey = (sessionId: string): Key => ["s", sessionId, HOT, "head"];
 export const leaseKey = (sessionId: string): Key => ["s", sessionId, HOT, "lease"];
@@ -31,6 +51,32 @@ export const historyKey = (sessionId: string, revision: number): Key => ["s", se
 export const historyPrefix = (sessionId: string): Key => ["s", sessionId, HISTORY];
 export const stampKey = (sessionId: string, turnId: string): Key => ["s", sessionId, STAMPS, turnId];
 export const nodeIndexKey = (sessionId: string, nodeId: string): Key => ["s", sessionId, NODE_INDEX, nodeId];
+
+export const sessionPrefix = (sessionId: string): Key => ["s", sessionId];
+export const SESSION_ROWS: Key = ["s"];
+
+export const tombstoneKey = (sessionId: string, nodeId: string): Key => ["s", sessionId, TOMBSTONES, nodeId];
+export const tombstonesPrefix = (sessionId: string): Key => ["s", sessionId, TOMBSTONES];
+
+export const lanesKey = (sessionId: string): Key => ["s", sessionId, HOT, "lanes"];
+export const inputKey = (sessionId: string, seq: number): Key => ["s", sessionId, INPUTS, seq];
+export const inputsPrefix = (sessionId: string): Key => ["s", sessionId, INPUTS];
+export const endedInputKey = (sessionId: string, seq: number): Key => ["s", sessionId, ENDED_INPUTS, seq];
+export const endedInputsPrefix = (sessionId: string): Key => ["s", sessionId, ENDED_INPUTS];
+export const inputIdKey = (sessionId: string, inputId: string): Key => ["s", sessionId, INPUT_IDS, inputId];
+/** Source keys are any text of a host, so keys hold their hash. */
+export const inputSourceKey = (sessionId: string, sourceKey: string): Key => ["s", sessionId, INPUT_SOURCES, sha256Hex(sourceKey)];
+export const workKey = (sessionId: string, seq: number): Key => ["s", sessionId, WORK, seq];
+export const workPrefix = (sessionId: string): Key => ["s", sessionId, WORK];
+export const workIdKey = (sessionId: string, batchId: string): Key => ["s", sessionId, WORK_IDS, batchId];
+export const workSourceKey = (sessionId: string, sourceKey: string): Key => ["s", sessionId, WORK_SOURCES, sha256Hex(sourceKey)];
+
+export const manifestKey = (sessionId: string, attachmentId: string): Key => ["s", sessionId, ATTACHMENTS, attachmentId];
+export const manifestPrefix = (sessionId: string): Key => ["s", sessionId, ATTACHMENTS];
+export const intentKey = (sessionId: string, attachmentId: string): Key => ["intent", sessionId, attachmentId];
+export const INTENTS: Key = ["intent"];
+export const heldKey = (attachmentId: string, sessionId: string): Key => ["held", attachmentId, sessionId];
+export const heldPrefix = (attachmentId: string): Key => ["held", attachmentId];
 
 export const sessionKey = (sessionId: string): Key => ["session", sessionId];
 export const SESSIONS: Key = ["session"];

@@ -11,17 +11,19 @@ import { leaseKey } from "./layout.ts";
 import { count, parseRow } from "./schema.ts";
 
 const liveness = z.union([
-  z.object({ kind: z.literal("opaque") }),
-  z.object({ kind: z.literal("local_process"), hostId: z.string(), bootId: z.string(), pid: z.number(), processStart: z.string() }),
-  z.object({ kind: z.literal("web_lock"), lockName: z.string() }),
+  z.strictObject({ kind: z.literal("opaque") }),
+  z.strictObject({ kind: z.literal("local_process"), hostId: z.string(), bootId: z.string(), pid: z.number(), processStart: z.string() }),
+  z.strictObject({ kind: z.literal("web_lock"), lockName: z.string() }),
 ]);
 
-const leaseRow = z.object({
+export const ownerRow = z.strictObject({ ownerId: z.string(), incarnationId: z.string(), liveness });
+
+const leaseRow = z.strictObject({
   fencing: count,
   /** Absent: released. */
   holder: z.exactOptional(
-    z.object({
-      owner: z.object({ ownerId: z.string(), incarnationId: z.string(), liveness }),
+    z.strictObject({
+      owner: ownerRow,
       token: z.string(),
       claimedAtMs: z.number(),
       expiresAtMs: z.number(),
@@ -91,8 +93,21 @@ export async function requireFence(
   fence: LeaseFence | undefined,
   now: number,
 ): Promise<SessionLease> {
+  const lease = await requireUnclaimed(tx, sessionId, fence);
+  if (lease.expiresAtMs <= now) throw leaseExpired(sessionId);
+  return lease;
+}
+
+/**
+ * The stored lease behind a fence, live or expired: nobody claimed the lane since, as every claim changes its fence. A holder
+ * whose timers came late, as in a hidden tab, may renew it.
+ *
+ * @throws LashError `session_execution_lease_expired` - no fence, or one that is stale or released.
+ * @throws LashError `session_id_retired` - the session was deleted meanwhile (S-84).
+ */
+export async function requireUnclaimed(tx: ReadTransaction, sessionId: string, fence: LeaseFence | undefined): Promise<SessionLease> {
   const { fencing, lease } = await readLane(tx, sessionId);
-  if (lease !== undefined && fence !== undefined && fence.sessionId === sessionId && lease.expiresAtMs > now && isHeldBy(lease, fence)) return lease;
+  if (lease !== undefined && fence !== undefined && fence.sessionId === sessionId && isHeldBy(lease, fence)) return lease;
   if (fencing === 0) await requireNotRetired(tx, sessionId);
   throw leaseExpired(sessionId);
 }

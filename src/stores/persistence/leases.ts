@@ -2,7 +2,7 @@
 
 import type { ClaimOutcome, LeaseFacet, SessionLease } from "../contract.ts";
 import { checkBinding, type StoreContext } from "./context.ts";
-import { decideClaim, readLane, releaseIfHeld, requireFence, writeLease } from "./lease-rules.ts";
+import { decideClaim, readLane, releaseIfHeld, requireUnclaimed, writeLease } from "./lease-rules.ts";
 
 export function createLeases(context: StoreContext): LeaseFacet {
   const { engine } = context;
@@ -22,7 +22,7 @@ export function createLeases(context: StoreContext): LeaseFacet {
       checkBinding(context, fence.sessionId);
       const now = context.now();
       return engine.write(async (tx): Promise<SessionLease> => {
-        const held = await requireFence(tx, fence.sessionId, fence, now);
+        const held = await requireUnclaimed(tx, fence.sessionId, fence);
         const renewed = { ...held, expiresAtMs: now + ttlMs };
         writeLease(tx, renewed);
         return renewed;

@@ -9,6 +9,7 @@ import { readHead } from "./head-row.ts";
 import { readNodes } from "./history-row.ts";
 import { joinRow } from "./large-row.ts";
 import { after, historyKey, historyPrefix } from "./layout.ts";
+import { readTombstones } from "./tombstones.ts";
 import { readLedger, readLedgerRow } from "./usage-row.ts";
 
 /** Rows per range: few enough that one page of a long session stays small, many enough that 10,000 turns take 40 ranges. */
@@ -17,7 +18,7 @@ const PAGE = 256;
 export async function loadSession(tx: ReadTransaction, sessionId: string, scope: ReadScope): Promise<SessionRead | undefined> {
   const stored = await readHead(tx, sessionId);
   if (stored === undefined) return undefined;
-  const all = await readHistory(tx, sessionId);
+  const all = withoutTombstones(await readHistory(tx, sessionId), stored.hidden > 0 ? await readTombstones(tx, sessionId) : undefined);
   const { leafNodeId: storedLeaf, ...headWithoutLeaf } = stored.head;
   const leafNodeId = scope.kind === "active_path" ? (scope.leafNodeId ?? storedLeaf) : storedLeaf;
   return {
@@ -29,10 +30,15 @@ export async function loadSession(tx: ReadTransaction, sessionId: string, scope:
     nodeCount: stored.appended - stored.hidden,
     ledger: readLedger(await readLedgerRow(tx, sessionId)),
     components: await readComponents(tx, sessionId, stored.components),
+    componentRefs: stored.components,
   };
 }
 
-async function readHistory(tx: ReadTransaction, sessionId: string): Promise<SessionNode[]> {
+const withoutTombstones = (nodes: SessionNode[], hidden: ReadonlySet<string> | undefined): SessionNode[] =>
+  hidden === undefined || hidden.size === 0 ? nodes : nodes.filter((node) => !hidden.has(node.nodeId));
+
+/** All stored nodes in insertion order, tombstoned ones included. */
+export async function readHistory(tx: ReadTransaction, sessionId: string): Promise<SessionNode[]> {
   const prefix = historyPrefix(sessionId);
   const rowLength = historyKey(sessionId, 0).length;
   const nodes: SessionNode[] = [];

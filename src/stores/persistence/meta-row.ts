@@ -2,19 +2,18 @@
 
 import * as z from "zod/mini";
 import type { Json } from "../../domain/json.ts";
-import type { SessionRelation } from "../../domain/session.ts";
-import type { SessionMeta } from "../contract.ts";
+import type { SessionMeta, SessionSeed } from "../contract.ts";
 import type { Key, Value, WriteTransaction } from "../engine.ts";
 import { sessionKey } from "./layout.ts";
 import { requireNotRetired } from "./retired.ts";
 import { opaque, parseRow } from "./schema.ts";
 
 const relation = z.union([
-  z.object({ kind: z.literal("root") }),
-  z.object({ kind: z.literal("child"), parentSessionId: z.string(), causedBy: z.exactOptional(opaque) }),
+  z.strictObject({ kind: z.literal("root") }),
+  z.strictObject({ kind: z.literal("child"), parentSessionId: z.string(), causedBy: z.exactOptional(opaque) }),
 ]);
 
-const metaRow = z.object({
+const metaRow = z.strictObject({
   sessionId: z.string(),
   sessionName: z.string(),
   createdAt: z.string(),
@@ -37,11 +36,12 @@ export function setMeta(tx: WriteTransaction, meta: SessionMeta): void {
 export async function seedMeta(
   tx: WriteTransaction,
   sessionId: string,
-  seed: { readonly relation: SessionRelation; readonly model: string },
+  seed: Omit<SessionSeed, "sessionId">,
   now: number,
 ): Promise<void> {
   if ((await tx.get(sessionKey(sessionId))) !== undefined) return;
   await requireNotRetired(tx, sessionId);
+  const { model, relation, sessionName = sessionId, cwd } = seed;
   const createdAt = new Date(now).toISOString();
-  setMeta(tx, { sessionId, sessionName: sessionId, createdAt, model: seed.model, relation: seed.relation });
+  setMeta(tx, { sessionId, sessionName, createdAt, model, relation, ...(cwd !== undefined && { cwd }) });
 }

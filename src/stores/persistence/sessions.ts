@@ -8,12 +8,15 @@ import { NO_HEAD, readHead } from "./head-row.ts";
 import { sessionKey, SESSIONS, textAt } from "./layout.ts";
 import { loadSession } from "./load.ts";
 import { readMeta, setMeta } from "./meta-row.ts";
-import { findNode } from "./node-lookup.ts";
 import { requireNotRetired } from "./retired.ts";
+import { createDirectory } from "./session-directory.ts";
+import { findLiveNode } from "./tombstones.ts";
 
 export function createSessions(context: StoreContext): SessionFacet {
   const { engine } = context;
   return {
+    ...createDirectory(context),
+
     commit: (commit) => commitSession(context, commit),
 
     async load(sessionId, scope) {
@@ -28,7 +31,7 @@ export function createSessions(context: StoreContext): SessionFacet {
 
     async loadNode(sessionId, nodeId) {
       checkBinding(context, sessionId);
-      return engine.read((tx) => findNode(tx, sessionId, nodeId));
+      return engine.read((tx) => findLiveNode(tx, sessionId, nodeId));
     },
 
     async loadMeta(sessionId) {

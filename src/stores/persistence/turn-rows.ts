@@ -13,30 +13,31 @@ import type { AcceptTurn, JournalEntry, MachineSnapshot, TurnRecord, TurnStep } 
 import { type Key, prefixRange, type ReadTransaction, type Value, type WriteTransaction } from "../engine.ts";
 import { getRow, type PreparedRow, prepareRow, setRow, sizeOf } from "./large-row.ts";
 import { turnControlKey, turnInputKey, turnPrefix, turnStepKey } from "./layout.ts";
-import { readMessage, writeMessage } from "./message-row.ts";
+import { type Fault, readMessage, writeMessage } from "./message-row.ts";
 import { count, invalidRow, opaque, parseRecord, parseRow, SCHEMA_VERSION, schemaVersion } from "./schema.ts";
+import { shareTexts, textsOf, unshareTexts } from "./shared-texts.ts";
 import { modelCallRow, readModelCall, writeModelCall } from "./usage-row.ts";
 
-const outcome = z.union([z.object({ ok: opaque }), z.object({ error: z.object({ code: z.string(), message: z.string() }) })]);
+const outcome = z.union([z.strictObject({ ok: opaque }), z.strictObject({ error: z.strictObject({ code: z.string(), message: z.string() }) })]);
 
 /** Most characters of deltas in the control row. */
 const INLINE_SIZE = 3_000;
 
 /** What one step brought. */
-const deltaRow = z.object({
+const deltaRow = z.strictObject({
   settled: z.exactOptional(z.array(z.tuple([z.string(), z.string(), outcome]))),
   appended: z.exactOptional(z.array(z.looseObject({ id: z.string() }))),
   calls: z.exactOptional(z.array(modelCallRow)),
 });
 const deltasRow = z.array(deltaRow);
 
-const controlRow = z.object({
+const controlRow = z.strictObject({
   schemaVersion,
   turnId: z.string(),
   step: count,
   recoveries: count,
   issued: z.exactOptional(z.array(z.string())),
-  snapshot: z.exactOptional(z.object({ machine: z.string(), version: z.number(), value: opaque, context: opaque })),
+  snapshot: z.exactOptional(z.strictObject({ machine: z.string(), version: z.number(), value: opaque, context: opaque })),
   /** Later than those in rows of their own. Parsed when the turn is read as a whole. */
   deltas: z.exactOptional(z.array(opaque)),
   /** Steps that have a row. */
@@ -46,16 +47,12 @@ const controlRow = z.object({
 });
 export type TurnControl = z.output<typeof controlRow>;
 
-const inputRow = z.object({
-  input: z.object({
-    items: z.array(
-      z.union([
-        z.object({ type: z.literal("text"), text: z.string() }),
-        z.object({ type: z.literal("image_ref"), id: z.string() }),
-      ]),
-    ),
-    protocolTurnOptions: z.exactOptional(opaque),
-  }),
+export const inputItems = z.array(
+  z.union([z.strictObject({ type: z.literal("text"), text: z.string() }), z.strictObject({ type: z.literal("image_ref"), id: z.string() })]),
+);
+
+const inputRow = z.strictObject({
+  input: z.strictObject({ items: inputItems, protocolTurnOptions: z.exactOptional(opaque) }),
   inputHash: z.string(),
   machine: z.string(),
   version: z.number(),
@@ -104,6 +101,8 @@ export function setStep(tx: WriteTransaction, sessionId: string, before: TurnCon
   setControl(tx, sessionId, {
     ...kept,
     step: step.step,
+    // What is journaled is never run again, so a turn that settles something is not going round in circles (OP-6).
+    recoveries: step.settled.length > 0 ? 0 : before.recoveries,
     ...(step.issued.length > 0 && { issued: [...step.issued] }),
     ...(step.snapshot !== undefined && { snapshot: step.snapshot }),
     ...(fits && inline.length > 0 && { deltas: inline }),
@@ -112,7 +111,7 @@ export function setStep(tx: WriteTransaction, sessionId: string, before: TurnCon
   });
 }
 
-export function writeInput({ input, inputHash, machine }: AcceptTurn, acceptedAtMs: number): JsonObject {
+export function writeInput({ input, inputHash, machine }: Pick<AcceptTurn, "input" | "inputHash" | "machine">, acceptedAtMs: number): JsonObject {
   return { input: input as unknown as Json, inputHash, machine: machine.machine, version: machine.version, acceptedAtMs };
 }
 
@@ -126,9 +125,10 @@ export interface PreparedDelta {
 /** @returns undefined when the step brought nothing. */
 export function prepareDelta({ settled, appended, modelCalls }: TurnStep): PreparedDelta | undefined {
   if (settled.length + appended.length + modelCalls.length === 0) return undefined;
+  const texts = textsOf(settled.map((entry) => entry.outcome));
   const value: JsonObject = {
     ...(settled.length > 0 && { settled: settled.map((entry) => [entry.replayKey, entry.hash, entry.outcome]) }),
-    ...(appended.length > 0 && { appended: appended.map((message) => ({ id: message.id, ...writeMessage(message) })) }),
+    ...(appended.length > 0 && { appended: appended.map((message) => shareTexts({ id: message.id, ...writeMessage(message) }, texts)) }),
     ...(modelCalls.length > 0 && { calls: modelCalls.map(writeModelCall) }),
   };
   return { value, row: prepareRow([value]) };
@@ -150,7 +150,8 @@ export async function readTurn(tx: ReadTransaction, sessionId: string, control: 
   const replay = (key: Key, deltas: Value): void => {
     for (const delta of parseRow(deltasRow, "turn step", key, deltas)) {
       for (const [replayKey, hash, settled] of delta.settled ?? []) journal.push({ replayKey, hash, outcome: settled });
-      for (const message of delta.appended ?? []) log.push(readMessage(message, message.id, (problem) => invalidRow("turn step", key, problem)));
+      const texts = textsOf((delta.settled ?? []).map(([, , settled]) => settled));
+      for (const message of delta.appended ?? []) log.push(readMessage(unshareTexts(message, texts, fault(key)), message.id, fault(key)));
       modelCalls.push(...(delta.calls ?? []).map(readModelCall));
     }
   };
@@ -165,6 +166,11 @@ export async function readTurn(tx: ReadTransaction, sessionId: string, control: 
   const record = { sessionId, turnId, input, inputHash, machine: { machine, version }, acceptedAtMs, step, log, journal, modelCalls, issued, recoveries };
   return snapshot === undefined ? record : { ...record, snapshot: snapshot satisfies MachineSnapshot };
 }
+
+const fault =
+  (key: Key): Fault =>
+  (problem) =>
+    invalidRow("turn step", key, problem);
 
 /** Deletes all rows of the turn; without chunks their keys are known and nothing is read. */
 export async function deleteTurn(tx: WriteTransaction, sessionId: string, control: TurnControl): Promise<void> {

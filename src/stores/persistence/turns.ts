@@ -6,14 +6,17 @@
 import { type LashError, storeError } from "../../domain/errors.ts";
 import type { AcceptOutcome, RecordedTurn, ResumeOutcome, StepOutcome, TurnFacet } from "../contract.ts";
 import type { Bound, ReadTransaction, WriteTransaction } from "../engine.ts";
+import { prepareAttachments, setAttachments } from "./attachment-rows.ts";
 import { checkBinding, type StoreContext } from "./context.ts";
 import { NO_HEAD, readHead } from "./head-row.ts";
+import { deferInputsOf } from "./input-rows.ts";
 import { prepareRow, setRow } from "./large-row.ts";
 import { after, stampKey, textAt, turnInputKey, turnPrefix, TURNS } from "./layout.ts";
-import { decideClaim, releaseIfHeld, requireFence, writeLease, writeReleased } from "./lease-rules.ts";
+import { decideClaim, requireFence, writeLease, writeReleased } from "./lease-rules.ts";
 import { seedMeta } from "./meta-row.ts";
 import { requireNotRetired } from "./retired.ts";
 import { invalidRow } from "./schema.ts";
+import { checkClaims, completeClaims } from "./settled-claims.ts";
 import { findEnded, record, settledStamp, turnConflict } from "./stamp.ts";
 import {
   acceptedControl,
@@ -38,6 +41,7 @@ export function createTurns(context: StoreContext): TurnFacet {
       checkBinding(context, sessionId);
       const now = context.now();
       const input = prepareRow(writeInput(request, now));
+      const attachments = prepareAttachments(request.attachments);
       return engine.write(async (tx): Promise<AcceptOutcome> => {
         await seedMeta(tx, sessionId, request.session, now);
         const inFlight = await readControl(tx, sessionId);
@@ -58,6 +62,7 @@ export function createTurns(context: StoreContext): TurnFacet {
         }
         setRow(tx, turnInputKey(sessionId), input);
         setControl(tx, sessionId, acceptedControl(turnId, input.chunks.length > 0));
+        await setAttachments(tx, sessionId, attachments, now);
         return { kind: "accepted", lease: claim.lease, turn: acceptedTurn(request, now), headRevision };
       });
     },
@@ -102,7 +107,8 @@ export function createTurns(context: StoreContext): TurnFacet {
       });
     },
 
-    async settle({ fence, result }) {
+    async settle(settlement) {
+      const { fence, result } = settlement;
       const { sessionId } = fence;
       const { turnId } = result;
       checkBinding(context, sessionId);
@@ -111,10 +117,10 @@ export function createTurns(context: StoreContext): TurnFacet {
         const ended = await findEnded(tx, sessionId, turnId);
         if (ended !== undefined) {
           if (ended.commitHash !== undefined || ended.turn.inputHash !== result.inputHash) throw turnConflict(sessionId, turnId);
-          await releaseIfHeld(tx, fence);
           return ended.turn;
         }
         const lease = await requireFence(tx, sessionId, fence, now);
+        const claims = await checkClaims(tx, sessionId, settlement);
         const inFlight = await readControl(tx, sessionId);
         const own = inFlight?.turnId === turnId ? inFlight : undefined;
         const modelCalls = own === undefined ? [] : (await readTurn(tx, sessionId, own)).modelCalls;
@@ -122,6 +128,8 @@ export function createTurns(context: StoreContext): TurnFacet {
         const ending = { result, modelCalls };
         setRow(tx, stampKey(sessionId, turnId), prepareRow(settledStamp(ending, revision, appended)));
         if (own !== undefined) await deleteTurn(tx, sessionId, own);
+        await completeClaims(tx, sessionId, claims);
+        await deferInputsOf(tx, sessionId, turnId, true);
         writeReleased(tx, sessionId, lease.fencingToken);
         return record(ending, { revision, firstNode: appended, nodeCount: 0 });
       });

@@ -62,15 +62,9 @@ export class Checkpointer {
     this.#pages = 0;
     const thread = (this.#thread ??= this.#start());
     thread.ref();
-    try {
-      thread.postMessage("checkpoint");
-      const [problem]: unknown[] = await once(thread, "message");
-      if (problem !== null) warn(problem);
-    } catch (error) {
-      warn(error);
-    } finally {
-      thread.unref();
-    }
+    const problem = await answerOf(thread);
+    thread.unref();
+    if (problem !== null) warn(problem);
   }
 
   async close(): Promise<void> {
@@ -91,11 +85,27 @@ export class Checkpointer {
       resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 16 },
     });
     thread.unref();
-    // Without a listener a failed thread would end the process; `run` hears of it by its own.
-    thread.on("error", () => {
+    // Without a listener a failed thread would end the process; `answerOf` hears of it by its own.
+    thread.on("error", () => {});
+    thread.on("exit", () => {
       if (this.#thread === thread) this.#thread = null;
     });
     return thread;
+  }
+}
+
+/** @returns what went wrong, or null. A thread that dies has an answer, too. */
+async function answerOf(thread: Worker): Promise<unknown> {
+  const listening = new AbortController();
+  const next = (event: string): Promise<unknown[]> => once(thread, event, { signal: listening.signal });
+  try {
+    thread.postMessage("checkpoint");
+    const [problem] = await Promise.race([next("message"), next("exit").then(([code]) => [`its thread ended with ${String(code)}`])]);
+    return problem;
+  } catch (error) {
+    return error;
+  } finally {
+    listening.abort();
   }
 }
 

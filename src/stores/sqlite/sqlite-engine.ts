@@ -4,16 +4,18 @@
 //       within microtasks (unwaiting-body.ts), so the write lock that other processes wait for is held for about 0.1 ms.
 //   S2. A write resolves when a sync that started after its commit has ended (WalSync).
 //   S3. Readers take turns on their own connection, and wait neither for writers nor for syncs.
+//   S4. A file that was removed or replaced while it is open takes no more writes: they would go where nobody finds them.
 
-import { closeSync, fdatasync, fdatasyncSync, openSync } from "node:fs";
+import { closeSync, fdatasync, fdatasyncSync, openSync, realpathSync } from "node:fs";
 import { promisify } from "node:util";
+import { storeError } from "../../domain/errors.ts";
 import type { Engine, ReadTransaction, WriteTransaction } from "../engine.ts";
 import { Lane } from "../lane.ts";
 import { Lifetime } from "../lifetime.ts";
 import { settleWithoutWaiting } from "../unwaiting-body.ts";
 import { type RetryHost, retryWhileBusy } from "./busy-retry.ts";
 import { Checkpointer } from "./checkpointer.ts";
-import { type FileLimits, openDatabase } from "./open-database.ts";
+import { type FileLimits, fileAt, openDatabase } from "./open-database.ts";
 import { fromSqlite } from "./sqlite-errors.ts";
 import { SqliteTransaction, Statements } from "./sqlite-transaction.ts";
 import { WalSync } from "./wal-sync.ts";
@@ -45,6 +47,8 @@ interface Opened {
   readonly sync: WalSync;
   readonly checkpointer: Checkpointer;
   readonly logFile: number;
+  /** Which file was opened (S4). */
+  readonly file: string | undefined;
 }
 
 export class SqliteEngine implements Engine {
@@ -114,6 +118,7 @@ export class SqliteEngine implements Engine {
     const { writer: sql, sync, checkpointer } = opened;
     if (this.#checkpoint !== null) await this.#checkpoint;
     if (sync.failure !== null) throw sync.failure;
+    if (fileAt(this.#settings.absolutePath) !== opened.file) throw this.#removed();
     await retryWhileBusy(this.#host, deadline, this.name, () => sql.beginImmediate.run());
     const tx = new SqliteTransaction("write", this.name, sql);
     try {
@@ -140,6 +145,12 @@ export class SqliteEngine implements Engine {
     });
   }
 
+  #removed(): Error {
+    return storeError("store_unavailable", `${this.name} was removed or replaced while it was open; nothing was written, open it again`, {
+      details: { store: this.name },
+    });
+  }
+
   #deadline(): number {
     return this.#host.now() + this.#settings.busyTimeoutMs;
   }
@@ -160,15 +171,15 @@ export class SqliteEngine implements Engine {
     );
     try {
       const statements = { writer: new Statements(writer), reader: new Statements(reader) };
-      // There since the statements were prepared. Opened for writing because Windows flushes no other handle; holding it is
-      // safe, SQLite puts no locks on the log.
-      const logFile = openSync(`${absolutePath}-wal`, "r+");
+      // There since the statements were prepared, beside the file that a link points to. Opened for writing because Windows
+      // flushes no other handle; holding it is safe, SQLite puts no locks on the log.
+      const logFile = openSync(`${realpathSync(absolutePath)}-wal`, "r+");
       const sync = new WalSync(this.name, {
         sync: () => this.#host.fdatasync(logFile),
         syncInPlace: () => this.#host.fdatasyncSync(logFile),
         now: () => this.#host.now(),
       });
-      return { ...statements, sync, checkpointer: new Checkpointer(absolutePath), logFile };
+      return { ...statements, sync, checkpointer: new Checkpointer(absolutePath), logFile, file: fileAt(absolutePath) };
     } catch (error) {
       reader.close();
       writer.close();

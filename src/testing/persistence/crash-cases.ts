@@ -1,13 +1,30 @@
 // Dying at any engine call of any operation leaves the old state or the new one, nothing between (C-47, P-19).
 
 import { initialFrame } from "../../domain/session.ts";
+import { sha256Hex } from "../../domain/sha256.ts";
 import type { Persistence } from "../../stores/contract.ts";
 import { END, type Engine, type Entry, type Key } from "../../stores/engine.ts";
 import { createPersistence } from "../../stores/persistence/index.ts";
 import { rejectsWith, same } from "../assertions.ts";
 import { crashPoints, faultyEngine } from "../faulty-engine.ts";
-import { accept, acceptOf, acquire, chain, claimBy, commitOf, ledgerEntry, policy, resultOf, stepOf, textMessage } from "../persistence-fixtures.ts";
-import { dump, type PersistenceCase } from "./harness.ts";
+import {
+  accept,
+  acceptOf,
+  acquire,
+  activeFor,
+  chain,
+  claimBy,
+  commitOf,
+  inputDraft,
+  ledgerEntry,
+  policy,
+  resultOf,
+  rowsOf,
+  stepOf,
+  textMessage,
+  wakeDraft,
+} from "../persistence-fixtures.ts";
+import { dump, type PersistenceCase, required } from "./harness.ts";
 
 const S = "alpha";
 
@@ -15,7 +32,12 @@ interface Operation {
   readonly name: string;
   /** Brings the storage to where the operation makes sense, and gives the operation. */
   readonly prepare: (store: Persistence) => Promise<(store: Persistence) => Promise<unknown>>;
+  /** Engine transactions it takes; default one write. */
+  readonly calls?: readonly ("read" | "write")[];
 }
+
+const claiming = ["read", "write"] as const;
+const image = { bytes: new Uint8Array([1, 2, 3]), mime: "image/png" };
 
 const operations: readonly Operation[] = [
   { name: "claim", prepare: async () => (store) => store.leases.claim(claimBy("alice", S)) },
@@ -80,6 +102,130 @@ const operations: readonly Operation[] = [
     prepare: async () => (store) =>
       store.sessions.saveMeta({ sessionId: S, sessionName: S, createdAt: "t", model: "m", relation: { kind: "root" } }),
   },
+  { name: "create", prepare: async () => (store) => store.sessions.create({ sessionId: S, relation: { kind: "root" }, model: "m" }) },
+  {
+    name: "delete",
+    prepare: async (store) => {
+      await store.inputs.enqueue(inputDraft(S, "i", { attachments: [image] }));
+      await store.sessions.commit(commitOf(S, await acquire(store, S), { nodes: chain(S, ["a"]), releaseLease: true }));
+      await accept(store, S, "t");
+      // Idempotent, and the second call says so: the answer of the retry does not count.
+      return async ({ sessions }) => void (await sessions.delete(S));
+    },
+  },
+  {
+    name: "commit with claims",
+    prepare: async (store) => {
+      await store.inputs.enqueue(inputDraft(S, "i", { attachments: [image] }));
+      await store.inputs.enqueue(inputDraft(S, "late", { ingress: activeFor("t") }));
+      await store.queue.enqueue(wakeDraft(S, "w", { sourceKey: "k" }));
+      const fence = await accept(store, S, "t");
+      const input = required(await store.inputs.claimNext({ fence, claimToken: "c", max: 1 }), "input");
+      const work = required(await store.queue.claimWork({ fence, claimToken: "c", max: 1, boundary: "idle" }), "work");
+      const commit = commitOf(S, fence, {
+        releaseLease: true,
+        completedInputs: [rowsOf(input)],
+        completedWork: [rowsOf(work)],
+        interruptedTurnId: "t",
+        committedAttachmentIds: [sha256Hex(image.bytes)],
+        turn: { commitHash: "h", result: resultOf("t", "x"), modelCalls: [] },
+      });
+      return async ({ sessions }) => (await sessions.commit(commit)).turn;
+    },
+  },
+  { name: "inputs.enqueue", prepare: async () => (store) => store.inputs.enqueue(inputDraft(S, "i", { sourceKey: "k", attachments: [image] })) },
+  {
+    name: "inputs.claimActive",
+    calls: claiming,
+    prepare: async (store) => {
+      for (const text of ["a", "b"]) await store.inputs.enqueue(inputDraft(S, text, { ingress: activeFor("t") }));
+      const fence = await accept(store, S, "t");
+      return ({ inputs }) => inputs.claimActive({ fence, claimToken: "c", max: 64, turnId: "t", checkpoint: "after_work" });
+    },
+  },
+  {
+    name: "inputs.abandon",
+    prepare: async (store) => {
+      for (const text of ["a", "b"]) await store.inputs.enqueue(inputDraft(S, text));
+      const claim = required(await store.inputs.claimNext({ fence: await acquire(store, S), claimToken: "c", max: 64 }), "claim");
+      return ({ inputs }) => inputs.abandon(rowsOf(claim));
+    },
+  },
+  {
+    name: "inputs.cancelSuffix",
+    prepare: async (store) => {
+      for (const text of ["a", "b", "c"]) await store.inputs.enqueue(inputDraft(S, text, { sourceKey: text }));
+      return ({ inputs }) => inputs.cancelSuffix(S, { kind: "source_key", value: "b" });
+    },
+  },
+  {
+    name: "inputs.deferOrphaned",
+    prepare: async (store) => {
+      for (const text of ["a", "b"]) await store.inputs.enqueue(inputDraft(S, text, { ingress: activeFor("t") }));
+      const fence = await acquire(store, S);
+      return ({ inputs }) => inputs.deferOrphaned(fence, { kind: "all_but" });
+    },
+  },
+  { name: "queue.enqueue", prepare: async () => (store) => store.queue.enqueue(wakeDraft(S, "w", { sourceKey: "k" })) },
+  {
+    name: "queue.claimWork",
+    calls: claiming,
+    prepare: async (store) => {
+      for (const text of ["a", "b"]) await store.queue.enqueue(wakeDraft(S, text, { slotPolicy: "join", mergeKey: "payload_default" }));
+      const fence = await acquire(store, S);
+      return ({ queue }) => queue.claimWork({ fence, claimToken: "c", max: 64, boundary: "idle" });
+    },
+  },
+  {
+    name: "queue.cancel",
+    prepare: async (store) => {
+      const { batchId } = await store.queue.enqueue(wakeDraft(S, "w", { sourceKey: "k" }));
+      return ({ queue }) => queue.cancel(S, batchId);
+    },
+  },
+  { name: "attachments.put", prepare: async () => (store) => store.attachments.put(image.bytes, image.mime) },
+  {
+    name: "attachments.sweep",
+    calls: claiming,
+    prepare: async (store) => {
+      const { id } = await store.attachments.put(image.bytes, image.mime);
+      await store.attachments.manifest.recordIntent(S, id);
+      return ({ attachments }) => attachments.sweep(Number.MAX_SAFE_INTEGER);
+    },
+  },
+  {
+    name: "environments.put",
+    prepare: async (store) => {
+      await store.environments.put("r", image.bytes);
+      return ({ environments }) => environments.put("r", new Uint8Array([9]));
+    },
+  },
+  {
+    name: "tombstoneNodes",
+    prepare: async (store) => {
+      await store.sessions.commit(commitOf(S, await acquire(store, S), { nodes: chain(S, ["a", "b", "c"]) }));
+      return ({ maintenance }) => maintenance.tombstoneNodes(S, ["a", "b"]);
+    },
+  },
+  {
+    name: "vacuum",
+    prepare: async (store) => {
+      await store.sessions.commit(commitOf(S, await acquire(store, S), { nodes: chain(S, ["a", "b", "c"]) }));
+      await store.maintenance.tombstoneNodes(S, ["a", "b"]);
+      await store.inputs.enqueue(inputDraft(S, "i", { sourceKey: "k" }));
+      await store.inputs.cancel(S, [{ kind: "source_key", value: "k" }]);
+      return ({ maintenance }) => maintenance.vacuum(S);
+    },
+  },
+  {
+    name: "gcUnreachable",
+    prepare: async (store) => {
+      const fence = await acquire(store, S);
+      await store.sessions.commit(commitOf(S, fence, { components: { toolState: 1, pluginSnapshot: 2 } }));
+      await store.sessions.commit(commitOf(S, fence, { expectedHeadRevision: 1, components: { toolState: 3, pluginSnapshot: null } }));
+      return ({ maintenance }) => maintenance.gcUnreachable();
+    },
+  },
 ];
 
 /** Makes the storage what `rows` say, and nothing else. */
@@ -90,7 +236,7 @@ async function restore(engine: Engine, rows: readonly Entry[]): Promise<void> {
   });
 }
 
-export const crashCases: readonly PersistenceCase[] = operations.map(({ name, prepare }) => ({
+export const crashCases: readonly PersistenceCase[] = operations.map(({ name, prepare, calls = ["write"] }) => ({
   id: "C-47",
   title: `a crash at any engine call of ${name} leaves the old state or the new one, and the retry ends as usual`,
   async run({ connect, engine, clock }) {
@@ -99,12 +245,12 @@ export const crashCases: readonly PersistenceCase[] = operations.map(({ name, pr
     const rehearsal = faultyEngine(engine);
     const expected = await operate(createPersistence(rehearsal, { clock }));
     const after = await dump(engine);
-    same(rehearsal.calls.map((call) => call.kind), ["write"], "engine transactions of the operation");
+    same(rehearsal.calls.map((call) => call.kind), calls, "engine transactions of the operation");
     for (const crash of crashPoints(rehearsal.calls)) {
       await restore(engine, before);
       await rejectsWith("store_unavailable", operate(createPersistence(faultyEngine(engine, crash), { clock })), JSON.stringify(crash));
       same(await dump(engine), crash.when === "after" ? after : before, `rows after ${JSON.stringify(crash)}`);
-      if (crash.when !== "before") continue;
+      if (crash.when !== "before" || crash.call !== calls.length) continue;
       same(await operate(createPersistence(engine, { clock })), expected, "the answer of the retry");
       same(await dump(engine), after, "rows after the retry");
     }

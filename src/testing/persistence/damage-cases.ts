@@ -1,11 +1,26 @@
 // Damaged and foreign rows: each is a typed error that names the key, never skipped (P-5, C-38, C-44).
 
 import type { Json } from "../../domain/json.ts";
+import { initialFrame } from "../../domain/session.ts";
+import { sha256Hex } from "../../domain/sha256.ts";
 import type { Persistence } from "../../stores/contract.ts";
 import { type Engine, type Key, prefixRange } from "../../stores/engine.ts";
 import { same } from "../assertions.ts";
-import { accept, acquire, acceptOf, chain, claimBy, commitOf, ledgerEntry, policy, resultOf, stepOf, textMessage } from "../persistence-fixtures.ts";
-import { initialFrame } from "../../domain/session.ts";
+import {
+  accept,
+  acceptOf,
+  acquire,
+  chain,
+  claimBy,
+  commitOf,
+  inputDraft,
+  ledgerEntry,
+  policy,
+  resultOf,
+  stepOf,
+  textMessage,
+  wakeDraft,
+} from "../persistence-fixtures.ts";
 import { failsWith, type PersistenceCase, required } from "./harness.ts";
 
 const S = "alpha";
@@ -22,7 +37,15 @@ async function fill(store: Persistence): Promise<void> {
   const last = await accept(store, S, "t3");
   await store.turns.recordStep(stepOf(last, "t3", 1, { appended: [textMessage("m", "User", "x".repeat(4_000))], settled: [{ replayKey: "k", hash: "h", outcome: { ok: 1 } }] }));
   await store.turns.recordStep(stepOf(last, "t3", 2, { appended: [textMessage("n", "User", "y")] }));
+  await store.inputs.enqueue(inputDraft(S, "ended", { inputId: "ended" }));
+  await store.inputs.cancel(S, [{ kind: "input_id", value: "ended" }]);
+  await store.inputs.enqueue(inputDraft(S, "waiting", { sourceKey: "k", attachments: [{ bytes: new Uint8Array([1]), mime: "image/png" }] }));
+  await store.queue.enqueue(wakeDraft(S, "w", { sourceKey: "k" }));
+  await store.environments.put("env", new Uint8Array([1]));
+  await store.waits.open(S, "w");
 }
+
+const attachmentId = sha256Hex(new Uint8Array([1]));
 
 const load = (store: Persistence): Promise<unknown> => store.sessions.load(S, { kind: "active_path" });
 const readers: readonly (readonly [what: string, prefix: Key, read: (store: Persistence) => Promise<unknown>])[] = [
@@ -42,6 +65,19 @@ const readers: readonly (readonly [what: string, prefix: Key, read: (store: Pers
   ["turn step", ["turn", S, 2], (store) => store.turns.resume({ ...claimBy("alice", S), turnId: "t3" })],
   ["component", ["content", "component"], load],
   ["component piece", ["piece", "component"], load],
+  ["waiting input", ["s", S, 6], (store) => store.inputs.listPending(S)],
+  ["waiting input, by its key", ["s", S, 6], (store) => store.inputs.enqueue(inputDraft(S, "waiting", { sourceKey: "k" }))],
+  ["ended input", ["s", S, 7], (store) => store.maintenance.vacuum(S)],
+  ["index of inputs", ["s", S, 8, "ended"], (store) => store.inputs.cancel(S, [{ kind: "input_id", value: "ended" }])],
+  ["index of inputs by source", ["s", S, 9], (store) => store.inputs.enqueue(inputDraft(S, "waiting", { sourceKey: "k" }))],
+  ["queued batch", ["s", S, 10], (store) => store.queue.list(S)],
+  ["index of batches by source", ["s", S, 12], (store) => store.queue.enqueue(wakeDraft(S, "w", { sourceKey: "k" }))],
+  ["lane counters", ["s", S, 0, "lanes"], (store) => store.queue.enqueue(wakeDraft(S, "x"))],
+  ["attachment manifest", ["s", S, 13], (store) => store.attachments.manifest.commitRefs(S, [attachmentId])],
+  ["attachment intent", ["intent", S], (store) => store.attachments.manifest.listUncommitted(0)],
+  ["attachment", ["content", "attachment"], (store) => store.attachments.get(attachmentId)],
+  ["environment", ["content", "process_execution_env"], (store) => store.environments.get("env")],
+  ["wait", ["wait", S], (store) => store.waits.peek(S, "w")],
 ];
 
 async function overwrite(engine: Engine, prefix: Key, change: (value: unknown) => Json | undefined): Promise<Key> {
@@ -77,6 +113,8 @@ const missing: readonly PersistenceCase[] = (
     ["step of a turn in flight", ["turn", S, 2], (store) => store.turns.load(S, "t3")],
     ["component of a head", ["content", "component"], load],
     ["piece of a component", ["piece", "component"], load],
+    ["input behind an index", ["s", S, 6], (store) => store.inputs.cancel(S, [{ kind: "source_key", value: "k" }])],
+    ["batch behind an index", ["s", S, 10], (store) => store.queue.enqueue(wakeDraft(S, "w", { sourceKey: "k" }))],
   ] as typeof readers
 ).map(([what, prefix, read]) => ({
   id: "C-44a",

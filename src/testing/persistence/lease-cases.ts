@@ -49,8 +49,21 @@ export const leaseCases: readonly PersistenceCase[] = [
       await store.leases.release({ ...second, sessionId: "elsewhere" });
       same(await dump(engine), before, "rows after stale releases");
       await clock.advance(30_000);
-      await failsWith("session_execution_lease_expired", store.leases.renew(second, 1_000));
       same((await acquire(store, S, "carol")).fencingToken, 3, "fencing after expiry");
+      await failsWith("session_execution_lease_expired", store.leases.renew(second, 1_000));
+    },
+  },
+  {
+    id: "C-11e",
+    title: "an expired lease that nobody claimed is renewed by its fence, and until then protects no write (S-60)",
+    async run({ connect, clock }) {
+      const store = await connect();
+      const fence = await acquire(store, S);
+      await clock.advance(90_000);
+      await failsWith("session_execution_lease_expired", store.sessions.commit(commitOf(S, fence)));
+      same((await store.leases.renew(fence, 30_000)).expiresAtMs, clock.now() + 30_000, "the end of the renewed lease");
+      ofKind(await store.leases.claim(claimBy("bob", S)), "busy");
+      await store.sessions.commit(commitOf(S, fence));
     },
   },
   {

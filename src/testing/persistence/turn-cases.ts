@@ -142,6 +142,34 @@ export const turnCases: readonly PersistenceCase[] = [
     },
   },
   {
+    id: "OP-1i",
+    title: "messages that repeat what an outcome says come back as they were",
+    async run({ connect, engine }) {
+      const store = await connect();
+      const fence = await accept(store, S, T);
+      const [answer, said] = ["a".repeat(100), "b".repeat(100)];
+      const payload = { z: answer, "1": [said], a: null };
+      const outcomes = [{ ok: { output: { payload, said } } }, { ok: { payload: null } }, { error: { code: "c", message: said } }, { ok: said }];
+      const messages = [
+        textMessage("m0", "User", answer),
+        createMessage("m1", "Assistant", [{ kind: "Prose", content: said }, { kind: "ToolResult", content: JSON.stringify(payload) }, { kind: "Text", content: "short" }]),
+        textMessage("m2", "User", "c".repeat(100)),
+        textMessage("m3", "User", "0"),
+      ];
+      const settled = outcomes.map((outcome, n) => ({ replayKey: `k${n}`, hash: "h", outcome }));
+      await store.turns.recordStep(stepOf(fence, T, 1, { settled, appended: messages }));
+      await store.turns.recordStep(stepOf(fence, T, 2, { appended: messages }));
+      const turn = required(await (await connect()).turns.load(S, T), "the turn");
+      same(turn.log, [...messages, ...messages], "log");
+      same(turn.journal, settled, "journal");
+      await engine.write(async (tx) => {
+        const control = required(await tx.get(["turn", S, 0]), "the control row") as { deltas: unknown };
+        tx.set(["turn", S, 0], { ...control, deltas: [{ appended: [{ id: "m", role: "User", text: 7 }] }] });
+      });
+      await failsWith("stored_row_invalid", store.turns.load(S, T));
+    },
+  },
+  {
     id: "OP-1g",
     title: "deltas of every size come back in order, also those beyond what one row takes (OP-2)",
     async run({ connect, engine }) {
@@ -190,7 +218,7 @@ export const turnCases: readonly PersistenceCase[] = [
   },
   {
     id: "OP-6",
-    title: "taking over from an owner that was lost counts a recovery; a released lane and re-entry count none",
+    title: "taking over from an owner that was lost counts a recovery, until the turn settles something; a released lane and re-entry count none",
     async run({ connect, clock }) {
       const store = await connect();
       const first = await accept(store, S, T);
@@ -205,6 +233,11 @@ export const turnCases: readonly PersistenceCase[] = [
       await clock.advance(30_000);
       same(ofKind(await store.turns.accept(acceptOf("eve", S, T)), "accepted").turn.recoveries, 3, "accepted again after expiry");
       same((await store.turns.load(S, T))?.recoveries, 3, "the stored count");
+      const fence = fenceOf(required(await store.leases.current(S), "the lease"));
+      await store.turns.recordStep(stepOf(fence, T, 1, { snapshot: snapshotAt("restarted") }));
+      same((await store.turns.load(S, T))?.recoveries, 3, "the count after a step that settles nothing");
+      await store.turns.recordStep(stepOf(fence, T, 2, { settled: [{ replayKey: "k", hash: "h", outcome: { ok: null } }] }));
+      same((await store.turns.load(S, T))?.recoveries, 0, "the count after a step that settles an outcome");
       same(await store.turns.resume({ ...claimBy("eve", S), turnId: "unknown" }), { kind: "unknown_turn" }, "an unknown turn");
     },
   },
@@ -242,6 +275,24 @@ export const turnCases: readonly PersistenceCase[] = [
       await failsWith("runtime_turn_commit_conflict", store.turns.settle({ fence, result: resultOf("other", "x") }));
       await store.turns.settle({ fence, result: resultOf("third", "x") });
       same(await store.turns.inFlight(), [{ sessionId: S, turnId: T }], "turns in flight");
+    },
+  },
+  {
+    id: "T-67",
+    title: "a commit can accept the turn that follows in the same write; not beside another turn in flight",
+    async run({ connect, engine }) {
+      const store = await connect();
+      const next = { turnId: "t:agent-frame:1", input: { items: [{ type: "text" as const, text: "go on" }] }, inputHash: "n", machine: { machine: "turn", version: 1 } };
+      const fence = await accept(store, S, T);
+      const turn = { commitHash: "h", result: resultOf(T, "x"), modelCalls: [], next };
+      await store.sessions.commit(commitOf(S, fence, { turn }));
+      same(await store.turns.inFlight(), [{ sessionId: S, turnId: next.turnId }], "turns in flight");
+      const { turn: accepted } = ofKind(await store.turns.resume({ ...claimBy("alice", S), turnId: next.turnId }), "resumed");
+      same([accepted.input, accepted.inputHash, accepted.step, accepted.recoveries, accepted.acceptedAtMs], [next.input, "n", 0, 0, START_MS], "the turn that follows");
+      const before = await dump(engine);
+      const other = { commitHash: "o", result: resultOf("other", "x"), modelCalls: [], next: { ...next, turnId: "other:1" } };
+      await failsWith("turn_step_conflict", store.sessions.commit(commitOf(S, fence, { expectedHeadRevision: 1, turn: other })));
+      same(await dump(engine), before, "rows");
     },
   },
   {

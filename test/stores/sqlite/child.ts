@@ -1,6 +1,6 @@
 // A process of its own on a store file, for tests that need a second one or one to kill. Talks in lines:
 //   increment <times>   counts up ["n"], says "done"
-//   witness             writes on and on, says "ack <i>" once write i is durable
+//   witness <first>     writes on and on, says "ack <i>" once write i is durable; slot i % 300 then holds i
 //   lock                takes the write lock, says "locked", lets go at the next line from the parent
 import { once } from "node:events";
 import { DatabaseSync } from "node:sqlite";
@@ -23,7 +23,8 @@ if (task === "increment") {
     for (;;) {
       const i = next++;
       await engine.write(async (tx) => {
-        tx.set(["row", i], { i, text: "x".repeat(400) });
+        // Large, so that checkpoints are under way much of the time.
+        tx.set(["slot", i % 300], { i, text: String(i).repeat(2500) });
         tx.set(["count"], Number((await tx.get(["count"])) ?? 0) + 1);
       });
       say(`ack ${i}`);

@@ -1,4 +1,4 @@
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { isDeepStrictEqual } from "node:util";
@@ -58,6 +58,27 @@ describe("paths", () => {
     await expect(put(engine, ["a"], 1)).rejects.toMatchObject({ code: "store_unavailable", message: matching(/folder has to exist/) });
     mkdirSync(pathOf("nowhere"));
     await put(engine, ["a"], 1);
+    await engine.close();
+  });
+
+  test("a link leads to the store it points to", async () => {
+    mkdirSync(pathOf("elsewhere"));
+    const target = pathOf("elsewhere/target.db");
+    await makeStore(target);
+    symlinkSync(target, pathOf("link.db"));
+    const engine = sqliteEngine(pathOf("link.db"));
+    await put(engine, ["a"], 1);
+    expect(await fetchValue(engine, ["row", 1])).toMatchObject({ i: 1 });
+    await engine.close();
+  });
+
+  test.each(["removed", "replaced"])("a file that is %s while it is open takes no more writes", async (what) => {
+    const path = pathOf(`${what}.db`);
+    const engine = sqliteEngine(path);
+    await put(engine, ["a"], 1);
+    renameSync(path, `${path}.moved`);
+    if (what === "replaced") await makeStore(path);
+    await expect(put(engine, ["a"], 2)).rejects.toMatchObject({ code: "store_unavailable", message: matching(/removed or replaced/) });
     await engine.close();
   });
 

@@ -2,7 +2,7 @@
 //
 // Laid out like the bytes of key-codec.ts: a tag, then the part; strings end with NUL, which no key holds.
 
-import { type Bound, END } from "../engine.ts";
+import { type Bound, END } from "./engine.ts";
 
 const STRING = "\u0020";
 const AFTER_ALL = "\u00ff";

@@ -1,0 +1,125 @@
+// Stand-in: finishes turns of a session that somebody else left: those found at open (OP-7), and in tabs those whose driver
+// ends while this runtime has the session open.
+//
+//   S1. Proof of death is acted on at once; a lease that merely ran out only after a while, because a driver in a hidden tab
+//       whose timers are held back renews it late (once a minute in Chromium).
+//   S2. Whoever else takes over first has it: a claim that finds the lane busy waits again, for that one.
+
+import type { Clock } from "../domain/clock.ts";
+import { LashError } from "../domain/errors.ts";
+import type { Logger } from "../domain/logger.ts";
+import type { Persistence, SessionLease } from "../stores/contract.ts";
+import type { Liveness } from "../stores/store.ts";
+
+/** Longer than the slowest timer of a hidden tab is held back. */
+const PATIENCE_MS = 90_000;
+
+/** Somebody else was faster, or there is nothing left to do. */
+const ELSEWHERE: ReadonlySet<string> = new Set(["session_execution_busy", "session_execution_lease_lost", "unknown_turn", "turn_suspended"]);
+
+export interface StandInOptions {
+  readonly sessionId: string;
+  readonly persistence: Persistence;
+  readonly liveness: Liveness;
+  readonly clock: Clock;
+  /** Drives a turn that was left to its end. */
+  readonly finish: (turnId: string) => Promise<unknown>;
+  readonly logger: Logger;
+  /** Where runtimes hear of each other, this one stands by for the end of another; elsewhere it looks only when it opens. */
+  readonly staysReady: boolean;
+}
+
+export class StandIn {
+  readonly #options: StandInOptions;
+  readonly #closed = new AbortController();
+  #waiting: Promise<void> | undefined;
+  /** Aborted to end the wait for one holder, as the driver may be another one now. */
+  #look = new AbortController();
+
+  constructor(options: StandInOptions) {
+    this.#options = options;
+  }
+
+  /** The session's turn in flight is driven first; new turns wait behind it (OP-7). Whoever else runs it keeps it. */
+  async finishLeftover(): Promise<void> {
+    try {
+      const left = await this.#inFlight();
+      if (!left) return;
+      await this.#finish(left.turnId);
+    } catch (error) {
+      this.#report(error);
+    }
+    this.standBy();
+  }
+
+  /** Stands by for the turn that is in flight, if one is; where it already does, looks again who drives it. */
+  standBy(): void {
+    if (this.#closed.signal.aborted || !this.#options.staysReady) return;
+    this.#look.abort();
+    if (this.#waiting) return;
+    this.#waiting = this.#wait()
+      .catch((error: unknown) => this.#report(error))
+      .finally(() => (this.#waiting = undefined));
+  }
+
+  close(): void {
+    this.#closed.abort();
+  }
+
+  async #wait(): Promise<void> {
+    const { sessionId, persistence } = this.#options;
+    while (!this.#closed.signal.aborted) {
+      this.#look = new AbortController();
+      const left = await this.#inFlight();
+      if (!left) return;
+      const lease = await persistence.leases.current(sessionId);
+      const isGone = lease === undefined || (await this.#end(lease, this.#look.signal));
+      if (isGone && !this.#closed.signal.aborted) await this.#finish(left.turnId);
+    }
+  }
+
+  async #inFlight(): Promise<{ readonly turnId: string } | undefined> {
+    const { sessionId, persistence } = this.#options;
+    return (await persistence.turns.inFlight()).find((turn) => turn.sessionId === sessionId);
+  }
+
+  #report(error: unknown): void {
+    if (this.#closed.signal.aborted) return;
+    const { sessionId, logger } = this.#options;
+    logger({ level: "warn", event: "turn.recovery_failed", sessionId, ...(LashError.is(error) && { code: error.code }), message: String(error) });
+  }
+
+  async #finish(turnId: string): Promise<void> {
+    try {
+      await this.#options.finish(turnId);
+    } catch (error) {
+      if (!LashError.is(error) || !ELSEWHERE.has(error.code)) throw error;
+    }
+  }
+
+  /** Waits for this holder to be gone: dead, silent for too long, or done with the lane. @returns false when told to look again. */
+  async #end({ sessionId, owner, fencingToken, leaseToken }: SessionLease, look: AbortSignal): Promise<boolean> {
+    const { clock, liveness, persistence } = this.#options;
+    const done = new AbortController();
+    const signal = AbortSignal.any([done.signal, look, this.#closed.signal]);
+    const silence = async (): Promise<void> => {
+      for (;;) {
+        const lease = await persistence.leases.current(sessionId);
+        if (lease?.leaseToken !== leaseToken || lease.fencingToken !== fencingToken) return;
+        const patience = owner.liveness.kind === "web_lock" ? PATIENCE_MS : 0;
+        const remaining = lease.expiresAtMs + patience - clock.now();
+        if (remaining <= 0) return;
+        await clock.sleep(remaining, signal);
+      }
+    };
+    try {
+      await Promise.race([liveness.death(owner, signal), silence()]);
+      return true;
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      return false;
+    } finally {
+      done.abort();
+    }
+  }
+}

@@ -1,0 +1,91 @@
+// Wait desk: hands out keys of durable waits, resolves them, and waits for them (E-18..E-23).
+
+import type { Clock } from "../domain/clock.ts";
+import { readWaitKey, signWait, type Resolution, type ResolveOutcome, type WaitName } from "../domain/waits.ts";
+import type { WaitFacet } from "../stores/contract.ts";
+import type { ChangeHub } from "./change-hub.ts";
+
+export interface WaitLimits {
+  /** Epoch milliseconds after which the wait is recorded as timed out; null waits for ever. */
+  readonly dueAtMs: number | null;
+  /** Aborting it records the wait as cancelled (E-21). */
+  readonly cancel: AbortSignal;
+  /** Aborting it stops waiting and records nothing: the wait goes on in another process. */
+  readonly detach: AbortSignal;
+}
+
+export class WaitDesk {
+  readonly #waits: WaitFacet;
+  readonly #hub: ChangeHub;
+  readonly #clock: Clock;
+  readonly #makeSecret: () => string;
+  #secret: Promise<string> | undefined;
+
+  /** @param makeSecret - 32 random bytes as hex; used once in the life of a store (OP-13). */
+  constructor(waits: WaitFacet, hub: ChangeHub, clock: Clock, makeSecret: () => string) {
+    this.#waits = waits;
+    this.#hub = hub;
+    this.#clock = clock;
+    this.#makeSecret = makeSecret;
+  }
+
+  async keyFor(name: WaitName): Promise<string> {
+    return signWait(name, await this.#theSecret());
+  }
+
+  /** First resolution wins; one that comes before anybody waits is kept (E-20). */
+  async resolve(key: string, resolution: Resolution): Promise<ResolveOutcome & { readonly name?: WaitName }> {
+    const name = readWaitKey(key, await this.#theSecret());
+    if (!name) return { status: "unknown_or_revoked" };
+    return { ...(await this.#record(name, resolution)), name };
+  }
+
+  async wait(name: WaitName, { dueAtMs, cancel, detach }: WaitLimits): Promise<Resolution | "revoked"> {
+    const { session_id: sessionId } = name.scope;
+    await this.#waits.open(sessionId, name.key_id);
+    const stop = new AbortController();
+    const onStop = (): void => stop.abort(detach.reason);
+    const cancelTimer = dueAtMs === null ? () => undefined : this.#clock.setTimer(dueAtMs - this.#clock.now(), onStop);
+    for (const signal of [cancel, detach]) signal.addEventListener("abort", onStop, { once: true });
+    if (cancel.aborted || detach.aborted) onStop();
+    try {
+      return await this.#hub.until(topicOf(name), () => this.#look(name), stop.signal);
+    } catch (error) {
+      if (detach.aborted || !stop.signal.aborted) throw error;
+      // Cancelled or due: whoever was first is what counts.
+      const outcome = await this.#record(name, { status: cancel.aborted ? "cancelled" : "timeout" });
+      if (outcome.status === "already_resolved") return outcome.terminal;
+      return outcome.status === "accepted" ? { status: cancel.aborted ? "cancelled" : "timeout" } : "revoked";
+    } finally {
+      cancelTimer();
+      for (const signal of [cancel, detach]) signal.removeEventListener("abort", onStop);
+    }
+  }
+
+  /** Resolves the waits of a session that are open now as cancelled; later ones are not affected (E-22). */
+  async cancelOutstanding(sessionId: string): Promise<number> {
+    const cancelled = await this.#waits.cancelOutstanding(sessionId);
+    for (const keyId of cancelled) this.#hub.notify(`wait:${keyId}`);
+    return cancelled.length;
+  }
+
+  async #look(name: WaitName): Promise<Resolution | "revoked" | undefined> {
+    const found = await this.#waits.peek(name.scope.session_id, name.key_id);
+    if (found.state === "revoked") return "revoked";
+    return found.state === "resolved" ? found.resolution : undefined;
+  }
+
+  async #record(name: WaitName, resolution: Resolution): Promise<ResolveOutcome> {
+    const outcome = await this.#waits.resolve(name.scope.session_id, name.key_id, resolution);
+    this.#hub.notify(topicOf(name));
+    return outcome;
+  }
+
+  #theSecret(): Promise<string> {
+    this.#secret ??= this.#waits.secret(this.#makeSecret());
+    this.#secret.catch(() => (this.#secret = undefined));
+    return this.#secret;
+  }
+}
+
+const topicOf = (name: WaitName): string => `wait:${name.key_id}`;

@@ -1,0 +1,85 @@
+// A store file opened to look at, never to change: no journal is replayed, no lease taken, nothing created. Node only.
+
+import { statSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
+import { pathToFileURL } from "node:url";
+import { storeError } from "../domain/errors.ts";
+import type { Bound, Engine } from "../stores/engine.ts";
+import { encodeKey } from "../stores/key-codec.ts";
+import { APPLICATION_ID, STORE_VERSION } from "../stores/sqlite/open-database.ts";
+import { SqliteTransaction, Statements } from "../stores/sqlite/sqlite-transaction.ts";
+
+export interface ReadOnlyStore {
+  /** Refuses writes. */
+  readonly engine: Engine;
+  /** Bytes of keys and values with `from <= key < to`. */
+  sizeOf(from: Bound, to: Bound): number;
+  /** Bytes of the file, and of its write-ahead log. */
+  readonly file: { readonly bytes: number; readonly logBytes: number };
+}
+
+/** @throws LashError `store_unavailable` - no such file; `store_foreign`, `store_version_unsupported`. */
+export function openReadOnly(path: string): ReadOnlyStore {
+  const bytes = statSync(path, { throwIfNoEntry: false })?.size;
+  if (bytes === undefined) throw storeError("store_unavailable", `there is no file ${path}`);
+  const logBytes = statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+  const name = `sqlite:${path}`;
+  const database = open(path, logBytes > 0);
+  try {
+    checkIdentity(database, name);
+    const statements = new Statements(database);
+    const size = database.prepare("SELECT total(octet_length(key) + octet_length(value)) AS bytes FROM entries WHERE key >= ? AND key < ?");
+    return {
+      engine: readOnlyEngine(name, database, statements),
+      sizeOf: (from, to) => Number(size.get(encodeKey(from), encodeKey(to))?.["bytes"] ?? 0),
+      file: { bytes, logBytes },
+    };
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+/** Without a log nobody is writing, and SQLite is told to take no locks and make no files; a log has to be read along. */
+function open(path: string, hasLog: boolean): DatabaseSync {
+  if (hasLog) return new DatabaseSync(path, { readOnly: true, timeout: 5_000 });
+  const url = pathToFileURL(path);
+  url.searchParams.set("immutable", "1");
+  return new DatabaseSync(url, { readOnly: true });
+}
+
+function readOnlyEngine(name: string, database: DatabaseSync, statements: Statements): Engine {
+  return {
+    name,
+    durable: true,
+    async read(body) {
+      statements.begin.run();
+      const tx = new SqliteTransaction("read", name, statements);
+      try {
+        return await body(tx);
+      } finally {
+        tx.end();
+        statements.rollbackIfOpen();
+      }
+    },
+    write: () => Promise.reject(storeError("store_unavailable", `${name} was opened read-only`)),
+    close: async () => database.close(),
+  };
+}
+
+function checkIdentity(database: DatabaseSync, name: string): void {
+  const pragma = (field: string): unknown => database.prepare(`PRAGMA ${field}`).get()?.[field];
+  let found: readonly unknown[];
+  try {
+    found = [pragma("application_id"), pragma("user_version")];
+  } catch (cause) {
+    throw storeError("store_foreign", `${name} is no SQLite database that can be read`, { cause });
+  }
+  const [id, version] = found;
+  if (id !== APPLICATION_ID) throw storeError("store_foreign", `${name} is a database of another program`);
+  if (version !== STORE_VERSION) {
+    throw storeError("store_version_unsupported", `${name} has store version ${String(version)}, this program knows ${STORE_VERSION}`, {
+      details: { expected: STORE_VERSION, found: Number(version) },
+    });
+  }
+}

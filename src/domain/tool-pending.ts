@@ -1,0 +1,35 @@
+// A tool that is answered later, from outside, perhaps after the process is gone (T-70).
+
+const brand = Symbol.for("lash-runtime.ToolPending");
+
+export interface PendingOptions {
+  /** Milliseconds from the moment the turn starts waiting; default: no limit. */
+  readonly timeoutMs?: number;
+  /** `result`: the model is told that the call timed out (default). `fail_turn`: the turn stops as `tool_failure`. */
+  readonly onTimeout?: "result" | "fail_turn";
+  /** `cancel_external_work`: when the turn is cancelled, the tool's `cancel` is called. Default `ignore`. */
+  readonly onCancel?: "ignore" | "cancel_external_work";
+}
+
+/** Returned by a tool's `run` after it has handed its completion key to whoever will answer. Made by `pending`. */
+export class ToolPending {
+  readonly options: PendingOptions;
+
+  constructor(options: PendingOptions) {
+    this.options = options;
+  }
+
+  get [brand](): true {
+    return true;
+  }
+
+  static is(value: unknown): value is ToolPending {
+    return typeof value === "object" && value !== null && brand in value;
+  }
+}
+
+/**
+ * Says that the answer comes from outside: `lash.completions.resolve(key, ...)` with the key of `call.completionKey()`.
+ * The turn waits, also while no process runs; the tool is not run again.
+ */
+export const pending = (options: PendingOptions = {}): ToolPending => new ToolPending(options);

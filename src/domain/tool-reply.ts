@@ -1,0 +1,55 @@
+// Answers of a tool that do more than hand the model a value (T-31, PT-57).
+
+import type { Json } from "./json.ts";
+import type { MessageDraft } from "./message-draft.ts";
+import type { ToolControl } from "./tool-output.ts";
+
+const brand = Symbol.for("lash-runtime.ToolReply");
+
+/** Returned by a tool's `run`; made by `finishTurn`, `failTurn`, `switchFrame` and `withImages`. */
+export class ToolReply {
+  /** What the model is shown, if the turn goes on. */
+  readonly payload: Json;
+  readonly control: ToolControl | undefined;
+  /** Bytes of images that the model is shown beside it. */
+  readonly images: readonly Uint8Array[];
+
+  constructor(payload: Json, control?: ToolControl, images: readonly Uint8Array[] = []) {
+    this.payload = payload;
+    this.control = control;
+    this.images = images;
+  }
+
+  get [brand](): true {
+    return true;
+  }
+
+  static is(value: unknown): value is ToolReply {
+    return typeof value === "object" && value !== null && brand in value;
+  }
+}
+
+/** Shows the model images beside the value: png, jpeg, gif or webp, at most 20 MiB each. They are stored with the session. */
+export const withImages = (value: Json, images: readonly Uint8Array[]): ToolReply => new ToolReply(value, undefined, images);
+
+/** Ends the turn with this value as its outcome, `finished: tool_value`. */
+export const finishTurn = (value: Json): ToolReply => new ToolReply(value, { type: "finish", value });
+
+/** Ends the turn as `stopped: tool_error` with this value. */
+export const failTurn = (value: Json): ToolReply => new ToolReply(value, { type: "fail", failure: value });
+
+export interface FrameSwitch {
+  /** Id of the frame to open; it must be new to the session. */
+  readonly frameId: string;
+  /** What the turn in the new frame is asked. */
+  readonly task: string;
+  /** Messages the new frame starts with; nothing of the old one is visible there (S-16). */
+  readonly seed?: readonly MessageDraft[];
+}
+
+/**
+ * Ends the turn, opens a frame with a fresh context, and goes on there with `task`. The frame is opened by the turn's
+ * own commit, so a crash leaves both or neither (S-18).
+ */
+export const switchFrame = ({ frameId, task, seed = [] }: FrameSwitch): ToolReply =>
+  new ToolReply(null, { type: "switch_agent_frame", frame_id: frameId, task, initial_nodes: seed.map(({ role, text }) => ({ role, text })) });

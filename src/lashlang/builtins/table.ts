@@ -1,0 +1,48 @@
+// The builtins by name, and how a program calls them.
+import type { Meter } from "../values/bounds.ts";
+import { typeError } from "../values/errors.ts";
+import { fromJson } from "../values/from-json.ts";
+import { materialize } from "../values/materialize.ts";
+import { Projected } from "../values/projected.ts";
+import { toJson } from "../values/to-json.ts";
+import type { Value } from "../values/value.ts";
+import type { Builtin } from "./builtin.ts";
+import { COLLECTION_BUILTINS } from "./collection-builtins.ts";
+import { jsonParse } from "./json-parse.ts";
+import { NUMBER_BUILTINS } from "./number-builtins.ts";
+import { TEXT_BUILTINS } from "./text-builtins.ts";
+import { validate } from "./validate.ts";
+
+/** All but `format`, which takes any number of arguments. */
+export const BUILTINS: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
+  ...COLLECTION_BUILTINS,
+  ...TEXT_BUILTINS,
+  ...NUMBER_BUILTINS,
+  ["json_parse", { counts: [1], run: (meter, s) => jsonParse(s, meter), ask: () => ({ kind: "JsonParse" }) }],
+  ["validate", { counts: [2], run: (meter, value, type) => validate(value, type, meter), borrows: true }],
+]);
+
+/** Every name that can be called, sorted. */
+export const BUILTIN_NAMES: readonly string[] = [...BUILTINS.keys(), "format"].sort();
+
+/** Calls a builtin with arguments of which some may be projected: asks the source first, then strips (`LL-88`). */
+export function callProjected(builtin: Builtin, meter: Meter, a: Value, b: Value, c: Value, count: number): Value {
+  const second = materialize(b, meter);
+  const third = materialize(c, meter);
+  if (a instanceof Projected && builtin.ask !== undefined) {
+    const answer = a.source.ask?.(builtin.ask(toJson(second), toJson(third)));
+    if (answer !== undefined) return fromJson(answer, meter);
+  }
+  return builtin.run(meter, materialize(a, meter), second, third, count);
+}
+
+/** The error for a wrong number of arguments. */
+export function wrongCount(name: string, counts: readonly number[], got: number): Error {
+  const wanted =
+    counts.length === 1
+      ? String(counts[0])
+      : counts.length === 2
+        ? counts.join(" or ")
+        : `${counts.slice(0, -1).join(", ")}, or ${counts.at(-1)}`;
+  return typeError(`\`${name}\` takes ${wanted} arg(s), got ${got}`);
+}

@@ -1,0 +1,159 @@
+// Builtins on text: positions and lengths count characters, never UTF-16 units.
+import { admitText } from "../values/arithmetic.ts";
+import type { Meter } from "../values/bounds.ts";
+import { toText } from "../values/coerce.ts";
+import { display } from "../values/display.ts";
+import { typeError, valueError } from "../values/errors.ts";
+import { charLength, charOffset, scanCost, unitOffset } from "../values/unicode.ts";
+import { List, Tuple, type Value, makeList, recordOf } from "../values/value.ts";
+import type { Builtin } from "./builtin.ts";
+
+/** Text coercion of an argument that is about to be scanned. */
+function scanned(value: Value, meter: Meter): string {
+  const text = toText(value);
+  meter.charge(text.length >> 6);
+  return text;
+}
+
+/** Collects items while checking, every so often, that the list may become that long. */
+class Collector {
+  private readonly items: Value[] = [];
+  private weight = 0;
+  private readonly meter: Meter;
+  constructor(meter: Meter) {
+    this.meter = meter;
+  }
+  add(item: Value, weight: number): void {
+    this.items.push(item);
+    this.weight += weight;
+    if ((this.items.length & 1023) === 0) {
+      this.meter.charge(1024);
+      this.meter.admit(this.weight, 1);
+    }
+  }
+  list(): List {
+    return makeList(this.items, this.meter);
+  }
+}
+
+function split(meter: Meter, s: Value, sep: Value): Value {
+  const text = scanned(s, meter);
+  const separator = toText(sep);
+  const parts = new Collector(meter);
+  if (separator === "") {
+    parts.add("", 16);
+    for (const char of text) parts.add(char, 18);
+    parts.add("", 16);
+    return parts.list();
+  }
+  let from = 0;
+  for (;;) {
+    const at = text.indexOf(separator, from);
+    const part = text.slice(from, at < 0 ? text.length : at);
+    parts.add(part, 16 + 2 * part.length);
+    if (at < 0) return parts.list();
+    from = at + separator.length;
+  }
+}
+
+function join(meter: Meter, items: Value, sep: Value): Value {
+  if (!(items instanceof List || items instanceof Tuple)) {
+    throw typeError("`join` requires a tuple or list as the first argument");
+  }
+  const separator = toText(sep);
+  const texts = items.items.map(toText);
+  meter.charge(texts.length);
+  let units = separator.length * Math.max(0, texts.length - 1);
+  for (const text of texts) units += text.length;
+  admitText(units, meter);
+  meter.charge(units >> 6);
+  return texts.join(separator);
+}
+
+function find(meter: Meter, s: Value, n: Value, start: Value, count: number): Value {
+  const text = scanned(s, meter);
+  const needle = toText(n);
+  const from = count < 3 ? 0 : start;
+  if (typeof from !== "number" || !Number.isInteger(from) || from < 0) {
+    throw typeError("`find` start must be a non-negative integer");
+  }
+  meter.charge(scanCost(text));
+  if (from > charLength(text)) return null;
+  const at = text.indexOf(needle, unitOffset(text, from));
+  return at < 0 ? null : charOffset(text, at);
+}
+
+function grepText(meter: Meter, s: Value, n: Value): Value {
+  const text = scanned(s, meter);
+  const needle = toText(n);
+  if (needle === "") throw valueError("`grep_text` needle must not be empty");
+  const matches = new Collector(meter);
+  let line = 0;
+  for (let from = 0; from < text.length; ) {
+    const end = text.indexOf("\n", from);
+    const next = end < 0 ? text.length : end + 1;
+    let content = text.slice(from, end < 0 ? text.length : end);
+    // A carriage return belongs to the line break, so only before one is it dropped.
+    if (end >= 0 && content.endsWith("\r")) content = content.slice(0, -1);
+    line += 1;
+    const at = content.indexOf(needle);
+    if (at >= 0) {
+      const start = charOffset(content, at);
+      const match = recordOf(
+        [
+          ["line", line],
+          ["text", content],
+          ["match", needle],
+          ["start", start],
+          ["end", start + charLength(needle)],
+        ],
+        meter,
+      );
+      matches.add(match, match.weight);
+    }
+    if ((line & 63) === 0) meter.charge(16);
+    from = next;
+  }
+  return matches.list();
+}
+
+export const TEXT_BUILTINS: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
+  [
+    "starts_with",
+    {
+      counts: [2],
+      run: (meter, s, p) => scanned(s, meter).startsWith(toText(p)),
+      ask: (argument) => ({ kind: "StartsWith", argument }),
+    },
+  ],
+  [
+    "ends_with",
+    {
+      counts: [2],
+      run: (meter, s, p) => scanned(s, meter).endsWith(toText(p)),
+      ask: (argument) => ({ kind: "EndsWith", argument }),
+    },
+  ],
+  ["split", { counts: [2], run: split, ask: (separator) => ({ kind: "Split", separator }) }],
+  ["join", { counts: [2], run: join, ask: (separator) => ({ kind: "Join", separator }) }],
+  ["trim", { counts: [1], run: (meter, s) => trimText(scanned(s, meter)), ask: () => ({ kind: "Trim" }) }],
+  ["find", { counts: [2, 3], run: find, ask: (needle, start) => ({ kind: "Find", needle, start }) }],
+  ["grep_text", { counts: [2], run: grepText, ask: (argument) => ({ kind: "GrepText", argument }) }],
+  ["to_string", { counts: [1], run: (meter, x) => display(x, meter), ask: () => ({ kind: "Render" }) }],
+]);
+
+/** Unicode White_Space: JavaScript's `trim` also takes U+FEFF and leaves U+0085, so ends are found by hand. */
+function trimText(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && isSpace(text.charCodeAt(start))) start += 1;
+  while (end > start && isSpace(text.charCodeAt(end - 1))) end -= 1;
+  return text.slice(start, end);
+}
+
+const WIDE_SPACES: ReadonlySet<number> = new Set([0x85, 0xa0, 0x1680, 0x2028, 0x2029, 0x202f, 0x205f, 0x3000]);
+
+function isSpace(unit: number): boolean {
+  if (unit === 0x20 || (unit >= 0x09 && unit <= 0x0d)) return true;
+  return unit >= 0x85 && (WIDE_SPACES.has(unit) || (unit >= 0x2000 && unit <= 0x200a));
+}

@@ -1,0 +1,153 @@
+// `await`: aggregates of operations become one batch (`LL-50`, `LL-51`), everything else waits for handles (`LL-52`).
+import type { LinkedExpr } from "../linker/linked-program.ts";
+import { ProgramError, valueError } from "../values/errors.ts";
+import { isHandle, isSettled, leavesOf, withLeaves } from "../values/handles.ts";
+import { type List, type Value, makeList, markShared } from "../values/value.ts";
+import { appendOwned } from "../values/assign.ts";
+import { failure, success } from "../values/wrapper.ts";
+import type { ResourceOperation } from "../vm/effects.ts";
+import { observation } from "../vm/observation.ts";
+import { hostJson } from "../vm/payload.ts";
+import type { Eval, Frame, Slots } from "../vm/frame.ts";
+import { closure } from "./expressions.ts";
+import type { Context } from "./context.ts";
+import { leave, openOperation, operationResult, outcomeValue, request } from "./effects.ts";
+import { takeTemp } from "./read.ts";
+import { storeTemp } from "./store.ts";
+
+type Operation = Extract<LinkedExpr, { kind: "Operation" }>;
+
+/** One leaf of an aggregate: where its result goes, and its operation unless it is a plain expression. */
+interface Leaf {
+  readonly expr: LinkedExpr;
+  readonly temp: number;
+}
+
+export function batch(c: Context, expr: Extract<LinkedExpr, { kind: "Batch" }>): Eval {
+  const leaves: Leaf[] = [];
+  const tree = replaceLeaves(c, expr.tree, leaves);
+  const parts = leaves.map((leaf) =>
+    leaf.expr.kind === "Operation" ? [leaf.expr.receiver, ...leaf.expr.args] : [leaf.expr],
+  );
+  const evals = c.operands(parts.flat(), true);
+  request(
+    c,
+    (s, f) => {
+      let at = 0;
+      const operations: ResourceOperation[] = [];
+      leaves.forEach((leaf, i) => {
+        const values = evals.slice(at, at + (parts[i]?.length ?? 0)).map((part) => part(s, f));
+        at += values.length;
+        const [first = null, ...args] = values;
+        if (leaf.expr.kind === "Operation") operations.push(openOperation(c, f, leaf.expr, first, args));
+        else f.store(leaf.temp, first);
+      });
+      f.occurrence(expr.site);
+      return { kind: "ResourceOperationBatch", operations };
+    },
+    (outcome, f) => {
+      const called = leaves.filter((leaf): leaf is Leaf & { expr: Operation } => leaf.expr.kind === "Operation");
+      if ("error" in outcome) throw valueError(`await failed: ${outcome.error}`);
+      const results = "batch" in outcome ? outcome.batch : [];
+      if (results.length !== called.length) {
+        throw valueError(`batch returned ${results.length} results for ${called.length} operations`);
+      }
+      const failed: ProgramError[] = [];
+      called.forEach((leaf, i) => {
+        const result = results[i] ?? { value: null };
+        leave(c, f, leaf.expr.site, result);
+        if ("error" in result && leaf.expr.unwrap) failed.push(unwrapError(result, leaf.expr, f));
+        else f.store(leaf.temp, operationResult(result, leaf.expr, f));
+      });
+      if (failed[0] !== undefined) throw failed[0];
+    },
+  );
+  return tree;
+}
+
+function unwrapError(result: { readonly error: string }, expr: Operation, f: Frame): ProgramError {
+  try {
+    operationResult(result, expr, f);
+  } catch (error) {
+    if (error instanceof ProgramError) return error;
+    throw error;
+  }
+  throw new Error("a failed operation was unwrapped without an error");
+}
+
+/** The shape of the aggregate over temporaries; fills `leaves` in source order. */
+function replaceLeaves(c: Context, expr: LinkedExpr, leaves: Leaf[]): Eval {
+  const shape = (node: LinkedExpr): LinkedExpr => {
+    if (node.kind === "List" || node.kind === "Tuple") return { ...node, items: node.items.map(shape) };
+    if (node.kind === "Record") {
+      return { ...node, entries: node.entries.map(({ key, value }) => ({ key, value: shape(value) })) };
+    }
+    const temp = c.code.temp();
+    leaves.push({ expr: node, temp });
+    // A variable over the temporary: read like any other operand once the results are in.
+    return { kind: "Variable", slot: temp, name: "" };
+  };
+  const tree = shape(expr);
+  const build = closure(c, tree);
+  if (build === undefined) throw new Error("linked program has a batch that is no aggregate");
+  const temps = leaves.map((leaf) => leaf.temp);
+  return (s, f) => {
+    const value = build(s, f);
+    for (const temp of temps) f.store(temp, undefined);
+    return value;
+  };
+}
+
+/** Waits for each handle of a tree in order; other leaves become error wrappers (`LL-52`, `LL-53`). */
+export function awaitHandles(c: Context, expr: Extract<LinkedExpr, { kind: "Await" }>): Eval {
+  const [tree, leaves, results] = [c.code.temp(), c.code.temp(), c.code.temp()];
+  const [again, done] = [c.code.label(), c.code.label()];
+  storeTemp(c, tree, c.owned(expr.value));
+  c.code.emit((next) => (s, f) => {
+    const found = leavesOf(s[tree] as Value, f);
+    for (const leaf of found) markShared(leaf);
+    f.store(leaves, makeList(found, f));
+    f.store(results, makeList([], f));
+    f.occurrence(expr.site);
+    return next;
+  });
+  c.code.place(again);
+  const position = (s: Slots): number => (s[results] as List).items.length;
+  const put = (s: Slots, f: Frame, wrapper: Value): void => {
+    const list = s[results] as List;
+    const before = list.weight;
+    appendOwned(list, wrapper, f);
+    f.grew(list.weight - before);
+  };
+  c.code.emit((next) => (s, f) => {
+    const leaf = (s[leaves] as List).items[position(s)];
+    if (leaf === undefined) return done.at;
+    if (!isHandle(leaf)) {
+      put(s, f, isSettled(leaf) ? leaf : failure("expected handle record", f));
+      return again.at;
+    }
+    const callSite = c.entry.sites[expr.site];
+    if (callSite === undefined) throw new Error("linked program has an await without a site");
+    const occurrence = f.counts[expr.site] ?? 0;
+    const index = position(s);
+    f.observer?.(observation("node.started", callSite, occurrence, { index }));
+    f.ordinals.awaits += 1;
+    const handle = hostJson(leaf, f);
+    const ordinal = f.ordinals.awaits - 1;
+    return f.park({ kind: "Await", handle, leaf: index, ordinal, site: callSite, occurrence }, next);
+  });
+  c.code.emit(() => (s, f) => {
+    const outcome = f.settled();
+    leave(c, f, expr.site, outcome);
+    put(s, f, "error" in outcome ? failure(outcome.error, f) : success(outcomeValue(outcome, f), f));
+    return again.at;
+  });
+  c.code.place(done);
+  const read = takeTemp(tree);
+  return (s, f) => {
+    const list = f.take(results) as List;
+    f.take(leaves);
+    return withLeaves(read(s, f), list.items, f);
+  };
+}
+

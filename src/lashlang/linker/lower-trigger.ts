@@ -1,0 +1,128 @@
+// Calls of the `triggers` module, whose arguments must be written out so that they can be checked (`LL-76`, `LL-77`, `LL-78`).
+import type { Expr, ProcessDeclaration, ReceiverCall, RecordExpr } from "../syntax/ast.ts";
+import type { TypeExpr } from "../syntax/type-expr.ts";
+import { ANY, BOOL, listOf } from "../types/type-algebra.ts";
+import { showType } from "./link-context.ts";
+import type { LinkedExpr } from "./linked-program.ts";
+import { lookup } from "./lookup.ts";
+import type { Lowering, Typed } from "./lowering.ts";
+
+interface TriggerCall {
+  readonly args: readonly Typed[];
+  readonly output: TypeExpr;
+}
+
+/** Null for operations that a host adds to the module and that need no checks of their own. */
+export function lowerTriggerCall(lowering: Lowering, call: ReceiverCall): TriggerCall | null {
+  switch (call.operation) {
+    case "register":
+      return lowerRegister(lowering, call);
+    case "list": {
+      checkKeys(lowering, call, [], ["target", "name", "source_type", "enabled"], "trigger listing requires { target }");
+      return { args: call.args.map((argument) => lowering.lower(argument)), output: listOf(ANY) };
+    }
+    case "cancel": {
+      checkKeys(lowering, call, ["handle"], [], "trigger cancellation requires { handle }");
+      return { args: call.args.map((argument) => lowering.lower(argument)), output: BOOL };
+    }
+    default:
+      return null;
+  }
+}
+
+/** The literal record argument, if its keys are right; a value that is not written out can only be checked by its type. */
+function checkKeys(lowering: Lowering, call: ReceiverCall, required: readonly string[], optional: readonly string[], message: string): void {
+  const [argument, second] = call.args;
+  const invalid = (): never => lowering.context.fail("InvalidTrigger", message, call.span);
+  if (second !== undefined) invalid();
+  if (argument === undefined) {
+    if (required.length > 0) invalid();
+    return;
+  }
+  if (argument.kind !== "Record") {
+    if (argument.kind !== "Variable") invalid();
+    return;
+  }
+  const keys = argument.entries.map(({ key }) => key);
+  const allowed = new Set([...required, ...optional]);
+  if (!required.every((key) => keys.includes(key)) || !keys.every((key) => allowed.has(key)) || new Set(keys).size < keys.length) invalid();
+}
+
+const REGISTRATION = "trigger registration requires { source, target, inputs, name? }";
+
+function lowerRegister(lowering: Lowering, call: ReceiverCall): TriggerCall {
+  const { context } = lowering;
+  const [argument] = call.args;
+  if (argument?.kind !== "Record") return context.fail("InvalidTrigger", REGISTRATION, call.span);
+  checkKeys(lowering, call, ["source", "target", "inputs"], ["name"], REGISTRATION);
+
+  const parts = new Map<string, Typed>();
+  for (const { key, value } of argument.entries) {
+    if (key !== "inputs") parts.set(key, lowering.lower(value));
+  }
+  const [source, target] = [parts.get("source"), parts.get("target")];
+  const inputs = argument.entries.find(({ key }) => key === "inputs")?.value;
+  if (source === undefined || target === undefined || inputs === undefined) return context.fail("InvalidTrigger", REGISTRATION, call.span);
+  const spanOf = (key: string): Expr["span"] => argument.entries.find((entry) => entry.key === key)?.value.span ?? argument.span;
+
+  const eventType = eventTypeOf(lowering, source, spanOf("source"));
+  if (target.type.kind !== "Process") {
+    context.fail("InvalidTrigger", `trigger target must be a process value, got ${showType(target.type)}`, spanOf("target"));
+  }
+  if (inputs.kind !== "Record") return context.fail("InvalidTrigger", "trigger registration `inputs` must be a literal record", inputs.span);
+  const meaning = context.meanings.get(target.type);
+  const process = meaning?.kind === "process" ? (context.processes.get(meaning.process) ?? null) : null;
+  const mapped = lowerInputs(lowering, inputs, process, eventType);
+
+  const entries = argument.entries.map(({ key }) => ({ key, value: key === "inputs" ? mapped : (parts.get(key)?.node ?? mapped) }));
+  return {
+    args: [{ node: { kind: "Record", entries, span: argument.span }, type: ANY }],
+    output: { kind: "TriggerHandle", event: eventType },
+  };
+}
+
+function eventTypeOf({ context }: Lowering, source: Typed, span: Expr["span"]): TypeExpr {
+  const meaning = context.meanings.get(source.type);
+  const sourceType = meaning?.kind === "source" ? meaning.sourceType : showType(source.type);
+  const found = lookup(context.environment.catalog.triggerSources, sourceType);
+  if (found === undefined) return context.fail("InvalidTrigger", `trigger source type \`${sourceType}\` is not registered as a TriggerSource`, span);
+  context.required.triggerSource(sourceType);
+  return found.eventType;
+}
+
+/** Each param of the target exactly once, at least one of them from the event. `process` is null when only its type is known. */
+function lowerInputs(lowering: Lowering, inputs: RecordExpr, process: ProcessDeclaration | null, eventType: TypeExpr): LinkedExpr {
+  const { context } = lowering;
+  const seen = new Set<string>();
+  let fromEvent = 0;
+  const entries = inputs.entries.map(({ key, value }) => {
+    if (seen.has(key)) context.fail("InvalidTrigger", `trigger registration input \`${key}\` is duplicated`, value.span);
+    seen.add(key);
+    const param = process?.params.find(({ name }) => name === key);
+    if (process !== null && param === undefined) {
+      context.fail("InvalidTrigger", `trigger target \`${process.name}\` has no input \`${key}\``, value.span);
+    }
+    if (!isTriggerEvent(lowering, value)) return { key, value: lowering.lower(value).node };
+    fromEvent += 1;
+    if (param !== undefined && !context.isAssignable(eventType, param.type)) {
+      const message = `trigger source emits ${showType(eventType)}, but target input \`${key}\` expects ${showType(param.type)}`;
+      context.fail("InvalidTrigger", message, value.span);
+    }
+    return { key, value: { kind: "TriggerEvent" as const, span: value.span } };
+  });
+  for (const { name } of process?.params ?? []) {
+    if (process !== null && !seen.has(name)) {
+      context.fail("InvalidTrigger", `trigger target \`${process.name}\` input \`${name}\` is not mapped`, inputs.span);
+    }
+  }
+  if (fromEvent === 0) {
+    context.fail("InvalidTrigger", "trigger registration `inputs` must map at least one param to `trigger.event`", inputs.span);
+  }
+  return { kind: "Record", entries, span: inputs.span };
+}
+
+function isTriggerEvent({ scope }: Lowering, value: Expr): boolean {
+  return (
+    value.kind === "Field" && value.field === "event" && value.object.kind === "Variable" && value.object.name === "trigger" && !scope.isBound("trigger")
+  );
+}

@@ -1,0 +1,174 @@
+// The parser's place in the token list: looking, taking, complaining, and the nesting count.
+// What it owns is shared by the files that parse types, expressions and statements; none of them sees the tokens otherwise.
+import { SourceError } from "../diagnostics/source-error.ts";
+import type { ParseErrorCode } from "../diagnostics/source-error.ts";
+import { MAX_NESTING, NESTING_MESSAGE } from "./limits.ts";
+import { createLookahead } from "./lookahead.ts";
+import type { Lookahead } from "./lookahead.ts";
+import type { Span } from "./span.ts";
+import { describeToken } from "./token.ts";
+import type { Punctuation, ReservedWord, Token } from "./token.ts";
+
+export interface CursorOptions {
+  readonly submitKeyword: "accept" | "reject";
+}
+
+export class Cursor {
+  readonly source: string;
+  readonly options: CursorOptions;
+  readonly lookahead: Lookahead;
+  /** True where a comma separates items and so cannot build a tuple (`LL-17`). */
+  commaSeparates = false;
+  /** True between a statement keyword and its block, where `{` opens that block. */
+  inHeader = false;
+  private readonly tokens: readonly Token[];
+  private readonly last: Token;
+  private index = 0;
+  private depth = 0;
+
+  constructor(source: string, tokens: readonly Token[], options: CursorOptions) {
+    this.source = source;
+    this.options = options;
+    this.tokens = tokens;
+    this.last = tokens.at(-1) ?? { kind: "end", text: "", start: source.length, end: source.length };
+    this.lookahead = createLookahead(tokens);
+  }
+
+  peek(offset = 0): Token {
+    return this.tokens[this.index + offset] ?? this.last;
+  }
+
+  next(): Token {
+    const token = this.peek();
+    this.index += 1;
+    return token;
+  }
+
+  /** Where the last taken token ended. */
+  get end(): number {
+    return this.tokens[this.index - 1]?.end ?? 0;
+  }
+
+  spanFrom(start: number): Span {
+    return { start, end: Math.max(start, this.end) };
+  }
+
+  at(text: Punctuation | ReservedWord, offset = 0): boolean {
+    const token = this.peek(offset);
+    return (token.kind === "punctuation" || token.kind === "reserved") && token.text === text;
+  }
+
+  /** A contextual word: an identifier that means something here (`LL-6`). */
+  atWord(word: string, offset = 0): boolean {
+    const token = this.peek(offset);
+    return token.kind === "identifier" && token.text === word;
+  }
+
+  atIdentifier(offset = 0): boolean {
+    return this.peek(offset).kind === "identifier";
+  }
+
+  take(text: Punctuation | ReservedWord): boolean {
+    const found = this.at(text);
+    if (found) this.index += 1;
+    return found;
+  }
+
+  takeWord(word: string): boolean {
+    const found = this.atWord(word);
+    if (found) this.index += 1;
+    return found;
+  }
+
+  expect(text: Punctuation | ReservedWord): Token {
+    if (!this.at(text)) this.failExpected(`\`${text}\``);
+    return this.next();
+  }
+
+  expectIdentifier(what: string): string {
+    const token = this.peek();
+    if (token.kind !== "identifier") return this.failExpected(what);
+    this.index += 1;
+    return token.text;
+  }
+
+  expectString(what: string): string {
+    const token = this.peek();
+    if (token.kind !== "string") return this.failExpected(what);
+    this.index += 1;
+    return token.text;
+  }
+
+  /** key := IDENT | STRING | reserved word */
+  expectKey(what: string): string {
+    const token = this.peek();
+    if (token.kind !== "identifier" && token.kind !== "string" && token.kind !== "reserved") return this.failExpected(what);
+    this.index += 1;
+    return token.text;
+  }
+
+  /** Index after the path of `.key` and `[...]` that follows the identifier at the cursor, without taking it. */
+  offsetAfterPath(): number {
+    let offset = 1;
+    for (;;) {
+      if (this.at(".", offset) && isKey(this.peek(offset + 1))) offset += 2;
+      else if (this.at("[", offset)) offset = this.lookahead.afterBracket(this.index + offset) - this.index;
+      else return offset;
+    }
+  }
+
+  /** Offset of the token after the bracket that closes the one at `offset`. */
+  offsetAfterBracket(offset: number): number {
+    return this.lookahead.afterBracket(this.index + offset) - this.index;
+  }
+
+  atTernary(): boolean {
+    return this.at("?") && this.lookahead.beginsTernary(this.index);
+  }
+
+  /** Runs `parse` one level deeper (`LL-19`). */
+  nested<T>(parse: () => T): T {
+    if (this.depth >= MAX_NESTING) this.fail("NestingTooDeep", NESTING_MESSAGE);
+    this.depth += 1;
+    const parsed = parse();
+    this.depth -= 1;
+    return parsed;
+  }
+
+  /** Runs `parse` with other meanings of `,` and `{`; the old ones come back afterwards. */
+  within<T>(meaning: { commaSeparates?: boolean; inHeader?: boolean }, parse: () => T): T {
+    const { commaSeparates, inHeader } = this;
+    this.commaSeparates = meaning.commaSeparates ?? commaSeparates;
+    this.inHeader = meaning.inHeader ?? inHeader;
+    const parsed = parse();
+    this.commaSeparates = commaSeparates;
+    this.inHeader = inHeader;
+    return parsed;
+  }
+
+  failExpected(what: string): never {
+    return this.fail("Expected", `expected ${what}, found ${describeToken(this.peek())}`);
+  }
+
+  failUnexpected(): never {
+    const token = this.peek();
+    return this.fail("Unexpected", `unexpected ${describeToken(token)}`, { hint: hintForUnexpected(token) });
+  }
+
+  fail(code: ParseErrorCode, message: string, { span = this.peek(), hint = null }: { span?: Span; hint?: string | null } = {}): never {
+    const { start, end } = span;
+    throw new SourceError({ phase: "parse", code, span: { start, end }, source: this.source, hint }, message);
+  }
+}
+
+function isKey(token: Token): boolean {
+  return token.kind === "identifier" || token.kind === "string" || token.kind === "reserved";
+}
+
+/** LL-104 */
+function hintForUnexpected(token: Token): string | null {
+  if (token.kind !== "reserved") return null;
+  if (token.text === "if") return "`if` is a statement; for a value use `cond ? yes : no`";
+  if (token.text === "for") return "`for` is a statement; for a list use `[expr for item in items]`";
+  return null;
+}

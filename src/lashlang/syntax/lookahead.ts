@@ -1,0 +1,110 @@
+// Answers that need a look past the next token, computed once per source so that parsing stays linear:
+// where a bracket closes, and whether a `?` begins a ternary or unwraps (`LL-15`).
+import { startsExpression } from "./token.ts";
+import type { Token } from "./token.ts";
+
+export interface Lookahead {
+  /** Index of the token after the bracket that closes the one at `index`; past the end when nothing closes it. */
+  afterBracket(index: number): number;
+  /** Whether the `?` at `index` begins a ternary. */
+  beginsTernary(index: number): boolean;
+}
+
+export function createLookahead(tokens: readonly Token[]): Lookahead {
+  const after = matchBrackets(tokens);
+  let colonAhead: Uint8Array | null = null; // most programs have no `?` at all
+  return {
+    afterBracket: (index) => after[index] ?? tokens.length,
+    beginsTernary(index) {
+      const next = tokens[index + 1];
+      if (next === undefined || !startsExpression(next)) return false;
+      colonAhead ??= scanForColons(tokens, after);
+      return colonAhead[index + 1] === 1;
+    },
+  };
+}
+
+/** Bracket kinds are not compared: a mismatch is the parser's to report, where it stands. */
+function matchBrackets(tokens: readonly Token[]): Int32Array {
+  const after = new Int32Array(tokens.length).fill(tokens.length);
+  const open: number[] = [];
+  tokens.forEach((token, index) => {
+    if (isOpener(token)) open.push(index);
+    if (!isCloser(token)) return;
+    const opener = open.pop();
+    if (opener !== undefined) after[opener] = index + 1;
+  });
+  return after;
+}
+
+/**
+ * For each token: does a scan from it, outside brackets, meet `:` before anything that ends an expression?
+ * Beyond `=`, `,`, a closer and the end, two operands side by side end one too, for instance `a()? finish b ? 1 : 2`:
+ * there the first `?` unwraps. No valid ternary has operands side by side, so nothing else changes.
+ */
+function scanForColons(tokens: readonly Token[], after: Int32Array): Uint8Array {
+  const meets = new Uint8Array(tokens.length + 1);
+  for (let index = tokens.length - 1; index >= 0; index -= 1) {
+    const token = tokens[index];
+    if (token === undefined || endsScan(tokens, index)) continue;
+    if (token.kind === "punctuation" && token.text === ":") {
+      meets[index] = 1;
+      continue;
+    }
+    const next = isOpener(token) ? (after[index] ?? tokens.length) : index + 1;
+    if (!startsNewStatement(tokens, next)) meets[index] = meets[next] ?? 0;
+  }
+  return meets;
+}
+
+const SCAN_ENDS: ReadonlySet<string> = new Set(["=", ",", ")", "]", "}", "@", "|", "if", "else", "in", "print", "cancel", "submit", "call"]);
+
+const STATEMENT_WORDS: ReadonlySet<string> = new Set(["finish", "yield", "wake", "fail", "while", "break", "continue"]);
+
+function endsScan(tokens: readonly Token[], index: number): boolean {
+  const token = tokens[index];
+  if (token === undefined || token.kind === "end") return true;
+  if (isFieldName(tokens, index)) return false;
+  // No builtin has such a name, so this is `finish (a) ? b : c` on the next line.
+  if (token.kind === "identifier" && STATEMENT_WORDS.has(token.text) && tokens[index + 1]?.text === "(") return !isWord(tokens[index - 1], "start");
+  if (token.kind !== "punctuation" && token.kind !== "reserved") return false;
+  if (token.text === "for") return !isWord(tokens[index - 1], "sleep");
+  return SCAN_ENDS.has(token.text);
+}
+
+function startsNewStatement(tokens: readonly Token[], index: number): boolean {
+  const [before, previous, next] = [tokens[index - 2], tokens[index - 1], tokens[index]];
+  if (previous === undefined || next === undefined || !startsOperand(next)) return false;
+  if (isFieldName(tokens, index - 1)) return true;
+  if (!endsOperand(previous)) return false;
+  if (isWord(previous, "start") || isWord(previous, "sleep") || isWord(previous, "Type")) return false;
+  return !(isWord(previous, "until") && isWord(before, "sleep"));
+}
+
+/** After a dot any word is a field name, `a.if` and `a.start` too. */
+function isFieldName(tokens: readonly Token[], index: number): boolean {
+  const before = tokens[index - 1];
+  return before?.kind === "punctuation" && before.text === ".";
+}
+
+function endsOperand(token: Token): boolean {
+  if (token.kind === "reserved") return token.text === "null" || token.text === "true" || token.text === "false";
+  return token.kind === "identifier" || token.kind === "number" || token.kind === "string" || isCloser(token);
+}
+
+/** Not `(`, `[` and `-`: they may as well go on with the operand before them (`LL-14`). */
+function startsOperand(token: Token): boolean {
+  return startsExpression(token) && !(token.kind === "punctuation" && (token.text === "(" || token.text === "[" || token.text === "-"));
+}
+
+function isWord(token: Token | undefined, word: string): boolean {
+  return token?.kind === "identifier" && token.text === word;
+}
+
+function isOpener(token: Token): boolean {
+  return token.kind === "punctuation" && (token.text === "(" || token.text === "[" || token.text === "{");
+}
+
+function isCloser(token: Token): boolean {
+  return token.kind === "punctuation" && (token.text === ")" || token.text === "]" || token.text === "}");
+}

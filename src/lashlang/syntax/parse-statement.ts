@@ -1,0 +1,241 @@
+// Statement grammar: blocks, control flow, assignment, what ends or leaves a program.
+import type { AssignTarget, Block, Expr, IfStatement, Label, TargetStep } from "./ast.ts";
+import type { Cursor } from "./cursor.ts";
+import { failSubmitRemoved, parseExpr, parseIndex } from "./parse-expr.ts";
+
+/** What the statements around allow. */
+export interface StatementContext {
+  readonly inProcess: boolean;
+  readonly inLoop: boolean;
+}
+
+/** block := "{" { [label] statement } "}" */
+export function parseBlock(cursor: Cursor, context: StatementContext): Block {
+  return cursor.nested(() =>
+    cursor.within({ commaSeparates: false, inHeader: false }, () => {
+      const { start } = cursor.expect("{");
+      const statements: Expr[] = [];
+      while (!cursor.at("}")) {
+        if (cursor.peek().kind === "end") cursor.failExpected("`}`");
+        statements.push(parseLabeledStatement(cursor, context));
+      }
+      cursor.expect("}");
+      return { kind: "Block", statements, span: cursor.spanFrom(start) };
+    }),
+  );
+}
+
+function parseLabeledStatement(cursor: Cursor, context: StatementContext): Expr {
+  if (!cursor.at("@")) return parseStatement(cursor, context);
+  const { start } = cursor.peek();
+  const label = parseLabel(cursor);
+  if (isDeclaration(cursor)) failLabelTarget(cursor);
+  const statement = parseStatement(cursor, context);
+  return { kind: "Labeled", label, statement, span: cursor.spanFrom(start) };
+}
+
+/** label := "@" "label" "(" lkey ":" STRING {"," lkey ":" STRING} [","] ")"; the target must follow (`LL-20`) */
+export function parseLabel(cursor: Cursor): Label {
+  const { start } = cursor.expect("@");
+  if (!cursor.takeWord("label")) cursor.failExpected("`label`");
+  cursor.expect("(");
+  let title: string | null = null;
+  let description: string | null = null;
+  const invalid = (message: string): never =>
+    cursor.fail("InvalidLabelAnnotation", `invalid @label annotation: ${message}`, { span: cursor.spanFrom(start) });
+  while (!cursor.at(")")) {
+    const key = cursor.expectKey("`title` or `description`");
+    if (key !== "title" && key !== "description") return invalid(`unknown field \`${key}\``);
+    if ((key === "title" ? title : description) !== null) invalid(`duplicate \`${key}\` field`);
+    cursor.expect(":");
+    const text = cursor.expectString("a string");
+    if (key === "title") title = text;
+    else description = text;
+    if (!cursor.take(",")) break;
+  }
+  cursor.expect(")");
+  if (title === null) return invalid("`title` is required");
+  if (cursor.at("@") || cursor.at("}") || cursor.peek().kind === "end") failLabelTarget(cursor);
+  return { title, description };
+}
+
+export function failLabelTarget(cursor: Cursor): never {
+  return cursor.fail(
+    "InvalidLabelTarget",
+    "@label can annotate statements or process declarations, but not other declarations or another @label",
+  );
+}
+
+/** At `type Name` or `process name`, which only the top level may hold. A bare `type` as a statement would mean nothing. */
+export function isDeclaration(cursor: Cursor): boolean {
+  return (cursor.atWord("type") || cursor.atWord("process")) && cursor.atIdentifier(1);
+}
+
+export function parseStatement(cursor: Cursor, context: StatementContext): Expr {
+  const token = cursor.peek();
+  if (token.kind === "identifier") {
+    if (cursor.at("=", cursor.offsetAfterPath())) return parseAssignment(cursor, token.start); // LL-11: before any keyword
+    return parseContextual(cursor, context, token.text) ?? parseExpr(cursor);
+  }
+  if (token.kind !== "reserved") return parseExpr(cursor);
+  switch (token.text) {
+    case "if":
+      return parseIf(cursor, context);
+    case "for":
+      return parseFor(cursor, context);
+    case "print":
+      if (context.inProcess) failForeground(cursor, "print");
+      cursor.next();
+      return { kind: "Print", value: parseExpr(cursor), span: cursor.spanFrom(token.start) };
+    case "cancel":
+      cursor.next();
+      return { kind: "Cancel", handle: parseExpr(cursor), span: cursor.spanFrom(token.start) };
+    case "submit":
+      if (cursor.options.submitKeyword === "reject") failSubmitRemoved(cursor);
+      if (context.inProcess) failForeground(cursor, "submit"); // LL-1
+      return parseFinish(cursor, "submit");
+    default:
+      return parseExpr(cursor);
+  }
+}
+
+/** Words that are keywords at statement position only. */
+function parseContextual(cursor: Cursor, context: StatementContext, word: string): Expr | null {
+  const { start } = cursor.peek();
+  switch (word) {
+    case "let":
+      if (!cursor.atIdentifier(1)) return null;
+      cursor.next();
+      return parseAssignment(cursor, start);
+    case "while":
+      return parseWhile(cursor, context);
+    case "break":
+    case "continue":
+      if (!context.inLoop) cursor.fail("LoopControlOutsideLoop", `\`${word}\` can only be used inside a loop`);
+      cursor.next();
+      return { kind: word === "break" ? "Break" : "Continue", span: cursor.spanFrom(start) };
+    case "finish":
+      return parseFinish(cursor, "finish");
+    case "yield":
+    case "wake":
+    case "fail": {
+      if (!context.inProcess) cursor.fail("SessionProcessAdminOutsideBlock", `\`${word}\` can only be used inside a \`process\` body`);
+      cursor.next();
+      const kind = word === "yield" ? "Yield" : word === "wake" ? "Wake" : "Fail";
+      return { kind, value: parseExpr(cursor), span: cursor.spanFrom(start) };
+    }
+    case "trigger":
+      if (opensTriggerDeclaration(cursor)) failTriggerRemoved(cursor);
+      return null;
+    case "sleep":
+      // A statement that is the bare name `sleep` means nothing, so an operand after it was meant as a duration.
+      if (cursor.atIdentifier(1) && !cursor.atWord("until", 1)) {
+        cursor.next();
+        cursor.failExpected("`for` or `until`");
+      }
+      return null;
+    case "type":
+    case "process":
+      if (isDeclaration(cursor)) cursor.fail("Unexpected", `unexpected \`${word}\``, { hint: "declarations stand at the top level" });
+      return null;
+    default:
+      return null;
+  }
+}
+
+/** LL-3: `trigger` before anything that cannot go on with a variable of that name. */
+function opensTriggerDeclaration(cursor: Cursor): boolean {
+  const after = cursor.peek(1);
+  return after.kind === "identifier" || after.kind === "string" || cursor.at("{", 1);
+}
+
+function failTriggerRemoved(cursor: Cursor): never {
+  return cursor.fail(
+    "DeclarativeTriggerRemoved",
+    "declarative trigger syntax has been removed; construct a source value and call the trigger registry register operation",
+    { hint: "construct a source value, then `await triggers.register({ source: ..., target: ..., inputs: { ... } })?`" },
+  );
+}
+
+function failForeground(cursor: Cursor, word: "print" | "submit"): never {
+  return cursor.fail("ForegroundControlInsideProcess", `\`${word}\` can't be used inside a \`process\` body`);
+}
+
+/** ("finish"|"submit") expr */
+function parseFinish(cursor: Cursor, word: "finish" | "submit"): Expr {
+  const { start, end } = cursor.next();
+  if (cursor.at("}") || cursor.peek().kind === "end") {
+    const goal = word === "finish" ? "finish with null" : "submit null";
+    cursor.fail("MissingFinishValue", `\`${word}\` requires a value; use \`${word} null\` to ${goal}`, { span: { start, end } });
+  }
+  return { kind: "Finish", value: parseExpr(cursor), span: cursor.spanFrom(start) };
+}
+
+/** ["let"] target "=" expr; the span begins at `let` */
+function parseAssignment(cursor: Cursor, start: number): Expr {
+  const target = parseTarget(cursor);
+  cursor.expect("=");
+  return { kind: "Assign", target, value: parseExpr(cursor), span: cursor.spanFrom(start) };
+}
+
+/** target := IDENT { "." key | "[" expr "]" } */
+function parseTarget(cursor: Cursor): AssignTarget {
+  const { start } = cursor.peek();
+  const name = cursor.expectIdentifier("a variable name");
+  const steps: TargetStep[] = [];
+  for (;;) {
+    if (cursor.take(".")) steps.push({ kind: "Field", field: cursor.expectKey("a field name") });
+    else if (cursor.at("[")) steps.push({ kind: "Index", index: parseIndex(cursor) });
+    else return { name, steps, span: cursor.spanFrom(start) };
+  }
+}
+
+/** What stands between a statement keyword and its block. */
+function parseHeader(cursor: Cursor): Expr {
+  return cursor.within({ inHeader: true }, () => parseExpr(cursor));
+}
+
+interface IfArm {
+  readonly start: number;
+  readonly condition: Expr;
+  readonly consequent: Block;
+}
+
+/** if := "if" expr block [ "else" (if | block) ]; a loop, because `else if` chains are long but not deep */
+function parseIf(cursor: Cursor, context: StatementContext): IfStatement {
+  const arms: IfArm[] = [];
+  let otherwise: IfStatement | Block | null = null;
+  do {
+    const { start } = cursor.expect("if");
+    arms.push({ start, condition: parseHeader(cursor), consequent: parseBlock(cursor, context) });
+    if (!cursor.take("else")) break;
+    if (!cursor.at("if")) {
+      otherwise = parseBlock(cursor, context);
+      break;
+    }
+  } while (cursor.at("if"));
+  const [first, ...rest] = arms;
+  if (first === undefined) return cursor.failExpected("`if`");
+  for (const arm of rest.reverse()) {
+    otherwise = { kind: "If", condition: arm.condition, consequent: arm.consequent, otherwise, span: cursor.spanFrom(arm.start) };
+  }
+  return { kind: "If", condition: first.condition, consequent: first.consequent, otherwise, span: cursor.spanFrom(first.start) };
+}
+
+/** for := "for" IDENT "in" expr block */
+function parseFor(cursor: Cursor, context: StatementContext): Expr {
+  const { start } = cursor.expect("for");
+  const name = cursor.expectIdentifier("a variable name");
+  cursor.expect("in");
+  const iterable = parseHeader(cursor);
+  const body = parseBlock(cursor, { ...context, inLoop: true });
+  return { kind: "For", name, iterable, body, span: cursor.spanFrom(start) };
+}
+
+/** while := "while" expr block */
+function parseWhile(cursor: Cursor, context: StatementContext): Expr {
+  const { start } = cursor.next();
+  const condition = parseHeader(cursor);
+  const body = parseBlock(cursor, { ...context, inLoop: true });
+  return { kind: "While", condition, body, span: cursor.spanFrom(start) };
+}

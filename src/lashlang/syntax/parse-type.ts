@@ -1,0 +1,111 @@
+// Type grammar.
+import type { Cursor } from "./cursor.ts";
+import type { ObjectType, ScalarTypeKind, TypeExpr, TypeField } from "./type-expr.ts";
+
+const SCALARS: ReadonlyMap<string, ScalarTypeKind> = new Map([
+  ["str", "Str"], ["string", "Str"],
+  ["int", "Int"], ["integer", "Int"],
+  ["float", "Float"], ["number", "Float"],
+  ["bool", "Bool"], ["boolean", "Bool"],
+  ["dict", "Dict"], ["object", "Dict"],
+  ["any", "Any"],
+]);
+
+/** type := term { "|" term } */
+export function parseType(cursor: Cursor): TypeExpr {
+  return cursor.nested(() => {
+    const { start } = cursor.peek();
+    const first = parseTerm(cursor);
+    if (!cursor.at("|")) return first;
+    const members = [first];
+    while (cursor.take("|")) members.push(parseTerm(cursor));
+    return { kind: "Union", members, span: cursor.spanFrom(start) };
+  });
+}
+
+/** term := "null" | STRING | ["Type"] typeObject | enum | list | Process | TriggerHandle | name */
+function parseTerm(cursor: Cursor): TypeExpr {
+  const token = cursor.peek();
+  const { start } = token;
+  if (cursor.take("null")) return { kind: "Null", span: cursor.spanFrom(start) };
+  if (token.kind === "string") {
+    cursor.next();
+    return { kind: "Enum", values: [token.text], span: cursor.spanFrom(start) };
+  }
+  if (cursor.at("{")) return parseObjectType(cursor);
+  if (token.kind !== "identifier") return cursor.failExpected("a type");
+  if (token.text === "Type" && cursor.at("{", 1)) {
+    cursor.next();
+    return parseObjectType(cursor);
+  }
+  if (token.text === "enum" && cursor.at("[", 1)) return parseEnum(cursor);
+  if (token.text === "list" && cursor.at("[", 1)) {
+    cursor.next();
+    cursor.expect("[");
+    const item = parseType(cursor);
+    cursor.expect("]");
+    return { kind: "List", item, span: cursor.spanFrom(start) };
+  }
+  if (token.text === "Process" && cursor.at("<", 1)) return parseProcessType(cursor);
+  if (token.text === "TriggerHandle" && cursor.at("<", 1)) {
+    cursor.next();
+    cursor.expect("<");
+    const event = parseType(cursor);
+    cursor.expect(">");
+    return { kind: "TriggerHandle", event, span: cursor.spanFrom(start) };
+  }
+  cursor.next();
+  const parts = [token.text];
+  while (cursor.take(".")) parts.push(cursor.expectIdentifier("a type name"));
+  const name = parts.join(".");
+  const span = cursor.spanFrom(start);
+  const scalar = SCALARS.get(name);
+  return scalar === undefined ? { kind: "Ref", name, span } : { kind: scalar, span };
+}
+
+/** "enum" "[" STRING {"," STRING} "]" */
+function parseEnum(cursor: Cursor): TypeExpr {
+  const { start } = cursor.next();
+  cursor.expect("[");
+  const values = [cursor.expectString("at least one enum string literal")];
+  while (cursor.take(",") && !cursor.at("]")) values.push(cursor.expectString("an enum string literal"));
+  cursor.expect("]");
+  return { kind: "Enum", values, span: cursor.spanFrom(start) };
+}
+
+/** "Process" "<" type "," type ">". The input is one value, or an object with one field per param. */
+function parseProcessType(cursor: Cursor): TypeExpr {
+  const { start } = cursor.next();
+  cursor.expect("<");
+  const input = parseType(cursor);
+  cursor.expect(",");
+  const output = parseType(cursor);
+  cursor.expect(">");
+  return { kind: "Process", input, output, inputCount: inputCountOf(input), span: cursor.spanFrom(start) };
+}
+
+function inputCountOf(input: TypeExpr): number {
+  if (input.kind === "Null") return 0;
+  return input.kind === "Object" ? input.fields.length : 1;
+}
+
+/** typeObject := "{" [ key ":" type ["?"] {"," key ":" type ["?"]} [","] ] "}" */
+export function parseObjectType(cursor: Cursor): ObjectType {
+  const { start } = cursor.expect("{");
+  const fields: TypeField[] = [];
+  const seen = new Set<string>();
+  while (!cursor.at("}")) {
+    const nameToken = cursor.peek();
+    const name = cursor.expectKey("a field name or `}`");
+    if (seen.has(name)) {
+      cursor.fail("Expected", `expected unique field name, found duplicate field \`${name}\``, { span: nameToken });
+    }
+    seen.add(name);
+    cursor.expect(":");
+    const type = parseType(cursor);
+    fields.push({ name, type, optional: cursor.take("?") });
+    if (!cursor.take(",")) break;
+  }
+  cursor.expect("}");
+  return { kind: "Object", fields, span: cursor.spanFrom(start) };
+}

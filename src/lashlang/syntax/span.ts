@@ -1,0 +1,5 @@
+/** Where something stands in its source: UTF-16 offsets, `end` exclusive. */
+export interface Span {
+  readonly start: number;
+  readonly end: number;
+}

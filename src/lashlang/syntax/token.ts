@@ -1,0 +1,66 @@
+// Tokens, and how messages name them (`LL-7`, `LL-21`).
+
+export type Punctuation =
+  | "{" | "}" | "(" | ")" | "[" | "]"
+  | "," | ":" | "@" | "?" | "." | "!" | "=" | "==" | "!=" | "&&" | "||" | "|"
+  | "<" | "<=" | ">" | ">=" | "+" | "-" | "*" | "/" | "%";
+
+export type Token = { readonly start: number; readonly end: number } & (
+  | { readonly kind: "punctuation"; readonly text: Punctuation }
+  | { readonly kind: "reserved"; readonly text: ReservedWord }
+  | { readonly kind: "identifier"; readonly text: string }
+  | { readonly kind: "number"; readonly text: string; readonly value: number }
+  /** `text` is the value, escapes resolved. */
+  | { readonly kind: "string"; readonly text: string }
+  | { readonly kind: "end"; readonly text: "" }
+);
+
+const RESERVED = [
+  "if", "else", "for", "in", "await", "cancel", "submit", "print", "call",
+  "and", "or", "not", "true", "false", "null",
+] as const; // LL-6
+
+export type ReservedWord = (typeof RESERVED)[number];
+
+const reservedWords: ReadonlySet<string> = new Set(RESERVED);
+
+export function isReserved(word: string): word is ReservedWord {
+  return reservedWords.has(word);
+}
+
+export function describeToken(token: Token): string {
+  switch (token.kind) {
+    case "identifier":
+      return `identifier \`${token.text}\``;
+    case "string":
+      return `string ${JSON.stringify(shorten(token.text))}`;
+    case "number":
+      return `number ${token.text}`;
+    case "end":
+      return "end of input";
+    default:
+      return `\`${token.text}\``;
+  }
+}
+
+/** Messages go to models: a page of text in quotes would hide what is wrong. */
+function shorten(text: string): string {
+  const characters = Array.from(text.slice(0, 200));
+  return characters.length <= 60 && text.length <= 200 ? text : `${characters.slice(0, 60).join("")}…`;
+}
+
+/** Whether an expression may begin with this token (`LL-15`). */
+export function startsExpression(token: Token): boolean {
+  switch (token.kind) {
+    case "identifier":
+    case "number":
+    case "string":
+      return true;
+    case "reserved":
+      return token.text === "null" || token.text === "true" || token.text === "false" || token.text === "await" || token.text === "not";
+    case "punctuation":
+      return token.text === "(" || token.text === "[" || token.text === "{" || token.text === "-" || token.text === "!";
+    case "end":
+      return false;
+  }
+}

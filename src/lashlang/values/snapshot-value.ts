@@ -1,0 +1,109 @@
+// Values in snapshots (`LL-90`, `LL-91`, `LL-99`): JSON that reads back as the same value.
+//   N1. Plain data is itself. What JSON cannot say (tuples, images, resources, projections, NaN) is a marked object.
+//   N2. A record is marked too when a plain object would lose it: keys that engines reorder, or keys that look like marks.
+//   N3. Projected values are named, not materialized.
+import type { Meter } from "./bounds.ts";
+import { jsonObject } from "./from-json.ts";
+import type { Json } from "./json-value.ts";
+import { Projected, type ProjectionRef, type ProjectionSource, unavailableProjection } from "./projected.ts";
+import { Image, List, Rec, Tuple, type Value, makeList, makeTuple, recordOf, Resource } from "./value.ts";
+
+const MARK = "__lashlang_snapshot_";
+const INTEGER_LIKE = /^(?:0|[1-9]\d*)$/;
+
+/** Finds a projection again after a restart; undefined when it is gone. */
+export type Rehydrate = (name: string, ref: ProjectionRef | undefined) => ProjectionSource | undefined;
+
+export function encodeValue(value: Value): Json {
+  if (typeof value === "number") {
+    return Number.isFinite(value) && !Object.is(value, -0) ? value : marked("number", { text: numberName(value) });
+  }
+  if (value === null || typeof value !== "object") return value;
+  if (value instanceof List) return value.items.map(encodeValue);
+  if (value instanceof Rec) return encodeRecord(value);
+  if (value instanceof Tuple) return marked("tuple", { items: value.items.map(encodeValue) });
+  if (value instanceof Projected) return encodeProjected(value);
+  if (value instanceof Image) return marked("image", { ...value });
+  return marked("resource", { type: value.resourceType, alias: value.alias });
+}
+
+const marked = (kind: string, fields: { [key: string]: Json }): Json => ({ [`${MARK}${kind}__`]: true, ...fields });
+
+const numberName = (value: number): string => (Object.is(value, -0) ? "-0" : String(value));
+
+function encodeRecord(record: Rec): Json {
+  const { names } = record.shape;
+  const entries = record.values.map((value, i) => [names[i] as string, encodeValue(value)] as const);
+  const plain = names.every((name) => !INTEGER_LIKE.test(name) && !name.startsWith(MARK) && name !== "__proto__");
+  return plain ? jsonObject(entries) : marked("record", { entries: entries.map(([key, value]) => [key, value]) });
+}
+
+export function encodeProjected(value: Projected): Json {
+  const { typeName, ref } = value.source;
+  const fields = { name: value.name, type_name: typeName };
+  return marked("projected", ref === undefined ? fields : { ...fields, projection_ref: { ...ref } });
+}
+
+/**
+ * The value that `encodeValue` wrote.
+ * @throws TypeError when `json` is nothing it could have written.
+ */
+export function decodeValue(json: Json, meter: Meter, rehydrate: Rehydrate): Value {
+  if (json === null || typeof json !== "object") return json;
+  if (Array.isArray(json)) return makeList(json.map((item: Json) => decodeValue(item, meter, rehydrate)), meter);
+  const object = json as { readonly [key: string]: Json };
+  const keys = Object.keys(object);
+  const mark = keys.find((key) => key.startsWith(MARK));
+  if (mark !== undefined) return decodeMarked(mark.slice(MARK.length, -2), object, meter, rehydrate);
+  return recordOf(
+    keys.map((key) => [key, decodeValue(object[key] ?? null, meter, rehydrate)] as const),
+    meter,
+  );
+}
+
+function decodeMarked(
+  kind: string,
+  fields: { readonly [key: string]: Json },
+  meter: Meter,
+  rehydrate: Rehydrate,
+): Value {
+  const list = (name: string): readonly Json[] => {
+    const value = fields[name];
+    return Array.isArray(value) ? value : [];
+  };
+  switch (kind) {
+    case "number":
+      return Number(fields["text"]);
+    case "tuple":
+      return makeTuple(list("items").map((item) => decodeValue(item, meter, rehydrate)), meter);
+    case "record":
+      return recordOf(list("entries").map((entry) => decodeEntry(entry, meter, rehydrate)), meter);
+    case "image":
+      return decodeImage(fields);
+    case "resource":
+      return new Resource(String(fields["type"]), String(fields["alias"]));
+    case "projected":
+      return decodeProjected(fields, rehydrate);
+    default:
+      throw new TypeError(`snapshot holds a value of unknown kind \`${kind}\``);
+  }
+}
+
+function decodeEntry(entry: Json, meter: Meter, rehydrate: Rehydrate): readonly [string, Value] {
+  const [key, value = null] = Array.isArray(entry) ? (entry as readonly Json[]) : [];
+  if (typeof key !== "string") throw new TypeError("snapshot holds a record entry without a key");
+  return [key, decodeValue(value, meter, rehydrate)];
+}
+
+function decodeImage(fields: { readonly [key: string]: Json }): Image {
+  const measure = (value: Json | undefined): number | null => (typeof value === "number" ? value : null);
+  const size = measure(fields["size"]) ?? 0;
+  return new Image(String(fields["id"]), String(fields["label"]), size, measure(fields["width"]), measure(fields["height"]));
+}
+
+function decodeProjected(fields: { readonly [key: string]: Json }, rehydrate: Rehydrate): Projected {
+  const name = String(fields["name"]);
+  const ref = fields["projection_ref"] as ProjectionRef | undefined;
+  const source = rehydrate(name, ref) ?? unavailableProjection(name, String(fields["type_name"]), ref);
+  return new Projected(name, source);
+}

@@ -1,0 +1,112 @@
+// Drives a VM with a host that answers in its own time. Everything that is asynchronous about a program is here.
+import type { EffectOutcome, EffectRequest } from "./effects.ts";
+import type { Outcome, Vm } from "./vm.ts";
+import { SLICE } from "./vm.ts";
+
+/** The one door between a program and the world. */
+export interface LashHost {
+  /**
+   * Performs a request. Answer directly when there is nothing to wait for: that costs no turn of the event loop.
+   * A throw or rejection is an operation's failure, as if `{ error: message }` had been answered.
+   */
+  perform(request: EffectRequest, signal: AbortSignal | undefined): EffectOutcome | Promise<EffectOutcome>;
+}
+
+export interface DriveOptions {
+  /** Aborting ends the drive as `cancelled`; an open request is left to the host. */
+  readonly signal?: AbortSignal;
+  /** Longest time in milliseconds that the program itself may run, waits for the host not counted. Default: none. */
+  readonly maxActiveMs?: number;
+  /** A clock in milliseconds. Default `performance.now`. */
+  readonly now?: () => number;
+  /** Lets other work of the event loop run. Default: one macrotask. */
+  readonly pause?: () => Promise<void>;
+  /** Called whenever the program waits for the host, before it does: the moment to make its state durable. */
+  readonly onParked?: (vm: Vm, request: EffectRequest) => void | Promise<void>;
+}
+
+export type DriveResult = Outcome | { readonly kind: "cancelled" };
+
+/** A program may hold the event loop this long; macrotasks per slice would cost more than the slices themselves. */
+const HOLD_MS = 4;
+
+/**
+ * Runs a VM to its end. It looks at the clock every 1024 instructions and lets others run when it has held the event loop
+ * for 4 ms (`LL-60`).
+ */
+export async function drive(vm: Vm, host: LashHost, options: DriveOptions = {}): Promise<DriveResult> {
+  const abort = abortWatch(options.signal);
+  try {
+    return await driveWatched(vm, host, options, abort.happened);
+  } finally {
+    abort.end();
+  }
+}
+
+async function driveWatched(vm: Vm, host: LashHost, options: DriveOptions, aborted: Promise<"aborted">): Promise<DriveResult> {
+  const { signal, maxActiveMs = Infinity, now = () => performance.now(), pause = macrotask } = options;
+  let active = 0;
+  let since = now();
+  for (;;) {
+    if (signal?.aborted === true) return { kind: "cancelled" };
+    const state = vm.run(SLICE);
+    const held = now() - since;
+    if (state.kind === "done") return state.outcome;
+    if (active + held > maxActiveMs) return overtime(maxActiveMs);
+    const answer = state.kind === "parked" ? askHost(vm, host, state.effect, options) : null;
+    if (state.kind === "parked" && answer !== null && !(answer instanceof Promise)) {
+      vm.settle(state.effect.effectId, answer);
+    }
+    const waits = answer instanceof Promise;
+    if (!waits && held < HOLD_MS) continue;
+    active += held;
+    if (waits && state.kind === "parked") {
+      const outcome = await Promise.race([answer, aborted]);
+      if (outcome === "aborted") return { kind: "cancelled" };
+      vm.settle(state.effect.effectId, outcome);
+    } else await pause();
+    since = now();
+  }
+}
+
+function askHost(vm: Vm, host: LashHost, request: EffectRequest, options: DriveOptions): EffectOutcome | Promise<EffectOutcome> {
+  const { signal, onParked } = options;
+  const failed = (error: unknown): EffectOutcome => ({ error: error instanceof Error ? error.message : String(error) });
+  const perform = (): EffectOutcome | Promise<EffectOutcome> => {
+    try {
+      const answer = host.perform(request, signal);
+      return answer instanceof Promise ? answer.catch(failed) : answer;
+    } catch (error) {
+      return failed(error);
+    }
+  };
+  const durable = onParked?.(vm, request);
+  return durable instanceof Promise ? durable.then(perform) : perform();
+}
+
+/** A promise that resolves when the signal aborts, and its listener's end. */
+function abortWatch(signal: AbortSignal | undefined): { readonly happened: Promise<"aborted">; end(): void } {
+  let listener = (): void => {};
+  const happened = new Promise<"aborted">((resolve) => {
+    listener = () => resolve("aborted");
+  });
+  signal?.addEventListener("abort", listener);
+  return { happened, end: () => signal?.removeEventListener("abort", listener) };
+}
+
+function overtime(limit: number): DriveResult {
+  const message = `execution bound exhausted: active time (limit ${limit} ms)`;
+  return { kind: "error", error: { kind: "BoundExhausted", message } };
+}
+
+function macrotask(): Promise<void> {
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.addEventListener("message", () => {
+      port1.close();
+      resolve();
+    });
+    port1.start();
+    port2.postMessage(null);
+  });
+}

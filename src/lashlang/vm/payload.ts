@@ -1,0 +1,79 @@
+// Values on their way to the host.
+import type { Meter } from "../values/bounds.ts";
+import { jsonObject } from "../values/from-json.ts";
+import type { Json } from "../values/json-value.ts";
+import { numberText } from "../values/number-text.ts";
+import { Projected } from "../values/projected.ts";
+import { imageJson, toJson } from "../values/to-json.ts";
+import { Image, List, Rec, Tuple, type Value, weigh } from "../values/value.ts";
+import { materialize } from "../values/materialize.ts";
+import type { ProjectionUse } from "./effects.ts";
+
+/** The JSON of a value, and where projected values stood in it. */
+export interface Payload {
+  readonly json: { readonly [key: string]: Json };
+  readonly projections: readonly ProjectionUse[];
+}
+
+/** One record argument is the payload itself, anything else comes as `{ args: [...] }` (`LL-49`). */
+export function operationPayload(args: readonly Value[], meter: Meter): Payload {
+  const [only] = args;
+  if (args.length === 1 && only !== undefined) {
+    const whole = only instanceof Projected ? materialize(only, meter) : only;
+    if (whole instanceof Rec) {
+      const projections = only instanceof Projected ? [useOf(only, [])] : usesIn(only, []);
+      return { json: hostJson(whole, meter) as { [key: string]: Json }, projections };
+    }
+  }
+  return {
+    json: { args: args.map((arg) => hostJson(arg, meter)) },
+    projections: args.flatMap((arg, i) => usesIn(arg, ["args", i])),
+  };
+}
+
+/** JSON for the host; its making is charged to the program. */
+export function hostJson(value: Value, meter: Meter): Json {
+  meter.charge(weigh(value) >>> 6);
+  return toJson(value);
+}
+
+function usesIn(value: Value, path: readonly (string | number)[]): ProjectionUse[] {
+  if (value instanceof Projected) return [useOf(value, path)];
+  if (value instanceof List || value instanceof Tuple) return value.items.flatMap((item, i) => usesIn(item, [...path, i]));
+  if (value instanceof Rec) {
+    return value.values.flatMap((item, i) => usesIn(item, [...path, value.shape.names[i] as string]));
+  }
+  return [];
+}
+
+function useOf(value: Projected, path: readonly (string | number)[]): ProjectionUse {
+  const { ref } = value.source;
+  return ref === undefined ? { path, name: value.name } : { path, name: value.name, ref };
+}
+
+/** What `print` shows: strings raw, all else compact JSON in insertion order. */
+export function printText(value: Value, meter: Meter): string {
+  if (typeof value === "string") return value;
+  meter.charge(weigh(value) >>> 4);
+  return orderedJson(value, meter);
+}
+
+function orderedJson(raw: Value, meter: Meter): string {
+  const value = materialize(raw, meter);
+  if (typeof value === "number") return Number.isFinite(value) ? numberText(value) : "null";
+  if (value === null || typeof value === "boolean") return String(value);
+  if (typeof value === "string") return JSON.stringify(value);
+  if (value instanceof List || value instanceof Tuple) {
+    return `[${value.items.map((item) => orderedJson(item, meter)).join(",")}]`;
+  }
+  if (value instanceof Rec) {
+    const fields = value.values.map((item, i) => `${JSON.stringify(value.shape.names[i])}:${orderedJson(item, meter)}`);
+    return `{${fields.join(",")}}`;
+  }
+  return JSON.stringify(value instanceof Image ? imageJson(value) : toJson(value));
+}
+
+/** An object of named values, as a process gets its arguments. */
+export function namedJson(names: readonly string[], values: readonly Value[], meter: Meter): { [key: string]: Json } {
+  return jsonObject(names.map((name, i) => [name, hostJson(values[i] ?? null, meter)] as const));
+}

@@ -1,0 +1,75 @@
+// Bytes and documents beside the conversation. Part of the persistence contract; implemented in src/stores/persistence.
+
+import type { Json } from "../domain/json.ts";
+import type { AttachmentRef } from "../domain/messages.ts";
+
+/** Bytes that come with a row which refers to them. */
+export interface NewAttachment {
+  readonly bytes: Uint8Array;
+  readonly mime: string;
+}
+
+/** Where attachment bytes live; a host may give another home (design 6). */
+export interface AttachmentBytes {
+  /** Whether bytes survive the process (P-54). */
+  readonly persistence: "ephemeral" | "durable";
+  /** Idempotent: the id is the SHA-256 of the bytes. */
+  put(bytes: Uint8Array, mime: string): Promise<AttachmentRef>;
+  /** @throws `attachment_not_found` */
+  get(id: string): Promise<{ readonly reference: AttachmentRef; readonly bytes: Uint8Array }>;
+  /** Deleting unknown bytes does nothing. */
+  delete(id: string): Promise<void>;
+}
+
+export interface AttachmentIntent {
+  readonly sessionId: string;
+  readonly attachmentId: string;
+  readonly intentAtMs: number;
+}
+
+/** Which session refers to which attachment, and since when for good (P-44). Keys are (session, id). */
+export interface AttachmentManifest {
+  /** Recorded before bytes are put; an existing row stays as it is (S-77). */
+  recordIntent(sessionId: string, attachmentId: string): Promise<void>;
+  /** Stamps rows of this session once; unknown ids are ignored, never created (P-15). */
+  commitRefs(sessionId: string, attachmentIds: readonly string[]): Promise<void>;
+  /** Rows without stamp whose intent is at or before the cutoff, over all sessions. */
+  listUncommitted(cutoffMs: number): Promise<readonly AttachmentIntent[]>;
+  /** Drops an uncommitted row; a committed one stays. */
+  forget(sessionId: string, attachmentId: string): Promise<void>;
+  /** Whether this session ever referred to the attachment (S-80). */
+  holds(sessionId: string, attachmentId: string): Promise<boolean>;
+}
+
+export interface SweepReport {
+  /** Aged uncommitted intents that were looked at. */
+  readonly scanned: number;
+  /** Intents dropped. Their bytes went, too, unless another session refers to them. */
+  readonly reclaimed: number;
+}
+
+export interface AttachmentFacet extends AttachmentBytes {
+  readonly manifest: AttachmentManifest;
+  /**
+   * Reclaims aged uncommitted intents, one transaction each (S-79). Spared: ids that a waiting input, an accepted turn, its
+   * log or its journal names (OP-25), and bytes that another session holds (C-46).
+   *
+   * @param home - where the bytes are, when not in this store; it must not be given the same bytes anew meanwhile.
+   */
+  sweep(cutoffMs: number, home?: Pick<AttachmentBytes, "delete">): Promise<SweepReport>;
+}
+
+/** Execution environments of processes (P-46). Refs are the caller's: `process-env:sha256:<hash>`. */
+export interface EnvironmentFacet {
+  /** Overwrites. */
+  put(ref: string, bytes: Uint8Array): Promise<void>;
+  get(ref: string): Promise<Uint8Array | undefined>;
+}
+
+/** Compiled modules and raw artifacts of programs; each kind has keys of its own (P-46). */
+export interface ArtifactFacet {
+  putModule(ref: string, module: Json): Promise<void>;
+  getModule(ref: string): Promise<Json | undefined>;
+  putBytes(ref: string, bytes: Uint8Array): Promise<void>;
+  getBytes(ref: string): Promise<Uint8Array | undefined>;
+}

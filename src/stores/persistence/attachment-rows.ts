@@ -1,0 +1,64 @@
+// Rows about attachments: the manifest says which session refers to which bytes, and whether a commit stands behind it (P-44).
+//   ["s", sid, 13, id]   when the intent was recorded, when a commit stamped it
+//   ["intent", sid, id]  the same intent while no commit has stamped it: what a sweep reads
+//   ["held", id, sid]    the sessions that refer to these bytes: what deleting them asks
+
+import * as z from "zod/mini";
+import { sha256Hex } from "../../domain/sha256.ts";
+import { prefixRange, type ReadTransaction, type WriteTransaction } from "../engine.ts";
+import type { NewAttachment } from "../content-contract.ts";
+import { type PreparedContent, putContent, withId } from "./content.ts";
+import { heldKey, heldPrefix, intentKey, manifestKey } from "./layout.ts";
+import { parseRow } from "./schema.ts";
+
+/** Space of attachment bytes in content.ts. */
+export const ATTACHMENT_BYTES = "attachment";
+
+const manifestRow = z.strictObject({ intentAtMs: z.number(), committedAtMs: z.exactOptional(z.number()) });
+export type ManifestRow = z.output<typeof manifestRow>;
+
+export const prepareAttachment = ({ bytes, mime }: NewAttachment): PreparedContent => ({ ...withId(sha256Hex(bytes), bytes), mime });
+
+export const prepareAttachments = (attachments: readonly NewAttachment[] = []): readonly PreparedContent[] => attachments.map(prepareAttachment);
+
+/** Stores bytes with their intents (OP-25). */
+export async function setAttachments(tx: WriteTransaction, sessionId: string, attachments: readonly PreparedContent[], now: number): Promise<void> {
+  for (const content of attachments) {
+    await recordIntent(tx, sessionId, content.id, now);
+    await putContent(tx, ATTACHMENT_BYTES, content);
+  }
+}
+
+export async function readManifest(tx: ReadTransaction, sessionId: string, attachmentId: string): Promise<ManifestRow | undefined> {
+  const key = manifestKey(sessionId, attachmentId);
+  const value = await tx.get(key);
+  return value === undefined ? undefined : parseRow(manifestRow, "attachment manifest", key, value);
+}
+
+export async function recordIntent(tx: WriteTransaction, sessionId: string, attachmentId: string, now: number): Promise<void> {
+  if ((await readManifest(tx, sessionId, attachmentId)) !== undefined) return;
+  tx.set(manifestKey(sessionId, attachmentId), { intentAtMs: now });
+  tx.set(intentKey(sessionId, attachmentId), now);
+  tx.set(heldKey(attachmentId, sessionId), true);
+}
+
+/** Stamps rows of this session once; unknown ids are ignored, never created (P-15). */
+export async function stampAttachments(tx: WriteTransaction, sessionId: string, attachmentIds: readonly string[], now: number): Promise<void> {
+  for (const id of attachmentIds) {
+    const row = await readManifest(tx, sessionId, id);
+    if (row === undefined || row.committedAtMs !== undefined) continue;
+    tx.set(manifestKey(sessionId, id), { ...row, committedAtMs: now });
+    tx.delete(intentKey(sessionId, id));
+  }
+}
+
+export function removeManifest(tx: WriteTransaction, sessionId: string, attachmentId: string): void {
+  tx.delete(manifestKey(sessionId, attachmentId));
+  tx.delete(intentKey(sessionId, attachmentId));
+  tx.delete(heldKey(attachmentId, sessionId));
+}
+
+/** Whether any session refers to these bytes. */
+export async function isHeld(tx: ReadTransaction, attachmentId: string): Promise<boolean> {
+  return (await tx.range(...prefixRange(heldPrefix(attachmentId)), { limit: 1 })).length > 0;
+}

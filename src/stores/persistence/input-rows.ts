@@ -1,0 +1,110 @@
+// Rows of pending turn inputs. Those that wait or are accepted lie apart from those that ended, so that a claim reads what
+// waits and not the tombstones of a session's whole life (P-42).
+
+import * as z from "zod/mini";
+import type { Json } from "../../domain/json.ts";
+import type { ReadTransaction, WriteTransaction } from "../engine.ts";
+import type { CancelTarget, PendingTurnInput, TurnInputIngress, TurnInputState } from "../ingress-contract.ts";
+import { type Claimable, claimColumns, unclaimed } from "./claim-rows.ts";
+import { collect, deleteRow, getRow, prepareRow, scanRows, setRow } from "./large-row.ts";
+import { endedInputKey, endedInputsPrefix, inputIdKey, inputKey, inputsPrefix, inputSourceKey } from "./layout.ts";
+import { count, invalidRow, opaque, parseRow } from "./schema.ts";
+import { inputItems } from "./turn-rows.ts";
+
+const ingress = z.union([
+  z.strictObject({ scope: z.literal("next_turn") }),
+  z.strictObject({ scope: z.literal("active_turn"), turnId: z.string(), minBoundary: z.enum(["after_work", "before_completion"]) }),
+]);
+
+const inputRow = z.strictObject({
+  seq: count,
+  id: z.string(),
+  source: z.exactOptional(z.string()),
+  ingress,
+  /** Where it was sent, once deferral has changed where it waits (I-7). */
+  submitted: z.exactOptional(ingress),
+  state: z.enum(["pending_active", "deferred_next_turn", "accepted", "cancelled", "completed"]),
+  atMs: z.number(),
+  input: z.strictObject({ items: inputItems, protocolTurnOptions: z.exactOptional(opaque), traceTurnId: z.exactOptional(z.string()) }),
+  ...claimColumns,
+});
+export type InputRow = z.output<typeof inputRow> & Claimable;
+
+export const submittedIngress = (row: InputRow): TurnInputIngress => row.submitted ?? row.ingress;
+
+export function toInput(sessionId: string, row: InputRow): PendingTurnInput {
+  return {
+    inputId: row.id,
+    sessionId,
+    enqueueSeq: row.seq,
+    ...(row.source !== undefined && { sourceKey: row.source }),
+    ingress: row.ingress,
+    submittedIngress: submittedIngress(row),
+    state: row.state,
+    enqueuedAtMs: row.atMs,
+    input: row.input,
+  };
+}
+
+export const hasEnded = (state: TurnInputState): boolean => state === "cancelled" || state === "completed";
+
+/** Writes a row; one that ends moves over to the tombstones and loses its claim. */
+export async function setInput(tx: WriteTransaction, sessionId: string, row: InputRow): Promise<void> {
+  const prepared = prepareRow((hasEnded(row.state) ? unclaimed(row) : row) as unknown as Json);
+  if (!hasEnded(row.state)) {
+    setRow(tx, inputKey(sessionId, row.seq), prepared);
+    return;
+  }
+  await deleteRow(tx, inputKey(sessionId, row.seq));
+  setRow(tx, endedInputKey(sessionId, row.seq), prepared);
+}
+
+/** Enters a new input under its id and source key. */
+export async function addInput(tx: WriteTransaction, sessionId: string, row: InputRow): Promise<void> {
+  await setInput(tx, sessionId, row);
+  tx.set(inputIdKey(sessionId, row.id), row.seq);
+  if (row.source !== undefined) tx.set(inputSourceKey(sessionId, row.source), row.seq);
+}
+
+/** The row of the input after deferral: its place in the queue stays (P-14). */
+export function deferred(row: InputRow): InputRow {
+  return { ...unclaimed(row), state: "deferred_next_turn", ingress: { scope: "next_turn" }, submitted: submittedIngress(row) };
+}
+
+export async function findInput(tx: ReadTransaction, sessionId: string, target: CancelTarget): Promise<InputRow | undefined> {
+  const key = target.kind === "input_id" ? inputIdKey(sessionId, target.value) : inputSourceKey(sessionId, target.value);
+  const seq = await tx.get(key);
+  if (seq === undefined) return undefined;
+  if (typeof seq !== "number") throw invalidRow("input index", key, "it is no number");
+  for (const at of [inputKey(sessionId, seq), endedInputKey(sessionId, seq)]) {
+    const value = await getRow(tx, at);
+    if (value !== undefined) return parseRow(inputRow, "turn input", at, value);
+  }
+  throw invalidRow("input index", key, "the input it names is missing");
+}
+
+/** Inputs that wait or are accepted, by sequence. */
+export async function* liveInputs(tx: ReadTransaction, sessionId: string): AsyncGenerator<InputRow, void> {
+  for await (const { key, value } of scanRows(tx, inputsPrefix(sessionId))) yield parseRow(inputRow, "turn input", key, value);
+}
+
+export async function* endedInputs(tx: ReadTransaction, sessionId: string): AsyncGenerator<InputRow, void> {
+  for await (const { key, value } of scanRows(tx, endedInputsPrefix(sessionId))) yield parseRow(inputRow, "turn input", key, value);
+}
+
+/** Removes a tombstone: its id and key may be used again (I-42). */
+export async function removeEnded(tx: WriteTransaction, sessionId: string, row: InputRow): Promise<void> {
+  await deleteRow(tx, endedInputKey(sessionId, row.seq));
+  tx.delete(inputIdKey(sessionId, row.id));
+  if (row.source !== undefined) tx.delete(inputSourceKey(sessionId, row.source));
+}
+
+/** Inputs of a turn that it can take no more become next-turn inputs; those it has accepted only if asked to. */
+export async function deferInputsOf(tx: WriteTransaction, sessionId: string, turnId: string, acceptedToo: boolean): Promise<void> {
+  for (const row of await collect(liveInputs(tx, sessionId))) {
+    const waits = row.state === "pending_active" || (acceptedToo && row.state === "accepted");
+    if (waits && isFor(row, turnId)) await setInput(tx, sessionId, deferred(row));
+  }
+}
+
+export const isFor = ({ ingress: to }: InputRow, turnId: string): boolean => to.scope === "active_turn" && to.turnId === turnId;

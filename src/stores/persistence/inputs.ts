@@ -1,0 +1,231 @@
+// Facet `inputs`: pending turn inputs (P-36..P-43). Rows: input-rows.ts; claims: claim-rows.ts.
+//
+// A claim looks first, in a read of its own, whether there is anything to claim: checkpoints of running turns ask often and
+// nearly always in vain, and a write transaction would wait for the disk and for other writers.
+
+import { type LashError, storeError } from "../../domain/errors.ts";
+import { jsonEqual } from "../../domain/json.ts";
+import { sha256Hex } from "../../domain/sha256.ts";
+import type { SessionLease } from "../contract.ts";
+import type { ReadTransaction, WriteTransaction } from "../engine.ts";
+import type {
+  CancelOutcome,
+  CheckpointKind,
+  ClaimDiagnostics,
+  InputClaimMode,
+  InputFacet,
+  PendingTurnInput,
+  SuffixCancelOutcome,
+  TurnInputClaim,
+  TurnInputDraft,
+} from "../ingress-contract.ts";
+import { prepareAttachments, setAttachments } from "./attachment-rows.ts";
+import { belongsTo, claimLiveness, claimRows, isClaimable, unclaimed } from "./claim-rows.ts";
+import { checkBinding, type StoreContext } from "./context.ts";
+import {
+  addInput,
+  deferred,
+  endedInputs,
+  findInput,
+  type InputRow,
+  isFor,
+  liveInputs,
+  setInput,
+  submittedIngress,
+  toInput,
+} from "./input-rows.ts";
+import { nextSequence } from "./lane-counters.ts";
+import { collect } from "./large-row.ts";
+import { requireFence } from "./lease-rules.ts";
+import { requireUsable } from "./retired.ts";
+
+type ActiveRequest = Parameters<InputFacet["claimActive"]>[0];
+
+export function createInputs(context: StoreContext): InputFacet {
+  const { engine } = context;
+
+  /** @param isWanted - whether a row is one that this kind of claim takes. */
+  async function claim(
+    { fence, claimToken, max }: Omit<ActiveRequest, "turnId" | "checkpoint">,
+    mode: InputClaimMode,
+    isWanted: (row: InputRow) => boolean,
+  ): Promise<TurnInputClaim | undefined> {
+    const { sessionId } = fence;
+    checkBinding(context, sessionId);
+    const now = context.now();
+    const select = async (tx: ReadTransaction, limit: number): Promise<{ lease: SessionLease; rows: InputRow[] }> => {
+      const lease = await requireFence(tx, sessionId, fence, now);
+      const rows: InputRow[] = [];
+      if (limit === 0) return { lease, rows };
+      for await (const row of liveInputs(tx, sessionId)) {
+        if (!isWanted(row) || !isClaimable(row, lease.fencingToken)) continue;
+        if (rows.push(row) === limit) break;
+      }
+      return { lease, rows };
+    };
+    if ((await engine.read((tx) => select(tx, Math.min(max, 1)))).rows.length === 0) return undefined;
+    return engine.write(async (tx) => {
+      const { lease, rows } = await select(tx, max);
+      if (rows.length === 0) return undefined;
+      const claimed = claimRows("tic", rows, lease, claimToken);
+      const taken = claimed.rows.map((row): InputRow => (mode.kind === "active_turn" ? { ...row, state: "accepted" } : row));
+      for (const row of taken) await setInput(tx, sessionId, row);
+      return {
+        sessionId,
+        claimId: claimed.claimId,
+        owner: lease.owner,
+        claimToken,
+        fencingToken: claimed.fencingToken,
+        sessionLeaseGeneration: lease.fencingToken,
+        mode,
+        inputs: taken.map((row) => toInput(sessionId, row)),
+      };
+    });
+  }
+
+  return {
+    async enqueue(draft) {
+      const { sessionId } = draft;
+      checkBinding(context, sessionId);
+      const now = context.now();
+      const attachments = prepareAttachments(draft.attachments);
+      return engine.write(async (tx): Promise<PendingTurnInput> => {
+        const known = await findAdmitted(tx, draft);
+        if (known !== undefined) return toInput(sessionId, known);
+        await requireUsable(tx, sessionId);
+        const seq = await nextSequence(tx, sessionId, "inputs");
+        const row: InputRow = {
+          seq,
+          id: draft.inputId ?? `ti:${sha256Hex(JSON.stringify(["turn_input", sessionId, seq]))}`,
+          ...(draft.sourceKey !== undefined && { source: draft.sourceKey }),
+          ingress: { ...draft.ingress },
+          state: draft.ingress.scope === "active_turn" ? "pending_active" : "deferred_next_turn",
+          atMs: now,
+          input: { ...draft.input, items: [...draft.input.items] },
+          fencing: 0,
+        };
+        await addInput(tx, sessionId, row);
+        await setAttachments(tx, sessionId, attachments, now);
+        return toInput(sessionId, row);
+      });
+    },
+
+    claimActive(request) {
+      const { turnId, checkpoint } = request;
+      return claim(request, { kind: "active_turn", turnId, checkpoint }, (row) => isActiveFor(row, turnId, checkpoint));
+    },
+
+    claimNext: (request) => claim(request, { kind: "next_turn" }, (row) => row.state === "deferred_next_turn"),
+
+    async abandon(rows) {
+      const { sessionId } = rows;
+      checkBinding(context, sessionId);
+      await engine.write(async (tx) => {
+        for (const id of rows.ids) {
+          const row = await findInput(tx, sessionId, { kind: "input_id", value: id });
+          if (row === undefined || !belongsTo(row, rows)) continue;
+          const free = unclaimed(row);
+          await setInput(tx, sessionId, row.state === "accepted" ? { ...free, state: "pending_active" } : free);
+        }
+      });
+    },
+
+    async listPending(sessionId) {
+      checkBinding(context, sessionId);
+      const now = context.now();
+      return engine.read(async (tx) => {
+        const isLive = await claimLiveness(tx, sessionId, now);
+        const rows = await collect(liveInputs(tx, sessionId));
+        return rows.filter((row) => row.state !== "accepted" && !isLive(row)).map((row) => toInput(sessionId, row));
+      });
+    },
+
+    async cancel(sessionId, targets) {
+      checkBinding(context, sessionId);
+      const now = context.now();
+      return engine.write(async (tx) => {
+        const isLive = await claimLiveness(tx, sessionId, now);
+        const outcomes: CancelOutcome[] = [];
+        for (const target of targets) {
+          const row = await findInput(tx, sessionId, target);
+          outcomes.push(row === undefined ? { outcome: "not_found" } : await cancelRow(tx, sessionId, row, isLive));
+        }
+        return outcomes;
+      });
+    },
+
+    async cancelSuffix(sessionId, anchor) {
+      checkBinding(context, sessionId);
+      const now = context.now();
+      return engine.write(async (tx): Promise<SuffixCancelOutcome> => {
+        const first = await findInput(tx, sessionId, anchor);
+        if (first === undefined) return { outcome: "anchor_not_found", data: { anchor } };
+        const isLive = await claimLiveness(tx, sessionId, now);
+        const rows = [...(await collect(endedInputs(tx, sessionId))), ...(await collect(liveInputs(tx, sessionId)))]
+          .filter((row) => row.seq >= first.seq)
+          .sort((a, b) => a.seq - b.seq);
+        const outcomes: CancelOutcome[] = [];
+        for (const row of rows) outcomes.push(await cancelRow(tx, sessionId, row, isLive));
+        return { outcome: "outcomes", data: { anchor, outcomes } };
+      });
+    },
+
+    async deferOrphaned(fence, scope) {
+      const { sessionId } = fence;
+      checkBinding(context, sessionId);
+      const now = context.now();
+      return engine.write(async (tx) => {
+        const lease = await requireFence(tx, sessionId, fence, now);
+        const isOrphaned = (row: InputRow): boolean => {
+          if (row.state !== "pending_active" && row.state !== "accepted") return false;
+          if (scope.kind === "turn") return isFor(row, scope.turnId);
+          return isClaimable(row, lease.fencingToken) && !(scope.turnId !== undefined && isFor(row, scope.turnId));
+        };
+        const orphaned = (await collect(liveInputs(tx, sessionId))).filter(isOrphaned).map(deferred);
+        for (const row of orphaned) await setInput(tx, sessionId, row);
+        return orphaned.map((row) => toInput(sessionId, row));
+      });
+    },
+  };
+}
+
+/** The input that was admitted before under the same source key or id (I-2, I-3). */
+async function findAdmitted(tx: ReadTransaction, draft: TurnInputDraft): Promise<InputRow | undefined> {
+  const { sessionId, sourceKey, inputId } = draft;
+  const bySource = sourceKey === undefined ? undefined : await findInput(tx, sessionId, { kind: "source_key", value: sourceKey });
+  const known = bySource ?? (inputId === undefined ? undefined : await findInput(tx, sessionId, { kind: "input_id", value: inputId }));
+  if (known === undefined) return undefined;
+  const isSame = known.source === sourceKey && jsonEqual(submittedIngress(known), draft.ingress) && jsonEqual(known.input, draft.input);
+  if (!isSame) throw sourceConflict(sessionId, sourceKey ?? null, known.id);
+  return known;
+}
+
+/** `after_work` admits both checkpoints, `before_completion` only itself; an accepted input only its own turn (I-15, I-16). */
+function isActiveFor(row: InputRow, turnId: string, checkpoint: CheckpointKind): boolean {
+  const { ingress, state } = row;
+  if (ingress.scope !== "active_turn" || ingress.turnId !== turnId || (state !== "pending_active" && state !== "accepted")) return false;
+  return ingress.minBoundary === "after_work" || ingress.minBoundary === checkpoint;
+}
+
+async function cancelRow(tx: WriteTransaction, sessionId: string, row: InputRow, isLive: (row: InputRow) => boolean): Promise<CancelOutcome> {
+  if (row.state === "cancelled") return { outcome: "already_cancelled", data: toInput(sessionId, row) };
+  if (row.state === "completed") return { outcome: "already_completed", data: toInput(sessionId, row) };
+  if (row.state === "accepted" || isLive(row)) {
+    return { outcome: "already_claimed", data: { input: toInput(sessionId, row), claim: diagnose(row) } };
+  }
+  const cancelled: InputRow = { ...unclaimed(row), state: "cancelled" };
+  await setInput(tx, sessionId, cancelled);
+  return { outcome: "cancelled", data: toInput(sessionId, cancelled) };
+}
+
+const diagnose = ({ state, claim, fencing }: InputRow): ClaimDiagnostics => ({
+  state,
+  ...(claim !== undefined && { claimId: claim.id, claimOwner: claim.owner }),
+  claimFencingToken: fencing,
+});
+
+const sourceConflict = (sessionId: string, sourceKey: string | null, existingInputId: string): LashError =>
+  storeError("pending_turn_input_source_key_conflict", `input ${existingInputId} of session ${sessionId} was admitted with other content`, {
+    details: { sessionId, sourceKey, existingInputId },
+  });
+

@@ -1,0 +1,101 @@
+// Sessions as a whole: creating, finding, summing up and deleting them (P-23, P-51, P-52).
+
+import type { SessionNode } from "../../domain/session.ts";
+import type { SessionFacet, SessionMeta, SessionSeed, SessionSummary } from "../contract.ts";
+import { type Key, prefixRange, type WriteTransaction } from "../engine.ts";
+import { ATTACHMENT_BYTES, isHeld, removeManifest } from "./attachment-rows.ts";
+import { deleteContent } from "./content.ts";
+import { checkBinding, type StoreContext } from "./context.ts";
+import { manifestPrefix, retiredKey, sessionKey, sessionPrefix, textAt, turnPrefix } from "./layout.ts";
+import { loadSession } from "./load.ts";
+import { readMeta, seedMeta } from "./meta-row.ts";
+import { requireNotRetired } from "./retired.ts";
+import { invalidRow } from "./schema.ts";
+import { revokeWaits } from "./waits.ts";
+
+/** Rows deleted per range: a long session is not read at once. */
+const PAGE = 512;
+
+type Directory = Pick<SessionFacet, "create" | "open" | "summarize" | "delete">;
+
+export function createDirectory(context: StoreContext): Directory {
+  const { engine } = context;
+  return {
+    async create(seed: SessionSeed): Promise<SessionMeta> {
+      const { sessionId } = seed;
+      checkBinding(context, sessionId);
+      const now = context.now();
+      return engine.write(async (tx) => {
+        await seedMeta(tx, sessionId, seed, now);
+        const key = sessionKey(sessionId);
+        const value = await tx.get(key);
+        if (value === undefined) throw invalidRow("session metadata", key, "it is missing");
+        return readMeta(key, value);
+      });
+    },
+
+    async open(sessionId) {
+      checkBinding(context, sessionId);
+      return engine.read(async (tx) => {
+        const key = sessionKey(sessionId);
+        const value = await tx.get(key);
+        if (value !== undefined) return readMeta(key, value);
+        await requireNotRetired(tx, sessionId);
+        return undefined;
+      });
+    },
+
+    async summarize(sessionId): Promise<SessionSummary | undefined> {
+      checkBinding(context, sessionId);
+      return engine.read(async (tx) => {
+        const key = sessionKey(sessionId);
+        const value = await tx.get(key);
+        if (value === undefined) return undefined;
+        const said = ((await loadSession(tx, sessionId, { kind: "active_path" }))?.nodes ?? []).flatMap(userText);
+        const [firstUserText] = said;
+        return { meta: readMeta(key, value), userMessageCount: said.length, ...(firstUserText !== undefined && { firstUserText }) };
+      });
+    },
+
+    async delete(sessionId) {
+      checkBinding(context, sessionId);
+      const now = context.now();
+      return engine.write(async (tx) => {
+        const isEntered = (await tx.get(sessionKey(sessionId))) !== undefined;
+        const hasRows = (await tx.range(...prefixRange(sessionPrefix(sessionId)), { limit: 1 })).length > 0;
+        if (!isEntered && !hasRows) return false;
+        for (const { key } of await tx.range(...prefixRange(manifestPrefix(sessionId)))) await release(tx, sessionId, textAt(key, 3));
+        await deleteBelow(tx, sessionPrefix(sessionId));
+        await deleteBelow(tx, turnPrefix(sessionId));
+        await revokeWaits(tx, sessionId);
+        tx.delete(sessionKey(sessionId));
+        tx.set(retiredKey(sessionId), { retiredAtMs: now });
+        return true;
+      });
+    },
+  };
+}
+
+/** What the user said in a message of their own; nothing for other nodes. */
+function userText({ body }: SessionNode): string[] {
+  if (body.kind !== "message" || body.message.role !== "User" || body.message.origin !== undefined) return [];
+  const { parts } = body.message;
+  const texts = parts.filter((part) => part.kind === "Text").map((part) => part.content);
+  if (texts.length > 0) return [texts.join("\n")];
+  // Tool results travel in user messages, too.
+  return parts.some((part) => part.kind === "Image") ? ["[Image attached]"] : [];
+}
+
+/** Drops a session's reference; the bytes go with the last one (C-46). */
+async function release(tx: WriteTransaction, sessionId: string, attachmentId: string): Promise<void> {
+  removeManifest(tx, sessionId, attachmentId);
+  if (!(await isHeld(tx, attachmentId))) await deleteContent(tx, ATTACHMENT_BYTES, attachmentId);
+}
+
+async function deleteBelow(tx: WriteTransaction, prefix: Key): Promise<void> {
+  for (;;) {
+    const page = await tx.range(...prefixRange(prefix), { limit: PAGE });
+    for (const { key } of page) tx.delete(key);
+    if (page.length < PAGE) return;
+  }
+}

@@ -1,0 +1,43 @@
+// Completing what a turn had claimed, inside the write that ends it (P-11, P-12, I-12): all claims are checked before the first
+// row changes.
+
+import type { SettledClaims } from "../contract.ts";
+import type { ReadTransaction, WriteTransaction } from "../engine.ts";
+import type { ClaimedRows } from "../ingress-contract.ts";
+import { belongsTo, superseded } from "./claim-rows.ts";
+import { findInput, type InputRow, setInput } from "./input-rows.ts";
+import { findWork, removeWork, type WorkRow } from "./work-rows.ts";
+
+/** Rows that are complete once the write happens. */
+export interface CheckedClaims {
+  readonly inputs: readonly InputRow[];
+  readonly work: readonly WorkRow[];
+}
+
+/** @throws LashError `queued_work_claim_superseded`, `turn_input_claim_superseded` - a row is gone or claimed by somebody else. */
+export async function checkClaims(tx: ReadTransaction, sessionId: string, { completedWork = [], completedInputs = [] }: SettledClaims): Promise<CheckedClaims> {
+  const work: WorkRow[] = [];
+  for (const claim of completedWork) {
+    for (const id of uniqueIds(claim)) {
+      const row = claim.sessionId === sessionId ? await findWork(tx, sessionId, { id }) : undefined;
+      if (row === undefined || !belongsTo(row, claim)) throw superseded("queued_work_claim_superseded", claim);
+      work.push(row);
+    }
+  }
+  const inputs: InputRow[] = [];
+  for (const claim of completedInputs) {
+    for (const id of uniqueIds(claim)) {
+      const row = claim.sessionId === sessionId ? await findInput(tx, sessionId, { kind: "input_id", value: id }) : undefined;
+      if (row === undefined || !belongsTo(row, claim)) throw superseded("turn_input_claim_superseded", claim);
+      inputs.push(row);
+    }
+  }
+  return { inputs, work };
+}
+
+export async function completeClaims(tx: WriteTransaction, sessionId: string, { inputs, work }: CheckedClaims): Promise<void> {
+  for (const row of work) await removeWork(tx, sessionId, row);
+  for (const row of inputs) await setInput(tx, sessionId, { ...row, state: "completed" });
+}
+
+const uniqueIds = ({ ids }: ClaimedRows): readonly string[] => [...new Set(ids)];

@@ -1,0 +1,82 @@
+// Facet `waits`: resolutions of durable waits, first one wins (E-20), and the secret that signs their keys (OP-13).
+//   ["wait", sid, keyId]   open, or resolved with what; kept as long as the session, so late resolvers are told
+//   ["waits", sid]         present once all waits of the session were revoked (E-22)
+//   ["secret", "wait"]     one per store; no listing, export, trace or error shows it
+
+import * as z from "zod/mini";
+import type { Resolution, ResolveOutcome } from "../../domain/waits.ts";
+import type { WaitFacet } from "../contract.ts";
+import { type Key, prefixRange, type ReadTransaction, type WriteTransaction } from "../engine.ts";
+import type { StoreContext } from "./context.ts";
+import { invalidRow, opaque, parseRow } from "./schema.ts";
+
+const waitKey = (sessionId: string, keyId: string): Key => ["wait", sessionId, keyId];
+const revokedKey = (sessionId: string): Key => ["waits", sessionId];
+const SECRET: Key = ["secret", "wait"];
+
+const resolution = z.union([
+  z.object({ status: z.literal("ok"), payload: opaque }),
+  z.object({ status: z.literal("err"), payload: z.object({ code: z.string(), message: z.string(), raw: z.exactOptional(opaque) }) }),
+  z.object({ status: z.enum(["timeout", "cancelled"]) }),
+]);
+const waitRow = z.object({ resolution: z.exactOptional(resolution) });
+
+export function createWaits({ engine }: StoreContext): WaitFacet {
+  return {
+    secret: (fresh) =>
+      engine.write(async (tx) => {
+        const stored = await tx.get(SECRET);
+        if (stored === undefined) {
+          tx.set(SECRET, fresh);
+          return fresh;
+        }
+        if (typeof stored !== "string" || !/^[0-9a-f]{64}$/.test(stored)) throw invalidRow("wait secret", SECRET, "it is no secret");
+        return stored;
+      }),
+
+    open: (sessionId, keyId) =>
+      engine.write(async (tx) => {
+        const found = await peek(tx, sessionId, keyId);
+        if (found.state === "unknown") tx.set(waitKey(sessionId, keyId), {});
+      }),
+
+    resolve: (sessionId, keyId, answer) =>
+      engine.write(async (tx): Promise<ResolveOutcome> => {
+        const found = await peek(tx, sessionId, keyId);
+        if (found.state === "revoked") return { status: "unknown_or_revoked" };
+        if (found.state === "resolved") return { status: "already_resolved", terminal: found.resolution };
+        tx.set(waitKey(sessionId, keyId), { resolution: answer });
+        return { status: "accepted" };
+      }),
+
+    peek: (sessionId, keyId) => engine.read((tx) => peek(tx, sessionId, keyId)),
+
+    cancelOutstanding: (sessionId) =>
+      engine.write(async (tx) => {
+        const cancelled: string[] = [];
+        for (const { key, value } of await tx.range(...prefixRange(["wait", sessionId]))) {
+          if (parseRow(waitRow, "wait", key, value).resolution !== undefined) continue;
+          tx.set(key, { resolution: { status: "cancelled" } });
+          cancelled.push(String(key[2]));
+        }
+        return cancelled;
+      }),
+
+    revoke: (sessionId) => engine.write((tx) => revokeWaits(tx, sessionId)),
+  };
+}
+
+/** Voids all present and future waits of the session (E-22); deleting a session does so, too. */
+export async function revokeWaits(tx: WriteTransaction, sessionId: string): Promise<void> {
+  tx.set(revokedKey(sessionId), true);
+  for (const { key } of await tx.range(...prefixRange(["wait", sessionId]))) tx.delete(key);
+}
+
+async function peek(tx: ReadTransaction, sessionId: string, keyId: string): ReturnType<WaitFacet["peek"]> {
+  if ((await tx.get(revokedKey(sessionId))) !== undefined) return { state: "revoked" };
+  const key = waitKey(sessionId, keyId);
+  const value = await tx.get(key);
+  if (value === undefined) return { state: "unknown" };
+  const row = parseRow(waitRow, "wait", key, value);
+  return row.resolution === undefined ? { state: "open" } : { state: "resolved", resolution: row.resolution satisfies Resolution };
+}

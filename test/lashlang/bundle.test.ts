@@ -1,0 +1,30 @@
+import { gzipSync } from "node:zlib";
+import { buildSync } from "esbuild";
+import { expect, test } from "vitest";
+
+function bundle(entry: string): { bytes: number; text: string } {
+  const { outputFiles } = buildSync({
+    entryPoints: [`src/lashlang/${entry}`],
+    bundle: true,
+    minify: true,
+    write: false,
+    format: "esm",
+    platform: "browser", // an import of a Node built-in fails the build
+    target: "es2022",
+    logLevel: "silent",
+  });
+  const contents = outputFiles[0]?.contents ?? new Uint8Array();
+  return { bytes: gzipSync(contents, { level: 9 }).length, text: new TextDecoder().decode(contents) };
+}
+
+// Ceilings just above today's sizes: what grows, grows on purpose. 40 kB is where index.ts should get to.
+test.each([
+  ["index.ts", 52_000],
+  ["tools.ts", 18_000],
+])("%s bundles for the browser, min+gzip, below %i bytes", (entry, ceiling) => {
+  expect(bundle(entry).bytes).toBeLessThan(ceiling);
+});
+
+test("the browser bundle evaluates no text and reads no Node globals", () => {
+  expect(bundle("index.ts").text).not.toMatch(/\beval\(|new Function|\bBuffer\b|\bprocess\.|\brequire\(/);
+});
