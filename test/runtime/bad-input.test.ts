@@ -130,7 +130,7 @@ describe("turn", () => {
     ["null for options", "x", null, "invalid_argument"],
     ["an unknown option", "x", { turnID: "t" }, "invalid_argument"],
     ["a signal that is none", "x", { signal: {} }, "invalid_argument"],
-  ])("%s is refused at once, and nothing is durable (T-3, T-8, OP-17)", async (_title, input, options, code) => {
+  ])("%s is refused at once, and nothing is durable (T-3, T-8, ER-24, OP-17)", async (_title, input, options, code) => {
     const { lash, engine, provider: model } = testLash();
     const session = await lash.openSession("s");
     expect(() => session.turn(input as TurnInput, options as TurnOptions)).toThrow(expect.objectContaining({ code }));

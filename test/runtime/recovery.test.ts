@@ -134,18 +134,18 @@ describe("who finishes what (OP-7, design 7.1)", () => {
     const engine = memoryEngine();
     const clock = manualClock(1_000);
     const hold = gate();
-    const thaw = Promise.withResolvers<void>();
-    const paused = testLash({ engine: frozenLeases(engine, thaw.promise), clock, script: [{ text: "too late", before: hold }] });
+    const owner = stoppable(engine);
+    const paused = testLash({ engine: owner.engine, clock, script: [{ text: "too late", before: hold }] });
     const session = await paused.lash.openSession("s");
-    const lost = session.run("go", { turnId: "t" });
-    const failed = lost.catch((error: unknown) => error);
+    const failed = session.run("go", { turnId: "t" }).catch((error: unknown) => error);
     await hold.reached;
+    owner.stop();
     await clock.advance(31_000);
     const taker = testLash({ engine, clock, script: ["taken over"] });
     expect(await taker.lash.recover()).toMatchObject([{ result: { text: "taken over" } }]);
     const before = await keysOf(engine);
+    owner.goOn();
     hold.open();
-    thaw.resolve();
     expect(await failed).toMatchObject({ code: "session_execution_lease_lost" });
     expect(await keysOf(engine)).toEqual(before);
     expect(await heldLanes(engine)).toEqual([]);
@@ -235,15 +235,21 @@ describe("other versions and damage (design 4, OP-6)", () => {
   });
 });
 
-/** An owner that has stopped: its first renewal never reaches the store, everything else still does. */
-const frozenLeases = (engine: Engine, thaw: Promise<void>): Engine => {
-  let writes = 0;
+/** An owner that is stopped, as a laptop that is closed: its writes reach the store when it goes on. */
+function stoppable(engine: Engine): { readonly engine: Engine; stop(): void; goOn(): void } {
+  let stopped: ReturnType<typeof gate> | undefined;
   return {
-    name: engine.name,
-    durable: engine.durable,
-    read: (body) => engine.read(body),
-    // The first write accepts the turn, the second renews.
-    write: (body) => (++writes === 2 ? thaw.then(() => engine.write(body)) : engine.write(body)),
-    close: () => Promise.resolve(),
+    stop: () => void (stopped = gate()),
+    goOn: () => stopped?.open(),
+    engine: {
+      name: engine.name,
+      durable: engine.durable,
+      read: (body) => engine.read(body),
+      write: async (body) => {
+        await stopped?.pass();
+        return engine.write(body);
+      },
+      close: () => Promise.resolve(),
+    },
   };
-};
+}
