@@ -220,6 +220,21 @@ describe("other versions and damage (design 4, OP-6)", () => {
     expect(recovered.find(({ sessionId }) => sessionId === "b")).toMatchObject({ error: { code: "stored_row_invalid" } });
   });
 
+  // Open: the sweep over turns in flight stops at the first control row that names no turn.
+  test.fails("a control row that names no turn does not keep recover from the other sessions (OP-7, design 6)", async () => {
+    const death = await dieInTool();
+    await overwrite(death.engine, { key: ["turn", "a-damaged-one", 0], value: { rubbish: true } });
+    const recovered = await testLash({ ...death, script, tools: [toolWith("retry", [])] }).lash.recover();
+    expect(recovered.find(({ sessionId }) => sessionId === "s")).toMatchObject({ result: { text: "done" } });
+  });
+
+  test("a control row that names no turn does not keep another session's turn from being finished when that is opened (OP-7, design 6)", async () => {
+    const death = await dieInTool();
+    await overwrite(death.engine, { key: ["turn", "a-damaged-one", 0], value: { rubbish: true } });
+    const session = await testLash({ ...death, script, tools: [toolWith("retry", [])] }).lash.openSession("s");
+    expect(await session.run("go", { turnId: "t" })).toMatchObject({ text: "done" });
+  });
+
   test("a recorded call that belongs to another operation is not answered from the record, nor run again (E-9, OP-6)", async () => {
     const death = await dieInTool();
     await damageControl(death, (row) => {
