@@ -47,10 +47,14 @@ async function start({ sessionId, tell }: Shell): Promise<void> {
 async function follow(session: Session, tell: Shell["tell"]): Promise<void> {
   for await (const sighting of session.watch()) {
     tell({ type: "sighting", sighting });
-    if (sighting.type !== "turn_started") continue;
-    const inFlight = await readInFlight(session.id);
-    if (inFlight?.turnId === sighting.turnId) tell({ type: "in_flight", inFlight });
+    if (sighting.type === "turn_started" && !sighting.here) void nameTurn(session.id, sighting.turnId, tell);
   }
+}
+
+/** What another tab was asked is in the database, not in what it tells. */
+async function nameTurn(sessionId: string, turnId: string, tell: Shell["tell"]): Promise<void> {
+  const inFlight = await readInFlight(sessionId);
+  if (inFlight?.turnId === turnId) tell({ type: "in_flight", inFlight });
 }
 
 async function attempt(work: () => Promise<unknown>): Promise<Sent> {

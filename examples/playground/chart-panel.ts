@@ -51,7 +51,7 @@ export class ChartPanel {
     this.#chart.light({ value: snapshot?.snapshot.value, visited: new Set(this.#visited), steps: snapshot?.steps ?? [] });
     for (const path of active) this.#visited.add(path);
     for (const [source] of snapshot?.steps ?? []) this.#visited.add(source);
-    setText(this.#state, active.at(-1) ?? "");
+    setText(this.#state, (active.at(-1) ?? "").replaceAll(".", " › "));
     this.#state.className = "state-name";
   }
 

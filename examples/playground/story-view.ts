@@ -4,7 +4,7 @@ import { h } from "../../src/inspect/viewer/dom.ts";
 import type { Row, RowState, Story } from "./story.ts";
 
 const LABELS: Readonly<Record<RowState, string>> = {
-  running: "running", ran: "ran", again: "runs again", journal: "from the journal", cut: "cut off", unknown: "reported", crash: "", mark: "", stopped: "stopped",
+  running: "running", ran: "ran", again: "runs again", reran: "ran again", journal: "from the journal", cut: "cut off", unknown: "reported", crash: "", mark: "", stopped: "stopped",
 };
 
 export class StoryView {

@@ -3,7 +3,7 @@
 import type { SessionSighting, TurnActivity } from "../../src/index.ts";
 import type { InFlight } from "./link.ts";
 
-export type RowState = "running" | "ran" | "again" | "journal" | "cut" | "unknown" | "crash" | "mark" | "stopped";
+export type RowState = "running" | "ran" | "again" | "reran" | "journal" | "cut" | "unknown" | "crash" | "mark" | "stopped";
 
 export interface Row {
   readonly key: string;
@@ -17,6 +17,8 @@ export interface Row {
   readonly expectedMs?: number;
 }
 
+const AGAIN = "runs again: it only looks";
+
 export class Story {
   readonly rows: Row[] = [];
   readonly #expected: Readonly<Record<string, number>>;
@@ -24,8 +26,8 @@ export class Story {
   #life = 1;
   #modelCalls = 0;
   #turnId = "";
-  /** Calls whose function was entered in this life. */
-  readonly #entered = new Set<string>();
+  /** Calls that an earlier life had begun and this one runs again. */
+  readonly #again = new Set<string>();
 
   constructor(expected: Readonly<Record<string, number>>, now: () => number = () => performance.now()) {
     this.#expected = expected;
@@ -35,7 +37,7 @@ export class Story {
   crash(): void {
     for (const row of this.rows.filter(({ state }) => state === "running" || state === "again")) this.#put({ ...row, state: "cut", note: "cut off", tookMs: this.#now() - row.since });
     this.#life += 1;
-    this.#entered.clear();
+    this.#again.clear();
     this.#add("crash", "Crashed", "all memory is gone; IndexedDB is what is left", "crash");
   }
 
@@ -69,9 +71,10 @@ export class Story {
   }
 
   entered(callId: string, again: boolean): void {
-    this.#entered.add(callId);
+    if (!again) return;
+    this.#again.add(callId);
     const row = this.#find(`tool:${callId}`);
-    if (row && again) this.#put({ ...row, state: "again", note: "runs again: it only looks" });
+    if (row) this.#put({ ...row, state: "again", note: AGAIN });
   }
 
   #activity(activity: TurnActivity, here: boolean): void {
@@ -87,14 +90,15 @@ export class Story {
       }
       case "tool_call_started": {
         const expectedMs = this.#expected[activity.name];
-        this.#add(`tool:${activity.callId}`, activity.name, here ? "runs" : "runs, in the other tab", "running", expectedMs);
+        const isAgain = this.#again.has(activity.callId);
+        this.#add(`tool:${activity.callId}`, activity.name, isAgain ? AGAIN : here ? "runs" : "runs, in the other tab", isAgain ? "again" : "running", expectedMs);
         return;
       }
       case "tool_call_completed": {
         const row = this.#find(`tool:${activity.callId}`);
         const isUnknown = JSON.stringify(activity.output).includes("tool_interrupted");
-        if (isUnknown) this.#add(`told:${activity.callId}`, activity.name, "not run again: it changes the world. The model is told", "unknown");
-        else if (row && row.state !== "journal") this.#end(row, row.state === "again" ? "ran" : "ran", activity.output.outcome.status === "success" ? "done, journaled" : "failed");
+        if (isUnknown && row) this.#put({ ...row, state: "unknown", note: "not run again, it changes the world: the model is told" });
+        else if (row && row.state !== "journal") this.#end(row, row.state === "again" ? "reran" : "ran", activity.output.outcome.status === "success" ? "done, journaled" : "failed");
         return;
       }
       default:
