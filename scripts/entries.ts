@@ -11,6 +11,7 @@ export const entries: Record<string, string> = {
   "inspect/node": "src/inspect/node.ts",
   "inspect/stately-inspector": "src/inspect/stately-inspector.ts",
   "lashlang/index": "src/lashlang/index.ts",
+  "lashlang/durable": "src/lashlang/durable.ts",
   "lashlang/tools": "src/lashlang/tools.ts",
   "lashlang/cli": "src/lashlang/cli.ts",
 };
