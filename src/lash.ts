@@ -26,7 +26,7 @@ import { ProviderError, failureOf } from "./providers/failure.ts";
 import { withRetry } from "./providers/retry.ts";
 import { Session, swallow, type ParkedSession } from "./session.ts";
 import { randomId, randomSecret } from "./random-id.ts";
-import type { GcReport, LeaseOwner, VacuumReport } from "./stores/contract.ts";
+import type { GcReport, InFlight, LeaseOwner, VacuumReport } from "./stores/contract.ts";
 import { memory } from "./stores/memory/store.ts";
 import { createPersistence } from "./stores/persistence/index.ts";
 import type { Store } from "./stores/store.ts";
@@ -270,7 +270,8 @@ export class Lash implements AsyncDisposable {
     return runtime;
   }
 
-  async #recoverOne({ sessionId, turnId }: TurnAddress, { signal, onActivity }: RecoverOptions): Promise<Recovered | undefined> {
+  async #recoverOne({ sessionId, turnId, damage }: InFlight, { signal, onActivity }: RecoverOptions): Promise<Recovered | undefined> {
+    if (damage) return { sessionId, turnId, error: runtimeErrorOfRow(damage) };
     let runtime: SessionRuntime | undefined;
     let count = 0;
     const emit: Emit = (body, correlationId) => {
@@ -353,6 +354,8 @@ export class Lash implements AsyncDisposable {
 
 /** Codes that say that somebody else has the turn, or that there is nothing left to do. */
 const ELSEWHERE: ReadonlySet<string> = new Set(["session_execution_busy", "unknown_turn", "turn_suspended"]);
+
+const runtimeErrorOfRow = (error: Error): LashError => (LashError.is(error) ? error : runtimeError("store_commit_failed", error.message, { cause: error }));
 
 /** Nobody watches, nobody cancels. */
 const unattended = (signal = new AbortController().signal) => ({ emit: () => undefined, signal });

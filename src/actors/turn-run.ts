@@ -187,7 +187,8 @@ export class TurnRun {
   }
 
   #fail(error: unknown): void {
-    const failure = runtimeErrorOfStore(error);
+    // OP-11: asked for again with another input is the caller's mistake, and nothing of it became durable.
+    const failure = LashError.is(error) && error.isCode("runtime_turn_commit_conflict") && !this.#lane ? error : runtimeErrorOfStore(error);
     this.#failure = failure;
     if (failure.isCode("session_execution_lease_lost")) {
       this.#session.report({ type: "lease.lost" });
