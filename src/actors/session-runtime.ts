@@ -61,6 +61,8 @@ export class SessionRuntime {
   #leaving = new AbortController();
   #run: TurnRun | undefined;
   #lane: Promise<unknown> = Promise.resolve();
+  /** In the lane: what runs, and what waits for it. */
+  #turns = 0;
   #loading: PromiseWithResolvers<void> | undefined;
   #flushing: PromiseWithResolvers<void> | undefined;
   #planned: TurnPlan | undefined;
@@ -207,7 +209,7 @@ export class SessionRuntime {
 
   /** S-42: needs the only handle and no running turn. */
   async close(then: "session.park" | "session.close"): Promise<void> {
-    if (!this.#root.getSnapshot().can({ type: then })) {
+    if (this.#turns > 0 || !this.#root.getSnapshot().can({ type: then })) {
       throw sessionStillInUse(this.wiring.sessionId, then);
     }
     this.#flushing = Promise.withResolvers<void>();
@@ -222,7 +224,7 @@ export class SessionRuntime {
 
   /** Resolves when no turn runs or waits. */
   async idle(): Promise<void> {
-    while (this.#root.getSnapshot().context.turns > 0) await this.#lane;
+    while (this.#turns > 0) await this.#lane;
   }
 
   openHandle(): void {
@@ -250,13 +252,15 @@ export class SessionRuntime {
   }
 
   #inLane<T>(body: () => Promise<T>): Promise<T> {
-    this.#send({ type: "turn.queued" });
+    this.#turns += 1;
     const turn = this.#lane.then(async () => {
       await this.#ready();
       return body();
     });
     this.#lane = turn.catch(() => undefined);
-    return turn.finally(() => this.#send({ type: "turn.left" }));
+    return turn.finally(() => {
+      this.#turns -= 1;
+    });
   }
 
   /** After a loss, what is resident may be behind the store: it is read again before anything else happens (R2). */
@@ -285,8 +289,8 @@ export class SessionRuntime {
       request.signal.removeEventListener("abort", onAbort);
       this.#run = undefined;
       this.feed.ended(request.turnId);
-      // Ends what did not commit; after a commit, a loss or a busy lane the machine is elsewhere already and ignores it.
-      this.#send({ type: "turn.ended" });
+      // After a commit, a loss or a busy lane the machine is elsewhere already.
+      if (this.#isDriving()) this.#send({ type: "turn.ended" });
     }
   }
 
@@ -339,6 +343,11 @@ export class SessionRuntime {
   #send(event: SessionEvent): void {
     this.#root.send(event);
     if (this.#flushing && !this.#isFlushing()) this.#flushing.resolve();
+  }
+
+  #isDriving(): boolean {
+    const { residency } = this.#root.getSnapshot().value;
+    return residency === "acquiring" || residency === "running" || residency === "committing";
   }
 
   #isFlushing(): boolean {

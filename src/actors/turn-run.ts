@@ -7,9 +7,9 @@ import { createActor, type ActorRefFrom } from "xstate";
 import { runtimeErrorOfStore } from "../domain/error-mapping.ts";
 import { LashError, runtimeError } from "../domain/errors.ts";
 import { isPlainObject } from "../domain/json.ts";
-import { createMessage, type PartDraft } from "../domain/messages.ts";
+import { createMessage, type Message, type PartDraft } from "../domain/messages.ts";
 import type { SessionPolicy } from "../domain/session.ts";
-import { normalizeItems } from "../domain/turn-input.ts";
+import { normalizeItems, type TurnInputItem } from "../domain/turn-input.ts";
 import { addUsage, zeroUsage } from "../domain/usage.ts";
 import type { EffectRequest, EffectsMessage, HistoryReference, PhaseName, ToolResult, TurnEvent } from "../machines/effects.ts";
 import { persistSnapshot, restoreTurn } from "../machines/snapshot.ts";
@@ -252,7 +252,17 @@ export class TurnRun {
     const { turn } = claimed;
     if (turn.recoveries > this.#session.ports.maxRecoveries) return this.#giveUp(turn);
     if (turn.snapshot) return this.#takeUp(turn, turn.snapshot);
-    this.#send({ type: "lane.claimed" });
+    this.#send(this.#prepared() ?? { type: "lane.claimed" });
+  }
+
+  /** What the phases up to the first model call would say, unless one of them has to wait (M4). */
+  #prepared(): TurnEvent | undefined {
+    const { headRevision, turn } = this.#claimed;
+    const resident = this.#session.resident();
+    const parts = textParts(normalizeItems(turn.input.items));
+    if (resident.headRevision !== headRevision || !parts) return undefined;
+    this.#plan = this.#session.plan();
+    return { type: "turn.prepared", history: referenceOf(resident), messages: [this.#inputMessage(parts)] };
   }
 
   #openLane({ lease, turn, headRevision }: Extract<Claimed, { kind: "claimed" }>): Lane {
@@ -332,16 +342,18 @@ export class TurnRun {
   #normalizeInput(): Promise<void> | void {
     const { input } = this.#claimed.turn;
     const items = normalizeItems(input.items);
-    if (items.every((item) => item.type === "text")) {
-      return this.#normalized(items.length > 0 ? items.map(({ text }) => ({ kind: "Text", content: text })) : [{ kind: "Text", content: "" }]);
-    }
+    const parts = textParts(items);
+    if (parts) return this.#normalized(parts);
     return partsOf(items, this.#session.ports.persistence.attachments).then((parts) => this.#normalized(parts));
   }
 
   #normalized(parts: readonly PartDraft[] | string): void {
-    const { turnId } = this.#request;
-    if (typeof parts !== "string") return this.#send({ type: "input.normalized", messages: [createMessage(`${turnId}:0`, "User", parts)] });
+    if (typeof parts !== "string") return this.#send({ type: "input.normalized", messages: [this.#inputMessage(parts)] });
     this.#send({ type: "input.refused", issue: { kind: "input_validation", code: "invalid_turn_input", message: parts, retryable: false } });
+  }
+
+  #inputMessage(parts: readonly PartDraft[]): Message {
+    return createMessage(`${this.#request.turnId}:0`, "User", parts);
   }
 
   async #commit(): Promise<void> {
@@ -423,6 +435,12 @@ export class TurnRun {
     const { code, message } = error;
     this.#send({ type: "effect.settled", effectId, outcome: { kind: "fault", code, message }, source: "run" });
   }
+}
+
+/** Parts of an input that is nothing but text, which may be none. */
+function textParts(items: readonly TurnInputItem[]): readonly PartDraft[] | undefined {
+  if (items.length === 0) return [{ kind: "Text", content: "" }];
+  return items.every((item) => item.type === "text") ? items.map(({ text }) => ({ kind: "Text", content: text })) : undefined;
 }
 
 export function referenceOf({ headRevision, head, messageCount }: Resident): HistoryReference {
