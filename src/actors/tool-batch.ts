@@ -4,8 +4,6 @@
 //   B2. A finished call is durable before anything waits for the others; the last one rides on the turn's next step.
 //   B3. What a tool does wrong is its result. Only faults of the boundary itself reject.
 
-import type { Clock } from "../domain/clock.ts";
-import type { Logger } from "../domain/logger.ts";
 import type { Json } from "../domain/json.ts";
 import type { AttachmentRef } from "../domain/messages.ts";
 import { sha256Hex } from "../domain/sha256.ts";
@@ -13,44 +11,17 @@ import { failedOutput, projectOutput, type ToolCallOutput } from "../domain/tool
 import { ToolReply } from "../domain/tool-reply.ts";
 import { ToolPending } from "../domain/tool-pending.ts";
 import type { ToolResult } from "../machines/effects.ts";
-import type { AttachmentFacet } from "../stores/content-contract.ts";
 import type { JournaledOutcome } from "../stores/contract.ts";
 import type { ToolCall } from "../tools/contract.ts";
 import { storeImage } from "./images.ts";
-import type { EffectController, Execution } from "./effect-host.ts";
-import type { Envelope } from "./envelope.ts";
-import type { Emit } from "./model-call.ts";
+import type { BatchContext } from "./batch-context.ts";
+import type { Execution } from "./effect-host.ts";
 import { cancelledOutput, failure, interruptedOutput, success } from "./tool-outcome.ts";
 import { complete, missingKey, waitOf, type RecordedPending } from "./tool-completion.ts";
-import type { WaitDesk } from "./wait-desk.ts";
 import { attemptKey, type LaunchedCall, type PlannedCall } from "./tool-plan.ts";
 
 /** How long tools may take to notice that their turn was cancelled (T-63). */
 const CANCEL_GRACE_MS = 50;
-
-export interface BatchContext {
-  readonly sessionId: string;
-  readonly turnId: string;
-  readonly batchKey: string;
-  readonly controller: EffectController;
-  readonly signal: AbortSignal;
-  readonly clock: Clock;
-  readonly emit: Emit;
-  /** Writes a durable step naming these attempts; resolves when they may start. */
-  readonly step: (issued: readonly string[]) => Promise<void>;
-  /** Replay keys that a durable step has named already. */
-  readonly issued: ReadonlySet<string>;
-  readonly envelope: (replayKey: string, causedBy: string, command: Envelope["command"]) => Envelope;
-  readonly desk: WaitDesk;
-  readonly attachments: AttachmentFacet;
-  readonly logger: Logger;
-  /** Aborts when the turn is suspended: waits end without being recorded (OP-8). */
-  readonly detach: AbortSignal;
-  /** Told how many calls run, and how many only wait for an answer from outside. */
-  readonly onProgress: (progress: { readonly running: number; readonly parked: number }) => void;
-  /** Shows a running call as an actor of its own (design section 4). */
-  readonly asActor: <T>(id: string, run: () => Promise<T>) => Promise<T>;
-}
 
 type RecordedAttempt =
   | { readonly output: ToolCallOutput; readonly durationMs: number }
