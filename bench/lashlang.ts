@@ -8,7 +8,7 @@ import { link } from "../src/lashlang/linker/link.ts";
 import { parse } from "../src/lashlang/syntax/parser.ts";
 import { Vm } from "../src/lashlang/vm/vm.ts";
 
-const RUNS = 7;
+const ROUNDS = 15;
 
 interface Program {
   readonly name: string;
@@ -97,17 +97,23 @@ const PROGRAMS: readonly Program[] = [
   },
 ];
 
-/** Milliseconds of the best run, and its result as JSON text. */
-function best(run: () => unknown): { ms: number; result: string } {
-  let result = JSON.stringify(run());
-  let ms = Infinity;
-  for (let i = 0; i < RUNS; i += 1) {
-    const from = performance.now();
-    const value = run();
-    ms = Math.min(ms, performance.now() - from);
-    result = JSON.stringify(value);
+interface Best {
+  ms: number;
+  result: string;
+}
+
+/** The best of several rounds in which the runners take turns, so that a busy machine slows them all alike. */
+function race(runners: readonly (() => unknown)[]): Best[] {
+  const bests = runners.map((run): Best => ({ ms: Infinity, result: JSON.stringify(run()) }));
+  for (let round = 0; round < ROUNDS; round += 1) {
+    runners.forEach((run, i) => {
+      const from = performance.now();
+      run();
+      const best = bests[i];
+      if (best !== undefined) best.ms = Math.min(best.ms, performance.now() - from);
+    });
   }
-  return { ms, result };
+  return bests;
 }
 
 function lashRunner(source: string): () => unknown {
@@ -163,11 +169,10 @@ function snapshotMicroseconds(): number {
 
 console.log("program   lashlang ms   quickjs ms   plain js ms   lashlang/quickjs   lashlang/js");
 for (const { name, lash, js } of PROGRAMS) {
-  const ours = best(lashRunner(lash));
-  const theirs = best(await quickJsRunner(js));
   // oxlint-disable-next-line no-new-func
-  const plain = best(new Function(js) as () => unknown);
-  if (ours.result.length !== theirs.result.length) throw new Error(`${name}: results differ\n${ours.result}\n${theirs.result}`);
+  const [ours, theirs, plain] = race([lashRunner(lash), await quickJsRunner(js), new Function(js) as () => unknown]);
+  if (ours === undefined || theirs === undefined || plain === undefined) throw new Error("a runner is missing");
+  if (ours.result !== theirs.result || ours.result !== plain.result) throw new Error(`${name}: results differ\n${ours.result}\n${theirs.result}`);
   const cells = [name.padEnd(9), ours.ms.toFixed(2).padStart(11), theirs.ms.toFixed(2).padStart(12), plain.ms.toFixed(2).padStart(13)];
   const ratios = [(ours.ms / theirs.ms).toFixed(2).padStart(18), (ours.ms / plain.ms).toFixed(1).padStart(13)];
   console.log([...cells, ...ratios].join(" "));

@@ -1,7 +1,8 @@
 // Measuring on a machine that does other things, too. Contenders take turns in short blocks, so that a noisy moment hits all
 // of them; what is said about them:
 //   N1. A time is the best of the medians of its blocks: noise only ever adds.
-//   N2. A ratio is the median of the ratios of blocks that ran side by side in one round: noise of the machine cancels out.
+//   N2. A ratio is that of two such times. Ratios within a round would flatter the slower side: waiting for a busy disk or
+//       processor adds about the same to both.
 
 import { readFileSync } from "node:fs";
 
@@ -22,9 +23,8 @@ export interface Timing {
 
 export const timing = (blocks: readonly Block[]): Timing => ({ p50: Math.min(...blocks.map(median)), p95: quantile(blocks.flat(), 0.95) });
 
-/** How many times the floor's time something takes (N2). The two were measured in the same rounds. */
-export const ratio = (blocks: readonly Block[], floor: readonly Block[]): number =>
-  median(blocks.map((block, round) => median(block) / median(floor[round] ?? [])));
+/** How many times the floor's time something takes (N2). */
+export const ratio = (blocks: readonly Block[], floor: readonly Block[]): number => timing(blocks).p50 / timing(floor).p50;
 
 export type Contender = (round: number) => Promise<Block>;
 

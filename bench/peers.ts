@@ -31,7 +31,7 @@ const FOLDER = join(import.meta.dirname, "peers");
 
 export async function peers(report: Report): Promise<void> {
   if (!existsSync(join(FOLDER, "node_modules"))) {
-    console.log(`\n${SECTION}\n  not installed; run: npm run bench:peers`);
+    console.log(`\n${SECTION}\n  not installed; run: npm ci --prefix bench/peers`);
     return;
   }
   const { pi, langGraph, xstate } = (await import(pathToFileURL(join(FOLDER, "index.ts")).href)) as PeerPackage;

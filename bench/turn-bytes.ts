@@ -1,6 +1,6 @@
 // Bytes per turn on SQLite: what is written to the file system, log and checkpoints included, and what the file keeps.
 //
-// Counted over windows of 200 turns, because checkpoints come every hundred turns or so. A window ends with closing the store,
+// Counted over windows of 400 turns, because checkpoints come every hundred turns or so. A window ends with closing the store,
 // which copies the rest of the log: a little is counted that a longer window would share among more turns.
 
 import { statSync } from "node:fs";
@@ -10,7 +10,7 @@ import { type WrittenBytes, writtenBytes } from "./measure.ts";
 import type { Report } from "./report.ts";
 import { Host } from "./workload.ts";
 
-const WINDOW = 200;
+const WINDOW = 400;
 const POINTS = [10, 100, 1000] as const;
 const SECTION = "Bytes per turn on SQLite";
 

@@ -15,7 +15,7 @@ import { bytesSet, recordingEngine, type Transaction } from "./recording-engine.
 import type { Report } from "./report.ts";
 import { Host } from "./workload.ts";
 
-const ROUNDS = { warmUp: 4, measured: 20 };
+const ROUNDS = { warmUp: 4, measured: 32 };
 const BLOCK = 10;
 const POINTS = [10, 100, 1000] as const;
 type Point = (typeof POINTS)[number];

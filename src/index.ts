@@ -1,5 +1,6 @@
 export { createLash, Lash } from "./lash.ts";
-export type { LashOptions, ModelOptions, Recovered, RecoverOptions, SessionOptions, TurnAddress } from "./lash.ts";
+export type { Recovered } from "./lash.ts";
+export type { Completions, LashOptions, Maintenance, ModelOptions, RecoverOptions, SessionOptions, TurnAddress } from "./lash-options.ts";
 export { Session } from "./session.ts";
 export type { RunOptions, SessionObservation, SessionViewStore, TurnOptions } from "./session.ts";
 export { Turn } from "./turn.ts";
@@ -14,7 +15,7 @@ export type { OnInterrupted, StandardSchema, Tool, ToolCall, ToolRetryPolicy } f
 export { pending } from "./domain/tool-pending.ts";
 export type { PendingOptions } from "./domain/tool-pending.ts";
 export type { Resolution, ResolveOutcome } from "./domain/waits.ts";
-export { failTurn, finishTurn, switchFrame } from "./domain/tool-reply.ts";
+export { failTurn, finishTurn, switchFrame, withImages } from "./domain/tool-reply.ts";
 export type { FrameSwitch, ToolReply } from "./domain/tool-reply.ts";
 export type { MessageDraft } from "./domain/message-draft.ts";
 export { ToolError } from "./domain/tool-error.ts";

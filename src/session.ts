@@ -5,10 +5,10 @@ import type { Emit } from "./actors/model-call.ts";
 import { branchTo } from "./actors/session-change.ts";
 import type { SessionRuntime } from "./actors/session-runtime.ts";
 import { runtimeError } from "./domain/errors.ts";
-import { invalidArgument } from "./domain/invalid-argument.ts";
-import type { Json } from "./domain/json.ts";
+import { assertId } from "./domain/id-rules.ts";
+import { invalidArgument, refuseUnknown } from "./domain/invalid-argument.ts";
 import type { SessionNode } from "./domain/session.ts";
-import { parseTurnInput, type AcceptedInput, type TurnInput } from "./domain/turn-input.ts";
+import { acceptInput, parseTurnInput, type TurnInput } from "./domain/turn-input.ts";
 import type { SessionSighting, TurnActivity } from "./observe/contract.ts";
 import { sightingsOf } from "./observe/sightings.ts";
 import { readViewOf, type SessionReadView } from "./observe/read-view.ts";
@@ -88,9 +88,10 @@ export class Session implements AsyncDisposable {
    */
   turn(input: string | TurnInput, options: TurnOptions = {}): Turn {
     this.#assertOpen();
+    checkTurnOptions(options);
     const parsed = parseTurnInput(input);
     const turnId = turnIdOf(parsed, options) ?? this.#host.newId();
-    const accepted = acceptedOf(parsed);
+    const { input: accepted, attachments } = acceptInput(parsed);
     return new Turn(turnId, async (turn) => {
       await this.#host.background(this.id);
       this.#assertOpen();
@@ -99,7 +100,7 @@ export class Session implements AsyncDisposable {
       if (options.signal?.aborted === true) onAbort();
       options.signal?.addEventListener("abort", onAbort, { once: true });
       try {
-        return turnResultOf(await this.#runtime.runTurn({ turnId, input: accepted, emit, signal: turn.signal }));
+        return turnResultOf(await this.#runtime.runTurn({ turnId, input: accepted, attachments, emit, signal: turn.signal }));
       } finally {
         options.signal?.removeEventListener("abort", onAbort);
       }
@@ -239,22 +240,22 @@ export class Session implements AsyncDisposable {
   }
 }
 
+function checkTurnOptions(options: TurnOptions): void {
+  refuseUnknown(options, ["turnId", "signal"], "turn options");
+  const { signal } = options;
+  if (signal !== undefined && typeof signal?.addEventListener !== "function") throw invalidArgument("signal", "an AbortSignal");
+}
+
 function turnIdOf({ traceTurnId }: TurnInput, { turnId }: TurnOptions): string | undefined {
   for (const [field, id] of [["turnId", turnId], ["input.traceTurnId", traceTurnId]] as const) {
     if (id === undefined) continue;
     if (typeof id !== "string" || id.trim() === "") throw runtimeError("missing_execution_scope_id", `\`${field}\` is blank; leave it out or give the turn an id`);
-    if (id.length > MAX_ID) throw invalidArgument(field, `at most ${MAX_ID} characters`);
+    assertId(id, field);
   }
   if (turnId !== undefined && traceTurnId !== undefined && turnId !== traceTurnId) {
     throw runtimeError("execution_scope_turn_id_mismatch", `\`turnId\` is "${turnId}" and \`input.traceTurnId\` is "${traceTurnId}"; a turn has one id`);
   }
   return turnId ?? traceTurnId;
-}
-
-export const MAX_ID = 200;
-
-function acceptedOf({ items, protocolTurnOptions }: TurnInput): AcceptedInput {
-  return { items, ...(protocolTurnOptions !== undefined && { protocolTurnOptions: protocolTurnOptions satisfies Json }) };
 }
 
 /** @internal A broken sink never changes the outcome (T-46). */

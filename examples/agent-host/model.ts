@@ -14,11 +14,14 @@ export interface Endpoint {
 
 export const SCRIPTED_MODEL = "scripted-model";
 
-/** The endpoint named by AGENT_BASE_URL, AGENT_MODEL and AGENT_API_KEY; undefined when there is none. */
+/** The endpoint named by AGENT_BASE_URL, AGENT_MODEL and AGENT_API_KEY; undefined when there is none, half of one ends the program. */
 export function endpointOf(env: NodeJS.ProcessEnv): Endpoint | undefined {
   const { AGENT_BASE_URL: url, AGENT_MODEL: model, AGENT_API_KEY: apiKey } = env;
   if (!url) return undefined;
-  if (!model) throw new Error("AGENT_BASE_URL is set, AGENT_MODEL is not: say which model to ask for");
+  if (!model) {
+    console.error("AGENT_BASE_URL is set and AGENT_MODEL is not: say which model to ask for.");
+    process.exit(2);
+  }
   return { url, model, ...(apiKey && { apiKey }) };
 }
 

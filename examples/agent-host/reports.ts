@@ -9,7 +9,7 @@ export type Report =
   | { readonly type: "tool_settled"; readonly source: Source; readonly tool: string; readonly status: string }
   /** The outcome of a call is on the disk. */
   | { readonly type: "tool_recorded"; readonly tool: string }
-  | { readonly type: "other_settled"; readonly kind: string; readonly source: Source }
+  | { readonly type: "model_failed"; readonly message: string }
   | { readonly type: "ended"; readonly outcome: string; readonly text: string; readonly errors: readonly string[]; readonly writtenBytes: number | null };
 
 /** As it is sent. */
@@ -28,7 +28,7 @@ interface SettledEvent {
   readonly type: "effect.settled";
   readonly source: Source;
   readonly outcome: {
-    readonly kind: string;
+    readonly failure?: { readonly message: string };
     readonly response?: { readonly parts: readonly ResponsePart[] };
     readonly results?: readonly { readonly callId: string; readonly toolName: string; readonly output: { readonly outcome: { readonly status: string } } }[];
   };
@@ -64,7 +64,7 @@ export function reporter(report: (report: Report) => void): NonNullable<LashOpti
 }
 
 function settledReports({ source, outcome }: SettledEvent, ran: ReadonlySet<string>): readonly Report[] {
-  const { kind, response, results } = outcome;
+  const { failure, response, results } = outcome;
   if (response) {
     const said = response.parts.filter(({ type }) => type === "text").map(({ text = "" }) => text).join(" ");
     const calls = response.parts
@@ -80,7 +80,7 @@ function settledReports({ source, outcome }: SettledEvent, ran: ReadonlySet<stri
       status: output.outcome.status,
     }));
   }
-  return [{ type: "other_settled", kind, source }];
+  return failure ? [{ type: "model_failed", message: failure.message }] : [];
 }
 
 /** Ids of call actors end in the call's own id. */

@@ -26,7 +26,6 @@ export function summary(options: SummaryOptions): string {
     `  answer   ${answer ?? "none"}`,
     "",
     ...toolTable(witness),
-    "",
     `  effects  ${countEffects(reports, "run")} settled by the process that ran them, ${countEffects(reports, "journal")} answered from the journal of a killed one`,
     `  model    ${modelCalls === undefined ? "" : `${modelCalls} calls at the server, `}${usage.inputTokens} + ${usage.outputTokens} tokens counted`,
     `  written  ${written(options)}`,
@@ -46,7 +45,7 @@ function toolTable(witness: readonly SideEffect[]): readonly string[] {
     const times = `${counts.began}`.padStart(5) + `${counts.finished}`.padStart(10);
     return `  ${tool.padEnd(9)}${times}   ${dim(explain(counts))}`;
   });
-  return [`  ${dim("tool     began  finished")}`, ...rows];
+  return rows.length === 0 ? [] : [`  ${dim("tool     began  finished")}`, ...rows, ""];
 }
 
 function explain({ began, finished, probed, booked }: { readonly began: number; readonly finished: number; readonly probed: number; readonly booked: number }): string {
@@ -70,7 +69,8 @@ function written({ writtenBytes, home, processes }: SummaryOptions): string {
   return writtenBytes ? `${bytes(writtenBytes)} by ${processes} processes, files of side effects included; ${kept}` : kept;
 }
 
-function checkLines({ claim, problems }: Check): readonly string[] {
+function checkLines({ claim, problems, unchecked }: Check): readonly string[] {
+  if (unchecked !== undefined) return [`  ${dim("–")} ${claim} ${dim(`(not checked: ${unchecked})`)}`];
   if (problems.length === 0) return [`  ${green("✓")} ${claim}`];
   return [`  ${red("✗")} ${claim}`, ...problems.map((problem) => `      ${red(problem)}`)];
 }

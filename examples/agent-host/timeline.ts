@@ -66,8 +66,8 @@ export class Timeline {
       }
       case "tool_settled":
         return this.#row(atMs, "tool", `${report.tool.padEnd(8)}  ${report.status}`, report.source);
-      case "other_settled":
-        return this.#row(atMs, "effect", report.kind, report.source);
+      case "model_failed":
+        return this.#row(atMs, "model", `failed: ${report.message}`);
       case "tool_recorded":
         return;
       case "ended":

@@ -19,38 +19,48 @@ export interface Evidence {
 
 export interface Check {
   readonly claim: string;
-  /** Empty: the claim holds. */
+  /** Empty: the claim holds, unless it could not be looked into. */
   readonly problems: readonly string[];
+  /** Why the claim could not be looked into. */
+  readonly unchecked?: string;
 }
 
 export function judge(evidence: Evidence): readonly Check[] {
   return [
-    { claim: "every tool that finished ran once", problems: finishedTwice(evidence.witness) },
-    { claim: "nothing was booked twice", problems: didTwice(evidence.witness) },
+    { claim: "every tool that finished ran once", problems: finishedTwice(evidence) },
+    { claim: "nothing was booked twice", problems: bookedTwice(evidence) },
     { claim: "the turn ended, and none is left in flight", problems: unfinished(evidence) },
     { claim: "the transcript is whole: question, calls with results, answer", problems: gaps(evidence) },
-    { claim: "every model call was made once and is counted once", problems: miscounted(evidence) },
-    { claim: `killed ${evidence.kills.planned} times, in the middle of a tool`, problems: missedKills(evidence) },
+    modelCalls(evidence),
+    kills(evidence),
   ];
 }
 
-function finishedTwice(witness: readonly SideEffect[]): readonly string[] {
-  const finished = new Set<string>();
-  const problems: string[] = [];
+/** By the name of the call; and by numbers, in case a call was run again under another name. */
+function finishedTwice({ witness, messages }: Evidence): readonly string[] {
+  const again = new Set<string>();
+  const finished = new Map<string, string>();
   for (const { key, tool, what } of witness) {
-    const call = callOf({ key, tool }, witness);
-    if (what === "began" && finished.has(call)) problems.push(`${tool} had finished and ran again`);
-    if (what === "finished") finished.add(call);
+    if (what === "began" && finished.has(key)) again.add(tool);
+    if (what === "finished") finished.set(key, tool);
+  }
+  const problems = [...again].map((tool) => `${tool} had finished and ran again`);
+  for (const tool of new Set(finished.values())) {
+    const times = witness.filter((effect) => effect.tool === tool && effect.what === "finished").length;
+    const calls = callsOf(tool, messages);
+    if (times > calls && !again.has(tool)) problems.push(`${tool} finished ${times} times for ${calls} calls`);
   }
   return problems;
 }
 
-/** A tool that changes the world does so once, whatever its calls are named. */
-function didTwice(witness: readonly SideEffect[]): readonly string[] {
-  const bookings = witness.filter(({ tool, what }) => tool === "book" && what === "did");
-  const notes = bookings.map(({ note }) => note);
-  return notes.filter((note, index) => notes.indexOf(note) < index).map((note) => `${note} more than once`);
+function bookedTwice({ witness, messages }: Evidence): readonly string[] {
+  const bookings = witness.filter(({ tool, what }) => tool === "book" && what === "did").length;
+  const calls = callsOf("book", messages);
+  return bookings > calls ? [`${bookings} bookings for ${calls} calls`] : [];
 }
+
+const callsOf = (tool: string, messages: readonly Message[]): number =>
+  messages.flatMap(({ parts }) => parts).filter(({ kind, toolName }) => kind === "ToolCall" && toolName === tool).length;
 
 function unfinished({ ended, turnsInFlight }: Evidence): readonly string[] {
   const problems: string[] = [];
@@ -75,29 +85,26 @@ function gaps({ question, messages, ended, witness }: Evidence): readonly string
     if (!calls.some(({ toolName }) => toolName === tool)) problems.push(`${tool} ran, and the transcript does not know of it`);
   }
   const prose = (messages.at(-1)?.parts ?? []).filter(({ kind }) => kind === "Prose" || kind === "Text").map(({ content }) => content.trim());
-  if (ended && prose.join("\n\n") !== ended.text) problems.push("the transcript does not end in the answer");
+  if (ended?.outcome === "finished" && prose.join("\n\n") !== ended.text) problems.push("the transcript does not end in the answer");
   return problems;
 }
 
-function miscounted({ server, messages, usage }: Evidence): readonly string[] {
-  if (!server) return [];
+function modelCalls({ server, messages, usage }: Evidence): Check {
+  const claim = "every model call was made once and is counted once";
+  if (!server) return { claim, problems: [], unchecked: "the endpoint does not tell us what it saw" };
   const replies = messages.filter(({ role }) => role === "Assistant").length;
   const problems: string[] = [];
   if (server.calls !== replies) problems.push(`the server saw ${server.calls} calls for ${replies} replies`);
   if (server.inputTokens !== usage.inputTokens || server.outputTokens !== usage.outputTokens) {
     problems.push(`the server billed ${server.inputTokens} + ${server.outputTokens} tokens, the session counts ${usage.inputTokens} + ${usage.outputTokens}`);
   }
-  return problems;
+  return { claim, problems };
 }
 
-/** A real model may do without a tool that we meant to interrupt. */
-function missedKills({ kills, server }: Evidence): readonly string[] {
-  return server && kills.done < kills.planned ? [`killed ${kills.done} times only: a tool was over before its kill came`] : [];
-}
-
-/** A call by its tool and its place among the tool's calls of one run, so that a rerun under a new key is seen as one too. */
-function callOf({ key, tool }: Pick<SideEffect, "key" | "tool">, witness: readonly SideEffect[]): string {
-  const pidOf = witness.find((effect) => effect.key === key)?.pid;
-  const keys = [...new Set(witness.filter((effect) => effect.tool === tool && effect.pid === pidOf).map((effect) => effect.key))];
-  return `${tool} ${keys.indexOf(key)}`;
+function kills({ kills: { planned, done }, server }: Evidence): Check {
+  const claim = `killed ${planned} times, in the middle of a tool`;
+  if (done === planned) return { claim, problems: [] };
+  // A real model may do without a tool that was to be cut off.
+  if (!server) return { claim, problems: [], unchecked: `killed ${done} times: the model went another way` };
+  return { claim, problems: [`killed ${done} times only: a tool was over before its kill came`] };
 }

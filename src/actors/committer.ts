@@ -9,6 +9,7 @@ import type { TurnContext } from "../machines/turn.context.ts";
 import type { LeaseFence, MachineSnapshot, SessionCommit, ToolCallReference, TurnResultRecord } from "../stores/contract.ts";
 import { commitHash } from "../stores/commit-hash.ts";
 import { frameOpening, type FrameOpening } from "./frames.ts";
+import { attachmentIds } from "./images.ts";
 import type { Resident } from "./resident.ts";
 
 export interface FinishedTurn {
@@ -107,8 +108,10 @@ export function buildCommit(turn: FinishedTurn, { resident, policy, fence, machi
     },
     frames: framesOf(resident, opening),
     nodes,
+    // Input that still waits for this turn becomes input of the next one (I-32).
+    interruptedTurnId: context.turnId,
     usageDeltas: isZeroUsage(context.usage) ? [] : [{ source: "turn", model: policy.model.id, usage: context.usage }],
-    committedAttachmentIds: [],
+    committedAttachmentIds: attachmentIds([...log, ...(opening?.seed ?? [])]),
   };
   const result = resultOf(turn);
   return { ...commit, turn: { commitHash: commitHash({ ...commit, turn: { result } }), result, modelCalls: turn.modelCalls, ...(opening && { next: opening.next }) } };

@@ -1,6 +1,6 @@
 // Resident history: the active path of a session's current frame, kept so that a turn costs its own delta.
 
-import type { Message } from "../domain/messages.ts";
+import type { AttachmentRef, Message } from "../domain/messages.ts";
 import { isTransient } from "../domain/messages.ts";
 import type { SessionNode } from "../domain/session.ts";
 import { initialFrameId } from "../domain/session.ts";
@@ -14,6 +14,7 @@ import { toLlmMessages } from "./prompt-view.ts";
 export class History {
   readonly #messages: Message[] = [];
   readonly #prompt: LlmMessage[] = [];
+  readonly #images: AttachmentRef[] = [];
   readonly #ids = new Set<string>();
 
   /** Frame read model: first occurrence per id, no transient messages (S-6). */
@@ -36,7 +37,7 @@ export class History {
       if (isTransient(message) || this.#ids.has(message.id)) continue;
       this.#ids.add(message.id);
       this.#messages.push(message);
-      this.#prompt.push(...toLlmMessages(message));
+      this.#prompt.push(...toLlmMessages(message, (image) => this.#images.push(image) - 1));
     }
   }
 
@@ -46,9 +47,16 @@ export class History {
   }
 
   /** What a model is shown: this history and then the messages of the turn that runs. */
-  prompt(turn: readonly Message[]): readonly LlmMessage[] {
-    const prompt = this.#prompt.slice();
-    for (const message of turn) prompt.push(...toLlmMessages(message));
-    return prompt;
+  prompt(turn: readonly Message[]): Prompt {
+    const images = this.#images.slice();
+    const messages = this.#prompt.slice();
+    for (const message of turn) messages.push(...toLlmMessages(message, (image) => images.push(image) - 1));
+    return { messages, images };
   }
+}
+
+export interface Prompt {
+  readonly messages: readonly LlmMessage[];
+  /** What image blocks point into by index. */
+  readonly images: readonly AttachmentRef[];
 }

@@ -5,6 +5,7 @@ import type { Json } from "../domain/json.ts";
 import type { ModelCallRecord } from "../domain/outcome.ts";
 import type { ModelSpec } from "../domain/session.ts";
 import { addUsage, type TokenUsage } from "../domain/usage.ts";
+import type { Prompt } from "./history.ts";
 import type { EffectOutcome } from "../machines/effects.ts";
 import type { TurnActivityBody } from "../observe/contract.ts";
 import type { LlmAttempt, LlmMessage, LlmRequest, LlmResponse, LlmStreamEvent, LlmToolSpec, Provider, ProviderFailure } from "../providers/contract.ts";
@@ -26,7 +27,9 @@ export type Emit = (body: TurnActivityBody, correlationId: string) => void | Pro
 
 export interface ModelCall {
   readonly plan: TurnPlan;
-  readonly messages: readonly LlmMessage[];
+  readonly prompt: Prompt;
+  /** Puts the bytes of images into a request; fails as a provider does. */
+  readonly loadImages: (request: LlmRequest) => Promise<LlmRequest>;
   readonly scope: LlmRequest["scope"];
   readonly effectId: number;
   readonly signal: AbortSignal;
@@ -39,13 +42,14 @@ export interface ModelCall {
 /** Form of an llm_call in the journal: an answer, or the failure it ended in, both with what they cost (E-8). */
 type RecordedCall = { readonly response: Json } | { readonly failure: Json };
 
-export function buildRequest({ plan, messages, scope }: ModelCall): LlmRequest {
+export function buildRequest({ plan, prompt: { messages, images }, scope }: ModelCall): LlmRequest {
   const system: LlmMessage[] = plan.system.trim() === "" ? [] : [{ role: "system", blocks: [{ type: "text", text: plan.system }] }];
   return {
     model: plan.model.id,
     ...(plan.model.variant !== undefined && { modelVariant: plan.model.variant }),
     messages: system.length > 0 ? [...system, ...messages] : messages,
-    attachments: [],
+    // Bytes are put in just before the call, and never into anything that is kept (E-4).
+    attachments: images.map(({ id, mime }) => ({ mime, data: new Uint8Array(), reference: id })),
     tools: plan.tools,
     toolChoice: "auto",
     generation: {},
@@ -61,7 +65,7 @@ export async function callModel(call: ModelCall): Promise<JournaledOutcome> {
     return { ok: recorded };
   }
   try {
-    const { fullText: _derivable, providerUsage: _raw, ...response } = await call.plan.provider.complete(buildRequest(call), {
+    const { fullText: _derivable, providerUsage: _raw, ...response } = await call.plan.provider.complete(await call.loadImages(buildRequest(call)), {
       signal: call.signal,
       clock: call.clock,
       onStreamEvent: streamTo(call),

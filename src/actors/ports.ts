@@ -6,7 +6,7 @@ import type { Logger } from "../domain/logger.ts";
 import type { SessionPolicy } from "../domain/session.ts";
 import type { ProtocolDriver } from "../machines/protocol.ts";
 import type { Residency } from "../machines/session.machine.ts";
-import type { LlmAttempt, Provider, ProviderFailure } from "../providers/contract.ts";
+import type { LlmAttempt, LlmRequest, Provider, ProviderFailure } from "../providers/contract.ts";
 import type { LeaseOwner, Persistence } from "../stores/contract.ts";
 import type { Liveness, PeerChannel } from "../stores/store.ts";
 import type { Tool } from "../tools/contract.ts";
@@ -25,8 +25,12 @@ export interface RuntimePorts {
   readonly liveness: Liveness;
   readonly leaseTimings: LeaseTimings;
   readonly residency: Residency;
+  /** Recoveries without progress after which a turn is given up (OP-6). */
+  readonly maxRecoveries: number;
   readonly logger: Logger;
   readonly waits: WaitDesk;
+  /** Puts the bytes of images into a request (PP-9). */
+  readonly loadImages: (request: LlmRequest) => Promise<LlmRequest>;
   /** To other runtimes on this store that look at the same sessions; undefined where there are none (OP-9). */
   readonly peers: PeerChannel | undefined;
   /** A fresh random id: turns, lease tokens, owners. */

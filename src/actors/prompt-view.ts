@@ -1,13 +1,16 @@
 // Prompt view: messages as a model is shown them (T-36..T-39). A projection only; committed history is never rewritten.
 
-import { joinProse, type Message, type Part } from "../domain/messages.ts";
+import { joinProse, type AttachmentRef, type Message, type Part } from "../domain/messages.ts";
 import type { LlmContentBlock, LlmMessage } from "../providers/contract.ts";
 
+/** Gives an image its place among the attachments of the request. */
+export type PlaceImage = (reference: AttachmentRef) => number;
+
 /** Cheap enough to be done anew for each call of a turn; a history keeps what it gave for its own messages. */
-export function toLlmMessages(message: Message): readonly LlmMessage[] {
+export function toLlmMessages(message: Message, place: PlaceImage): readonly LlmMessage[] {
   switch (message.role) {
     case "User":
-      return nonEmpty("user", message.parts.flatMap((part) => userBlock(part) ?? []));
+      return nonEmpty("user", message.parts.flatMap((part) => userBlock(part, place) ?? []));
     case "Assistant":
       return nonEmpty("assistant", message.parts.flatMap((part) => assistantBlock(part) ?? []));
     case "System":
@@ -20,7 +23,7 @@ export function toLlmMessages(message: Message): readonly LlmMessage[] {
 const nonEmpty = (role: LlmMessage["role"], blocks: readonly LlmContentBlock[]): readonly LlmMessage[] =>
   blocks.length > 0 ? [{ role, blocks }] : [];
 
-function userBlock(part: Part): LlmContentBlock | undefined {
+function userBlock(part: Part, place: PlaceImage): LlmContentBlock | undefined {
   switch (part.kind) {
     case "ToolResult":
       return {
@@ -30,7 +33,9 @@ function userBlock(part: Part): LlmContentBlock | undefined {
         ...(part.toolName !== undefined && { toolName: part.toolName }),
       };
     case "Image":
-      return { type: "text", text: "[Image attached]" };
+      // Images are sent from user messages only, and not once they were pruned (T-39).
+      if (!part.attachment || part.pruneState !== undefined) return { type: "text", text: "[Image attached]" };
+      return { type: "image", attachmentIndex: place(part.attachment.reference) };
     default:
       return { type: "text", text: textOf(part) };
   }

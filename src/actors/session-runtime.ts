@@ -15,6 +15,7 @@ import { EFFECTS, type EffectsMessage } from "../machines/effects.ts";
 import { sessionMachine, SESSION_MACHINE, type SessionEvent, type SessionRequest } from "../machines/session.machine.ts";
 import { persistSnapshot } from "../machines/snapshot.ts";
 import { TURN_MACHINE } from "../machines/turn.machine.ts";
+import type { NewAttachment } from "../stores/content-contract.ts";
 import type { AcceptOutcome, LeaseClaim, LeaseOwner, RecordedTurn, ResumeOutcome, SessionCommit, SessionLease } from "../stores/contract.ts";
 import { changeCommit, forkCommit, type SessionChange } from "./session-change.ts";
 import { followInput, followTurnId, inputHashOf } from "./frames.ts";
@@ -38,6 +39,8 @@ export interface TurnAttendance {
 
 export interface TurnStart extends TurnAttendance {
   readonly input: AcceptedInput;
+  /** Bytes that the input refers to; stored by the write that accepts it (OP-25). */
+  readonly attachments: readonly NewAttachment[];
 }
 
 type SessionActor = ActorRefFrom<typeof sessionMachine>;
@@ -58,6 +61,8 @@ export class SessionRuntime {
   #leaving = new AbortController();
   #run: TurnRun | undefined;
   #lane: Promise<unknown> = Promise.resolve();
+  /** In the lane: what runs, and what waits for it. */
+  #turns = 0;
   #loading: PromiseWithResolvers<void> | undefined;
   #flushing: PromiseWithResolvers<void> | undefined;
   #planned: TurnPlan | undefined;
@@ -124,7 +129,7 @@ export class SessionRuntime {
   runTurn(start: TurnStart): Promise<TurnEnd> {
     return this.#attend(start, async (start) => {
       this.#checkProvider();
-      return this.#follow(start, await this.#drive(start, () => this.#accept(start.turnId, start.input)));
+      return this.#follow(start, await this.#drive(start, () => this.#accept(start.turnId, start.input, start.attachments)));
     });
   }
 
@@ -204,7 +209,7 @@ export class SessionRuntime {
 
   /** S-42: needs the only handle and no running turn. */
   async close(then: "session.park" | "session.close"): Promise<void> {
-    if (!this.#root.getSnapshot().can({ type: then })) {
+    if (this.#turns > 0 || !this.#root.getSnapshot().can({ type: then })) {
       throw sessionStillInUse(this.wiring.sessionId, then);
     }
     this.#flushing = Promise.withResolvers<void>();
@@ -219,7 +224,7 @@ export class SessionRuntime {
 
   /** Resolves when no turn runs or waits. */
   async idle(): Promise<void> {
-    while (this.#root.getSnapshot().context.turns > 0) await this.#lane;
+    while (this.#turns > 0) await this.#lane;
   }
 
   openHandle(): void {
@@ -247,13 +252,15 @@ export class SessionRuntime {
   }
 
   #inLane<T>(body: () => Promise<T>): Promise<T> {
-    this.#send({ type: "turn.queued" });
+    this.#turns += 1;
     const turn = this.#lane.then(async () => {
       await this.#ready();
       return body();
     });
     this.#lane = turn.catch(() => undefined);
-    return turn.finally(() => this.#send({ type: "turn.left" }));
+    return turn.finally(() => {
+      this.#turns -= 1;
+    });
   }
 
   /** After a loss, what is resident may be behind the store: it is read again before anything else happens (R2). */
@@ -282,8 +289,8 @@ export class SessionRuntime {
       request.signal.removeEventListener("abort", onAbort);
       this.#run = undefined;
       this.feed.ended(request.turnId);
-      // Ends what did not commit; after a commit, a loss or a busy lane the machine is elsewhere already and ignores it.
-      this.#send({ type: "turn.ended" });
+      // After a commit, a loss or a busy lane the machine is elsewhere already.
+      if (this.#isDriving()) this.#send({ type: "turn.ended" });
     }
   }
 
@@ -338,6 +345,11 @@ export class SessionRuntime {
     if (this.#flushing && !this.#isFlushing()) this.#flushing.resolve();
   }
 
+  #isDriving(): boolean {
+    const { residency } = this.#root.getSnapshot().value;
+    return residency === "acquiring" || residency === "running" || residency === "committing";
+  }
+
   #isFlushing(): boolean {
     const { residency } = this.#root.getSnapshot().value;
     return residency === "parking" || residency === "closing";
@@ -345,7 +357,7 @@ export class SessionRuntime {
 
   // ---- claiming ---------------------------------------------------------------------------------------------------
 
-  async #accept(turnId: string, input: AcceptedInput): Promise<Claimed> {
+  async #accept(turnId: string, input: AcceptedInput, attachments: readonly NewAttachment[] = []): Promise<Claimed> {
     const { turns } = this.ports.persistence;
     const inputHash = inputHashOf(input);
     for (;;) {
@@ -355,6 +367,7 @@ export class SessionRuntime {
           turnId,
           input,
           inputHash,
+          ...(attachments.length > 0 && { attachments }),
           machine: TURN_MACHINE,
           session: { relation: { kind: "root" }, model: this.wiring.policy.model.id },
         }),

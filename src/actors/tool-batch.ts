@@ -4,48 +4,24 @@
 //   B2. A finished call is durable before anything waits for the others; the last one rides on the turn's next step.
 //   B3. What a tool does wrong is its result. Only faults of the boundary itself reject.
 
-import type { Clock } from "../domain/clock.ts";
-import type { Logger } from "../domain/logger.ts";
 import type { Json } from "../domain/json.ts";
+import type { AttachmentRef } from "../domain/messages.ts";
 import { sha256Hex } from "../domain/sha256.ts";
 import { failedOutput, projectOutput, type ToolCallOutput } from "../domain/tool-output.ts";
+import { ToolReply } from "../domain/tool-reply.ts";
 import { ToolPending } from "../domain/tool-pending.ts";
 import type { ToolResult } from "../machines/effects.ts";
 import type { JournaledOutcome } from "../stores/contract.ts";
 import type { ToolCall } from "../tools/contract.ts";
-import type { EffectController, Execution } from "./effect-host.ts";
-import type { Envelope } from "./envelope.ts";
-import type { Emit } from "./model-call.ts";
+import { storeImage } from "./images.ts";
+import type { BatchContext } from "./batch-context.ts";
+import type { Execution } from "./effect-host.ts";
 import { cancelledOutput, failure, interruptedOutput, success } from "./tool-outcome.ts";
 import { complete, missingKey, waitOf, type RecordedPending } from "./tool-completion.ts";
-import type { WaitDesk } from "./wait-desk.ts";
 import { attemptKey, type LaunchedCall, type PlannedCall } from "./tool-plan.ts";
 
 /** How long tools may take to notice that their turn was cancelled (T-63). */
 const CANCEL_GRACE_MS = 50;
-
-export interface BatchContext {
-  readonly sessionId: string;
-  readonly turnId: string;
-  readonly batchKey: string;
-  readonly controller: EffectController;
-  readonly signal: AbortSignal;
-  readonly clock: Clock;
-  readonly emit: Emit;
-  /** Writes a durable step naming these attempts; resolves when they may start. */
-  readonly step: (issued: readonly string[]) => Promise<void>;
-  /** Replay keys that a durable step has named already. */
-  readonly issued: ReadonlySet<string>;
-  readonly envelope: (replayKey: string, causedBy: string, command: Envelope["command"]) => Envelope;
-  readonly desk: WaitDesk;
-  readonly logger: Logger;
-  /** Aborts when the turn is suspended: waits end without being recorded (OP-8). */
-  readonly detach: AbortSignal;
-  /** Told how many calls run, and how many only wait for an answer from outside. */
-  readonly onProgress: (progress: { readonly running: number; readonly parked: number }) => void;
-  /** Shows a running call as an actor of its own (design section 4). */
-  readonly asActor: <T>(id: string, run: () => Promise<T>) => Promise<T>;
-}
 
 type RecordedAttempt =
   | { readonly output: ToolCallOutput; readonly durationMs: number }
@@ -74,14 +50,15 @@ class BatchRun {
   readonly #plan: readonly PlannedCall[];
   readonly #context: BatchContext;
   readonly #issued: Set<string>;
-  /** Attempts that run now: every step goes on naming them. */
-  readonly #running = new Set<string>();
+  /** Attempts that a step has named and that have not ended: every step goes on naming them, begun or not (B1). */
+  readonly #running: Set<string>;
   #parked = 0;
 
   constructor(plan: readonly PlannedCall[], context: BatchContext) {
     this.#plan = plan;
     this.#context = context;
     this.#issued = new Set(context.issued);
+    this.#running = new Set(context.issued);
   }
 
   async run(): Promise<readonly ToolResult[]> {
@@ -110,7 +87,10 @@ class BatchRun {
       output,
       durationMs,
       ...(stopsTurn && { stopsTurn }),
-      modelReturn: [{ kind: "ToolResult", content: projectOutput(output), toolCallId: call.callId, toolName: call.toolName }],
+      modelReturn: [
+        { kind: "ToolResult", content: projectOutput(output), toolCallId: call.callId, toolName: call.toolName },
+        ...(output.attachments ?? []).map((reference) => ({ kind: "Image" as const, content: "", attachment: { reference } })),
+      ],
     };
   }
 
@@ -127,6 +107,8 @@ class BatchRun {
       const { baseDelayMs = 0, maxDelayMs = 0 } = call.tool.retry ?? {};
       const doubled = baseDelayMs * 2 ** (attempt - 1);
       const delay = retry.after_ms ?? (maxDelayMs > 0 ? Math.min(doubled, maxDelayMs) : doubled);
+      // The wait may be long: what was tried before it must not be tried again after a crash (B2).
+      if (this.#context.controller.hasUnsaved) await this.#context.step([...this.#running]);
       await this.#context.clock.sleep(delay, this.#context.signal).catch(() => undefined);
     }
   }
@@ -155,22 +137,19 @@ class BatchRun {
     const { outcome, source } = await controller.execute(envelope(replayKey, batchKey, command), async (execution) => {
       if (this.#context.signal.aborted) return { ok: asJson({ output: cancelledOutput, durationMs: 0 }) };
       await this.#ensureIssued(replayKey);
-      this.#running.add(replayKey);
       this.#count(0);
-      try {
-        return await this.#context.asActor(`tool:${sessionId}:${turnId}:${toolName}:${callId}`, () => this.#perform(call, attempt, execution));
-      } finally {
-        this.#running.delete(replayKey);
-        this.#count(0);
-      }
+      return this.#context.asActor(`tool:${sessionId}:${turnId}:${toolName}:${callId}`, () => this.#perform(call, attempt, execution));
     });
+    this.#running.delete(replayKey);
+    this.#count(0);
     if (source === "run" && this.#running.size > 0 && controller.hasUnsaved) await this.#context.step([...this.#running]);
     return readAttempt(outcome);
   }
 
   async #ensureIssued(replayKey: string): Promise<void> {
     if (this.#issued.has(replayKey)) return;
-    await this.#context.step([...this.#running, replayKey]);
+    this.#running.add(replayKey);
+    await this.#context.step([...this.#running]);
     this.#issued.add(replayKey);
   }
 
@@ -196,21 +175,29 @@ class BatchRun {
       interrupted,
       completionKey: () => (key ??= desk.keyFor(waitOf(this.#context, call))),
     };
-    const end = (value: unknown): AttemptEnd => {
-      if (!ToolPending.is(value)) return { output: success(value) };
-      return key ? { pending: this.#pendingUntil(value) } : { output: missingKey() };
+    const end = async (value: unknown): Promise<AttemptEnd> => {
+      if (ToolPending.is(value)) return key ? { pending: this.#pendingUntil(value) } : { output: missingKey() };
+      const output = success(value);
+      if (!ToolReply.is(value) || value.images.length === 0 || output.outcome.status !== "success") return { output };
+      return { output: { ...output, attachments: await this.#storeImages(value.images) } };
     };
     try {
       if (interrupted && tool.onInterrupted !== "retry") {
         if (tool.onInterrupted === "report") return { output: interruptedOutput };
         const answer = await probe(tool.onInterrupted, input, handle);
         if (answer === "report") return { output: interruptedOutput };
-        if (answer !== "retry") return end(answer);
+        if (answer !== "retry") return await end(answer);
       }
-      return end(await tool.run(input, handle));
+      return await end(await tool.run(input, handle));
     } catch (error) {
       return { output: failure(error, signal) };
     }
+  }
+
+  /** Stored before the outcome that names them is (E-4). */
+  async #storeImages(images: readonly Uint8Array[]): Promise<readonly AttachmentRef[]> {
+    const { sessionId, attachments } = this.#context;
+    return Promise.all(images.map((bytes) => storeImage(sessionId, bytes, attachments)));
   }
 
   #pendingUntil({ options }: ToolPending): RecordedPending {

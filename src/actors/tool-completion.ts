@@ -5,7 +5,7 @@ import type { Json } from "../domain/json.ts";
 import { failedOutput, type ToolCallOutput } from "../domain/tool-output.ts";
 import { waitName, type Resolution, type WaitName } from "../domain/waits.ts";
 import type { JournaledOutcome } from "../stores/contract.ts";
-import type { BatchContext } from "./tool-batch.ts";
+import type { BatchContext } from "./batch-context.ts";
 import type { LaunchedCall } from "./tool-plan.ts";
 
 /** What an attempt that ended in `pending` leaves in the journal. */

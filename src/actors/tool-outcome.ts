@@ -20,7 +20,7 @@ export function success(value: unknown): ToolCallOutput {
   try {
     if (!ToolReply.is(value)) return { outcome: { status: "success", payload: asResult(value) } };
     const { payload, control } = value;
-    return { outcome: { status: "success", payload: asResult(payload) }, control: asResult(control) as ToolControl };
+    return { outcome: { status: "success", payload: asResult(payload) }, ...(control && { control: asResult(control) as ToolControl }) };
   } catch (error) {
     const tooMuch = LashError.is(error) && error.isCode("limit_exceeded");
     return failedOutput({

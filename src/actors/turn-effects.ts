@@ -105,7 +105,8 @@ export class TurnEffects {
       this.#show("effect.running", request);
       return callModel({
         plan,
-        messages: history.prompt(log.messages.slice(0, logLength)),
+        prompt: history.prompt(log.messages.slice(0, logLength)),
+        loadImages: session.ports.loadImages,
         scope: {
           sessionId: turn.sessionId,
           agentFrameId: head.currentFrameId,
@@ -143,6 +144,7 @@ export class TurnEffects {
       clock: session.ports.clock,
       emit,
       desk: session.ports.waits,
+      attachments: session.ports.persistence.attachments,
       logger: session.ports.logger,
       detach: this.#detach.signal,
       onProgress: ({ running, parked }) => this.#report(running === 0 && parked > 0),

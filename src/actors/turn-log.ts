@@ -14,12 +14,19 @@ export class TurnLog {
   #saved = { messages: 0, modelCalls: 0 };
   #digest = { length: 0, value: "" };
 
-  /** Takes up what an earlier owner of the turn left. */
-  restore(turn: TurnRecord): void {
-    this.#messages.push(...turn.log);
-    this.#modelCalls.push(...turn.modelCalls);
-    this.#toolResults.push(...resultsOf(turn));
-    this.#saved = { messages: turn.log.length, modelCalls: turn.modelCalls.length };
+  /**
+   * Takes up what an earlier owner of the turn left.
+   *
+   * @param length - messages of the log by the machine's count. A turn that was restarted from its input (design 4) wrote its
+   *   messages and calls again, behind those of the run before; only the last run counts.
+   */
+  restore(turn: TurnRecord, length: number): void {
+    const log = turn.log.slice(turn.log.length - length);
+    const calls = new Map(turn.modelCalls.map((call) => [call.effectId, call]));
+    this.#messages.push(...log);
+    this.#modelCalls.push(...calls.values());
+    this.#toolResults.push(...resultsOf({ ...turn, log }));
+    this.#saved = { messages: this.#messages.length, modelCalls: this.#modelCalls.length };
   }
 
   get messages(): readonly Message[] {

@@ -6,15 +6,17 @@
 import { createActor, type ActorRefFrom } from "xstate";
 import { runtimeErrorOfStore } from "../domain/error-mapping.ts";
 import { LashError, runtimeError } from "../domain/errors.ts";
-import { createMessage, type Message } from "../domain/messages.ts";
+import { isPlainObject } from "../domain/json.ts";
+import { createMessage, type Message, type PartDraft } from "../domain/messages.ts";
 import type { SessionPolicy } from "../domain/session.ts";
-import { normalizeItems, type AcceptedInput } from "../domain/turn-input.ts";
+import { normalizeItems, type TurnInputItem } from "../domain/turn-input.ts";
 import { addUsage, zeroUsage } from "../domain/usage.ts";
 import type { EffectRequest, EffectsMessage, HistoryReference, PhaseName, ToolResult, TurnEvent } from "../machines/effects.ts";
 import { persistSnapshot, restoreTurn } from "../machines/snapshot.ts";
 import { TURN_MACHINE, turnMachine, type TurnMachine } from "../machines/turn.machine.ts";
 import type { MachineSnapshot, RecordedTurn, SessionLease, TurnRecord } from "../stores/contract.ts";
 import { buildCommit, resultOf, type FinishedTurn } from "./committer.ts";
+import { partsOf } from "./images.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import type { Emit, TurnPlan } from "./model-call.ts";
 import type { SessionWiring } from "./ports.ts";
@@ -51,9 +53,6 @@ interface Lane {
   readonly keeper: LeaseKeeper;
   readonly effects: TurnEffects;
 }
-
-/** Recoveries after which a turn is given up (OP-6). */
-const MOST_RECOVERIES = 5;
 
 type TurnActor = ActorRefFrom<TurnMachine>;
 
@@ -132,6 +131,8 @@ export class TurnRun {
   }
 
   #send(event: TurnEvent): void {
+    // A turn that has failed hears no more of what was still going on for it.
+    if (this.#actor.getSnapshot().status !== "active") return;
     sendFrom(this.#session.effects, this.#actor, event);
   }
 
@@ -186,7 +187,8 @@ export class TurnRun {
   }
 
   #fail(error: unknown): void {
-    const failure = runtimeErrorOfStore(error);
+    // OP-11: asked for again with another input is the caller's mistake, and nothing of it became durable.
+    const failure = LashError.is(error) && error.isCode("runtime_turn_commit_conflict") && !this.#lane ? error : runtimeErrorOfStore(error);
     this.#failure = failure;
     if (failure.isCode("session_execution_lease_lost")) {
       this.#session.report({ type: "lease.lost" });
@@ -248,9 +250,19 @@ export class TurnRun {
     }
     this.#lane = this.#openLane(claimed);
     const { turn } = claimed;
-    if (turn.recoveries > MOST_RECOVERIES) return this.#giveUp(turn);
+    if (turn.recoveries > this.#session.ports.maxRecoveries) return this.#giveUp(turn);
     if (turn.snapshot) return this.#takeUp(turn, turn.snapshot);
-    this.#send({ type: "lane.claimed" });
+    this.#send(this.#prepared() ?? { type: "lane.claimed" });
+  }
+
+  /** What the phases up to the first model call would say, unless one of them has to wait (M4). */
+  #prepared(): TurnEvent | undefined {
+    const { headRevision, turn } = this.#claimed;
+    const resident = this.#session.resident();
+    const parts = textParts(normalizeItems(turn.input.items));
+    if (resident.headRevision !== headRevision || !parts) return undefined;
+    this.#plan = this.#session.plan();
+    return { type: "turn.prepared", history: referenceOf(resident), messages: [this.#inputMessage(parts)] };
   }
 
   #openLane({ lease, turn, headRevision }: Extract<Claimed, { kind: "claimed" }>): Lane {
@@ -280,13 +292,19 @@ export class TurnRun {
   /** OP-6: a turn that fails every time it is taken up must not keep its session for ever. */
   async #giveUp(turn: TurnRecord): Promise<void> {
     await this.#session.refresh(this.#claimed.headRevision);
-    this.#log.restore(turn);
+    this.#log.restore(turn, this.#loggedBy(turn));
     const usage = turn.modelCalls.reduce((sum, call) => (call.usage ? addUsage(sum, call.usage) : sum), zeroUsage);
     this.#send({
       type: "turn.exhausted",
       usage,
-      issue: { kind: "runtime", code: "turn_recovery_exhausted", message: `the turn was taken up ${turn.recoveries} times and never ended`, retryable: false },
+      issue: { kind: "runtime", code: "turn_recovery_exhausted", message: `the turn was taken up ${turn.recoveries} times without getting any further`, retryable: false },
     });
+  }
+
+  /** Length of the turn's own log; the rows hold more after a restart, and all of them where the snapshot cannot be read. */
+  #loggedBy({ snapshot, log }: TurnRecord): number {
+    const length = isPlainObject(snapshot?.context) ? snapshot.context["logLength"] : undefined;
+    return typeof length === "number" && length >= 0 && length <= log.length ? length : log.length;
   }
 
   /** Goes on where the last durable step left off: entry actions do not run again, so open effects are re-sent (T-22). */
@@ -294,7 +312,7 @@ export class TurnRun {
     await this.#session.refresh(this.#claimed.headRevision);
     const snapshot = this.#restorable(turn, stored);
     if (!snapshot) return this.#send({ type: "lane.claimed" });
-    this.#log.restore(turn);
+    this.#log.restore(turn, snapshot.context.logLength);
     const claiming = this.#actor;
     this.#actor = this.#createActor(snapshot);
     claiming.send({ type: "turn.takenUp" });
@@ -320,14 +338,22 @@ export class TurnRun {
     return this.#session.refresh(this.#claimed.headRevision).then((fresh) => this.#send({ type: "head.refreshed", history: referenceOf(fresh) }));
   }
 
-  #normalizeInput(): void {
-    const { input, turnId } = this.#claimed.turn;
-    const message = userMessage(turnId, input);
-    if (message) return this.#send({ type: "input.normalized", messages: [message] });
-    this.#send({
-      type: "input.refused",
-      issue: { kind: "input_validation", code: "invalid_turn_input", message: "an image of the input has no bytes", retryable: false },
-    });
+  /** T-9, T-10: adjacent texts become one; a turn without any input still has one empty text. */
+  #normalizeInput(): Promise<void> | void {
+    const { input } = this.#claimed.turn;
+    const items = normalizeItems(input.items);
+    const parts = textParts(items);
+    if (parts) return this.#normalized(parts);
+    return partsOf(items, this.#session.ports.persistence.attachments).then((parts) => this.#normalized(parts));
+  }
+
+  #normalized(parts: readonly PartDraft[] | string): void {
+    if (typeof parts !== "string") return this.#send({ type: "input.normalized", messages: [this.#inputMessage(parts)] });
+    this.#send({ type: "input.refused", issue: { kind: "input_validation", code: "invalid_turn_input", message: parts, retryable: false } });
+  }
+
+  #inputMessage(parts: readonly PartDraft[]): Message {
+    return createMessage(`${this.#request.turnId}:0`, "User", parts);
   }
 
   async #commit(): Promise<void> {
@@ -411,6 +437,12 @@ export class TurnRun {
   }
 }
 
+/** Parts of an input that is nothing but text, which may be none. */
+function textParts(items: readonly TurnInputItem[]): readonly PartDraft[] | undefined {
+  if (items.length === 0) return [{ kind: "Text", content: "" }];
+  return items.every((item) => item.type === "text") ? items.map(({ text }) => ({ kind: "Text", content: text })) : undefined;
+}
+
 export function referenceOf({ headRevision, head, messageCount }: Resident): HistoryReference {
   return {
     headRevision,
@@ -429,12 +461,4 @@ export function policyOf({ policy, stated }: SessionWiring, { head, headRevision
     model: stated.model ? policy.model : head.policy.model,
     maxTurns: stated.maxTurns ? policy.maxTurns : head.policy.maxTurns,
   };
-}
-
-/** T-10: a turn without any input still has one empty text. Images need their bytes; undefined says they are missing. */
-function userMessage(turnId: string, { items }: AcceptedInput): Message | undefined {
-  const normalized = normalizeItems(items);
-  if (normalized.some((item) => item.type === "image_ref")) return undefined;
-  const texts = normalized.map((item) => ({ kind: "Text" as const, content: item.type === "text" ? item.text : "" }));
-  return createMessage(`${turnId}:0`, "User", texts.length > 0 ? texts : [{ kind: "Text", content: "" }]);
 }

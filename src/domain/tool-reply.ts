@@ -6,15 +6,18 @@ import type { ToolControl } from "./tool-output.ts";
 
 const brand = Symbol.for("lash-runtime.ToolReply");
 
-/** Returned by a tool's `run`; made by `finishTurn`, `failTurn` and `switchFrame`. */
+/** Returned by a tool's `run`; made by `finishTurn`, `failTurn`, `switchFrame` and `withImages`. */
 export class ToolReply {
   /** What the model is shown, if the turn goes on. */
   readonly payload: Json;
-  readonly control: ToolControl;
+  readonly control: ToolControl | undefined;
+  /** Bytes of images that the model is shown beside it. */
+  readonly images: readonly Uint8Array[];
 
-  constructor(payload: Json, control: ToolControl) {
+  constructor(payload: Json, control?: ToolControl, images: readonly Uint8Array[] = []) {
     this.payload = payload;
     this.control = control;
+    this.images = images;
   }
 
   get [brand](): true {
@@ -25,6 +28,9 @@ export class ToolReply {
     return typeof value === "object" && value !== null && brand in value;
   }
 }
+
+/** Shows the model images beside the value: png, jpeg, gif or webp, at most 20 MiB each. They are stored with the session. */
+export const withImages = (value: Json, images: readonly Uint8Array[]): ToolReply => new ToolReply(value, undefined, images);
 
 /** Ends the turn with this value as its outcome, `finished: tool_value`. */
 export const finishTurn = (value: Json): ToolReply => new ToolReply(value, { type: "finish", value });

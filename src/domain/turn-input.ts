@@ -1,8 +1,13 @@
 // What a turn is asked, as the host says it and as it is kept.
 
-import { runtimeError } from "./errors.ts";
+import { assertJson } from "./bounded-json.ts";
+import { LashError, runtimeError } from "./errors.ts";
+import { imageType } from "./image-type.ts";
 import { invalidArgument } from "./invalid-argument.ts";
 import type { Json } from "./json.ts";
+import { assertBytesWithin, assertTextWithin } from "./limits.ts";
+import { sha256Hex } from "./sha256.ts";
+import { protocolTurnOptionsInvalid } from "./wiring-errors.ts";
 
 export type TurnInputItem =
   | { readonly type: "text"; readonly text: string }
@@ -39,9 +44,13 @@ export function normalizeItems(items: readonly TurnInputItem[]): readonly TurnIn
  * Checks what a host handed to `turn()` and gives it one shape.
  *
  * @throws LashError `invalid_argument` naming the field that is wrong; nothing durable happened.
+ * @throws LashError `limit_exceeded` - larger than `turnInputBytes`; `json_invalid` - options that are no JSON.
  */
 export function parseTurnInput(input: string | TurnInput): TurnInput {
-  if (typeof input === "string") return { items: [{ type: "text", text: wellFormed(input, "input") }] };
+  if (typeof input === "string") {
+    assertTextWithin(input, "input", "turnInputBytes");
+    return { items: [{ type: "text", text: wellFormed(input, "input") }] };
+  }
   if (typeof input !== "object" || input === null) throw invalidArgument("input", "a string or an object with `items`");
   refuseLiveParts(input);
   for (const key of Object.keys(input)) {
@@ -55,7 +64,44 @@ export function parseTurnInput(input: string | TurnInput): TurnInput {
       throw invalidArgument(at, '{ type: "text", text } or { type: "image_ref", id }');
     }
   });
+  assertJson(input.items, { field: "input.items", limit: "turnInputBytes" });
+  checkBlobs(input.imageBlobs);
+  if (input.protocolTurnOptions !== undefined) checkOptions(input.protocolTurnOptions);
   return input;
+}
+
+function checkBlobs(blobs: TurnInput["imageBlobs"]): void {
+  if (blobs === undefined) return;
+  if (typeof blobs !== "object" || blobs === null) throw invalidArgument("input.imageBlobs", "an object of bytes by id");
+  for (const [id, bytes] of Object.entries(blobs)) {
+    if (!(bytes instanceof Uint8Array)) throw invalidArgument(`input.imageBlobs.${id}`, "a Uint8Array");
+    assertBytesWithin(bytes, `input.imageBlobs.${id}`, "imageBytes");
+  }
+}
+
+/** ER-24: options that are no JSON are refused by the call that takes them. */
+function checkOptions(options: Json): void {
+  try {
+    assertJson(options, { field: "input.protocolTurnOptions", limit: "turnInputBytes" });
+  } catch (error) {
+    if (LashError.is(error) && error.isCode("limit_exceeded")) throw error;
+    throw protocolTurnOptionsInvalid(error);
+  }
+}
+
+/** What is kept of an input, and the bytes that have to be stored with it: images go by the hash of their content. */
+export function acceptInput({ items, imageBlobs = {}, protocolTurnOptions }: TurnInput): {
+  readonly input: AcceptedInput;
+  readonly attachments: readonly { readonly bytes: Uint8Array; readonly mime: string }[];
+} {
+  const attachments: { readonly bytes: Uint8Array; readonly mime: string }[] = [];
+  const accepted = items.map((item): TurnInputItem => {
+    const bytes = item.type === "image_ref" && Object.hasOwn(imageBlobs, item.id) ? imageBlobs[item.id] : undefined;
+    if (item.type === "text" || !bytes) return item;
+    attachments.push({ bytes, mime: imageType(bytes) ?? "application/octet-stream" });
+    return { type: "image_ref", id: sha256Hex(bytes) };
+  });
+  return { input: { items: accepted, ...(protocolTurnOptions !== undefined && { protocolTurnOptions }) }, attachments };
 }
 
 /** Live objects cannot be made durable (T-8). */

@@ -164,7 +164,10 @@ export interface TurnRecord {
   readonly journal: readonly JournalEntry[];
   readonly modelCalls: readonly ModelCallRecord[];
   readonly issued: readonly string[];
-  /** How often this turn was taken over from an owner that had not released the lane (OP-6); a suspended turn counts none (OP-8). */
+  /**
+   * How often this turn was taken over from an owner that had not released the lane, since it last settled an outcome: failed
+   * recoveries in a row (OP-6). Taking up a suspended turn counts none (OP-8).
+   */
   readonly recoveries: number;
 }
 
@@ -179,6 +182,14 @@ export interface SettledClaims {
 export interface TurnSettlement extends SettledClaims {
   readonly fence: LeaseFence;
   readonly result: TurnResultRecord;
+}
+
+/** A turn that waits for somebody to finish it; where its row cannot be read, `damage` says why (P-5). */
+export interface InFlight {
+  readonly sessionId: string;
+  /** Empty where the row cannot be read. */
+  readonly turnId: string;
+  readonly damage?: Error;
 }
 
 export interface TurnFacet {
@@ -216,8 +227,8 @@ export interface TurnFacet {
    */
   settle(settlement: TurnSettlement): Promise<RecordedTurn>;
   load(sessionId: string, turnId: string): Promise<TurnRecord | undefined>;
-  /** Turns accepted and not finished, over all sessions of the store. */
-  inFlight(): Promise<readonly { readonly sessionId: string; readonly turnId: string }[]>;
+  /** Turns accepted and not finished: of one session (at most one), or of all sessions of the store. */
+  inFlight(sessionId?: string): Promise<readonly InFlight[]>;
   /** The recorded result of a finished turn. */
   settled(sessionId: string, turnId: string): Promise<RecordedTurn | undefined>;
 }

@@ -36,7 +36,7 @@ describe("main job", () => {
     const { code, output } = await run(MAIN, ["--no-journal"]);
     expect(code).toBe(1);
     expect(output).toContain("forecast had finished and ran again");
-    expect(output).toContain("booked Hotel Fjord more than once");
+    expect(output).toContain("2 bookings for 1 calls");
     expect(output).toContain("Something was lost or done twice.");
     const home = homeIn(output);
     expect(existsSync(home)).toBe(true);

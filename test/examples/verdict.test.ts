@@ -46,8 +46,8 @@ describe("verdict of the main job", () => {
     expect(problemsOf({ witness: [...witness, effect(2, "forecast", "began")] })).toEqual(["forecast had finished and ran again"]);
   });
 
-  test("a finished tool that began again under another key is a problem too", () => {
-    expect(problemsOf({ witness: [...witness, effect(2, "forecast", "began", "", "other-key")] })).toEqual(["forecast had finished and ran again"]);
+  test("a tool that finished more often than it was called is a problem too", () => {
+    expect(problemsOf({ witness: [...witness, effect(2, "forecast", "finished", "", "other-key")] })).toEqual(["forecast finished 2 times for 1 calls"]);
   });
 
   test("a tool that was cut off may begin again", () => {
@@ -56,7 +56,7 @@ describe("verdict of the main job", () => {
   });
 
   test("a second booking is a problem", () => {
-    expect(problemsOf({ witness: [...witness, effect(2, "book", "did", "booked Hotel Fjord", "other-key")] })).toEqual(["booked Hotel Fjord more than once"]);
+    expect(problemsOf({ witness: [...witness, effect(2, "book", "did", "booked Hotel Fjord", "other-key")] })).toEqual(["2 bookings for 1 calls"]);
   });
 
   test("a lost result, question or answer is a problem", () => {
@@ -85,5 +85,13 @@ describe("verdict of the main job", () => {
 
   test("a kill that came too late proves nothing", () => {
     expect(problemsOf({ kills: { planned: 2, done: 1 } })).toEqual(["killed 1 times only: a tool was over before its kill came"]);
+  });
+
+  test("what an endpoint of somebody else's does not show is said to be unchecked, not to hold", () => {
+    const checks = judge({ ...sound, server: undefined, kills: { planned: 2, done: 0 } });
+    expect(checks.map(({ unchecked }) => unchecked).filter((why) => why !== undefined)).toEqual([
+      "the endpoint does not tell us what it saw",
+      "killed 0 times: the model went another way",
+    ]);
   });
 });

@@ -170,6 +170,8 @@ describe("parser: errors (LL-20, LL-21)", () => {
     ["process p() { wait_signal(x) }", "Unexpected", "unexpected non-literal signal name in `wait_signal`"],
     ["process p() { wait_signal('a' + 'b') }", "Unexpected", "unexpected non-literal signal name in `wait_signal`"],
     ["signal_run(h, 'a')", "Expected", "expected three arguments for `signal_run`: handle, signal name, payload, found `)`"],
+    ["type T str", "Expected", "expected `=`, found identifier `str`"],
+    ["process p { }", "Expected", "expected `(`, found `{`"],
     ["let x", "Expected", "expected `=`, found end of input"],
     ["x = 1 +", "Unexpected", "unexpected end of input"],
     ["a = 1 = 2", "Unexpected", "unexpected `=`"],

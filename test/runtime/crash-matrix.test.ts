@@ -56,16 +56,15 @@ test("a second crash, anywhere in the recovery from a first one, changes nothing
   const { process, keys } = await rehearse(memoryEngine());
   let twice = 0;
   for (const [index] of process.passed.effect.entries()) {
+    // Before the next call is as after this one.
     for (let call = 1, dies = true; dies; call++) {
-      for (const when of ["before", "after"] as const) {
-        const at = { kind: "engine", crash: { when, call } } as const;
-        const outcome = await dieTwiceAndRecover(memoryEngine(), { kind: "boundary", channel: "effect", nth: index + 1 }, at, keys).catch((error: unknown) => {
-          throw new Error(`crash at effect ${index + 1}, then ${when} engine call ${call}: ${String(error)}`, { cause: error });
-        });
-        dies &&= outcome === "twice";
-        if (outcome === "twice") twice++;
-      }
+      const at = { kind: "engine", crash: { when: "after", call } } as const;
+      const outcome = await dieTwiceAndRecover(memoryEngine(), { kind: "boundary", channel: "effect", nth: index + 1 }, at, keys).catch((error: unknown) => {
+        throw new Error(`crash at effect ${index + 1}, then after engine call ${call}: ${String(error)}`, { cause: error });
+      });
+      dies = outcome === "twice";
+      if (dies) twice++;
     }
   }
-  expect(twice).toBeGreaterThan(100);
+  expect(twice).toBeGreaterThan(80);
 });

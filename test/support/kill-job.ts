@@ -48,7 +48,7 @@ export function killLash(database: string, witnessFile: string): Lash {
     if (results === 2) return { toolCalls: [{ name: "gamma", callId: "c" }, { name: "delta", callId: "d" }] };
     return "done";
   });
-  return createLash({ provider, store: sqlite(database), tools: KILL_TOOLS.map(witnessed) });
+  return createLash({ provider, store: sqlite(database), tools: KILL_TOOLS.map(witnessed), maxRecoveries: Infinity });
 }
 
 async function work(database: string, witnessFile: string): Promise<void> {

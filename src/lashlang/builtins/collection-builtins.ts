@@ -100,7 +100,7 @@ function push(meter: Meter, list: Value, item: Value): Value {
   return makeList(list.items.concat(item), meter);
 }
 
-export const MAX_RANGE_ITEMS = 1_000_000;
+const MAX_RANGE_ITEMS = 1_000_000;
 
 /** The checked bounds of `range(...)`; `count` items from `start` in steps of `step`. */
 export function rangeBounds(a: Value, b: Value, c: Value, args: number): { start: number; step: number; count: number } {

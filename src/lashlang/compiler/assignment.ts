@@ -171,7 +171,7 @@ function putNumber(container: Value | undefined, key: Value, value: number): boo
     return true;
   }
   if (!(container instanceof Rec) || !container.isOwned || typeof key !== "string") return false;
-  const at = container.shape.index.get(key);
+  const at = container.shape.at(key);
   if (at === undefined || typeof container.values[at] !== "number") return false;
   container.values[at] = value;
   return true;

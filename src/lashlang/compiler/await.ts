@@ -1,7 +1,7 @@
 // `await`: aggregates of operations become one batch (`LL-50`, `LL-51`), everything else waits for handles (`LL-52`).
 import type { LinkedExpr } from "../linker/linked-program.ts";
 import { ProgramError, valueError } from "../values/errors.ts";
-import { isHandle, leavesOf, withLeaves } from "../values/handles.ts";
+import { isHandle, isSettled, leavesOf, withLeaves } from "../values/handles.ts";
 import { type List, type Value, makeList, markShared } from "../values/value.ts";
 import { appendOwned } from "../values/assign.ts";
 import { failure, success } from "../values/wrapper.ts";
@@ -123,7 +123,7 @@ export function awaitHandles(c: Context, expr: Extract<LinkedExpr, { kind: "Awai
     const leaf = (s[leaves] as List).items[position(s)];
     if (leaf === undefined) return done.at;
     if (!isHandle(leaf)) {
-      put(s, f, failure("expected handle record", f));
+      put(s, f, isSettled(leaf) ? leaf : failure("expected handle record", f));
       return again.at;
     }
     const callSite = c.entry.sites[expr.site];

@@ -67,6 +67,7 @@ function context(program: LinkedProgram, entry: LinkedEntry, mode: EntryMode, co
     mode,
     code,
     loops: [],
+    openSteps: [],
     expr: (expr) => expression(c, expr),
     owned: (expr) => (isBorrowed(expr) ? shared(expression(c, expr)) : expression(c, expr)),
     operands: (exprs, owned = false) => operands(c, exprs, owned),

@@ -12,7 +12,9 @@ export interface Context {
   readonly mode: EntryMode;
   readonly code: Assembler;
   /** Break and continue targets of the loops around, innermost last. */
-  readonly loops: { readonly exit: Label; readonly next: Label }[];
+  readonly loops: { readonly exit: Label; readonly next: Label; readonly openSteps: number }[];
+  /** Sites of the labeled statements around, innermost last; a loop knows how many there were when it began. */
+  readonly openSteps: number[];
   /** Emits what has to run before `expr`; the result has to be evaluated by the very next instruction. */
   expr(expr: LinkedExpr): Eval;
   /** Like `expr`, for a value that is about to be stored: what something else refers to is marked shared (W2). */

@@ -140,7 +140,7 @@ export function field(object: Eval, name: string): Eval {
     const value = object(s, f);
     if (value instanceof Rec) {
       if (value.shape === lastShape) return value.values[lastAt] as Value;
-      const at = value.shape.index.get(name);
+      const at = value.shape.at(name);
       if (at === undefined) return null;
       lastShape = value.shape;
       lastAt = at;

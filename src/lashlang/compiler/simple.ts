@@ -73,12 +73,22 @@ export function sequence(statements: readonly Simple[]): Simple {
       return exit === FALL ? b(s, f) : exit;
     };
   }
-  const rest = sequence(statements.slice(2));
+  if (statements.length === 3) {
+    return (s, f) => {
+      f.fuel -= 2;
+      let exit = a(s, f);
+      if (exit !== FALL) return exit;
+      exit = b(s, f);
+      return exit === FALL ? c(s, f) : exit;
+    };
+  }
+  const more = statements.length - 1;
   return (s, f) => {
-    f.fuel -= 2;
-    let exit = a(s, f);
-    if (exit !== FALL) return exit;
-    exit = b(s, f);
-    return exit === FALL ? rest(s, f) : exit;
+    f.fuel -= more;
+    for (const statement of statements) {
+      const exit = statement(s, f);
+      if (exit !== FALL) return exit;
+    }
+    return FALL;
   };
 }

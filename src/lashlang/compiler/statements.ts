@@ -63,6 +63,7 @@ function block(c: Context, statements: readonly LinkedExpr[]): void {
 
 function emitSimple(c: Context, run: Simple): void {
   const loop = c.loops.at(-1);
+  const leaves = c.openSteps.slice(loop?.openSteps ?? 0).toReversed();
   c.code.emit((next) => {
     if (loop === undefined) {
       return (s, f) => {
@@ -74,7 +75,9 @@ function emitSimple(c: Context, run: Simple): void {
     const { at: again } = loop.next;
     return (s, f) => {
       const left = run(s, f);
-      return left === FALL ? next : left === BREAK ? exit : again;
+      if (left === FALL) return next;
+      for (const site of leaves) completeStep(c, f, site);
+      return left === BREAK ? exit : again;
     };
   });
 }
@@ -109,7 +112,7 @@ function whileLoop(c: Context, expr: Of<"While">): void {
     });
   } else {
     jumpUnless(c, c.expr(expr.condition), labels.exit, brancher(c, expr.site));
-    c.loops.push(labels);
+    c.loops.push({ ...labels, openSteps: c.openSteps.length });
     c.statement(expr.body);
     c.loops.pop();
     c.code.jump(labels.next);
@@ -119,7 +122,7 @@ function whileLoop(c: Context, expr: Of<"While">): void {
 
 function forLoop(c: Context, expr: Of<"For">): void {
   const emit = (labels: LoopLabels): void => {
-    c.loops.push(labels);
+    c.loops.push({ ...labels, openSteps: c.openSteps.length });
     c.statement(expr.body);
     c.loops.pop();
   };
@@ -128,22 +131,27 @@ function forLoop(c: Context, expr: Of<"For">): void {
   iterate(c, expr.slot, expr.iterable, assigns(expr.body, expr.slot), asRound ?? { kind: "emitted", emit });
 }
 
-/** Runs like the statement inside; an observer hears of its start and end (`LL-75`, `LL-100`). */
+/** Runs like the statement inside; an observer hears of its start and of its end, however it is left (`LL-75`, `LL-100`). */
 function labeled(c: Context, expr: Of<"Labeled">): void {
   const site = c.entry.sites[expr.site];
-  const tell = (f: Frame, type: "node.started" | "node.completed", occurrence: number): void => {
-    if (f.observer !== null && site !== undefined) f.observer(observation(type, site, occurrence));
-  };
   c.code.emit((next) => (_, f) => {
-    tell(f, "node.started", f.occurrence(expr.site));
+    const occurrence = f.occurrence(expr.site);
+    if (f.observer !== null && site !== undefined) f.observer(observation("node.started", site, occurrence));
     return next;
   });
   const from = c.code.here;
+  c.openSteps.push(expr.site);
   c.statement(expr.statement);
+  c.openSteps.pop();
   c.code.steps.push({ from, to: c.code.here, site: expr.site });
   c.code.emit((next) => (_, f) => {
-    tell(f, "node.completed", f.counts[expr.site] ?? 0);
+    completeStep(c, f, expr.site);
     return next;
   });
 }
 
+function completeStep(c: Context, f: Frame, site: number): void {
+  const callSite = c.entry.sites[site];
+  if (f.observer === null || callSite === undefined) return;
+  f.observer(observation("node.completed", callSite, f.counts[site] ?? 0));
+}

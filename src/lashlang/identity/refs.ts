@@ -3,8 +3,8 @@ import type { HostRequirements } from "../linker/host-requirements.ts";
 import type { LinkedParam, LinkedProcess, LinkedTypeDeclaration, ProcessRef } from "../linker/linked-program.ts";
 import { canonicalText } from "./canonical.ts";
 import type { CanonicalValue } from "./canonical.ts";
-import { sha256Hex } from "./digest.ts";
 import { SEMANTIC_VERSION, semanticEntry, semanticType } from "./semantic-form.ts";
+import { sha256Hex } from "./sha256.ts";
 
 type EntryShape = Parameters<typeof semanticEntry>[0];
 

@@ -30,6 +30,14 @@ export function lowerAwait(lowering: Lowering, value: Expr, span: Span): Typed {
       if (!isBatch(tree.node)) return waitFor(lowering, tree, span);
       return { node: { kind: "Batch", tree: tree.node, site: lowering.scope.nextSite(), span }, type: tree.type };
     }
+    case "Comprehension": {
+      const list = lowering.lower(value);
+      const element = list.node.kind === "Comprehension" ? list.node.element : null;
+      // `await [m.op(x) for x in xs]`: each operation performs itself, and there is no handle to wait for.
+      if (list.node.kind !== "Comprehension" || element === null || !isBatch(element)) return waitFor(lowering, list, span);
+      if (element.kind === "Operation") return list;
+      return { node: { ...list.node, element: { kind: "Batch", tree: element, site: lowering.scope.nextSite(), span } }, type: list.type };
+    }
     default:
       return waitFor(lowering, lowering.lower(value), span);
   }
@@ -71,7 +79,7 @@ function waitFor(lowering: Lowering, value: Typed, span: Span): Typed {
   return { node, type: meaning?.kind === "handle" ? wrapperOf(meaning.output) : ANY };
 }
 
-/** LL-50: a literal tree with at least one operation among its leaves, and no other effect. */
+/** LL-50: an operation, or a literal tree with at least one among its leaves, and no other effect. */
 function isBatch(tree: LinkedExpr): boolean {
   let operations = 0;
   const fits = (node: LinkedExpr): boolean => {

@@ -70,15 +70,11 @@ function constructorAt({ context, scope }: Lowering, path: readonly string[] | n
 function lowerConstructor(lowering: Lowering, call: ReceiverCall, constructor: ValueConstructor): Typed {
   const { context } = lowering;
   const path = constructor.path.join(".");
-  const [first, second] = call.args;
-  const expected = showType(constructor.inputType);
-  if (first === undefined || second !== undefined) {
-    const given = first === undefined ? "no argument" : `${call.args.length} arguments`;
-    return context.fail("ArgumentMismatch", `constructor \`${path}\` expects ${expected}, got ${given}`, call.span);
-  }
-  const argument = lowering.lower(first);
-  if (!context.isAssignable(argument.type, constructor.inputType)) {
-    context.fail("ArgumentMismatch", `constructor \`${path}\` expects ${expected}, got ${showType(argument.type)}`, first.span);
+  const args = call.args.map((argument) => lowering.lower(argument));
+  const [argument, second] = args;
+  if (argument === undefined || second !== undefined || !context.isAssignable(argument.type, constructor.inputType)) {
+    const message = `constructor \`${path}\` expects ${showType(constructor.inputType)}, got ${showType(argumentType(args))}`;
+    return context.fail("ArgumentMismatch", message, argumentSpan(call));
   }
   context.required.constructorOf(path, constructor);
   const type: TypeExpr = { ...constructor.outputType };

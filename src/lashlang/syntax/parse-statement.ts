@@ -66,10 +66,9 @@ export function failLabelTarget(cursor: Cursor): never {
   );
 }
 
-/** At `type Name =` or `process name (`, which only the top level may hold. */
-function isDeclaration(cursor: Cursor): boolean {
-  if (!cursor.atIdentifier(1)) return false;
-  return (cursor.atWord("type") && cursor.at("=", 2)) || (cursor.atWord("process") && cursor.at("(", 2));
+/** At `type Name` or `process name`, which only the top level may hold. A bare `type` as a statement would mean nothing. */
+export function isDeclaration(cursor: Cursor): boolean {
+  return (cursor.atWord("type") || cursor.atWord("process")) && cursor.atIdentifier(1);
 }
 
 export function parseStatement(cursor: Cursor, context: StatementContext): Expr {

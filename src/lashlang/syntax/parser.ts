@@ -5,7 +5,7 @@ import { Cursor } from "./cursor.ts";
 import { lex } from "./lexer.ts";
 import type { Comment } from "./lexer.ts";
 import { MAX_TREE_HEIGHT, NESTING_MESSAGE } from "./limits.ts";
-import { failLabelTarget, parseBlock, parseLabel, parseStatement } from "./parse-statement.ts";
+import { failLabelTarget, isDeclaration, parseBlock, parseLabel, parseStatement } from "./parse-statement.ts";
 import { parseType } from "./parse-type.ts";
 import type { TypeExpr } from "./type-expr.ts";
 
@@ -53,10 +53,10 @@ function parseProgram(cursor: Cursor): Program {
   while (cursor.peek().kind !== "end") {
     const { start } = cursor.peek();
     const label = cursor.at("@") ? parseLabel(cursor) : null;
-    if (cursor.atWord("type") && cursor.atIdentifier(1) && cursor.at("=", 2)) {
+    if (isDeclaration(cursor) && cursor.atWord("type")) {
       if (label !== null) failLabelTarget(cursor);
       declarations.push(parseTypeDeclaration(cursor));
-    } else if (cursor.atWord("process") && cursor.atIdentifier(1) && !cursor.at("=", 2)) {
+    } else if (isDeclaration(cursor)) {
       declarations.push(parseProcessDeclaration(cursor, start, label));
     } else {
       const statement = parseStatement(cursor, context);

@@ -28,7 +28,7 @@ function assignFrom(target: Value, steps: readonly PathStep[], at: number, value
       throw valueError(`can't assign through missing ${"field" in step ? `field \`.${key}\`` : `key \`${key}\``}`);
     }
     const own = ownRecord(container, meter);
-    return descend(own, own.values, own.shape.index.get(key) as number, child, steps, at, value, meter);
+    return descend(own, own.values, own.shape.at(key) as number, child, steps, at, value, meter);
   }
   if (container instanceof List && "index" in step) {
     const position = listPosition(step.index, container.items.length, meter);
@@ -66,9 +66,9 @@ function putLast(container: Value, step: PathStep, value: Value, meter: Meter): 
 }
 
 /** `record[key] = value`; without the check of the new weight, which is the caller's. */
-export function putKey(record: Rec, key: string, value: Value, meter: Meter): Rec {
+function putKey(record: Rec, key: string, value: Value, meter: Meter): Rec {
   const own = ownRecord(record, meter);
-  const at = own.shape.index.get(key);
+  const at = own.shape.at(key);
   if (at !== undefined) {
     const old = own.values[at] as Value;
     replace(own, own.values, at, value, weigh(old), depthOf(old), meter);
@@ -103,7 +103,7 @@ function listPosition(index: Value, length: number, meter: Meter): number {
 }
 
 /** The list itself when nobody else refers to it, else a copy; the items then have two owners. */
-export function ownList(list: List, meter: Meter): List {
+function ownList(list: List, meter: Meter): List {
   if (list.isOwned) return list;
   meter.charge(list.items.length >> 2);
   for (const item of list.items) markShared(item);

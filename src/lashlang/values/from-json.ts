@@ -56,7 +56,7 @@ function convertObject(object: Record<string, unknown>, meter: Meter, level: num
     const value = object[key];
     if (value === undefined) continue;
     const name = wellFormed(key);
-    const at = shape.index.get(name);
+    const at = shape.at(name);
     if (at === undefined) shape = shape.with(name);
     values[at ?? values.length] = convert(value, meter, level + 1);
   }

@@ -9,9 +9,11 @@ import type { Projected } from "./projected.ts";
 
 export type Value = null | boolean | number | string | List | Tuple | Rec | Image | Resource | Projected;
 
-/** About what an engine spends on an empty list or record. */
+/** About what an engine spends on an empty list. */
 const CONTAINER_WEIGHT = 96;
-export const SCALAR_WEIGHT = 8;
+/** What a record weighs more than that: its keys may be in no other record. */
+const SHAPE_WEIGHT = 96;
+const SCALAR_WEIGHT = 8;
 
 export class List {
   readonly items: Value[];
@@ -140,7 +142,7 @@ export function makeTuple(items: readonly Value[], meter: Meter): Tuple {
 /** Takes ownership of `values`; `shape` must be one that no other record appends to (`Shape.fork`). */
 export function makeRec(shape: Shape, values: Value[], meter: Meter): Rec {
   measureItems(values);
-  const weight = measure.weight + shape.keyWeight;
+  const weight = measure.weight + SHAPE_WEIGHT + shape.keyWeight;
   meter.admit(weight, measure.depth);
   return new Rec(shape, values, weight, measure.depth);
 }
@@ -150,7 +152,7 @@ export function recordOf(entries: Iterable<readonly [string, Value]>, meter: Met
   let shape = Shape.empty();
   const values: Value[] = [];
   for (const [key, value] of entries) {
-    const at = shape.index.get(key);
+    const at = shape.at(key);
     if (at === undefined) {
       shape = shape.with(key);
       values.push(value);
@@ -161,7 +163,7 @@ export function recordOf(entries: Iterable<readonly [string, Value]>, meter: Met
 
 /** The value of `key`, or undefined when the record has no such key. */
 export function recGet(record: Rec, key: string): Value | undefined {
-  const at = record.shape.index.get(key);
+  const at = record.shape.at(key);
   return at === undefined ? undefined : record.values[at];
 }
 

@@ -8,7 +8,7 @@ const HINTS: readonly (readonly [pattern: string, hint: string])[] = [
   ["`validate` requires a Type literal", "pass `Type { field: type, ... }` as the second argument"],
 ];
 
-export const hintFor = (message: string): string | null =>
+const hintFor = (message: string): string | null =>
   HINTS.find(([pattern]) => message.includes(pattern))?.[1] ?? null;
 
 /** Message, position and source line with a caret; the bare message when the program carries no positions. */

@@ -37,6 +37,8 @@ export interface VmOptions {
   readonly bounds?: Partial<Bounds>;
   /** Told what happens between effects. */
   readonly observer?: Observer;
+  /** Instructions that earlier attempts of this run have spent: meters of processes outlive restarts (`LL-101`). Default 0. */
+  readonly spent?: number;
 }
 
 /** What a VM is started with. */
@@ -79,6 +81,7 @@ export class Vm {
     const bounds = { ...DEFAULT_BOUNDS, ...options.bounds };
     if (bounds.depth > MAX_VALUE_DEPTH) throw new RangeError(`bounds.depth must be at most ${MAX_VALUE_DEPTH}`);
     const vm = new Vm(compiled, bounds, options.observer);
+    vm.used = options.spent ?? 0;
     const { globals } = options;
     if (globals !== undefined) {
       compiled.entry.variables.forEach((name, slot) => {
@@ -154,7 +157,10 @@ export class Vm {
       this.at = next;
       return READY;
     }
-    return next === PARKED ? this.park(f) : this.end(at, f.ending ?? { kind: "continued" });
+    if (next === PARKED) return this.park(f);
+    this.at = at;
+    this.reportOpenSteps({ type: "node.completed" });
+    return this.end(at, f.ending ?? { kind: "continued" });
   }
 
   /**
@@ -222,18 +228,19 @@ export class Vm {
   private fail(thrown: unknown): VmState {
     const error = thrown instanceof ProgramError ? thrown : foreignError(thrown);
     const span = error.span ?? this.compiled.spans[this.at];
-    this.reportOpenSteps(clipped(error.message));
+    this.reportOpenSteps({ type: "node.failed", error: clipped(error.message) });
     const report = { kind: error.kind, message: clipped(error.message) };
     return this.end(this.at, { kind: "error", error: span === undefined ? report : { ...report, span } });
   }
 
-  private reportOpenSteps(error: string): void {
+  /** Labeled statements that the program ended inside, innermost first. */
+  private reportOpenSteps({ type, ...more }: { type: "node.completed" } | { type: "node.failed"; error: string }): void {
     const { observer, counts } = this.frame;
     if (observer === null) return;
     for (const step of this.compiled.steps) {
       const site = this.compiled.entry.sites[step.site];
       if (this.at < step.from || this.at >= step.to || site === undefined) continue;
-      observer(observation("node.failed", site, counts[step.site] ?? 0, { error }));
+      observer(observation(type, site, counts[step.site] ?? 0, more));
     }
   }
 }

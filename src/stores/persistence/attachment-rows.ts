@@ -14,7 +14,7 @@ import { parseRow } from "./schema.ts";
 /** Space of attachment bytes in content.ts. */
 export const ATTACHMENT_BYTES = "attachment";
 
-const manifestRow = z.object({ intentAtMs: z.number(), committedAtMs: z.exactOptional(z.number()) });
+const manifestRow = z.strictObject({ intentAtMs: z.number(), committedAtMs: z.exactOptional(z.number()) });
 export type ManifestRow = z.output<typeof manifestRow>;
 
 export const prepareAttachment = ({ bytes, mime }: NewAttachment): PreparedContent => ({ ...withId(sha256Hex(bytes), bytes), mime });

@@ -12,9 +12,9 @@ import { count } from "./schema.ts";
 export const claimColumns = {
   /** Grows with every claim and survives its end (I-11). */
   fencing: count,
-  claim: z.exactOptional(z.object({ id: z.string(), token: z.string(), owner: ownerRow, generation: count })),
+  claim: z.exactOptional(z.strictObject({ id: z.string(), token: z.string(), owner: ownerRow, generation: count })),
 };
-const claimable = z.object({ seq: count, ...claimColumns });
+const claimable = z.strictObject({ seq: count, ...claimColumns });
 export type Claimable = z.output<typeof claimable>;
 
 /** Free, or left over from another generation: no waiting for a predecessor, no stealing from oneself (I-10). */

@@ -11,7 +11,7 @@ import { invalidRow } from "./schema.ts";
 /** Space of component bodies in content.ts. */
 export const COMPONENTS = "component";
 
-export const componentRefs = z.object({
+export const componentRefs = z.strictObject({
   toolState: z.exactOptional(z.string()),
   pluginSnapshot: z.exactOptional(z.string()),
   executionState: z.exactOptional(z.string()),

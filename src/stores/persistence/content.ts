@@ -12,7 +12,7 @@ import { count, invalidRow, parseRow } from "./schema.ts";
 const PIECE_BYTES = 4 * 1024 * 1024;
 const KIND = "content header";
 
-const header = z.object({ bytes: count, pieces: count, mime: z.exactOptional(z.string()) });
+const header = z.strictObject({ bytes: count, pieces: count, mime: z.exactOptional(z.string()) });
 
 /** Ready to be stored: hashing and serializing have no place inside a transaction (E4). */
 export interface PreparedContent {

@@ -7,7 +7,7 @@ import { policyRow } from "./head-row.ts";
 import { frameKey, framesPrefix } from "./layout.ts";
 import { count, opaque, parseRecord, SCHEMA_VERSION, schemaVersion } from "./schema.ts";
 
-const frameRow = z.object({
+const frameRow = z.strictObject({
   schemaVersion,
   /** Revision of the commit that made the frame, and its place in there: frames are read in that order, ids do not tell. */
   since: z.tuple([count, count]),

@@ -11,19 +11,19 @@ import { headKey } from "./layout.ts";
 import { count, opaque, parseRecord, SCHEMA_VERSION, schemaVersion } from "./schema.ts";
 import { readUsage, usageRow, writeUsage } from "./usage-row.ts";
 
-export const machineSnapshot = z.object({ machine: z.string(), version: z.number(), value: opaque, context: opaque });
+export const machineSnapshot = z.strictObject({ machine: z.string(), version: z.number(), value: opaque, context: opaque });
 
 export const policyRow = z.strictObject({
   providerId: z.string(),
   model: z.strictObject({
     id: z.string(),
     variant: z.exactOptional(z.string()),
-    limits: z.exactOptional(z.object({ contextWindowTokens: z.number(), outputTokenCapacity: z.exactOptional(z.number()) })),
+    limits: z.exactOptional(z.strictObject({ contextWindowTokens: z.number(), outputTokenCapacity: z.exactOptional(z.number()) })),
   }),
   maxTurns: z.nullable(z.number()),
 });
 
-const headRow = z.object({
+const headRow = z.strictObject({
   schemaVersion,
   revision: count,
   appended: count,

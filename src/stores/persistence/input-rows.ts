@@ -12,11 +12,11 @@ import { count, invalidRow, opaque, parseRow } from "./schema.ts";
 import { inputItems } from "./turn-rows.ts";
 
 const ingress = z.union([
-  z.object({ scope: z.literal("next_turn") }),
-  z.object({ scope: z.literal("active_turn"), turnId: z.string(), minBoundary: z.enum(["after_work", "before_completion"]) }),
+  z.strictObject({ scope: z.literal("next_turn") }),
+  z.strictObject({ scope: z.literal("active_turn"), turnId: z.string(), minBoundary: z.enum(["after_work", "before_completion"]) }),
 ]);
 
-const inputRow = z.object({
+const inputRow = z.strictObject({
   seq: count,
   id: z.string(),
   source: z.exactOptional(z.string()),
@@ -25,7 +25,7 @@ const inputRow = z.object({
   submitted: z.exactOptional(ingress),
   state: z.enum(["pending_active", "deferred_next_turn", "accepted", "cancelled", "completed"]),
   atMs: z.number(),
-  input: z.object({ items: inputItems, protocolTurnOptions: z.exactOptional(opaque), traceTurnId: z.exactOptional(z.string()) }),
+  input: z.strictObject({ items: inputItems, protocolTurnOptions: z.exactOptional(opaque), traceTurnId: z.exactOptional(z.string()) }),
   ...claimColumns,
 });
 export type InputRow = z.output<typeof inputRow> & Claimable;

@@ -5,7 +5,7 @@ import type { WriteTransaction } from "../engine.ts";
 import { lanesKey } from "./layout.ts";
 import { count, parseRow } from "./schema.ts";
 
-const lanesRow = z.object({ inputs: count, work: count });
+const lanesRow = z.strictObject({ inputs: count, work: count });
 
 export async function nextSequence(tx: WriteTransaction, sessionId: string, lane: "inputs" | "work"): Promise<number> {
   const key = lanesKey(sessionId);

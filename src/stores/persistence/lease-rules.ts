@@ -11,18 +11,18 @@ import { leaseKey } from "./layout.ts";
 import { count, parseRow } from "./schema.ts";
 
 const liveness = z.union([
-  z.object({ kind: z.literal("opaque") }),
-  z.object({ kind: z.literal("local_process"), hostId: z.string(), bootId: z.string(), pid: z.number(), processStart: z.string() }),
-  z.object({ kind: z.literal("web_lock"), lockName: z.string() }),
+  z.strictObject({ kind: z.literal("opaque") }),
+  z.strictObject({ kind: z.literal("local_process"), hostId: z.string(), bootId: z.string(), pid: z.number(), processStart: z.string() }),
+  z.strictObject({ kind: z.literal("web_lock"), lockName: z.string() }),
 ]);
 
-export const ownerRow = z.object({ ownerId: z.string(), incarnationId: z.string(), liveness });
+export const ownerRow = z.strictObject({ ownerId: z.string(), incarnationId: z.string(), liveness });
 
-const leaseRow = z.object({
+const leaseRow = z.strictObject({
   fencing: count,
   /** Absent: released. */
   holder: z.exactOptional(
-    z.object({
+    z.strictObject({
       owner: ownerRow,
       token: z.string(),
       claimedAtMs: z.number(),

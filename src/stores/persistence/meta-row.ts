@@ -9,11 +9,11 @@ import { requireNotRetired } from "./retired.ts";
 import { opaque, parseRow } from "./schema.ts";
 
 const relation = z.union([
-  z.object({ kind: z.literal("root") }),
-  z.object({ kind: z.literal("child"), parentSessionId: z.string(), causedBy: z.exactOptional(opaque) }),
+  z.strictObject({ kind: z.literal("root") }),
+  z.strictObject({ kind: z.literal("child"), parentSessionId: z.string(), causedBy: z.exactOptional(opaque) }),
 ]);
 
-const metaRow = z.object({
+const metaRow = z.strictObject({
   sessionId: z.string(),
   sessionName: z.string(),
   createdAt: z.string(),

@@ -10,7 +10,7 @@ import { historyKey, nodeIndexKey } from "./layout.ts";
 import { count, invalidRow, parseRow } from "./schema.ts";
 import { committedRevision, readStamp } from "./stamp.ts";
 
-const indexRow = z.object({ revision: count });
+const indexRow = z.strictObject({ revision: count });
 
 export async function findNode(tx: ReadTransaction, sessionId: string, nodeId: string): Promise<SessionNode | undefined> {
   return (await findInTurn(tx, sessionId, nodeId)) ?? findInIndex(tx, sessionId, nodeId);

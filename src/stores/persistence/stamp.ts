@@ -15,7 +15,7 @@ import { readTurnResult, type TurnEnding, turnResultRow, writeTurnResult } from 
 
 /** Revision, number of the first node, nodes. */
 const pointer = z.tuple([count, count, count]);
-const settledRow = z.object({ revision: count, firstNode: count, settled: turnResultRow });
+const settledRow = z.strictObject({ revision: count, firstNode: count, settled: turnResultRow });
 const stampRow = z.union([pointer, settledRow]);
 export type Stamp = z.output<typeof stampRow>;
 

@@ -11,23 +11,23 @@ import { modelCallRow, readModelCall, readUsage, usageRow, writeModelCall, write
 
 const stop = z.union([
   z.enum(["cancelled", "incomplete", "invalid_input", "max_turns", "tool_failure", "provider_error", "plugin_abort", "runtime_error"]),
-  z.object({ submitted_error: z.object({ value: opaque }) }),
-  z.object({ tool_error: z.object({ tool_name: z.string(), value: opaque }) }),
+  z.strictObject({ submitted_error: z.strictObject({ value: opaque }) }),
+  z.strictObject({ tool_error: z.strictObject({ tool_name: z.string(), value: opaque }) }),
 ]);
 
 const outcome = z.union([
-  z.object({
+  z.strictObject({
     finished: z.union([
-      z.object({ assistant_message: z.object({ text: z.string() }) }),
-      z.object({ final_value: z.object({ value: opaque }) }),
-      z.object({ tool_value: z.object({ tool_name: z.string(), value: opaque }) }),
+      z.strictObject({ assistant_message: z.strictObject({ text: z.string() }) }),
+      z.strictObject({ final_value: z.strictObject({ value: opaque }) }),
+      z.strictObject({ tool_value: z.strictObject({ tool_name: z.string(), value: opaque }) }),
     ]),
   }),
-  z.object({ agent_frame_switch: z.object({ frame_id: z.string(), task: z.string() }) }),
-  z.object({ stopped: stop }),
+  z.strictObject({ agent_frame_switch: z.strictObject({ frame_id: z.string(), task: z.string() }) }),
+  z.strictObject({ stopped: stop }),
 ]);
 
-const issue = z.object({
+const issue = z.strictObject({
   kind: z.string(),
   code: z.exactOptional(z.string()),
   terminalReason: z.exactOptional(z.string()),
@@ -39,7 +39,7 @@ const issue = z.object({
 
 const toolStatus = z.enum(["success", "failure", "cancelled"]);
 
-export const turnResultRow = z.object({
+export const turnResultRow = z.strictObject({
   id: z.string(),
   inputHash: z.string(),
   /** Of the commit that ended the turn; a settled turn has none. */

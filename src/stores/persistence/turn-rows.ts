@@ -18,26 +18,26 @@ import { count, invalidRow, opaque, parseRecord, parseRow, SCHEMA_VERSION, schem
 import { shareTexts, textsOf, unshareTexts } from "./shared-texts.ts";
 import { modelCallRow, readModelCall, writeModelCall } from "./usage-row.ts";
 
-const outcome = z.union([z.object({ ok: opaque }), z.object({ error: z.object({ code: z.string(), message: z.string() }) })]);
+const outcome = z.union([z.strictObject({ ok: opaque }), z.strictObject({ error: z.strictObject({ code: z.string(), message: z.string() }) })]);
 
 /** Most characters of deltas in the control row. */
 const INLINE_SIZE = 3_000;
 
 /** What one step brought. */
-const deltaRow = z.object({
+const deltaRow = z.strictObject({
   settled: z.exactOptional(z.array(z.tuple([z.string(), z.string(), outcome]))),
   appended: z.exactOptional(z.array(z.looseObject({ id: z.string() }))),
   calls: z.exactOptional(z.array(modelCallRow)),
 });
 const deltasRow = z.array(deltaRow);
 
-const controlRow = z.object({
+const controlRow = z.strictObject({
   schemaVersion,
   turnId: z.string(),
   step: count,
   recoveries: count,
   issued: z.exactOptional(z.array(z.string())),
-  snapshot: z.exactOptional(z.object({ machine: z.string(), version: z.number(), value: opaque, context: opaque })),
+  snapshot: z.exactOptional(z.strictObject({ machine: z.string(), version: z.number(), value: opaque, context: opaque })),
   /** Later than those in rows of their own. Parsed when the turn is read as a whole. */
   deltas: z.exactOptional(z.array(opaque)),
   /** Steps that have a row. */
@@ -48,11 +48,11 @@ const controlRow = z.object({
 export type TurnControl = z.output<typeof controlRow>;
 
 export const inputItems = z.array(
-  z.union([z.object({ type: z.literal("text"), text: z.string() }), z.object({ type: z.literal("image_ref"), id: z.string() })]),
+  z.union([z.strictObject({ type: z.literal("text"), text: z.string() }), z.strictObject({ type: z.literal("image_ref"), id: z.string() })]),
 );
 
-const inputRow = z.object({
-  input: z.object({ items: inputItems, protocolTurnOptions: z.exactOptional(opaque) }),
+const inputRow = z.strictObject({
+  input: z.strictObject({ items: inputItems, protocolTurnOptions: z.exactOptional(opaque) }),
   inputHash: z.string(),
   machine: z.string(),
   version: z.number(),
@@ -101,6 +101,8 @@ export function setStep(tx: WriteTransaction, sessionId: string, before: TurnCon
   setControl(tx, sessionId, {
     ...kept,
     step: step.step,
+    // What is journaled is never run again, so a turn that settles something is not going round in circles (OP-6).
+    recoveries: step.settled.length > 0 ? 0 : before.recoveries,
     ...(step.issued.length > 0 && { issued: [...step.issued] }),
     ...(step.snapshot !== undefined && { snapshot: step.snapshot }),
     ...(fits && inline.length > 0 && { deltas: inline }),

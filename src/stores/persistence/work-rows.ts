@@ -10,20 +10,20 @@ import { workIdKey, workKey, workPrefix, workSourceKey } from "./layout.ts";
 import { count, invalidRow, opaque, parseRow } from "./schema.ts";
 
 const payload = z.union([
-  z.object({ type: z.literal("process_wake"), wake: opaque }),
-  z.object({
+  z.strictObject({ type: z.literal("process_wake"), wake: opaque }),
+  z.strictObject({
     type: z.literal("session_command"),
-    command: z.object({ kind: z.enum(["refresh_tool_catalog", "reset_session"]), reason: z.string() }),
+    command: z.strictObject({ kind: z.enum(["refresh_tool_catalog", "reset_session"]), reason: z.string() }),
   }),
 ]);
 
-const workRow = z.object({
+const workRow = z.strictObject({
   seq: count,
   id: z.string(),
   source: z.exactOptional(z.string()),
   delivery: z.enum(["earliest_safe_boundary", "after_current_turn_commit"]),
   slot: z.enum(["join", "exclusive"]),
-  merge: z.union([z.literal("never"), z.literal("payload_default"), z.object({ group: z.string() })]),
+  merge: z.union([z.literal("never"), z.literal("payload_default"), z.strictObject({ group: z.string() })]),
   availableAtMs: z.number(),
   atMs: z.number(),
   payloads: z.array(payload),

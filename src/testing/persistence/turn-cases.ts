@@ -218,7 +218,7 @@ export const turnCases: readonly PersistenceCase[] = [
   },
   {
     id: "OP-6",
-    title: "taking over from an owner that was lost counts a recovery; a released lane and re-entry count none",
+    title: "taking over from an owner that was lost counts a recovery, until the turn settles something; a released lane and re-entry count none",
     async run({ connect, clock }) {
       const store = await connect();
       const first = await accept(store, S, T);
@@ -233,6 +233,11 @@ export const turnCases: readonly PersistenceCase[] = [
       await clock.advance(30_000);
       same(ofKind(await store.turns.accept(acceptOf("eve", S, T)), "accepted").turn.recoveries, 3, "accepted again after expiry");
       same((await store.turns.load(S, T))?.recoveries, 3, "the stored count");
+      const fence = fenceOf(required(await store.leases.current(S), "the lease"));
+      await store.turns.recordStep(stepOf(fence, T, 1, { snapshot: snapshotAt("restarted") }));
+      same((await store.turns.load(S, T))?.recoveries, 3, "the count after a step that settles nothing");
+      await store.turns.recordStep(stepOf(fence, T, 2, { settled: [{ replayKey: "k", hash: "h", outcome: { ok: null } }] }));
+      same((await store.turns.load(S, T))?.recoveries, 0, "the count after a step that settles an outcome");
       same(await store.turns.resume({ ...claimBy("eve", S), turnId: "unknown" }), { kind: "unknown_turn" }, "an unknown turn");
     },
   },

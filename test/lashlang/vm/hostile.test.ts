@@ -52,7 +52,31 @@ describe("hostile programs end with a clear error (LL-101)", () => {
     expect(outcome).toMatchObject({ kind: "error", error: { message: expect.stringMatching(/^.{0,4100}$/s) } });
     expect(performance.now() - from).toBeLessThan(10_000);
     expect(process.memoryUsage().heapUsed / 1024 / 1024).toBeLessThan(ROOM);
+  }, 30_000);
+});
+
+describe("large programs run without deep stacks", () => {
+  const value = (source: string): unknown => {
+    const { outcome } = runThrough(Vm.start(cell(source)));
+    return outcome.kind === "finished" ? outcome.value : outcome;
+  };
+  const times = (count: number, of: (i: number) => string, between: string): string =>
+    Array.from({ length: count }, (_, i) => of(i)).join(between);
+
+  test("chains as long as the parser takes them (LL-19)", () => {
+    expect(value(`finish ${times(480, () => "1", " + ")}`)).toBe(480);
+    expect(value(`finish ${times(480, () => "true", " and ")}`)).toBe(true);
+    expect(value(`finish ${times(200, () => "await tools.echo({ value: 1 })?", " + ")}`)).toBe(200);
+    expect(value(`r = {}\nfinish r${times(480, () => ".a", "")}`)).toBe(null);
+    expect(value(`x = 400\nif x < 0 { y = 0 }${times(450, (i) => ` else if x == ${i} { y = ${i} }`, "")}\nfinish y`)).toBe(400);
   });
+
+  test("many statements, in a row, in a block and in a loop", () => {
+    expect(value(`${times(5000, (i) => `x${i} = ${i}`, "\n")}\nfinish x4999`)).toBe(4999);
+    expect(value(`if true { ${times(5000, (i) => `x = ${i}`, "\n")} }\nfinish x`)).toBe(4999);
+    expect(value(`x = 0\nfor i in range(2) { ${times(5000, () => "x = x + 1", "\n")} }\nfinish x`)).toBe(10_000);
+    expect(value(`finish len([${times(20_000, String, ",")}])`)).toBe(20_000);
+  }, 30_000);
 });
 
 describe("hostile data", () => {

@@ -61,6 +61,20 @@ test("an error fails the steps around it (LL-100)", () => {
   ]);
 });
 
+test("a step that is left by break, continue or finish is completed all the same (LL-100)", () => {
+  const steps = (source: string): string =>
+    observe(source)
+      .filter(({ site }) => site.nodeKind === "step")
+      .map(({ type, occurrence }) => `${type.slice(5)} ${occurrence}`)
+      .join(", ");
+  expect(steps('for i in range(2) { @label(title: "a") if i == 1 { break } else { continue } }')).toBe(
+    "started 1, completed 1, started 2, completed 2",
+  );
+  expect(steps('@label(title: "a") finish 1')).toBe("started 1, completed 1");
+  expect(steps('@label(title: "a") while true { break }')).toBe("started 1, completed 1");
+  expect(steps('@label(title: "a") if true { @label(title: "b") finish 1 }')).toBe("started 1, started 1, completed 1, completed 1");
+});
+
 test("observing changes neither the result nor the state (LL-100)", () => {
   const plain = Vm.start(cell(SOURCE, true));
   const watched = Vm.start(cell(SOURCE, true), { observer: () => {} });
