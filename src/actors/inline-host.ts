@@ -4,7 +4,7 @@ const controller: EffectController = {
   tier: "inline",
   hasUnsaved: false,
   step: () => Promise.resolve(),
-  execute: async (_envelope, run) => ({ outcome: await run({ interrupted: false }), source: "run" }),
+  execute: async (_replayKey, _envelope, run) => ({ outcome: await run({ interrupted: false }), source: "run" }),
 };
 
 /**

@@ -242,11 +242,16 @@ export class SessionRuntime {
 
   /** Gives the turn a signal that the session can abort, too. */
   async #attend<Request extends TurnAttendance>(request: Request, body: (request: Request) => Promise<TurnEnd>): Promise<TurnEnd> {
+    const { signal } = request;
     const cancel = new AbortController();
+    const onAbort = (): void => cancel.abort(signal.reason);
+    if (signal.aborted) onAbort();
+    else signal.addEventListener("abort", onAbort, { once: true });
     this.#attended.add(cancel);
     try {
-      return await this.#inLane(() => body({ ...request, signal: AbortSignal.any([request.signal, cancel.signal]) }));
+      return await this.#inLane(() => body({ ...request, signal: cancel.signal }));
     } finally {
+      signal.removeEventListener("abort", onAbort);
       this.#attended.delete(cancel);
     }
   }

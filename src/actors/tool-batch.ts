@@ -4,7 +4,7 @@
 //   B2. A finished call is durable before anything waits for the others; the last one rides on the turn's next step.
 //   B3. What a tool does wrong is its result. Only faults of the boundary itself reject.
 
-import type { Json } from "../domain/json.ts";
+import { copyJson } from "../domain/copy-json.ts";
 import type { AttachmentRef } from "../domain/messages.ts";
 import { sha256Hex } from "../domain/sha256.ts";
 import { failedOutput, projectOutput, type ToolCallOutput } from "../domain/tool-output.ts";
@@ -134,8 +134,8 @@ class BatchRun {
     const replayKey = attemptKey(call, attempt);
     const { callId, toolName, args } = call;
     const command = { kind: "tool_attempt", call: { callId, toolName, args }, attempt, maxAttempts: most };
-    const { outcome, source } = await controller.execute(envelope(replayKey, batchKey, command), async (execution) => {
-      if (this.#context.signal.aborted) return { ok: asJson({ output: cancelledOutput, durationMs: 0 }) };
+    const { outcome, source } = await controller.execute(replayKey, () => envelope(replayKey, batchKey, command), async (execution) => {
+      if (this.#context.signal.aborted) return { ok: copyJson({ output: cancelledOutput, durationMs: 0 }) };
       await this.#ensureIssued(replayKey);
       this.#count(0);
       return this.#context.asActor(`tool:${sessionId}:${turnId}:${toolName}:${callId}`, () => this.#perform(call, attempt, execution));
@@ -157,7 +157,7 @@ class BatchRun {
     const { clock } = this.#context;
     const startedAt = clock.monotonic();
     const ended = await this.#untilCancelled(this.#outputOf(call, attempt, interrupted));
-    return { ok: asJson({ ...ended, durationMs: Math.round(clock.monotonic() - startedAt) }) };
+    return { ok: copyJson({ ...ended, durationMs: Math.round(clock.monotonic() - startedAt) }) };
   }
 
   async #outputOf(call: LaunchedCall, attempt: number, interrupted: boolean): Promise<AttemptEnd> {
@@ -170,7 +170,9 @@ class BatchRun {
       sessionId,
       turnId,
       signal,
-      idempotencyKey: sha256Hex(call.key),
+      get idempotencyKey() {
+        return sha256Hex(call.key);
+      },
       attempt,
       interrupted,
       completionKey: () => (key ??= desk.keyFor(waitOf(this.#context, call))),
@@ -248,5 +250,3 @@ function readAttempt(outcome: JournaledOutcome): RecordedAttempt {
   if ("ok" in outcome) return outcome.ok as unknown as RecordedAttempt;
   return { output: failedOutput({ class: "internal", code: outcome.error.code, message: outcome.error.message }), durationMs: 0 };
 }
-
-const asJson = (value: unknown): Json => JSON.parse(JSON.stringify(value)) as Json;

@@ -94,14 +94,15 @@ export class TurnEffects {
     // The first call of a turn needs no step of its own: acceptance is durable and leads to this very call (design 9).
     if (snapshot && log.modelCalls.length > 0) await this.#step(snapshot, []);
     this.#show("effect.durable", request);
-    const envelope = this.#envelope(request, {
-      kind: "llm_call",
-      history: { frame_id: head.currentFrameId, leaf_node_id: head.leafNodeId ?? null },
-      log: log.digest(logLength),
-      plan: plan.digest,
-    });
+    const envelope = (): Envelope =>
+      this.#envelope(request, {
+        kind: "llm_call",
+        history: { frame_id: head.currentFrameId, leaf_node_id: head.leafNodeId ?? null },
+        log: log.digest(logLength),
+        plan: plan.digest,
+      });
     void emit({ type: "model_request_started", protocolIteration: command.iteration }, `llm:${effectId}`);
-    const { outcome, source } = await host.execute(envelope, () => {
+    const { outcome, source } = await host.execute(request.replayKey, envelope, () => {
       this.#show("effect.running", request);
       return callModel({
         plan,
@@ -153,7 +154,8 @@ export class TurnEffects {
       envelope: (replayKey, causedBy, command) => this.#envelope({ ...request, replayKey }, command, causedBy),
       asActor: (id, run) => {
         const running = run();
-        createActor(fromPromise(() => running), { id, parent: session.effects }).start();
+        // An actor that nobody looks at would only cost what a macrostep costs.
+        if (session.ports.inspect) createActor(fromPromise(() => running), { id, parent: session.effects }).start();
         return running;
       },
     });
