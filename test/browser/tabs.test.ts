@@ -133,6 +133,17 @@ describe.skipIf(isMissing)("tabs", { timeout: 60_000 }, () => {
     await last?.page.close();
   });
 
+  test("a page whose policy allows no eval and nothing inline runs a turn, and nothing runs into that policy", async () => {
+    const tab = await openTab(fresh(), "strict");
+    site.shut("slow");
+    site.open("slow");
+    expect(await tab.run("go", "strict")).toBe("done");
+    expect(await tab.page.evaluate(() => (globalThis as unknown as Scope).tab.violations())).toEqual([]);
+    expect(await tab.page.evaluate(() => (globalThis as unknown as Scope).tab.canEvaluate())).toBe(false);
+    expect(await tab.page.evaluate(() => (globalThis as unknown as Scope).tab.violations())).toEqual(["script-src eval"]);
+    await tab.page.close();
+  });
+
   test("a turn that nobody watched is finished by the next tab that opens (OP-7)", async () => {
     const database = fresh();
     const turnId = `alone-${databases}`;

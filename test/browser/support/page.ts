@@ -21,6 +21,10 @@ export interface TabApi {
   run(text: string, turnId: string): Promise<string>;
   messages(): number;
   seen(): readonly string[];
+  /** Directives of the page's Content-Security-Policy that something ran into. */
+  violations(): readonly string[];
+  /** Tries what the policy forbids. */
+  canEvaluate(): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -57,9 +61,15 @@ const provider = scriptedProvider(({ messages }) => {
 let session: Session | undefined;
 let close: () => Promise<void> = () => Promise.resolve();
 const seen: string[] = [];
+const violations: string[] = [];
+document.addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI }) => violations.push(`${effectiveDirective} ${blockedURI}`));
+
+/** What a test's own script calls directly is exempt from the page's policy. */
+const ownTask = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
 
 const api: TabApi = {
   async open(database, sessionId) {
+    await ownTask();
     const lash = createLash({ store: indexedDb(database), provider, tools: [witnessed("quick", false), witnessed("slow", true)], logger: () => {} });
     const opened = await lash.openSession(sessionId);
     session = opened;
@@ -79,6 +89,16 @@ const api: TabApi = {
     ),
   messages: () => session?.observe().readView.messages.length ?? 0,
   seen: () => seen,
+  violations: () => violations,
+  canEvaluate: async () => {
+    await ownTask();
+    try {
+      // oxlint-disable-next-line no-new-func -- the point of it
+      return new Function("return true")() === true;
+    } catch {
+      return false;
+    }
+  },
   close: () => close(),
 };
 Object.assign(globalThis, { tab: api });
