@@ -7,6 +7,7 @@ import type { DraftEntry, DraftProcess, DraftProgram } from "../linker/finish-pr
 import type { HostRequirements } from "../linker/host-requirements.ts";
 import { childrenOf } from "../linker/linked-children.ts";
 import type { LinkedEntry, LinkedExpr, LinkedProgram, LinkedTypeDeclaration, ProcessRef } from "../linker/linked-program.ts";
+import { withoutSpans } from "../types/without-spans.ts";
 import { ArtifactError } from "./artifact-error.ts";
 
 /** JSON. Names of locals are kept for messages; they are not part of any identity, nor are spans, which are not kept. */
@@ -54,11 +55,6 @@ export function artifactOf(program: LinkedProgram): ModuleArtifact {
 
 function exportsOf(program: LinkedProgram): Readonly<Record<string, ProcessRef>> {
   return Object.fromEntries(program.processes.map(({ name, processRef }) => [name, processRef]));
-}
-
-/** No name of a program is ever a key of these objects, so `span` can only be a span. */
-function withoutSpans<T>(ir: T): T {
-  return JSON.parse(JSON.stringify(ir, (key, value: unknown) => (key === "span" ? undefined : value)));
 }
 
 /** UTF-8 JSON. Equal artifacts give equal bytes. */

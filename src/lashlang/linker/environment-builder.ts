@@ -2,6 +2,7 @@
 import { parseTypeText } from "../syntax/parser.ts";
 import type { TypeExpr } from "../syntax/type-expr.ts";
 import { partsOf, sameType } from "../types/type-algebra.ts";
+import { withoutSpans } from "../types/without-spans.ts";
 import type {
   HostAbilities,
   HostCatalog,
@@ -144,30 +145,9 @@ function addConstructor(input: ConstructorInput, constructors: Map<string, Value
   sources.set(input.path, { eventType });
 }
 
+/** Spans point into the text of one call; a catalog is compared and stored without them. */
 function toType(input: TypeInput): TypeExpr {
   return withoutSpans(typeof input === "string" ? parseTypeText(input) : input);
-}
-
-/** Spans point into the text of one call; a catalog is compared and stored without them. */
-function withoutSpans(type: TypeExpr): TypeExpr {
-  switch (type.kind) {
-    case "Enum":
-      return { kind: "Enum", values: type.values };
-    case "List":
-      return { kind: "List", item: withoutSpans(type.item) };
-    case "Object":
-      return { kind: "Object", fields: type.fields.map(({ name, type: field, optional }) => ({ name, type: withoutSpans(field), optional })) };
-    case "Ref":
-      return { kind: "Ref", name: type.name };
-    case "Process":
-      return { kind: "Process", input: withoutSpans(type.input), output: withoutSpans(type.output), inputCount: type.inputCount };
-    case "TriggerHandle":
-      return { kind: "TriggerHandle", event: withoutSpans(type.event) };
-    case "Union":
-      return { kind: "Union", members: type.members.map(withoutSpans) };
-    default:
-      return { kind: type.kind };
-  }
 }
 
 function addNamedType(name: string, type: TypeExpr, namedDataTypes: Map<string, NamedDataType>): void {
