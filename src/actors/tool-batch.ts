@@ -24,7 +24,8 @@ import { attemptKey, type LaunchedCall, type PlannedCall } from "./tool-plan.ts"
 const CANCEL_GRACE_MS = 50;
 
 type RecordedAttempt =
-  | { readonly output: ToolCallOutput; readonly durationMs: number }
+  /** `endedAtMs` where trying again is safe: the wait before that is counted from there, also after a crash (E-27). */
+  | { readonly output: ToolCallOutput; readonly durationMs: number; readonly endedAtMs?: number }
   | { readonly pending: RecordedPending; readonly durationMs: number };
 
 type AttemptEnd = { readonly output: ToolCallOutput } | { readonly pending: RecordedPending };
@@ -109,7 +110,9 @@ class BatchRun {
       const delay = retry.after_ms ?? (maxDelayMs > 0 ? Math.min(doubled, maxDelayMs) : doubled);
       // The wait may be long: what was tried before it must not be tried again after a crash (B2).
       if (this.#context.controller.hasUnsaved) await this.#context.step([...this.#running]);
-      await this.#context.clock.sleep(delay, this.#context.signal).catch(() => undefined);
+      const { clock, signal } = this.#context;
+      const dueAtMs = (recorded.endedAtMs ?? clock.now()) + delay;
+      await clock.sleep(Math.max(0, dueAtMs - clock.now()), signal).catch(() => undefined);
     }
   }
 
@@ -157,7 +160,8 @@ class BatchRun {
     const { clock } = this.#context;
     const startedAt = clock.monotonic();
     const ended = await this.#untilCancelled(this.#outputOf(call, attempt, interrupted));
-    return { ok: copyJson({ ...ended, durationMs: Math.round(clock.monotonic() - startedAt) }) };
+    const durationMs = Math.round(clock.monotonic() - startedAt);
+    return { ok: copyJson({ ...ended, durationMs, ...(mayRetry(ended) && { endedAtMs: clock.now() }) }) };
   }
 
   async #outputOf(call: LaunchedCall, attempt: number, interrupted: boolean): Promise<AttemptEnd> {
@@ -228,6 +232,10 @@ class BatchRun {
       stopWaiting();
     }
   }
+}
+
+function mayRetry(ended: AttemptEnd): boolean {
+  return "output" in ended && ended.output.outcome.status === "failure" && ended.output.outcome.payload.retry.type === "safe";
 }
 
 /** A probe that throws has not found out (OP-3). */
