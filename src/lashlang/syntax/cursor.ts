@@ -135,15 +135,38 @@ export class Cursor {
     return parsed;
   }
 
+  /** Runs `parse` where commas separate and `{` opens no block. */
+  separated<T>(parse: () => T): T {
+    return this.within(true, false, parse);
+  }
+
+  /** Runs `parse` where neither `,` nor `{` has a special meaning: inside brackets, and in a block. */
+  afresh<T>(parse: () => T): T {
+    return this.within(false, false, parse);
+  }
+
   /** Runs `parse` with other meanings of `,` and `{`; the old ones come back afterwards. */
-  within<T>(meaning: { commaSeparates?: boolean; inHeader?: boolean }, parse: () => T): T {
+  within<T>(separates: boolean, header: boolean, parse: () => T): T {
     const { commaSeparates, inHeader } = this;
-    this.commaSeparates = meaning.commaSeparates ?? commaSeparates;
-    this.inHeader = meaning.inHeader ?? inHeader;
+    this.commaSeparates = separates;
+    this.inHeader = header;
     const parsed = parse();
     this.commaSeparates = commaSeparates;
     this.inHeader = inHeader;
     return parsed;
+  }
+
+  /** [ item { "," item } [ "," ] ] and the closer */
+  list<T>(close: Punctuation, parseItem: (start: number) => T): T[] {
+    const items: T[] = [];
+    this.separated(() => {
+      while (!this.at(close)) {
+        items.push(parseItem(this.peek().start));
+        if (!this.take(",")) break;
+      }
+    });
+    this.expect(close);
+    return items;
   }
 
   failExpected(what: string): never {
