@@ -59,6 +59,8 @@ export class SessionRuntime {
   readonly #attended = new Set<AbortController>();
   /** Aborted once the session is being left: turns that only wait are suspended from then on. */
   #leaving = new AbortController();
+  /** Aborted once nothing is to be begun here any more. */
+  readonly #abandoned = new AbortController();
   #run: TurnRun | undefined;
   #lane: Promise<unknown> = Promise.resolve();
   /** In the lane: what runs, and what waits for it. */
@@ -176,6 +178,12 @@ export class SessionRuntime {
     await this.idle();
   }
 
+  /** Stops driving what runs; it stays in flight. What waits behind it is not begun: the lash is closed. */
+  abandonTurns(): void {
+    this.#abandoned.abort(runtimeError("lash_closed", "the lash was closed before this turn began; nothing of it is durable"));
+    this.#run?.abandon();
+  }
+
   /** Cancels the turns that run or wait on this runtime. @returns how many (T-62). */
   cancelTurns(): number {
     const attended = [...this.#attended];
@@ -259,6 +267,7 @@ export class SessionRuntime {
   #inLane<T>(body: () => Promise<T>): Promise<T> {
     this.#turns += 1;
     const turn = this.#lane.then(async () => {
+      this.#abandoned.signal.throwIfAborted();
       await this.#ready();
       return body();
     });

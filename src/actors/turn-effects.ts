@@ -67,7 +67,12 @@ export class TurnEffects {
     this.#aborts.get(effectId)?.abort(cancelled());
   }
 
-  abortAll(): void {
+  /**
+   * Ends everything without recording anything more: a call that is cut off because its turn is no longer driven here has
+   * not been cancelled, and whoever goes on asks its tool's own policy (OP-3).
+   */
+  stop(): void {
+    this.detach();
     for (const abort of this.#aborts.values()) abort.abort(cancelled());
   }
 
@@ -101,7 +106,8 @@ export class TurnEffects {
         log: log.digest(logLength),
         plan: plan.digest,
       });
-    void emit({ type: "model_request_started", protocolIteration: command.iteration }, `llm:${effectId}`);
+    // A turn that was cancelled before its first call makes none (T-63).
+    if (!signal.aborted) void emit({ type: "model_request_started", protocolIteration: command.iteration }, `llm:${effectId}`);
     const { outcome, source } = await host.execute(request.replayKey, envelope, () => {
       this.#show("effect.running", request);
       return callModel({
@@ -180,6 +186,7 @@ export class TurnEffects {
 
   /** Without a snapshot only outcomes are journaled; the log and the control state wait for the machine to move. */
   async #step(snapshot: MachineSnapshot | undefined, issued: readonly string[]): Promise<void> {
+    this.#detach.signal.throwIfAborted();
     const unsaved = snapshot ? this.#options.log.takeUnsaved() : { appended: [], modelCalls: [] };
     await this.#options.host.step({ ...unsaved, issued, ...(snapshot && { snapshot }) });
   }

@@ -104,6 +104,11 @@ export class TurnRun {
     return true;
   }
 
+  /** Stops driving at once and records nothing more; the turn stays in flight and its lease is released (OP-8). */
+  abandon(): void {
+    this.#fail(runtimeError("lash_closed", "the lash was closed before this turn ended; it stays in flight and is finished by whoever recovers it"));
+  }
+
   #deliverMail(): void {
     const mail = this.#mail;
     if (!mail || !this.#actor.getSnapshot().can(mail)) return;
@@ -181,7 +186,7 @@ export class TurnRun {
   async #letGo(code: string): Promise<void> {
     if (!this.#lane) return;
     const { effects, keeper } = this.#lane;
-    effects.abortAll();
+    effects.stop();
     if (code === "store_commit_failed" || code === "session_execution_lease_lost") return;
     await this.#session.ports.persistence.leases.release(keeper.fence).catch(() => undefined);
   }
