@@ -43,6 +43,14 @@ export interface TurnStart extends TurnAttendance {
   readonly attachments: readonly NewAttachment[];
 }
 
+interface Attended {
+  readonly turnId: string;
+  readonly emit: Emit;
+  readonly cancel: AbortController;
+  /** Aborted by `cancel`, or by whoever asked. */
+  readonly signal: AbortSignal;
+}
+
 type SessionActor = ActorRefFrom<typeof sessionMachine>;
 
 export class SessionRuntime {
@@ -56,7 +64,7 @@ export class SessionRuntime {
   #resident: Resident;
   readonly #listeners = new Set<(resident: Resident) => void>();
   /** Turns of this runtime that run or wait, by what cancels them. */
-  readonly #attended = new Set<AbortController>();
+  readonly #attended = new Set<Attended>();
   /** Aborted once the session is being left: turns that only wait are suspended from then on. */
   #leaving = new AbortController();
   #run: TurnRun | undefined;
@@ -119,6 +127,11 @@ export class SessionRuntime {
     });
   }
 
+  /** An answer came for a turn of this session, which is open: drives it on if nobody does (OP-8). */
+  finishLeftover(): void {
+    if (this.wiring.provider && !this.#run) void this.#standIn.finishLeftover();
+  }
+
   /**
    * Accepts an input and drives its turn; turns of this session wait for each other.
    *
@@ -161,7 +174,8 @@ export class SessionRuntime {
 
   /** Leaves a turn that only waits for answers from outside in flight, so that the session can be closed (OP-8). */
   async suspend(): Promise<void> {
-    if (!this.#run?.suspend()) return;
+    // Where the session cannot be left anyway, nothing must happen (S-42).
+    if (this.#root.getSnapshot().context.handles > 1 || !this.#run?.suspend()) return;
     this.#leaving.abort();
     await this.idle();
   }
@@ -177,7 +191,7 @@ export class SessionRuntime {
   /** Cancels the turns that run or wait on this runtime. @returns how many (T-62). */
   cancelTurns(): number {
     const attended = [...this.#attended];
-    for (const cancel of attended) cancel.abort();
+    for (const { cancel } of attended) cancel.abort();
     return attended.length;
   }
 
@@ -238,14 +252,25 @@ export class SessionRuntime {
 
   // ---- the lane ---------------------------------------------------------------------------------------------------
 
-  /** Gives the turn a signal that the session can abort, too. */
+  /**
+   * Gives the turn a signal that the session can abort, too. Who asks for a turn that is driven already, because it was found
+   * in flight, watches it and may cancel it from now on, and not only when the lane is free.
+   */
   async #attend<Request extends TurnAttendance>(request: Request, body: (request: Request) => Promise<TurnEnd>): Promise<TurnEnd> {
     const cancel = new AbortController();
-    this.#attended.add(cancel);
+    const signal = AbortSignal.any([request.signal, cancel.signal]);
+    const attended: Attended = { turnId: request.turnId, emit: request.emit, cancel, signal };
+    const onAbort = (): void => {
+      if (this.#run?.turnId === request.turnId) this.#run.cancel();
+    };
+    this.#attended.add(attended);
+    signal.addEventListener("abort", onAbort, { once: true });
+    if (signal.aborted) onAbort();
     try {
-      return await this.#inLane(() => body({ ...request, signal: AbortSignal.any([request.signal, cancel.signal]) }));
+      return await this.#inLane(() => body({ ...request, signal }));
     } finally {
-      this.#attended.delete(cancel);
+      signal.removeEventListener("abort", onAbort);
+      this.#attended.delete(attended);
     }
   }
 
@@ -276,7 +301,7 @@ export class SessionRuntime {
     request.signal.addEventListener("abort", onAbort, { once: true });
     try {
       const running = run.run();
-      if (request.signal.aborted) run.cancel();
+      if ([...this.#attended].some(({ turnId, signal }) => turnId === request.turnId && signal.aborted)) run.cancel();
       return await running;
     } catch (error) {
       if (LashError.is(error) && error.isCode("session_execution_busy")) this.#send({ type: "lease.busy" });
@@ -295,6 +320,10 @@ export class SessionRuntime {
     const { turnId } = request;
     const emit: Emit = (body, correlationId) => {
       this.feed.activity(turnId, body, correlationId);
+      for (const watcher of this.#attended) {
+        // One that joined later watches at its own pace (T-46 is about the turn's own sink).
+        if (watcher.turnId === turnId && watcher.emit !== request.emit) void watcher.emit(body, correlationId);
+      }
       return request.emit(body, correlationId);
     };
     return new TurnRun(this.#turnSession(), { ...request, emit }, async () => {
