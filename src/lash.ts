@@ -228,7 +228,9 @@ export class Lash implements AsyncDisposable {
   }
 
   #wake(sessionId: string, turnId: string): void {
-    if (this.#background.has(sessionId) || [...this.#sessions].some((session) => session.id === sessionId)) return;
+    const open = [...this.#sessions].find((session) => session.id === sessionId);
+    if (open) return open.runtime.finishLeftover();
+    if (this.#background.has(sessionId)) return;
     const waking = this.#takeUp(sessionId, turnId).finally(() => this.#background.delete(sessionId));
     this.#background.set(sessionId, waking);
   }

@@ -34,6 +34,10 @@ class JournaledController implements EffectController {
     return this.#unsaved.length > 0;
   }
 
+  has(replayKey: string): boolean {
+    return this.#journal.has(replayKey);
+  }
+
   /** Steps are numbered, so they are written one after another. */
   step(draft: StepDraft): Promise<void> {
     const written = this.#lastStep.then(() => this.#write(draft));

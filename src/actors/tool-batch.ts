@@ -119,11 +119,15 @@ class BatchRun {
   /** The attempt is durable as pending before anything waits: the tool must not run again, however long this takes. */
   async #park(call: LaunchedCall, pending: RecordedPending, durationMs: number): Promise<FinishedCall> {
     if (this.#context.controller.hasUnsaved) await this.#context.step([...this.#running]);
-    this.#count(1);
+    let waits = false;
+    const onWaiting = (): void => {
+      waits = true;
+      this.#count(1);
+    };
     try {
-      return { ...(await complete(this.#context, call, pending)), durationMs };
+      return { ...(await complete(this.#context, call, pending, onWaiting)), durationMs };
     } finally {
-      this.#count(-1);
+      if (waits) this.#count(-1);
     }
   }
 

@@ -84,6 +84,10 @@ export class TurnRun {
     this.#actor = this.#createActor();
   }
 
+  get turnId(): string {
+    return this.#request.turnId;
+  }
+
   /** Runs to the end. Rejects where the turn could not end: busy, lease lost, store failed. */
   run(): Promise<TurnEnd> {
     this.#actor.start();
