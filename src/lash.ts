@@ -59,6 +59,8 @@ export class Lash implements AsyncDisposable {
   readonly #sessions = new Set<Session>();
   /** Turns that an answer from outside woke, by session. */
   readonly #background = new Map<string, Promise<void>>();
+  /** Take back what would wake suspended turns. */
+  readonly #timers = new Set<() => void>();
   #closing: Promise<void> | undefined;
 
   /** Use `createLash`. */
@@ -68,7 +70,13 @@ export class Lash implements AsyncDisposable {
     const persistence = createPersistence(engine, { clock });
     const isDurable = (options.effects ?? (engine.durable ? "journaled" : "inline")) === "journaled";
     this.#options = options;
-    const waits = new WaitDesk(persistence.waits, new ChangeHub(clock, peers), clock, () => options.waitSecret ?? randomSecret());
+    const waits = new WaitDesk(
+      persistence.waits,
+      new ChangeHub(clock, peers),
+      clock,
+      () => options.waitSecret ?? randomSecret(),
+      ({ scope }, dueAtMs) => this.#wakeAt(scope.session_id, scope.turn_id, dueAtMs),
+    );
     this.completions = { resolve: (key, resolution) => this.#resolveCompletion(key, resolution) };
     this.#ports = {
       waits,
@@ -157,6 +165,7 @@ export class Lash implements AsyncDisposable {
 
   async #close(graceMs: number | undefined): Promise<void> {
     const { clock } = this.#ports;
+    for (const cancel of this.#timers) cancel();
     const endGrace = graceMs === undefined ? undefined : clock.setTimer(graceMs, () => this.#abandonTurns());
     await Promise.all(this.#background.values());
     for (const session of this.#sessions) await session[Symbol.asyncDispose]();
@@ -225,6 +234,17 @@ export class Lash implements AsyncDisposable {
     const { name, ...outcome } = await this.#ports.waits.resolve(key, resolution);
     if (outcome.status === "accepted" && name && this.#options.provider) this.#wake(name.scope.session_id, name.scope.turn_id);
     return outcome;
+  }
+
+  /** A turn that was suspended goes on when its time runs out, as long as this lash lives (OP-8). */
+  #wakeAt(sessionId: string, turnId: string, dueAtMs: number): void {
+    if (this.#closing) return;
+    const { clock } = this.#ports;
+    const cancel = clock.setTimer(Math.max(0, dueAtMs - clock.now()), () => {
+      this.#timers.delete(cancel);
+      this.#wake(sessionId, turnId);
+    });
+    this.#timers.add(cancel);
   }
 
   #wake(sessionId: string, turnId: string): void {
