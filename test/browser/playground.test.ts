@@ -1,6 +1,6 @@
 // The playground, driven as a person would: by what can be seen and clicked.
 
-import { chromium, type Browser, type BrowserContextOptions, type Locator, type Page } from "playwright";
+import { chromium, type Browser, type BrowserContext, type BrowserContextOptions, type Locator, type Page } from "playwright";
 import { createServer, type ViteDevServer } from "vite";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -10,7 +10,7 @@ const found = await findChromium();
 const isMissing = found === undefined && !process.env["REQUIRE_BROWSER"];
 let server: ViteDevServer;
 let browser: Browser;
-const problems: string[] = [];
+const problems = new WeakMap<BrowserContext, string[]>();
 
 beforeAll(async () => {
   if (isMissing) return;
@@ -33,10 +33,18 @@ async function openPlayground(options: BrowserContextOptions = {}): Promise<Page
   const context = await browser.newContext(options);
   context.setDefaultTimeout(30_000);
   const page = await context.newPage();
-  context.on("weberror", (error) => problems.push(error.error().message));
+  problems.set(context, []);
+  context.on("weberror", (error) => problems.get(context)?.push(error.error().message));
   await page.goto(`${server.resolvedUrls?.local[0] ?? ""}?pace=3`);
   await statusOf(page, "ready");
   return page;
+}
+
+/** Nothing in any of its tabs may have failed. */
+async function leave(page: Page): Promise<void> {
+  const context = page.context();
+  await context.close();
+  expect(problems.get(context)).toEqual([]);
 }
 
 const statusOf = (page: Page, text: string): Promise<void> => page.getByRole("status").filter({ hasText: text }).waitFor();
@@ -44,7 +52,8 @@ const statusOf = (page: Page, text: string): Promise<void> => page.getByRole("st
 const row = (page: Page, what: string, badge: string): Locator => page.locator("#story li").filter({ hasText: what }).filter({ has: page.getByText(badge, { exact: true }) }).last();
 const agent = (page: Page): Locator => page.getByRole("article", { name: "Agent" }).last();
 
-describe.skipIf(isMissing)("playground", { timeout: 90_000 }, () => {
+// At once, as most of the time is spent on tools that take theirs.
+describe.skipIf(isMissing).concurrent("playground", { timeout: 90_000 }, () => {
   test("an agent that is crashed in mid-tool goes on: the finished tool comes from the journal, the other one runs again", async () => {
     const page = await openPlayground();
     await page.getByRole("button", { name: "Plan my day in Oslo" }).click();
@@ -63,7 +72,7 @@ describe.skipIf(isMissing)("playground", { timeout: 90_000 }, () => {
     await page.getByText("Turn committed").waitFor();
     await agent(page).getByText("I have not tried twice").waitFor();
     expect(await page.locator("#story li").filter({ hasText: "weather" }).filter({ hasText: "ran" }).count()).toBe(1);
-    await page.context().close();
+    await leave(page);
   });
 
   test("a second tab watches, is refused politely, and finishes the turn when the first is closed", async () => {
@@ -82,7 +91,7 @@ describe.skipIf(isMissing)("playground", { timeout: 90_000 }, () => {
     await statusOf(second, "this tab runs the turn");
     await agent(second).getByText("Your day in Kyoto").waitFor();
     await second.getByText("Turn committed").waitFor();
-    await second.context().close();
+    await leave(second);
   });
 
   test("a turn can be stopped, its question edited and asked again, on a phone, in the dark, by keyboard", async () => {
@@ -104,10 +113,6 @@ describe.skipIf(isMissing)("playground", { timeout: 90_000 }, () => {
     expect(overflow).toBe(0);
     await page.reload();
     await agent(page).getByText("I am a small script").waitFor();
-    await page.context().close();
-  });
-
-  test("nothing in the page fails", () => {
-    expect(problems).toEqual([]);
+    await leave(page);
   });
 });
