@@ -125,7 +125,7 @@ export function lowerBuiltinCall(lowering: Lowering, call: BuiltinCall): Typed {
     return context.fail("BareToolCall", `tools must be called through module paths, e.g. \`${tool}\``, call.span);
   }
   const args = call.args.map((argument) => lowering.lower(argument));
-  const node: LinkedExpr = { kind: "BuiltinCall", name: call.name, args: args.map(({ node: argument }) => argument), span: call.span };
+  const node: LinkedExpr = { ...call, args: args.map(({ node: argument }) => argument) };
   return { node, type: call.name === "validate" ? validatedType(lowering, args) : builtinResultType(call.name, args.map(({ type }) => type)) };
 }
 
@@ -180,23 +180,24 @@ function checkAuthority({ context }: Lowering, process: string, argument: { name
   context.fail("AuthorityMismatch", message, argument.span);
 }
 
-export function lowerSleep(lowering: Lowering, { mode, value, span }: SleepExpr): Typed {
-  lowering.context.needAbility("sleep", span);
-  return { node: { kind: "Sleep", mode, value: lowering.lower(value).node, site: lowering.scope.nextSite(), span }, type: NULL };
+export function lowerSleep(lowering: Lowering, sleep: SleepExpr): Typed {
+  lowering.context.needAbility("sleep", sleep.span);
+  return { node: { ...sleep, value: lowering.lower(sleep.value).node, site: lowering.scope.nextSite() }, type: NULL };
 }
 
-export function lowerWaitSignal(lowering: Lowering, { name, span }: WaitSignalExpr): Typed {
+export function lowerWaitSignal(lowering: Lowering, wait: WaitSignalExpr): Typed {
+  const { name, span } = wait;
   lowering.context.needAbility("processSignals", span);
   if (!lowering.scope.inProcess) lowering.context.fail("OutsideProcess", "`wait_signal` can only be used inside a process body", span);
   checkSignalName(lowering, name, span);
-  return { node: { kind: "WaitSignal", name, site: lowering.scope.nextSite(), span }, type: ANY };
+  return { node: { ...wait, site: lowering.scope.nextSite() }, type: ANY };
 }
 
-export function lowerSignalRun(lowering: Lowering, { run, name, payload, span }: SignalRunExpr): Typed {
-  lowering.context.needAbility("processSignals", span);
-  checkSignalName(lowering, name, span);
-  const [runNode, payloadNode] = [lowering.lower(run).node, lowering.lower(payload).node];
-  return { node: { kind: "SignalRun", run: runNode, name, payload: payloadNode, site: lowering.scope.nextSite(), span }, type: NULL };
+export function lowerSignalRun(lowering: Lowering, signal: SignalRunExpr): Typed {
+  lowering.context.needAbility("processSignals", signal.span);
+  checkSignalName(lowering, signal.name, signal.span);
+  const [run, payload] = [lowering.lower(signal.run).node, lowering.lower(signal.payload).node];
+  return { node: { ...signal, run, payload, site: lowering.scope.nextSite() }, type: NULL };
 }
 
 function checkSignalName({ context }: Lowering, name: string, span: Span): void {
