@@ -1,6 +1,5 @@
 // Closures that read slots.
 import { unknownName } from "../values/errors.ts";
-import type { Value } from "../values/value.ts";
 import { markShared } from "../values/value.ts";
 import type { Eval } from "../vm/frame.ts";
 

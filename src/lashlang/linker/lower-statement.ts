@@ -7,7 +7,6 @@ import type { LinkedExpr, LinkedStep } from "./linked-program.ts";
 import type { Lowering, Typed } from "./lowering.ts";
 
 export function lowerStatement(lowering: Lowering, statement: Statement): Typed {
-  const { span } = statement;
   switch (statement.kind) {
     case "Block": {
       const lowered = statement.statements.map((each) => lowering.lower(each));
