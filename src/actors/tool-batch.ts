@@ -16,7 +16,7 @@ import type { ToolResult } from "../machines/effects.ts";
 import type { AttachmentFacet } from "../stores/content-contract.ts";
 import type { JournaledOutcome } from "../stores/contract.ts";
 import type { ToolCall } from "../tools/contract.ts";
-import { storeImage } from "./images.ts";
+import { imageProblem, storeImage } from "./images.ts";
 import type { EffectController, Execution } from "./effect-host.ts";
 import type { Envelope } from "./envelope.ts";
 import type { Emit } from "./model-call.ts";
@@ -212,6 +212,8 @@ class BatchRun {
       if (ToolPending.is(value)) return key ? { pending: this.#pendingUntil(value) } : { output: missingKey() };
       const output = success(value);
       if (!ToolReply.is(value) || value.images.length === 0 || output.outcome.status !== "success") return { output };
+      const problem = imageProblem(value.images);
+      if (problem) return { output: problem };
       return { output: { ...output, attachments: await this.#storeImages(value.images) } };
     };
     try {

@@ -338,7 +338,7 @@ export class TurnRun {
     if (items.every((item) => item.type === "text")) {
       return this.#normalized(items.length > 0 ? items.map(({ text }) => ({ kind: "Text", content: text })) : [{ kind: "Text", content: "" }]);
     }
-    return partsOf(items, this.#session.ports.persistence.attachments).then((parts) => this.#normalized(parts));
+    return partsOf(this.#session.wiring.sessionId, items, this.#session.ports.persistence.attachments).then((parts) => this.#normalized(parts));
   }
 
   #normalized(parts: readonly PartDraft[] | string): void {
