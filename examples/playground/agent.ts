@@ -17,13 +17,13 @@ const DATABASE = "lash-playground";
 const shell = window.parent.playgroundShell;
 if (shell) start(shell).catch((error: unknown) => shell.tell({ type: "failed", message: String(error) }));
 
-async function start({ sessionId, tell }: Shell): Promise<void> {
+async function start({ sessionId, pace, tell }: Shell): Promise<void> {
   const tap = createTap((records) => tell({ type: "records", run: tap.run.run, records }), { label: "this tab" }, false);
   const lash = createLash({
     store: indexedDb(DATABASE),
-    provider: await chooseModel(),
+    provider: await chooseModel(pace),
     prompt: "You plan days in cities. Use the tools; be brief.",
-    tools: dayTools(({ callId, toolName, interrupted }) => tell({ type: "tool_entered", callId, name: toolName, again: interrupted })),
+    tools: dayTools(pace, ({ callId, toolName, interrupted }) => tell({ type: "tool_entered", callId, name: toolName, again: interrupted })),
     inspect: tap,
   });
   tap.setListening(true);
@@ -47,14 +47,17 @@ async function start({ sessionId, tell }: Shell): Promise<void> {
 async function follow(session: Session, tell: Shell["tell"]): Promise<void> {
   for await (const sighting of session.watch()) {
     tell({ type: "sighting", sighting });
-    if (sighting.type === "turn_started" && !sighting.here) void nameTurn(session.id, sighting.turnId, tell);
+    if (sighting.type !== "turn_started") continue;
+    // What was there before comes before what happens now.
+    if (sighting.here && sighting.recovered) await nameTurn(session.id, sighting, tell);
+    else if (!sighting.here) void nameTurn(session.id, sighting, tell);
   }
 }
 
-/** What another tab was asked is in the database, not in what it tells. */
-async function nameTurn(sessionId: string, turnId: string, tell: Shell["tell"]): Promise<void> {
+/** What a turn that this life did not begin was asked, and what is recorded of it, is in the database. */
+async function nameTurn(sessionId: string, { turnId, here }: { readonly turnId: string; readonly here: boolean }, tell: Shell["tell"]): Promise<void> {
   const inFlight = await readInFlight(sessionId);
-  if (inFlight?.turnId === turnId) tell({ type: "in_flight", inFlight });
+  if (inFlight?.turnId === turnId) tell({ type: "in_flight", inFlight, here });
 }
 
 async function attempt(work: () => Promise<unknown>): Promise<Sent> {
@@ -91,9 +94,9 @@ async function readInFlight(sessionId: string): Promise<InFlight | undefined> {
   }
 }
 
-async function chooseModel(): Promise<Provider> {
+async function chooseModel(pace: number): Promise<Provider> {
   const endpoint = readEndpoint();
-  if (!endpoint) return scriptModel();
+  if (!endpoint) return scriptModel(pace);
   const [{ createOpenAICompatible }, { aiSdk }] = await Promise.all([import("@ai-sdk/openai-compatible"), import("../../src/providers/ai-sdk/index.ts")]);
   const { baseUrl, key, model } = endpoint;
   return aiSdk(createOpenAICompatible({ name: "endpoint", baseURL: baseUrl, ...(key !== "" && { apiKey: key }) })(model));

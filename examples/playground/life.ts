@@ -1,26 +1,26 @@
 // The agent's lives: each is a frame, and a crash takes the frame out of the page. Nothing in it runs any more then, no
 // handler is called, its locks and transactions are the browser's to clean up: the same as a killed tab.
 
-import type { News } from "./link.ts";
+import type { News, Shell } from "./link.ts";
 
 /** Long enough to see that it is gone. */
 const DEATH_MS = 1600;
 
 export class Lives {
-  readonly #sessionId: string;
+  readonly #session: Pick<Shell, "sessionId" | "pace">;
   readonly #tell: (news: News) => void;
   #life = 0;
   #frame: HTMLIFrameElement | undefined;
 
-  constructor(sessionId: string, tell: (news: News) => void) {
-    this.#sessionId = sessionId;
+  constructor(session: Pick<Shell, "sessionId" | "pace">, tell: (news: News) => void) {
+    this.#session = session;
     this.#tell = tell;
   }
 
   begin(): void {
     const life = (this.#life += 1);
     window.playgroundShell = {
-      sessionId: this.#sessionId,
+      ...this.#session,
       // A dead frame's last words, if any still come, are nobody's.
       tell: (news) => {
         if (life === this.#life && this.#frame !== undefined) this.#tell(news);

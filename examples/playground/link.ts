@@ -31,8 +31,8 @@ export type News =
   | { readonly type: "ready"; readonly agent: Agent; readonly view: SessionReadView; readonly inFlight: InFlight | undefined }
   | { readonly type: "view"; readonly view: SessionReadView }
   | { readonly type: "sighting"; readonly sighting: SessionSighting }
-  /** Told when this tab meets a turn that it did not begin. */
-  | { readonly type: "in_flight"; readonly inFlight: InFlight }
+  /** Told when this tab meets a turn that it did not begin; `here`: it finishes that turn. */
+  | { readonly type: "in_flight"; readonly inFlight: InFlight; readonly here: boolean }
   /** A tool's function was really entered: whatever is only replayed never says this. */
   | { readonly type: "tool_entered"; readonly callId: string; readonly name: string; readonly again: boolean }
   | { readonly type: "records"; readonly run: string; readonly records: readonly InspectRecord[] }
@@ -40,6 +40,8 @@ export type News =
 
 export interface Shell {
   readonly sessionId: string;
+  /** How fast the script and the tools are; 1 suits a person. `?pace=3` in the address sets it. */
+  readonly pace: number;
   readonly tell: (news: News) => void;
 }
 

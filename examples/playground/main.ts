@@ -9,16 +9,18 @@ import { Story } from "./story.ts";
 import { StoryView } from "./story-view.ts";
 import { Talk } from "./talk.ts";
 import { TalkView } from "./talk-view.ts";
-import { DURATIONS } from "./tools.ts";
+import { durationsAt } from "./tools.ts";
 
 const freshId = (): string => `chat-${crypto.randomUUID().slice(0, 8)}`;
 if (location.hash.length < 2) history.replaceState(null, "", `#${freshId()}`);
 const sessionId = decodeURIComponent(location.hash.slice(1));
 
+const pace = Math.min(20, Math.max(0.2, Number(new URLSearchParams(location.search).get("pace") ?? 1) || 1));
+
 const input = byId("input", HTMLTextAreaElement);
 const messages = byId("messages", HTMLElement);
 const talk = new Talk();
-const story = new Story(DURATIONS);
+const story = new Story(durationsAt(pace));
 const storyView = new StoryView(byId("story", HTMLElement));
 const chart = new ChartPanel(byId("chart", HTMLElement), byId("state", HTMLElement));
 const talkView = new TalkView(messages, {
@@ -34,7 +36,7 @@ const ROLES: Readonly<Record<Role, string>> = {
   starting: "starting", idle: "ready", drives: "this tab runs the turn", watches: "another tab runs the turn, this one watches", dead: "crashed",
 };
 
-const lives = new Lives(sessionId, (news) => {
+const lives = new Lives({ sessionId, pace }, (news) => {
   hear(news);
   paint();
 });
@@ -45,17 +47,16 @@ function hear(news: News): void {
       agent = news.agent;
       role = "idle";
       talk.view(news.view);
-      if (news.inFlight) {
-        talk.found(news.inFlight);
-        // Another tab may be at it; then it says so, and this is only what was there before.
-        story.found(news.inFlight);
-      } else if (!isFirstLife) talk.isBusy = false;
+      if (news.inFlight) talk.found(news.inFlight);
+      else if (!isFirstLife) talk.isBusy = false;
       isFirstLife = false;
       return;
     case "view":
       return talk.view(news.view);
     case "in_flight":
-      return talk.named(news.inFlight);
+      if (!news.here) return talk.named(news.inFlight);
+      talk.found(news.inFlight);
+      return story.found(news.inFlight);
     case "tool_entered":
       return story.entered(news.callId, news.again);
     case "records":

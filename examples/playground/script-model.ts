@@ -12,15 +12,16 @@ const THINKING_MS = 500;
 const WORD_MS = 34;
 const CITIES = ["Oslo", "Lisbon", "Kyoto", "Ghent", "Tallinn", "Vienna", "Bergen", "Porto", "Rome", "Berlin"];
 
-export const scriptModel = (): Provider => ({
+/** @param pace - 2 is twice as fast. */
+export const scriptModel = (pace: number): Provider => ({
   id: "script",
   modelId: "script",
   async complete(request, call): Promise<LlmResponse> {
     const { text, calls = [] } = replyTo(request);
-    await pause(THINKING_MS, call);
+    await pause(THINKING_MS / pace, call);
     for (const piece of text.split(/(?<= )/)) {
       await call.onStreamEvent?.({ type: "textDelta", itemId: "text", text: piece });
-      await pause(WORD_MS, call);
+      await pause(WORD_MS / pace, call);
     }
     const asked = request.messages.reduce((count, { blocks }) => count + blocks.filter(({ type }) => type === "toolCall").length, 0);
     const parts: LlmOutputPart[] = [

@@ -26,6 +26,8 @@ export class Story {
   #life = 1;
   #modelCalls = 0;
   #turnId = "";
+  /** Another tab was at the turn that was last heard of. */
+  #isElsewhere = false;
   /** Calls that an earlier life had begun and this one runs again. */
   readonly #again = new Set<string>();
 
@@ -35,9 +37,7 @@ export class Story {
   }
 
   crash(): void {
-    for (const row of this.rows.filter(({ state }) => state === "running" || state === "again")) this.#put({ ...row, state: "cut", note: "cut off", tookMs: this.#now() - row.since });
-    this.#life += 1;
-    this.#again.clear();
+    this.#cutOff();
     this.#add("crash", "Crashed", "all memory is gone; IndexedDB is what is left", "crash");
   }
 
@@ -56,13 +56,16 @@ export class Story {
     if (sighting.type === "turn_started") {
       const { turnId, here, recovered } = sighting;
       if (!recovered) this.#modelCalls = 0;
-      if (here && recovered && this.#turnId !== turnId) this.#add("over", "Took over from another tab", "its lock was free: it is gone", "mark");
+      if (here && recovered && this.#isElsewhere) this.#add("over", "Took over from another tab", "its lock was free: it is gone", "mark");
       else if (here && !recovered) this.#add("asked", "Question accepted", "written down before anything runs", "mark");
       else if (!here) this.#add("watch", "Another tab is at work", "this one watches, and stands in if it goes", "mark");
+      if (here && this.#isElsewhere) this.#cutOff();
+      this.#isElsewhere = !here;
       this.#turnId = turnId;
       return;
     }
     if (sighting.type === "turn_ended") {
+      this.#isElsewhere = false;
       for (const row of this.rows.filter(({ state }) => state === "running" || state === "again")) this.#put({ ...row, state: "stopped", note: "stopped", tookMs: this.#now() - row.since });
       this.#add("committed", "Turn committed", "one transaction; its journal is deleted", "mark");
       return;
@@ -75,6 +78,13 @@ export class Story {
     this.#again.add(callId);
     const row = this.#find(`tool:${callId}`);
     if (row) this.#put({ ...row, state: "again", note: AGAIN });
+  }
+
+  /** Ends a life: what ran in it is over, and what comes gets rows of its own. */
+  #cutOff(): void {
+    for (const row of this.rows.filter(({ state }) => state === "running" || state === "again")) this.#put({ ...row, state: "cut", note: "cut off", tookMs: this.#now() - row.since });
+    this.#life += 1;
+    this.#again.clear();
   }
 
   #activity(activity: TurnActivity, here: boolean): void {

@@ -5,13 +5,14 @@ import * as z from "zod/mini";
 import { tool, type Tool, type ToolCall } from "../../src/index.ts";
 
 /** Milliseconds that each tool takes; the page draws its progress with them. */
-export const DURATIONS: Readonly<Record<string, number>> = { weather: 1800, trains: 6500, book_table: 5000 };
+export const durationsAt = (pace: number): Readonly<Record<string, number>> => ({ weather: 1800 / pace, trains: 6500 / pace, book_table: 5000 / pace });
 
 /** @param entered - told when a tool's function really runs. */
-export function dayTools(entered: (call: ToolCall) => void): readonly Tool[] {
+export function dayTools(pace: number, entered: (call: ToolCall) => void): readonly Tool[] {
+  const durations = durationsAt(pace);
   const work = async <T>(call: ToolCall, answer: T): Promise<T> => {
     entered(call);
-    await pause(DURATIONS[call.toolName] ?? 1000, call.signal);
+    await pause(durations[call.toolName] ?? 1000, call.signal);
     return answer;
   };
   const city = z.object({ city: z.string() });

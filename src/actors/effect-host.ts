@@ -36,9 +36,11 @@ export interface EffectController {
   /** Makes everything so far durable, before what it issues may run. */
   step(draft: StepDraft): Promise<void>;
   /**
+   * @param envelope - identifies the operation; asked for at once, and only where something is recorded, because naming
+   *   costs hashing.
    * @throws LashError `journaled_effect_replay_hash_conflict` - recorded under this key is another operation (E-9).
    */
-  execute(envelope: Envelope, run: (execution: Execution) => Promise<JournaledOutcome>): Promise<Executed>;
+  execute(replayKey: string, envelope: () => Envelope, run: (execution: Execution) => Promise<JournaledOutcome>): Promise<Executed>;
   /** Whether an outcome is on record, under whatever hash. */
   has(replayKey: string): boolean;
   /** Whether an outcome is waiting for a step. */

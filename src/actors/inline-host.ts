@@ -5,7 +5,7 @@ const controller: EffectController = {
   hasUnsaved: false,
   has: () => false,
   step: () => Promise.resolve(),
-  execute: async (_envelope, run) => ({ outcome: await run({ interrupted: false }), source: "run" }),
+  execute: async (_replayKey, _envelope, run) => ({ outcome: await run({ interrupted: false }), source: "run" }),
 };
 
 /**

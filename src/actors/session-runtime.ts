@@ -67,8 +67,12 @@ export class SessionRuntime {
   readonly #attended = new Set<Attended>();
   /** Aborted once the session is being left: turns that only wait are suspended from then on. */
   #leaving = new AbortController();
+  /** Aborted once nothing is to be begun here any more. */
+  readonly #abandoned = new AbortController();
   #run: TurnRun | undefined;
   #lane: Promise<unknown> = Promise.resolve();
+  /** In the lane: what runs, and what waits for it. */
+  #turns = 0;
   #loading: PromiseWithResolvers<void> | undefined;
   #flushing: PromiseWithResolvers<void> | undefined;
   #planned: TurnPlan | undefined;
@@ -191,6 +195,12 @@ export class SessionRuntime {
     await this.idle();
   }
 
+  /** Stops driving what runs; it stays in flight. What waits behind it is not begun: the lash is closed. */
+  abandonTurns(): void {
+    this.#abandoned.abort(runtimeError("lash_closed", "the lash was closed before this turn began; nothing of it is durable"));
+    this.#run?.abandon();
+  }
+
   /** Cancels the turns that run or wait on this runtime. @returns how many (T-62). */
   cancelTurns(): number {
     const attended = [...this.#attended];
@@ -224,7 +234,7 @@ export class SessionRuntime {
 
   /** S-42: needs the only handle and no running turn. */
   async close(then: "session.park" | "session.close"): Promise<void> {
-    if (!this.#root.getSnapshot().can({ type: then })) {
+    if (this.#turns > 0 || !this.#root.getSnapshot().can({ type: then })) {
       throw sessionStillInUse(this.wiring.sessionId, then);
     }
     this.#flushing = Promise.withResolvers<void>();
@@ -239,7 +249,7 @@ export class SessionRuntime {
 
   /** Resolves when no turn runs or waits. */
   async idle(): Promise<void> {
-    while (this.#root.getSnapshot().context.turns > 0) await this.#lane;
+    while (this.#turns > 0) await this.#lane;
   }
 
   openHandle(): void {
@@ -260,31 +270,36 @@ export class SessionRuntime {
    * in flight, watches it and may cancel it from now on, and not only when the lane is free.
    */
   async #attend<Request extends TurnAttendance>(request: Request, body: (request: Request) => Promise<TurnEnd>): Promise<TurnEnd> {
+    const { signal } = request;
     const cancel = new AbortController();
-    const signal = AbortSignal.any([request.signal, cancel.signal]);
-    const attended: Attended = { turnId: request.turnId, emit: request.emit, cancel, signal };
+    const attended: Attended = { turnId: request.turnId, emit: request.emit, cancel, signal: cancel.signal };
+    const onHostAbort = (): void => cancel.abort(signal.reason);
     const onAbort = (): void => {
       if (this.#run?.turnId === request.turnId) this.#run.cancel();
     };
     this.#attended.add(attended);
-    signal.addEventListener("abort", onAbort, { once: true });
-    if (signal.aborted) onAbort();
+    cancel.signal.addEventListener("abort", onAbort, { once: true });
+    if (signal.aborted) onHostAbort();
+    else signal.addEventListener("abort", onHostAbort, { once: true });
     try {
-      return await this.#inLane(() => body({ ...request, signal }));
+      return await this.#inLane(() => body({ ...request, signal: cancel.signal }));
     } finally {
-      signal.removeEventListener("abort", onAbort);
+      signal.removeEventListener("abort", onHostAbort);
       this.#attended.delete(attended);
     }
   }
 
   #inLane<T>(body: () => Promise<T>): Promise<T> {
-    this.#send({ type: "turn.queued" });
+    this.#turns += 1;
     const turn = this.#lane.then(async () => {
+      this.#abandoned.signal.throwIfAborted();
       await this.#ready();
       return body();
     });
     this.#lane = turn.catch(() => undefined);
-    return turn.finally(() => this.#send({ type: "turn.left" }));
+    return turn.finally(() => {
+      this.#turns -= 1;
+    });
   }
 
   /** After a loss, what is resident may be behind the store: it is read again before anything else happens (R2). */
@@ -314,8 +329,8 @@ export class SessionRuntime {
       request.signal.removeEventListener("abort", onAbort);
       this.#run = undefined;
       this.feed.ended(request.turnId);
-      // Ends what did not commit; after a commit, a loss or a busy lane the machine is elsewhere already and ignores it.
-      this.#send({ type: "turn.ended" });
+      // After a commit, a loss or a busy lane the machine is elsewhere already.
+      if (this.#isDriving()) this.#send({ type: "turn.ended" });
     }
   }
 
@@ -380,6 +395,11 @@ export class SessionRuntime {
   #send(event: SessionEvent): void {
     this.#root.send(event);
     if (this.#flushing && !this.#isFlushing()) this.#flushing.resolve();
+  }
+
+  #isDriving(): boolean {
+    const { residency } = this.#root.getSnapshot().value;
+    return residency === "acquiring" || residency === "running" || residency === "committing";
   }
 
   #isFlushing(): boolean {

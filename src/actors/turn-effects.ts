@@ -72,7 +72,12 @@ export class TurnEffects {
     this.#aborts.get(effectId)?.abort(cancelled());
   }
 
-  abortAll(): void {
+  /**
+   * Ends everything without recording anything more: a call that is cut off because its turn is no longer driven here has
+   * not been cancelled, and whoever goes on asks its tool's own policy (OP-3).
+   */
+  stop(): void {
+    this.detach();
     for (const abort of this.#aborts.values()) abort.abort(cancelled());
   }
 
@@ -99,14 +104,16 @@ export class TurnEffects {
     // The first call of a turn needs no step of its own: acceptance is durable and leads to this very call (design 9).
     if (snapshot && log.modelCalls.length > 0) await this.#step(snapshot, []);
     this.#show("effect.durable", request);
-    const envelope = this.#envelope(request, {
-      kind: "llm_call",
-      history: { frame_id: head.currentFrameId, leaf_node_id: head.leafNodeId ?? null },
-      log: log.digest(logLength),
-      plan: plan.digest,
-    });
-    void emit({ type: "model_request_started", protocolIteration: command.iteration }, `llm:${effectId}`);
-    const { outcome, source } = await host.execute(envelope, () => {
+    const envelope = (): Envelope =>
+      this.#envelope(request, {
+        kind: "llm_call",
+        history: { frame_id: head.currentFrameId, leaf_node_id: head.leafNodeId ?? null },
+        log: log.digest(logLength),
+        plan: plan.digest,
+      });
+    // A turn that was cancelled before its first call makes none (T-63).
+    if (!signal.aborted) void emit({ type: "model_request_started", protocolIteration: command.iteration }, `llm:${effectId}`);
+    const { outcome, source } = await host.execute(request.replayKey, envelope, () => {
       this.#show("effect.running", request);
       return callModel({
         plan,
@@ -158,7 +165,8 @@ export class TurnEffects {
       envelope: (replayKey, causedBy, command) => this.#envelope({ ...request, replayKey }, command, causedBy),
       asActor: (id, run) => {
         const running = run();
-        createActor(fromPromise(() => running), { id, parent: session.effects }).start();
+        // An actor that nobody looks at would only cost what a macrostep costs.
+        if (session.ports.inspect) createActor(fromPromise(() => running), { id, parent: session.effects }).start();
         return running;
       },
     });
@@ -193,6 +201,7 @@ export class TurnEffects {
 
   /** Without a snapshot only outcomes are journaled; the log and the control state wait for the machine to move. */
   async #step(snapshot: MachineSnapshot | undefined, issued: readonly string[]): Promise<void> {
+    this.#detach.signal.throwIfAborted();
     const unsaved = snapshot ? this.#options.log.takeUnsaved() : { appended: [], modelCalls: [] };
     await this.#options.host.step({ ...unsaved, issued, ...(snapshot && { snapshot }) });
   }

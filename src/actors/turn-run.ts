@@ -7,9 +7,9 @@ import { createActor, type ActorRefFrom } from "xstate";
 import { runtimeErrorOfStore } from "../domain/error-mapping.ts";
 import { LashError, runtimeError } from "../domain/errors.ts";
 import { isPlainObject } from "../domain/json.ts";
-import { createMessage, type PartDraft } from "../domain/messages.ts";
+import { createMessage, type Message, type PartDraft } from "../domain/messages.ts";
 import type { SessionPolicy } from "../domain/session.ts";
-import { normalizeItems } from "../domain/turn-input.ts";
+import { normalizeItems, type TurnInputItem } from "../domain/turn-input.ts";
 import { addUsage, zeroUsage } from "../domain/usage.ts";
 import type { EffectRequest, EffectsMessage, HistoryReference, PhaseName, ToolResult, TurnEvent } from "../machines/effects.ts";
 import { persistSnapshot, restoreTurn } from "../machines/snapshot.ts";
@@ -108,6 +108,11 @@ export class TurnRun {
     return true;
   }
 
+  /** Stops driving at once and records nothing more; the turn stays in flight and its lease is released (OP-8). */
+  abandon(): void {
+    this.#fail(runtimeError("lash_closed", "the lash was closed before this turn ended; it stays in flight and is finished by whoever recovers it"));
+  }
+
   #deliverMail(): void {
     const mail = this.#mail;
     if (!mail || !this.#actor.getSnapshot().can(mail)) return;
@@ -185,13 +190,14 @@ export class TurnRun {
   async #letGo(code: string): Promise<void> {
     if (!this.#lane) return;
     const { effects, keeper } = this.#lane;
-    effects.abortAll();
+    effects.stop();
     if (code === "store_commit_failed" || code === "session_execution_lease_lost") return;
     await this.#session.ports.persistence.leases.release(keeper.fence).catch(() => undefined);
   }
 
   #fail(error: unknown): void {
-    const failure = runtimeErrorOfStore(error);
+    // OP-11: asked for again with another input is the caller's mistake, and nothing of it became durable.
+    const failure = LashError.is(error) && error.isCode("runtime_turn_commit_conflict") && !this.#lane ? error : runtimeErrorOfStore(error);
     this.#failure = failure;
     if (failure.isCode("session_execution_lease_lost")) {
       this.#session.report({ type: "lease.lost" });
@@ -255,7 +261,17 @@ export class TurnRun {
     const { turn } = claimed;
     if (turn.recoveries > this.#session.ports.maxRecoveries) return this.#giveUp(turn);
     if (turn.snapshot) return this.#takeUp(turn, turn.snapshot);
-    this.#send({ type: "lane.claimed" });
+    this.#send(this.#prepared() ?? { type: "lane.claimed" });
+  }
+
+  /** What the phases up to the first model call would say, unless one of them has to wait (M4). */
+  #prepared(): TurnEvent | undefined {
+    const { headRevision, turn } = this.#claimed;
+    const resident = this.#session.resident();
+    const parts = textParts(normalizeItems(turn.input.items));
+    if (resident.headRevision !== headRevision || !parts) return undefined;
+    this.#plan = this.#session.plan();
+    return { type: "turn.prepared", history: referenceOf(resident), messages: [this.#inputMessage(parts)] };
   }
 
   #openLane({ lease, turn, headRevision }: Extract<Claimed, { kind: "claimed" }>): Lane {
@@ -335,16 +351,18 @@ export class TurnRun {
   #normalizeInput(): Promise<void> | void {
     const { input } = this.#claimed.turn;
     const items = normalizeItems(input.items);
-    if (items.every((item) => item.type === "text")) {
-      return this.#normalized(items.length > 0 ? items.map(({ text }) => ({ kind: "Text", content: text })) : [{ kind: "Text", content: "" }]);
-    }
+    const parts = textParts(items);
+    if (parts) return this.#normalized(parts);
     return partsOf(this.#session.wiring.sessionId, items, this.#session.ports.persistence.attachments).then((parts) => this.#normalized(parts));
   }
 
   #normalized(parts: readonly PartDraft[] | string): void {
-    const { turnId } = this.#request;
-    if (typeof parts !== "string") return this.#send({ type: "input.normalized", messages: [createMessage(`${turnId}:0`, "User", parts)] });
+    if (typeof parts !== "string") return this.#send({ type: "input.normalized", messages: [this.#inputMessage(parts)] });
     this.#send({ type: "input.refused", issue: { kind: "input_validation", code: "invalid_turn_input", message: parts, retryable: false } });
+  }
+
+  #inputMessage(parts: readonly PartDraft[]): Message {
+    return createMessage(`${this.#request.turnId}:0`, "User", parts);
   }
 
   async #commit(): Promise<void> {
@@ -426,6 +444,12 @@ export class TurnRun {
     const { code, message } = error;
     this.#send({ type: "effect.settled", effectId, outcome: { kind: "fault", code, message }, source: "run" });
   }
+}
+
+/** Parts of an input that is nothing but text, which may be none. */
+function textParts(items: readonly TurnInputItem[]): readonly PartDraft[] | undefined {
+  if (items.length === 0) return [{ kind: "Text", content: "" }];
+  return items.every((item) => item.type === "text") ? items.map(({ text }) => ({ kind: "Text", content: text })) : undefined;
 }
 
 export function referenceOf({ headRevision, head, messageCount }: Resident): HistoryReference {

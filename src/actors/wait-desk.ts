@@ -21,14 +21,19 @@ export class WaitDesk {
   readonly #hub: ChangeHub;
   readonly #clock: Clock;
   readonly #makeSecret: () => string;
+  readonly #onLeft: (name: WaitName, dueAtMs: number) => void;
   #secret: Promise<string> | undefined;
 
-  /** @param makeSecret - 32 random bytes as hex; used once in the life of a store (OP-13). */
-  constructor(waits: WaitFacet, hub: ChangeHub, clock: Clock, makeSecret: () => string) {
+  /**
+   * @param makeSecret - 32 random bytes as hex; used once in the life of a store (OP-13).
+   * @param onLeft - told of a wait that nobody waits for any more here, and when its time runs out.
+   */
+  constructor(waits: WaitFacet, hub: ChangeHub, clock: Clock, makeSecret: () => string, onLeft: (name: WaitName, dueAtMs: number) => void) {
     this.#waits = waits;
     this.#hub = hub;
     this.#clock = clock;
     this.#makeSecret = makeSecret;
+    this.#onLeft = onLeft;
   }
 
   async keyFor(name: WaitName): Promise<string> {
@@ -58,6 +63,7 @@ export class WaitDesk {
     try {
       return await this.#hub.until(topicOf(name), () => this.#look(name), stop.signal);
     } catch (error) {
+      if (detach.aborted && dueAtMs !== null) this.#onLeft(name, dueAtMs);
       if (detach.aborted || !stop.signal.aborted) throw error;
       return await this.#close(name, cancel.aborted ? "cancelled" : "timeout");
     } finally {

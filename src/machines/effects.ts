@@ -72,6 +72,8 @@ export interface HistoryReference {
 /** Messages to a turn machine. */
 export type TurnEvent =
   | { readonly type: "lane.claimed" }
+  /** The lane is claimed, and nothing before the first model call has to be waited for or is taken part in. */
+  | { readonly type: "turn.prepared"; readonly history: HistoryReference; readonly messages: readonly Message[] }
   | { readonly type: "lane.busy" }
   /** The turn was taken up too often and never ended: what it finished is committed, and that it cannot go on (OP-6). */
   | { readonly type: "turn.exhausted"; readonly issue: TurnIssue; readonly usage: TokenUsage }

@@ -21,8 +21,6 @@ export interface SessionMachineInput {
 export interface SessionContext extends SessionMachineInput {
   /** Handles that share this session; park and close need it to be theirs alone (S-42). */
   readonly handles: number;
-  /** Turns that run or wait for their turn. */
-  readonly turns: number;
   readonly fencingToken: number | null;
   readonly failure: { readonly code: string; readonly message: string } | null;
 }
@@ -39,8 +37,6 @@ export type SessionEvent =
   | { readonly type: "session.flushFailed"; readonly code: string; readonly message: string }
   | { readonly type: "handle.opened" }
   | { readonly type: "handle.released" }
-  | { readonly type: "turn.queued" }
-  | { readonly type: "turn.left" }
   | { readonly type: "turn.started" }
   | { readonly type: "turn.committing" }
   | { readonly type: "turn.committed" }
@@ -67,14 +63,13 @@ export const sessionMachine = setup({
   },
   guards: {
     lacksStore: ({ context }) => context.residency === "active_path_only" && !context.hasStore,
-    isSoleAndIdle: ({ context }) => context.handles <= 1 && context.turns === 0,
+    isSole: ({ context }) => context.handles <= 1,
     wasRepaired: (_, params: { repaired: boolean }) => params.repaired,
   },
   actions: {
     requestLoad: sendTo(toEffects, { type: "session.load" } satisfies SessionRequest),
     requestFlush: sendTo(toEffects, (_, params: { into: "parked" | "closed" }): SessionRequest => ({ type: "session.flush", into: params.into })),
     countHandle: assign({ handles: ({ context }, params: { by: 1 | -1 }) => context.handles + params.by }),
-    countTurn: assign({ turns: ({ context }, params: { by: 1 | -1 }) => context.turns + params.by }),
     recordLease: assign({ fencingToken: (_, params: { fencingToken: number | null }) => params.fencingToken }),
     recordFailure: assign({ failure: (_, params: { code: string; message: string }) => params }),
     clearFailure: assign({ failure: null }),
@@ -89,15 +84,12 @@ export const sessionMachine = setup({
     residency: input?.residency ?? "keep_all",
     hasStore: input?.hasStore ?? false,
     handles: 1,
-    turns: 0,
     fencingToken: null,
     failure: null,
   }),
   on: {
     "handle.opened": { actions: { type: "countHandle", params: { by: 1 } } },
     "handle.released": { actions: { type: "countHandle", params: { by: -1 } } },
-    "turn.queued": { actions: { type: "countTurn", params: { by: 1 } } },
-    "turn.left": { actions: { type: "countTurn", params: { by: -1 } } },
   },
   states: {
     residency: {
@@ -138,14 +130,14 @@ export const sessionMachine = setup({
             clean: {
               on: {
                 "session.changed": "dirty",
-                "session.park": { guard: "isSoleAndIdle", target: "#session.residency.parked" },
-                "session.close": { guard: "isSoleAndIdle", target: "#session.residency.closed" },
+                "session.park": { guard: "isSole", target: "#session.residency.parked" },
+                "session.close": { guard: "isSole", target: "#session.residency.closed" },
               },
             },
             dirty: {
               on: {
-                "session.park": { guard: "isSoleAndIdle", target: "#session.residency.parking" },
-                "session.close": { guard: "isSoleAndIdle", target: "#session.residency.closing" },
+                "session.park": { guard: "isSole", target: "#session.residency.parking" },
+                "session.close": { guard: "isSole", target: "#session.residency.closing" },
               },
             },
             previous: { type: "history" },
@@ -181,8 +173,8 @@ export const sessionMachine = setup({
             },
           },
         },
-        lost: { on: { "session.reopen": "loading", "session.close": { guard: "isSoleAndIdle", target: "closed" } } },
-        stale: { on: { "session.reopen": "loading", "session.close": { guard: "isSoleAndIdle", target: "closed" } } },
+        lost: { on: { "session.reopen": "loading", "session.close": { guard: "isSole", target: "closed" } } },
+        stale: { on: { "session.reopen": "loading", "session.close": { guard: "isSole", target: "closed" } } },
         parking: {
           entry: { type: "requestFlush", params: { into: "parked" } },
           on: { "session.flushed": "parked", "session.flushFailed": "resident.dirty" },

@@ -4,7 +4,7 @@
 //   M1. Pure: no clock, randomness, I/O. What it wants done it sends to the effects actor; nothing is invoked (T-18).
 //   M2. A reply counts only while its effect is open: the guards drop stale and repeated ones.
 //   M3. The context is JSON and holds no history, so a persisted snapshot stays small however long the session is.
-//   M4. Phases nobody takes part in are passed by on the transition, not entered: a microstep costs microseconds.
+//   M4. Phases nobody takes part in are passed by, not waited in: a macrostep costs as much as all else that a step does.
 
 import { assign, enqueueActions, sendTo, setup } from "xstate";
 import type { TurnOutcome } from "../domain/outcome.ts";
@@ -13,8 +13,7 @@ import type { ProtocolDriver } from "./protocol.ts";
 import { assembleOutcome, initialContext, type TurnContext, type TurnHook, type TurnMachineInput } from "./turn.context.ts";
 import {
   awaits, checkpointDelivery, deliver, endsTurn, faultIssue, follow, modelFailure, modelStop, moveAfter, requestEffect, stopCancelled,
-  toEffects,
-withMessages, withModelCall, withoutEffect,
+  toEffects, withMessages, withModelCall, withoutEffect,
   type MoveKind,
 } from "./turn.moves.ts";
 
@@ -72,7 +71,7 @@ function buildTurnMachine(protocol: ProtocolDriver) {
       abortOpenEffects: enqueueActions(({ context, enqueue }) => {
         for (const { effectId } of context.open) enqueue.sendTo(toEffects, { type: "effect.aborted", effectId } satisfies EffectsMessage);
       }),
-      recordHistory: assign({ history: ({ event, context }) => (event.type === "head.refreshed" ? event.history : context.history) }),
+      recordHistory: assign({ history: ({ event, context }) => ("history" in event ? event.history : context.history) }),
       appendMessages: enqueueActions(({ context, event, enqueue }) => {
         if ("messages" in event) enqueue.assign(withMessages(context, enqueue, event.messages));
       }),
@@ -111,7 +110,7 @@ function buildTurnMachine(protocol: ProtocolDriver) {
     { guard: { type: "movesTo", params: { move: "collect" } }, target: "atCheckpoint", actions: "follow" },
     { guard: "iteratesWithSync", target: "syncingEnvironment", actions: "follow" },
     { guard: { type: "movesTo", params: { move: "iterate" } }, target: "callingModel", reenter: true, actions: "follow" },
-    { guard: { type: "movesTo", params: { move: "finish" } }, target: "#turn.finalizing", actions: "follow" },
+    { guard: { type: "movesTo", params: { move: "finish" } }, target: "#turn.assembling", actions: "follow" },
   ] as const;
 
   return turn.createMachine({
@@ -146,8 +145,10 @@ function buildTurnMachine(protocol: ProtocolDriver) {
             { guard: { type: "takesPart", params: { hook: "drainsCommands" } }, target: "drainingCommands" },
             { target: "refreshingHead" },
           ],
+          // All that the phases up to the first model call would bring was at hand (M4).
+          "turn.prepared": { target: "running", actions: ["recordHistory", "appendMessages"] },
           "turn.takenUp": "takenUp",
-          "turn.exhausted": { target: "finalizing", actions: ["recordUsage", { type: "stopOnIssue", params: { stop: "runtime_error" } }] },
+          "turn.exhausted": { target: "assembling", actions: ["recordUsage", { type: "stopOnIssue", params: { stop: "runtime_error" } }] },
           "turn.recorded": { target: "done", actions: "recordResult" },
           "lane.busy": {
             target: "failed",
@@ -181,7 +182,7 @@ function buildTurnMachine(protocol: ProtocolDriver) {
             { guard: { type: "takesPart", params: { hook: "beforeTurn" } }, target: "beforeTurn" },
             { target: "buildingTurn" },
           ],
-          "turn.cancel": { target: "finalizing", actions: "stopCancelled" },
+          "turn.cancel": { target: "assembling", actions: "stopCancelled" },
         },
       },
       beforeTurn: {
@@ -189,22 +190,22 @@ function buildTurnMachine(protocol: ProtocolDriver) {
         on: {
           "hooks.passed": { target: "buildingTurn", actions: "appendMessages" },
           "hooks.aborted": { target: "settling", actions: { type: "stopOnIssue", params: { stop: "plugin_abort" } } },
-          "turn.cancel": { target: "finalizing", actions: "stopCancelled" },
+          "turn.cancel": { target: "assembling", actions: "stopCancelled" },
         },
       },
       buildingTurn: {
         entry: { type: "requestPhase", params: { phase: "buildTurn" } },
         on: {
           "turn.built": [{ guard: "needsEnvironment", target: "running.syncingEnvironment" }, { target: "running" }],
-          "turn.unbuildable": { target: "finalizing", actions: { type: "stopOnIssue", params: { stop: "runtime_error" } } },
-          "turn.cancel": { target: "finalizing", actions: "stopCancelled" },
+          "turn.unbuildable": { target: "assembling", actions: { type: "stopOnIssue", params: { stop: "runtime_error" } } },
+          "turn.cancel": { target: "assembling", actions: "stopCancelled" },
         },
       },
       running: {
         initial: "callingModel",
         on: {
           "turn.cancel": { target: ".cancelling", actions: "abortOpenEffects" },
-          "effect.settled": { guard: "isFault", target: "finalizing", actions: "stopOnFault" },
+          "effect.settled": { guard: "isFault", target: "assembling", actions: "stopOnFault" },
         },
         states: {
           // T-33: once per iteration, before its model call.
@@ -216,8 +217,8 @@ function buildTurnMachine(protocol: ProtocolDriver) {
             entry: "requestModelCall",
             on: {
               "effect.settled": [
-                { guard: "isModelEnding", target: "#turn.finalizing", actions: "stopOnModelEnding" },
-                { guard: "isModelFailure", target: "#turn.finalizing", actions: "stopOnModelFailure" },
+                { guard: "isModelEnding", target: "#turn.assembling", actions: "stopOnModelEnding" },
+                { guard: "isModelFailure", target: "#turn.assembling", actions: "stopOnModelFailure" },
                 ...moves,
               ],
             },
@@ -237,9 +238,9 @@ function buildTurnMachine(protocol: ProtocolDriver) {
           atCheckpoint: {
             on: {
               "effect.settled": [
-                { guard: { type: "delivers", params: { delivery: "abort" } }, target: "#turn.finalizing", actions: "deliver" },
-                { guard: { type: "delivers", params: { delivery: "pastLimit" } }, target: "#turn.finalizing", actions: "deliver" },
-                { guard: { type: "delivers", params: { delivery: "nothingAndFinish" } }, target: "#turn.finalizing", actions: "deliver" },
+                { guard: { type: "delivers", params: { delivery: "abort" } }, target: "#turn.assembling", actions: "deliver" },
+                { guard: { type: "delivers", params: { delivery: "pastLimit" } }, target: "#turn.assembling", actions: "deliver" },
+                { guard: { type: "delivers", params: { delivery: "nothingAndFinish" } }, target: "#turn.assembling", actions: "deliver" },
                 { guard: { type: "delivers", params: { delivery: "iterateWithSync" } }, target: "syncingEnvironment", actions: "deliver" },
                 { guard: { type: "delivers", params: { delivery: "iterate" } }, target: "callingModel", actions: "deliver" },
               ],
@@ -249,13 +250,17 @@ function buildTurnMachine(protocol: ProtocolDriver) {
           cancelling: {
             on: {
               "turn.cancel": {},
-              "effect.settled": { guard: "isOpen", target: "#turn.finalizing", actions: "stopCancelled" },
+              "effect.settled": { guard: "isOpen", target: "#turn.assembling", actions: "stopCancelled" },
             },
           },
         },
       },
+      assembling: {
+        entry: "assemble",
+        always: [{ guard: { type: "takesPart", params: { hook: "finalizes" } }, target: "finalizing" }, { target: "committing" }],
+      },
       finalizing: {
-        entry: ["assemble", { type: "requestPhase", params: { phase: "finalize" } }],
+        entry: { type: "requestPhase", params: { phase: "finalize" } },
         on: { "turn.finalized": { target: "committing", actions: "appendMessages" } },
       },
       committing: {

@@ -16,7 +16,7 @@ const open = { type: "session.open" } as const;
 const loaded = { type: "session.loaded", repaired: false } as const;
 const clean = [open, loaded] as const;
 const dirty = [...clean, { type: "session.changed" }] as const;
-const acquiring = [...clean, { type: "turn.queued" }, { type: "turn.started" }] as const;
+const acquiring = [...clean, { type: "turn.started" }] as const;
 const running = [...acquiring, { type: "lease.acquired", fencingToken: 3 }] as const;
 const committing = [...running, { type: "turn.committing" }] as const;
 const failure = { code: "x", message: "y" };
@@ -66,7 +66,6 @@ test("active_path_only without a store is refused with what to do (sessions.md 1
 test.each<[string, readonly SessionEvent[]]>([
   ["another handle is open", [...clean, { type: "handle.opened" }]],
   ["a turn runs", running],
-  ["a turn waits", [...clean, { type: "turn.queued" }]],
 ])("park and close are refused while %s (S-42)", (_title, events) => {
   for (const type of ["session.park", "session.close"] as const) expect(after([...events, { type }]).residency).toEqual(after(events).residency);
 });

@@ -25,12 +25,16 @@ describe("the way through", () => {
   test("a turn that nobody takes part in passes by the phases of hooks (M4, T-1, T-6, T-9)", () => {
     expect(phasesOf([], ...opening())).toEqual(["claimLane", "refreshHead", "normalizeInput", "buildTurn"]);
     const turn = answered();
-    expect(turn.value).toBe("finalizing");
-    turn.send({ type: "turn.finalized", messages: [] });
-    expect([turn.value, turn.asked]).toEqual(["committing", [{ type: "phase.requested", phase: "commit" }]]);
+    expect([turn.value, turn.asked.at(-1)]).toEqual(["committing", { type: "phase.requested", phase: "commit" }]);
     turn.send({ type: "turn.committed" });
     expect(turn.value).toBe("done");
     expect(turn.output).toEqual({ kind: "ended", outcome: { finished: { assistant_message: { text: "Hi." } } }, issues: [], usage: call });
+  });
+
+  test("a turn whose start needs no waiting is prepared by one event (M4)", () => {
+    const [prepared, phaseByPhase] = [new Stepper(turnInput()).send({ type: "turn.prepared", history, messages: [hello] }), running()];
+    expect([prepared.value, prepared.context]).toEqual([phaseByPhase.value, phaseByPhase.context]);
+    expect(prepared.appended).toEqual([hello]);
   });
 
   test("a turn that all take part in asks every phase in order (T-4, T-11, T-12, T-72, T-74)", () => {
@@ -87,7 +91,7 @@ describe("ends before the model", () => {
 
   test("a turn that cannot be built commits as runtime_error with its issue (T-16, T-58)", () => {
     const turn = new Stepper(turnInput()).send(...opening().slice(0, -1), { type: "turn.unbuildable", issue: { kind: "plugin_prompt", message: "no prompt" } });
-    expect(turn.value).toBe("finalizing");
+    expect(turn.value).toBe("committing");
     expect(turn.context).toMatchObject({ outcome: { stopped: "runtime_error" }, issues: [{ kind: "plugin_prompt" }] });
   });
 });
@@ -100,12 +104,12 @@ describe("interruptions", () => {
     ["normalizing", () => new Stepper(turnInput()).send(...opening().slice(0, 2))],
     ["preparingContext", () => new Stepper(turnInput({ hooks: ALL })).send(...opening(ALL).slice(0, 4))],
     ["beforeTurn", () => new Stepper(turnInput({ hooks: ALL })).send(...opening(ALL).slice(0, 5))],
-    ["buildingTurn", () => new Stepper(turnInput()).send(...opening().slice(0, 3))],
+    ["buildingTurn", () => new Stepper(turnInput({ hooks: ["finalizes"] })).send(...opening().slice(0, 3))],
     ["callingModel", () => running()],
     ["runningTools", () => running().settle(reply([calls("a")]))],
     ["cancelling", () => running().send({ type: "turn.cancel" })],
-    ["finalizing", () => answered()],
-    ["committing", () => answered().send({ type: "turn.finalized", messages: [] })],
+    ["finalizing", () => answered(["finalizes"])],
+    ["committing", () => answered()],
     ["postPersist", () => answered(ALL).send({ type: "turn.finalized", messages: [] }, { type: "turn.committed" })],
     ["settling", () => new Stepper(turnInput()).send(...opening().slice(0, 2), { type: "input.refused", issue })],
   ];
@@ -145,7 +149,7 @@ describe("interruptions", () => {
     const turn = running().settle({ kind: "fault", code: "journaled_effect_replay_hash_conflict", message: "other" });
     expect(turn.context).toMatchObject({ outcome: { stopped: "runtime_error" }, issues: [{ kind: "runtime_effect_controller", code: "journaled_effect_replay_hash_conflict" }], open: [] });
     const inTools = running().settle(reply([calls("a")])).settle({ kind: "fault", code: "x", message: "x" });
-    expect(inTools.value).toBe("finalizing");
+    expect(inTools.value).toBe("committing");
     expect(running().settle({ kind: "fault", code: "x", message: "x" }, 99).value).toEqual({ running: "callingModel" });
   });
 });

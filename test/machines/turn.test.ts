@@ -35,7 +35,7 @@ describe("asking for model calls", () => {
 
   test("an environment that cannot be refreshed stops the turn as runtime_error (waiting_environment, SYNCED err)", () => {
     const turn = running({ hooks: ["syncsEnvironment"] }).settle({ kind: "fault", code: "reconfigure_failed", message: "no" });
-    expect(turn.value).toBe("finalizing");
+    expect(turn.value).toBe("committing");
     expect(turn.context).toMatchObject({ outcome: { stopped: "runtime_error" }, issues: [{ code: "reconfigure_failed" }], open: [] });
   });
 });
@@ -43,7 +43,7 @@ describe("asking for model calls", () => {
 describe("replies of the model", () => {
   test("an answer in words finishes, its message in the log under a deterministic id (T-23, T-28)", () => {
     const turn = running().settle(reply([says("Hello.")]));
-    expect(turn.value).toBe("finalizing");
+    expect(turn.value).toBe("committing");
     expect(turn.context).toMatchObject({ outcome: { finished: { assistant_message: { text: "Hello." } } }, usage: call, lastPromptUsage: call, open: [] });
     expect(turn.appended).toEqual([{ id: "t:1", role: "Assistant", parts: [{ id: "t:1.p0", kind: "Prose", content: "Hello." }] }]);
   });
@@ -59,7 +59,7 @@ describe("replies of the model", () => {
     "a reply that ended in %s stops the turn as %s with its usage, whatever it says (PP-32, PP-34, T-60)",
     (terminalReason, stopped) => {
       const turn = running().settle(reply([says("x"), calls("a")], { terminalReason }));
-      expect(turn.value).toBe("finalizing");
+      expect(turn.value).toBe("committing");
       expect(turn.context).toMatchObject({ outcome: { stopped }, usage: call, issues: [{ kind: "llm_provider", code: terminalReason, retryable: false }] });
       expect(turn.appended).toEqual([]);
     },
@@ -98,13 +98,13 @@ describe("results", () => {
 
   test("a result with control finishes the turn (T-31, T-66)", () => {
     const turn = running().settle(reply([calls("a")])).settle(results(result("a", ok("x", { type: "finish", value: 42 }))));
-    expect(turn.value).toBe("finalizing");
+    expect(turn.value).toBe("committing");
     expect(turn.context.outcome).toEqual({ finished: { tool_value: { tool_name: "a", value: 42 } } });
   });
 
   test("the turn limit finishes with a note under a synthetic id that counts the history (T-23, T-32)", () => {
     const turn = running({ maxTurns: 1 }).settle(reply([calls("a")])).settle(results(result("a")));
-    expect(turn.value).toBe("finalizing");
+    expect(turn.value).toBe("committing");
     expect(turn.context.outcome).toEqual({ stopped: "max_turns" });
     expect(turn.appended.map(({ id }) => id)).toEqual(["t:2", "m_sansio_0_turn_limit_7"]);
   });
@@ -149,7 +149,7 @@ describe("checkpoints", () => {
 
   test("past the turn limit it is appended and the turn stops (TT-6)", () => {
     const turn = atEnd(1).settle(delivered(["wait"]));
-    expect(turn.value).toBe("finalizing");
+    expect(turn.value).toBe("committing");
     expect(turn.context).toMatchObject({ iteration: 1, outcome: { stopped: "max_turns" } });
     expect(turn.appended).toHaveLength(1);
   });
@@ -181,7 +181,7 @@ describe("cancelling", () => {
     turn.send({ type: "turn.cancel" });
     expect(turn.asked).toEqual([]);
     turn.settle(fails({ terminalReason: "cancelled" }));
-    expect(turn.value).toBe("finalizing");
+    expect(turn.value).toBe("committing");
     expect(turn.context).toMatchObject({ outcome: { stopped: "cancelled" }, issues: [{ code: "cancelled" }] });
   });
 

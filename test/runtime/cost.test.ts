@@ -112,7 +112,7 @@ describe("memory", () => {
     host.signal.addEventListener = (...args: Parameters<AbortSignal["addEventListener"]>) => (listeners++, addEventListener.apply(host.signal, args));
     host.signal.removeEventListener = (...args: Parameters<AbortSignal["removeEventListener"]>) => (listeners--, removeEventListener.apply(host.signal, args));
     for (let index = 0; index < 200; index++) await session.run("x", { signal: host.signal });
-    expect({ timers: clock.pendingTimers, listeners, turns: session.runtime.actor.getSnapshot().context.turns }).toEqual({ timers: 0, listeners: 0, turns: 0 });
+    expect({ timers: clock.pendingTimers, listeners, state: session.runtime.actor.getSnapshot().value.residency }).toEqual({ timers: 0, listeners: 0, state: { resident: "clean" } });
     // The session and its effects actor.
     expect(running.size).toBe(2);
   }, 60_000);

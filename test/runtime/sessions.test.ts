@@ -115,7 +115,7 @@ describe.each(engineCases())("on $name", ({ open }) => {
     test("a turn id that made some of its messages cannot be used again in the fork, and is refused before anything is accepted (E-29, P-13)", async () => {
       const { session, lash, engine } = await talked({ engine: open() });
       const fork = await lash.openSession(await session.fork());
-      await expect(fork.run("new", { turnId: "a" })).rejects.toMatchObject({ details: { causeCode: "runtime_turn_commit_conflict" } });
+      await expect(fork.run("new", { turnId: "a" })).rejects.toMatchObject({ code: "runtime_turn_commit_conflict" });
       expect((await keysOf(engine)).filter((key) => key.startsWith('["turn"'))).toEqual([]);
       expect(await fork.run("new", { turnId: "n" })).toMatchObject({ isSuccess: true });
     });

@@ -254,8 +254,7 @@ describe("who wakes it", () => {
     expect(asked.keys).toHaveLength(1);
   });
 
-  // A known gap: nobody keeps a timer for a turn that was left; the next open or recover finds it due.
-  test.fails("a suspended turn whose time runs out is driven on by the runtime that left it (OP-8, E-27)", async () => {
+  test("a suspended turn whose time runs out is driven on by the runtime that left it (OP-8, E-27)", async () => {
     const left = await killedWaiting(memoryEngine(), { pending: { timeoutMs: 600_000 } });
     const host = nextProcess(left);
     expect(await host.lash.recover()).toMatchObject([{ suspended: true }]);
