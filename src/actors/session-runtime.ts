@@ -18,7 +18,7 @@ import { TURN_MACHINE } from "../machines/turn.machine.ts";
 import type { NewAttachment } from "../stores/content-contract.ts";
 import type { AcceptOutcome, LeaseClaim, LeaseOwner, RecordedTurn, ResumeOutcome, SessionCommit, SessionLease } from "../stores/contract.ts";
 import { changeCommit, forkCommit, type SessionChange } from "./session-change.ts";
-import { followInput, followTurnId, inputHashOf } from "./frames.ts";
+import { followTurnId, inputHashOf } from "./frames.ts";
 import { fenceOf } from "./lease-keeper.ts";
 import type { Emit, TurnPlan } from "./model-call.ts";
 import type { RuntimePorts, SessionWiring } from "./ports.ts";
@@ -169,7 +169,10 @@ export class SessionRuntime {
     if (claim.kind === "busy") throw runtimeError("session_execution_busy", `session ${sessionId} is being made by somebody else`);
     const fence = fenceOf(claim.lease);
     try {
-      await sessions.commit(forkCommit(source, sessionId, at, fence, new Date(this.ports.clock.now()).toISOString()));
+      const commit = forkCommit(source, sessionId, at, fence, new Date(this.ports.clock.now()).toISOString());
+      // The images are the new session's own from here on: deleting the old one must not take them away (C-46).
+      for (const id of commit.committedAttachmentIds) await this.ports.persistence.attachments.manifest.recordIntent(sessionId, id);
+      await sessions.commit(commit);
     } catch (error) {
       await leases.release(fence).catch(() => undefined);
       throw runtimeErrorOfStore(error);
@@ -211,7 +214,7 @@ export class SessionRuntime {
    * @param change - builds the commit from the state that the lease protects.
    * @throws LashError `session_execution_busy`, `store_commit_failed`; nothing changed.
    */
-  commitChange(change: (resident: Resident) => SessionChange): Promise<void> {
+  commitChange(change: (resident: Resident) => SessionChange | Promise<SessionChange>): Promise<void> {
     return this.#inLane(async () => {
       const claim = await this.#claiming((wanted) => this.ports.persistence.leases.claim(wanted));
       if (claim.kind === "busy") throw runtimeError("session_execution_busy", "another owner is running this session; nothing was changed, try again with backoff");
@@ -219,7 +222,7 @@ export class SessionRuntime {
       try {
         const { sessions } = this.ports.persistence;
         await this.#refresh(await sessions.headRevision(this.wiring.sessionId));
-        const commit = changeCommit(this.wiring.sessionId, this.#resident, fence, change(this.#resident));
+        const commit = changeCommit(this.wiring.sessionId, this.#resident, fence, await change(this.#resident));
         await sessions.commit(commit);
       } catch (error) {
         await this.ports.persistence.leases.release(fence).catch(() => undefined);
@@ -316,7 +319,8 @@ export class SessionRuntime {
     request.signal.addEventListener("abort", onAbort, { once: true });
     try {
       const running = run.run();
-      if ([...this.#attended].some(({ turnId, signal }) => turnId === request.turnId && signal.aborted)) run.cancel();
+      const isCancelled = [...this.#attended].some(({ turnId, signal }) => turnId === request.turnId && signal.aborted);
+      if (request.signal.aborted || isCancelled) run.cancel();
       return await running;
     } catch (error) {
       if (LashError.is(error) && error.isCode("session_execution_busy")) this.#send({ type: "lease.busy" });
@@ -348,14 +352,22 @@ export class SessionRuntime {
     });
   }
 
-  /** A turn that switched frames goes on there, under the same lease; the host gets the last turn (T-67). */
+  /**
+   * A turn that switched frames goes on there, under the same lease; the host gets the last turn (T-67). The commit of the
+   * switch accepted the turn that follows: where it opened nothing, there is none.
+   */
   async #follow(request: TurnAttendance, end: TurnEnd): Promise<TurnEnd> {
     let last = end;
     for (;;) {
       const { outcome, turnId } = last.result;
-      if (!("agent_frame_switch" in outcome) || !this.#resident.frames.some(({ frameId }) => frameId === outcome.agent_frame_switch.frame_id)) return last;
+      if (!("agent_frame_switch" in outcome)) return last;
       const next = { ...request, turnId: followTurnId(turnId) };
-      last = await this.#drive(next, () => this.#accept(next.turnId, followInput(outcome.agent_frame_switch.task)));
+      try {
+        last = await this.#drive(next, () => this.#resume(next.turnId));
+      } catch (error) {
+        if (LashError.is(error) && error.isCode("unknown_turn")) return last;
+        throw error;
+      }
     }
   }
 

@@ -13,7 +13,7 @@ import { ToolPending } from "../domain/tool-pending.ts";
 import type { ToolResult } from "../machines/effects.ts";
 import type { JournaledOutcome } from "../stores/contract.ts";
 import type { ToolCall } from "../tools/contract.ts";
-import { storeImage } from "./images.ts";
+import { imageProblem, storeImage } from "./images.ts";
 import type { BatchContext } from "./batch-context.ts";
 import type { Execution } from "./effect-host.ts";
 import { cancelledOutput, failure, interruptedOutput, success } from "./tool-outcome.ts";
@@ -189,6 +189,8 @@ class BatchRun {
       if (ToolPending.is(value)) return key ? { pending: this.#pendingUntil(value) } : { output: missingKey() };
       const output = success(value);
       if (!ToolReply.is(value) || value.images.length === 0 || output.outcome.status !== "success") return { output };
+      const problem = imageProblem(value.images);
+      if (problem) return { output: problem };
       return { output: { ...output, attachments: await this.#storeImages(value.images) } };
     };
     try {

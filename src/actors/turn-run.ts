@@ -353,7 +353,7 @@ export class TurnRun {
     const items = normalizeItems(input.items);
     const parts = textParts(items);
     if (parts) return this.#normalized(parts);
-    return partsOf(items, this.#session.ports.persistence.attachments).then((parts) => this.#normalized(parts));
+    return partsOf(this.#session.wiring.sessionId, items, this.#session.ports.persistence.attachments).then((parts) => this.#normalized(parts));
   }
 
   #normalized(parts: readonly PartDraft[] | string): void {
