@@ -29,7 +29,7 @@ export async function buildViewer(folder = join(root, "dist", "inspect")): Promi
     absWorkingDir: root,
   });
   const script = result.outputFiles[0]?.text ?? "";
-  const style = readFileSync(join(source, "viewer.css"), "utf8");
+  const style = ["viewer.css", "chart.css"].map((file) => readFileSync(join(source, file), "utf8")).join("");
   const icon = readFileSync(join(source, "icon.svg"), "utf8").trim();
   const html = readFileSync(join(source, "index.html"), "utf8");
   const viewer = join(folder, "viewer");

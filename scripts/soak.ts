@@ -12,7 +12,7 @@ import { bundleKillJob, inspectKilled, killOnce, seeded } from "../test/support/
 const KILLS_PER_FILE = 100;
 const AT_ONCE = 2;
 /** Longer than a turn takes, so that kills fall into recovery, turns and the moments between them. */
-const LONGEST_MS = 80;
+const LONGEST_MS = 150;
 
 const kills = Number(process.argv[2] ?? 2_000);
 const seed = Number(process.argv[3] ?? 1);

@@ -1,5 +1,6 @@
 export { createLash, Lash } from "./lash.ts";
-export type { LashOptions, ModelOptions, Recovered, RecoverOptions, SessionOptions, TurnAddress } from "./lash.ts";
+export type { Recovered } from "./lash.ts";
+export type { Completions, LashOptions, Maintenance, ModelOptions, RecoverOptions, SessionOptions, TurnAddress } from "./lash-options.ts";
 export { Session } from "./session.ts";
 export type { RunOptions, SessionObservation, SessionViewStore, TurnOptions } from "./session.ts";
 export { Turn } from "./turn.ts";

@@ -4,114 +4,29 @@ import { ChangeHub } from "./actors/change-hub.ts";
 import { inline } from "./actors/inline-host.ts";
 import { journaled } from "./actors/journaled-host.ts";
 import type { Emit } from "./actors/model-call.ts";
-import { defaultLeaseTimings, type LeaseTimings } from "./actors/lease-keeper.ts";
-import type { Inspect, RuntimePorts, SessionWiring } from "./actors/ports.ts";
+import type { RuntimePorts, SessionWiring } from "./actors/ports.ts";
 import { SessionRuntime } from "./actors/session-runtime.ts";
 import { WaitDesk } from "./actors/wait-desk.ts";
-import { assertJson } from "./domain/bounded-json.ts";
-import { systemClock, type Clock } from "./domain/clock.ts";
-import { LashError, runtimeError, wiringError } from "./domain/errors.ts";
-import { invalidArgument } from "./domain/invalid-argument.ts";
-import { consoleLogger, safeLogger, type Logger } from "./domain/logger.ts";
-import type { ModelSpec, SessionPolicy } from "./domain/session.ts";
+import { systemClock } from "./domain/clock.ts";
+import { LashError, runtimeError } from "./domain/errors.ts";
+import { consoleLogger, safeLogger } from "./domain/logger.ts";
+import type { SessionPolicy } from "./domain/session.ts";
 import type { Resolution, ResolveOutcome } from "./domain/waits.ts";
-import { leaseTimingsInvalid, missingModelSpec } from "./domain/wiring-errors.ts";
-import type { TurnActivity } from "./observe/contract.ts";
-import type { ProtocolDriver } from "./machines/protocol.ts";
+import {
+  checkClose, checkOptions, checkRecover, checkResolution, checkSession, leaseTimingsOf, modelOf, toolsByName,
+  type Completions, type LashOptions, type Maintenance, type RecoverOptions, type SessionOptions,
+} from "./lash-options.ts";
 import { standardProtocol } from "./protocols/standard.ts";
 import type { Provider } from "./providers/contract.ts";
 import { resolveAttachments } from "./providers/attachments.ts";
 import { ProviderError, failureOf } from "./providers/failure.ts";
 import { withRetry } from "./providers/retry.ts";
-import { MAX_ID, Session, swallow, type ParkedSession } from "./session.ts";
+import { Session, swallow, type ParkedSession } from "./session.ts";
 import { randomId, randomSecret } from "./random-id.ts";
-import type { GcReport, LeaseOwner, VacuumReport } from "./stores/contract.ts";
+import type { InFlight, LeaseOwner } from "./stores/contract.ts";
 import { memory } from "./stores/memory/store.ts";
 import { createPersistence } from "./stores/persistence/index.ts";
-import type { Store } from "./stores/store.ts";
-import type { Tool } from "./tools/contract.ts";
 import { turnResultOf, type TurnResult } from "./turn-result.ts";
-
-/** Limits of the model are the host's to know: absent means unknown, never a guess (FA-9). */
-export interface ModelOptions {
-  /** Default: the provider's own model. */
-  readonly id?: string;
-  readonly variant?: string;
-  /** Prompt budget in tokens. */
-  readonly contextWindowTokens?: number;
-  readonly outputTokenCapacity?: number;
-}
-
-export interface SessionOptions {
-  /** Default: the lash's. The provider that a stored session was recorded with has to come back (PP-26). */
-  readonly provider?: Provider;
-  readonly model?: ModelOptions;
-  /** Added to the lash's tools; names must differ. */
-  readonly tools?: readonly Tool[];
-  /** System prompt of this session, after the lash's. */
-  readonly prompt?: string;
-  /** Most model rounds of one turn; null for no limit. Default: the lash's, else none. */
-  readonly maxTurns?: number | null;
-}
-
-export interface LashOptions {
-  readonly provider?: Provider;
-  readonly model?: ModelOptions;
-  /** Where sessions live. Default `memory()`: everything ends with the process (OP-15). */
-  readonly store?: Store;
-  readonly tools?: readonly Tool[];
-  readonly prompt?: string;
-  readonly maxTurns?: number | null;
-  /** `journaled` survives crashes and is the default on durable stores; `inline` keeps nothing in flight. */
-  readonly effects?: "journaled" | "inline";
-  readonly protocol?: ProtocolDriver;
-  /** `active_path_only` leaves branches in the store; default `keep_all`. */
-  readonly residency?: "keep_all" | "active_path_only";
-  /** Times a turn may be taken up from a dead owner without getting any further; then it ends as `runtime_error`. Default 5. */
-  readonly maxRecoveries?: number;
-  readonly lease?: Partial<LeaseTimings>;
-  /** Receives XState inspection events of every actor of every session. */
-  readonly inspect?: Inspect;
-  /** Default: warnings and errors to the console (FA-78). */
-  readonly logger?: Logger;
-  readonly clock?: Clock;
-  /** Signs the keys of pending tool calls: 64 hex digits. Default: one made with the store and kept in it (OP-13). */
-  readonly waitSecret?: string;
-  /** Fresh random ids; for tests that want them fixed. */
-  readonly newId?: () => string;
-}
-
-export interface Completions {
-  /**
-   * Answers a pending tool call, from any process that has the store. The first answer wins; one that comes before the
-   * turn waits is kept. Durable when it resolves.
-   *
-   * @param key - from `call.completionKey()`.
-   */
-  resolve(key: string, resolution: Resolution): Promise<ResolveOutcome>;
-}
-
-/** Which turn of which session. */
-export interface TurnAddress {
-  readonly sessionId: string;
-  readonly turnId: string;
-}
-
-export interface RecoverOptions {
-  readonly signal?: AbortSignal;
-  readonly onActivity?: (activity: TurnActivity, turn: TurnAddress) => void | Promise<void>;
-}
-
-export interface Maintenance {
-  /** Ids of a session's nodes off its active path, in storage order. */
-  orphans(sessionId: string): Promise<readonly string[]>;
-  /** Hides nodes from every read. @returns how many. */
-  tombstone(sessionId: string, nodeIds: readonly string[]): Promise<number>;
-  /** Removes what was tombstoned. */
-  vacuum(sessionId: string): Promise<VacuumReport>;
-  /** Removes stored components that no session needs any more. */
-  collect(): Promise<GcReport>;
-}
 
 /** One recovered turn: what it came to, or why it could not go on. */
 export type Recovered =
@@ -120,10 +35,6 @@ export type Recovered =
   /** It waits for an answer from outside and goes on when that comes. */
   | { readonly sessionId: string; readonly turnId: string; readonly suspended: true };
 
-const OPTIONS = [
-  "provider", "model", "store", "tools", "prompt", "maxTurns", "effects", "protocol", "residency", "lease", "inspect", "logger", "clock", "newId", "waitSecret", "maxRecoveries",
-];
-const SESSION_OPTIONS = ["provider", "model", "tools", "prompt", "maxTurns"];
 /** Turns that `recover()` drives at once (OP-7). */
 const RECOVERIES_AT_ONCE = 8;
 
@@ -148,7 +59,9 @@ export class Lash implements AsyncDisposable {
   readonly #sessions = new Set<Session>();
   /** Turns that an answer from outside woke, by session. */
   readonly #background = new Map<string, Promise<void>>();
-  #state: "open" | "closed" = "open";
+  /** Take back what would wake suspended turns. */
+  readonly #timers = new Set<() => void>();
+  #closing: Promise<void> | undefined;
 
   /** Use `createLash`. */
   constructor(options: LashOptions) {
@@ -157,7 +70,13 @@ export class Lash implements AsyncDisposable {
     const persistence = createPersistence(engine, { clock });
     const isDurable = (options.effects ?? (engine.durable ? "journaled" : "inline")) === "journaled";
     this.#options = options;
-    const waits = new WaitDesk(persistence.waits, new ChangeHub(clock, peers), clock, () => options.waitSecret ?? randomSecret());
+    const waits = new WaitDesk(
+      persistence.waits,
+      new ChangeHub(clock, peers),
+      clock,
+      () => options.waitSecret ?? randomSecret(),
+      ({ scope }, dueAtMs) => this.#wakeAt(scope.session_id, scope.turn_id, dueAtMs),
+    );
     this.completions = { resolve: (key, resolution) => this.#resolveCompletion(key, resolution) };
     this.#ports = {
       waits,
@@ -232,16 +151,33 @@ export class Lash implements AsyncDisposable {
     return { sessionId, existed: await this.#ports.persistence.sessions.delete(sessionId) };
   }
 
-  /** Waits for running turns, closes the sessions and then the store. Calls after it are refused. Idempotent. */
-  async close(): Promise<void> {
-    if (this.#state === "closed") return;
-    this.#state = "closed";
+  /**
+   * Refuses new work, lets running turns end, closes the sessions and then the store. A turn that only waits for answers
+   * from outside is left in flight. Idempotent: everybody who asks waits for the same end.
+   *
+   * @param options.graceMs - turns that run longer than this are left in flight, too; their callers get `lash_closed`, and
+   *   whoever recovers finishes them. Default: no limit.
+   */
+  close(options: { readonly graceMs?: number } = {}): Promise<void> {
+    this.#closing ??= this.#close(checkClose(options));
+    return this.#closing;
+  }
+
+  async #close(graceMs: number | undefined): Promise<void> {
+    const { clock } = this.#ports;
+    for (const cancel of this.#timers) cancel();
+    const endGrace = graceMs === undefined ? undefined : clock.setTimer(graceMs, () => this.#abandonTurns());
     await Promise.all(this.#background.values());
     for (const session of this.#sessions) await session[Symbol.asyncDispose]();
+    endGrace?.();
     await this.#ports.persistence.close();
     this.#ports.liveness.close();
     this.#ports.peers?.close();
     for (const provider of this.#providers.values()) await provider.close?.();
+  }
+
+  #abandonTurns(): void {
+    for (const session of this.#sessions) session.runtime.abandonTurns();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -256,6 +192,7 @@ export class Lash implements AsyncDisposable {
       orphans: (sessionId) => maintenance.orphanedNodeIds(sessionId),
       tombstone: (sessionId, nodeIds) => maintenance.tombstoneNodes(sessionId, nodeIds),
       vacuum: (sessionId) => maintenance.vacuum(sessionId),
+      sweepAttachments: (cutoffMs) => this.#ports.persistence.attachments.sweep(cutoffMs),
       collect: () => maintenance.gcUnreachable(),
     };
   }
@@ -269,7 +206,8 @@ export class Lash implements AsyncDisposable {
     return runtime;
   }
 
-  async #recoverOne({ sessionId, turnId }: TurnAddress, { signal, onActivity }: RecoverOptions): Promise<Recovered | undefined> {
+  async #recoverOne({ sessionId, turnId, damage }: InFlight, { signal, onActivity }: RecoverOptions): Promise<Recovered | undefined> {
+    if (damage) return { sessionId, turnId, error: runtimeErrorOfRow(damage) };
     let runtime: SessionRuntime | undefined;
     let count = 0;
     const emit: Emit = (body, correlationId) => {
@@ -298,8 +236,21 @@ export class Lash implements AsyncDisposable {
     return outcome;
   }
 
+  /** A turn that was suspended goes on when its time runs out, as long as this lash lives (OP-8). */
+  #wakeAt(sessionId: string, turnId: string, dueAtMs: number): void {
+    if (this.#closing) return;
+    const { clock } = this.#ports;
+    const cancel = clock.setTimer(Math.max(0, dueAtMs - clock.now()), () => {
+      this.#timers.delete(cancel);
+      this.#wake(sessionId, turnId);
+    });
+    this.#timers.add(cancel);
+  }
+
   #wake(sessionId: string, turnId: string): void {
-    if (this.#background.has(sessionId) || [...this.#sessions].some((session) => session.id === sessionId)) return;
+    const open = [...this.#sessions].find((session) => session.id === sessionId);
+    if (open) return open.runtime.finishLeftover();
+    if (this.#background.has(sessionId)) return;
     const waking = this.#takeUp(sessionId, turnId).finally(() => this.#background.delete(sessionId));
     this.#background.set(sessionId, waking);
   }
@@ -346,116 +297,14 @@ export class Lash implements AsyncDisposable {
   }
 
   #assertOpen(): void {
-    if (this.#state === "closed") throw runtimeError("lash_closed", "this lash is closed; make a new one with createLash");
+    if (this.#closing) throw runtimeError("lash_closed", "this lash is closed; make a new one with createLash");
   }
 }
 
 /** Codes that say that somebody else has the turn, or that there is nothing left to do. */
 const ELSEWHERE: ReadonlySet<string> = new Set(["session_execution_busy", "unknown_turn", "turn_suspended"]);
 
+const runtimeErrorOfRow = (error: Error): LashError => (LashError.is(error) ? error : runtimeError("store_commit_failed", error.message, { cause: error }));
+
 /** Nobody watches, nobody cancels. */
 const unattended = (signal = new AbortController().signal) => ({ emit: () => undefined, signal });
-
-function checkResolution(resolution: Resolution): void {
-  const { status } = { ...resolution };
-  if (status === "ok") assertJson((resolution as { payload: unknown }).payload, { field: "resolution.payload", limit: "toolResultBytes" });
-  else if (status === "err") {
-    const { code, message } = { ...(resolution as { payload?: { code?: unknown; message?: unknown } }).payload };
-    if (typeof code !== "string" || typeof message !== "string") throw invalidArgument("resolution.payload", "{ code, message } with texts");
-  } else if (status !== "timeout" && status !== "cancelled") {
-    throw invalidArgument("resolution.status", '"ok", "err", "timeout" or "cancelled"');
-  }
-}
-
-function checkOptions(options: LashOptions): void {
-  if (typeof options !== "object" || options === null) throw invalidArgument("options", "an object");
-  refuseUnknown(options, OPTIONS, "createLash");
-  const { store, effects, residency, provider, waitSecret, maxRecoveries } = options;
-  if (store !== undefined && (typeof store !== "object" || store === null || !("engine" in store))) {
-    throw invalidArgument("store", "made by memory(), sqlite(path), indexedDb(name) or another store factory");
-  }
-  if (waitSecret !== undefined && !(typeof waitSecret === "string" && /^[0-9a-f]{64}$/.test(waitSecret))) {
-    throw invalidArgument("waitSecret", "64 hexadecimal digits in lower case");
-  }
-  if (maxRecoveries !== undefined && !(maxRecoveries >= 0)) throw invalidArgument("maxRecoveries", "a number of at least 0; Infinity for no limit");
-  if (effects !== undefined && effects !== "journaled" && effects !== "inline") throw invalidArgument("effects", '"journaled" or "inline"');
-  if (residency !== undefined && residency !== "keep_all" && residency !== "active_path_only") {
-    throw invalidArgument("residency", '"keep_all" or "active_path_only"');
-  }
-  checkShared(options);
-  toolsByName(options.tools ?? []);
-  leaseTimingsOf(options.lease);
-  if (provider) modelOf(options.model, provider);
-}
-
-function checkRecover(options: RecoverOptions): void {
-  if (typeof options !== "object" || options === null) throw invalidArgument("options", "an object");
-  refuseUnknown(options, ["signal", "onActivity"], "recover");
-  const { signal, onActivity } = options;
-  if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalidArgument("signal", "an AbortSignal");
-  if (onActivity !== undefined && typeof onActivity !== "function") throw invalidArgument("onActivity", "a function");
-}
-
-function checkSession(id: string, options: SessionOptions): void {
-  if (typeof id !== "string" || id.trim() === "") throw invalidArgument("id", "a session id that is not blank");
-  if (id.length > MAX_ID || id.includes("\0") || !id.isWellFormed()) throw invalidArgument("id", `well-formed text without NUL of at most ${MAX_ID} characters`);
-  refuseUnknown(options, SESSION_OPTIONS, "openSession");
-  checkShared(options);
-}
-
-function checkShared({ provider, prompt, maxTurns, tools, model }: SessionOptions): void {
-  if (provider !== undefined && typeof provider.complete !== "function") throw invalidArgument("provider", "a provider, such as aiSdk(model)");
-  if (prompt !== undefined && typeof prompt !== "string") throw invalidArgument("prompt", "a string");
-  if (tools !== undefined && !Array.isArray(tools)) throw invalidArgument("tools", "an array of tool(...)");
-  if (maxTurns !== undefined && maxTurns !== null && !(Number.isSafeInteger(maxTurns) && maxTurns > 0)) {
-    throw invalidArgument("maxTurns", "a positive integer, or null for no limit");
-  }
-  if (model === undefined) return;
-  refuseUnknown(model, ["id", "variant", "contextWindowTokens", "outputTokenCapacity"], "model");
-  for (const field of ["contextWindowTokens", "outputTokenCapacity"] as const) {
-    const limit = model[field];
-    if (limit !== undefined && !(Number.isSafeInteger(limit) && limit > 0)) throw invalidArgument(`model.${field}`, "a positive integer");
-  }
-  if (model.id !== undefined && (typeof model.id !== "string" || model.id.trim() === "")) throw invalidArgument("model.id", "a model id that is not blank");
-}
-
-function refuseUnknown(options: object, known: readonly string[], where: string): void {
-  for (const key of Object.keys(options)) {
-    if (!known.includes(key)) throw invalidArgument(`${where}: ${key}`, `left out, as there is no such option; known are ${known.join(", ")}`);
-  }
-}
-
-/** FA-7: two tools of one name could not be told apart by a model. */
-function toolsByName(tools: readonly Tool[]): ReadonlyMap<string, Tool> {
-  const byName = new Map<string, Tool>();
-  for (const [index, entry] of tools.entries()) {
-    if (typeof entry?.run !== "function" || typeof entry.validate !== "function") throw invalidArgument(`tools[${index}]`, "made by tool(...)");
-    if (byName.has(entry.name)) {
-      throw wiringError("duplicate_tool_name", `two tools are named "${entry.name}"; rename one of them`, { details: { tool: entry.name } });
-    }
-    byName.set(entry.name, entry);
-  }
-  return byName;
-}
-
-/** FA-9: the host's model, else the one the provider wraps; no id anywhere is a mistake in the wiring. */
-function modelOf(options: ModelOptions | undefined, provider: Provider | undefined): ModelSpec {
-  const id = options?.id ?? provider?.modelId ?? "";
-  if (provider && id === "") throw missingModelSpec(provider.id);
-  const { contextWindowTokens, outputTokenCapacity, variant } = options ?? {};
-  return {
-    id,
-    ...(variant !== undefined && { variant }),
-    ...(contextWindowTokens !== undefined && {
-      limits: { contextWindowTokens, ...(outputTokenCapacity !== undefined && { outputTokenCapacity }) },
-    }),
-  };
-}
-
-/** S-57: renewal has to fit three times into a lease's life. */
-function leaseTimingsOf(lease: Partial<LeaseTimings> | undefined): LeaseTimings {
-  const ttlMs = lease?.ttlMs ?? defaultLeaseTimings.ttlMs;
-  const renewMs = lease?.renewMs ?? (lease?.ttlMs === undefined ? defaultLeaseTimings.renewMs : Math.max(1, Math.floor(ttlMs / 3)));
-  if (!(ttlMs >= 1) || !(renewMs >= 1) || ttlMs < 3 * renewMs) throw leaseTimingsInvalid(ttlMs, renewMs);
-  return { ttlMs, renewMs };
-}

@@ -5,7 +5,8 @@ import type { Emit } from "./actors/model-call.ts";
 import { branchTo } from "./actors/session-change.ts";
 import type { SessionRuntime } from "./actors/session-runtime.ts";
 import { runtimeError } from "./domain/errors.ts";
-import { invalidArgument } from "./domain/invalid-argument.ts";
+import { assertId } from "./domain/id-rules.ts";
+import { invalidArgument, refuseUnknown } from "./domain/invalid-argument.ts";
 import type { SessionNode } from "./domain/session.ts";
 import { acceptInput, parseTurnInput, type TurnInput } from "./domain/turn-input.ts";
 import type { SessionSighting, TurnActivity } from "./observe/contract.ts";
@@ -87,6 +88,7 @@ export class Session implements AsyncDisposable {
    */
   turn(input: string | TurnInput, options: TurnOptions = {}): Turn {
     this.#assertOpen();
+    checkTurnOptions(options);
     const parsed = parseTurnInput(input);
     const turnId = turnIdOf(parsed, options) ?? this.#host.newId();
     const { input: accepted, attachments } = acceptInput(parsed);
@@ -238,19 +240,23 @@ export class Session implements AsyncDisposable {
   }
 }
 
+function checkTurnOptions(options: TurnOptions): void {
+  refuseUnknown(options, ["turnId", "signal"], "turn options");
+  const { signal } = options;
+  if (signal !== undefined && typeof signal?.addEventListener !== "function") throw invalidArgument("signal", "an AbortSignal");
+}
+
 function turnIdOf({ traceTurnId }: TurnInput, { turnId }: TurnOptions): string | undefined {
   for (const [field, id] of [["turnId", turnId], ["input.traceTurnId", traceTurnId]] as const) {
     if (id === undefined) continue;
     if (typeof id !== "string" || id.trim() === "") throw runtimeError("missing_execution_scope_id", `\`${field}\` is blank; leave it out or give the turn an id`);
-    if (id.length > MAX_ID) throw invalidArgument(field, `at most ${MAX_ID} characters`);
+    assertId(id, field);
   }
   if (turnId !== undefined && traceTurnId !== undefined && turnId !== traceTurnId) {
     throw runtimeError("execution_scope_turn_id_mismatch", `\`turnId\` is "${turnId}" and \`input.traceTurnId\` is "${traceTurnId}"; a turn has one id`);
   }
   return turnId ?? traceTurnId;
 }
-
-export const MAX_ID = 200;
 
 /** @internal A broken sink never changes the outcome (T-46). */
 export async function swallow<Told extends readonly unknown[]>(sink: (...told: Told) => void | Promise<void>, ...told: Told): Promise<void> {

@@ -108,6 +108,8 @@ export function buildCommit(turn: FinishedTurn, { resident, policy, fence, machi
     },
     frames: framesOf(resident, opening),
     nodes,
+    // Input that still waits for this turn becomes input of the next one (I-32).
+    interruptedTurnId: context.turnId,
     usageDeltas: isZeroUsage(context.usage) ? [] : [{ source: "turn", model: policy.model.id, usage: context.usage }],
     committedAttachmentIds: attachmentIds([...log, ...(opening?.seed ?? [])]),
   };

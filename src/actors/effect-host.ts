@@ -16,6 +16,8 @@ export interface StepDraft {
   readonly snapshot?: MachineSnapshot;
   /** Replay keys of the attempts that may run once this is durable. */
   readonly issued: readonly string[];
+  /** All that is open is waits: not a failed recovery (OP-6). */
+  readonly waiting?: true;
 }
 
 export interface Execution {
@@ -39,6 +41,8 @@ export interface EffectController {
    * @throws LashError `journaled_effect_replay_hash_conflict` - recorded under this key is another operation (E-9).
    */
   execute(replayKey: string, envelope: () => Envelope, run: (execution: Execution) => Promise<JournaledOutcome>): Promise<Executed>;
+  /** Whether an outcome is on record, under whatever hash. */
+  has(replayKey: string): boolean;
   /** Whether an outcome is waiting for a step. */
   readonly hasUnsaved: boolean;
 }

@@ -3,6 +3,7 @@ import type { EffectController, EffectHost } from "./effect-host.ts";
 const controller: EffectController = {
   tier: "inline",
   hasUnsaved: false,
+  has: () => false,
   step: () => Promise.resolve(),
   execute: async (_replayKey, _envelope, run) => ({ outcome: await run({ interrupted: false }), source: "run" }),
 };

@@ -1,6 +1,6 @@
 // Journaled host: journal, turn log and machine snapshot live in the store, one transaction per step (design 2B).
 
-import { effectError } from "../domain/errors.ts";
+import { effectError, runtimeError } from "../domain/errors.ts";
 import type { JournalEntry, JournaledOutcome, Persistence, TurnRecord } from "../stores/contract.ts";
 import type { EffectController, EffectHost, Executed, Execution, StepDraft, TurnScope } from "./effect-host.ts";
 import { envelopeHash, type Envelope } from "./envelope.ts";
@@ -34,6 +34,10 @@ class JournaledController implements EffectController {
     return this.#unsaved.length > 0;
   }
 
+  has(replayKey: string): boolean {
+    return this.#journal.has(replayKey);
+  }
+
   /** Steps are numbered, so they are written one after another. */
   step(draft: StepDraft): Promise<void> {
     const written = this.#lastStep.then(() => this.#write(draft));
@@ -46,7 +50,10 @@ class JournaledController implements EffectController {
     this.#unsaved = [];
     const { fence, turn, ensureLive } = this.#scope;
     await ensureLive();
-    await this.#persistence.turns.recordStep({ ...draft, fence, turnId: turn.turnId, step: this.#step + 1, settled });
+    const { turnId } = turn;
+    const outcome = await this.#persistence.turns.recordStep({ ...draft, fence, turnId, step: this.#step + 1, settled });
+    // Somebody else took this turn over and ended it; its result is asked for by its id (OP-1).
+    if (outcome.kind === "settled") throw runtimeError("session_execution_lease_lost", `turn ${turnId} has been ended by another owner`, { details: { turnId } });
     this.#step += 1;
   }
 

@@ -43,6 +43,14 @@ export interface TurnStart extends TurnAttendance {
   readonly attachments: readonly NewAttachment[];
 }
 
+interface Attended {
+  readonly turnId: string;
+  readonly emit: Emit;
+  readonly cancel: AbortController;
+  /** Aborted by `cancel`, or by whoever asked. */
+  readonly signal: AbortSignal;
+}
+
 type SessionActor = ActorRefFrom<typeof sessionMachine>;
 
 export class SessionRuntime {
@@ -56,9 +64,11 @@ export class SessionRuntime {
   #resident: Resident;
   readonly #listeners = new Set<(resident: Resident) => void>();
   /** Turns of this runtime that run or wait, by what cancels them. */
-  readonly #attended = new Set<AbortController>();
+  readonly #attended = new Set<Attended>();
   /** Aborted once the session is being left: turns that only wait are suspended from then on. */
   #leaving = new AbortController();
+  /** Aborted once nothing is to be begun here any more. */
+  readonly #abandoned = new AbortController();
   #run: TurnRun | undefined;
   #lane: Promise<unknown> = Promise.resolve();
   /** In the lane: what runs, and what waits for it. */
@@ -121,6 +131,11 @@ export class SessionRuntime {
     });
   }
 
+  /** An answer came for a turn of this session, which is open: drives it on if nobody does (OP-8). */
+  finishLeftover(): void {
+    if (this.wiring.provider && !this.#run) void this.#standIn.finishLeftover();
+  }
+
   /**
    * Accepts an input and drives its turn; turns of this session wait for each other.
    *
@@ -163,7 +178,8 @@ export class SessionRuntime {
 
   /** Leaves a turn that only waits for answers from outside in flight, so that the session can be closed (OP-8). */
   async suspend(): Promise<void> {
-    if (!this.#run?.suspend()) return;
+    // Where the session cannot be left anyway, nothing must happen (S-42).
+    if (this.#root.getSnapshot().context.handles > 1 || !this.#run?.suspend()) return;
     this.#leaving.abort();
     await this.idle();
   }
@@ -176,10 +192,16 @@ export class SessionRuntime {
     await this.idle();
   }
 
+  /** Stops driving what runs; it stays in flight. What waits behind it is not begun: the lash is closed. */
+  abandonTurns(): void {
+    this.#abandoned.abort(runtimeError("lash_closed", "the lash was closed before this turn began; nothing of it is durable"));
+    this.#run?.abandon();
+  }
+
   /** Cancels the turns that run or wait on this runtime. @returns how many (T-62). */
   cancelTurns(): number {
     const attended = [...this.#attended];
-    for (const cancel of attended) cancel.abort();
+    for (const { cancel } of attended) cancel.abort();
     return attended.length;
   }
 
@@ -240,25 +262,34 @@ export class SessionRuntime {
 
   // ---- the lane ---------------------------------------------------------------------------------------------------
 
-  /** Gives the turn a signal that the session can abort, too. */
+  /**
+   * Gives the turn a signal that the session can abort, too. Who asks for a turn that is driven already, because it was found
+   * in flight, watches it and may cancel it from now on, and not only when the lane is free.
+   */
   async #attend<Request extends TurnAttendance>(request: Request, body: (request: Request) => Promise<TurnEnd>): Promise<TurnEnd> {
     const { signal } = request;
     const cancel = new AbortController();
-    const onAbort = (): void => cancel.abort(signal.reason);
-    if (signal.aborted) onAbort();
-    else signal.addEventListener("abort", onAbort, { once: true });
-    this.#attended.add(cancel);
+    const attended: Attended = { turnId: request.turnId, emit: request.emit, cancel, signal: cancel.signal };
+    const onHostAbort = (): void => cancel.abort(signal.reason);
+    const onAbort = (): void => {
+      if (this.#run?.turnId === request.turnId) this.#run.cancel();
+    };
+    this.#attended.add(attended);
+    cancel.signal.addEventListener("abort", onAbort, { once: true });
+    if (signal.aborted) onHostAbort();
+    else signal.addEventListener("abort", onHostAbort, { once: true });
     try {
       return await this.#inLane(() => body({ ...request, signal: cancel.signal }));
     } finally {
-      signal.removeEventListener("abort", onAbort);
-      this.#attended.delete(cancel);
+      signal.removeEventListener("abort", onHostAbort);
+      this.#attended.delete(attended);
     }
   }
 
   #inLane<T>(body: () => Promise<T>): Promise<T> {
     this.#turns += 1;
     const turn = this.#lane.then(async () => {
+      this.#abandoned.signal.throwIfAborted();
       await this.#ready();
       return body();
     });
@@ -285,7 +316,7 @@ export class SessionRuntime {
     request.signal.addEventListener("abort", onAbort, { once: true });
     try {
       const running = run.run();
-      if (request.signal.aborted) run.cancel();
+      if ([...this.#attended].some(({ turnId, signal }) => turnId === request.turnId && signal.aborted)) run.cancel();
       return await running;
     } catch (error) {
       if (LashError.is(error) && error.isCode("session_execution_busy")) this.#send({ type: "lease.busy" });
@@ -304,6 +335,10 @@ export class SessionRuntime {
     const { turnId } = request;
     const emit: Emit = (body, correlationId) => {
       this.feed.activity(turnId, body, correlationId);
+      for (const watcher of this.#attended) {
+        // One that joined later watches at its own pace (T-46 is about the turn's own sink).
+        if (watcher.turnId === turnId && watcher.emit !== request.emit) void watcher.emit(body, correlationId);
+      }
       return request.emit(body, correlationId);
     };
     return new TurnRun(this.#turnSession(), { ...request, emit }, async () => {

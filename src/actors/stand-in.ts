@@ -80,7 +80,7 @@ export class StandIn {
 
   async #inFlight(): Promise<{ readonly turnId: string } | undefined> {
     const { sessionId, persistence } = this.#options;
-    return (await persistence.turns.inFlight()).find((turn) => turn.sessionId === sessionId);
+    return (await persistence.turns.inFlight(sessionId))[0];
   }
 
   #report(error: unknown): void {

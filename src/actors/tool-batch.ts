@@ -4,56 +4,28 @@
 //   B2. A finished call is durable before anything waits for the others; the last one rides on the turn's next step.
 //   B3. What a tool does wrong is its result. Only faults of the boundary itself reject.
 
-import type { Clock } from "../domain/clock.ts";
 import { copyJson } from "../domain/copy-json.ts";
-import type { Logger } from "../domain/logger.ts";
 import type { AttachmentRef } from "../domain/messages.ts";
 import { sha256Hex } from "../domain/sha256.ts";
 import { failedOutput, projectOutput, type ToolCallOutput } from "../domain/tool-output.ts";
 import { ToolReply } from "../domain/tool-reply.ts";
 import { ToolPending } from "../domain/tool-pending.ts";
 import type { ToolResult } from "../machines/effects.ts";
-import type { AttachmentFacet } from "../stores/content-contract.ts";
 import type { JournaledOutcome } from "../stores/contract.ts";
 import type { ToolCall } from "../tools/contract.ts";
 import { storeImage } from "./images.ts";
-import type { EffectController, Execution } from "./effect-host.ts";
-import type { Envelope } from "./envelope.ts";
-import type { Emit } from "./model-call.ts";
+import type { BatchContext } from "./batch-context.ts";
+import type { Execution } from "./effect-host.ts";
 import { cancelledOutput, failure, interruptedOutput, success } from "./tool-outcome.ts";
 import { complete, missingKey, waitOf, type RecordedPending } from "./tool-completion.ts";
-import type { WaitDesk } from "./wait-desk.ts";
 import { attemptKey, type LaunchedCall, type PlannedCall } from "./tool-plan.ts";
 
 /** How long tools may take to notice that their turn was cancelled (T-63). */
 const CANCEL_GRACE_MS = 50;
 
-export interface BatchContext {
-  readonly sessionId: string;
-  readonly turnId: string;
-  readonly batchKey: string;
-  readonly controller: EffectController;
-  readonly signal: AbortSignal;
-  readonly clock: Clock;
-  readonly emit: Emit;
-  /** Writes a durable step naming these attempts; resolves when they may start. */
-  readonly step: (issued: readonly string[]) => Promise<void>;
-  /** Replay keys that a durable step has named already. */
-  readonly issued: ReadonlySet<string>;
-  readonly envelope: (replayKey: string, causedBy: string, command: Envelope["command"]) => Envelope;
-  readonly desk: WaitDesk;
-  readonly attachments: AttachmentFacet;
-  readonly logger: Logger;
-  /** Aborts when the turn is suspended: waits end without being recorded (OP-8). */
-  readonly detach: AbortSignal;
-  /** Told how many calls run, and how many only wait for an answer from outside. */
-  readonly onProgress: (progress: { readonly running: number; readonly parked: number }) => void;
-  /** Shows a running call as an actor of its own (design section 4). */
-  readonly asActor: <T>(id: string, run: () => Promise<T>) => Promise<T>;
-}
-
 type RecordedAttempt =
-  | { readonly output: ToolCallOutput; readonly durationMs: number }
+  /** `endedAtMs` where trying again is safe: the wait before that is counted from there, also after a crash (E-27). */
+  | { readonly output: ToolCallOutput; readonly durationMs: number; readonly endedAtMs?: number }
   | { readonly pending: RecordedPending; readonly durationMs: number };
 
 type AttemptEnd = { readonly output: ToolCallOutput } | { readonly pending: RecordedPending };
@@ -138,18 +110,24 @@ class BatchRun {
       const delay = retry.after_ms ?? (maxDelayMs > 0 ? Math.min(doubled, maxDelayMs) : doubled);
       // The wait may be long: what was tried before it must not be tried again after a crash (B2).
       if (this.#context.controller.hasUnsaved) await this.#context.step([...this.#running]);
-      await this.#context.clock.sleep(delay, this.#context.signal).catch(() => undefined);
+      const { clock, signal } = this.#context;
+      const dueAtMs = (recorded.endedAtMs ?? clock.now()) + delay;
+      await clock.sleep(Math.max(0, dueAtMs - clock.now()), signal).catch(() => undefined);
     }
   }
 
   /** The attempt is durable as pending before anything waits: the tool must not run again, however long this takes. */
   async #park(call: LaunchedCall, pending: RecordedPending, durationMs: number): Promise<FinishedCall> {
     if (this.#context.controller.hasUnsaved) await this.#context.step([...this.#running]);
-    this.#count(1);
+    let waits = false;
+    const onWaiting = (): void => {
+      waits = true;
+      this.#count(1);
+    };
     try {
-      return { ...(await complete(this.#context, call, pending)), durationMs };
+      return { ...(await complete(this.#context, call, pending, onWaiting)), durationMs };
     } finally {
-      this.#count(-1);
+      if (waits) this.#count(-1);
     }
   }
 
@@ -186,7 +164,8 @@ class BatchRun {
     const { clock } = this.#context;
     const startedAt = clock.monotonic();
     const ended = await this.#untilCancelled(this.#outputOf(call, attempt, interrupted));
-    return { ok: copyJson({ ...ended, durationMs: Math.round(clock.monotonic() - startedAt) }) };
+    const durationMs = Math.round(clock.monotonic() - startedAt);
+    return { ok: copyJson({ ...ended, durationMs, ...(mayRetry(ended) && { endedAtMs: clock.now() }) }) };
   }
 
   async #outputOf(call: LaunchedCall, attempt: number, interrupted: boolean): Promise<AttemptEnd> {
@@ -257,6 +236,10 @@ class BatchRun {
       stopWaiting();
     }
   }
+}
+
+function mayRetry(ended: AttemptEnd): boolean {
+  return "output" in ended && ended.output.outcome.status === "failure" && ended.output.outcome.payload.retry.type === "safe";
 }
 
 /** A probe that throws has not found out (OP-3). */

@@ -34,8 +34,11 @@ export interface TurnEffectsOptions {
 export class TurnEffects {
   readonly #options: TurnEffectsOptions;
   readonly #aborts = new Map<number, AbortController>();
+  /** Aborted before they were run: a cancel may overtake the effects that a recovery sends again. */
+  readonly #abortedBefore = new Set<number>();
   readonly #detach = new AbortController();
   #parked = false;
+  #hasWaited = false;
   /** Attempts that a durable step has named. */
   #issued: ReadonlySet<string>;
 
@@ -51,6 +54,7 @@ export class TurnEffects {
   async run(request: EffectRequest, snapshot: MachineSnapshot | undefined): Promise<Settled> {
     const abort = new AbortController();
     this.#aborts.set(request.effectId, abort);
+    if (this.#abortedBefore.has(request.effectId)) abort.abort(cancelled());
     try {
       return await this.#perform(request, snapshot, abort.signal);
     } finally {
@@ -64,10 +68,16 @@ export class TurnEffects {
   }
 
   abort(effectId: number): void {
+    this.#abortedBefore.add(effectId);
     this.#aborts.get(effectId)?.abort(cancelled());
   }
 
-  abortAll(): void {
+  /**
+   * Ends everything without recording anything more: a call that is cut off because its turn is no longer driven here has
+   * not been cancelled, and whoever goes on asks its tool's own policy (OP-3).
+   */
+  stop(): void {
+    this.detach();
     for (const abort of this.#aborts.values()) abort.abort(cancelled());
   }
 
@@ -101,7 +111,8 @@ export class TurnEffects {
         log: log.digest(logLength),
         plan: plan.digest,
       });
-    void emit({ type: "model_request_started", protocolIteration: command.iteration }, `llm:${effectId}`);
+    // A turn that was cancelled before its first call makes none (T-63).
+    if (!signal.aborted) void emit({ type: "model_request_started", protocolIteration: command.iteration }, `llm:${effectId}`);
     const { outcome, source } = await host.execute(request.replayKey, envelope, () => {
       this.#show("effect.running", request);
       return callModel({
@@ -128,7 +139,7 @@ export class TurnEffects {
     const { session, turn, host, log, emit } = this.#options;
     const message = log.messages[logIndex];
     if (!message) throw effectError("runtime_effect_tool_batch_id", "the message whose tools are to run is not in the turn's log");
-    const plan = await planBatch(message, session.wiring.tools, request.replayKey);
+    const plan = await planBatch(message, session.wiring.tools, request.replayKey, (key) => host.has(key));
     if (snapshot) {
       const issued = firstIssued(plan);
       await this.#step(snapshot, issued);
@@ -165,7 +176,17 @@ export class TurnEffects {
   #report(parked: boolean): void {
     if (this.#options.host.tier !== "durable" || parked === this.#parked) return;
     this.#parked = parked;
+    if (parked) this.#countAsProgress();
     this.#options.onParked(parked);
+  }
+
+  /** OP-6: a process that was killed while its turn waited had not failed to get it further. */
+  #countAsProgress(): void {
+    const { turn, host } = this.#options;
+    if (turn.recoveries === 0 || this.#hasWaited) return;
+    this.#hasWaited = true;
+    // A turn that is suspended at once has lost its fence to this write, and is not counted either: it releases its lane.
+    void host.step({ appended: [], modelCalls: [], issued: [], waiting: true }).catch(() => undefined);
   }
 
   /** For inspectors: how far an effect has come between being asked for and being settled. */
@@ -180,6 +201,7 @@ export class TurnEffects {
 
   /** Without a snapshot only outcomes are journaled; the log and the control state wait for the machine to move. */
   async #step(snapshot: MachineSnapshot | undefined, issued: readonly string[]): Promise<void> {
+    this.#detach.signal.throwIfAborted();
     const unsaved = snapshot ? this.#options.log.takeUnsaved() : { appended: [], modelCalls: [] };
     await this.#options.host.step({ ...unsaved, issued, ...(snapshot && { snapshot }) });
   }

@@ -84,6 +84,10 @@ export class TurnRun {
     this.#actor = this.#createActor();
   }
 
+  get turnId(): string {
+    return this.#request.turnId;
+  }
+
   /** Runs to the end. Rejects where the turn could not end: busy, lease lost, store failed. */
   run(): Promise<TurnEnd> {
     this.#actor.start();
@@ -102,6 +106,11 @@ export class TurnRun {
     this.#lane?.effects.detach();
     this.#send({ type: "turn.suspend" });
     return true;
+  }
+
+  /** Stops driving at once and records nothing more; the turn stays in flight and its lease is released (OP-8). */
+  abandon(): void {
+    this.#fail(runtimeError("lash_closed", "the lash was closed before this turn ended; it stays in flight and is finished by whoever recovers it"));
   }
 
   #deliverMail(): void {
@@ -181,13 +190,14 @@ export class TurnRun {
   async #letGo(code: string): Promise<void> {
     if (!this.#lane) return;
     const { effects, keeper } = this.#lane;
-    effects.abortAll();
+    effects.stop();
     if (code === "store_commit_failed" || code === "session_execution_lease_lost") return;
     await this.#session.ports.persistence.leases.release(keeper.fence).catch(() => undefined);
   }
 
   #fail(error: unknown): void {
-    const failure = runtimeErrorOfStore(error);
+    // OP-11: asked for again with another input is the caller's mistake, and nothing of it became durable.
+    const failure = LashError.is(error) && error.isCode("runtime_turn_commit_conflict") && !this.#lane ? error : runtimeErrorOfStore(error);
     this.#failure = failure;
     if (failure.isCode("session_execution_lease_lost")) {
       this.#session.report({ type: "lease.lost" });

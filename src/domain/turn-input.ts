@@ -5,7 +5,7 @@ import { LashError, runtimeError } from "./errors.ts";
 import { imageType } from "./image-type.ts";
 import { invalidArgument } from "./invalid-argument.ts";
 import type { Json } from "./json.ts";
-import { assertBytesWithin } from "./limits.ts";
+import { assertBytesWithin, assertTextWithin } from "./limits.ts";
 import { sha256Hex } from "./sha256.ts";
 import { protocolTurnOptionsInvalid } from "./wiring-errors.ts";
 
@@ -44,9 +44,13 @@ export function normalizeItems(items: readonly TurnInputItem[]): readonly TurnIn
  * Checks what a host handed to `turn()` and gives it one shape.
  *
  * @throws LashError `invalid_argument` naming the field that is wrong; nothing durable happened.
+ * @throws LashError `limit_exceeded` - larger than `turnInputBytes`; `json_invalid` - options that are no JSON.
  */
 export function parseTurnInput(input: string | TurnInput): TurnInput {
-  if (typeof input === "string") return { items: [{ type: "text", text: wellFormed(input, "input") }] };
+  if (typeof input === "string") {
+    assertTextWithin(input, "input", "turnInputBytes");
+    return { items: [{ type: "text", text: wellFormed(input, "input") }] };
+  }
   if (typeof input !== "object" || input === null) throw invalidArgument("input", "a string or an object with `items`");
   refuseLiveParts(input);
   for (const key of Object.keys(input)) {
@@ -60,6 +64,7 @@ export function parseTurnInput(input: string | TurnInput): TurnInput {
       throw invalidArgument(at, '{ type: "text", text } or { type: "image_ref", id }');
     }
   });
+  assertJson(input.items, { field: "input.items", limit: "turnInputBytes" });
   checkBlobs(input.imageBlobs);
   if (input.protocolTurnOptions !== undefined) checkOptions(input.protocolTurnOptions);
   return input;

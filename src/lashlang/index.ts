@@ -1,6 +1,6 @@
-// Public names of `lash-runtime/lashlang`: read a program, link it against a host, run it, store it.
-// Everything here runs in Node and in the browser tab. What prints and draws programs is in tools.ts, so that a page that
-// only runs them does not load it.
+// Public names of `lash-runtime/lashlang`: read a program, link it against a host, run it, suspend and resume it.
+// Everything here runs in Node and in the browser tab. What outlives the page (stored programs, processes, replay keys) is in
+// durable.ts, what prints and draws programs in tools.ts, so that a page that only runs cells loads neither.
 
 // Read source.
 export { parse, parseTypeText } from "./syntax/parser.ts";
@@ -19,22 +19,16 @@ export { createHostEnvironment, HostCatalogError } from "./linker/environment-bu
 export type { ConstructorInput, HostEnvironmentInput, ModuleInput, TypeInput } from "./linker/environment-builder.ts";
 export type { HostAbilities, HostCatalog, HostEnvironment, LanguageFeatures } from "./linker/host-environment.ts";
 export type { HostRequirements } from "./linker/host-requirements.ts";
-export { typeFromJsonSchema } from "./types/from-json-schema.ts";
-export { firstUnmetRequirement, satisfies } from "./linker/satisfies.ts";
 export { builtinNames } from "./linker/builtin-signatures.ts";
 export { link } from "./linker/link.ts";
 export type { CallSite, LinkedEntry, LinkedProcess, LinkedProgram, ProcessRef, SiteKind } from "./linker/linked-program.ts";
-export { ProgramCache } from "./cache/program-cache.ts";
 
 // Compile and run.
-export { COMPILER_VERSION, compileCell, compileProcess } from "./compiler/compile.ts";
+export { COMPILER_VERSION, compileCell } from "./compiler/compile.ts";
 export type { CompiledEntry } from "./compiler/compile.ts";
 export { Session } from "./session/session.ts";
 export type { CellOptions, SessionSnapshot } from "./session/session.ts";
 export { Projections } from "./session/projections.ts";
-export { startProcess } from "./session/process.ts";
-export { prepareProcess, processInputOf, processOutcomeOf } from "./session/process-input.ts";
-export type { PreparedProcess, ProcessFailure, ProcessFailureCode, ProcessInput, ProcessOutcome, ProcessPayload } from "./session/process-input.ts";
 export { drive } from "./vm/drive.ts";
 export type { DriveOptions, DriveResult, LashHost } from "./vm/drive.ts";
 export { Vm } from "./vm/vm.ts";
@@ -42,8 +36,6 @@ export type { Outcome, RuntimeError, VmOptions, VmRestore, VmState } from "./vm/
 export { VM_VERSION } from "./vm/snapshot.ts";
 export type { VmSnapshot } from "./vm/snapshot.ts";
 export type { AbilityOp, EffectOutcome, EffectRequest, EffectSite, OperationOutcome, ProjectionUse, ResourceOperation } from "./vm/effects.ts";
-export { effectKey, operationKey, startedProcessId } from "./vm/replay-keys.ts";
-export type { ExecutionScope, ParentSeed } from "./vm/replay-keys.ts";
 export type { Observation, Observer } from "./vm/observation.ts";
 export { renderRuntimeError } from "./vm/error-report.ts";
 export { DEFAULT_BOUNDS } from "./values/bounds.ts";
@@ -53,14 +45,3 @@ export type { ProjectionQuestion, ProjectionRef, ProjectionSource } from "./valu
 export { fromJson } from "./values/from-json.ts";
 export { toJson } from "./values/to-json.ts";
 export type { Json } from "./values/json-value.ts";
-
-// Store programs and refer to their processes.
-export { artifactOf, decodeArtifact, encodeArtifact, programOfArtifact } from "./artifact/module-artifact.ts";
-export type { ModuleArtifact } from "./artifact/module-artifact.ts";
-export { createArtifactStore, createMemoryBytes } from "./artifact/artifact-store.ts";
-export type { ArtifactBytes, ArtifactNamespace, ArtifactStore } from "./artifact/artifact-store.ts";
-export { ArtifactError } from "./artifact/artifact-error.ts";
-export type { ArtifactErrorCode } from "./artifact/artifact-error.ts";
-export { decodeDefinition, definitionOf, definitionValueOf, sameDefinition } from "./artifact/definition-identity.ts";
-export type { DefinitionIdentity, DefinitionValue } from "./artifact/definition-identity.ts";
-export { processRefKey } from "./identity/refs.ts";

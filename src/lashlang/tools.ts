@@ -1,4 +1,5 @@
 // Programs for people to look at: formatted, as canonical source, as a graph. For editors, reviews and dashboards.
+// And types of the language for tools that describe theirs as JSON Schema.
 export { parseWithComments } from "./syntax/parser.ts";
 export type { Comment } from "./syntax/lexer.ts";
 export { printProgram } from "./printer/print-program.ts";
@@ -9,3 +10,4 @@ export type { ModuleDescription, ProcessDescription } from "./artifact/introspec
 export { staticGraph } from "./graph/static-graph.ts";
 export type { EntryGraph, GraphEdge, GraphNode, StaticGraph } from "./graph/static-graph.ts";
 export { toMermaid } from "./graph/mermaid.ts";
+export { typeFromJsonSchema } from "./types/from-json-schema.ts";

@@ -5,7 +5,7 @@
 //   R2. `lost` and `stale` refuse everything but `session.reopen`: what is resident may be behind the store (S-60, S-54).
 //   R3. The lease region is the only place that knows whether a lease is held; a lost lease is never released (S-60).
 
-import { assign, sendTo, setup } from "xstate";
+import { assign, sendTo, setup, stateIn } from "xstate";
 import { toEffects } from "./turn.moves.ts";
 
 export const SESSION_MACHINE = { machine: "session", version: 1 } as const;
@@ -191,7 +191,8 @@ export const sessionMachine = setup({
     lease: {
       initial: "free",
       states: {
-        free: { on: { "turn.started": "acquiring" } },
+        // Only where the other region starts a turn, too: else nothing would ever answer the claim.
+        free: { on: { "turn.started": { guard: stateIn({ residency: "resident" }), target: "acquiring" } } },
         acquiring: {
           on: {
             "lease.acquired": { target: "held", actions: { type: "recordLease", params: ({ event }) => ({ fencingToken: event.fencingToken }) } },

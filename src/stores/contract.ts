@@ -147,6 +147,8 @@ export interface TurnStep {
   readonly snapshot?: MachineSnapshot;
   /** Replay keys of tool attempts that may run once this step is durable, all of them (OP-3). */
   readonly issued: readonly string[];
+  /** The turn has come to where it only waits for answers: whoever took it up did not fail (OP-6). */
+  readonly waiting?: true;
 }
 
 /** Everything durable about a turn that was accepted and has not ended. */
@@ -184,6 +186,14 @@ export interface TurnSettlement extends SettledClaims {
   readonly result: TurnResultRecord;
 }
 
+/** A turn that waits for somebody to finish it; where its row cannot be read, `damage` says why (P-5). */
+export interface InFlight {
+  readonly sessionId: string;
+  /** Empty where the row cannot be read. */
+  readonly turnId: string;
+  readonly damage?: Error;
+}
+
 export interface TurnFacet {
   /**
    * Claims the lane and accepts the input as step 0 in one write (T-82).
@@ -219,8 +229,8 @@ export interface TurnFacet {
    */
   settle(settlement: TurnSettlement): Promise<RecordedTurn>;
   load(sessionId: string, turnId: string): Promise<TurnRecord | undefined>;
-  /** Turns accepted and not finished, over all sessions of the store. */
-  inFlight(): Promise<readonly { readonly sessionId: string; readonly turnId: string }[]>;
+  /** Turns accepted and not finished: of one session (at most one), or of all sessions of the store. */
+  inFlight(sessionId?: string): Promise<readonly InFlight[]>;
   /** The recorded result of a finished turn. */
   settled(sessionId: string, turnId: string): Promise<RecordedTurn | undefined>;
 }

@@ -1,6 +1,6 @@
 // tool(): a typed function with a schema becomes something a model can call.
 
-import { invalidArgument } from "../domain/invalid-argument.ts";
+import { invalidArgument, refuseUnknown } from "../domain/invalid-argument.ts";
 import type { Json } from "../domain/json.ts";
 import { wiringError } from "../domain/errors.ts";
 import type { JsonSchema } from "../providers/contract.ts";
@@ -79,13 +79,22 @@ function check(options: ToolOptions<StandardSchema>): void {
     throw invalidArgument(`tool.input (of "${name}")`, "a Standard Schema, for example z.object({ city: z.string() })");
   }
   const { onInterrupted, execution, retry } = options;
+  for (const flag of ["readOnly", "idempotent"] as const) {
+    if (options[flag] !== undefined && typeof options[flag] !== "boolean") throw invalidArgument(`tool.${flag} (of "${name}")`, "true or false");
+  }
   if (onInterrupted !== undefined && onInterrupted !== "retry" && onInterrupted !== "report" && typeof onInterrupted !== "function") {
     throw invalidArgument(`tool.onInterrupted (of "${name}")`, '"retry", "report" or a function');
   }
   if (execution !== undefined && execution !== "parallel" && execution !== "serial") {
     throw invalidArgument(`tool.execution (of "${name}")`, '"parallel" or "serial"');
   }
-  if (retry?.maxAttempts !== undefined && (!Number.isSafeInteger(retry.maxAttempts) || retry.maxAttempts < 1)) {
+  if (retry === undefined) return;
+  refuseUnknown(retry, ["maxAttempts", "baseDelayMs", "maxDelayMs"], `tool.retry (of "${name}")`);
+  for (const delay of ["baseDelayMs", "maxDelayMs"] as const) {
+    const ms = retry[delay];
+    if (ms !== undefined && !(Number.isFinite(ms) && ms >= 0)) throw invalidArgument(`tool.retry.${delay} (of "${name}")`, "milliseconds of at least 0");
+  }
+  if (retry.maxAttempts !== undefined && (!Number.isSafeInteger(retry.maxAttempts) || retry.maxAttempts < 1)) {
     throw invalidArgument(`tool.retry.maxAttempts (of "${name}")`, "an integer of at least 1");
   }
 }

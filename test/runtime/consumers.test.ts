@@ -116,3 +116,14 @@ test("a turn that fails fails its iteration and its result with the same error, 
   hold.open();
   await running;
 });
+
+test("an outside signal frees a turn from a consumer that reads no further, too (T-46, T-63)", async () => {
+  const { lash } = testLash({ script: [{ text: chunks(500) }] });
+  const session = await lash.openSession("s");
+  const outside = new AbortController();
+  const turn = session.turn("go", { signal: outside.signal });
+  const iterator = turn[Symbol.asyncIterator]();
+  for (let read = 0; read < 3; read++) await iterator.next();
+  outside.abort();
+  expect((await turn.result).outcome).toMatchObject({ stop: "cancelled" });
+});

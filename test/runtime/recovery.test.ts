@@ -90,6 +90,8 @@ describe("what a crash during a call means (OP-3, design 5)", () => {
     const { transcript } = await recoverWith({ engine, clock }, [shaky("second")]);
     expect(attempts).toEqual(["first 1 false", "second 2 false"]);
     expect(transcript[2]).toContain("at last");
+    // 60 s after the first attempt ended, not after the second process began.
+    expect(clock.now()).toBe(1_000 + 60_000);
   });
 });
 
@@ -114,7 +116,7 @@ describe("who finishes what (OP-7, design 7.1)", () => {
   test("asking for it with another input is a conflict, and the turn still ends (OP-11)", async () => {
     const death = await dieInTool();
     const session = await testLash({ ...death, script, tools: [toolWith("retry", [])] }).lash.openSession("s");
-    await expect(session.run("something else", { turnId: "t" })).rejects.toMatchObject({ details: { causeCode: "runtime_turn_commit_conflict" } });
+    await expect(session.run("something else", { turnId: "t" })).rejects.toMatchObject({ code: "runtime_turn_commit_conflict" });
     expect(await session.run("go", { turnId: "t" })).toMatchObject({ text: "done" });
   });
 
@@ -134,18 +136,18 @@ describe("who finishes what (OP-7, design 7.1)", () => {
     const engine = memoryEngine();
     const clock = manualClock(1_000);
     const hold = gate();
-    const thaw = Promise.withResolvers<void>();
-    const paused = testLash({ engine: frozenLeases(engine, thaw.promise), clock, script: [{ text: "too late", before: hold }] });
+    const owner = stoppable(engine);
+    const paused = testLash({ engine: owner.engine, clock, script: [{ text: "too late", before: hold }] });
     const session = await paused.lash.openSession("s");
-    const lost = session.run("go", { turnId: "t" });
-    const failed = lost.catch((error: unknown) => error);
+    const failed = session.run("go", { turnId: "t" }).catch((error: unknown) => error);
     await hold.reached;
+    owner.stop();
     await clock.advance(31_000);
     const taker = testLash({ engine, clock, script: ["taken over"] });
     expect(await taker.lash.recover()).toMatchObject([{ result: { text: "taken over" } }]);
     const before = await keysOf(engine);
+    owner.goOn();
     hold.open();
-    thaw.resolve();
     expect(await failed).toMatchObject({ code: "session_execution_lease_lost" });
     expect(await keysOf(engine)).toEqual(before);
     expect(await heldLanes(engine)).toEqual([]);
@@ -220,6 +222,21 @@ describe("other versions and damage (design 4, OP-6)", () => {
     expect(recovered.find(({ sessionId }) => sessionId === "b")).toMatchObject({ error: { code: "stored_row_invalid" } });
   });
 
+  test("a control row that names no turn does not keep recover from the other sessions (OP-7, design 6)", async () => {
+    const death = await dieInTool();
+    await overwrite(death.engine, { key: ["turn", "a-damaged-one", 0], value: { rubbish: true } });
+    const recovered = await testLash({ ...death, script, tools: [toolWith("retry", [])] }).lash.recover();
+    expect(recovered.find(({ sessionId }) => sessionId === "s")).toMatchObject({ result: { text: "done" } });
+    expect(recovered.find(({ sessionId }) => sessionId === "a-damaged-one")).toMatchObject({ error: { code: "stored_row_invalid" } });
+  });
+
+  test("a control row that names no turn does not keep another session's turn from being finished when that is opened (OP-7, design 6)", async () => {
+    const death = await dieInTool();
+    await overwrite(death.engine, { key: ["turn", "a-damaged-one", 0], value: { rubbish: true } });
+    const session = await testLash({ ...death, script, tools: [toolWith("retry", [])] }).lash.openSession("s");
+    expect(await session.run("go", { turnId: "t" })).toMatchObject({ text: "done" });
+  });
+
   test("a recorded call that belongs to another operation is not answered from the record, nor run again (E-9, OP-6)", async () => {
     const death = await dieInTool();
     await damageControl(death, (row) => {
@@ -235,15 +252,21 @@ describe("other versions and damage (design 4, OP-6)", () => {
   });
 });
 
-/** An owner that has stopped: its first renewal never reaches the store, everything else still does. */
-const frozenLeases = (engine: Engine, thaw: Promise<void>): Engine => {
-  let writes = 0;
+/** An owner that is stopped, as a laptop that is closed: its writes reach the store when it goes on. */
+function stoppable(engine: Engine): { readonly engine: Engine; stop(): void; goOn(): void } {
+  let stopped: ReturnType<typeof gate> | undefined;
   return {
-    name: engine.name,
-    durable: engine.durable,
-    read: (body) => engine.read(body),
-    // The first write accepts the turn, the second renews.
-    write: (body) => (++writes === 2 ? thaw.then(() => engine.write(body)) : engine.write(body)),
-    close: () => Promise.resolve(),
+    stop: () => void (stopped = gate()),
+    goOn: () => stopped?.open(),
+    engine: {
+      name: engine.name,
+      durable: engine.durable,
+      read: (body) => engine.read(body),
+      write: async (body) => {
+        await stopped?.pass();
+        return engine.write(body);
+      },
+      close: () => Promise.resolve(),
+    },
   };
-};
+}

@@ -86,7 +86,7 @@ describe.each(engineCases())("on $name", ({ open }) => {
     const one = testLash({ engine, clock, script: ["once", { text: "held", before: hold }] });
     const session = await one.lash.openSession("s");
     await session.run("go", { turnId: "t" });
-    const conflict = { code: "store_commit_failed", details: { causeCode: "runtime_turn_commit_conflict" } };
+    const conflict = { code: "runtime_turn_commit_conflict" };
     await expect(session.run("other", { turnId: "t" })).rejects.toMatchObject(conflict);
     const held = session.run("go", { turnId: "u" });
     await hold.reached;

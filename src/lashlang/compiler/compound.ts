@@ -31,7 +31,7 @@ function ternary(c: Context, expr: Of<"Ternary">): Eval {
   const result = c.code.temp();
   const otherwise = c.code.label();
   const end = c.code.label();
-  jumpUnless(c, c.expr(expr.condition), otherwise, brancher(c, expr.site));
+  jumpUnless(c, c.expr(expr.condition), otherwise, brancher(expr.site));
   storeTemp(c, result, c.owned(expr.consequent));
   c.code.jump(end);
   c.code.place(otherwise);

@@ -12,7 +12,6 @@ import { Projected } from "../values/projected.ts";
 import { Shape } from "../values/shape.ts";
 import { List, Rec, Resource, type Value, makeList, makeRec, makeTuple, recordOf } from "../values/value.ts";
 import { unwrap } from "../values/wrapper.ts";
-import { observation } from "../vm/observation.ts";
 import type { Eval, Frame } from "../vm/frame.ts";
 import { isCompound } from "./analysis.ts";
 import type { Context } from "./context.ts";
@@ -115,9 +114,8 @@ function record(c: Context, expr: Of<"Record">): Eval {
 }
 
 function processValue(c: Context, expr: Of<"ProcessValue">): Eval {
-  const { moduleRef, hostRequirementsRef, processes } = c.program;
-  const target = processes.find((process) => process.name === expr.process);
-  if (target === undefined) throw new Error(`linked program has no process ${expr.process}`);
+  const { moduleRef, hostRequirementsRef } = c.program;
+  const target = c.process(expr.process);
   const { component, pos } = target.processRef;
   return (_, f) =>
     recordOf(
@@ -206,7 +204,7 @@ function ternary(c: Context, expr: Of<"Ternary">): Eval {
   const condition = c.expr(expr.condition);
   const then = c.expr(expr.consequent);
   const otherwise = c.expr(expr.otherwise);
-  const branch = brancher(c, expr.site);
+  const branch = brancher(expr.site);
   return (s, f) => {
     const chosen = truthy(condition(s, f), f);
     branch(f, chosen);
@@ -215,13 +213,12 @@ function ternary(c: Context, expr: Of<"Ternary">): Eval {
 }
 
 /** Counts a choice and tells an observer which way it went. */
-export function brancher(c: Context, site: number): (f: Frame, chosen: boolean) => void {
-  const callSite = c.entry.sites[site];
+export function brancher(site: number): (f: Frame, chosen: boolean) => void {
   return (f, chosen) => {
-    const occurrence = f.occurrence(site);
-    if (f.observer === null || callSite?.branch === undefined) return;
-    const edgeId = chosen ? callSite.branch.thenEdgeId : callSite.branch.elseEdgeId;
-    f.observer(observation("branch.selected", callSite, occurrence, { edgeId }));
+    f.occurrence(site);
+    if (f.observer === null) return;
+    const branch = f.siteAt(site).branch;
+    if (branch !== undefined) f.observe("branch.selected", site, { edgeId: chosen ? branch.thenEdgeId : branch.elseEdgeId });
   };
 }
 

@@ -113,8 +113,7 @@ function signatureOf({ context }: Lowering, resourceType: string, module: Module
     return context.fail("UnknownOperation", `resource type \`${resourceType}\` does not expose operation \`${call.operation}\``, call.span);
   }
   if (resourceType === TRIGGERS_RESOURCE_TYPE) context.needAbility("triggers", call.span);
-  context.required.operation(resourceType, call.operation, signature);
-  if (module !== null && operation !== undefined) context.required.moduleOperation(module, call.operation, operation);
+  context.required.operation(module, resourceType, call.operation, signature);
   return signature;
 }
 

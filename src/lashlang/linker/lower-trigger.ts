@@ -86,7 +86,7 @@ function eventTypeOf({ context }: Lowering, source: Typed, span: Expr["span"]): 
   const sourceType = meaning?.kind === "source" ? meaning.sourceType : showType(source.type);
   const found = lookup(context.environment.catalog.triggerSources, sourceType);
   if (found === undefined) return context.fail("InvalidTrigger", `trigger source type \`${sourceType}\` is not registered as a TriggerSource`, span);
-  context.required.triggerSource(sourceType);
+  context.required.triggerSource(sourceType, found.eventType);
   return found.eventType;
 }
 

@@ -1,7 +1,6 @@
 // Names of effects across restarts (`LL-93` to `LL-95`): the same call of the same run always has the same key.
 //   R1. Keys are made of call sites, their counts and ordinals, all of them VM state; never of time or chance.
-import { sha256 } from "@noble/hashes/sha2.js";
-import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
+import { sha256OfParts } from "../identity/digest.ts";
 import type { Json } from "../values/json-value.ts";
 import { compareText } from "../values/unicode.ts";
 import type { AbilityOp, ResourceOperation } from "./effects.ts";
@@ -56,7 +55,7 @@ export function startedProcessId(parent: ParentSeed, op: Extract<AbilityOp, { ki
     op.processName,
     canonicalText(op.args),
   ];
-  return `process:lashlang:sha256:${bytesToHex(sha256(utf8ToBytes(parts.map((part) => `${part}\0`).join(""))))}`;
+  return `process:lashlang:sha256:${sha256OfParts(parts)}`;
 }
 
 /** Compact JSON with keys in ascending order. */

@@ -101,8 +101,9 @@ export function setStep(tx: WriteTransaction, sessionId: string, before: TurnCon
   setControl(tx, sessionId, {
     ...kept,
     step: step.step,
-    // What is journaled is never run again, so a turn that settles something is not going round in circles (OP-6).
-    recoveries: step.settled.length > 0 ? 0 : before.recoveries,
+    // What is journaled is never run again, so a turn that settles something is not going round in circles; nor is one that
+    // waits for an answer, however often its process is killed meanwhile (OP-6).
+    recoveries: step.settled.length > 0 || step.waiting === true ? 0 : before.recoveries,
     ...(step.issued.length > 0 && { issued: [...step.issued] }),
     ...(step.snapshot !== undefined && { snapshot: step.snapshot }),
     ...(fits && inline.length > 0 && { deltas: inline }),

@@ -4,7 +4,7 @@
 // every operation checks first, is only read when the turn is not in flight.
 
 import { type LashError, storeError } from "../../domain/errors.ts";
-import type { AcceptOutcome, RecordedTurn, ResumeOutcome, StepOutcome, TurnFacet } from "../contract.ts";
+import type { AcceptOutcome, InFlight, RecordedTurn, ResumeOutcome, StepOutcome, TurnFacet } from "../contract.ts";
 import type { Bound, ReadTransaction, WriteTransaction } from "../engine.ts";
 import { prepareAttachments, setAttachments } from "./attachment-rows.ts";
 import { checkBinding, type StoreContext } from "./context.ts";
@@ -143,20 +143,23 @@ export function createTurns(context: StoreContext): TurnFacet {
       });
     },
 
-    async inFlight() {
-      const { boundSessionId } = context;
+    async inFlight(only = context.boundSessionId) {
+      if (only !== undefined) {
+        checkBinding(context, only);
+        const control = await engine.read((tx) => readControl(tx, only));
+        return control === undefined ? [] : [{ sessionId: only, turnId: control.turnId }];
+      }
       return engine.read(async (tx) => {
-        const prefix = boundSessionId === undefined ? TURNS : turnPrefix(boundSessionId);
-        const to = after(prefix);
-        const found: { sessionId: string; turnId: string }[] = [];
+        const to = after(TURNS);
+        const found: InFlight[] = [];
         // From session to session, so that the rows of their steps are not read.
-        for (let from: Bound = prefix; ; ) {
+        for (let from: Bound = TURNS; ; ) {
           const [entry] = await tx.range(from, to, { limit: 1 });
           if (entry === undefined) return found;
           const sessionId = textAt(entry.key, 1);
           const turnId = turnIdOf(entry.value);
-          if (turnId === undefined) throw invalidRow("turn in flight", entry.key, "it names no turn");
-          found.push({ sessionId, turnId });
+          // One session's damage must not keep the others from being finished.
+          found.push(turnId === undefined ? { sessionId, turnId: "", damage: invalidRow("turn in flight", entry.key, "it names no turn") } : { sessionId, turnId });
           from = after(turnPrefix(sessionId));
         }
       });

@@ -59,7 +59,7 @@ const readers: readonly (readonly [what: string, prefix: Key, read: (store: Pers
   ["stamp of a settled turn", ["s", S, 3, "t2"], (store) => store.turns.accept(acceptOf("alice", S, "t2"))],
   ["node index", ["s", S, 4], (store) => store.sessions.loadNode(S, "own-id")],
   ["metadata", ["session", S], (store) => store.sessions.loadMeta(S)],
-  ["turn in flight", ["turn", S, 0], (store) => store.turns.inFlight()],
+  ["turn in flight", ["turn", S, 0], (store) => store.turns.inFlight(S)],
   ["turn in flight, loaded", ["turn", S, 0], (store) => store.turns.load(S, "t3")],
   ["turn input", ["turn", S, 1], (store) => store.turns.load(S, "t3")],
   ["turn step", ["turn", S, 2], (store) => store.turns.resume({ ...claimBy("alice", S), turnId: "t3" })],

@@ -1,0 +1,33 @@
+// What the calls of one batch share: who journals them, what stops them, and where their answers come from.
+
+import type { Clock } from "../domain/clock.ts";
+import type { Logger } from "../domain/logger.ts";
+import type { AttachmentFacet } from "../stores/content-contract.ts";
+import type { EffectController } from "./effect-host.ts";
+import type { Envelope } from "./envelope.ts";
+import type { Emit } from "./model-call.ts";
+import type { WaitDesk } from "./wait-desk.ts";
+
+export interface BatchContext {
+  readonly sessionId: string;
+  readonly turnId: string;
+  readonly batchKey: string;
+  readonly controller: EffectController;
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+  readonly emit: Emit;
+  /** Writes a durable step naming these attempts; resolves when they may start. */
+  readonly step: (issued: readonly string[]) => Promise<void>;
+  /** Replay keys that a durable step has named already. */
+  readonly issued: ReadonlySet<string>;
+  readonly envelope: (replayKey: string, causedBy: string, command: Envelope["command"]) => Envelope;
+  readonly desk: WaitDesk;
+  readonly attachments: AttachmentFacet;
+  readonly logger: Logger;
+  /** Aborts when the turn is suspended: waits end without being recorded (OP-8). */
+  readonly detach: AbortSignal;
+  /** Told how many calls run, and how many only wait for an answer from outside. */
+  readonly onProgress: (progress: { readonly running: number; readonly parked: number }) => void;
+  /** Shows a running call as an actor of its own (design section 4). */
+  readonly asActor: <T>(id: string, run: () => Promise<T>) => Promise<T>;
+}

@@ -1,0 +1,228 @@
+// Options of createLash, openSession and recover: their shapes, and the checks that say what to write instead.
+
+import { defaultLeaseTimings, type LeaseTimings } from "./actors/lease-keeper.ts";
+import type { Inspect } from "./actors/ports.ts";
+import { assertJson } from "./domain/bounded-json.ts";
+import type { Clock } from "./domain/clock.ts";
+import { wiringError } from "./domain/errors.ts";
+import { assertId } from "./domain/id-rules.ts";
+import { invalidArgument, refuseUnknown } from "./domain/invalid-argument.ts";
+import type { Logger } from "./domain/logger.ts";
+import type { ModelSpec } from "./domain/session.ts";
+import type { Resolution, ResolveOutcome } from "./domain/waits.ts";
+import { leaseTimingsInvalid, missingModelSpec } from "./domain/wiring-errors.ts";
+import type { ProtocolDriver } from "./machines/protocol.ts";
+import type { TurnActivity } from "./observe/contract.ts";
+import type { Provider } from "./providers/contract.ts";
+import type { SweepReport } from "./stores/content-contract.ts";
+import type { GcReport, VacuumReport } from "./stores/contract.ts";
+import type { Store } from "./stores/store.ts";
+import type { Tool } from "./tools/contract.ts";
+
+/** Limits of the model are the host's to know: absent means unknown, never a guess (FA-9). */
+export interface ModelOptions {
+  /** Default: the provider's own model. */
+  readonly id?: string;
+  readonly variant?: string;
+  /** Prompt budget in tokens. */
+  readonly contextWindowTokens?: number;
+  readonly outputTokenCapacity?: number;
+}
+
+export interface SessionOptions {
+  /** Default: the lash's. The provider that a stored session was recorded with has to come back (PP-26). */
+  readonly provider?: Provider;
+  readonly model?: ModelOptions;
+  /** Added to the lash's tools; names must differ. */
+  readonly tools?: readonly Tool[];
+  /** System prompt of this session, after the lash's. */
+  readonly prompt?: string;
+  /** Most model rounds of one turn; null for no limit. Default: the lash's, else none. */
+  readonly maxTurns?: number | null;
+}
+
+export interface LashOptions {
+  readonly provider?: Provider;
+  readonly model?: ModelOptions;
+  /** Where sessions live. Default `memory()`: everything ends with the process (OP-15). */
+  readonly store?: Store;
+  readonly tools?: readonly Tool[];
+  readonly prompt?: string;
+  readonly maxTurns?: number | null;
+  /** `journaled` survives crashes and is the default on durable stores; `inline` keeps nothing in flight. */
+  readonly effects?: "journaled" | "inline";
+  readonly protocol?: ProtocolDriver;
+  /** `active_path_only` leaves branches in the store; default `keep_all`. */
+  readonly residency?: "keep_all" | "active_path_only";
+  /** Times a turn may be taken up from a dead owner without getting any further; then it ends as `runtime_error`. Default 5. */
+  readonly maxRecoveries?: number;
+  readonly lease?: Partial<LeaseTimings>;
+  /** Receives XState inspection events of every actor of every session. */
+  readonly inspect?: Inspect;
+  /** Default: warnings and errors to the console (FA-78). */
+  readonly logger?: Logger;
+  readonly clock?: Clock;
+  /** Signs the keys of pending tool calls: 64 hex digits. Default: one made with the store and kept in it (OP-13). */
+  readonly waitSecret?: string;
+  /** Fresh random ids; for tests that want them fixed. */
+  readonly newId?: () => string;
+}
+
+export interface Completions {
+  /**
+   * Answers a pending tool call, from any process that has the store. The first answer wins; one that comes before the
+   * turn waits is kept. Durable when it resolves.
+   *
+   * @param key - from `call.completionKey()`.
+   */
+  resolve(key: string, resolution: Resolution): Promise<ResolveOutcome>;
+}
+
+/** Which turn of which session. */
+export interface TurnAddress {
+  readonly sessionId: string;
+  readonly turnId: string;
+}
+
+export interface RecoverOptions {
+  readonly signal?: AbortSignal;
+  readonly onActivity?: (activity: TurnActivity, turn: TurnAddress) => void | Promise<void>;
+}
+
+export interface Maintenance {
+  /** Ids of a session's nodes off its active path, in storage order. */
+  orphans(sessionId: string): Promise<readonly string[]>;
+  /** Hides nodes from every read. @returns how many. */
+  tombstone(sessionId: string, nodeIds: readonly string[]): Promise<number>;
+  /** Removes what was tombstoned. */
+  vacuum(sessionId: string): Promise<VacuumReport>;
+  /** Removes bytes that no commit came to name, of intents up to that moment (epoch ms); what a turn in flight names stays. */
+  sweepAttachments(cutoffMs: number): Promise<SweepReport>;
+  /** Removes stored components that no session needs any more. */
+  collect(): Promise<GcReport>;
+}
+
+const OPTIONS = [
+  "provider", "model", "store", "tools", "prompt", "maxTurns", "effects", "protocol", "residency", "lease", "inspect", "logger", "clock", "newId", "waitSecret", "maxRecoveries",
+];
+const SESSION_OPTIONS = ["provider", "model", "tools", "prompt", "maxTurns"];
+
+export function checkResolution(resolution: Resolution): void {
+  const { status } = { ...resolution };
+  if (status === "ok") assertJson((resolution as { payload: unknown }).payload, { field: "resolution.payload", limit: "toolResultBytes" });
+  else if (status === "err") {
+    const { code, message } = { ...(resolution as { payload?: { code?: unknown; message?: unknown } }).payload };
+    if (typeof code !== "string" || typeof message !== "string") throw invalidArgument("resolution.payload", "{ code, message } with texts");
+  } else if (status !== "timeout" && status !== "cancelled") {
+    throw invalidArgument("resolution.status", '"ok", "err", "timeout" or "cancelled"');
+  }
+}
+
+export function checkOptions(options: LashOptions): void {
+  refuseUnknown(options, OPTIONS, "createLash options");
+  const { store, effects, residency, provider, waitSecret, maxRecoveries } = options;
+  if (store !== undefined && (typeof store !== "object" || store === null || !("engine" in store))) {
+    throw invalidArgument("store", "made by memory(), sqlite(path), indexedDb(name) or another store factory");
+  }
+  if (waitSecret !== undefined && !(typeof waitSecret === "string" && /^[0-9a-f]{64}$/.test(waitSecret))) {
+    throw invalidArgument("waitSecret", "64 hexadecimal digits in lower case");
+  }
+  if (maxRecoveries !== undefined && !(maxRecoveries >= 0)) throw invalidArgument("maxRecoveries", "a number of at least 0; Infinity for no limit");
+  if (effects !== undefined && effects !== "journaled" && effects !== "inline") throw invalidArgument("effects", '"journaled" or "inline"');
+  if (residency !== undefined && residency !== "keep_all" && residency !== "active_path_only") {
+    throw invalidArgument("residency", '"keep_all" or "active_path_only"');
+  }
+  checkShared(options);
+  checkSeams(options);
+  toolsByName(options.tools ?? []);
+  leaseTimingsOf(options.lease);
+  if (provider) modelOf(options.model, provider);
+}
+
+/** @returns the grace in milliseconds; undefined for no limit. */
+export function checkClose(options: { readonly graceMs?: number }): number | undefined {
+  refuseUnknown(options, ["graceMs"], "close options");
+  const { graceMs } = options;
+  if (graceMs !== undefined && !(graceMs >= 0)) throw invalidArgument("graceMs", "a number of milliseconds of at least 0");
+  return graceMs;
+}
+
+export function checkRecover(options: RecoverOptions): void {
+  refuseUnknown(options, ["signal", "onActivity"], "recover options");
+  const { signal, onActivity } = options;
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalidArgument("signal", "an AbortSignal");
+  if (onActivity !== undefined && typeof onActivity !== "function") throw invalidArgument("onActivity", "a function");
+}
+
+/** Parts that hosts bring for tests and hosting. */
+function checkSeams({ clock, logger, newId, protocol, inspect, lease }: LashOptions): void {
+  if (clock !== undefined && !["now", "monotonic", "sleep", "setTimer"].every((name) => isFunctionAt(clock, name))) {
+    throw invalidArgument("clock", "an object with now, monotonic, sleep and setTimer");
+  }
+  if (logger !== undefined && typeof logger !== "function") throw invalidArgument("logger", "a function that takes a record");
+  if (newId !== undefined && typeof newId !== "function") throw invalidArgument("newId", "a function that gives a fresh id");
+  if (protocol !== undefined && !isFunctionAt(protocol, "onModelReply")) throw invalidArgument("protocol", "a protocol driver");
+  if (inspect !== undefined && typeof inspect !== "function" && !isFunctionAt(inspect, "next")) throw invalidArgument("inspect", "a function or an observer");
+  if (lease !== undefined) refuseUnknown(lease, ["ttlMs", "renewMs"], "lease");
+}
+
+const isFunctionAt = (value: unknown, name: string): boolean =>
+  typeof value === "object" && value !== null && typeof (value as Readonly<Record<string, unknown>>)[name] === "function";
+
+export function checkSession(id: string, options: SessionOptions): void {
+  if (typeof id !== "string" || id.trim() === "") throw invalidArgument("id", "a session id that is not blank");
+  assertId(id, "id");
+  refuseUnknown(options, SESSION_OPTIONS, "openSession options");
+  checkShared(options);
+}
+
+function checkShared({ provider, prompt, maxTurns, tools, model }: SessionOptions): void {
+  if (provider !== undefined && !isFunctionAt(provider, "complete")) throw invalidArgument("provider", "a provider, such as aiSdk(model)");
+  if (prompt !== undefined && typeof prompt !== "string") throw invalidArgument("prompt", "a string");
+  if (tools !== undefined && !Array.isArray(tools)) throw invalidArgument("tools", "an array of tool(...)");
+  if (maxTurns !== undefined && maxTurns !== null && !(Number.isSafeInteger(maxTurns) && maxTurns > 0)) {
+    throw invalidArgument("maxTurns", "a positive integer, or null for no limit");
+  }
+  if (model === undefined) return;
+  refuseUnknown(model, ["id", "variant", "contextWindowTokens", "outputTokenCapacity"], "model");
+  for (const field of ["contextWindowTokens", "outputTokenCapacity"] as const) {
+    const limit = model[field];
+    if (limit !== undefined && !(Number.isSafeInteger(limit) && limit > 0)) throw invalidArgument(`model.${field}`, "a positive integer");
+  }
+  if (model.id !== undefined && (typeof model.id !== "string" || model.id.trim() === "")) throw invalidArgument("model.id", "a model id that is not blank");
+}
+
+/** FA-7: two tools of one name could not be told apart by a model. */
+export function toolsByName(tools: readonly Tool[]): ReadonlyMap<string, Tool> {
+  const byName = new Map<string, Tool>();
+  for (const [index, entry] of tools.entries()) {
+    if (typeof entry?.run !== "function" || typeof entry.validate !== "function") throw invalidArgument(`tools[${index}]`, "made by tool(...)");
+    if (byName.has(entry.name)) {
+      throw wiringError("duplicate_tool_name", `two tools are named "${entry.name}"; rename one of them`, { details: { tool: entry.name } });
+    }
+    byName.set(entry.name, entry);
+  }
+  return byName;
+}
+
+/** FA-9: the host's model, else the one the provider wraps; no id anywhere is a mistake in the wiring. */
+export function modelOf(options: ModelOptions | undefined, provider: Provider | undefined): ModelSpec {
+  const id = options?.id ?? provider?.modelId ?? "";
+  if (provider && id === "") throw missingModelSpec(provider.id);
+  const { contextWindowTokens, outputTokenCapacity, variant } = options ?? {};
+  return {
+    id,
+    ...(variant !== undefined && { variant }),
+    ...(contextWindowTokens !== undefined && {
+      limits: { contextWindowTokens, ...(outputTokenCapacity !== undefined && { outputTokenCapacity }) },
+    }),
+  };
+}
+
+/** S-57: renewal has to fit three times into a lease's life. */
+export function leaseTimingsOf(lease: Partial<LeaseTimings> | undefined): LeaseTimings {
+  const ttlMs = lease?.ttlMs ?? defaultLeaseTimings.ttlMs;
+  const renewMs = lease?.renewMs ?? (lease?.ttlMs === undefined ? defaultLeaseTimings.renewMs : Math.max(1, Math.floor(ttlMs / 3)));
+  if (!(ttlMs >= 1) || !(renewMs >= 1) || ttlMs < 3 * renewMs) throw leaseTimingsInvalid(ttlMs, renewMs);
+  return { ttlMs, renewMs };
+}
