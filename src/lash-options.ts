@@ -14,6 +14,7 @@ import { leaseTimingsInvalid, missingModelSpec } from "./domain/wiring-errors.ts
 import type { ProtocolDriver } from "./machines/protocol.ts";
 import type { TurnActivity } from "./observe/contract.ts";
 import type { Provider } from "./providers/contract.ts";
+import type { SweepReport } from "./stores/content-contract.ts";
 import type { GcReport, VacuumReport } from "./stores/contract.ts";
 import type { Store } from "./stores/store.ts";
 import type { Tool } from "./tools/contract.ts";
@@ -95,6 +96,8 @@ export interface Maintenance {
   tombstone(sessionId: string, nodeIds: readonly string[]): Promise<number>;
   /** Removes what was tombstoned. */
   vacuum(sessionId: string): Promise<VacuumReport>;
+  /** Removes bytes that no commit came to name, of intents up to that moment (epoch ms); what a turn in flight names stays. */
+  sweepAttachments(cutoffMs: number): Promise<SweepReport>;
   /** Removes stored components that no session needs any more. */
   collect(): Promise<GcReport>;
 }
@@ -134,6 +137,14 @@ export function checkOptions(options: LashOptions): void {
   toolsByName(options.tools ?? []);
   leaseTimingsOf(options.lease);
   if (provider) modelOf(options.model, provider);
+}
+
+/** @returns the grace in milliseconds; undefined for no limit. */
+export function checkClose(options: { readonly graceMs?: number }): number | undefined {
+  refuseUnknown(options, ["graceMs"], "close options");
+  const { graceMs } = options;
+  if (graceMs !== undefined && !(graceMs >= 0)) throw invalidArgument("graceMs", "a number of milliseconds of at least 0");
+  return graceMs;
 }
 
 export function checkRecover(options: RecoverOptions): void {

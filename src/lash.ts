@@ -13,7 +13,7 @@ import { consoleLogger, safeLogger } from "./domain/logger.ts";
 import type { SessionPolicy } from "./domain/session.ts";
 import type { Resolution, ResolveOutcome } from "./domain/waits.ts";
 import {
-  checkOptions, checkRecover, checkResolution, checkSession, leaseTimingsOf, modelOf, toolsByName,
+  checkClose, checkOptions, checkRecover, checkResolution, checkSession, leaseTimingsOf, modelOf, toolsByName,
   type Completions, type LashOptions, type Maintenance, type RecoverOptions, type SessionOptions,
 } from "./lash-options.ts";
 import { standardProtocol } from "./protocols/standard.ts";
@@ -59,7 +59,9 @@ export class Lash implements AsyncDisposable {
   readonly #sessions = new Set<Session>();
   /** Turns that an answer from outside woke, by session. */
   readonly #background = new Map<string, Promise<void>>();
-  #state: "open" | "closed" = "open";
+  /** Take back what would wake suspended turns. */
+  readonly #timers = new Set<() => void>();
+  #closing: Promise<void> | undefined;
 
   /** Use `createLash`. */
   constructor(options: LashOptions) {
@@ -68,7 +70,13 @@ export class Lash implements AsyncDisposable {
     const persistence = createPersistence(engine, { clock });
     const isDurable = (options.effects ?? (engine.durable ? "journaled" : "inline")) === "journaled";
     this.#options = options;
-    const waits = new WaitDesk(persistence.waits, new ChangeHub(clock, peers), clock, () => options.waitSecret ?? randomSecret());
+    const waits = new WaitDesk(
+      persistence.waits,
+      new ChangeHub(clock, peers),
+      clock,
+      () => options.waitSecret ?? randomSecret(),
+      ({ scope }, dueAtMs) => this.#wakeAt(scope.session_id, scope.turn_id, dueAtMs),
+    );
     this.completions = { resolve: (key, resolution) => this.#resolveCompletion(key, resolution) };
     this.#ports = {
       waits,
@@ -143,16 +151,33 @@ export class Lash implements AsyncDisposable {
     return { sessionId, existed: await this.#ports.persistence.sessions.delete(sessionId) };
   }
 
-  /** Waits for running turns, closes the sessions and then the store. Calls after it are refused. Idempotent. */
-  async close(): Promise<void> {
-    if (this.#state === "closed") return;
-    this.#state = "closed";
+  /**
+   * Refuses new work, lets running turns end, closes the sessions and then the store. A turn that only waits for answers
+   * from outside is left in flight. Idempotent: everybody who asks waits for the same end.
+   *
+   * @param options.graceMs - turns that run longer than this are left in flight, too; their callers get `lash_closed`, and
+   *   whoever recovers finishes them. Default: no limit.
+   */
+  close(options: { readonly graceMs?: number } = {}): Promise<void> {
+    this.#closing ??= this.#close(checkClose(options));
+    return this.#closing;
+  }
+
+  async #close(graceMs: number | undefined): Promise<void> {
+    const { clock } = this.#ports;
+    for (const cancel of this.#timers) cancel();
+    const endGrace = graceMs === undefined ? undefined : clock.setTimer(graceMs, () => this.#abandonTurns());
     await Promise.all(this.#background.values());
     for (const session of this.#sessions) await session[Symbol.asyncDispose]();
+    endGrace?.();
     await this.#ports.persistence.close();
     this.#ports.liveness.close();
     this.#ports.peers?.close();
     for (const provider of this.#providers.values()) await provider.close?.();
+  }
+
+  #abandonTurns(): void {
+    for (const session of this.#sessions) session.runtime.abandonTurns();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -167,6 +192,7 @@ export class Lash implements AsyncDisposable {
       orphans: (sessionId) => maintenance.orphanedNodeIds(sessionId),
       tombstone: (sessionId, nodeIds) => maintenance.tombstoneNodes(sessionId, nodeIds),
       vacuum: (sessionId) => maintenance.vacuum(sessionId),
+      sweepAttachments: (cutoffMs) => this.#ports.persistence.attachments.sweep(cutoffMs),
       collect: () => maintenance.gcUnreachable(),
     };
   }
@@ -210,8 +236,21 @@ export class Lash implements AsyncDisposable {
     return outcome;
   }
 
+  /** A turn that was suspended goes on when its time runs out, as long as this lash lives (OP-8). */
+  #wakeAt(sessionId: string, turnId: string, dueAtMs: number): void {
+    if (this.#closing) return;
+    const { clock } = this.#ports;
+    const cancel = clock.setTimer(Math.max(0, dueAtMs - clock.now()), () => {
+      this.#timers.delete(cancel);
+      this.#wake(sessionId, turnId);
+    });
+    this.#timers.add(cancel);
+  }
+
   #wake(sessionId: string, turnId: string): void {
-    if (this.#background.has(sessionId) || [...this.#sessions].some((session) => session.id === sessionId)) return;
+    const open = [...this.#sessions].find((session) => session.id === sessionId);
+    if (open) return open.runtime.finishLeftover();
+    if (this.#background.has(sessionId)) return;
     const waking = this.#takeUp(sessionId, turnId).finally(() => this.#background.delete(sessionId));
     this.#background.set(sessionId, waking);
   }
@@ -258,7 +297,7 @@ export class Lash implements AsyncDisposable {
   }
 
   #assertOpen(): void {
-    if (this.#state === "closed") throw runtimeError("lash_closed", "this lash is closed; make a new one with createLash");
+    if (this.#closing) throw runtimeError("lash_closed", "this lash is closed; make a new one with createLash");
   }
 }
 

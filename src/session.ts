@@ -149,7 +149,7 @@ export class Session implements AsyncDisposable {
    */
   async branch({ at }: { readonly at: string | null }): Promise<void> {
     this.#assertOpen();
-    await this.#runtime.commitChange((resident) => branchTo(resident, at));
+    await this.#runtime.commitChange((resident) => branchTo(resident, at, async (nodeId) => (await this.historicNode(nodeId))?.parentNodeId));
   }
 
   /**

@@ -16,6 +16,8 @@ export interface StepDraft {
   readonly snapshot?: MachineSnapshot;
   /** Replay keys of the attempts that may run once this is durable. */
   readonly issued: readonly string[];
+  /** All that is open is waits: not a failed recovery (OP-6). */
+  readonly waiting?: true;
 }
 
 export interface Execution {
@@ -34,9 +36,13 @@ export interface EffectController {
   /** Makes everything so far durable, before what it issues may run. */
   step(draft: StepDraft): Promise<void>;
   /**
+   * @param envelope - identifies the operation; asked for at once, and only where something is recorded, because naming
+   *   costs hashing.
    * @throws LashError `journaled_effect_replay_hash_conflict` - recorded under this key is another operation (E-9).
    */
-  execute(envelope: Envelope, run: (execution: Execution) => Promise<JournaledOutcome>): Promise<Executed>;
+  execute(replayKey: string, envelope: () => Envelope, run: (execution: Execution) => Promise<JournaledOutcome>): Promise<Executed>;
+  /** Whether an outcome is on record, under whatever hash. */
+  has(replayKey: string): boolean;
   /** Whether an outcome is waiting for a step. */
   readonly hasUnsaved: boolean;
 }

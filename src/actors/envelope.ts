@@ -17,8 +17,6 @@ export interface Envelope {
   readonly command: JsonObject;
 }
 
-export const replayKeyOf = (envelope: Envelope): string => envelope.invocation.replay.key;
-
 /** SHA-256 of the canonical JSON of the whole envelope (E-5). */
 export const envelopeHash = (envelope: Envelope): string => sha256Hex(canonicalJson(envelope));
 

@@ -58,7 +58,7 @@ export function frameOpening(
   };
 }
 
-export const followInput = (task: string): AcceptedInput => ({ items: [{ type: "text", text: task }] });
+const followInput = (task: string): AcceptedInput => ({ items: [{ type: "text", text: task }] });
 
 export const inputHashOf = (input: AcceptedInput): string => sha256Hex(canonicalJson(input));
 

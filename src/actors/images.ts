@@ -1,20 +1,21 @@
 // Images: content-addressed, stored before anything refers to them, committed with their turn (S-76..S-78, E-4).
 
-import { assertBytesWithin } from "../domain/limits.ts";
+import { DEFAULT_LIMITS, limitExceeded } from "../domain/limits.ts";
 import { imageType } from "../domain/image-type.ts";
 import { LashError } from "../domain/errors.ts";
 import type { AttachmentRef, Message, PartDraft } from "../domain/messages.ts";
 import { sha256Hex } from "../domain/sha256.ts";
+import { failedOutput, type ToolCallOutput } from "../domain/tool-output.ts";
 import type { TurnInputItem } from "../domain/turn-input.ts";
 import type { AttachmentFacet } from "../stores/content-contract.ts";
 
 /** Parts of a user message; a string says which image of the input cannot be used, and why (T-9). */
-export async function partsOf(items: readonly TurnInputItem[], attachments: AttachmentFacet): Promise<readonly PartDraft[] | string> {
+export async function partsOf(sessionId: string, items: readonly TurnInputItem[], attachments: AttachmentFacet): Promise<readonly PartDraft[] | string> {
   const parts: PartDraft[] = [];
   for (const item of items) {
     if (item.type === "text") parts.push({ kind: "Text", content: item.text });
     else {
-      const reference = await find(item.id, attachments);
+      const reference = await find(sessionId, item.id, attachments);
       if (typeof reference === "string") return reference;
       parts.push({ kind: "Image", content: "", attachment: { reference } });
     }
@@ -22,19 +23,32 @@ export async function partsOf(items: readonly TurnInputItem[], attachments: Atta
   return parts;
 }
 
-async function find(id: string, attachments: AttachmentFacet): Promise<AttachmentRef | string> {
+async function find(sessionId: string, id: string, attachments: AttachmentFacet): Promise<AttachmentRef | string> {
+  const missing = `image ${id} has no bytes; give them in \`imageBlobs\``;
+  // Another session's images are not this one's: it could neither keep them nor is it meant to see them (S-80).
+  if (!(await attachments.manifest.holds(sessionId, id))) return missing;
   try {
     const { reference, bytes } = await attachments.get(id);
     return imageType(bytes) ? reference : `image ${id} is none that models read; use png, jpeg, gif or webp`;
   } catch (error) {
-    if (LashError.is(error) && error.isCode("attachment_not_found")) return `image ${id} has no bytes; give them in \`imageBlobs\``;
+    if (LashError.is(error) && error.isCode("attachment_not_found")) return missing;
     throw error;
   }
 }
 
+/** What is wrong with images that a tool returned; nothing of them may be stored then, or no model would take the history. */
+export function imageProblem(images: readonly Uint8Array[]): ToolCallOutput | undefined {
+  for (const [index, bytes] of images.entries()) {
+    const field = `images[${index}]`;
+    if (!(bytes instanceof Uint8Array)) return failedOutput({ class: "internal", code: "tool_result_invalid", message: `${field} is no Uint8Array` });
+    if (bytes.byteLength > DEFAULT_LIMITS.imageBytes) return failedOutput({ class: "resource_limit", code: "limit_exceeded", message: limitExceeded(field, "imageBytes", DEFAULT_LIMITS.imageBytes).message });
+    if (!imageType(bytes)) return failedOutput({ class: "internal", code: "unsupported_image_format", message: `${field} is no image that models read; use png, jpeg, gif or webp` });
+  }
+  return undefined;
+}
+
 /** Stores what a tool returned: intent first, so that bytes without an owner can be found and swept (S-77). */
 export async function storeImage(sessionId: string, bytes: Uint8Array, attachments: AttachmentFacet): Promise<AttachmentRef> {
-  assertBytesWithin(bytes, "image", "imageBytes");
   await attachments.manifest.recordIntent(sessionId, sha256Hex(bytes));
   return attachments.put(bytes, imageType(bytes) ?? "application/octet-stream");
 }

@@ -3,8 +3,9 @@ import type { EffectController, EffectHost } from "./effect-host.ts";
 const controller: EffectController = {
   tier: "inline",
   hasUnsaved: false,
+  has: () => false,
   step: () => Promise.resolve(),
-  execute: async (_envelope, run) => ({ outcome: await run({ interrupted: false }), source: "run" }),
+  execute: async (_replayKey, _envelope, run) => ({ outcome: await run({ interrupted: false }), source: "run" }),
 };
 
 /**

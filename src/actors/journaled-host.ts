@@ -3,7 +3,7 @@
 import { effectError, runtimeError } from "../domain/errors.ts";
 import type { JournalEntry, JournaledOutcome, Persistence, TurnRecord } from "../stores/contract.ts";
 import type { EffectController, EffectHost, Executed, Execution, StepDraft, TurnScope } from "./effect-host.ts";
-import { envelopeHash, replayKeyOf, type Envelope } from "./envelope.ts";
+import { envelopeHash, type Envelope } from "./envelope.ts";
 
 /** The default wherever the store is durable. */
 export const journaled = (persistence: Persistence): EffectHost => ({
@@ -34,6 +34,10 @@ class JournaledController implements EffectController {
     return this.#unsaved.length > 0;
   }
 
+  has(replayKey: string): boolean {
+    return this.#journal.has(replayKey);
+  }
+
   /** Steps are numbered, so they are written one after another. */
   step(draft: StepDraft): Promise<void> {
     const written = this.#lastStep.then(() => this.#write(draft));
@@ -53,9 +57,8 @@ class JournaledController implements EffectController {
     this.#step += 1;
   }
 
-  async execute(envelope: Envelope, run: (execution: Execution) => Promise<JournaledOutcome>): Promise<Executed> {
-    const replayKey = replayKeyOf(envelope);
-    const hash = envelopeHash(envelope);
+  async execute(replayKey: string, envelope: () => Envelope, run: (execution: Execution) => Promise<JournaledOutcome>): Promise<Executed> {
+    const hash = envelopeHash(envelope());
     const recorded = this.#journal.get(replayKey);
     if (recorded) {
       if (recorded.hash !== hash) throw hashConflict(replayKey);

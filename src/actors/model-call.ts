@@ -1,6 +1,7 @@
 // Model calls: an llm_call request becomes a provider request, its stream becomes activities, its end an outcome.
 
 import type { Clock } from "../domain/clock.ts";
+import { copyJson } from "../domain/copy-json.ts";
 import type { Json } from "../domain/json.ts";
 import type { ModelCallRecord } from "../domain/outcome.ts";
 import type { ModelSpec } from "../domain/session.ts";
@@ -61,7 +62,7 @@ export function buildRequest({ plan, prompt: { messages, images }, scope }: Mode
 export async function callModel(call: ModelCall): Promise<JournaledOutcome> {
   let recorded: RecordedCall;
   if (call.signal.aborted) {
-    recorded = { failure: asJson({ ...cancelled, attempts: [] }) };
+    recorded = { failure: copyJson({ ...cancelled, attempts: [] }) };
     return { ok: recorded };
   }
   try {
@@ -70,9 +71,9 @@ export async function callModel(call: ModelCall): Promise<JournaledOutcome> {
       clock: call.clock,
       onStreamEvent: streamTo(call),
     });
-    recorded = { response: asJson(response) };
+    recorded = { response: copyJson(response) };
   } catch (error) {
-    recorded = { failure: asJson(call.failureOf(error)) };
+    recorded = { failure: copyJson(call.failureOf(error)) };
   }
   return { ok: recorded };
 }
@@ -131,6 +132,3 @@ function streamTo({ emit, effectId }: ModelCall): (event: LlmStreamEvent) => voi
     }
   };
 }
-
-/** Drops `undefined` members, which no journal could keep. */
-const asJson = (value: unknown): Json => JSON.parse(JSON.stringify(value)) as Json;

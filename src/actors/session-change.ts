@@ -4,6 +4,7 @@ import { invalidArgument } from "../domain/invalid-argument.ts";
 import { initialFrame, type SessionNode } from "../domain/session.ts";
 import { zeroUsage } from "../domain/usage.ts";
 import type { LeaseFence, SessionCommit, SessionRead } from "../stores/contract.ts";
+import { attachmentIds } from "./images.ts";
 import type { Resident } from "./resident.ts";
 
 export type SessionChange = Partial<Pick<SessionCommit, "head" | "frames" | "nodes">>;
@@ -25,10 +26,23 @@ export function changeCommit(sessionId: string, resident: Resident, fence: Lease
   };
 }
 
-/** Moves the leaf to a message of the active path; the tail stays stored (design 7.3). */
-export function branchTo({ head, history, messageCount }: Resident, at: string | null): SessionChange {
-  const { leafNodeId: _, ...rootless } = head;
-  if (at === null) return { head: rootless };
+/**
+ * Moves the leaf to a message of the active path; the tail stays stored (design 7.3).
+ *
+ * @param parentOf - the parent of a stored node: before the first message of a later frame lies the frame before it, which
+ *   must stay on the path (S-16).
+ */
+export async function branchTo(
+  { head, history, messageCount }: Resident,
+  at: string | null,
+  parentOf: (nodeId: string) => Promise<string | undefined>,
+): Promise<SessionChange> {
+  if (at === null) {
+    const { leafNodeId: _, ...rootless } = head;
+    const [first] = history.slice(messageCount);
+    const before = first && (await parentOf(first.id));
+    return { head: before === undefined ? rootless : { ...head, leafNodeId: before } };
+  }
   if (!history.slice(messageCount).some((message) => message.id === at)) {
     throw invalidArgument("at", "the id of a message of this session's current conversation, or null");
   }
@@ -67,6 +81,6 @@ export function forkCommit(source: SessionRead, sessionId: string, at: string | 
     frames: [frame],
     nodes,
     usageDeltas: [],
-    committedAttachmentIds: [],
+    committedAttachmentIds: attachmentIds(nodes.flatMap(({ body }) => (body.kind === "message" ? [body.message] : []))),
   };
 }

@@ -18,7 +18,7 @@ import { TURN_MACHINE } from "../machines/turn.machine.ts";
 import type { NewAttachment } from "../stores/content-contract.ts";
 import type { AcceptOutcome, LeaseClaim, LeaseOwner, RecordedTurn, ResumeOutcome, SessionCommit, SessionLease } from "../stores/contract.ts";
 import { changeCommit, forkCommit, type SessionChange } from "./session-change.ts";
-import { followInput, followTurnId, inputHashOf } from "./frames.ts";
+import { followTurnId, inputHashOf } from "./frames.ts";
 import { fenceOf } from "./lease-keeper.ts";
 import type { Emit, TurnPlan } from "./model-call.ts";
 import type { RuntimePorts, SessionWiring } from "./ports.ts";
@@ -43,6 +43,14 @@ export interface TurnStart extends TurnAttendance {
   readonly attachments: readonly NewAttachment[];
 }
 
+interface Attended {
+  readonly turnId: string;
+  readonly emit: Emit;
+  readonly cancel: AbortController;
+  /** Aborted by `cancel`, or by whoever asked. */
+  readonly signal: AbortSignal;
+}
+
 type SessionActor = ActorRefFrom<typeof sessionMachine>;
 
 export class SessionRuntime {
@@ -56,9 +64,11 @@ export class SessionRuntime {
   #resident: Resident;
   readonly #listeners = new Set<(resident: Resident) => void>();
   /** Turns of this runtime that run or wait, by what cancels them. */
-  readonly #attended = new Set<AbortController>();
+  readonly #attended = new Set<Attended>();
   /** Aborted once the session is being left: turns that only wait are suspended from then on. */
   #leaving = new AbortController();
+  /** Aborted once nothing is to be begun here any more. */
+  readonly #abandoned = new AbortController();
   #run: TurnRun | undefined;
   #lane: Promise<unknown> = Promise.resolve();
   /** In the lane: what runs, and what waits for it. */
@@ -117,6 +127,11 @@ export class SessionRuntime {
     if (this.wiring.provider) void this.#standIn.begin();
   }
 
+  /** An answer came for a turn of this session, which is open: drives it on if nobody does (OP-8). */
+  finishLeftover(): void {
+    if (this.wiring.provider && !this.#run) void this.#standIn.finishLeftover();
+  }
+
   /**
    * Accepts an input and drives its turn; turns of this session wait for each other.
    *
@@ -150,7 +165,10 @@ export class SessionRuntime {
     if (claim.kind === "busy") throw runtimeError("session_execution_busy", `session ${sessionId} is being made by somebody else`);
     const fence = fenceOf(claim.lease);
     try {
-      await sessions.commit(forkCommit(source, sessionId, at, fence, new Date(this.ports.clock.now()).toISOString()));
+      const commit = forkCommit(source, sessionId, at, fence, new Date(this.ports.clock.now()).toISOString());
+      // The images are the new session's own from here on: deleting the old one must not take them away (C-46).
+      for (const id of commit.committedAttachmentIds) await this.ports.persistence.attachments.manifest.recordIntent(sessionId, id);
+      await sessions.commit(commit);
     } catch (error) {
       await leases.release(fence).catch(() => undefined);
       throw runtimeErrorOfStore(error);
@@ -159,7 +177,8 @@ export class SessionRuntime {
 
   /** Leaves a turn that only waits for answers from outside in flight, so that the session can be closed (OP-8). */
   async suspend(): Promise<void> {
-    if (!this.#run?.suspend()) return;
+    // Where the session cannot be left anyway, nothing must happen (S-42).
+    if (this.#root.getSnapshot().context.handles > 1 || !this.#run?.suspend()) return;
     this.#leaving.abort();
     await this.idle();
   }
@@ -172,10 +191,16 @@ export class SessionRuntime {
     await this.idle();
   }
 
+  /** Stops driving what runs; it stays in flight. What waits behind it is not begun: the lash is closed. */
+  abandonTurns(): void {
+    this.#abandoned.abort(runtimeError("lash_closed", "the lash was closed before this turn began; nothing of it is durable"));
+    this.#run?.abandon();
+  }
+
   /** Cancels the turns that run or wait on this runtime. @returns how many (T-62). */
   cancelTurns(): number {
     const attended = [...this.#attended];
-    for (const cancel of attended) cancel.abort();
+    for (const { cancel } of attended) cancel.abort();
     return attended.length;
   }
 
@@ -185,7 +210,7 @@ export class SessionRuntime {
    * @param change - builds the commit from the state that the lease protects.
    * @throws LashError `session_execution_busy`, `store_commit_failed`; nothing changed.
    */
-  commitChange(change: (resident: Resident) => SessionChange): Promise<void> {
+  commitChange(change: (resident: Resident) => SessionChange | Promise<SessionChange>): Promise<void> {
     return this.#inLane(async () => {
       const claim = await this.#claiming((wanted) => this.ports.persistence.leases.claim(wanted));
       if (claim.kind === "busy") throw runtimeError("session_execution_busy", "another owner is running this session; nothing was changed, try again with backoff");
@@ -193,7 +218,7 @@ export class SessionRuntime {
       try {
         const { sessions } = this.ports.persistence;
         await this.#refresh(await sessions.headRevision(this.wiring.sessionId));
-        const commit = changeCommit(this.wiring.sessionId, this.#resident, fence, change(this.#resident));
+        const commit = changeCommit(this.wiring.sessionId, this.#resident, fence, await change(this.#resident));
         await sessions.commit(commit);
       } catch (error) {
         await this.ports.persistence.leases.release(fence).catch(() => undefined);
@@ -236,20 +261,34 @@ export class SessionRuntime {
 
   // ---- the lane ---------------------------------------------------------------------------------------------------
 
-  /** Gives the turn a signal that the session can abort, too. */
+  /**
+   * Gives the turn a signal that the session can abort, too. Who asks for a turn that is driven already, because it was found
+   * in flight, watches it and may cancel it from now on, and not only when the lane is free.
+   */
   async #attend<Request extends TurnAttendance>(request: Request, body: (request: Request) => Promise<TurnEnd>): Promise<TurnEnd> {
+    const { signal } = request;
     const cancel = new AbortController();
-    this.#attended.add(cancel);
+    const attended: Attended = { turnId: request.turnId, emit: request.emit, cancel, signal: cancel.signal };
+    const onHostAbort = (): void => cancel.abort(signal.reason);
+    const onAbort = (): void => {
+      if (this.#run?.turnId === request.turnId) this.#run.cancel();
+    };
+    this.#attended.add(attended);
+    cancel.signal.addEventListener("abort", onAbort, { once: true });
+    if (signal.aborted) onHostAbort();
+    else signal.addEventListener("abort", onHostAbort, { once: true });
     try {
-      return await this.#inLane(() => body({ ...request, signal: AbortSignal.any([request.signal, cancel.signal]) }));
+      return await this.#inLane(() => body({ ...request, signal: cancel.signal }));
     } finally {
-      this.#attended.delete(cancel);
+      signal.removeEventListener("abort", onHostAbort);
+      this.#attended.delete(attended);
     }
   }
 
   #inLane<T>(body: () => Promise<T>): Promise<T> {
     this.#turns += 1;
     const turn = this.#lane.then(async () => {
+      this.#abandoned.signal.throwIfAborted();
       await this.#ready();
       return body();
     });
@@ -276,7 +315,8 @@ export class SessionRuntime {
     request.signal.addEventListener("abort", onAbort, { once: true });
     try {
       const running = run.run();
-      if (request.signal.aborted) run.cancel();
+      const isCancelled = [...this.#attended].some(({ turnId, signal }) => turnId === request.turnId && signal.aborted);
+      if (request.signal.aborted || isCancelled) run.cancel();
       return await running;
     } catch (error) {
       if (LashError.is(error) && error.isCode("session_execution_busy")) this.#send({ type: "lease.busy" });
@@ -295,6 +335,10 @@ export class SessionRuntime {
     const { turnId } = request;
     const emit: Emit = (body, correlationId) => {
       this.feed.activity(turnId, body, correlationId);
+      for (const watcher of this.#attended) {
+        // One that joined later watches at its own pace (T-46 is about the turn's own sink).
+        if (watcher.turnId === turnId && watcher.emit !== request.emit) void watcher.emit(body, correlationId);
+      }
       return request.emit(body, correlationId);
     };
     return new TurnRun(this.#turnSession(), { ...request, emit }, async () => {
@@ -304,14 +348,22 @@ export class SessionRuntime {
     });
   }
 
-  /** A turn that switched frames goes on there, under the same lease; the host gets the last turn (T-67). */
+  /**
+   * A turn that switched frames goes on there, under the same lease; the host gets the last turn (T-67). The commit of the
+   * switch accepted the turn that follows: where it opened nothing, there is none.
+   */
   async #follow(request: TurnAttendance, end: TurnEnd): Promise<TurnEnd> {
     let last = end;
     for (;;) {
       const { outcome, turnId } = last.result;
-      if (!("agent_frame_switch" in outcome) || !this.#resident.frames.some(({ frameId }) => frameId === outcome.agent_frame_switch.frame_id)) return last;
+      if (!("agent_frame_switch" in outcome)) return last;
       const next = { ...request, turnId: followTurnId(turnId) };
-      last = await this.#drive(next, () => this.#accept(next.turnId, followInput(outcome.agent_frame_switch.task)));
+      try {
+        last = await this.#drive(next, () => this.#resume(next.turnId));
+      } catch (error) {
+        if (LashError.is(error) && error.isCode("unknown_turn")) return last;
+        throw error;
+      }
     }
   }
 

@@ -4,7 +4,7 @@
 //   B2. A finished call is durable before anything waits for the others; the last one rides on the turn's next step.
 //   B3. What a tool does wrong is its result. Only faults of the boundary itself reject.
 
-import type { Json } from "../domain/json.ts";
+import { copyJson } from "../domain/copy-json.ts";
 import type { AttachmentRef } from "../domain/messages.ts";
 import { sha256Hex } from "../domain/sha256.ts";
 import { failedOutput, projectOutput, type ToolCallOutput } from "../domain/tool-output.ts";
@@ -13,7 +13,7 @@ import { ToolPending } from "../domain/tool-pending.ts";
 import type { ToolResult } from "../machines/effects.ts";
 import type { JournaledOutcome } from "../stores/contract.ts";
 import type { ToolCall } from "../tools/contract.ts";
-import { storeImage } from "./images.ts";
+import { imageProblem, storeImage } from "./images.ts";
 import type { BatchContext } from "./batch-context.ts";
 import type { Execution } from "./effect-host.ts";
 import { cancelledOutput, failure, interruptedOutput, success } from "./tool-outcome.ts";
@@ -24,7 +24,8 @@ import { attemptKey, type LaunchedCall, type PlannedCall } from "./tool-plan.ts"
 const CANCEL_GRACE_MS = 50;
 
 type RecordedAttempt =
-  | { readonly output: ToolCallOutput; readonly durationMs: number }
+  /** `endedAtMs` where trying again is safe: the wait before that is counted from there, also after a crash (E-27). */
+  | { readonly output: ToolCallOutput; readonly durationMs: number; readonly endedAtMs?: number }
   | { readonly pending: RecordedPending; readonly durationMs: number };
 
 type AttemptEnd = { readonly output: ToolCallOutput } | { readonly pending: RecordedPending };
@@ -109,18 +110,24 @@ class BatchRun {
       const delay = retry.after_ms ?? (maxDelayMs > 0 ? Math.min(doubled, maxDelayMs) : doubled);
       // The wait may be long: what was tried before it must not be tried again after a crash (B2).
       if (this.#context.controller.hasUnsaved) await this.#context.step([...this.#running]);
-      await this.#context.clock.sleep(delay, this.#context.signal).catch(() => undefined);
+      const { clock, signal } = this.#context;
+      const dueAtMs = (recorded.endedAtMs ?? clock.now()) + delay;
+      await clock.sleep(Math.max(0, dueAtMs - clock.now()), signal).catch(() => undefined);
     }
   }
 
   /** The attempt is durable as pending before anything waits: the tool must not run again, however long this takes. */
   async #park(call: LaunchedCall, pending: RecordedPending, durationMs: number): Promise<FinishedCall> {
     if (this.#context.controller.hasUnsaved) await this.#context.step([...this.#running]);
-    this.#count(1);
+    let waits = false;
+    const onWaiting = (): void => {
+      waits = true;
+      this.#count(1);
+    };
     try {
-      return { ...(await complete(this.#context, call, pending)), durationMs };
+      return { ...(await complete(this.#context, call, pending, onWaiting)), durationMs };
     } finally {
-      this.#count(-1);
+      if (waits) this.#count(-1);
     }
   }
 
@@ -134,8 +141,8 @@ class BatchRun {
     const replayKey = attemptKey(call, attempt);
     const { callId, toolName, args } = call;
     const command = { kind: "tool_attempt", call: { callId, toolName, args }, attempt, maxAttempts: most };
-    const { outcome, source } = await controller.execute(envelope(replayKey, batchKey, command), async (execution) => {
-      if (this.#context.signal.aborted) return { ok: asJson({ output: cancelledOutput, durationMs: 0 }) };
+    const { outcome, source } = await controller.execute(replayKey, () => envelope(replayKey, batchKey, command), async (execution) => {
+      if (this.#context.signal.aborted) return { ok: copyJson({ output: cancelledOutput, durationMs: 0 }) };
       await this.#ensureIssued(replayKey);
       this.#count(0);
       return this.#context.asActor(`tool:${sessionId}:${turnId}:${toolName}:${callId}`, () => this.#perform(call, attempt, execution));
@@ -157,7 +164,8 @@ class BatchRun {
     const { clock } = this.#context;
     const startedAt = clock.monotonic();
     const ended = await this.#untilCancelled(this.#outputOf(call, attempt, interrupted));
-    return { ok: asJson({ ...ended, durationMs: Math.round(clock.monotonic() - startedAt) }) };
+    const durationMs = Math.round(clock.monotonic() - startedAt);
+    return { ok: copyJson({ ...ended, durationMs, ...(mayRetry(ended) && { endedAtMs: clock.now() }) }) };
   }
 
   async #outputOf(call: LaunchedCall, attempt: number, interrupted: boolean): Promise<AttemptEnd> {
@@ -170,7 +178,9 @@ class BatchRun {
       sessionId,
       turnId,
       signal,
-      idempotencyKey: sha256Hex(call.key),
+      get idempotencyKey() {
+        return sha256Hex(call.key);
+      },
       attempt,
       interrupted,
       completionKey: () => (key ??= desk.keyFor(waitOf(this.#context, call))),
@@ -179,6 +189,8 @@ class BatchRun {
       if (ToolPending.is(value)) return key ? { pending: this.#pendingUntil(value) } : { output: missingKey() };
       const output = success(value);
       if (!ToolReply.is(value) || value.images.length === 0 || output.outcome.status !== "success") return { output };
+      const problem = imageProblem(value.images);
+      if (problem) return { output: problem };
       return { output: { ...output, attachments: await this.#storeImages(value.images) } };
     };
     try {
@@ -228,6 +240,10 @@ class BatchRun {
   }
 }
 
+function mayRetry(ended: AttemptEnd): boolean {
+  return "output" in ended && ended.output.outcome.status === "failure" && ended.output.outcome.payload.retry.type === "safe";
+}
+
 /** A probe that throws has not found out (OP-3). */
 async function probe(ask: (args: unknown, call: ToolCall) => unknown, args: unknown, call: ToolCall): Promise<unknown> {
   try {
@@ -248,5 +264,3 @@ function readAttempt(outcome: JournaledOutcome): RecordedAttempt {
   if ("ok" in outcome) return outcome.ok as unknown as RecordedAttempt;
   return { output: failedOutput({ class: "internal", code: outcome.error.code, message: outcome.error.message }), durationMs: 0 };
 }
-
-const asJson = (value: unknown): Json => JSON.parse(JSON.stringify(value)) as Json;

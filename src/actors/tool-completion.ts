@@ -6,6 +6,7 @@ import { failedOutput, type ToolCallOutput } from "../domain/tool-output.ts";
 import { waitName, type Resolution, type WaitName } from "../domain/waits.ts";
 import type { JournaledOutcome } from "../stores/contract.ts";
 import type { BatchContext } from "./batch-context.ts";
+import type { Envelope } from "./envelope.ts";
 import type { LaunchedCall } from "./tool-plan.ts";
 
 /** What an attempt that ended in `pending` leaves in the journal. */
@@ -26,13 +27,14 @@ export interface Completion {
 export const waitOf = ({ sessionId, turnId }: BatchContext, call: LaunchedCall): WaitName =>
   waitName({ type: "turn", session_id: sessionId, turn_id: turnId }, { type: "tool_completion", tool_call_id: call.key });
 
-/** Waits for the answer from outside; answered before, it is there at once. */
-export async function complete(context: BatchContext, call: LaunchedCall, pending: RecordedPending): Promise<Completion> {
+/** Waits for the answer from outside; answered before, it is there at once and `onWaiting` is never called. */
+export async function complete(context: BatchContext, call: LaunchedCall, pending: RecordedPending, onWaiting: () => void): Promise<Completion> {
   const { controller, desk, signal, detach, envelope, batchKey } = context;
   const name = waitOf(context, call);
-  const wait = envelope(`${call.key}:await`, batchKey, { kind: "await_event", key_id: name.key_id });
-  const { outcome } = await controller.execute(wait, async (): Promise<JournaledOutcome> => {
-    const resolution = await desk.wait(name, { dueAtMs: pending.dueAtMs, cancel: signal, detach });
+  const replayKey = `${call.key}:await`;
+  const wait = (): Envelope => envelope(replayKey, batchKey, { kind: "await_event", key_id: name.key_id });
+  const { outcome } = await controller.execute(replayKey, wait, async (): Promise<JournaledOutcome> => {
+    const resolution = await desk.wait(name, { dueAtMs: pending.dueAtMs, cancel: signal, detach, onWaiting });
     if (resolution === "revoked") return { error: { code: "await_event_unknown_or_revoked", message: "the wait of this call was revoked" } };
     return { ok: resolution as unknown as Json };
   });

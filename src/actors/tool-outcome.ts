@@ -3,6 +3,7 @@
 import { parseHostileJson } from "../domain/bounded-json.ts";
 import { LashError } from "../domain/errors.ts";
 import type { Json } from "../domain/json.ts";
+import { DEFAULT_LIMITS } from "../domain/limits.ts";
 import { ToolError } from "../domain/tool-error.ts";
 import { failedOutput, type ToolCallOutput, type ToolControl, type ToolFailure } from "../domain/tool-output.ts";
 import { ToolReply } from "../domain/tool-reply.ts";
@@ -32,6 +33,8 @@ export function success(value: unknown): ToolCallOutput {
 }
 
 function asResult(value: unknown): Json {
+  // Six bytes is what JSON makes of a character at most: a text that surely fits is its own result.
+  if (typeof value === "string" && value.length * 6 + 2 <= DEFAULT_LIMITS.toolResultBytes) return value;
   const text = JSON.stringify(value ?? null) ?? "null";
   return parseHostileJson(text, { field: "result", limit: "toolResultBytes", prototypeKeys: "drop" });
 }

@@ -34,8 +34,11 @@ export interface TurnEffectsOptions {
 export class TurnEffects {
   readonly #options: TurnEffectsOptions;
   readonly #aborts = new Map<number, AbortController>();
+  /** Aborted before they were run: a cancel may overtake the effects that a recovery sends again. */
+  readonly #abortedBefore = new Set<number>();
   readonly #detach = new AbortController();
   #parked = false;
+  #hasWaited = false;
   /** Attempts that a durable step has named. */
   #issued: ReadonlySet<string>;
 
@@ -51,6 +54,7 @@ export class TurnEffects {
   async run(request: EffectRequest, snapshot: MachineSnapshot | undefined): Promise<Settled> {
     const abort = new AbortController();
     this.#aborts.set(request.effectId, abort);
+    if (this.#abortedBefore.has(request.effectId)) abort.abort(cancelled());
     try {
       return await this.#perform(request, snapshot, abort.signal);
     } finally {
@@ -64,10 +68,16 @@ export class TurnEffects {
   }
 
   abort(effectId: number): void {
+    this.#abortedBefore.add(effectId);
     this.#aborts.get(effectId)?.abort(cancelled());
   }
 
-  abortAll(): void {
+  /**
+   * Ends everything without recording anything more: a call that is cut off because its turn is no longer driven here has
+   * not been cancelled, and whoever goes on asks its tool's own policy (OP-3).
+   */
+  stop(): void {
+    this.detach();
     for (const abort of this.#aborts.values()) abort.abort(cancelled());
   }
 
@@ -94,14 +104,16 @@ export class TurnEffects {
     // The first call of a turn needs no step of its own: acceptance is durable and leads to this very call (design 9).
     if (snapshot && log.modelCalls.length > 0) await this.#step(snapshot, []);
     this.#show("effect.durable", request);
-    const envelope = this.#envelope(request, {
-      kind: "llm_call",
-      history: { frame_id: head.currentFrameId, leaf_node_id: head.leafNodeId ?? null },
-      log: log.digest(logLength),
-      plan: plan.digest,
-    });
-    void emit({ type: "model_request_started", protocolIteration: command.iteration }, `llm:${effectId}`);
-    const { outcome, source } = await host.execute(envelope, () => {
+    const envelope = (): Envelope =>
+      this.#envelope(request, {
+        kind: "llm_call",
+        history: { frame_id: head.currentFrameId, leaf_node_id: head.leafNodeId ?? null },
+        log: log.digest(logLength),
+        plan: plan.digest,
+      });
+    // A turn that was cancelled before its first call makes none (T-63).
+    if (!signal.aborted) void emit({ type: "model_request_started", protocolIteration: command.iteration }, `llm:${effectId}`);
+    const { outcome, source } = await host.execute(request.replayKey, envelope, () => {
       this.#show("effect.running", request);
       return callModel({
         plan,
@@ -127,7 +139,7 @@ export class TurnEffects {
     const { session, turn, host, log, emit } = this.#options;
     const message = log.messages[logIndex];
     if (!message) throw effectError("runtime_effect_tool_batch_id", "the message whose tools are to run is not in the turn's log");
-    const plan = await planBatch(message, session.wiring.tools, request.replayKey);
+    const plan = await planBatch(message, session.wiring.tools, request.replayKey, (key) => host.has(key));
     if (snapshot) {
       const issued = firstIssued(plan);
       await this.#step(snapshot, issued);
@@ -153,7 +165,8 @@ export class TurnEffects {
       envelope: (replayKey, causedBy, command) => this.#envelope({ ...request, replayKey }, command, causedBy),
       asActor: (id, run) => {
         const running = run();
-        createActor(fromPromise(() => running), { id, parent: session.effects }).start();
+        // An actor that nobody looks at would only cost what a macrostep costs.
+        if (session.ports.inspect) createActor(fromPromise(() => running), { id, parent: session.effects }).start();
         return running;
       },
     });
@@ -163,7 +176,17 @@ export class TurnEffects {
   #report(parked: boolean): void {
     if (this.#options.host.tier !== "durable" || parked === this.#parked) return;
     this.#parked = parked;
+    if (parked) this.#countAsProgress();
     this.#options.onParked(parked);
+  }
+
+  /** OP-6: a process that was killed while its turn waited had not failed to get it further. */
+  #countAsProgress(): void {
+    const { turn, host } = this.#options;
+    if (turn.recoveries === 0 || this.#hasWaited) return;
+    this.#hasWaited = true;
+    // A turn that is suspended at once has lost its fence to this write, and is not counted either: it releases its lane.
+    void host.step({ appended: [], modelCalls: [], issued: [], waiting: true }).catch(() => undefined);
   }
 
   /** For inspectors: how far an effect has come between being asked for and being settled. */
@@ -178,6 +201,7 @@ export class TurnEffects {
 
   /** Without a snapshot only outcomes are journaled; the log and the control state wait for the machine to move. */
   async #step(snapshot: MachineSnapshot | undefined, issued: readonly string[]): Promise<void> {
+    this.#detach.signal.throwIfAborted();
     const unsaved = snapshot ? this.#options.log.takeUnsaved() : { appended: [], modelCalls: [] };
     await this.#options.host.step({ ...unsaved, issued, ...(snapshot && { snapshot }) });
   }

@@ -84,6 +84,10 @@ export class TurnRun {
     this.#actor = this.#createActor();
   }
 
+  get turnId(): string {
+    return this.#request.turnId;
+  }
+
   /** Runs to the end. Rejects where the turn could not end: busy, lease lost, store failed. */
   run(): Promise<TurnEnd> {
     this.#actor.start();
@@ -102,6 +106,11 @@ export class TurnRun {
     this.#lane?.effects.detach();
     this.#send({ type: "turn.suspend" });
     return true;
+  }
+
+  /** Stops driving at once and records nothing more; the turn stays in flight and its lease is released (OP-8). */
+  abandon(): void {
+    this.#fail(runtimeError("lash_closed", "the lash was closed before this turn ended; it stays in flight and is finished by whoever recovers it"));
   }
 
   #deliverMail(): void {
@@ -181,7 +190,7 @@ export class TurnRun {
   async #letGo(code: string): Promise<void> {
     if (!this.#lane) return;
     const { effects, keeper } = this.#lane;
-    effects.abortAll();
+    effects.stop();
     if (code === "store_commit_failed" || code === "session_execution_lease_lost") return;
     await this.#session.ports.persistence.leases.release(keeper.fence).catch(() => undefined);
   }
@@ -344,7 +353,7 @@ export class TurnRun {
     const items = normalizeItems(input.items);
     const parts = textParts(items);
     if (parts) return this.#normalized(parts);
-    return partsOf(items, this.#session.ports.persistence.attachments).then((parts) => this.#normalized(parts));
+    return partsOf(this.#session.wiring.sessionId, items, this.#session.ports.persistence.attachments).then((parts) => this.#normalized(parts));
   }
 
   #normalized(parts: readonly PartDraft[] | string): void {

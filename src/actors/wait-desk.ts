@@ -12,6 +12,8 @@ export interface WaitLimits {
   readonly cancel: AbortSignal;
   /** Aborting it stops waiting and records nothing: the wait goes on in another process. */
   readonly detach: AbortSignal;
+  /** Told once it is sure that there is something to wait for: neither answered nor due. */
+  readonly onWaiting: () => void;
 }
 
 export class WaitDesk {
@@ -19,14 +21,19 @@ export class WaitDesk {
   readonly #hub: ChangeHub;
   readonly #clock: Clock;
   readonly #makeSecret: () => string;
+  readonly #onLeft: (name: WaitName, dueAtMs: number) => void;
   #secret: Promise<string> | undefined;
 
-  /** @param makeSecret - 32 random bytes as hex; used once in the life of a store (OP-13). */
-  constructor(waits: WaitFacet, hub: ChangeHub, clock: Clock, makeSecret: () => string) {
+  /**
+   * @param makeSecret - 32 random bytes as hex; used once in the life of a store (OP-13).
+   * @param onLeft - told of a wait that nobody waits for any more here, and when its time runs out.
+   */
+  constructor(waits: WaitFacet, hub: ChangeHub, clock: Clock, makeSecret: () => string, onLeft: (name: WaitName, dueAtMs: number) => void) {
     this.#waits = waits;
     this.#hub = hub;
     this.#clock = clock;
     this.#makeSecret = makeSecret;
+    this.#onLeft = onLeft;
   }
 
   async keyFor(name: WaitName): Promise<string> {
@@ -40,9 +47,14 @@ export class WaitDesk {
     return { ...(await this.#record(name, resolution)), name };
   }
 
-  async wait(name: WaitName, { dueAtMs, cancel, detach }: WaitLimits): Promise<Resolution | "revoked"> {
+  async wait(name: WaitName, { dueAtMs, cancel, detach, onWaiting }: WaitLimits): Promise<Resolution | "revoked"> {
     const { session_id: sessionId } = name.scope;
     await this.#waits.open(sessionId, name.key_id);
+    const there = await this.#look(name);
+    if (there !== undefined) return there;
+    // Due while no process ran: it must not be left to the next one once more (E-27).
+    if (dueAtMs !== null && dueAtMs <= this.#clock.now()) return this.#close(name, "timeout");
+    onWaiting();
     const stop = new AbortController();
     const onStop = (): void => stop.abort(detach.reason);
     const cancelTimer = dueAtMs === null ? () => undefined : this.#clock.setTimer(dueAtMs - this.#clock.now(), onStop);
@@ -51,11 +63,9 @@ export class WaitDesk {
     try {
       return await this.#hub.until(topicOf(name), () => this.#look(name), stop.signal);
     } catch (error) {
+      if (detach.aborted && dueAtMs !== null) this.#onLeft(name, dueAtMs);
       if (detach.aborted || !stop.signal.aborted) throw error;
-      // Cancelled or due: whoever was first is what counts.
-      const outcome = await this.#record(name, { status: cancel.aborted ? "cancelled" : "timeout" });
-      if (outcome.status === "already_resolved") return outcome.terminal;
-      return outcome.status === "accepted" ? { status: cancel.aborted ? "cancelled" : "timeout" } : "revoked";
+      return await this.#close(name, cancel.aborted ? "cancelled" : "timeout");
     } finally {
       cancelTimer();
       for (const signal of [cancel, detach]) signal.removeEventListener("abort", onStop);
@@ -67,6 +77,13 @@ export class WaitDesk {
     const cancelled = await this.#waits.cancelOutstanding(sessionId);
     for (const keyId of cancelled) this.#hub.notify(`wait:${keyId}`);
     return cancelled.length;
+  }
+
+  /** Cancelled or due: whoever was first is what counts. */
+  async #close(name: WaitName, status: "cancelled" | "timeout"): Promise<Resolution | "revoked"> {
+    const outcome = await this.#record(name, { status });
+    if (outcome.status === "already_resolved") return outcome.terminal;
+    return outcome.status === "accepted" ? { status } : "revoked";
   }
 
   async #look(name: WaitName): Promise<Resolution | "revoked" | undefined> {

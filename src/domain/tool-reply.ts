@@ -1,7 +1,8 @@
 // Answers of a tool that do more than hand the model a value (T-31, PT-57).
 
 import type { Json } from "./json.ts";
-import type { MessageDraft } from "./message-draft.ts";
+import { invalidArgument } from "./invalid-argument.ts";
+import { readDraft, type MessageDraft } from "./message-draft.ts";
 import type { ToolControl } from "./tool-output.ts";
 
 const brand = Symbol.for("lash-runtime.ToolReply");
@@ -50,6 +51,16 @@ export interface FrameSwitch {
 /**
  * Ends the turn, opens a frame with a fresh context, and goes on there with `task`. The frame is opened by the turn's
  * own commit, so a crash leaves both or neither (S-18).
+ *
+ * @throws LashError `invalid_argument` - a seed message that is none, which in a tool makes its call fail.
  */
-export const switchFrame = ({ frameId, task, seed = [] }: FrameSwitch): ToolReply =>
-  new ToolReply(null, { type: "switch_agent_frame", frame_id: frameId, task, initial_nodes: seed.map(({ role, text }) => ({ role, text })) });
+export function switchFrame({ frameId, task, seed = [] }: FrameSwitch): ToolReply {
+  if (typeof frameId !== "string") throw invalidArgument("frameId", "a string");
+  if (typeof task !== "string") throw invalidArgument("task", "a string");
+  const initial = seed.map((draft, index) => {
+    const read = readDraft(draft as unknown as Json);
+    if (!read) throw invalidArgument(`seed[${index}]`, '{ role: "User" | "Assistant" | "System", text }');
+    return { role: read.role, text: read.text };
+  });
+  return new ToolReply(null, { type: "switch_agent_frame", frame_id: frameId, task, initial_nodes: initial });
+}

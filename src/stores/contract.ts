@@ -147,6 +147,8 @@ export interface TurnStep {
   readonly snapshot?: MachineSnapshot;
   /** Replay keys of tool attempts that may run once this step is durable, all of them (OP-3). */
   readonly issued: readonly string[];
+  /** The turn has come to where it only waits for answers: whoever took it up did not fail (OP-6). */
+  readonly waiting?: true;
 }
 
 /** Everything durable about a turn that was accepted and has not ended. */

@@ -90,6 +90,8 @@ describe("what a crash during a call means (OP-3, design 5)", () => {
     const { transcript } = await recoverWith({ engine, clock }, [shaky("second")]);
     expect(attempts).toEqual(["first 1 false", "second 2 false"]);
     expect(transcript[2]).toContain("at last");
+    // 60 s after the first attempt ended, not after the second process began.
+    expect(clock.now()).toBe(1_000 + 60_000);
   });
 });
 

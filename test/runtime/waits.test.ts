@@ -33,16 +33,6 @@ describe.each(engineCases())("on $name", ({ open }) => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  test("while it waits nothing is committed, and it is the session's active turn (E-23, T-70)", async () => {
-    const { session, engine, clock } = await waiting({ engine: open() });
-    expect(session.observe().readView.messages).toEqual([]);
-    // Longer than a lease lives without renewal.
-    for (let second = 0; second < 120; second++) await quiet().then(() => clock.advance(1_000));
-    expect(await heldLanes(engine)).toEqual(["s"]);
-    const other = testLash({ engine, clock });
-    await expect((await other.lash.openSession("s")).run("me, too")).rejects.toMatchObject({ code: "session_execution_busy" });
-  });
-
   test("the first answer wins; a later one is told what was recorded, also long after the turn ended (E-20, PT-60, FA-40)", async () => {
     const { lash, result, key, clock } = await waiting({ engine: open() });
     await lash.completions.resolve(key, yes);
@@ -259,6 +249,18 @@ describe("time (E-21, PT-61)", () => {
     expect(() => pending({ onTimeout: "explode" as never })).toThrow("onTimeout");
     expect(() => pending({ onCancel: "explode" as never })).toThrow("onCancel");
     expect(() => pending({ timeout: 5 } as never)).toThrow("timeout");
+  });
+});
+
+describe("while it waits", () => {
+  test("while it waits nothing is committed, and it is the session's active turn (E-23, T-70)", async () => {
+    const { session, engine, clock } = await waiting();
+    expect(session.observe().readView.messages).toEqual([]);
+    // Longer than a lease lives without renewal.
+    await clock.advance(120_000);
+    expect(await heldLanes(engine)).toEqual(["s"]);
+    const other = testLash({ engine, clock });
+    await expect((await other.lash.openSession("s")).run("me, too")).rejects.toMatchObject({ code: "session_execution_busy" });
   });
 });
 

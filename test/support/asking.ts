@@ -1,11 +1,13 @@
 // A lash whose tool `ask` hands its key to somebody and is answered later, from outside.
 
 import * as z from "zod";
-import { pending, tool, type PendingOptions, type Tool } from "../../src/index.ts";
+import { createLash, pending, tool, type Lash, type PendingOptions, type Tool } from "../../src/index.ts";
+import type { Inspect } from "../../src/actors/ports.ts";
 import type { Engine } from "../../src/stores/engine.ts";
 import { byAssistantMessages, type ManualClock } from "../../src/testing/index.ts";
 import { rowsOf } from "./rows.ts";
-import { testLash, type TestLash, type TestLashOptions } from "./lash.ts";
+import { opaqueLiveness } from "../../src/stores/store.ts";
+import { staysOpen, testLash, type TestLash, type TestLashOptions } from "./lash.ts";
 
 /** What the outside world saw of the tool. */
 export interface Asked {
@@ -37,10 +39,20 @@ export interface AskingOptions extends TestLashOptions {
   readonly pending?: PendingOptions;
 }
 
-/** One process that can ask. */
-export function askingLash({ asked = newAsked(), pending: options, ...rest }: AskingOptions = {}): TestLash & { readonly asked: Asked } {
-  return { ...testLash({ script: ASKING, tools: [askTool(asked, options)], ...rest }), asked };
+/** One process that can ask; `parked` resolves once a turn of it does nothing but wait. */
+export function askingLash({ asked = newAsked(), pending: options, ...rest }: AskingOptions = {}): TestLash & { readonly asked: Asked; readonly parked: Promise<void> } {
+  const { promise: parked, resolve } = Promise.withResolvers<void>();
+  const inspect: Inspect = (event) => {
+    if (event.type === "@xstate.event" && event.event.type === "tools.parked") resolve();
+    if (typeof rest.inspect === "function") rest.inspect(event);
+    else rest.inspect?.next?.(event);
+  };
+  return { ...testLash({ script: ASKING, tools: [askTool(asked, options)], ...rest, inspect }), asked, parked };
 }
+
+/** A process that has the store and no model, as behind a web hook. */
+export const hookLash = (engine: Engine, clock: ManualClock): Lash =>
+  createLash({ store: { engine: staysOpen(engine), liveness: opaqueLiveness }, effects: "journaled", clock, logger: () => {} });
 
 /** Resolves once `count` calls have taken up their waits. */
 export async function untilWaiting(engine: Engine, count = 1): Promise<void> {

@@ -7,6 +7,7 @@ import type { DraftEntry, DraftProcess, DraftProgram } from "../linker/finish-pr
 import type { HostRequirements } from "../linker/host-requirements.ts";
 import { childrenOf } from "../linker/linked-children.ts";
 import type { LinkedEntry, LinkedExpr, LinkedProgram, LinkedTypeDeclaration, ProcessRef } from "../linker/linked-program.ts";
+import { withoutSpans } from "../types/without-spans.ts";
 import { ArtifactError } from "./artifact-error.ts";
 
 /** JSON. Names of locals are kept for messages; they are not part of any identity, nor are spans, which are not kept. */
@@ -54,11 +55,6 @@ export function artifactOf(program: LinkedProgram): ModuleArtifact {
 
 function exportsOf(program: LinkedProgram): Readonly<Record<string, ProcessRef>> {
   return Object.fromEntries(program.processes.map(({ name, processRef }) => [name, processRef]));
-}
-
-/** No name of a program is ever a key of these objects, so `span` can only be a span. */
-function withoutSpans<T>(ir: T): T {
-  return JSON.parse(JSON.stringify(ir, (key, value: unknown) => (key === "span" ? undefined : value)));
 }
 
 /** UTF-8 JSON. Equal artifacts give equal bytes. */
@@ -124,10 +120,21 @@ function finish({ host_requirements, canonical_ir }: ModuleArtifact): LinkedProg
   }
 }
 
+/** All there are: the compiler makes sure that none is missing here. */
+const KINDS: Readonly<Record<LinkedExpr["kind"], true>> = {
+  Null: true, Bool: true, Number: true, String: true, List: true, Tuple: true, Record: true, Comprehension: true,
+  TypeLiteral: true, Variable: true, Resource: true, ProcessValue: true, TriggerEvent: true, Field: true, Index: true,
+  Unwrap: true, Unary: true, Binary: true, Ternary: true, BuiltinCall: true, Construct: true, Operation: true, Batch: true,
+  Await: true, Start: true, Sleep: true, WaitSignal: true, SignalRun: true, Block: true, Labeled: true, If: true, For: true,
+  While: true, Break: true, Continue: true, Assign: true, Finish: true, Fail: true, Print: true, Cancel: true, Yield: true,
+  Wake: true,
+};
+
 /** What the refs do not cover, because it follows from the rest: slots must name variables, sites must be told apart. */
 function checkEntry({ body, variables, siteCount }: DraftEntry): void {
   const sites = new Set<number>();
   const visit = (node: LinkedExpr): void => {
+    if (!Object.hasOwn(KINDS, node.kind)) throw new TypeError(`node of kind ${node.kind}`);
     if ("site" in node) {
       if (!Number.isInteger(node.site) || node.site < 0 || node.site >= siteCount || sites.has(node.site)) throw new RangeError(`site ${node.site}`);
       sites.add(node.site);

@@ -22,9 +22,6 @@ export const BUILTINS: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
   ["validate", { counts: [2], run: (meter, value, type) => validate(value, type, meter), borrows: true }],
 ]);
 
-/** Every name that can be called, sorted. */
-export const BUILTIN_NAMES: readonly string[] = [...BUILTINS.keys(), "format"].sort();
-
 /** Calls a builtin with arguments of which some may be projected: asks the source first, then strips (`LL-88`). */
 export function callProjected(builtin: Builtin, meter: Meter, a: Value, b: Value, c: Value, count: number): Value {
   const second = materialize(b, meter);

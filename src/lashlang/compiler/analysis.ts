@@ -10,52 +10,18 @@ import type { LinkedExpr } from "../linker/linked-program.ts";
 export function isCompound(expr: LinkedExpr): boolean {
   const known = memo.get(expr);
   if (known !== undefined) return known;
-  const answer = children(expr)?.some(isCompound) ?? true;
+  const answer = !IN_ONE_CLOSURE.has(expr.kind) || childrenOf(expr).some(isCompound);
   memo.set(expr, answer);
   return answer;
 }
 
 const memo = new WeakMap<LinkedExpr, boolean>();
 
-/** Direct parts of an expression that one closure can compute; undefined for what needs instructions of its own. */
-function children(expr: LinkedExpr): readonly LinkedExpr[] | undefined {
-  switch (expr.kind) {
-    case "Null":
-    case "Bool":
-    case "Number":
-    case "String":
-    case "Variable":
-    case "Resource":
-    case "ProcessValue":
-    case "TriggerEvent":
-      return [];
-    case "List":
-    case "Tuple":
-      return expr.items;
-    case "Record":
-      return expr.entries.map((entry) => entry.value);
-    case "TypeLiteral":
-      return expr.refs.map((ref) => ref.value);
-    case "Field":
-      return [expr.object];
-    case "Index":
-      return [expr.object, expr.index];
-    case "Unwrap":
-      return [expr.value];
-    case "Unary":
-      return [expr.operand];
-    case "Binary":
-      return [expr.left, expr.right];
-    case "Ternary":
-      return [expr.condition, expr.consequent, expr.otherwise];
-    case "BuiltinCall":
-      return expr.args;
-    case "Construct":
-      return [expr.argument];
-    default:
-      return undefined;
-  }
-}
+/** What one closure computes, if the same holds for its parts. */
+const IN_ONE_CLOSURE: ReadonlySet<LinkedExpr["kind"]> = new Set([
+  "Null", "Bool", "Number", "String", "Variable", "Resource", "ProcessValue", "TriggerEvent", "List", "Tuple", "Record",
+  "TypeLiteral", "Field", "Index", "Unwrap", "Unary", "Binary", "Ternary", "BuiltinCall", "Construct",
+] as const);
 
 /** True if the value may be referred to from somewhere else as well, so that storing it makes it shared. */
 export function isBorrowed(expr: LinkedExpr): boolean {

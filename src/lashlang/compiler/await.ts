@@ -3,10 +3,8 @@ import type { LinkedExpr } from "../linker/linked-program.ts";
 import { ProgramError, valueError } from "../values/errors.ts";
 import { isHandle, isSettled, leavesOf, withLeaves } from "../values/handles.ts";
 import { type List, type Value, makeList, markShared } from "../values/value.ts";
-import { appendOwned } from "../values/assign.ts";
 import { failure, success } from "../values/wrapper.ts";
 import type { ResourceOperation } from "../vm/effects.ts";
-import { observation } from "../vm/observation.ts";
 import { hostJson } from "../vm/payload.ts";
 import type { Eval, Frame, Slots } from "../vm/frame.ts";
 import { closure } from "./expressions.ts";
@@ -39,7 +37,7 @@ export function batch(c: Context, expr: Extract<LinkedExpr, { kind: "Batch" }>):
         const values = evals.slice(at, at + (parts[i]?.length ?? 0)).map((part) => part(s, f));
         at += values.length;
         const [first = null, ...args] = values;
-        if (leaf.expr.kind === "Operation") operations.push(openOperation(c, f, leaf.expr, first, args));
+        if (leaf.expr.kind === "Operation") operations.push(openOperation(f, leaf.expr, first, args));
         else f.store(leaf.temp, first);
       });
       f.occurrence(expr.site);
@@ -55,7 +53,7 @@ export function batch(c: Context, expr: Extract<LinkedExpr, { kind: "Batch" }>):
       const failed: ProgramError[] = [];
       called.forEach((leaf, i) => {
         const result = results[i] ?? { value: null };
-        leave(c, f, leaf.expr.site, result);
+        leave(f, leaf.expr.site, result);
         if ("error" in result && leaf.expr.unwrap) failed.push(unwrapError(result, leaf.expr, f));
         else f.store(leaf.temp, operationResult(result, leaf.expr, f));
       });
@@ -113,12 +111,7 @@ export function awaitHandles(c: Context, expr: Extract<LinkedExpr, { kind: "Awai
   });
   c.code.place(again);
   const position = (s: Slots): number => (s[results] as List).items.length;
-  const put = (s: Slots, f: Frame, wrapper: Value): void => {
-    const list = s[results] as List;
-    const before = list.weight;
-    appendOwned(list, wrapper, f);
-    f.grew(list.weight - before);
-  };
+  const put = (s: Slots, f: Frame, wrapper: Value): void => f.append(s[results] as List, wrapper);
   c.code.emit((next) => (s, f) => {
     const leaf = (s[leaves] as List).items[position(s)];
     if (leaf === undefined) return done.at;
@@ -126,19 +119,15 @@ export function awaitHandles(c: Context, expr: Extract<LinkedExpr, { kind: "Awai
       put(s, f, isSettled(leaf) ? leaf : failure("expected handle record", f));
       return again.at;
     }
-    const callSite = c.entry.sites[expr.site];
-    if (callSite === undefined) throw new Error("linked program has an await without a site");
-    const occurrence = f.counts[expr.site] ?? 0;
     const index = position(s);
-    f.observer?.(observation("node.started", callSite, occurrence, { index }));
-    f.ordinals.awaits += 1;
+    f.observe("node.started", expr.site, { index });
     const handle = hostJson(leaf, f);
-    const ordinal = f.ordinals.awaits - 1;
-    return f.park({ kind: "Await", handle, leaf: index, ordinal, site: callSite, occurrence }, next);
+    const occurrence = f.counts[expr.site] ?? 0;
+    return f.park({ kind: "Await", handle, leaf: index, ordinal: f.ordinal("awaits"), site: f.siteAt(expr.site), occurrence }, next);
   });
   c.code.emit(() => (s, f) => {
     const outcome = f.settled();
-    leave(c, f, expr.site, outcome);
+    leave(f, expr.site, outcome);
     put(s, f, "error" in outcome ? failure(outcome.error, f) : success(outcomeValue(outcome, f), f));
     return again.at;
   });

@@ -2,7 +2,7 @@
 // Owns: the order of evaluation. Expressions, loops and effects are in their own files and meet only in `Context`.
 //   K1. An instruction is a closure that does a bounded amount of work and leaves everything in the frame.
 //   K2. Code depends on the linked entry and COMPILER_VERSION alone, so that a snapshot's `at` means the same tomorrow.
-import type { LinkedEntry, LinkedExpr, LinkedProgram } from "../linker/linked-program.ts";
+import type { LinkedEntry, LinkedExpr, LinkedProcess, LinkedProgram } from "../linker/linked-program.ts";
 import type { Span } from "../syntax/span.ts";
 import type { Eval, Instruction } from "../vm/frame.ts";
 import { isBorrowed, isCompound, isConstant } from "./analysis.ts";
@@ -41,9 +41,13 @@ export const compileCell = (program: LinkedProgram): CompiledEntry => compileEnt
  * @throws RangeError when the program declares no such process.
  */
 export function compileProcess(program: LinkedProgram, name: string): CompiledEntry {
+  return compileEntry(program, processOf(program, name).entry, "process");
+}
+
+function processOf(program: LinkedProgram, name: string): LinkedProcess {
   const process = program.processes.find((candidate) => candidate.name === name);
   if (process === undefined) throw new RangeError(`the program declares no process \`${name}\``);
-  return compileEntry(program, process.entry, "process");
+  return process;
 }
 
 function compileEntry(program: LinkedProgram, entry: LinkedEntry, mode: EntryMode): CompiledEntry {
@@ -68,6 +72,7 @@ function context(program: LinkedProgram, entry: LinkedEntry, mode: EntryMode, co
     code,
     loops: [],
     openSteps: [],
+    process: (name) => processOf(program, name),
     expr: (expr) => expression(c, expr),
     owned: (expr) => (isBorrowed(expr) ? shared(expression(c, expr)) : expression(c, expr)),
     operands: (exprs, owned = false) => operands(c, exprs, owned),

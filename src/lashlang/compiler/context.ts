@@ -1,5 +1,5 @@
 // What the parts of the compiler see of each other.
-import type { LinkedEntry, LinkedExpr, LinkedProgram } from "../linker/linked-program.ts";
+import type { LinkedEntry, LinkedExpr, LinkedProcess, LinkedProgram } from "../linker/linked-program.ts";
 import type { Eval } from "../vm/frame.ts";
 import type { Assembler, Label } from "./assembler.ts";
 
@@ -22,4 +22,6 @@ export interface Context {
   /** Several at once, evaluated left to right whatever has to run in between. */
   operands(exprs: readonly LinkedExpr[], owned?: boolean): Eval[];
   statement(expr: LinkedExpr): void;
+  /** The process of that name, which linking has made sure of. */
+  process(name: string): LinkedProcess;
 }

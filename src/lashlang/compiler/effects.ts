@@ -10,10 +10,10 @@ import { isProcessHandle } from "../values/handles.ts";
 import { materialize } from "../values/materialize.ts";
 import { Projected } from "../values/projected.ts";
 import { Resource, type Value, recGet, Rec } from "../values/value.ts";
+import type { Json } from "../values/json-value.ts";
 import { toJson } from "../values/to-json.ts";
 import { failure, success } from "../values/wrapper.ts";
 import type { AbilityOp, EffectOutcome, EffectSite, OperationOutcome, ResourceOperation } from "../vm/effects.ts";
-import { observation } from "../vm/observation.ts";
 import { hostJson, namedJson, operationPayload, printText } from "../vm/payload.ts";
 import type { Eval, Frame, Slots } from "../vm/frame.ts";
 import type { Context } from "./context.ts";
@@ -21,35 +21,48 @@ import { takeTemp } from "./read.ts";
 
 type Of<K extends LinkedExpr["kind"]> = Extract<LinkedExpr, { kind: K }>;
 
-/** Emits a request and what is done with its outcome. */
+/** Emits a request and what is done with its outcome: goes on, unless `receive` says where to. */
 export function request(
   c: Context,
   open: (s: Slots, f: Frame) => AbilityOp,
-  receive: (outcome: EffectOutcome, f: Frame) => void,
+  receive: (outcome: EffectOutcome, f: Frame) => number | void,
 ): void {
   c.code.emit((next) => (s, f) => f.park(open(s, f), next));
-  c.code.emit((next) => (_, f) => {
-    receive(f.settled(), f);
-    return next;
-  });
+  c.code.emit((next) => (_, f) => receive(f.settled(), f) ?? next);
 }
 
-/** The site of an effect and its count; an observer hears that it starts. */
-export function visit(c: Context, f: Frame, site: number): EffectSite {
-  const callSite = c.entry.sites[site];
-  if (callSite === undefined) throw new Error("linked program has an effect without a site");
+type WithoutSite<Op> = Op extends EffectSite ? Omit<Op, keyof EffectSite> : never;
+
+/** Emits a request at a site of its own. A failure ends the program as `{what} failed: {message}`. */
+function requestAt(
+  c: Context,
+  site: number,
+  what: string,
+  open: (s: Slots, f: Frame) => WithoutSite<AbilityOp>,
+  receive: (outcome: EffectOutcome, f: Frame) => number | void = () => {},
+): void {
+  request(
+    c,
+    (s, f) => ({ ...open(s, f), ...visit(f, site) }) as AbilityOp,
+    (outcome, f) => {
+      leave(f, site, outcome);
+      if ("error" in outcome) throw valueError(`${what} failed: ${outcome.error}`);
+      return receive(outcome, f);
+    },
+  );
+}
+
+/** Counts an evaluation of an effect; an observer hears that it starts. */
+function visit(f: Frame, site: number): EffectSite {
   const occurrence = f.occurrence(site);
-  f.observer?.(observation("node.started", callSite, occurrence));
-  return { site: callSite, occurrence };
+  f.observe("node.started", site);
+  return { site: f.siteAt(site), occurrence };
 }
 
 /** Tells an observer how the last visit of a site ended. */
-export function leave(c: Context, f: Frame, site: number, outcome: EffectOutcome): void {
-  const callSite = c.entry.sites[site];
-  if (f.observer === null || callSite === undefined) return;
-  const occurrence = f.counts[site] ?? 0;
-  if ("error" in outcome) f.observer(observation("node.failed", callSite, occurrence, { error: outcome.error }));
-  else f.observer(observation("node.completed", callSite, occurrence));
+export function leave(f: Frame, site: number, outcome: EffectOutcome): void {
+  if ("error" in outcome) f.observe("node.failed", site, { error: outcome.error });
+  else f.observe("node.completed", site);
 }
 
 /** The value of an outcome that is not an error. */
@@ -59,13 +72,7 @@ export function outcomeValue(outcome: EffectOutcome, f: Frame): Value {
   return null;
 }
 
-/** A request whose failure ends the program as `{prefix}: {message}`. */
-function mustSucceed(outcome: EffectOutcome, prefix: string): void {
-  if ("error" in outcome) throw valueError(`${prefix}: ${outcome.error}`);
-}
-
 export function openOperation(
-  c: Context,
   f: Frame,
   expr: Of<"Operation">,
   receiver: Value,
@@ -76,7 +83,7 @@ export function openOperation(
   }
   const { json, projections } = operationPayload(args, f);
   return {
-    ...visit(c, f, expr.site),
+    ...visit(f, expr.site),
     receiver: { resourceType: receiver.resourceType, alias: receiver.alias },
     operation: expr.operation,
     payload: json,
@@ -120,10 +127,10 @@ function operation(c: Context, expr: Of<"Operation">): Eval {
     (s, f) => {
       const authority = receiver(s, f);
       const values = args.map((arg) => arg(s, f));
-      return { kind: "ResourceOperation", ...openOperation(c, f, expr, authority, values) };
+      return { kind: "ResourceOperation", ...openOperation(f, expr, authority, values) };
     },
     (outcome, f) => {
-      leave(c, f, expr.site, outcome);
+      leave(f, expr.site, outcome);
       f.store(result, operationResult(outcome, expr, f));
     },
   );
@@ -131,116 +138,97 @@ function operation(c: Context, expr: Of<"Operation">): Eval {
 }
 
 function start(c: Context, expr: Of<"Start">): Eval {
-  const target = c.program.processes.find((process) => process.name === expr.process);
-  if (target === undefined) throw new Error(`linked program has no process ${expr.process}`);
+  const target = c.process(expr.process);
   const names = expr.args.map((arg) => arg.name);
   const args = c.operands(expr.args.map((arg) => arg.value));
   const result = c.code.temp();
-  request(
+  requestAt(
     c,
-    (s, f) => {
-      const values = args.map((arg) => arg(s, f));
-      return {
-        kind: "StartProcess",
-        moduleRef: c.program.moduleRef,
-        processRef: target.processRef,
-        hostRequirementsRef: c.program.hostRequirementsRef,
-        processName: target.name,
-        args: namedJson(names, values, f),
-        ...visit(c, f, expr.site),
-      };
-    },
+    expr.site,
+    "process start",
+    (s, f) => ({
+      kind: "StartProcess",
+      moduleRef: c.program.moduleRef,
+      processRef: target.processRef,
+      hostRequirementsRef: c.program.hostRequirementsRef,
+      processName: target.name,
+      args: namedJson(names, args.map((arg) => arg(s, f)), f),
+    }),
     (outcome, f) => {
-      leave(c, f, expr.site, outcome);
-      mustSucceed(outcome, "process start failed");
       const handle = outcomeValue(outcome, f);
-      const callSite = c.entry.sites[expr.site];
       const id = handle instanceof Rec ? recGet(handle, "id") : undefined;
-      if (f.observer !== null && callSite !== undefined && typeof id === "string") {
-        f.observer(observation("child.started", callSite, f.counts[expr.site] ?? 0, { childId: id }));
-      }
+      if (typeof id === "string") f.observe("child.started", expr.site, { childId: id });
       f.store(result, handle);
     },
   );
   return takeTemp(result);
 }
 
-function sleep(c: Context, expr: Of<"Sleep">): Eval {
-  const value = c.expr(expr.value);
-  request(
-    c,
-    (s, f) => {
-      const raw = value(s, f);
-      const milliseconds = expr.mode === "For" ? sleepFor(raw, f) : sleepUntil(raw, f);
-      f.ordinals.sleeps += 1;
-      const ordinal = f.ordinals.sleeps - 1;
-      return { kind: "Sleep", mode: expr.mode, milliseconds, ordinal, ...visit(c, f, expr.site) };
-    },
-    (outcome, f) => {
-      leave(c, f, expr.site, outcome);
-      mustSucceed(outcome, "sleep failed");
-    },
-  );
+function sleep(c: Context, { value, mode, site }: Of<"Sleep">): Eval {
+  const read = c.expr(value);
+  requestAt(c, site, "sleep", (s, f) => {
+    const raw = read(s, f);
+    const milliseconds = mode === "For" ? sleepFor(raw, f) : sleepUntil(raw, f);
+    return { kind: "Sleep", mode, milliseconds, ordinal: f.ordinal("sleeps") };
+  });
   return () => null;
 }
 
-function waitSignal(c: Context, expr: Of<"WaitSignal">): Eval {
+function waitSignal(c: Context, { name, site }: Of<"WaitSignal">): Eval {
   const result = c.code.temp();
-  request(
+  requestAt(
     c,
+    site,
+    "wait_signal",
     (_, f) => {
-      const ordinal = (f.ordinals.waits.get(expr.name) ?? 0) + 1;
-      f.ordinals.waits.set(expr.name, ordinal);
-      return { kind: "WaitSignal", name: expr.name, ordinal, ...visit(c, f, expr.site) };
+      const ordinal = (f.ordinals.waits.get(name) ?? 0) + 1;
+      f.ordinals.waits.set(name, ordinal);
+      return { kind: "WaitSignal", name, ordinal };
     },
-    (outcome, f) => {
-      leave(c, f, expr.site, outcome);
-      mustSucceed(outcome, "wait_signal failed");
-      f.store(result, outcomeValue(outcome, f));
-    },
+    (outcome, f) => f.store(result, outcomeValue(outcome, f)),
   );
   return takeTemp(result);
 }
 
 function signalRun(c: Context, expr: Of<"SignalRun">): Eval {
   const [run, payload] = c.operands([expr.run, expr.payload]) as [Eval, Eval];
-  request(
-    c,
-    (s, f) => {
-      const handle = materialize(run(s, f), f);
-      const value = payload(s, f);
-      if (!isProcessHandle(handle)) throw typeError("signal_run expects a process handle");
-      f.ordinals.sends += 1;
-      return {
-        kind: "SignalRun",
-        run: hostJson(handle, f),
-        name: expr.name,
-        payload: hostJson(value, f),
-        ordinal: f.ordinals.sends - 1,
-        ...visit(c, f, expr.site),
-      };
-    },
-    (outcome, f) => {
-      leave(c, f, expr.site, outcome);
-      mustSucceed(outcome, "signal_run failed");
-    },
-  );
+  requestAt(c, expr.site, "signal_run", (s, f) => {
+    const handle = materialize(run(s, f), f);
+    const value = payload(s, f);
+    if (!isProcessHandle(handle)) throw typeError("signal_run expects a process handle");
+    return { kind: "SignalRun", run: hostJson(handle, f), name: expr.name, payload: hostJson(value, f), ordinal: f.ordinal("sends") };
+  });
   return () => null;
 }
 
 /** The statements that hand one value to the host. */
-export function emit(c: Context, expr: Of<"Finish" | "Fail" | "Print" | "Cancel" | "Yield" | "Wake">): void {
-  const value = c.expr(expr.value);
-  const foreground = expr.kind === "Print";
-  const background = expr.kind === "Fail" || expr.kind === "Yield" || expr.kind === "Wake";
+export function emit(c: Context, { kind, value, site }: Of<"Finish" | "Fail" | "Print" | "Cancel" | "Yield" | "Wake">): void {
+  const read = c.expr(value);
+  const keyword = kind.toLowerCase();
+  const foreground = kind === "Print";
+  const background = kind === "Fail" || kind === "Yield" || kind === "Wake";
   if ((foreground && c.mode === "process") || (background && c.mode === "cell")) {
-    refuse(c, expr.kind.toLowerCase(), foreground);
+    refuse(c, keyword, foreground);
     return;
   }
-  if (expr.kind === "Finish" || expr.kind === "Fail") terminate(c, expr, expr.kind, value);
-  else if (expr.kind === "Print") print(c, expr, value);
-  else if (expr.kind === "Cancel") cancel(c, expr, value);
-  else processEvent(c, expr, expr.kind as "Yield" | "Wake", value);
+  if (kind === "Finish" || kind === "Fail") {
+    requestAt(
+      c,
+      site,
+      keyword,
+      (s, f) => ({ kind, value: hostJson(read(s, f), f) }),
+      (outcome, f) => f.end({ kind: kind === "Finish" ? "finished" : "failed", value: replacement(outcome, keyword, f) }),
+    );
+  } else {
+    requestAt(c, site, keyword, (s, f) => {
+      const shown = read(s, f);
+      if (kind === "Cancel") return { kind, handle: hostJson(shown, f), ordinal: f.ordinal("cancels") };
+      const text = kind === "Print" ? printText(shown, f) : display(shown, f);
+      f.print(text);
+      if (kind === "Print") return { kind, value: hostJson(shown, f), text, ordinal: f.ordinal("prints") };
+      return { kind: "ProcessEvent", event: kind, value: hostJson(shown, f), text, ordinal: f.ordinal("events") };
+    });
+  }
 }
 
 function refuse(c: Context, keyword: string, foreground: boolean): void {
@@ -252,70 +240,9 @@ function refuse(c: Context, keyword: string, foreground: boolean): void {
   });
 }
 
-/** The host may replace the value but not keep the program going (`LL-56`). */
-function terminate(c: Context, expr: { readonly site: number }, kind: "Finish" | "Fail", value: Eval): void {
-  const verb = kind.toLowerCase();
-  c.code.emit((next) => (s, f) => {
-    const json = hostJson(value(s, f), f);
-    return f.park({ kind, value: json, ...visit(c, f, expr.site) }, next);
-  });
-  c.code.emit(() => (_, f) => {
-    const outcome = f.settled();
-    leave(c, f, expr.site, outcome);
-    mustSucceed(outcome, `${verb} failed`);
-    if ("unit" in outcome || "batch" in outcome) throw valueError(`${verb} failed: ${verb} returned no value`);
-    const result = "value" in outcome ? outcome.value : toJson(outcomeValue(outcome, f));
-    return f.end({ kind: kind === "Finish" ? "finished" : "failed", value: result });
-  });
-}
-
-function print(c: Context, expr: { readonly site: number }, value: Eval): void {
-  request(
-    c,
-    (s, f) => {
-      const shown = value(s, f);
-      const text = printText(shown, f);
-      f.print(text);
-      f.ordinals.prints += 1;
-      const ordinal = f.ordinals.prints - 1;
-      return { kind: "Print", value: hostJson(shown, f), text, ordinal, ...visit(c, f, expr.site) };
-    },
-    (outcome, f) => {
-      leave(c, f, expr.site, outcome);
-      mustSucceed(outcome, "print failed");
-    },
-  );
-}
-
-function cancel(c: Context, expr: { readonly site: number }, value: Eval): void {
-  request(
-    c,
-    (s, f) => {
-      const handle = hostJson(value(s, f), f);
-      f.ordinals.cancels += 1;
-      return { kind: "Cancel", handle, ordinal: f.ordinals.cancels - 1, ...visit(c, f, expr.site) };
-    },
-    (outcome, f) => {
-      leave(c, f, expr.site, outcome);
-      mustSucceed(outcome, "cancel failed");
-    },
-  );
-}
-
-function processEvent(c: Context, expr: { readonly site: number }, event: "Yield" | "Wake", value: Eval): void {
-  request(
-    c,
-    (s, f) => {
-      const shown = value(s, f);
-      const text = display(shown, f);
-      f.print(text);
-      f.ordinals.events += 1;
-      const ordinal = f.ordinals.events - 1;
-      return { kind: "ProcessEvent", event, value: hostJson(shown, f), text, ordinal, ...visit(c, f, expr.site) };
-    },
-    (outcome, f) => {
-      leave(c, f, expr.site, outcome);
-      mustSucceed(outcome, `${event.toLowerCase()} failed`);
-    },
-  );
+/** The host may replace the value that a program ends with but not keep the program going (`LL-56`). */
+function replacement(outcome: EffectOutcome, keyword: string, f: Frame): Json {
+  if ("value" in outcome) return outcome.value;
+  if ("projected" in outcome) return toJson(outcomeValue(outcome, f));
+  throw valueError(`${keyword} failed: ${keyword} returned no value`);
 }

@@ -12,11 +12,10 @@ import { Projected } from "../values/projected.ts";
 import { Shape } from "../values/shape.ts";
 import { List, Rec, Resource, type Value, makeList, makeRec, makeTuple, recordOf } from "../values/value.ts";
 import { unwrap } from "../values/wrapper.ts";
-import { observation } from "../vm/observation.ts";
 import type { Eval, Frame } from "../vm/frame.ts";
 import { isCompound } from "./analysis.ts";
 import type { Context } from "./context.ts";
-import { OF_EXPRESSIONS, OF_VARIABLES, VARIABLE_WITH_NUMBER, WITH_NUMBER } from "./operators.ts";
+import { OF_EXPRESSIONS, WITH_NUMBER } from "./operators.ts";
 import { readVariable } from "./read.ts";
 import { typeLiteral } from "./type-literal.ts";
 
@@ -115,9 +114,8 @@ function record(c: Context, expr: Of<"Record">): Eval {
 }
 
 function processValue(c: Context, expr: Of<"ProcessValue">): Eval {
-  const { moduleRef, hostRequirementsRef, processes } = c.program;
-  const target = processes.find((process) => process.name === expr.process);
-  if (target === undefined) throw new Error(`linked program has no process ${expr.process}`);
+  const { moduleRef, hostRequirementsRef } = c.program;
+  const target = c.process(expr.process);
   const { component, pos } = target.processRef;
   return (_, f) =>
     recordOf(
@@ -181,13 +179,7 @@ function binary(c: Context, expr: Of<"Binary">): Eval | undefined {
     if (operator === "and") return (s, f) => truthy(first(s, f), f) && truthy(second(s, f), f);
     return (s, f) => truthy(first(s, f), f) || truthy(second(s, f), f);
   }
-  if (left.kind === "Variable" && right.kind === "Variable") {
-    return OF_VARIABLES[operator](left.slot, left.name, right.slot, right.name);
-  }
-  if (right.kind === "Number") {
-    if (left.kind === "Variable") return VARIABLE_WITH_NUMBER[operator](left.slot, left.name, numberOf(right));
-    return WITH_NUMBER[operator](c.expr(left), numberOf(right));
-  }
+  if (right.kind === "Number") return WITH_NUMBER[operator](c.expr(left), numberOf(right));
   if ((operator === "==" || operator === "!=") && (right.kind === "Null" || right.kind === "String")) {
     return equalsConstant(c.expr(left), right.kind === "Null" ? null : right.value, operator === "==");
   }
@@ -206,7 +198,7 @@ function ternary(c: Context, expr: Of<"Ternary">): Eval {
   const condition = c.expr(expr.condition);
   const then = c.expr(expr.consequent);
   const otherwise = c.expr(expr.otherwise);
-  const branch = brancher(c, expr.site);
+  const branch = brancher(expr.site);
   return (s, f) => {
     const chosen = truthy(condition(s, f), f);
     branch(f, chosen);
@@ -215,13 +207,12 @@ function ternary(c: Context, expr: Of<"Ternary">): Eval {
 }
 
 /** Counts a choice and tells an observer which way it went. */
-export function brancher(c: Context, site: number): (f: Frame, chosen: boolean) => void {
-  const callSite = c.entry.sites[site];
+export function brancher(site: number): (f: Frame, chosen: boolean) => void {
   return (f, chosen) => {
-    const occurrence = f.occurrence(site);
-    if (f.observer === null || callSite?.branch === undefined) return;
-    const edgeId = chosen ? callSite.branch.thenEdgeId : callSite.branch.elseEdgeId;
-    f.observer(observation("branch.selected", callSite, occurrence, { edgeId }));
+    f.occurrence(site);
+    if (f.observer === null) return;
+    const branch = f.siteAt(site).branch;
+    if (branch !== undefined) f.observe("branch.selected", site, { edgeId: chosen ? branch.thenEdgeId : branch.elseEdgeId });
   };
 }
 

@@ -51,7 +51,7 @@ function branch(c: Context, expr: Extract<LinkedExpr, { kind: "If" }>): Simple {
   const condition = c.expr(expr.condition);
   const then = simple(c, expr.consequent);
   const otherwise = expr.otherwise === null ? null : simple(c, expr.otherwise);
-  const chosen = brancher(c, expr.site);
+  const chosen = brancher(expr.site);
   return (s, f) => {
     const value = condition(s, f);
     const holds = value === true || (value !== false && truthy(value, f));

@@ -1,6 +1,5 @@
 // Statements that take instructions: branches and loops around effects or other loops, labels. The rest is simple.ts.
 import type { LinkedExpr } from "../linker/linked-program.ts";
-import { observation } from "../vm/observation.ts";
 import type { Frame, Slots } from "../vm/frame.ts";
 import { truthy } from "../values/compare.ts";
 import { assigns, isCompound } from "./analysis.ts";
@@ -76,7 +75,7 @@ function emitSimple(c: Context, run: Simple): void {
     return (s, f) => {
       const left = run(s, f);
       if (left === FALL) return next;
-      for (const site of leaves) completeStep(c, f, site);
+      for (const site of leaves) f.observe("node.completed", site);
       return left === BREAK ? exit : again;
     };
   });
@@ -84,7 +83,7 @@ function emitSimple(c: Context, run: Simple): void {
 
 function branch(c: Context, expr: Of<"If">): void {
   const otherwise = c.code.label();
-  jumpUnless(c, c.expr(expr.condition), otherwise, brancher(c, expr.site));
+  jumpUnless(c, c.expr(expr.condition), otherwise, brancher(expr.site));
   c.statement(expr.consequent);
   if (expr.otherwise === null) {
     c.code.place(otherwise);
@@ -104,14 +103,14 @@ function whileLoop(c: Context, expr: Of<"While">): void {
   if (!isCompound(expr.condition) && isSimple(expr.body)) {
     const condition = c.expr(expr.condition);
     const body = simple(c, expr.body);
-    const chosen = brancher(c, expr.site);
+    const chosen = brancher(expr.site);
     simpleLoop(c, labels.exit, (s, f) => {
       const holds = truthy(condition(s, f), f);
       chosen(f, holds);
       return holds && body(s, f) !== BREAK;
     });
   } else {
-    jumpUnless(c, c.expr(expr.condition), labels.exit, brancher(c, expr.site));
+    jumpUnless(c, c.expr(expr.condition), labels.exit, brancher(expr.site));
     c.loops.push({ ...labels, openSteps: c.openSteps.length });
     c.statement(expr.body);
     c.loops.pop();
@@ -133,10 +132,9 @@ function forLoop(c: Context, expr: Of<"For">): void {
 
 /** Runs like the statement inside; an observer hears of its start and of its end, however it is left (`LL-75`, `LL-100`). */
 function labeled(c: Context, expr: Of<"Labeled">): void {
-  const site = c.entry.sites[expr.site];
   c.code.emit((next) => (_, f) => {
-    const occurrence = f.occurrence(expr.site);
-    if (f.observer !== null && site !== undefined) f.observer(observation("node.started", site, occurrence));
+    f.occurrence(expr.site);
+    f.observe("node.started", expr.site);
     return next;
   });
   const from = c.code.here;
@@ -145,13 +143,7 @@ function labeled(c: Context, expr: Of<"Labeled">): void {
   c.openSteps.pop();
   c.code.steps.push({ from, to: c.code.here, site: expr.site });
   c.code.emit((next) => (_, f) => {
-    completeStep(c, f, expr.site);
+    f.observe("node.completed", expr.site);
     return next;
   });
-}
-
-function completeStep(c: Context, f: Frame, site: number): void {
-  const callSite = c.entry.sites[site];
-  if (f.observer === null || callSite === undefined) return;
-  f.observer(observation("node.completed", callSite, f.counts[site] ?? 0));
 }

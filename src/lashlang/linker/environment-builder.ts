@@ -1,7 +1,9 @@
 // Builds a host environment from what a host knows of its tools, and refuses catalogs that contradict themselves (`LL-74`).
+import { canonicalText } from "../identity/canonical.ts";
 import { parseTypeText } from "../syntax/parser.ts";
 import type { TypeExpr } from "../syntax/type-expr.ts";
-import { partsOf, sameType } from "../types/type-algebra.ts";
+import { partsOf } from "../types/type-algebra.ts";
+import { withoutSpans } from "../types/without-spans.ts";
 import type {
   HostAbilities,
   HostCatalog,
@@ -96,84 +98,42 @@ function toRecord<T>(entries: ReadonlyMap<string, T>): Readonly<Record<string, T
 }
 
 function addModule(input: ModuleInput, modules: Map<string, ModuleInstance>, resourceTypes: Map<string, Map<string, OperationSignature>>): void {
-  const existing = modules.get(input.path);
-  if (existing !== undefined && existing.resourceType !== input.resourceType) {
-    throw new HostCatalogError(
-      `module \`${input.path}\` changes its resource type from \`${existing.resourceType}\` to \`${input.resourceType}\``,
-    );
+  const { path: alias, resourceType } = input;
+  const known = modules.get(alias);
+  if (known !== undefined && known.resourceType !== resourceType) {
+    throw new HostCatalogError(`module \`${alias}\` changes its resource type from \`${known.resourceType}\` to \`${resourceType}\``);
   }
-  const operations = new Map(Object.entries(existing?.operations ?? {}));
-  const signatures = resourceTypes.get(input.resourceType) ?? new Map<string, OperationSignature>();
-  for (const [name, operation] of Object.entries(input.operations)) {
-    const signature = { inputType: toType(operation.input ?? "any"), outputType: toType(operation.output ?? "any") };
-    const known = signatures.get(name);
-    if (known !== undefined && !(sameType(known.inputType, signature.inputType) && sameType(known.outputType, signature.outputType))) {
-      throw new HostCatalogError(`operation \`${name}\` of resource type \`${input.resourceType}\` changes its types`);
-    }
-    signatures.set(name, signature);
-    operations.set(name, { hostOperation: operation.hostOperation });
+  const signatures = resourceTypes.get(resourceType) ?? new Map<string, OperationSignature>();
+  for (const [name, { input: inputType = "any", output = "any" }] of Object.entries(input.operations)) {
+    const signature = { inputType: toType(inputType), outputType: toType(output) };
+    define(signatures, name, signature, `operation \`${name}\` of resource type \`${resourceType}\` changes its types`);
   }
-  resourceTypes.set(input.resourceType, signatures);
-  modules.set(input.path, {
-    path: input.path.split("."),
-    resourceType: input.resourceType,
-    alias: input.path,
-    operations: toRecord(operations),
-  });
+  resourceTypes.set(resourceType, signatures);
+  const operations = new Map(Object.entries(known?.operations ?? {}));
+  for (const [name, { hostOperation }] of Object.entries(input.operations)) operations.set(name, { hostOperation });
+  modules.set(alias, { path: alias.split("."), resourceType, alias, operations: toRecord(operations) });
 }
 
-function addConstructor(input: ConstructorInput, constructors: Map<string, ValueConstructor>, sources: Map<string, TriggerSource>): void {
-  const typeName = input.typeName ?? input.path;
-  const constructor: ValueConstructor = {
-    path: input.path.split("."),
-    typeName,
-    inputType: toType(input.input),
-    outputType: { kind: "Ref", name: typeName },
-  };
-  const known = constructors.get(input.path);
-  if (known !== undefined && !(known.typeName === typeName && sameType(known.inputType, constructor.inputType))) {
-    throw new HostCatalogError(`value constructor \`${input.path}\` changes its types`);
-  }
-  constructors.set(input.path, constructor);
-  if (input.emits === undefined) return;
-  const eventType = toType(input.emits);
-  const source = sources.get(input.path);
-  if (source !== undefined && !sameType(source.eventType, eventType)) {
-    throw new HostCatalogError(`trigger source \`${input.path}\` changes its event type`);
-  }
-  sources.set(input.path, { eventType });
+function addConstructor({ path, input, typeName = path, emits }: ConstructorInput, constructors: Map<string, ValueConstructor>, sources: Map<string, TriggerSource>): void {
+  const constructor: ValueConstructor = { path: path.split("."), typeName, inputType: toType(input), outputType: { kind: "Ref", name: typeName } };
+  define(constructors, path, constructor, `value constructor \`${path}\` changes its types`);
+  if (emits !== undefined) define(sources, path, { eventType: toType(emits) }, `trigger source \`${path}\` changes its event type`);
 }
 
+function define<T>(entries: Map<string, T>, name: string, entry: T, problem: string): void {
+  const known = entries.get(name);
+  if (known !== undefined && canonicalText(known) !== canonicalText(entry)) throw new HostCatalogError(problem);
+  entries.set(name, entry);
+}
+
+/** Spans point into the text of one call; a catalog is compared and stored without them. */
 function toType(input: TypeInput): TypeExpr {
   return withoutSpans(typeof input === "string" ? parseTypeText(input) : input);
 }
 
-/** Spans point into the text of one call; a catalog is compared and stored without them. */
-function withoutSpans(type: TypeExpr): TypeExpr {
-  switch (type.kind) {
-    case "Enum":
-      return { kind: "Enum", values: type.values };
-    case "List":
-      return { kind: "List", item: withoutSpans(type.item) };
-    case "Object":
-      return { kind: "Object", fields: type.fields.map(({ name, type: field, optional }) => ({ name, type: withoutSpans(field), optional })) };
-    case "Ref":
-      return { kind: "Ref", name: type.name };
-    case "Process":
-      return { kind: "Process", input: withoutSpans(type.input), output: withoutSpans(type.output), inputCount: type.inputCount };
-    case "TriggerHandle":
-      return { kind: "TriggerHandle", event: withoutSpans(type.event) };
-    case "Union":
-      return { kind: "Union", members: type.members.map(withoutSpans) };
-    default:
-      return { kind: type.kind };
-  }
-}
-
 function addNamedType(name: string, type: TypeExpr, namedDataTypes: Map<string, NamedDataType>): void {
-  const known = namedDataTypes.get(name);
-  if (known !== undefined && !sameType(known.type, type)) throw new HostCatalogError(`named data type \`${name}\` changes its shape`);
-  namedDataTypes.set(name, { name, type: checkNamedType(name, type) });
+  checkNamedType(name, type);
+  define(namedDataTypes, name, { name, type }, `named data type \`${name}\` changes its shape`);
 }
 
 /** A signature that names a type nobody knows would fail at the first program that uses it, far from its cause. */
@@ -194,7 +154,7 @@ function checkNames({ resourceTypes, namedDataTypes, triggerSources, valueConstr
   for (const [path, { eventType }] of Object.entries(triggerSources)) check(eventType, `trigger source \`${path}\``);
 }
 
-function checkNamedType(name: string, type: TypeExpr): TypeExpr {
+function checkNamedType(name: string, type: TypeExpr): void {
   const refuse = (problem: string): never => {
     throw new HostCatalogError(`named data type \`${name}\` ${problem}`);
   };
@@ -204,12 +164,8 @@ function checkNamedType(name: string, type: TypeExpr): TypeExpr {
     if (part.kind === "Ref") refuse(`refers to \`${part.name}\`; named data types stand on their own`);
     if (part.kind === "Process" || part.kind === "TriggerHandle") refuse("holds a process type");
     if (part.kind === "Enum" && new Set(part.values).size < part.values.length) refuse("repeats an enum value");
-    if (part.kind === "List") check(part.item);
-    if (part.kind === "Union") part.members.forEach(check);
-    if (part.kind !== "Object") return;
-    if (new Set(part.fields.map((field) => field.name)).size < part.fields.length) refuse("repeats a field");
-    part.fields.forEach((field) => check(field.type));
+    if (part.kind === "Object" && new Set(part.fields.map((field) => field.name)).size < part.fields.length) refuse("repeats a field");
+    partsOf(part).forEach(check);
   };
   check(type);
-  return type;
 }

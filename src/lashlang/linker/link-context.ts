@@ -44,14 +44,14 @@ export class LinkContext {
     if (!this.environment.abilities[ability]) {
       this.fail("AbilityDisabled", `lashlang feature \`${ABILITY_NAMES[ability]}\` is disabled by this host`, span); // LL-73
     }
-    this.required.ability(ability);
+    this.required.abilities.add(ability);
   }
 
   needFeature(feature: LanguageFeature, span: Span): void {
     if (!this.environment.languageFeatures[feature]) {
       this.fail("AbilityDisabled", "lashlang feature `label annotations` is disabled by this host", span); // LL-75
     }
-    this.required.feature(feature);
+    this.required.features.add(feature);
   }
 
   readonly resolveType = (name: string): TypeExpr | null =>

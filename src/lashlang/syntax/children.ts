@@ -1,65 +1,55 @@
-// The sub-expressions of a syntax node, in evaluation order: what generic walks over the tree are written on.
+// The sub-expressions of a node in evaluation order: what generic walks are written on, over the syntax tree and over the
+// linked one (linker/linked-children.ts), which share their words.
 import type { Expr } from "./ast.ts";
 
+/** Where a node keeps its parts. */
+const PARTS: Readonly<Record<string, readonly string[]>> = {
+  List: ["items"],
+  Tuple: ["items"],
+  Record: ["entries"],
+  Comprehension: ["clauses", "element"],
+  TypeLiteral: ["refs"],
+  Field: ["object"],
+  Index: ["object", "index"],
+  Unary: ["operand"],
+  Binary: ["left", "right"],
+  Ternary: ["condition", "consequent", "otherwise"],
+  BuiltinCall: ["args"],
+  ReceiverCall: ["receiver", "args"],
+  Operation: ["receiver", "args"],
+  Construct: ["argument"],
+  Batch: ["tree"],
+  Start: ["args"],
+  SignalRun: ["run", "payload"],
+  Block: ["statements"],
+  Labeled: ["statement"],
+  If: ["condition", "consequent", "otherwise"],
+  For: ["iterable", "body"],
+  While: ["condition", "body"],
+  Cancel: ["handle", "value"],
+};
+
+/** Every other node, and what entries, arguments and assignment targets have. */
+const OTHER_PARTS = ["target", "steps", "value"];
+
+/** Clauses and steps have kinds, too, but are no expressions: what counts is inside. */
+const GROUPS = ["clauses", "steps"];
+
 export function childrenOf(expr: Expr): readonly Expr[] {
-  switch (expr.kind) {
-    case "Null":
-    case "Bool":
-    case "Number":
-    case "String":
-    case "TypeLiteral":
-    case "Variable":
-    case "WaitSignal":
-    case "Break":
-    case "Continue":
-      return [];
-    case "List":
-    case "Tuple":
-      return expr.items;
-    case "Record":
-      return expr.entries.map((entry) => entry.value);
-    case "Comprehension":
-      return [...expr.clauses.map((clause) => (clause.kind === "For" ? clause.iterable : clause.condition)), expr.element];
-    case "Field":
-      return [expr.object];
-    case "Index":
-      return [expr.object, expr.index];
-    case "Unwrap":
-    case "Await":
-    case "Sleep":
-    case "Finish":
-    case "Print":
-    case "Yield":
-    case "Wake":
-    case "Fail":
-      return [expr.value];
-    case "Cancel":
-      return [expr.handle];
-    case "Unary":
-      return [expr.operand];
-    case "Binary":
-      return [expr.left, expr.right];
-    case "Ternary":
-      return [expr.condition, expr.consequent, expr.otherwise];
-    case "BuiltinCall":
-      return expr.args;
-    case "ReceiverCall":
-      return [expr.receiver, ...expr.args];
-    case "Start":
-      return expr.args.map((argument) => argument.value);
-    case "SignalRun":
-      return [expr.run, expr.payload];
-    case "Block":
-      return expr.statements;
-    case "Labeled":
-      return [expr.statement];
-    case "If":
-      return expr.otherwise === null ? [expr.condition, expr.consequent] : [expr.condition, expr.consequent, expr.otherwise];
-    case "For":
-      return [expr.iterable, expr.body];
-    case "While":
-      return [expr.condition, expr.body];
-    case "Assign":
-      return [...expr.target.steps.flatMap((step) => (step.kind === "Index" ? [step.index] : [])), expr.value];
+  return collectParts(expr, []);
+}
+
+type Fields = { readonly [key: string]: unknown };
+
+/** Adds the expressions directly inside `node` to `found`, and returns it. */
+export function collectParts<E extends { readonly kind: string }>(node: E, found: E[]): E[] {
+  for (const key of PARTS[node.kind] ?? OTHER_PARTS) {
+    const part = (node as unknown as Fields)[key];
+    for (const each of Array.isArray(part) ? part : [part]) {
+      if (typeof each !== "object" || each === null) continue;
+      if ("kind" in each && !GROUPS.includes(key)) found.push(each);
+      else collectParts(each, found);
+    }
   }
+  return found;
 }

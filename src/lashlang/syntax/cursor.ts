@@ -13,6 +13,8 @@ export interface CursorOptions {
   readonly submitKeyword: "accept" | "reject";
 }
 
+const KEY_KINDS: readonly Token["kind"][] = ["identifier", "string", "reserved"];
+
 export class Cursor {
   readonly source: string;
   readonly options: CursorOptions;
@@ -86,33 +88,29 @@ export class Cursor {
   }
 
   expectIdentifier(what: string): string {
-    const token = this.peek();
-    if (token.kind !== "identifier") return this.failExpected(what);
-    this.index += 1;
-    return token.text;
+    return this.expectKind(what, ["identifier"]);
   }
 
   expectString(what: string): string {
-    const token = this.peek();
-    if (token.kind !== "string") return this.failExpected(what);
-    this.index += 1;
-    return token.text;
+    return this.expectKind(what, ["string"]);
   }
 
   /** key := IDENT | STRING | reserved word */
   expectKey(what: string): string {
-    const token = this.peek();
-    if (token.kind !== "identifier" && token.kind !== "string" && token.kind !== "reserved") return this.failExpected(what);
-    this.index += 1;
-    return token.text;
+    return this.expectKind(what, KEY_KINDS);
+  }
+
+  private expectKind(what: string, kinds: readonly Token["kind"][]): string {
+    if (!kinds.includes(this.peek().kind)) this.failExpected(what);
+    return this.next().text;
   }
 
   /** Index after the path of `.key` and `[...]` that follows the identifier at the cursor, without taking it. */
   offsetAfterPath(): number {
     let offset = 1;
     for (;;) {
-      if (this.at(".", offset) && isKey(this.peek(offset + 1))) offset += 2;
-      else if (this.at("[", offset)) offset = this.lookahead.afterBracket(this.index + offset) - this.index;
+      if (this.at(".", offset) && KEY_KINDS.includes(this.peek(offset + 1).kind)) offset += 2;
+      else if (this.at("[", offset)) offset = this.offsetAfterBracket(offset);
       else return offset;
     }
   }
@@ -135,15 +133,38 @@ export class Cursor {
     return parsed;
   }
 
+  /** Runs `parse` where commas separate and `{` opens no block. */
+  separated<T>(parse: () => T): T {
+    return this.within(true, false, parse);
+  }
+
+  /** Runs `parse` where neither `,` nor `{` has a special meaning: inside brackets, and in a block. */
+  afresh<T>(parse: () => T): T {
+    return this.within(false, false, parse);
+  }
+
   /** Runs `parse` with other meanings of `,` and `{`; the old ones come back afterwards. */
-  within<T>(meaning: { commaSeparates?: boolean; inHeader?: boolean }, parse: () => T): T {
+  within<T>(separates: boolean, header: boolean, parse: () => T): T {
     const { commaSeparates, inHeader } = this;
-    this.commaSeparates = meaning.commaSeparates ?? commaSeparates;
-    this.inHeader = meaning.inHeader ?? inHeader;
+    this.commaSeparates = separates;
+    this.inHeader = header;
     const parsed = parse();
     this.commaSeparates = commaSeparates;
     this.inHeader = inHeader;
     return parsed;
+  }
+
+  /** [ item { "," item } [ "," ] ] and the closer */
+  list<T>(close: Punctuation, parseItem: (start: number) => T): T[] {
+    const items: T[] = [];
+    this.separated(() => {
+      while (!this.at(close)) {
+        items.push(parseItem(this.peek().start));
+        if (!this.take(",")) break;
+      }
+    });
+    this.expect(close);
+    return items;
   }
 
   failExpected(what: string): never {
@@ -159,10 +180,6 @@ export class Cursor {
     const { start, end } = span;
     throw new SourceError({ phase: "parse", code, span: { start, end }, source: this.source, hint }, message);
   }
-}
-
-function isKey(token: Token): boolean {
-  return token.kind === "identifier" || token.kind === "string" || token.kind === "reserved";
 }
 
 /** LL-104 */

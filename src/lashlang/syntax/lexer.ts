@@ -17,16 +17,11 @@ export interface Lexed {
   readonly comments: readonly Comment[];
 }
 
-/** Two characters first, so that `==` is not read as `=`. */
-const PUNCTUATION: ReadonlySet<string> = new Set<Punctuation>([
-  "==", "!=", "&&", "||", "<=", ">=",
-  "{", "}", "(", ")", "[", "]", ",", ":", "@", "?", ".", "!", "=", "|", "<", ">", "+", "-", "*", "/", "%",
-]);
-
-const SPACE = /[\s;\uFEFF]+/y; // LL-4: `;` is nothing but a space
-const COMMENT = /(?:#|\/\/)[^\n]*/y;
-const WORD = /[A-Za-z_][A-Za-z0-9_]*/y;
-const NUMBER = /[0-9][0-9.]*/y;
+/**
+ * Everything but strings: space, which `;` is no more than (`LL-4`), and in groups comments, words, numbers and punctuation,
+ * that of two characters first.
+ */
+const TOKEN = /[\s;\uFEFF]+|((?:#|\/\/)[^\n]*)|([A-Za-z_][A-Za-z0-9_]*)|([0-9][0-9.]*)|([=!<>]=|&&|\|\||[{}()[\],:@?.!=|<>+\-*/%])/y;
 
 /** @throws SourceError of phase `parse`; no input makes it throw anything else (`LL-10`). */
 export function lex(source: string): Lexed {
@@ -39,17 +34,6 @@ export function lex(source: string): Lexed {
 
   while (at < source.length) {
     const start = at;
-    const space = match(SPACE, source, at);
-    if (space !== null) {
-      at += space.length;
-      continue;
-    }
-    const comment = match(COMMENT, source, at);
-    if (comment !== null) {
-      at += comment.length;
-      comments.push({ start, end: at, text: comment.trimEnd() });
-      continue;
-    }
     const opening = stringOpening(source, at);
     if (opening !== null) {
       const string = readString(source, at, opening);
@@ -58,46 +42,24 @@ export function lex(source: string): Lexed {
       tokens.push({ kind: "string", text: string.value, start, end: at });
       continue;
     }
-    const word = match(WORD, source, at);
-    if (word !== null) {
-      at += word.length;
+    TOKEN.lastIndex = at;
+    const [text = "", comment, word, number, punctuation] = TOKEN.exec(source) ?? [];
+    at += text.length;
+    if (comment !== undefined) comments.push({ start, end: at, text: comment.trimEnd() });
+    else if (word !== undefined) {
       tokens.push(isReserved(word) ? { kind: "reserved", text: word, start, end: at } : { kind: "identifier", text: word, start, end: at });
-      continue;
-    }
-    const number = match(NUMBER, source, at);
-    if (number !== null) {
-      at += number.length;
+    } else if (number !== undefined) {
       if (number.indexOf(".") !== number.lastIndexOf(".")) fail("InvalidNumber", `invalid number \`${number}\``, start, at); // LL-5
       tokens.push({ kind: "number", text: number, value: Number(number), start, end: at });
-      continue;
-    }
-    const punctuation = readPunctuation(source, at);
-    if (punctuation === null) {
+    } else if (punctuation !== undefined) {
+      tokens.push({ kind: "punctuation", text: punctuation as Punctuation, start, end: at });
+    } else if (text === "") {
       const character = String.fromCodePoint(source.codePointAt(at) ?? 0);
       return fail("UnexpectedCharacter", `unexpected \`${character}\``, at, at + character.length);
     }
-    at += punctuation.length;
-    tokens.push({ kind: "punctuation", text: punctuation, start, end: at });
   }
   tokens.push({ kind: "end", text: "", start: source.length, end: source.length });
   return { tokens, comments };
-}
-
-function match(pattern: RegExp, source: string, at: number): string | null {
-  pattern.lastIndex = at;
-  return pattern.exec(source)?.[0] ?? null;
-}
-
-function readPunctuation(source: string, at: number): Punctuation | null {
-  for (const length of [2, 1]) {
-    const text = source.slice(at, at + length);
-    if (text.length === length && isPunctuation(text)) return text;
-  }
-  return null;
-}
-
-function isPunctuation(text: string): text is Punctuation {
-  return PUNCTUATION.has(text);
 }
 
 interface StringOpening {

@@ -1,7 +1,10 @@
 // Answers that need a look past the next token, computed once per source so that parsing stays linear:
 // where a bracket closes, and whether a `?` begins a ternary or unwraps (`LL-15`).
-import { startsExpression } from "./token.ts";
+import { isMark, isNamedOrLiteral, isOneOf, startsExpression } from "./token.ts";
 import type { Token } from "./token.ts";
+
+const OPENERS = "([{";
+const CLOSERS = ")]}";
 
 export interface Lookahead {
   /** Index of the token after the bracket that closes the one at `index`; past the end when nothing closes it. */
@@ -29,8 +32,8 @@ function matchBrackets(tokens: readonly Token[]): Int32Array {
   const after = new Int32Array(tokens.length).fill(tokens.length);
   const open: number[] = [];
   tokens.forEach((token, index) => {
-    if (isOpener(token)) open.push(index);
-    if (!isCloser(token)) return;
+    if (isMark(token, OPENERS)) open.push(index);
+    if (!isMark(token, CLOSERS)) return;
     const opener = open.pop();
     if (opener !== undefined) after[opener] = index + 1;
   });
@@ -47,11 +50,11 @@ function scanForColons(tokens: readonly Token[], after: Int32Array): Uint8Array 
   for (let index = tokens.length - 1; index >= 0; index -= 1) {
     const token = tokens[index];
     if (token === undefined || endsScan(tokens, index)) continue;
-    if (token.kind === "punctuation" && token.text === ":") {
+    if (isMark(token, ":")) {
       meets[index] = 1;
       continue;
     }
-    const next = isOpener(token) ? (after[index] ?? tokens.length) : index + 1;
+    const next = isMark(token, OPENERS) ? (after[index] ?? tokens.length) : index + 1;
     if (!startsNewStatement(tokens, next)) meets[index] = meets[next] ?? 0;
   }
   return meets;
@@ -83,28 +86,18 @@ function startsNewStatement(tokens: readonly Token[], index: number): boolean {
 
 /** After a dot any word is a field name, `a.if` and `a.start` too. */
 function isFieldName(tokens: readonly Token[], index: number): boolean {
-  const before = tokens[index - 1];
-  return before?.kind === "punctuation" && before.text === ".";
+  return isMark(tokens[index - 1], ".");
 }
 
 function endsOperand(token: Token): boolean {
-  if (token.kind === "reserved") return token.text === "null" || token.text === "true" || token.text === "false";
-  return token.kind === "identifier" || token.kind === "number" || token.kind === "string" || isCloser(token);
+  return isNamedOrLiteral(token) || isMark(token, CLOSERS) || isOneOf(token, ["null", "true", "false"]);
 }
 
 /** Not `(`, `[` and `-`: they may as well go on with the operand before them (`LL-14`). */
 function startsOperand(token: Token): boolean {
-  return startsExpression(token) && !(token.kind === "punctuation" && (token.text === "(" || token.text === "[" || token.text === "-"));
+  return startsExpression(token) && !isMark(token, "([-");
 }
 
 function isWord(token: Token | undefined, word: string): boolean {
   return token?.kind === "identifier" && token.text === word;
-}
-
-function isOpener(token: Token): boolean {
-  return token.kind === "punctuation" && (token.text === "(" || token.text === "[" || token.text === "{");
-}
-
-function isCloser(token: Token): boolean {
-  return token.kind === "punctuation" && (token.text === ")" || token.text === "]" || token.text === "}");
 }

@@ -29,9 +29,9 @@ function parseTernary(cursor: Cursor): Expr {
   const condition = parseBinary(cursor, 1);
   if (!cursor.atTernary()) return condition;
   cursor.next();
-  const consequent = cursor.within({ commaSeparates: true }, () => parseSingle(cursor));
+  const consequent = cursor.within(true, cursor.inHeader, () => parseSingle(cursor));
   cursor.expect(":");
-  const otherwise = cursor.within({ commaSeparates: true }, () => parseSingle(cursor));
+  const otherwise = cursor.within(true, cursor.inHeader, () => parseSingle(cursor));
   return { kind: "Ternary", condition, consequent, otherwise, span: cursor.spanFrom(start) };
 }
 
@@ -125,7 +125,7 @@ function parsePostfix(cursor: Cursor): Expr {
 /** "[" expr "]" after an operand */
 export function parseIndex(cursor: Cursor): Expr {
   cursor.expect("[");
-  const index = cursor.within({ commaSeparates: false, inHeader: false }, () => parseExpr(cursor));
+  const index = cursor.afresh(() => parseExpr(cursor));
   cursor.expect("]");
   return index;
 }
@@ -226,19 +226,12 @@ function parseStart(cursor: Cursor): Expr | null {
   if (!cursor.atIdentifier(1)) return null;
   cursor.next();
   const process = cursor.expectIdentifier("a process name");
-  const args: StartArgument[] = [];
   cursor.expect("(");
-  cursor.within({ commaSeparates: true, inHeader: false }, () => {
-    while (!cursor.at(")")) {
-      const argumentStart = cursor.peek().start;
-      const name = cursor.expectKey("an argument name or `)`");
-      cursor.expect(":");
-      const value = parseSingle(cursor);
-      args.push({ name, value, span: cursor.spanFrom(argumentStart) });
-      if (!cursor.take(",")) break;
-    }
+  const args = cursor.list(")", (argumentStart): StartArgument => {
+    const name = cursor.expectKey("an argument name or `)`");
+    cursor.expect(":");
+    return { name, value: parseSingle(cursor), span: cursor.spanFrom(argumentStart) };
   });
-  cursor.expect(")");
   return { kind: "Start", process, args, span: cursor.spanFrom(start) };
 }
 
@@ -258,7 +251,7 @@ function parseSignalRun(cursor: Cursor): Expr {
   const arity = "three arguments for `signal_run`: handle, signal name, payload";
   const { start } = cursor.next();
   cursor.expect("(");
-  return cursor.within({ commaSeparates: true, inHeader: false }, () => {
+  return cursor.separated(() => {
     if (cursor.at(")")) cursor.failExpected(arity);
     const run = parseSingle(cursor);
     if (!cursor.take(",")) cursor.failExpected(arity);
@@ -288,34 +281,21 @@ function parseSignalName(cursor: Cursor, builtin: string, arity: string): string
 /** args := "(" [ single {"," single} [","] ] ")" */
 function parseArgs(cursor: Cursor): Expr[] {
   cursor.expect("(");
-  return parseItems(cursor, ")");
-}
-
-/** [ single {"," single} [","] ] and the closer */
-function parseItems(cursor: Cursor, close: ")" | "]"): Expr[] {
-  const items: Expr[] = [];
-  cursor.within({ commaSeparates: true, inHeader: false }, () => {
-    while (!cursor.at(close)) {
-      items.push(parseSingle(cursor));
-      if (!cursor.take(",")) break;
-    }
-  });
-  cursor.expect(close);
-  return items;
+  return cursor.list(")", () => parseSingle(cursor));
 }
 
 /** list := "[" [ single {"," single} [","] ] "]" | "[" single compFor { compFor | compIf } "]" */
 function parseList(cursor: Cursor): Expr {
   const { start } = cursor.expect("[");
   if (cursor.take("]")) return { kind: "List", items: [], span: cursor.spanFrom(start) };
-  const first = cursor.within({ commaSeparates: true, inHeader: false }, () => parseSingle(cursor));
+  const first = cursor.separated(() => parseSingle(cursor));
   if (cursor.at("for")) {
-    const clauses = cursor.within({ commaSeparates: false, inHeader: false }, () => parseClauses(cursor));
+    const clauses = cursor.afresh(() => parseClauses(cursor));
     cursor.expect("]");
     return { kind: "Comprehension", element: first, clauses, span: cursor.spanFrom(start) };
   }
   let rest: readonly Expr[] = [];
-  if (cursor.take(",")) rest = parseItems(cursor, "]");
+  if (cursor.take(",")) rest = cursor.list("]", () => parseSingle(cursor));
   else cursor.expect("]");
   return { kind: "List", items: [first, ...rest], span: cursor.spanFrom(start) };
 }
@@ -339,16 +319,11 @@ function parseClauses(cursor: Cursor): ComprehensionClause[] {
 /** record := "{" [ key ":" single {"," key ":" single} [","] ] "}" */
 function parseRecord(cursor: Cursor): Expr {
   const { start } = cursor.expect("{");
-  const entries: RecordEntry[] = [];
-  cursor.within({ commaSeparates: true, inHeader: false }, () => {
-    while (!cursor.at("}")) {
-      const key = cursor.expectKey("a field name or `}`");
-      cursor.expect(":");
-      entries.push({ key, value: parseSingle(cursor) });
-      if (!cursor.take(",")) break;
-    }
+  const entries = cursor.list("}", (): RecordEntry => {
+    const key = cursor.expectKey("a field name or `}`");
+    cursor.expect(":");
+    return { key, value: parseSingle(cursor) };
   });
-  cursor.expect("}");
   return { kind: "Record", entries, span: cursor.spanFrom(start) };
 }
 
@@ -356,7 +331,7 @@ function parseRecord(cursor: Cursor): Expr {
 function parseParens(cursor: Cursor): Expr {
   const { start } = cursor.expect("(");
   if (cursor.take(")")) return { kind: "Tuple", items: [], span: cursor.spanFrom(start) };
-  const inner = cursor.within({ commaSeparates: false, inHeader: false }, () => parseExpr(cursor));
+  const inner = cursor.afresh(() => parseExpr(cursor));
   cursor.expect(")");
   // A tuple owns its parentheses, so that a caret under it covers them; other nodes keep the span they have.
   return inner.kind === "Tuple" ? { ...inner, span: cursor.spanFrom(start) } : inner;

@@ -12,7 +12,7 @@ export interface StatementContext {
 /** block := "{" { [label] statement } "}" */
 export function parseBlock(cursor: Cursor, context: StatementContext): Block {
   return cursor.nested(() =>
-    cursor.within({ commaSeparates: false, inHeader: false }, () => {
+    cursor.afresh(() => {
       const { start } = cursor.expect("{");
       const statements: Expr[] = [];
       while (!cursor.at("}")) {
@@ -39,21 +39,17 @@ export function parseLabel(cursor: Cursor): Label {
   const { start } = cursor.expect("@");
   if (!cursor.takeWord("label")) cursor.failExpected("`label`");
   cursor.expect("(");
-  let title: string | null = null;
-  let description: string | null = null;
+  const label: Record<"title" | "description", string | null> = { title: null, description: null };
   const invalid = (message: string): never =>
     cursor.fail("InvalidLabelAnnotation", `invalid @label annotation: ${message}`, { span: cursor.spanFrom(start) });
-  while (!cursor.at(")")) {
+  cursor.list(")", () => {
     const key = cursor.expectKey("`title` or `description`");
     if (key !== "title" && key !== "description") return invalid(`unknown field \`${key}\``);
-    if ((key === "title" ? title : description) !== null) invalid(`duplicate \`${key}\` field`);
+    if (label[key] !== null) invalid(`duplicate \`${key}\` field`);
     cursor.expect(":");
-    const text = cursor.expectString("a string");
-    if (key === "title") title = text;
-    else description = text;
-    if (!cursor.take(",")) break;
-  }
-  cursor.expect(")");
+    label[key] = cursor.expectString("a string");
+  });
+  const { title, description } = label;
   if (title === null) return invalid("`title` is required");
   if (cursor.at("@") || cursor.at("}") || cursor.peek().kind === "end") failLabelTarget(cursor);
   return { title, description };
@@ -192,7 +188,7 @@ function parseTarget(cursor: Cursor): AssignTarget {
 
 /** What stands between a statement keyword and its block. */
 function parseHeader(cursor: Cursor): Expr {
-  return cursor.within({ inHeader: true }, () => parseExpr(cursor));
+  return cursor.within(cursor.commaSeparates, true, () => parseExpr(cursor));
 }
 
 interface IfArm {

@@ -92,9 +92,8 @@ function inputCountOf(input: TypeExpr): number {
 /** typeObject := "{" [ key ":" type ["?"] {"," key ":" type ["?"]} [","] ] "}" */
 export function parseObjectType(cursor: Cursor): ObjectType {
   const { start } = cursor.expect("{");
-  const fields: TypeField[] = [];
   const seen = new Set<string>();
-  while (!cursor.at("}")) {
+  const fields = cursor.list("}", (): TypeField => {
     const nameToken = cursor.peek();
     const name = cursor.expectKey("a field name or `}`");
     if (seen.has(name)) {
@@ -102,10 +101,7 @@ export function parseObjectType(cursor: Cursor): ObjectType {
     }
     seen.add(name);
     cursor.expect(":");
-    const type = parseType(cursor);
-    fields.push({ name, type, optional: cursor.take("?") });
-    if (!cursor.take(",")) break;
-  }
-  cursor.expect("}");
+    return { name, type: parseType(cursor), optional: cursor.take("?") };
+  });
   return { kind: "Object", fields, span: cursor.spanFrom(start) };
 }

@@ -98,16 +98,11 @@ function parseProcessDeclaration(cursor: Cursor, start: number, label: Label | n
 
 /** [ param {"," param} [","] ] and the closer; param := IDENT ":" type */
 function parseParams(cursor: Cursor, close: ")" | "}", what: string): Param[] {
-  const params: Param[] = [];
-  while (!cursor.at(close)) {
-    const { start } = cursor.peek();
+  return cursor.list(close, (start) => {
     const name = cursor.expectIdentifier(what);
     cursor.expect(":");
-    params.push({ name, type: parseType(cursor), span: cursor.spanFrom(start) });
-    if (!cursor.take(",")) break;
-  }
-  cursor.expect(close);
-  return params;
+    return { name, type: parseType(cursor), span: cursor.spanFrom(start) };
+  });
 }
 
 /** LL-19: the one walk that must not recurse, because it is what makes the others safe. */

@@ -49,18 +49,21 @@ function shorten(text: string): string {
   return characters.length <= 60 && text.length <= 200 ? text : `${characters.slice(0, 60).join("")}…`;
 }
 
+/** Whether it is one of the given punctuation characters. */
+export function isMark(token: Token | undefined, characters: string): boolean {
+  return token?.kind === "punctuation" && characters.includes(token.text);
+}
+
+export function isOneOf(token: Token | undefined, words: readonly string[]): boolean {
+  return token?.kind === "reserved" && words.includes(token.text);
+}
+
+/** Tokens that are an operand, or the beginning or end of one. */
+export function isNamedOrLiteral({ kind }: Token): boolean {
+  return kind === "identifier" || kind === "number" || kind === "string";
+}
+
 /** Whether an expression may begin with this token (`LL-15`). */
 export function startsExpression(token: Token): boolean {
-  switch (token.kind) {
-    case "identifier":
-    case "number":
-    case "string":
-      return true;
-    case "reserved":
-      return token.text === "null" || token.text === "true" || token.text === "false" || token.text === "await" || token.text === "not";
-    case "punctuation":
-      return token.text === "(" || token.text === "[" || token.text === "{" || token.text === "-" || token.text === "!";
-    case "end":
-      return false;
-  }
+  return isNamedOrLiteral(token) || isMark(token, "([{-!") || isOneOf(token, ["null", "true", "false", "await", "not"]);
 }

@@ -99,7 +99,7 @@ function merge(left: TypeExpr, right: TypeExpr): TypeExpr | null {
   }
   if (isTextual(left) && isTextual(right)) return STR;
   if (left.kind === "List" && right.kind === "List") return listOf(unionOf([left.item, right.item]));
-  if (left.kind === "Object" && right.kind === "Object" && sameFieldNames(left, right)) {
+  if (left.kind === "Object" && right.kind === "Object" && sameShape(left, right)) {
     const fields = left.fields.map((field, index) => ({ ...field, type: unionOf([field.type, right.fields[index]?.type ?? ANY]) }));
     return { kind: "Object", fields };
   }
@@ -110,46 +110,34 @@ function isTextual(type: TypeExpr): boolean {
   return type.kind === "Str" || type.kind === "Enum";
 }
 
-function sameFieldNames(left: ObjectType, right: ObjectType): boolean {
-  return sameList(left.fields, right.fields, (a, b) => a.name === b.name && a.optional === b.optional);
-}
-
 /** Structural equality without resolving names; spans do not count. */
 export function sameType(left: TypeExpr, right: TypeExpr): boolean {
-  if (left === right) return true;
-  switch (left.kind) {
+  return left === right || (sameShape(left, right) && sameList(partsOf(left), partsOf(right), sameType));
+}
+
+/** Whether two types differ at most in the types inside them. */
+function sameShape(left: TypeExpr, right: TypeExpr): boolean {
+  return left.kind === right.kind && sameList(shapeOf(left), shapeOf(right), (a, b) => a === b);
+}
+
+/** What a type says beyond its kind and its parts. */
+function shapeOf(type: TypeExpr): readonly unknown[] {
+  switch (type.kind) {
     case "Enum":
-      return right.kind === "Enum" && sameList(left.values, right.values, (a, b) => a === b);
-    case "List":
-      return right.kind === "List" && sameType(left.item, right.item);
+      return type.values;
     case "Object":
-      return (
-        right.kind === "Object" &&
-        sameList(left.fields, right.fields, (a, b) => a.name === b.name && a.optional === b.optional && sameType(a.type, b.type))
-      );
+      return type.fields.flatMap(({ name, optional }) => [name, optional]);
     case "Ref":
-      return right.kind === "Ref" && left.name === right.name;
+      return [type.name];
     case "Process":
-      return (
-        right.kind === "Process" &&
-        left.inputCount === right.inputCount &&
-        sameType(left.input, right.input) &&
-        sameType(left.output, right.output)
-      );
-    case "TriggerHandle":
-      return right.kind === "TriggerHandle" && sameType(left.event, right.event);
-    case "Union":
-      return right.kind === "Union" && sameList(left.members, right.members, sameType);
+      return [type.inputCount];
     default:
-      return left.kind === right.kind;
+      return [];
   }
 }
 
 function sameList<T>(left: readonly T[], right: readonly T[], same: (a: T, b: T) => boolean): boolean {
-  return left.length === right.length && left.every((item, index) => {
-    const other = right[index];
-    return other !== undefined && same(item, other);
-  });
+  return left.length === right.length && left.every((item, index) => same(item, right[index] as T));
 }
 
 /** What a result wrapper holds. `value` and `error` count as present, as code reads them after it looked at `ok`. */

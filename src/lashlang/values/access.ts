@@ -6,14 +6,14 @@ import { materialize } from "./materialize.ts";
 import { Projected, inlineProjection } from "./projected.ts";
 import { toJson } from "./to-json.ts";
 import { charAt, charLength, scanCost } from "./unicode.ts";
-import { Image, List, Rec, Tuple, type Value, recGet, typeName } from "./value.ts";
+import { Image, type ImageFields, List, Rec, Tuple, type Value, recGet, typeName } from "./value.ts";
 
 const IDENTIFIER = /^[A-Za-z_]\w*$/;
 
 export function readField(value: Value, field: string, meter: Meter): Value {
   if (value instanceof Rec) return recGet(value, field) ?? null;
   if (value === null) return null;
-  if (value instanceof Image) return imageField(value, field);
+  if (value instanceof Image) return Object.hasOwn(value.fields, field) ? value.fields[field as keyof ImageFields] : null;
   if (value instanceof Projected) {
     return projectedChild(value, field, IDENTIFIER.test(field) ? `.${field}` : `[${JSON.stringify(field)}]`, meter);
   }
@@ -42,21 +42,6 @@ function integerIndex(index: Value, length: number): number {
   const at = typeof index === "number" ? index : toNumber(index);
   if (!Number.isInteger(at)) throw typeError("index must be an integer");
   return at < 0 ? at + length : at;
-}
-
-function imageField(image: Image, field: string): Value {
-  switch (field) {
-    case "type":
-      return "image";
-    case "id":
-    case "label":
-    case "size":
-    case "width":
-    case "height":
-      return image[field];
-    default:
-      return null;
-  }
 }
 
 function projectedIndex(value: Projected, index: Value, meter: Meter): Value {

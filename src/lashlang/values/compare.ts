@@ -45,16 +45,7 @@ export function equals(left: Value, right: Value, meter: Meter): boolean {
   if (left instanceof List) return right instanceof List && sameItems(left.items, right.items, meter);
   if (left instanceof Tuple) return right instanceof Tuple && sameItems(left.items, right.items, meter);
   if (left instanceof Rec) return right instanceof Rec && sameFields(left, right, meter);
-  if (left instanceof Image) {
-    return (
-      right instanceof Image &&
-      left.id === right.id &&
-      left.label === right.label &&
-      left.size === right.size &&
-      left.width === right.width &&
-      left.height === right.height
-    );
-  }
+  if (left instanceof Image) return right instanceof Image && JSON.stringify(left.fields) === JSON.stringify(right.fields);
   return right instanceof Resource && left.alias === right.alias && left.resourceType === right.resourceType;
 }
 

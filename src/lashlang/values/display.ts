@@ -3,8 +3,9 @@ import type { Meter } from "./bounds.ts";
 import { materialize } from "./materialize.ts";
 import { numberText } from "./number-text.ts";
 import { Projected } from "./projected.ts";
+import { toJson } from "./to-json.ts";
 import { compareText } from "./unicode.ts";
-import { Image, List, Rec, Tuple, type Value, recGet, weigh } from "./value.ts";
+import { List, Rec, Tuple, type Value, recGet, recordOf, weigh } from "./value.ts";
 
 export function display(value: Value, meter: Meter): string {
   if (typeof value === "string") return value;
@@ -37,23 +38,24 @@ function tupleText(tuple: Tuple, meter: Meter): string {
   return items.length === 1 ? `(${items[0]},)` : `(${items.join(", ")})`;
 }
 
-/** Compact JSON with record keys in ascending order; numbers as the language spells them, non-finite ones null. */
-export function jsonText(value: Value, meter: Meter): string {
+/**
+ * Compact JSON with keys in ascending order, or as they were inserted; numbers as the language spells them, non-finite ones
+ * null. In ascending order an image leaves out what it does not know.
+ */
+export function jsonText(raw: Value, meter: Meter, keys: "sorted" | "inserted" = "sorted"): string {
+  const value = materialize(raw, meter);
   if (typeof value === "string") return JSON.stringify(value);
   if (typeof value === "number") return Number.isFinite(value) ? numberText(value) : "null";
   if (value === null || typeof value === "boolean") return String(value);
   if (value instanceof List || value instanceof Tuple) {
-    return `[${value.items.map((item) => jsonText(item, meter)).join(",")}]`;
+    return `[${value.items.map((item) => jsonText(item, meter, keys)).join(",")}]`;
   }
   if (value instanceof Rec) {
-    const keys = [...value.shape.names].sort(compareText);
-    return `{${keys.map((key) => `${JSON.stringify(key)}:${jsonText(recGet(value, key) as Value, meter)}`).join(",")}}`;
+    const names = keys === "sorted" ? [...value.shape.names].sort(compareText) : value.shape.names;
+    return `{${names.map((name) => `${JSON.stringify(name)}:${jsonText(recGet(value, name) as Value, meter, keys)}`).join(",")}}`;
   }
-  if (value instanceof Projected) return jsonText(materialize(value, meter), meter);
-  if (value instanceof Image) {
-    const extra = `${value.height === null ? "" : `"height":${numberText(value.height)},`}`;
-    const width = value.width === null ? "" : `,"width":${numberText(value.width)}`;
-    return `{${extra}"id":${JSON.stringify(value.id)},"label":${JSON.stringify(value.label)},"size":${numberText(value.size)},"type":"image"${width}}`;
-  }
-  return `{"__resource__":true,"alias":${JSON.stringify(value.alias)},"type":${JSON.stringify(value.resourceType)}}`;
+  const fields = toJson(value);
+  if (keys === "inserted") return JSON.stringify(fields);
+  const known = Object.entries(fields as { readonly [name: string]: string | number | null }).filter(([, field]) => field !== null);
+  return jsonText(recordOf(known, meter), meter);
 }

@@ -74,7 +74,7 @@ function asImage(object: Record<string, unknown>): Image | undefined {
   if (typeof id !== "string" || typeof label !== "string" || typeof size !== "number") return undefined;
   if (width !== null && typeof width !== "number") return undefined;
   if (height !== null && typeof height !== "number") return undefined;
-  return new Image(id, label, size, width, height);
+  return new Image({ type: "image", id, label, size, width, height });
 }
 
 function asResource(object: Record<string, unknown>): Resource | undefined {

@@ -6,7 +6,7 @@ import type { Meter } from "./bounds.ts";
 import { jsonObject } from "./from-json.ts";
 import type { Json } from "./json-value.ts";
 import { Projected, type ProjectionRef, type ProjectionSource, unavailableProjection } from "./projected.ts";
-import { Image, List, Rec, Tuple, type Value, makeList, makeTuple, recordOf, Resource } from "./value.ts";
+import { Image, type ImageFields, List, Rec, Tuple, type Value, makeList, makeTuple, recordOf, Resource } from "./value.ts";
 
 const MARK = "__lashlang_snapshot_";
 const INTEGER_LIKE = /^(?:0|[1-9]\d*)$/;
@@ -23,7 +23,7 @@ export function encodeValue(value: Value): Json {
   if (value instanceof Rec) return encodeRecord(value);
   if (value instanceof Tuple) return marked("tuple", { items: value.items.map(encodeValue) });
   if (value instanceof Projected) return encodeProjected(value);
-  if (value instanceof Image) return marked("image", { ...value });
+  if (value instanceof Image) return marked("image", { ...value.fields });
   return marked("resource", { type: value.resourceType, alias: value.alias });
 }
 
@@ -78,8 +78,10 @@ function decodeMarked(
       return makeTuple(list("items").map((item) => decodeValue(item, meter, rehydrate)), meter);
     case "record":
       return recordOf(list("entries").map((entry) => decodeEntry(entry, meter, rehydrate)), meter);
-    case "image":
-      return decodeImage(fields);
+    case "image": {
+      const { id, label, size, width, height } = fields as unknown as ImageFields;
+      return new Image({ type: "image", id, label, size, width, height });
+    }
     case "resource":
       return new Resource(String(fields["type"]), String(fields["alias"]));
     case "projected":
@@ -93,12 +95,6 @@ function decodeEntry(entry: Json, meter: Meter, rehydrate: Rehydrate): readonly 
   const [key, value = null] = Array.isArray(entry) ? (entry as readonly Json[]) : [];
   if (typeof key !== "string") throw new TypeError("snapshot holds a record entry without a key");
   return [key, decodeValue(value, meter, rehydrate)];
-}
-
-function decodeImage(fields: { readonly [key: string]: Json }): Image {
-  const measure = (value: Json | undefined): number | null => (typeof value === "number" ? value : null);
-  const size = measure(fields["size"]) ?? 0;
-  return new Image(String(fields["id"]), String(fields["label"]), size, measure(fields["width"]), measure(fields["height"]));
 }
 
 function decodeProjected(fields: { readonly [key: string]: Json }, rehydrate: Rehydrate): Projected {

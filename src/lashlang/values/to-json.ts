@@ -21,10 +21,5 @@ export function toJson(value: Value): Json {
     return jsonObject(value.values.map((item, i) => [names[i] as string, toJson(item)] as const));
   }
   if (value instanceof Projected) return value.source.materialize();
-  return value instanceof Image ? imageJson(value) : { __resource__: true, type: value.resourceType, alias: value.alias };
-}
-
-export function imageJson(image: Image): { [key: string]: Json } {
-  const { id, label, size, width, height } = image;
-  return { type: "image", id, label, size, width, height };
+  return value instanceof Image ? { ...value.fields } : { __resource__: true, type: value.resourceType, alias: value.alias };
 }

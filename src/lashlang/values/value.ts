@@ -64,18 +64,20 @@ export class Rec {
 
 /** An image by reference; its bytes are the host's. */
 export class Image {
+  readonly fields: ImageFields;
+  constructor(fields: ImageFields) {
+    this.fields = fields;
+  }
+}
+
+/** What a program reads of an image, and the JSON it comes and goes as. */
+export interface ImageFields {
+  readonly type: "image";
   readonly id: string;
   readonly label: string;
   readonly size: number;
   readonly width: number | null;
   readonly height: number | null;
-  constructor(id: string, label: string, size: number, width: number | null, height: number | null) {
-    this.id = id;
-    this.label = label;
-    this.size = size;
-    this.width = width;
-    this.height = height;
-  }
 }
 
 /** A module authority: the right to call the operations of one module instance. */

@@ -3,15 +3,16 @@
 //   F1. Every field that changes is either in the snapshot or computed from it (`heap`).
 //   F2. `heap` is the sum of what the slots weigh; every write to a slot goes through here or keeps scalars scalars.
 //   F3. Temporaries are read once: `take` empties them.
-import type { LinkedProgram } from "../linker/linked-program.ts";
+import type { CallSite } from "../linker/linked-program.ts";
+import { appendOwned } from "../values/assign.ts";
 import { boundExhausted, limitOf, type Bounds, type Meter } from "../values/bounds.ts";
 import { typeError } from "../values/errors.ts";
 import type { Json } from "../values/json-value.ts";
 import { materialize } from "../values/materialize.ts";
 import { Projected } from "../values/projected.ts";
-import { type Value, weigh } from "../values/value.ts";
+import { type List, type Value, weigh } from "../values/value.ts";
 import type { AbilityOp, EffectOutcome, EffectRequest } from "./effects.ts";
-import type { Observer } from "./observation.ts";
+import { observation, type Observation, type ObservationDetails, type Observer } from "./observation.ts";
 
 /** An empty slot is an unbound variable or an unused temporary. */
 export type Slots = (Value | undefined)[];
@@ -45,7 +46,6 @@ export interface Ordinals {
 }
 
 export class Frame implements Meter {
-  readonly program: LinkedProgram;
   readonly slots: Slots;
   /** Evaluations per call site. */
   readonly counts: number[];
@@ -74,13 +74,14 @@ export class Frame implements Meter {
   private readonly heapLimit: number;
   private readonly depthLimit: number;
   private readonly outputLimit: number;
+  private readonly sites: readonly CallSite[];
 
-  constructor(program: LinkedProgram, slots: number, sites: number, bounds: Bounds, observer: Observer | null) {
-    this.program = program;
+  constructor(slots: number, sites: readonly CallSite[], bounds: Bounds, observer: Observer | null) {
+    this.sites = sites;
     this.bounds = bounds;
     this.observer = observer;
     this.slots = Array.from({ length: slots }, (): Value | undefined => undefined);
-    this.counts = Array.from({ length: sites }, () => 0);
+    this.counts = sites.map(() => 0);
     this.heapLimit = limitOf(bounds.heap);
     this.depthLimit = bounds.depth;
     this.outputLimit = limitOf(bounds.output);
@@ -124,6 +125,13 @@ export class Frame implements Meter {
     return value;
   }
 
+  /** Adds an item at the end of a list in a slot that nobody else refers to. */
+  append(list: List, item: Value): void {
+    const before = list.weight;
+    appendOwned(list, item, this);
+    this.grew(list.weight - before);
+  }
+
   /** Assigns a variable: projected bindings are refused, projected values stored whole (`LL-40`). */
   assign(slot: number, value: Value, name: string): void {
     this.refuseReadOnly(slot, name);
@@ -141,10 +149,26 @@ export class Frame implements Meter {
     return count;
   }
 
+  siteAt(site: number): CallSite {
+    const found = this.sites[site];
+    if (found === undefined) throw new Error("linked program has an effect without a site");
+    return found;
+  }
+
+  /** Tells an observer of the last evaluation of a call site. */
+  observe(type: Observation["type"], site: number, details?: ObservationDetails): void {
+    this.observer?.(observation(type, this.siteAt(site), this.counts[site] ?? 0, details));
+  }
+
+  /** Counts a request among those of its kind, from 0. */
+  ordinal(kind: Exclude<keyof Ordinals, "waits">): number {
+    this.ordinals[kind] += 1;
+    return this.ordinals[kind] - 1;
+  }
+
   /** Opens a request; the VM parks and goes on at `resumeAt` when it is settled. */
   park(op: AbilityOp, resumeAt: number): typeof PARKED {
-    this.ordinals.effects += 1;
-    this.effect = { effectId: this.ordinals.effects, op };
+    this.effect = { effectId: this.ordinal("effects") + 1, op };
     this.resumeAt = resumeAt;
     return PARKED;
   }

@@ -19,13 +19,15 @@ export interface Observation {
 /** Called synchronously between effects; must not throw. On re-execution it is called again with the same keys. */
 export type Observer = (observation: Observation) => void;
 
+/** What is to be said beyond the type; `index` only goes into the key. */
+export type ObservationDetails = Partial<Pick<Observation, "edgeId" | "childId" | "error">> & { readonly index?: number };
+
 export function observation(
   type: Observation["type"],
   site: CallSite,
   occurrence: number,
-  more: Partial<Pick<Observation, "edgeId" | "childId" | "error">> & { index?: number } = {},
+  { index, ...rest }: ObservationDetails = {},
 ): Observation {
-  const { index, ...rest } = more;
   const key = `${site.nodeId}:${occurrence}:${type}${index === undefined ? "" : `:${index}`}`;
   return { type, key, site, occurrence, ...rest };
 }

@@ -1,11 +1,11 @@
 // Values on their way to the host.
 import type { Meter } from "../values/bounds.ts";
+import { jsonText } from "../values/display.ts";
 import { jsonObject } from "../values/from-json.ts";
 import type { Json } from "../values/json-value.ts";
-import { numberText } from "../values/number-text.ts";
 import { Projected } from "../values/projected.ts";
-import { imageJson, toJson } from "../values/to-json.ts";
-import { Image, List, Rec, Tuple, type Value, weigh } from "../values/value.ts";
+import { toJson } from "../values/to-json.ts";
+import { List, Rec, Tuple, type Value, weigh } from "../values/value.ts";
 import { materialize } from "../values/materialize.ts";
 import type { ProjectionUse } from "./effects.ts";
 
@@ -55,22 +55,7 @@ function useOf(value: Projected, path: readonly (string | number)[]): Projection
 export function printText(value: Value, meter: Meter): string {
   if (typeof value === "string") return value;
   meter.charge(weigh(value) >>> 4);
-  return orderedJson(value, meter);
-}
-
-function orderedJson(raw: Value, meter: Meter): string {
-  const value = materialize(raw, meter);
-  if (typeof value === "number") return Number.isFinite(value) ? numberText(value) : "null";
-  if (value === null || typeof value === "boolean") return String(value);
-  if (typeof value === "string") return JSON.stringify(value);
-  if (value instanceof List || value instanceof Tuple) {
-    return `[${value.items.map((item) => orderedJson(item, meter)).join(",")}]`;
-  }
-  if (value instanceof Rec) {
-    const fields = value.values.map((item, i) => `${JSON.stringify(value.shape.names[i])}:${orderedJson(item, meter)}`);
-    return `{${fields.join(",")}}`;
-  }
-  return JSON.stringify(value instanceof Image ? imageJson(value) : toJson(value));
+  return jsonText(value, meter, "inserted");
 }
 
 /** An object of named values, as a process gets its arguments. */

@@ -1,6 +1,6 @@
 // Snapshots: a running program as JSON, between any two instructions (`LL-99`, `OP-24`).
 // The cost is that of the live values; nothing is kept in JSON form while a program runs.
-import type { Bounds } from "../values/bounds.ts";
+import { fixedMeter, type Bounds } from "../values/bounds.ts";
 import type { Json } from "../values/json-value.ts";
 import { Projected } from "../values/projected.ts";
 import { decodeValue, encodeProjected, encodeValue, type Rehydrate } from "../values/snapshot-value.ts";
@@ -82,26 +82,15 @@ export function checkSnapshot(compiled: CompiledEntry, snapshot: VmSnapshot): vo
 }
 
 function encodeOutcome(outcome: EffectOutcome): Json {
-  if ("batch" in outcome) return { batch: outcome.batch.map(encodeOperationOutcome) };
-  return "unit" in outcome ? { unit: true } : encodeOperationOutcome(outcome);
-}
-
-function encodeOperationOutcome(outcome: OperationOutcome): Json {
+  if ("batch" in outcome) return { batch: outcome.batch.map(encodeOutcome) };
   if (!("projected" in outcome)) return { ...outcome };
   return { projected: encodeProjected(new Projected(outcome.projected.name, outcome.projected.source)) };
 }
 
+/** What `encodeOutcome` wrote: all but views of the host is as it was. */
 function decodeOutcome(json: Json, rehydrate: Rehydrate): EffectOutcome {
-  const object = json as { readonly batch?: readonly Json[]; readonly unit?: true };
-  if (object.batch !== undefined) return { batch: object.batch.map((part) => decodeOperationOutcome(part, rehydrate)) };
-  return object.unit === undefined ? decodeOperationOutcome(json, rehydrate) : { unit: true };
-}
-
-function decodeOperationOutcome(json: Json, rehydrate: Rehydrate): OperationOutcome {
-  const object = json as { readonly projected?: Json; readonly value?: Json; readonly error?: string };
-  if (object.projected !== undefined) {
-    const value = decodeValue(object.projected, { charge: () => {}, admit: () => {} }, rehydrate);
-    if (value instanceof Projected) return { projected: { name: value.name, source: value.source } };
-  }
-  return object.error === undefined ? { value: object.value ?? null } : { error: object.error };
+  const { batch, projected } = json as { readonly batch?: readonly Json[]; readonly projected?: Json };
+  if (batch !== undefined) return { batch: batch.map((part) => decodeOutcome(part, rehydrate) as OperationOutcome) };
+  if (projected === undefined) return json as EffectOutcome;
+  return { projected: decodeValue(projected, fixedMeter(), rehydrate) as Projected };
 }

@@ -15,7 +15,7 @@ import { wellFormed } from "../values/unicode.ts";
 import { type Value, markShared } from "../values/value.ts";
 import type { EffectOutcome, EffectRequest } from "./effects.ts";
 import { type Ending, Frame, type Instruction, PARKED } from "./frame.ts";
-import { observation, type Observer } from "./observation.ts";
+import type { Observer } from "./observation.ts";
 import { type VmSnapshot, checkSnapshot, fillFrame, takeSnapshot } from "./snapshot.ts";
 
 export interface RuntimeError {
@@ -74,7 +74,7 @@ export class Vm {
   private constructor(compiled: CompiledEntry, bounds: Bounds, observer: Observer | undefined) {
     this.compiled = compiled;
     this.limit = limitOf(bounds.instructions);
-    this.frame = new Frame(compiled.program, compiled.slots, compiled.entry.sites.length, bounds, observer ?? null);
+    this.frame = new Frame(compiled.slots, compiled.entry.sites, bounds, observer ?? null);
   }
 
   static start(compiled: CompiledEntry, options: VmStart = {}): Vm {
@@ -159,7 +159,7 @@ export class Vm {
     }
     if (next === PARKED) return this.park(f);
     this.at = at;
-    this.reportOpenSteps({ type: "node.completed" });
+    this.reportOpenSteps("node.completed");
     return this.end(at, f.ending ?? { kind: "continued" });
   }
 
@@ -228,19 +228,15 @@ export class Vm {
   private fail(thrown: unknown): VmState {
     const error = thrown instanceof ProgramError ? thrown : foreignError(thrown);
     const span = error.span ?? this.compiled.spans[this.at];
-    this.reportOpenSteps({ type: "node.failed", error: clipped(error.message) });
+    this.reportOpenSteps("node.failed", { error: clipped(error.message) });
     const report = { kind: error.kind, message: clipped(error.message) };
     return this.end(this.at, { kind: "error", error: span === undefined ? report : { ...report, span } });
   }
 
   /** Labeled statements that the program ended inside, innermost first. */
-  private reportOpenSteps({ type, ...more }: { type: "node.completed" } | { type: "node.failed"; error: string }): void {
-    const { observer, counts } = this.frame;
-    if (observer === null) return;
-    for (const step of this.compiled.steps) {
-      const site = this.compiled.entry.sites[step.site];
-      if (this.at < step.from || this.at >= step.to || site === undefined) continue;
-      observer(observation(type, site, counts[step.site] ?? 0, more));
+  private reportOpenSteps(type: "node.completed" | "node.failed", details?: { readonly error: string }): void {
+    for (const { from, to, site } of this.compiled.steps) {
+      if (this.at >= from && this.at < to) this.frame.observe(type, site, details);
     }
   }
 }

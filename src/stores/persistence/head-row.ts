@@ -8,7 +8,7 @@ import type { MachineSnapshot, SessionHead } from "../contract.ts";
 import type { ReadTransaction } from "../engine.ts";
 import { type ComponentRefs, componentRefs } from "./components.ts";
 import { headKey } from "./layout.ts";
-import { count, opaque, parseRecord, SCHEMA_VERSION, schemaVersion } from "./schema.ts";
+import { count, fitting, opaque, parseRecord, SCHEMA_VERSION, schemaVersion } from "./schema.ts";
 import { readUsage, usageRow, writeUsage } from "./usage-row.ts";
 
 export const machineSnapshot = z.strictObject({ machine: z.string(), version: z.number(), value: opaque, context: opaque });
@@ -71,7 +71,7 @@ export async function readHead(tx: ReadTransaction, sessionId: string): Promise<
 
 /** What follows from the session or is usual is left out: an entry of some 450 bytes stays within its page. */
 export function writeHead(sessionId: string, { revision, appended, hidden, head, components }: StoredHead): HeadRow {
-  return {
+  return fitting(headRow, {
     schemaVersion: SCHEMA_VERSION,
     revision,
     appended,
@@ -85,7 +85,7 @@ export function writeHead(sessionId: string, { revision, appended, hidden, head,
     ...(head.protocolTurnOptions !== null && { options: head.protocolTurnOptions }),
     ...(head.machine !== undefined && { machine: head.machine }),
     ...(Object.keys(components).length > 0 && { components }),
-  };
+  });
 }
 
 export const NO_HEAD = { revision: 0, appended: 0, hidden: 0, components: {} } as const;

@@ -32,8 +32,12 @@ function roomAfter(value: Json, room: number, floor = 0): number {
   if (typeof value === "string") return room - value.length - 2;
   if (typeof value !== "object" || value === null) return room - 8;
   let left = room - 2;
-  // Not Object.entries: every row passes here, and the pairs would be most of its cost.
-  for (const key in value) {
+  // Every row passes here: pairs of `Object.entries`, or an array's indices as texts, would be most of its cost.
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length && left >= floor; i++) left = roomAfter((value as readonly Json[])[i] ?? null, left - 1, floor);
+    return left;
+  }
+  for (const key of Object.keys(value)) {
     left = roomAfter((value as JsonObject)[key] ?? null, left - key.length - 4, floor);
     if (left < floor) return left;
   }

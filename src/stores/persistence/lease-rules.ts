@@ -8,7 +8,7 @@ import type { ClaimOutcome, LeaseClaim, LeaseFence, LeaseOwner, SessionLease } f
 import type { ReadTransaction, WriteTransaction } from "../engine.ts";
 import { requireNotRetired } from "./retired.ts";
 import { leaseKey } from "./layout.ts";
-import { count, parseRow } from "./schema.ts";
+import { count, fitting, parseRow } from "./schema.ts";
 
 const liveness = z.union([
   z.strictObject({ kind: z.literal("opaque") }),
@@ -52,12 +52,12 @@ export async function readLane(tx: ReadTransaction, sessionId: string): Promise<
 export function writeLease(tx: WriteTransaction, lease: SessionLease): void {
   const { owner, leaseToken: token, fencingToken: fencing, claimedAtMs, expiresAtMs } = lease;
   const row: LeaseRow = { fencing, holder: { owner: { ...owner }, token, claimedAtMs, expiresAtMs } };
-  tx.set(leaseKey(lease.sessionId), row);
+  tx.set(leaseKey(lease.sessionId), fitting(leaseRow, row));
 }
 
 /** Frees the lane and keeps its counter (P-26). */
 export function writeReleased(tx: WriteTransaction, sessionId: string, fencing: number): void {
-  tx.set(leaseKey(sessionId), { fencing } satisfies LeaseRow);
+  tx.set(leaseKey(sessionId), fitting(leaseRow, { fencing }));
 }
 
 /**

@@ -26,12 +26,25 @@ export function invalidRow(recordKind: string, key: Key, problem: string): Error
   });
 }
 
+/** What rows of this process were found or made to fit. */
+const fits = new WeakMap<object, z.ZodMiniType>();
+
+/**
+ * Remembers that a row which is about to be set fits its schema: an engine that hands out the very value again, frozen as all
+ * values are (E5), spares parsing it. A row that was ever text is another value, and is parsed.
+ */
+export function fitting<Schema extends z.ZodMiniType, Row extends z.output<Schema> & object>(schema: Schema, row: Row): Row {
+  fits.set(row, schema);
+  return row;
+}
+
 /**
  * Parses a stored row.
  *
  * @throws LashError `stored_row_invalid` - it does not fit `schema`.
  */
 export function parseRow<Schema extends z.ZodMiniType>(schema: Schema, recordKind: string, key: Key, value: Value): z.output<Schema> {
+  if (typeof value === "object" && value !== null && fits.get(value) === schema) return value as z.output<Schema>;
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;

@@ -14,7 +14,7 @@ import { type Key, prefixRange, type ReadTransaction, type Value, type WriteTran
 import { getRow, type PreparedRow, prepareRow, setRow, sizeOf } from "./large-row.ts";
 import { turnControlKey, turnInputKey, turnPrefix, turnStepKey } from "./layout.ts";
 import { type Fault, readMessage, writeMessage } from "./message-row.ts";
-import { count, invalidRow, opaque, parseRecord, parseRow, SCHEMA_VERSION, schemaVersion } from "./schema.ts";
+import { count, fitting, invalidRow, opaque, parseRecord, parseRow, SCHEMA_VERSION, schemaVersion } from "./schema.ts";
 import { shareTexts, textsOf, unshareTexts } from "./shared-texts.ts";
 import { modelCallRow, readModelCall, writeModelCall } from "./usage-row.ts";
 
@@ -66,7 +66,7 @@ export async function readControl(tx: ReadTransaction, sessionId: string): Promi
 }
 
 export function setControl(tx: WriteTransaction, sessionId: string, control: TurnControl): void {
-  tx.set(turnControlKey(sessionId), control);
+  tx.set(turnControlKey(sessionId), fitting(controlRow, control));
 }
 
 export const acceptedControl = (turnId: string, chunked: boolean): TurnControl => ({
@@ -101,8 +101,9 @@ export function setStep(tx: WriteTransaction, sessionId: string, before: TurnCon
   setControl(tx, sessionId, {
     ...kept,
     step: step.step,
-    // What is journaled is never run again, so a turn that settles something is not going round in circles (OP-6).
-    recoveries: step.settled.length > 0 ? 0 : before.recoveries,
+    // What is journaled is never run again, so a turn that settles something is not going round in circles; nor is one that
+    // waits for an answer, however often its process is killed meanwhile (OP-6).
+    recoveries: step.settled.length > 0 || step.waiting === true ? 0 : before.recoveries,
     ...(step.issued.length > 0 && { issued: [...step.issued] }),
     ...(step.snapshot !== undefined && { snapshot: step.snapshot }),
     ...(fits && inline.length > 0 && { deltas: inline }),

@@ -11,7 +11,7 @@ import { checkBinding, type StoreContext } from "./context.ts";
 import { NO_HEAD, readHead } from "./head-row.ts";
 import { deferInputsOf } from "./input-rows.ts";
 import { prepareRow, setRow } from "./large-row.ts";
-import { after, stampKey, textAt, turnInputKey, turnPrefix, TURNS } from "./layout.ts";
+import { after, nodeIndexKey, stampKey, textAt, turnInputKey, turnPrefix, TURNS } from "./layout.ts";
 import { decideClaim, requireFence, writeLease, writeReleased } from "./lease-rules.ts";
 import { seedMeta } from "./meta-row.ts";
 import { requireNotRetired } from "./retired.ts";
@@ -54,6 +54,9 @@ export function createTurns(context: StoreContext): TurnFacet {
         if (claim.kind === "busy") return { kind: "busy", holder: claim.holder };
         if (inFlight !== undefined && inFlight.turnId !== turnId) return { kind: "turn_in_flight", turnId: inFlight.turnId };
         if (inFlight !== undefined && (await readInput(tx, sessionId)).inputHash !== inputHash) throw turnConflict(sessionId, turnId);
+        // A fork keeps the node ids of the session it came from (decision 0006): a turn id that made some of them cannot be
+        // used again, which has to be said before the turn is accepted, because its commit would be refused for ever.
+        if (inFlight === undefined && (await tx.get(nodeIndexKey(sessionId, `${turnId}:0`))) !== undefined) throw turnConflict(sessionId, turnId);
         writeLease(tx, claim.lease);
         const { revision: headRevision } = (await readHead(tx, sessionId)) ?? NO_HEAD;
         if (inFlight !== undefined) {

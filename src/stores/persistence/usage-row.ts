@@ -6,7 +6,7 @@ import type { TokenLedgerEntry } from "../../domain/session.ts";
 import { addUsage, isZeroUsage, type TokenUsage } from "../../domain/usage.ts";
 import type { ReadTransaction } from "../engine.ts";
 import { usageKey } from "./layout.ts";
-import { count, parseRow } from "./schema.ts";
+import { count, fitting, parseRow } from "./schema.ts";
 
 export const usageRow = z.tuple([count, count, count, count, count]);
 export type UsageRow = z.output<typeof usageRow>;
@@ -62,7 +62,7 @@ export function addToLedger(row: LedgerRow, deltas: readonly TokenLedgerEntry[])
     if (known === undefined) sums.push([source, model, writeUsage(usage)]);
     else known[2] = writeUsage(addUsage(readUsage(known[2]), usage));
   }
-  return sums;
+  return fitting(ledgerRow, sums);
 }
 
 export async function readLedgerRow(tx: ReadTransaction, sessionId: string): Promise<LedgerRow> {

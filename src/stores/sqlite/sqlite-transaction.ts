@@ -2,17 +2,20 @@
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { storeError } from "../../domain/errors.ts";
+import type { Json } from "../../domain/json.ts";
 import type { Bound, Entry, Key, Value } from "../engine.ts";
 import { decodeKey, encodeKey } from "../key-codec.ts";
 import { describeKey } from "../keys.ts";
 import { CheckedTransaction } from "../transaction.ts";
-import { checkValue, freezeJson } from "../values.ts";
+import { checkValue, freezeJson, sealValue } from "../values.ts";
 import { PAGE_SIZE } from "./open-database.ts";
+import { RecentTexts } from "./recent-texts.ts";
 import { fromSqlite } from "./sqlite-errors.ts";
 
 /** Prepared once per connection. */
 export class Statements {
   readonly database: DatabaseSync;
+  readonly recent = new RecentTexts();
   readonly get: StatementSync;
   readonly ascending: StatementSync;
   readonly descending: StatementSync;
@@ -62,7 +65,7 @@ export class SqliteTransaction extends CheckedTransaction {
 
   protected override lookup(key: Key): Value | undefined {
     const row = this.#ask(() => this.#sql.get.get(encodeKey(key)));
-    return row === undefined ? undefined : parseValue(row["value"], key, this.#name);
+    return row === undefined ? undefined : this.#parse(row["value"], key);
   }
 
   protected override scan(from: Bound, to: Bound, limit: number, reverse: boolean): readonly Entry[] {
@@ -75,8 +78,7 @@ export class SqliteTransaction extends CheckedTransaction {
   }
 
   protected override put(key: Key, value: Value): void {
-    checkValue(value);
-    const stored = value instanceof Uint8Array ? value : JSON.stringify(value);
+    const stored = value instanceof Uint8Array ? checked(value) : this.#write(value);
     this.#pages += 2 + Math.floor(stored.length / PAGE_SIZE);
     this.#ask(() => this.#sql.set.run(encodeKey(key), stored));
   }
@@ -84,6 +86,22 @@ export class SqliteTransaction extends CheckedTransaction {
   protected override remove(key: Key): void {
     this.#pages += 2;
     this.#ask(() => this.#sql.delete.run(encodeKey(key)));
+  }
+
+  /** Frozen, so that the next transaction which reads this text can have the value itself. */
+  #write(value: Json): string {
+    sealValue(value);
+    const text = JSON.stringify(value);
+    this.#sql.recent.keep(text, value);
+    return text;
+  }
+
+  #parse(stored: unknown, key: Key): Value {
+    const known = typeof stored === "string" ? this.#sql.recent.get(stored) : undefined;
+    if (known !== undefined) return known;
+    const value = parseValue(stored, key, this.#name);
+    if (typeof stored === "string" && !(value instanceof Uint8Array)) this.#sql.recent.keep(stored, value);
+    return value;
   }
 
   #ask<T>(statement: () => T): T {
@@ -94,6 +112,11 @@ export class SqliteTransaction extends CheckedTransaction {
       throw this.doom(fromSqlite(error, this.#name));
     }
   }
+}
+
+function checked(bytes: Uint8Array): Uint8Array {
+  checkValue(bytes);
+  return bytes;
 }
 
 function parseValue(stored: unknown, key: Key, name: string): Value {

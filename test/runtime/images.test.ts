@@ -1,0 +1,185 @@
+// Images: in with an input, out of a tool; stored before anything names them, kept with the session (S-76..S-80, E-4, OP-25, T-39).
+
+import { describe, expect, test } from "vitest";
+import * as z from "zod";
+import { tool, withImages, type TurnInput } from "../../src/index.ts";
+import { sha256Hex } from "../../src/domain/sha256.ts";
+import type { Engine } from "../../src/stores/engine.ts";
+import { memoryEngine } from "../../src/stores/memory/index.ts";
+import { createPersistence } from "../../src/stores/persistence/index.ts";
+import { byAssistantMessages, gate, manualClock, type ManualClock } from "../../src/testing/index.ts";
+import { crashEverywhere } from "../support/crash-sweep.ts";
+import { engineCases } from "../support/engines.ts";
+import { testLash, transcriptOf } from "../support/lash.ts";
+import { gif, jpeg, png, svg, webp } from "../support/pictures.ts";
+import { keysOf } from "../support/rows.ts";
+
+const show = (bytes: Uint8Array, id = "a"): TurnInput => ({ items: [{ type: "text", text: "Look:" }, { type: "image_ref", id }], imageBlobs: { [id]: bytes } });
+const attachmentsOf = (engine: Engine, clock: ManualClock) => createPersistence(engine, { clock }).attachments;
+const camera = (...images: readonly Uint8Array[]) => tool({ name: "photo", description: "", input: z.object({}), readOnly: true, run: () => withImages("one photo", images) });
+const shooting = byAssistantMessages([{ toolCalls: [{ name: "photo" }] }, "done"]);
+const NEVER = Number.MAX_SAFE_INTEGER;
+
+describe.each(engineCases())("on $name", ({ open }) => {
+  test("a model is sent the bytes of an input's image, in its place, and later turns send it again (T-39, PP-9, E-4)", async () => {
+    const engine = open();
+    const { lash, provider } = testLash({ engine, script: ["I see.", "Still."] });
+    const session = await lash.openSession("s");
+    expect(await session.run(show(png(1)))).toMatchObject({ isSuccess: true });
+    await session.run("And now?");
+    for (const request of provider.requests) {
+      expect(request.attachments).toMatchObject([{ mime: "image/png", data: png(1) }]);
+      expect(request.messages[0]?.blocks).toMatchObject([{ type: "text", text: "Look:" }, { type: "image", attachmentIndex: 0 }]);
+    }
+    await lash.close();
+    const reopened = testLash({ engine, script: ["Yes."] });
+    await (await reopened.lash.openSession("s")).run("Really?");
+    expect(reopened.provider.requests[0]?.attachments).toMatchObject([{ data: png(1) }]);
+  });
+
+  test("images go by the hash of their bytes: the same ones are stored once, whatever the host calls them (S-76, OP-25)", async () => {
+    const { lash, engine } = testLash({ engine: open(), script: ["a", "b"] });
+    const session = await lash.openSession("s");
+    await session.run(show(png(1), "first"));
+    const before = (await keysOf(engine)).filter((key) => key.includes(sha256Hex(png(1))));
+    await session.run(show(png(1), "second"));
+    expect((await keysOf(engine)).filter((key) => key.includes(sha256Hex(png(1))))).toEqual(before);
+    expect(session.observe().readView.messages[0]?.parts[1]).toMatchObject({ kind: "Image", attachment: { reference: { id: sha256Hex(png(1)), mime: "image/png", byteLength: 9 } } });
+  });
+
+  test("a tool's images are shown to the model beside its result and stored with the session (T-31, PT-58, S-78)", async () => {
+    const { lash, provider, engine, clock } = testLash({ engine: open(), script: shooting, tools: [camera(png(1), jpeg(2))] });
+    const session = await lash.openSession("s");
+    expect(await session.run("go")).toMatchObject({ isSuccess: true, toolCalls: [{ status: "success" }] });
+    expect(transcriptOf(session)[2]).toBe("User: ToolResult one photo | Image  | Image ");
+    expect(provider.requests[1]?.attachments).toMatchObject([{ mime: "image/png", data: png(1) }, { mime: "image/jpeg", data: jpeg(2) }]);
+    expect(await attachmentsOf(engine, clock).sweep(NEVER)).toEqual({ scanned: 0, reclaimed: 0 });
+  });
+
+  test("what a commit names is never swept, what nobody names is (S-78, S-79, FA-71)", async () => {
+    const { lash, engine, clock } = testLash({ engine: open() });
+    const session = await lash.openSession("s");
+    await session.run(show(png(1)));
+    const attachments = attachmentsOf(engine, clock);
+    await attachments.manifest.recordIntent("s", sha256Hex(png(9)));
+    await attachments.put(png(9), "image/png");
+    expect(await attachments.sweep(NEVER)).toEqual({ scanned: 1, reclaimed: 1 });
+    expect((await attachments.get(sha256Hex(png(1)))).bytes).toEqual(png(1));
+    await expect(attachments.get(sha256Hex(png(9)))).rejects.toMatchObject({ code: "attachment_not_found" });
+  });
+
+  test("a fork keeps its images when the session it came from is deleted (S-79, C-46, design 7.3)", async () => {
+    const { lash, engine, clock } = testLash({ engine: open(), script: byAssistantMessages(["I see.", "Still."]) });
+    const session = await lash.openSession("s");
+    await session.run(show(png(1)));
+    const id = await session.fork();
+    await session.close();
+    await lash.deleteSession("s");
+    await attachmentsOf(engine, clock).sweep(NEVER);
+    const forked = await lash.openSession(id);
+    expect(await forked.run("Still there?")).toMatchObject({ text: "Still.", isSuccess: true });
+  });
+
+  test("deleting a session removes the bytes that only it had (S-84, C-46)", async () => {
+    const { lash, engine, clock } = testLash({ engine: open(), script: ["a", "b", "c"] });
+    for (const id of ["s", "u"]) {
+      const session = await lash.openSession(id);
+      await session.run({ items: [{ type: "image_ref", id: "x" }, { type: "image_ref", id: "y" }], imageBlobs: { x: png(1), y: id === "s" ? png(2) : png(3) } });
+      await session.close();
+    }
+    await lash.deleteSession("s");
+    const attachments = attachmentsOf(engine, clock);
+    expect((await attachments.get(sha256Hex(png(1)))).bytes).toEqual(png(1));
+    await expect(attachments.get(sha256Hex(png(2)))).rejects.toMatchObject({ code: "attachment_not_found" });
+  });
+});
+
+describe("what is taken", () => {
+  test.each([["png", png(1), "image/png"], ["jpeg", jpeg(1), "image/jpeg"], ["gif", gif(), "image/gif"], ["webp", webp(), "image/webp"]])("a %s is recognised by its own bytes (PP-9)", async (_kind, bytes, mime) => {
+    const { lash, provider } = testLash();
+    await (await lash.openSession("s")).run(show(bytes));
+    expect(provider.requests[0]?.attachments).toMatchObject([{ mime, data: bytes }]);
+  });
+
+  test.each([["another kind", svg()], ["nothing at all", new Uint8Array()]])("an input image that is %s settles the turn as invalid_input, and the session goes on (T-9, OP-4, PP-9)", async (_title, bytes) => {
+    const { lash, provider } = testLash();
+    const session = await lash.openSession("s");
+    expect(await session.run(show(bytes))).toMatchObject({ outcome: { stop: "invalid_input" }, errors: [{ code: "invalid_turn_input", retryable: false }] });
+    expect(provider.requests).toEqual([]);
+    expect(await session.run("go")).toMatchObject({ isSuccess: true });
+  });
+
+  test("an image of an earlier turn may be named by its hash; one of another session may not (S-80, T-9)", async () => {
+    const { lash } = testLash({ script: ["a", "b", "c"] });
+    const session = await lash.openSession("s");
+    await session.run(show(png(1)));
+    const named: TurnInput = { items: [{ type: "image_ref", id: sha256Hex(png(1)) }] };
+    expect(await session.run(named)).toMatchObject({ isSuccess: true });
+    expect(await (await lash.openSession("other")).run(named)).toMatchObject({ outcome: { stop: "invalid_input" } });
+  });
+
+  test("an image over 20 MiB is refused before anything is durable (OP-17)", async () => {
+    const { lash, engine } = testLash();
+    const session = await lash.openSession("s");
+    expect(() => session.turn(show(new Uint8Array(20 * 1024 * 1024 + 1)))).toThrow("imageBytes");
+    expect(await keysOf(engine)).toEqual([]);
+  });
+
+  test.each<[string, Uint8Array, string]>([
+    ["another kind", svg(), "unsupported_image_format"],
+    ["over 20 MiB", new Uint8Array(20 * 1024 * 1024 + 1), "limit_exceeded"],
+    ["no bytes", "x" as never, "tool_result_invalid"],
+  ])("a tool image of %s fails its call and is not stored, so that no later model call stumbles over it (PP-9, ER-8)", async (_title, bytes, code) => {
+    const { lash, engine } = testLash({ script: (request, index) => (index === 2 ? "more" : (shooting as (...args: unknown[]) => never)(request, index)), tools: [camera(png(1), bytes)] });
+    const session = await lash.openSession("s");
+    expect(await session.run("go")).toMatchObject({ isSuccess: true, toolCalls: [{ output: { outcome: { status: "failure", payload: { code } } } }] });
+    expect((await keysOf(engine)).filter((key) => key.startsWith('["intent"') || key.startsWith('["held"'))).toEqual([]);
+    expect(await session.run("more")).toMatchObject({ isSuccess: true });
+  });
+});
+
+describe("crashes (S-77, S-79, OP-25)", { timeout: 60_000 }, () => {
+  test.each(engineCases())("a turn with an image in and an image out that dies at any engine call on $name keeps both; bytes without a commit have an intent, so that nothing is lost track of (S-77, S-78, E-4, C-47)", async ({ open }) => {
+    const script = byAssistantMessages([{ toolCalls: [{ name: "photo" }] }, "done"]);
+    const ids = [sha256Hex(png(1)), sha256Hex(png(2))];
+    await crashEverywhere({
+      open,
+      world: () => null,
+      job: async (process, clock) => {
+        const { lash } = testLash({ engine: process.engine, clock, script, tools: [camera(png(2))] });
+        await (await lash.openSession("s")).run(show(png(1)), { turnId: "t" });
+        await lash.close();
+      },
+      check: async (disk, clock) => {
+        const attachments = attachmentsOf(disk, clock);
+        for (const id of ids) {
+          const stored = await attachments.get(id).then(() => true, () => false);
+          if (stored) expect(await attachments.manifest.holds("s", id)).toBe(true);
+        }
+        // A sweep between the crash and the recovery spares what the turn in flight names (OP-25).
+        await attachments.sweep(NEVER);
+        const host = testLash({ engine: disk, clock, script, tools: [camera(png(2))] });
+        await host.lash.recover();
+        const session = await host.lash.openSession("s");
+        expect(await session.run(show(png(1)), { turnId: "t" })).toMatchObject({ text: "done", isSuccess: true });
+        expect(transcriptOf(session)).toEqual(["User: Text Look: | Image ", "Assistant: ToolCall {}", "User: ToolResult one photo | Image ", "Assistant: Prose done"]);
+        expect(await attachments.sweep(NEVER)).toEqual({ scanned: 0, reclaimed: 0 });
+        for (const id of ids) expect((await attachments.get(id)).reference.mime).toBe("image/png");
+      },
+    });
+  });
+
+  test("a sweep while a turn waits for its model spares its images, however old (OP-25, S-79)", async () => {
+    const engine = memoryEngine();
+    const clock = manualClock(1_000);
+    const hold = gate();
+    const { lash } = testLash({ engine, clock, script: [{ text: "seen", before: hold }, "again"] });
+    const session = await lash.openSession("s");
+    const result = session.run(show(png(1)));
+    await hold.reached;
+    expect(await attachmentsOf(engine, clock).sweep(NEVER)).toEqual({ scanned: 1, reclaimed: 0 });
+    hold.open();
+    expect(await result).toMatchObject({ isSuccess: true });
+    expect(await session.run("again")).toMatchObject({ isSuccess: true });
+  });
+});
