@@ -124,7 +124,7 @@ export class SessionRuntime {
 
   /** Finishes what others left, now and, in tabs, as soon as another driver is gone. Needs a provider. */
   finishOthers(): void {
-    if (this.wiring.provider) void this.#standIn.begin();
+    if (this.wiring.provider) void this.#standIn.finishLeftover();
   }
 
   /** An answer came for a turn of this session, which is open: drives it on if nobody does (OP-8). */

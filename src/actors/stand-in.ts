@@ -42,7 +42,7 @@ export class StandIn {
   }
 
   /** The session's turn in flight is driven first; new turns wait behind it (OP-7). Whoever else runs it keeps it. */
-  async begin(): Promise<void> {
+  async finishLeftover(): Promise<void> {
     this.#hasBegun = true;
     try {
       const left = await this.#inFlight();
@@ -54,7 +54,7 @@ export class StandIn {
     this.standBy();
   }
 
-  /** Stands by for the turn that is in flight, if one is; where it already does, looks again who drives it. For after `begin`. */
+  /** Stands by for the turn that is in flight, if one is; where it already does, looks again who drives it. Only after `finishLeftover`. */
   standBy(): void {
     if (!this.#hasBegun || this.#closed.signal.aborted || !this.#options.staysReady) return;
     this.#look.abort();
