@@ -236,7 +236,7 @@ describe("wiring", () => {
     ["an output capacity of zero (S-23, FA-5)", { provider, model: { id: "m", outputTokenCapacity: 0 } }, "model.outputTokenCapacity"],
     ["two tools of one name (FA-7)", { tools: [look, look] }, "look"],
     ["an option that does not exist (FA-1)", { stor: memory() }, "stor"],
-  ])("createLash refuses %s and names it", (_title, options, field) => {
+  ])("createLash refuses %s and names it (FA-1)", (_title, options, field) => {
     expect(() => createLash(options)).toThrow(field);
   });
 
