@@ -1,6 +1,5 @@
 // Fails when a core requirement is neither named by the title of a test nor explained in docs/coverage.md, and when an
-// explanation is out of date: for an id that a test names or that
-// does not exist, or pointing to a proof that does not exist.
+// explanation is out of date: for an id that a test names, for one that does not exist, or pointing to no proof.
 
 import { globSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
