@@ -66,7 +66,10 @@ function hear(news: News): void {
     case "sighting": {
       const { sighting } = news;
       if (sighting.type === "turn_started") role = sighting.here ? "drives" : "watches";
-      if (sighting.type === "turn_ended") role = "idle";
+      if (sighting.type === "turn_ended") {
+        role = "idle";
+        notify("");
+      }
       talk.sighting(sighting);
       return story.sighting(sighting);
     }

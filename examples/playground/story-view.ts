@@ -36,7 +36,8 @@ function draw({ title, note, state, tookMs, expectedMs }: Row): HTMLElement {
   const bar = isRunning && expectedMs !== undefined ? h("span", { class: "bar" }, h("i", {})) : undefined;
   const inner = bar?.firstElementChild;
   if (inner instanceof HTMLElement) inner.style.animationDuration = `${expectedMs}ms`;
-  const took = tookMs === undefined ? "" : `${(tookMs / 1000).toFixed(1)} s`;
+  // What another tab told after the fact took no time here.
+  const took = tookMs === undefined || tookMs < 50 ? "" : `${(tookMs / 1000).toFixed(1)} s`;
   return h("li", { class: `row ${state}` },
     h("span", { class: "dot", "aria-hidden": "true" }),
     h("span", { class: "what" }, h("b", {}, title), h("span", { class: "note" }, note), bar),

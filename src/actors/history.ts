@@ -5,7 +5,7 @@ import { isTransient } from "../domain/messages.ts";
 import type { SessionNode } from "../domain/session.ts";
 import { initialFrameId } from "../domain/session.ts";
 import type { LlmMessage } from "../providers/contract.ts";
-import { toLlmMessages } from "./prompt-view.ts";
+import { toLlmMessage } from "./prompt-view.ts";
 
 /**
  * Append-only while it lives: views taken of it stay valid, because they remember how far they reach.
@@ -13,8 +13,10 @@ import { toLlmMessages } from "./prompt-view.ts";
  */
 export class History {
   readonly #messages: Message[] = [];
+  /** Of the first `#shown` messages; made when a model is asked, as sessions are also opened to be read. */
   readonly #prompt: LlmMessage[] = [];
   readonly #images: AttachmentRef[] = [];
+  #shown = 0;
   readonly #ids = new Set<string>();
 
   /** Frame read model: first occurrence per id, no transient messages (S-6). */
@@ -23,7 +25,7 @@ export class History {
     const isInitial = frameId === initialFrameId(sessionId);
     for (const node of nodes) {
       const inFrame = node.agentFrameId === frameId || (node.agentFrameId === undefined && isInitial);
-      if (inFrame && node.body.kind === "message") history.append([node.body.message]);
+      if (inFrame && node.body.kind === "message") history.#append(node.body.message);
     }
     return history;
   }
@@ -33,12 +35,13 @@ export class History {
   }
 
   append(messages: readonly Message[]): void {
-    for (const message of messages) {
-      if (isTransient(message) || this.#ids.has(message.id)) continue;
-      this.#ids.add(message.id);
-      this.#messages.push(message);
-      this.#prompt.push(...toLlmMessages(message, (image) => this.#images.push(image) - 1));
-    }
+    for (const message of messages) this.#append(message);
+  }
+
+  #append(message: Message): void {
+    if (isTransient(message) || this.#ids.has(message.id)) return;
+    this.#ids.add(message.id);
+    this.#messages.push(message);
   }
 
   /** The first `length` messages, as they were when the history was that long. */
@@ -48,11 +51,17 @@ export class History {
 
   /** What a model is shown: this history and then the messages of the turn that runs. */
   prompt(turn: readonly Message[]): Prompt {
+    for (; this.#shown < this.#messages.length; this.#shown += 1) show(this.#messages[this.#shown], this.#prompt, this.#images);
     const images = this.#images.slice();
     const messages = this.#prompt.slice();
-    for (const message of turn) messages.push(...toLlmMessages(message, (image) => images.push(image) - 1));
+    for (const message of turn) show(message, messages, images);
     return { messages, images };
   }
+}
+
+function show(message: Message | undefined, into: LlmMessage[], images: AttachmentRef[]): void {
+  const shown = message && toLlmMessage(message, (image) => images.push(image) - 1);
+  if (shown) into.push(shown);
 }
 
 export interface Prompt {

@@ -6,24 +6,31 @@ import type { LlmContentBlock, LlmMessage } from "../providers/contract.ts";
 /** Gives an image its place among the attachments of the request. */
 export type PlaceImage = (reference: AttachmentRef) => number;
 
-/** Cheap enough to be done anew for each call of a turn; a history keeps what it gave for its own messages. */
-export function toLlmMessages(message: Message, place: PlaceImage): readonly LlmMessage[] {
+/** What a model sees of a message, if it sees anything. Cheap enough to be done anew for each call of a turn; a history keeps what it gave for its own messages. */
+export function toLlmMessage(message: Message, place: PlaceImage): LlmMessage | undefined {
   switch (message.role) {
     case "User":
-      return nonEmpty("user", message.parts.flatMap((part) => userBlock(part, place) ?? []));
+      return ofBlocks("user", message.parts, (part) => userBlock(part, place));
     case "Assistant":
-      return nonEmpty("assistant", message.parts.flatMap((part) => assistantBlock(part) ?? []));
+      return ofBlocks("assistant", message.parts, assistantBlock);
     case "System":
-      return nonEmpty("system", [{ type: "text", text: `Runtime note:\n${joinProse(message.parts.map(systemText))}` }]);
+      return { role: "system", blocks: [{ type: "text", text: `Runtime note:\n${joinProse(message.parts.map(systemText))}` }] };
     case "Event":
-      return nonEmpty("user", [{ type: "text", text: `Runtime event:\n${joinProse(message.parts.map(textOf))}` }]);
+      return { role: "user", blocks: [{ type: "text", text: `Runtime event:\n${joinProse(message.parts.map(textOf))}` }] };
   }
 }
 
-const nonEmpty = (role: LlmMessage["role"], blocks: readonly LlmContentBlock[]): readonly LlmMessage[] =>
-  blocks.length > 0 ? [{ role, blocks }] : [];
+/** A loop, because a session that is opened again passes all its parts through here before its first call. */
+function ofBlocks(role: LlmMessage["role"], parts: readonly Part[], blockOf: (part: Part) => LlmContentBlock | undefined): LlmMessage | undefined {
+  const blocks: LlmContentBlock[] = [];
+  for (const part of parts) {
+    const block = blockOf(part);
+    if (block) blocks.push(block);
+  }
+  return blocks.length > 0 ? { role, blocks } : undefined;
+}
 
-function userBlock(part: Part, place: PlaceImage): LlmContentBlock | undefined {
+function userBlock(part: Part, place: PlaceImage): LlmContentBlock {
   switch (part.kind) {
     case "ToolResult":
       return {

@@ -10,7 +10,7 @@ function bundle(entry: string): { bytes: number; text: string } {
     write: false,
     format: "esm",
     platform: "browser", // an import of a Node built-in fails the build
-    target: "es2022",
+    target: "es2023",
     logLevel: "silent",
   });
   const contents = outputFiles[0]?.contents ?? new Uint8Array();
@@ -19,12 +19,13 @@ function bundle(entry: string): { bytes: number; text: string } {
 
 // Ceilings just above today's sizes: what grows, grows on purpose. 40 kB is where index.ts should get to.
 test.each([
-  ["index.ts", 52_000],
+  ["index.ts", 42_500],
+  ["durable.ts", 44_500],
   ["tools.ts", 18_000],
 ])("%s bundles for the browser, min+gzip, below %i bytes", (entry, ceiling) => {
   expect(bundle(entry).bytes).toBeLessThan(ceiling);
 });
 
-test("the browser bundle evaluates no text and reads no Node globals", () => {
-  expect(bundle("index.ts").text).not.toMatch(/\beval\(|new Function|\bBuffer\b|\bprocess\.|\brequire\(/);
+test.each(["index.ts", "durable.ts"])("%s bundles to what evaluates no text and reads no Node globals", (entry) => {
+  expect(bundle(entry).text).not.toMatch(/\beval\(|new Function|\bBuffer\b|\bprocess\.|\brequire\(/);
 });

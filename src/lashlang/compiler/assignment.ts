@@ -2,7 +2,7 @@
 import { BUILTINS, callProjected } from "../builtins/table.ts";
 import type { LinkedExpr } from "../linker/linked-program.ts";
 import { add, concatText } from "../values/arithmetic.ts";
-import { type PathStep, appendAtPath, appendOwned, assignPath } from "../values/assign.ts";
+import { type PathStep, appendAtPath, assignPath } from "../values/assign.ts";
 import { unknownName } from "../values/errors.ts";
 import { Projected } from "../values/projected.ts";
 import { List, Rec, type Value, markShared, recGet, weigh } from "../values/value.ts";
@@ -66,7 +66,7 @@ function extend(slot: number, name: string, right: Eval, borrowed: boolean): Sim
       f.charge(more.items.length >> 2);
       for (const item of more.items) {
         if (borrowed) markShared(item);
-        appendTo(old, item, f);
+        f.append(old, item);
       }
     } else f.assign(slot, add(old, more, f), name);
     return FALL;
@@ -82,16 +82,10 @@ function append(slot: number, name: string, item: Eval): Simple {
     if (list === undefined) throw unknownName(name);
     const value = item(s, f);
     // Reading the item may have made the list shared: it may be, or hold, the list itself.
-    if (list instanceof List && list.isOwned && !(value instanceof Projected)) appendTo(list, value, f);
+    if (list instanceof List && list.isOwned && !(value instanceof Projected)) f.append(list, value);
     else f.assign(slot, callProjected(push, f, list, value, null, 2), name);
     return FALL;
   };
-}
-
-function appendTo(list: List, item: Value, f: Frame): void {
-  const before = list.weight;
-  appendOwned(list, item, f);
-  f.grew(list.weight - before);
 }
 
 /** `x.f[i] = v`: indexes, then the value, then the update (`LL-37`). */

@@ -3,7 +3,6 @@ import type { LinkedExpr } from "../linker/linked-program.ts";
 import { ProgramError, valueError } from "../values/errors.ts";
 import { isHandle, isSettled, leavesOf, withLeaves } from "../values/handles.ts";
 import { type List, type Value, makeList, markShared } from "../values/value.ts";
-import { appendOwned } from "../values/assign.ts";
 import { failure, success } from "../values/wrapper.ts";
 import type { ResourceOperation } from "../vm/effects.ts";
 import { hostJson } from "../vm/payload.ts";
@@ -112,12 +111,7 @@ export function awaitHandles(c: Context, expr: Extract<LinkedExpr, { kind: "Awai
   });
   c.code.place(again);
   const position = (s: Slots): number => (s[results] as List).items.length;
-  const put = (s: Slots, f: Frame, wrapper: Value): void => {
-    const list = s[results] as List;
-    const before = list.weight;
-    appendOwned(list, wrapper, f);
-    f.grew(list.weight - before);
-  };
+  const put = (s: Slots, f: Frame, wrapper: Value): void => f.append(s[results] as List, wrapper);
   c.code.emit((next) => (s, f) => {
     const leaf = (s[leaves] as List).items[position(s)];
     if (leaf === undefined) return done.at;

@@ -1,9 +1,8 @@
 // Expressions that need instructions of their own: branches with effects inside them, and comprehensions.
 import type { LinkedClause, LinkedExpr } from "../linker/linked-program.ts";
-import { appendOwned } from "../values/assign.ts";
 import { truthy } from "../values/compare.ts";
-import { type List, type Value, makeList } from "../values/value.ts";
-import type { Eval, Frame, Slots } from "../vm/frame.ts";
+import { type List, makeList } from "../values/value.ts";
+import type { Eval } from "../vm/frame.ts";
 import { isCompound } from "./analysis.ts";
 import type { Context } from "./context.ts";
 import { brancher } from "./expressions.ts";
@@ -69,7 +68,7 @@ function clauses(c: Context, [clause, ...rest]: readonly LinkedClause[], element
   if (clause === undefined) {
     const read = c.owned(element);
     c.code.emit((next) => (s, f) => {
-      appendResult(s, f, result, read(s, f));
+      f.append(s[result] as List, read(s, f));
       return next;
     });
   } else if (clause.kind === "For") {
@@ -93,14 +92,7 @@ function round(c: Context, rest: readonly LinkedClause[], element: LinkedExpr, r
   const read = c.owned(element);
   return (s, f) => {
     for (const test of tests) if (!truthy(test(s, f), f)) return true;
-    appendResult(s, f, result, read(s, f));
+    f.append(s[result] as List, read(s, f));
     return true;
   };
-}
-
-function appendResult(s: Slots, f: Frame, result: number, value: Value): void {
-  const list = s[result] as List;
-  const before = list.weight;
-  appendOwned(list, value, f);
-  f.grew(list.weight - before);
 }

@@ -15,7 +15,7 @@ import { unwrap } from "../values/wrapper.ts";
 import type { Eval, Frame } from "../vm/frame.ts";
 import { isCompound } from "./analysis.ts";
 import type { Context } from "./context.ts";
-import { OF_EXPRESSIONS, OF_VARIABLES, VARIABLE_WITH_NUMBER, WITH_NUMBER } from "./operators.ts";
+import { OF_EXPRESSIONS, WITH_NUMBER } from "./operators.ts";
 import { readVariable } from "./read.ts";
 import { typeLiteral } from "./type-literal.ts";
 
@@ -179,13 +179,7 @@ function binary(c: Context, expr: Of<"Binary">): Eval | undefined {
     if (operator === "and") return (s, f) => truthy(first(s, f), f) && truthy(second(s, f), f);
     return (s, f) => truthy(first(s, f), f) || truthy(second(s, f), f);
   }
-  if (left.kind === "Variable" && right.kind === "Variable") {
-    return OF_VARIABLES[operator](left.slot, left.name, right.slot, right.name);
-  }
-  if (right.kind === "Number") {
-    if (left.kind === "Variable") return VARIABLE_WITH_NUMBER[operator](left.slot, left.name, numberOf(right));
-    return WITH_NUMBER[operator](c.expr(left), numberOf(right));
-  }
+  if (right.kind === "Number") return WITH_NUMBER[operator](c.expr(left), numberOf(right));
   if ((operator === "==" || operator === "!=") && (right.kind === "Null" || right.kind === "String")) {
     return equalsConstant(c.expr(left), right.kind === "Null" ? null : right.value, operator === "==");
   }

@@ -1,13 +1,7 @@
 // Closures that read slots.
 import { unknownName } from "../values/errors.ts";
-import type { Value } from "../values/value.ts";
 import { markShared } from "../values/value.ts";
 import type { Eval } from "../vm/frame.ts";
-
-export function known(value: Value | undefined, name: string): Value {
-  if (value === undefined) throw unknownName(name);
-  return value;
-}
 
 export const readVariable =
   (slot: number, name: string): Eval =>

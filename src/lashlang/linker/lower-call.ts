@@ -86,9 +86,8 @@ function lowerConstructor(lowering: Lowering, call: ReceiverCall, constructor: V
 function lowerReceiver(lowering: Lowering, call: ReceiverCall, path: readonly string[] | null): Typed {
   const root = path?.[0];
   if (path !== null && root !== undefined && !lowering.scope.isBound(root)) {
-    const offering = modulesBelow(lowering, path).filter((module) => lookup(module.operations, call.operation) !== undefined);
-    if (offering.length > 0) {
-      const paths = offering.map((module) => `${module.path.join(".")}.${call.operation}`).sort();
+    const paths = operationsBelow(lowering, `${path.join(".")}.`, (operation) => operation === call.operation);
+    if (paths.length > 0) {
       const message = `module \`${path.join(".")}\` does not expose operation \`${call.operation}\`; available identity-qualified paths: ${paths.join(", ")}`;
       lowering.context.fail("UnknownOperation", message, call.span);
     }
@@ -97,9 +96,13 @@ function lowerReceiver(lowering: Lowering, call: ReceiverCall, path: readonly st
   return lowering.lower(call.receiver);
 }
 
-function modulesBelow({ context }: Lowering, path: readonly string[]): readonly ModuleInstance[] {
-  const prefix = `${path.join(".")}.`;
-  return Array.from(context.modules.values()).filter((module) => module.path.join(".").startsWith(prefix));
+/** The paths of operations that fit, in modules whose path begins with `prefix`, sorted. */
+function operationsBelow({ context }: Lowering, prefix: string, fits: (operation: string, hostOperation: string) => boolean): readonly string[] {
+  const paths = Array.from(context.modules).flatMap(([path, { operations }]) => {
+    const fitting = Object.keys(operations).filter((name) => fits(name, operations[name]?.hostOperation ?? ""));
+    return path.startsWith(prefix) ? fitting.map((name) => `${path}.${name}`) : [];
+  });
+  return paths.sort();
 }
 
 function failReceiver({ context }: Lowering, call: ReceiverCall): never {
@@ -120,12 +123,13 @@ function signatureOf({ context }: Lowering, resourceType: string, module: Module
 export function lowerBuiltinCall(lowering: Lowering, call: BuiltinCall): Typed {
   const { context } = lowering;
   if (!isBuiltin(call.name)) {
-    const tool = hostOperationPath(lowering, call.name);
-    if (tool === null) return context.fail("UnknownBuiltin", `unknown builtin \`${call.name}\``, call.span);
+    // Where a tool that was called by its bare name can be reached (LL-68).
+    const [tool] = operationsBelow(lowering, "", (_, hostOperation) => hostOperation === call.name);
+    if (tool === undefined) return context.fail("UnknownBuiltin", `unknown builtin \`${call.name}\``, call.span);
     return context.fail("BareToolCall", `tools must be called through module paths, e.g. \`${tool}\``, call.span);
   }
   const args = call.args.map((argument) => lowering.lower(argument));
-  const node: LinkedExpr = { kind: "BuiltinCall", name: call.name, args: args.map(({ node: argument }) => argument), span: call.span };
+  const node: LinkedExpr = { ...call, args: args.map(({ node: argument }) => argument) };
   return { node, type: call.name === "validate" ? validatedType(lowering, args) : builtinResultType(call.name, args.map(({ type }) => type)) };
 }
 
@@ -133,16 +137,6 @@ export function lowerBuiltinCall(lowering: Lowering, call: BuiltinCall): Typed {
 function validatedType({ context }: Lowering, [value, type]: readonly Typed[]): TypeExpr {
   const meaning = type === undefined ? undefined : context.meanings.get(type.type);
   return meaning?.kind === "typeValue" ? meaning.described : (value?.type ?? ANY);
-}
-
-/** Where a tool that was called by its bare name can be reached (`LL-68`). */
-function hostOperationPath({ context }: Lowering, name: string): string | null {
-  const paths = Array.from(context.modules.values()).flatMap((module) =>
-    Object.entries(module.operations)
-      .filter(([, operation]) => operation.hostOperation === name)
-      .map(([operation]) => `${module.path.join(".")}.${operation}`),
-  );
-  return paths.sort()[0] ?? null;
 }
 
 export function lowerStart(lowering: Lowering, { process: name, args, span }: StartExpr): Typed {
@@ -180,23 +174,24 @@ function checkAuthority({ context }: Lowering, process: string, argument: { name
   context.fail("AuthorityMismatch", message, argument.span);
 }
 
-export function lowerSleep(lowering: Lowering, { mode, value, span }: SleepExpr): Typed {
-  lowering.context.needAbility("sleep", span);
-  return { node: { kind: "Sleep", mode, value: lowering.lower(value).node, site: lowering.scope.nextSite(), span }, type: NULL };
+export function lowerSleep(lowering: Lowering, sleep: SleepExpr): Typed {
+  lowering.context.needAbility("sleep", sleep.span);
+  return { node: { ...sleep, value: lowering.lower(sleep.value).node, site: lowering.scope.nextSite() }, type: NULL };
 }
 
-export function lowerWaitSignal(lowering: Lowering, { name, span }: WaitSignalExpr): Typed {
+export function lowerWaitSignal(lowering: Lowering, wait: WaitSignalExpr): Typed {
+  const { name, span } = wait;
   lowering.context.needAbility("processSignals", span);
   if (!lowering.scope.inProcess) lowering.context.fail("OutsideProcess", "`wait_signal` can only be used inside a process body", span);
   checkSignalName(lowering, name, span);
-  return { node: { kind: "WaitSignal", name, site: lowering.scope.nextSite(), span }, type: ANY };
+  return { node: { ...wait, site: lowering.scope.nextSite() }, type: ANY };
 }
 
-export function lowerSignalRun(lowering: Lowering, { run, name, payload, span }: SignalRunExpr): Typed {
-  lowering.context.needAbility("processSignals", span);
-  checkSignalName(lowering, name, span);
-  const [runNode, payloadNode] = [lowering.lower(run).node, lowering.lower(payload).node];
-  return { node: { kind: "SignalRun", run: runNode, name, payload: payloadNode, site: lowering.scope.nextSite(), span }, type: NULL };
+export function lowerSignalRun(lowering: Lowering, signal: SignalRunExpr): Typed {
+  lowering.context.needAbility("processSignals", signal.span);
+  checkSignalName(lowering, signal.name, signal.span);
+  const [run, payload] = [lowering.lower(signal.run).node, lowering.lower(signal.payload).node];
+  return { node: { ...signal, run, payload, site: lowering.scope.nextSite() }, type: NULL };
 }
 
 function checkSignalName({ context }: Lowering, name: string, span: Span): void {

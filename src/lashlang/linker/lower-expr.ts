@@ -14,21 +14,21 @@ export function lowerExpr(lowering: Lowering, expr: Expr): Typed {
   const { span } = expr;
   switch (expr.kind) {
     case "Null":
-      return { node: { kind: "Null", span }, type: NULL };
+      return { node: expr, type: NULL };
     case "Bool":
-      return { node: { kind: "Bool", value: expr.value, span }, type: BOOL };
+      return { node: expr, type: BOOL };
     case "Number":
-      return { node: { kind: "Number", value: expr.value === Infinity ? "inf" : expr.value, span }, type: FLOAT };
+      return { node: { ...expr, value: expr.value === Infinity ? "inf" : expr.value }, type: FLOAT };
     case "String":
-      return { node: { kind: "String", value: expr.value, span }, type: { kind: "Enum", values: [expr.value] } };
+      return { node: expr, type: { kind: "Enum", values: [expr.value] } };
     case "List":
     case "Tuple": {
       const items = expr.items.map((item) => lowering.lower(item));
-      return { node: { kind: expr.kind, items: items.map(({ node }) => node), span }, type: listOf(unionOf(items.map(({ type }) => type))) };
+      return { node: { ...expr, items: items.map(({ node }) => node) }, type: listOf(unionOf(items.map(({ type }) => type))) };
     }
     case "Record": {
       const entries = expr.entries.map(({ key, value }) => ({ key, ...lowering.lower(value) }));
-      const node: LinkedExpr = { kind: "Record", entries: entries.map(({ key, node: value }) => ({ key, value })), span };
+      const node: LinkedExpr = { ...expr, entries: entries.map(({ key, node: value }) => ({ key, value })) };
       return { node, type: objectOf(entries.map(({ key, type }) => [key, type])) };
     }
     case "Comprehension":
@@ -47,18 +47,18 @@ export function lowerExpr(lowering: Lowering, expr: Expr): Typed {
       return lowerAwait(lowering, expr.value, span);
     case "Unary": {
       const operand = lowering.lower(expr.operand);
-      return { node: { kind: "Unary", operator: expr.operator, operand: operand.node, span }, type: expr.operator === "not" ? BOOL : FLOAT };
+      return { node: { ...expr, operand: operand.node }, type: expr.operator === "not" ? BOOL : FLOAT };
     }
     case "Binary": {
       const left = lowering.lower(expr.left);
       const right = lowering.lower(expr.right);
-      const node: LinkedExpr = { kind: "Binary", operator: expr.operator, left: left.node, right: right.node, span };
+      const node: LinkedExpr = { ...expr, left: left.node, right: right.node };
       return { node, type: binaryType(expr.operator, left.type, right.type) };
     }
     case "Ternary": {
       const site = lowering.scope.nextSite();
       const [condition, consequent, otherwise] = [lowering.lower(expr.condition), lowering.lower(expr.consequent), lowering.lower(expr.otherwise)];
-      const node: LinkedExpr = { kind: "Ternary", condition: condition.node, consequent: consequent.node, otherwise: otherwise.node, site, span };
+      const node: LinkedExpr = { ...expr, condition: condition.node, consequent: consequent.node, otherwise: otherwise.node, site };
       return { node, type: unionOf([consequent.type, otherwise.type]) };
     }
     case "BuiltinCall":
@@ -125,7 +125,7 @@ function lowerComprehension(lowering: Lowering, expr: ComprehensionExpr): Typed 
     });
   };
   const element = lowerRest(expr.clauses);
-  return { node: { kind: "Comprehension", element: element.node, clauses, span: expr.span }, type: listOf(element.type) };
+  return { node: { ...expr, element: element.node, clauses }, type: listOf(element.type) };
 }
 
 /** LL-62: a name inside is a variable that holds a Type value, or a data type that the host names. */
@@ -190,7 +190,7 @@ function lowerField(lowering: Lowering, expr: FieldExpr): Typed {
   const object = lowering.lower(expr.object);
   const opaque = context.opaqueTypeOf(object.type);
   if (opaque !== null) context.fail("OpaqueDescriptor", `cannot access \`.${expr.field}\` on opaque host descriptor \`${opaque}\``, expr.span);
-  return { node: { kind: "Field", object: object.node, field: expr.field, span: expr.span }, type: fieldTypeOf(lowering, object.type, expr.field) };
+  return { node: { ...expr, object: object.node }, type: fieldTypeOf(lowering, object.type, expr.field) };
 }
 
 export function fieldTypeOf(lowering: Lowering, type: TypeExpr, field: string): TypeExpr {
@@ -208,7 +208,7 @@ function lowerIndex(lowering: Lowering, expr: IndexExpr): Typed {
   const opaque = lowering.context.opaqueTypeOf(object.type);
   if (opaque !== null) lowering.context.fail("OpaqueDescriptor", `cannot access \`[]\` on opaque host descriptor \`${opaque}\``, expr.span);
   const index = lowering.lower(expr.index);
-  return { node: { kind: "Index", object: object.node, index: index.node, span: expr.span }, type: indexTypeOf(lowering, object.type, index.node) };
+  return { node: { ...expr, object: object.node, index: index.node }, type: indexTypeOf(lowering, object.type, index.node) };
 }
 
 /** An item that may be missing is typed as if it were there: who indexes a list knows why. */

@@ -7,11 +7,10 @@ import type { LinkedExpr, LinkedStep } from "./linked-program.ts";
 import type { Lowering, Typed } from "./lowering.ts";
 
 export function lowerStatement(lowering: Lowering, statement: Statement): Typed {
-  const { span } = statement;
   switch (statement.kind) {
     case "Block": {
       const lowered = statement.statements.map((each) => lowering.lower(each));
-      return { node: { kind: "Block", statements: lowered.map(({ node }) => node), span }, type: lowered.at(-1)?.type ?? NULL };
+      return { node: { ...statement, statements: lowered.map(({ node }) => node) }, type: lowered.at(-1)?.type ?? NULL };
     }
     case "Labeled":
       return lowerLabeled(lowering, statement);
@@ -23,7 +22,7 @@ export function lowerStatement(lowering: Lowering, statement: Statement): Typed 
       return lowerWhile(lowering, statement);
     case "Break":
     case "Continue":
-      return { node: { kind: statement.kind, span }, type: NULL };
+      return { node: statement, type: NULL };
     case "Assign":
       return lowerAssign(lowering, statement);
     case "Cancel":
@@ -44,11 +43,11 @@ function lowerEmit(lowering: Lowering, kind: "Finish" | "Fail" | "Print" | "Canc
   return { node, type: kind === "Yield" || kind === "Wake" ? lowered.type : NULL };
 }
 
-function lowerLabeled(lowering: Lowering, { label, statement, span }: LabeledStatement): Typed {
-  lowering.context.needFeature("labelAnnotations", span);
+function lowerLabeled(lowering: Lowering, labeled: LabeledStatement): Typed {
+  lowering.context.needFeature("labelAnnotations", labeled.span);
   const site = lowering.scope.nextSite();
-  const lowered = lowering.lower(statement);
-  return { node: { kind: "Labeled", label, statement: lowered.node, site, span }, type: lowered.type };
+  const { node, type } = lowering.lower(labeled.statement);
+  return { node: { ...labeled, statement: node, site }, type };
 }
 
 function lowerIf(lowering: Lowering, { condition, consequent, otherwise, span }: IfStatement): Typed {

@@ -56,14 +56,15 @@ function lowerRegister(lowering: Lowering, call: ReceiverCall): TriggerCall {
   if (argument?.kind !== "Record") return context.fail("InvalidTrigger", REGISTRATION, call.span);
   checkKeys(lowering, call, ["source", "target", "inputs"], ["name"], REGISTRATION);
 
+  const written = new Map(argument.entries.map(({ key, value }) => [key, value]));
+  const inputs = written.get("inputs");
   const parts = new Map<string, Typed>();
-  for (const { key, value } of argument.entries) {
-    if (key !== "inputs") parts.set(key, lowering.lower(value));
+  for (const [key, value] of written) {
+    if (value !== inputs) parts.set(key, lowering.lower(value));
   }
   const [source, target] = [parts.get("source"), parts.get("target")];
-  const inputs = argument.entries.find(({ key }) => key === "inputs")?.value;
   if (source === undefined || target === undefined || inputs === undefined) return context.fail("InvalidTrigger", REGISTRATION, call.span);
-  const spanOf = (key: string): Expr["span"] => argument.entries.find((entry) => entry.key === key)?.value.span ?? argument.span;
+  const spanOf = (key: string): Expr["span"] => written.get(key)?.span ?? argument.span;
 
   const eventType = eventTypeOf(lowering, source, spanOf("source"));
   if (target.type.kind !== "Process") {
@@ -74,7 +75,7 @@ function lowerRegister(lowering: Lowering, call: ReceiverCall): TriggerCall {
   const process = meaning?.kind === "process" ? (context.processes.get(meaning.process) ?? null) : null;
   const mapped = lowerInputs(lowering, inputs, process, eventType);
 
-  const entries = argument.entries.map(({ key }) => ({ key, value: key === "inputs" ? mapped : (parts.get(key)?.node ?? mapped) }));
+  const entries = argument.entries.map(({ key }) => ({ key, value: parts.get(key)?.node ?? mapped }));
   return {
     args: [{ node: { kind: "Record", entries, span: argument.span }, type: ANY }],
     output: { kind: "TriggerHandle", event: eventType },

@@ -79,7 +79,7 @@ function entryOf(entries: Map<string, Set<string>>, name: string): Set<string> {
 /** The named entries of a record, by name in ascending order. */
 function pick<T>(from: Readonly<Record<string, T>>, names: Iterable<string>): Record<string, T>;
 function pick<T, R>(from: Readonly<Record<string, T>>, names: Iterable<string>, form: (entry: T, name: string) => R): Record<string, R>;
-function pick<T>(from: Readonly<Record<string, T>>, names: Iterable<string>, form = (entry: T, _: string): unknown => entry): Record<string, unknown> {
+function pick<T>(from: Readonly<Record<string, T>>, names: Iterable<string>, form: (entry: T, name: string) => unknown = (entry) => entry): Record<string, unknown> {
   return Object.fromEntries(Array.from(names).sort().flatMap((name) => {
     const entry = lookup(from, name);
     return entry === undefined ? [] : [[name, form(entry, name)]];

@@ -4,12 +4,13 @@
 //   F2. `heap` is the sum of what the slots weigh; every write to a slot goes through here or keeps scalars scalars.
 //   F3. Temporaries are read once: `take` empties them.
 import type { CallSite } from "../linker/linked-program.ts";
+import { appendOwned } from "../values/assign.ts";
 import { boundExhausted, limitOf, type Bounds, type Meter } from "../values/bounds.ts";
 import { typeError } from "../values/errors.ts";
 import type { Json } from "../values/json-value.ts";
 import { materialize } from "../values/materialize.ts";
 import { Projected } from "../values/projected.ts";
-import { type Value, weigh } from "../values/value.ts";
+import { type List, type Value, weigh } from "../values/value.ts";
 import type { AbilityOp, EffectOutcome, EffectRequest } from "./effects.ts";
 import { observation, type Observation, type ObservationDetails, type Observer } from "./observation.ts";
 
@@ -122,6 +123,13 @@ export class Frame implements Meter {
     this.slots[slot] = undefined;
     this.heap -= weigh(value) - weigh(undefined);
     return value;
+  }
+
+  /** Adds an item at the end of a list in a slot that nobody else refers to. */
+  append(list: List, item: Value): void {
+    const before = list.weight;
+    appendOwned(list, item, this);
+    this.grew(list.weight - before);
   }
 
   /** Assigns a variable: projected bindings are refused, projected values stored whole (`LL-40`). */

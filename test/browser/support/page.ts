@@ -111,7 +111,8 @@ async function byItself(): Promise<void> {
   for (let turn = 0; params.has("work"); turn = next()) await api.run(`go ${turn}`, `turn-${turn}`);
   const turns: string[] = [];
   // The one that was cut off is asked for again under its id, which attaches to it.
-  for (let turn = 0; turn <= next() && turn < 500; turn++) turns.push(await api.run(`go ${turn}`, `turn-${turn}`));
+  const last = next();
+  for (let turn = 0; turn <= last; turn++) turns.push(await api.run(`go ${turn}`, `turn-${turn}`));
   await post("/ended", { turns, messages: api.messages(), held: (await navigator.locks.query()).held?.length ?? 0 });
 }
 byItself().catch((error: unknown) => post("/failed", String(error)));
