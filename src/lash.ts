@@ -69,7 +69,8 @@ export class Lash implements AsyncDisposable {
     const { engine, liveness, peers } = options.store ?? memory();
     const persistence = createPersistence(engine, { clock });
     const isDurable = (options.effects ?? (engine.durable ? "journaled" : "inline")) === "journaled";
-    this.#options = options;
+    // A host that goes on changing its list of tools does not change a runtime that was wired (FA-6).
+    this.#options = { ...options, ...(options.tools && { tools: [...options.tools] }) };
     const waits = new WaitDesk(
       persistence.waits,
       new ChangeHub(clock, peers),
