@@ -6,6 +6,7 @@ import type { Engine } from "../../src/stores/engine.ts";
 import { memoryEngine } from "../../src/stores/memory/index.ts";
 import { gate, manualClock, type ManualClock } from "../../src/testing/index.ts";
 import { ASKING, askingLash, askTool, newAsked, quiet, hookLash, untilWaiting, whileTimePasses, type Asked, type AskingOptions } from "../support/asking.ts";
+import { crashEverywhere } from "../support/crash-sweep.ts";
 import { engineCases } from "../support/engines.ts";
 import { testLash, transcriptOf } from "../support/lash.ts";
 import { Mortal } from "../support/mortal.ts";
@@ -316,5 +317,37 @@ describe("who wakes it", () => {
     await quiet();
     await opened.close().catch(() => undefined);
     expect(logged.filter(({ level }) => level === "error")).toEqual([]);
+  });
+});
+
+describe("crashes", { timeout: 60_000 }, () => {
+  test.each(engineCases())("a turn that asks, waits and is answered dies at any engine call on $name and ends with that answer; whoever was asked twice has the same key (E-45, E-20, OP-3)", async ({ open }) => {
+    const points = await crashEverywhere({
+      open,
+      world: newAsked,
+      job: async (process, clock, asked) => {
+        const host = askingLash({ engine: process.engine, clock, asked });
+        const result = (await host.lash.openSession("s")).run("go", { turnId: "t" });
+        await host.parked;
+        await host.lash.completions.resolve(asked.keys[0] ?? "", yes);
+        await whileTimePasses(clock, result);
+        await host.lash.close();
+      },
+      check: async (disk, clock, asked) => {
+        const host = askingLash({ engine: disk, clock, asked, tools: [{ ...askTool(asked), onInterrupted: "retry" }] });
+        const session = await host.lash.openSession("s");
+        const result = session.run("go", { turnId: "t" });
+        const ended = result.then(() => undefined);
+        await Promise.race([host.parked, ended]);
+        const outcome = await host.lash.completions.resolve(asked.keys.at(-1) ?? "", yes);
+        expect(["accepted", "already_resolved"]).toContain(outcome.status);
+        expect(await whileTimePasses(clock, result)).toMatchObject({ text: "done", isSuccess: true });
+        expect(transcriptOf(session)).toEqual(ANSWERED);
+        expect(new Set(asked.keys).size).toBe(1);
+        expect(await heldLanes(disk)).toEqual([]);
+        await host.lash.close();
+      },
+    });
+    expect(points).toBeGreaterThan(20);
   });
 });
