@@ -9,16 +9,14 @@ import { LashError, runtimeError, sessionError, storeError } from "../domain/err
 import { canonicalJson } from "../domain/json.ts";
 import { sha256Hex } from "../domain/sha256.ts";
 import { invalidArgument } from "../domain/invalid-argument.ts";
-import type { AcceptedInput } from "../domain/turn-input.ts";
 import { sessionStillInUse } from "../domain/wiring-errors.ts";
 import { EFFECTS, type EffectsMessage } from "../machines/effects.ts";
 import { sessionMachine, SESSION_MACHINE, type SessionEvent, type SessionRequest } from "../machines/session.machine.ts";
 import { persistSnapshot } from "../machines/snapshot.ts";
-import { TURN_MACHINE } from "../machines/turn.machine.ts";
-import type { NewAttachment } from "../stores/content-contract.ts";
-import type { AcceptOutcome, LeaseClaim, LeaseOwner, RecordedTurn, ResumeOutcome, SessionCommit, SessionLease } from "../stores/contract.ts";
+import type { RecordedTurn, SessionCommit } from "../stores/contract.ts";
 import { changeCommit, forkCommit, type SessionChange } from "./session-change.ts";
-import { followTurnId, inputHashOf } from "./frames.ts";
+import { followTurnId } from "./frames.ts";
+import { LaneClaims, type TurnToAccept } from "./lane-claims.ts";
 import { fenceOf } from "./lease-keeper.ts";
 import type { Emit, TurnPlan } from "./model-call.ts";
 import type { RuntimePorts, SessionWiring } from "./ports.ts";
@@ -37,11 +35,7 @@ export interface TurnAttendance {
   readonly whenParked?: "wait" | "suspend";
 }
 
-export interface TurnStart extends TurnAttendance {
-  readonly input: AcceptedInput;
-  /** Bytes that the input refers to; stored by the write that accepts it (OP-25). */
-  readonly attachments: readonly NewAttachment[];
-}
+export interface TurnStart extends TurnAttendance, TurnToAccept {}
 
 interface Attended {
   readonly turnId: string;
@@ -59,6 +53,7 @@ export class SessionRuntime {
   /** What happens here and, where there is a channel, in other tabs. */
   readonly feed: SessionFeed;
   readonly #standIn: StandIn;
+  readonly #lease: LaneClaims;
   readonly #root: SessionActor;
   readonly #effects: AnyActorRef;
   #resident: Resident;
@@ -80,6 +75,7 @@ export class SessionRuntime {
   constructor(ports: RuntimePorts, wiring: SessionWiring) {
     this.ports = ports;
     this.wiring = wiring;
+    this.#lease = new LaneClaims(ports, wiring);
     this.#resident = freshResident(wiring.sessionId, wiring.policy, ports.clock.now());
     const { sessionId, owner } = wiring;
     this.feed = new SessionFeed({ sessionId, driver: owner.incarnationId, channel: ports.peers, clock: ports.clock, onCommitted: (revision) => void this.#catchUp(revision), onElsewhere: () => this.#standIn.standBy() });
@@ -140,7 +136,7 @@ export class SessionRuntime {
   runTurn(start: TurnStart): Promise<TurnEnd> {
     return this.#attend(start, async (start) => {
       this.#checkProvider();
-      return this.#follow(start, await this.#drive(start, () => this.#accept(start.turnId, start.input, start.attachments)));
+      return this.#follow(start, await this.#drive(start, () => this.#lease.accept(start, (turnId) => this.#finishOther(turnId))));
     });
   }
 
@@ -149,7 +145,7 @@ export class SessionRuntime {
     return this.#attend(attendance, async (request) => {
       this.#checkProvider();
       const { turnId } = request;
-      return this.#follow(request, await this.#drive(request, () => this.#resume(turnId)));
+      return this.#follow(request, await this.#drive(request, () => this.#lease.resume(turnId)));
     });
   }
 
@@ -160,7 +156,7 @@ export class SessionRuntime {
     if (!source) throw invalidArgument("fork", "called on a session that has committed something");
     if ((await sessions.headRevision(sessionId)) > 0) throw invalidArgument("id", "an id that no session has yet");
     await sessions.create({ sessionId, relation: { kind: "child", parentSessionId: this.wiring.sessionId }, model: source.head.policy.model.id });
-    const owner = await this.#owner();
+    const owner = await this.#lease.owner();
     const claim = await leases.claim({ sessionId, owner, ttlMs: this.ports.leaseTimings.ttlMs, leaseToken: this.ports.newId() });
     if (claim.kind === "busy") throw runtimeError("session_execution_busy", `session ${sessionId} is being made by somebody else`);
     const fence = fenceOf(claim.lease);
@@ -212,7 +208,7 @@ export class SessionRuntime {
    */
   commitChange(change: (resident: Resident) => SessionChange | Promise<SessionChange>): Promise<void> {
     return this.#inLane(async () => {
-      const claim = await this.#claiming((wanted) => this.ports.persistence.leases.claim(wanted));
+      const claim = await this.#lease.claim((wanted) => this.ports.persistence.leases.claim(wanted));
       if (claim.kind === "busy") throw runtimeError("session_execution_busy", "another owner is running this session; nothing was changed, try again with backoff");
       const fence = fenceOf(claim.lease);
       try {
@@ -359,7 +355,7 @@ export class SessionRuntime {
       if (!("agent_frame_switch" in outcome)) return last;
       const next = { ...request, turnId: followTurnId(turnId) };
       try {
-        last = await this.#drive(next, () => this.#resume(next.turnId));
+        last = await this.#drive(next, () => this.#lease.resume(next.turnId));
       } catch (error) {
         if (LashError.is(error) && error.isCode("unknown_turn")) return last;
         throw error;
@@ -403,62 +399,13 @@ export class SessionRuntime {
     return residency === "parking" || residency === "closing";
   }
 
-  // ---- claiming ---------------------------------------------------------------------------------------------------
-
-  async #accept(turnId: string, input: AcceptedInput, attachments: readonly NewAttachment[] = []): Promise<Claimed> {
-    const { turns } = this.ports.persistence;
-    const inputHash = inputHashOf(input);
-    for (;;) {
-      const accepted = await this.#claiming((claim) =>
-        turns.accept({
-          ...claim,
-          turnId,
-          input,
-          inputHash,
-          ...(attachments.length > 0 && { attachments }),
-          machine: TURN_MACHINE,
-          session: { relation: { kind: "root" }, model: this.wiring.policy.model.id },
-        }),
-      );
-      if (accepted.kind !== "turn_in_flight") return claimedOf(accepted);
-      await this.#finishOther(accepted.turnId);
-    }
-  }
-
-  async #resume(turnId: string): Promise<Claimed> {
-    const resumed = await this.#claiming((claim) => this.ports.persistence.turns.resume({ ...claim, turnId }));
-    if (resumed.kind === "unknown_turn") throw runtimeError("unknown_turn", `turn ${turnId} is not in flight and never ended`);
-    return claimedOf(resumed);
-  }
-
-  /** Claims the lane; a holder that is provably dead is taken over at once, anybody else is waited out (S-62). */
-  async #claiming<Outcome extends { readonly kind: string; readonly holder?: SessionLease }>(
-    attempt: (claim: LeaseClaim) => Promise<Outcome>,
-  ): Promise<Outcome> {
-    const claim: LeaseClaim = {
-      sessionId: this.wiring.sessionId,
-      owner: await this.#owner(),
-      ttlMs: this.ports.leaseTimings.ttlMs,
-      leaseToken: this.ports.newId(),
-    };
-    const first = await attempt(claim);
-    if (first.kind !== "busy" || !first.holder) return first;
-    const dead = await this.ports.liveness.isDead(first.holder.owner).catch(() => false);
-    return dead ? attempt({ ...claim, deadHolder: fenceOf(first.holder) }) : first;
-  }
-
-  /** What proves this owner alive may change between claims (Liveness). */
-  async #owner(): Promise<LeaseOwner> {
-    return { ...this.wiring.owner, liveness: await this.ports.liveness.self() };
-  }
-
   /** Another turn was accepted before and its owner is gone: it comes first. Nobody watches it. */
   async #finishOther(turnId: string): Promise<void> {
     const waiting = this.#run;
     const onParked = (): void => {
       if (this.#leaving.signal.aborted) run.suspend();
     };
-    const run: TurnRun = this.#newRun({ turnId, emit: () => undefined, onParked }, () => this.#resume(turnId));
+    const run: TurnRun = this.#newRun({ turnId, emit: () => undefined, onParked }, () => this.#lease.resume(turnId));
     this.#run = run;
     try {
       await run.run();
@@ -564,17 +511,5 @@ export class SessionRuntime {
       digest: sha256Hex(canonicalJson({ model: model.id, variant: model.variant ?? null, system, tools: specs })),
     };
     return this.#planned;
-  }
-}
-
-function claimedOf(outcome: Exclude<AcceptOutcome, { kind: "turn_in_flight" }> | Exclude<ResumeOutcome, { kind: "unknown_turn" }>): Claimed {
-  switch (outcome.kind) {
-    case "accepted":
-    case "resumed":
-      return { kind: "claimed", lease: outcome.lease, turn: outcome.turn, headRevision: outcome.headRevision };
-    case "settled":
-      return { kind: "settled", result: outcome.result };
-    case "busy":
-      return { kind: "busy" };
   }
 }

@@ -1,0 +1,89 @@
+// Lane claims: how a session comes to its lease, alone or together with a turn (S-56, S-62, T-82).
+
+import { runtimeError } from "../domain/errors.ts";
+import type { AcceptedInput } from "../domain/turn-input.ts";
+import { TURN_MACHINE } from "../machines/turn.machine.ts";
+import type { NewAttachment } from "../stores/content-contract.ts";
+import type { AcceptOutcome, LeaseClaim, LeaseOwner, ResumeOutcome, SessionLease } from "../stores/contract.ts";
+import { inputHashOf } from "./frames.ts";
+import { fenceOf } from "./lease-keeper.ts";
+import type { RuntimePorts, SessionWiring } from "./ports.ts";
+import type { Claimed } from "./turn-run.ts";
+
+export interface TurnToAccept {
+  readonly turnId: string;
+  readonly input: AcceptedInput;
+  /** Bytes that the input refers to; stored by the write that accepts it (OP-25). */
+  readonly attachments: readonly NewAttachment[];
+}
+
+export class LaneClaims {
+  readonly #ports: RuntimePorts;
+  readonly #wiring: SessionWiring;
+
+  constructor(ports: RuntimePorts, wiring: SessionWiring) {
+    this.#ports = ports;
+    this.#wiring = wiring;
+  }
+
+  /** @param finishOther - drives the turn that somebody else left; nothing is accepted before it has ended. */
+  async accept({ turnId, input, attachments }: TurnToAccept, finishOther: (turnId: string) => Promise<void>): Promise<Claimed> {
+    const { turns } = this.#ports.persistence;
+    const inputHash = inputHashOf(input);
+    for (;;) {
+      const accepted = await this.claim((claim) =>
+        turns.accept({
+          ...claim,
+          turnId,
+          input,
+          inputHash,
+          ...(attachments.length > 0 && { attachments }),
+          machine: TURN_MACHINE,
+          session: { relation: { kind: "root" }, model: this.#wiring.policy.model.id },
+        }),
+      );
+      if (accepted.kind !== "turn_in_flight") return claimedOf(accepted);
+      await finishOther(accepted.turnId);
+    }
+  }
+
+  /** @throws LashError `unknown_turn` - it is not in flight and never ended. */
+  async resume(turnId: string): Promise<Claimed> {
+    const resumed = await this.claim((claim) => this.#ports.persistence.turns.resume({ ...claim, turnId }));
+    if (resumed.kind === "unknown_turn") throw runtimeError("unknown_turn", `turn ${turnId} is not in flight and never ended`);
+    return claimedOf(resumed);
+  }
+
+  /** Claims the lane; a holder that is provably dead is taken over at once, anybody else is waited out (S-62). */
+  async claim<Outcome extends { readonly kind: string; readonly holder?: SessionLease }>(
+    attempt: (claim: LeaseClaim) => Promise<Outcome>,
+  ): Promise<Outcome> {
+    const claim: LeaseClaim = {
+      sessionId: this.#wiring.sessionId,
+      owner: await this.owner(),
+      ttlMs: this.#ports.leaseTimings.ttlMs,
+      leaseToken: this.#ports.newId(),
+    };
+    const first = await attempt(claim);
+    if (first.kind !== "busy" || !first.holder) return first;
+    const dead = await this.#ports.liveness.isDead(first.holder.owner).catch(() => false);
+    return dead ? attempt({ ...claim, deadHolder: fenceOf(first.holder) }) : first;
+  }
+
+  /** What proves this owner alive may change between claims (Liveness). */
+  async owner(): Promise<LeaseOwner> {
+    return { ...this.#wiring.owner, liveness: await this.#ports.liveness.self() };
+  }
+}
+
+function claimedOf(outcome: Exclude<AcceptOutcome, { kind: "turn_in_flight" }> | Exclude<ResumeOutcome, { kind: "unknown_turn" }>): Claimed {
+  switch (outcome.kind) {
+    case "accepted":
+    case "resumed":
+      return { kind: "claimed", lease: outcome.lease, turn: outcome.turn, headRevision: outcome.headRevision };
+    case "settled":
+      return { kind: "settled", result: outcome.result };
+    case "busy":
+      return { kind: "busy" };
+  }
+}
