@@ -164,8 +164,7 @@ export class SessionRuntime {
     if (!source) throw invalidArgument("fork", "called on a session that has committed something");
     if ((await sessions.headRevision(sessionId)) > 0) throw invalidArgument("id", "an id that no session has yet");
     await sessions.create({ sessionId, relation: { kind: "child", parentSessionId: this.wiring.sessionId }, model: source.head.policy.model.id });
-    const owner = await this.#owner();
-    const claim = await leases.claim({ sessionId, owner, ttlMs: this.ports.leaseTimings.ttlMs, leaseToken: this.ports.newId() });
+    const claim = await this.#claiming((wanted) => leases.claim(wanted), sessionId);
     if (claim.kind === "busy") throw runtimeError("session_execution_busy", `session ${sessionId} is being made by somebody else`);
     const fence = fenceOf(claim.lease);
     try {
@@ -438,9 +437,10 @@ export class SessionRuntime {
   /** Claims the lane; a holder that is provably dead is taken over at once, anybody else is waited out (S-62). */
   async #claiming<Outcome extends { readonly kind: string; readonly holder?: SessionLease }>(
     attempt: (claim: LeaseClaim) => Promise<Outcome>,
+    sessionId = this.wiring.sessionId,
   ): Promise<Outcome> {
     const claim: LeaseClaim = {
-      sessionId: this.wiring.sessionId,
+      sessionId,
       owner: await this.#owner(),
       ttlMs: this.ports.leaseTimings.ttlMs,
       leaseToken: this.ports.newId(),
