@@ -49,7 +49,13 @@ export class LeaseKeeper {
 
   /** Renews where less than one renewal interval is left, so that a commit does not race the expiry (S-60). */
   async ensureLive(): Promise<void> {
-    if (this.#lease.expiresAtMs - this.#clock.now() < this.#timings.ttlMs - 2 * this.#timings.renewMs) await this.#renew();
+    // A renewal that is under way may have begun too long ago to bring enough.
+    if (this.#isShort()) await this.#renewal;
+    if (this.#isShort()) await this.#renew();
+  }
+
+  #isShort(): boolean {
+    return this.#lease.expiresAtMs - this.#clock.now() < this.#timings.ttlMs - 2 * this.#timings.renewMs;
   }
 
   /**

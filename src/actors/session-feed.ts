@@ -29,6 +29,8 @@ export interface SessionFeedOptions {
   readonly clock: Clock;
   /** Another runtime committed this revision. */
   readonly onCommitted: (revision: number) => void;
+  /** Another runtime began to drive a turn, or is done with one. */
+  readonly onElsewhere: () => void;
 }
 
 export class SessionFeed {
@@ -145,12 +147,14 @@ export class SessionFeed {
     this.#flush();
     this.#turn = turn;
     this.#tell(this.#startOf(turn));
+    if (!this.#isHere(turn)) this.#options.onElsewhere();
   }
 
   #end(turn: RunningTurn): void {
     this.#flush();
     this.#turn = undefined;
     this.#tell({ type: "turn_ended", turnId: turn.turnId, here: this.#isHere(turn) });
+    if (!this.#isHere(turn)) this.#options.onElsewhere();
   }
 
   #keep(turn: RunningTurn, told: ToldActivity): void {

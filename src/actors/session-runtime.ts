@@ -82,7 +82,7 @@ export class SessionRuntime {
     this.wiring = wiring;
     this.#resident = freshResident(wiring.sessionId, wiring.policy, ports.clock.now());
     const { sessionId, owner } = wiring;
-    this.feed = new SessionFeed({ sessionId, driver: owner.incarnationId, channel: ports.peers, clock: ports.clock, onCommitted: (revision) => void this.#catchUp(revision) });
+    this.feed = new SessionFeed({ sessionId, driver: owner.incarnationId, channel: ports.peers, clock: ports.clock, onCommitted: (revision) => void this.#catchUp(revision), onElsewhere: () => this.#standIn.standBy() });
     this.#standIn = new StandIn({
       ...ports,
       sessionId,
@@ -124,11 +124,7 @@ export class SessionRuntime {
 
   /** Finishes what others left, now and, in tabs, as soon as another driver is gone. Needs a provider. */
   finishOthers(): void {
-    if (!this.wiring.provider) return;
-    void this.#standIn.finishLeftover();
-    this.feed.watch((sighting) => {
-      if (sighting.type !== "turn_activity" && !sighting.here) this.#standIn.standBy();
-    });
+    if (this.wiring.provider) void this.#standIn.finishLeftover();
   }
 
   /** An answer came for a turn of this session, which is open: drives it on if nobody does (OP-8). */

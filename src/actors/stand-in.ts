@@ -32,6 +32,7 @@ export interface StandInOptions {
 export class StandIn {
   readonly #options: StandInOptions;
   readonly #closed = new AbortController();
+  #hasBegun = false;
   #waiting: Promise<void> | undefined;
   /** Aborted to end the wait for one holder, as the driver may be another one now. */
   #look = new AbortController();
@@ -42,6 +43,7 @@ export class StandIn {
 
   /** The session's turn in flight is driven first; new turns wait behind it (OP-7). Whoever else runs it keeps it. */
   async finishLeftover(): Promise<void> {
+    this.#hasBegun = true;
     try {
       const left = await this.#inFlight();
       if (!left) return;
@@ -52,9 +54,9 @@ export class StandIn {
     this.standBy();
   }
 
-  /** Stands by for the turn that is in flight, if one is; where it already does, looks again who drives it. */
+  /** Stands by for the turn that is in flight, if one is; where it already does, looks again who drives it. Only after `finishLeftover`. */
   standBy(): void {
-    if (this.#closed.signal.aborted || !this.#options.staysReady) return;
+    if (!this.#hasBegun || this.#closed.signal.aborted || !this.#options.staysReady) return;
     this.#look.abort();
     if (this.#waiting) return;
     this.#waiting = this.#wait()

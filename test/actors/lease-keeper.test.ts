@@ -57,4 +57,24 @@ describe("lease keeper", () => {
     keeper.stop();
     expect(told).toEqual(["renewing", "renewFailed", "renewing", "renewed"]);
   });
+
+  test("a write that meets a renewal from long ago renews once more, and one that finds enough left does not", async () => {
+    const granted: number[] = [];
+    const slow = Promise.withResolvers<void>();
+    const { clock, keeper } = keeperWhose(async () => {
+      const from = clock.now();
+      if (granted.length === 0) await slow.promise;
+      granted.push(from);
+      return { ...lease, expiresAtMs: from + 300 };
+    });
+    await clock.advance(100);
+    await clock.advance(500);
+    const live = keeper.ensureLive();
+    slow.resolve();
+    await live;
+    expect(granted).toEqual([100, 600]);
+    await keeper.ensureLive();
+    keeper.stop();
+    expect(granted).toEqual([100, 600]);
+  });
 });

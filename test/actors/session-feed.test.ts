@@ -11,7 +11,7 @@ function tabs() {
   const clock = manualClock();
   const open = (driver: string) => {
     const revisions: number[] = [];
-    const feed = new SessionFeed({ sessionId: "s", driver, channel: bus.join(), clock, onCommitted: (revision) => revisions.push(revision) });
+    const feed = new SessionFeed({ sessionId: "s", driver, channel: bus.join(), clock, onCommitted: (revision) => revisions.push(revision), onElsewhere: () => {} });
     const seen: SessionSighting[] = [];
     feed.watch((sighting) => seen.push(sighting));
     return { feed, seen, revisions };
@@ -81,7 +81,7 @@ describe("session feed", () => {
   });
 
   test("without a channel and without watchers nothing is kept", () => {
-    const feed = new SessionFeed({ sessionId: "s", driver: "a", channel: undefined, clock: manualClock(), onCommitted: () => {} });
+    const feed = new SessionFeed({ sessionId: "s", driver: "a", channel: undefined, clock: manualClock(), onCommitted: () => {}, onElsewhere: () => {} });
     feed.started("t", false);
     feed.activity("t", said("unheard"), "x");
     const seen: SessionSighting[] = [];

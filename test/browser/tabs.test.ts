@@ -83,7 +83,7 @@ describe.skipIf(isMissing)("tabs", { timeout: 60_000 }, () => {
     expect(performance.now() - started).toBeLessThan(5_000);
     await site.until(() => begins(turnId, "slow").length === 2);
     site.open("slow");
-    for (const tab of [second, third]) await expect.poll(() => tab.messages(), { timeout: 10_000 }).toBe(4);
+    for (const tab of [second, third]) await expect.poll(() => tab.messages(), { timeout: 30_000 }).toBe(4);
     expect(await second.run("go", turnId)).toBe("done");
     expect(begins(turnId, "quick").map(({ interrupted }) => interrupted)).toEqual([false]);
     expect(begins(turnId, "slow").map(({ interrupted }) => interrupted)).toEqual([false, true]);
@@ -103,7 +103,7 @@ describe.skipIf(isMissing)("tabs", { timeout: 60_000 }, () => {
     await site.until(() => tookOver(second.name));
     await site.until(() => begins(turnId, "slow").length === 2);
     site.open("slow");
-    await expect.poll(() => second.messages(), { timeout: 10_000 }).toBe(4);
+    await expect.poll(() => second.messages(), { timeout: 30_000 }).toBe(4);
     await first.page.evaluate(() => document.dispatchEvent(new Event("resume")));
     // Its own attempt ends without a trace: the recorded result stands, or it learns that it lost the lane.
     expect(["done", "session_execution_lease_lost"]).toContain(await driving.result);
@@ -128,7 +128,7 @@ describe.skipIf(isMissing)("tabs", { timeout: 60_000 }, () => {
     await site.until(() => begins(turnId, "slow").length === 3);
     site.open("slow");
     const last = tabs.find((tab) => tab !== first && tab !== heir);
-    await expect.poll(() => last?.messages(), { timeout: 10_000 }).toBe(4);
+    await expect.poll(() => last?.messages(), { timeout: 30_000 }).toBe(4);
     expect(begins(turnId, "quick")).toHaveLength(1);
     await last?.page.close();
   });
@@ -153,7 +153,7 @@ describe.skipIf(isMissing)("tabs", { timeout: 60_000 }, () => {
     const second = await openTab(database, "alone-b");
     await site.until(() => begins(turnId, "slow").length === 2);
     site.open("slow");
-    await expect.poll(() => second.messages(), { timeout: 10_000 }).toBe(4);
+    await expect.poll(() => second.messages(), { timeout: 30_000 }).toBe(4);
     expect(begins(turnId, "quick")).toHaveLength(1);
     await second.page.close();
   });
