@@ -57,10 +57,11 @@ export class LaneClaims {
   /** Claims the lane; a holder that is provably dead is taken over at once, anybody else is waited out (S-62). */
   async claim<Outcome extends { readonly kind: string; readonly holder?: SessionLease }>(
     attempt: (claim: LeaseClaim) => Promise<Outcome>,
+    sessionId = this.#wiring.sessionId,
   ): Promise<Outcome> {
     const claim: LeaseClaim = {
-      sessionId: this.#wiring.sessionId,
-      owner: await this.owner(),
+      sessionId,
+      owner: await this.#owner(),
       ttlMs: this.#ports.leaseTimings.ttlMs,
       leaseToken: this.#ports.newId(),
     };
@@ -71,7 +72,7 @@ export class LaneClaims {
   }
 
   /** What proves this owner alive may change between claims (Liveness). */
-  async owner(): Promise<LeaseOwner> {
+  async #owner(): Promise<LeaseOwner> {
     return { ...this.#wiring.owner, liveness: await this.#ports.liveness.self() };
   }
 }

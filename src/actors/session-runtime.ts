@@ -156,8 +156,7 @@ export class SessionRuntime {
     if (!source) throw invalidArgument("fork", "called on a session that has committed something");
     if ((await sessions.headRevision(sessionId)) > 0) throw invalidArgument("id", "an id that no session has yet");
     await sessions.create({ sessionId, relation: { kind: "child", parentSessionId: this.wiring.sessionId }, model: source.head.policy.model.id });
-    const owner = await this.#lease.owner();
-    const claim = await leases.claim({ sessionId, owner, ttlMs: this.ports.leaseTimings.ttlMs, leaseToken: this.ports.newId() });
+    const claim = await this.#lease.claim((wanted) => leases.claim(wanted), sessionId);
     if (claim.kind === "busy") throw runtimeError("session_execution_busy", `session ${sessionId} is being made by somebody else`);
     const fence = fenceOf(claim.lease);
     try {

@@ -1,13 +1,14 @@
 // A session's life: branches, forks, handles, parking, deletion, residency, healing (sessions.md, design 7.3 and 7.7).
 
 import { describe, expect, test } from "vitest";
-import type { Session } from "../../src/index.ts";
+import { createLash, type Liveness, type Session } from "../../src/index.ts";
 import { memoryEngine } from "../../src/stores/memory/index.ts";
 import { createPersistence } from "../../src/stores/persistence/index.ts";
+import { opaqueLiveness } from "../../src/stores/store.ts";
 import { byAssistantMessages, gate } from "../../src/testing/index.ts";
 import { crashEverywhere } from "../support/crash-sweep.ts";
 import { engineCases } from "../support/engines.ts";
-import { testLash, transcriptOf, type TestLashOptions } from "../support/lash.ts";
+import { staysOpen, testLash, transcriptOf, type TestLashOptions } from "../support/lash.ts";
 import { heldLanes, keysOf, overwrite, rowsOf } from "../support/rows.ts";
 
 const script = byAssistantMessages(["one", "two", "three", "four", "five"]);
@@ -390,6 +391,19 @@ describe("crashes", { timeout: 60_000 }, () => {
       },
     });
     expect(seen).toEqual(new Set(["0", "2"]));
+  });
+
+  test("a fork whose maker is provably dead can be made again at once, without waiting for its lease (S-62, design 7.3)", async () => {
+    const engine = memoryEngine();
+    const { session, clock } = await talked({ engine });
+    const { leases, sessions } = createPersistence(engine, { clock });
+    await sessions.create({ sessionId: "f", relation: { kind: "root" }, model: "m" });
+    await leases.claim({ sessionId: "f", owner: { ownerId: "dead", incarnationId: "dead", liveness: { kind: "opaque" } }, ttlMs: 30_000, leaseToken: "x" });
+    await expect(session.fork({ id: "f" })).rejects.toMatchObject({ code: "session_execution_busy" });
+    const liveness: Liveness = { ...opaqueLiveness, isDead: ({ ownerId }) => Promise.resolve(ownerId === "dead") };
+    const lash = createLash({ store: { engine: staysOpen(engine), liveness }, effects: "journaled", clock });
+    expect(await (await lash.openSession("s")).fork({ id: "f" })).toBe("f");
+    expect(transcriptOf(await lash.openSession("f"))).toEqual(BOTH);
   });
 
   test("a deletion that dies at any engine call has deleted the session or has not; again it deletes (C-47, S-82)", async () => {
