@@ -1,3 +1,6 @@
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { playwright } from "@vitest/browser-playwright";
 import { defineConfig } from "vitest/config";
 import { findChromium } from "./scripts/chromium.mjs";
@@ -12,15 +15,23 @@ if (process.env["VITEST"] && !chromium && process.env["REQUIRE_BROWSER"]) {
   throw new Error("no Chromium found: install one, or set CHROMIUM_PATH");
 }
 
-const browserProject = (found: NonNullable<typeof chromium>) => ({
+interface BrowserProject {
+  readonly name: string;
+  readonly include: string[];
+  /** Folder of a profile on disk; without one a context keeps IndexedDB in memory. */
+  readonly profile?: string;
+}
+
+const browserProject = (found: NonNullable<typeof chromium>, { name, include, profile }: BrowserProject) => ({
   test: {
-    name: "browser",
-    include: ["test/**/*.web.test.ts"],
+    name,
+    include,
     browser: {
       enabled: true,
       headless: true,
       screenshotFailures: false,
       provider: playwright({
+        ...(profile !== undefined && { persistentContext: profile }),
         launchOptions: {
           executablePath: found.executablePath,
           env: { ...(process.env as Record<string, string>), ...found.env },
@@ -30,6 +41,16 @@ const browserProject = (found: NonNullable<typeof chromium>) => ({
     },
   },
 });
+
+const browserProjects = (found: NonNullable<typeof chromium>) => [
+  browserProject(found, { name: "browser", include: ["test/**/*.web.test.ts"] }),
+  // The stores once more, with IndexedDB on a disk.
+  browserProject(found, {
+    name: "browser-disk",
+    include: ["test/stores/*.web.test.ts"],
+    profile: mkdtempSync(join(tmpdir(), "lash-browser-")),
+  }),
+];
 
 export default defineConfig({
   build: {
@@ -51,7 +72,7 @@ export default defineConfig({
           testTimeout: 30_000,
         },
       },
-      chromium ? browserProject(chromium) : { test: { name: "browser", include: ["test/browser-missing.test.ts"] } },
+      ...(chromium ? browserProjects(chromium) : [{ test: { name: "browser", include: ["test/browser-missing.test.ts"] } }]),
     ],
   },
 });
