@@ -1,4 +1,4 @@
-// SIGKILL of the whole browser. scripts/kill-browser.ts does the same 20 times.
+// SIGKILL of the whole browser. scripts/kill-browser.ts does the same as often as you like.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,7 +7,7 @@ import { afterAll, expect, test } from "vitest";
 import { findChromium } from "../../scripts/chromium.mjs";
 import { killBrowserAgainAndAgain } from "./support/browser-kills.ts";
 
-const KILLS = 5;
+const KILLS = 20;
 const found = await findChromium();
 const isMissing = found === undefined && !process.env["REQUIRE_BROWSER"];
 const profile = mkdtempSync(join(tmpdir(), "lash-killed-"));
