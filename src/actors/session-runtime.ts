@@ -13,7 +13,7 @@ import { sessionStillInUse } from "../domain/wiring-errors.ts";
 import { EFFECTS, type EffectsMessage } from "../machines/effects.ts";
 import { sessionMachine, SESSION_MACHINE, type SessionEvent, type SessionRequest } from "../machines/session.machine.ts";
 import { persistSnapshot } from "../machines/snapshot.ts";
-import type { RecordedTurn, SessionCommit } from "../stores/contract.ts";
+import type { LeaseFence, RecordedTurn, SessionCommit } from "../stores/contract.ts";
 import { changeCommit, forkCommit, type SessionChange } from "./session-change.ts";
 import { followTurnId } from "./frames.ts";
 import { LaneClaims, type TurnToAccept } from "./lane-claims.ts";
@@ -61,7 +61,7 @@ export class SessionRuntime {
   /** Turns of this runtime that run or wait, by what cancels them. */
   readonly #attended = new Set<Attended>();
   /** Aborted once the session is being left: turns that only wait are suspended from then on. */
-  #leaving = new AbortController();
+  readonly #leaving = new AbortController();
   /** Aborted once nothing is to be begun here any more. */
   readonly #abandoned = new AbortController();
   #run: TurnRun | undefined;
@@ -140,7 +140,7 @@ export class SessionRuntime {
     });
   }
 
-  /** Drives a turn that was accepted and not finished to its end. Undefined: it is not in flight any more. */
+  /** Drives a turn that was accepted and not finished to its end. @throws LashError `unknown_turn` - it is not in flight and never ended. */
   recoverTurn(attendance: TurnAttendance): Promise<TurnEnd> {
     return this.#attend(attendance, async (request) => {
       this.#checkProvider();
@@ -165,8 +165,7 @@ export class SessionRuntime {
       for (const id of commit.committedAttachmentIds) await this.ports.persistence.attachments.manifest.recordIntent(sessionId, id);
       await sessions.commit(commit);
     } catch (error) {
-      await leases.release(fence).catch(() => undefined);
-      throw runtimeErrorOfStore(error);
+      throw await this.#leaveLane(fence, error);
     }
   }
 
@@ -203,7 +202,7 @@ export class SessionRuntime {
    * Commits a change that is no turn, under a lease of its own (S-53).
    *
    * @param change - builds the commit from the state that the lease protects.
-   * @throws LashError `session_execution_busy`, `store_commit_failed`; nothing changed.
+   * @throws LashError `session_execution_busy` - nothing changed. `store_commit_failed` - unknown whether it did.
    */
   commitChange(change: (resident: Resident) => SessionChange | Promise<SessionChange>): Promise<void> {
     return this.#inLane(async () => {
@@ -216,11 +215,17 @@ export class SessionRuntime {
         const commit = changeCommit(this.wiring.sessionId, this.#resident, fence, await change(this.#resident));
         await sessions.commit(commit);
       } catch (error) {
-        await this.ports.persistence.leases.release(fence).catch(() => undefined);
-        throw runtimeErrorOfStore(error);
+        throw await this.#leaveLane(fence, error);
       }
       this.feed.committed((await this.#read()).resident.headRevision);
     });
+  }
+
+  /** What a failed change is reported as. After a commit with an unknown outcome the lease is left to expire (S-63). */
+  async #leaveLane(fence: LeaseFence, failure: unknown): Promise<LashError> {
+    const error = runtimeErrorOfStore(failure);
+    if (error.code !== "store_commit_failed") await this.ports.persistence.leases.release(fence).catch(() => undefined);
+    return error;
   }
 
   /** S-42: needs the only handle and no running turn. */

@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { createLash, type Liveness, type Session } from "../../src/index.ts";
+import type { Engine } from "../../src/stores/engine.ts";
 import { memoryEngine } from "../../src/stores/memory/index.ts";
 import { createPersistence } from "../../src/stores/persistence/index.ts";
 import { opaqueLiveness } from "../../src/stores/store.ts";
@@ -80,6 +81,27 @@ describe.each(engineCases())("on $name", ({ open }) => {
       hold.open();
       await running;
       expect(said(one.session)).toEqual(["a", "one", "b", "two", "c", "held"]);
+    });
+
+    test("a commit whose outcome is unknown leaves the lane to expire, a change that was refused gives it back (S-54, S-63)", async () => {
+      const engine = open();
+      let writesUntilFailure = Infinity;
+      const failing: Engine = {
+        read: (body) => engine.read(body),
+        write: (body) => (writesUntilFailure-- === 0 ? Promise.reject(new Error("connection reset")) : engine.write(body)),
+        name: engine.name,
+        durable: engine.durable,
+        close: () => engine.close(),
+      };
+      const { session } = await talked({ engine: failing });
+      await expect(session.branch({ at: "nobody" })).rejects.toMatchObject({ code: "invalid_argument" });
+      expect(await heldLanes(engine)).toEqual([]);
+      writesUntilFailure = 1;
+      await expect(session.branch({ at: "a:1" })).rejects.toMatchObject({ code: "store_commit_failed" });
+      expect(await heldLanes(engine)).toEqual(["s"]);
+      await session.branch({ at: "a:1" });
+      expect(said(session)).toEqual(["a", "one"]);
+      expect(await heldLanes(engine)).toEqual([]);
     });
   });
 
