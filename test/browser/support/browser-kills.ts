@@ -4,6 +4,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { findChromium } from "../../../scripts/chromium.mjs";
 import { startSite, type Site } from "./site.ts";
+import { cutTornLogs } from "./torn-log.ts";
 
 export interface KillReport {
   readonly turns: number;
@@ -33,6 +34,7 @@ export async function killBrowserAgainAndAgain(profile: string, rounds: number, 
       await site.until(() => site.witnessed.some(({ tab, at }) => tab === `round-${round}` && at === "begin"));
       await new Promise((resolve) => setTimeout(resolve, pause(round)));
       await kill();
+      cutTornLogs(profile);
     }
     const kill = start("tab=last&check");
     await site.until(() => site.posted("/ended").length > 0);
