@@ -1,10 +1,11 @@
 // Lane claims: how a session comes to its lease, alone or together with a turn (S-56, S-62, T-82).
 
 import { runtimeError } from "../domain/errors.ts";
+import type { TurnConfig } from "../domain/turn-config.ts";
 import type { AcceptedInput } from "../domain/turn-input.ts";
 import { TURN_MACHINE } from "../machines/turn.machine.ts";
 import type { NewAttachment } from "../stores/content-contract.ts";
-import type { AcceptOutcome, LeaseClaim, LeaseOwner, ResumeOutcome, SessionLease } from "../stores/contract.ts";
+import type { AcceptOutcome, ConfigClaim, LeaseClaim, LeaseOwner, ResumeOutcome, SessionLease } from "../stores/contract.ts";
 import { inputHashOf } from "./frames.ts";
 import { fenceOf } from "./lease-keeper.ts";
 import type { RuntimePorts, SessionWiring } from "./ports.ts";
@@ -17,20 +18,33 @@ export interface TurnToAccept {
   readonly attachments: readonly NewAttachment[];
 }
 
+/** What the session does while one of its turns is being accepted. */
+export interface Acceptance {
+  /** With what, as the session stands; asked again after either of the others. */
+  readonly config: () => Pick<ConfigClaim, "value" | "madeFrom">;
+  /** Drives the turn that somebody else left; nothing is accepted before it has ended. */
+  readonly finishOther: (turnId: string) => Promise<void>;
+  /** Reads the session again: somebody else has committed. */
+  readonly refresh: (headRevision: number) => Promise<unknown>;
+}
+
 export class LaneClaims {
   readonly #ports: RuntimePorts;
   readonly #wiring: SessionWiring;
+  /** The latest acceptance here. */
+  #accepted: { readonly config: TurnConfig; readonly fencingToken: number } | undefined;
 
   constructor(ports: RuntimePorts, wiring: SessionWiring) {
     this.#ports = ports;
     this.#wiring = wiring;
   }
 
-  /** @param finishOther - drives the turn that somebody else left; nothing is accepted before it has ended. */
-  async accept({ turnId, input, attachments }: TurnToAccept, finishOther: (turnId: string) => Promise<void>): Promise<Claimed> {
+  async accept({ turnId, input, attachments }: TurnToAccept, { config, finishOther, refresh }: Acceptance): Promise<Claimed> {
     const { turns } = this.#ports.persistence;
     const inputHash = inputHashOf(input);
     for (;;) {
+      const made = config();
+      const known = this.#accepted?.config === made.value ? { storedAt: this.#accepted.fencingToken } : {};
       const accepted = await this.claim((claim) =>
         turns.accept({
           ...claim,
@@ -39,11 +53,16 @@ export class LaneClaims {
           inputHash,
           ...(attachments.length > 0 && { attachments }),
           machine: TURN_MACHINE,
+          config: { ...made, ...known },
           session: { relation: { kind: "root" }, model: this.#wiring.policy.model.id },
         }),
       );
-      if (accepted.kind !== "turn_in_flight") return claimedOf(accepted);
-      await finishOther(accepted.turnId);
+      if (accepted.kind === "turn_in_flight") await finishOther(accepted.turnId);
+      else if (accepted.kind === "head_moved") await refresh(accepted.headRevision);
+      else {
+        this.#accepted = accepted.kind === "accepted" && accepted.turn.config === made.value ? { config: made.value, fencingToken: accepted.lease.fencingToken } : undefined;
+        return claimedOf(accepted);
+      }
     }
   }
 
@@ -77,7 +96,7 @@ export class LaneClaims {
   }
 }
 
-function claimedOf(outcome: Exclude<AcceptOutcome, { kind: "turn_in_flight" }> | Exclude<ResumeOutcome, { kind: "unknown_turn" }>): Claimed {
+function claimedOf(outcome: Exclude<AcceptOutcome, { kind: "turn_in_flight" | "head_moved" }> | Exclude<ResumeOutcome, { kind: "unknown_turn" }>): Claimed {
   switch (outcome.kind) {
     case "accepted":
     case "resumed":

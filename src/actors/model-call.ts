@@ -9,19 +9,9 @@ import { addUsage, type TokenUsage } from "../domain/usage.ts";
 import type { Prompt } from "./history.ts";
 import type { EffectOutcome } from "../machines/effects.ts";
 import type { TurnActivityBody } from "../observe/contract.ts";
-import type { LlmAttempt, LlmMessage, LlmRequest, LlmResponse, LlmStreamEvent, LlmToolSpec, Provider, ProviderFailure } from "../providers/contract.ts";
+import type { LlmAttempt, LlmMessage, LlmRequest, LlmResponse, LlmStreamEvent, ProviderFailure } from "../providers/contract.ts";
 import type { JournaledOutcome } from "../stores/contract.ts";
-
-/** Fixed for the whole turn (T-16). */
-export interface TurnPlan {
-  readonly provider: Provider;
-  readonly model: ModelSpec;
-  /** Blank means none. */
-  readonly system: string;
-  readonly tools: readonly LlmToolSpec[];
-  /** Names what the model is given beside its history; part of the envelope. */
-  readonly digest: string;
-}
+import type { TurnPlan } from "./turn-plan.ts";
 
 /** Takes what happens during the call. May give a promise, which the stream then waits for (T-46). */
 export type Emit = (body: TurnActivityBody, correlationId: string) => void | Promise<void>;
@@ -44,14 +34,15 @@ export interface ModelCall {
 type RecordedCall = { readonly response: Json } | { readonly failure: Json };
 
 export function buildRequest({ plan, prompt: { messages, images }, scope }: ModelCall): LlmRequest {
-  const system: LlmMessage[] = plan.system.trim() === "" ? [] : [{ role: "system", blocks: [{ type: "text", text: plan.system }] }];
+  const { system: prompt, tools, policy: { model } } = plan.config;
+  const system: LlmMessage[] = prompt.trim() === "" ? [] : [{ role: "system", blocks: [{ type: "text", text: prompt }] }];
   return {
-    model: plan.model.id,
-    ...(plan.model.variant !== undefined && { modelVariant: plan.model.variant }),
+    model: model.id,
+    ...(model.variant !== undefined && { modelVariant: model.variant }),
     messages: system.length > 0 ? [...system, ...messages] : messages,
     // Bytes are put in just before the call, and never into anything that is kept (E-4).
     attachments: images.map(({ id, mime }) => ({ mime, data: new Uint8Array(), reference: id })),
-    tools: plan.tools,
+    tools,
     toolChoice: "auto",
     generation: {},
     scope,
@@ -87,7 +78,7 @@ export function modelOutcome(recorded: Json, effectId: number, plan: TurnPlan): 
   const entry = recorded as unknown as { response?: Omit<LlmResponse, "fullText">; failure?: { failure: ProviderFailure; attempts: readonly LlmAttempt[] } };
   if (entry.response) {
     const response: LlmResponse = { ...entry.response, fullText: "" };
-    return { kind: "llm_call", response: withCapacity(response, plan.model), call: callRecord(effectId, plan, response.attempts ?? [], response.usage) };
+    return { kind: "llm_call", response: withCapacity(response, plan.config.policy.model), call: callRecord(effectId, plan, response.attempts ?? [], response.usage) };
   }
   const { failure, attempts } = entry.failure ?? { ...cancelled, attempts: [] };
   return { kind: "llm_failure", failure, call: callRecord(effectId, plan, attempts, null) };
@@ -106,7 +97,7 @@ function callRecord(effectId: number, plan: TurnPlan, attempts: readonly LlmAtte
   const reported = attempts.map((attempt) => attempt.usage).filter((usage) => usage !== null);
   const usage = reported.length > 0 ? reported.reduce(addUsage) : final;
   const status = last?.status ?? (final ? "completed" : "aborted");
-  return { effectId, source: "turn", model: plan.model.id, usage, status };
+  return { effectId, source: "turn", model: plan.config.policy.model.id, usage, status };
 }
 
 function streamTo({ emit, effectId }: ModelCall): (event: LlmStreamEvent) => void | Promise<void> {

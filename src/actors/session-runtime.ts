@@ -5,9 +5,7 @@
 
 import { createActor, fromCallback, type ActorRefFrom, type AnyActorRef } from "xstate";
 import { errorText, runtimeErrorOfStore } from "../domain/error-mapping.ts";
-import { LashError, runtimeError, sessionError, storeError } from "../domain/errors.ts";
-import { canonicalJson } from "../domain/json.ts";
-import { sha256Hex } from "../domain/sha256.ts";
+import { LashError, runtimeError, storeError } from "../domain/errors.ts";
 import { invalidArgument } from "../domain/invalid-argument.ts";
 import { sessionStillInUse } from "../domain/wiring-errors.ts";
 import { EFFECTS, type EffectsMessage } from "../machines/effects.ts";
@@ -18,12 +16,13 @@ import { changeCommit, forkCommit, type SessionChange } from "./session-change.t
 import { followTurnId } from "./frames.ts";
 import { LaneClaims, type TurnToAccept } from "./lane-claims.ts";
 import { fenceOf } from "./lease-keeper.ts";
-import type { Emit, TurnPlan } from "./model-call.ts";
+import type { Emit } from "./model-call.ts";
 import type { RuntimePorts, SessionWiring } from "./ports.ts";
 import { freshResident, residentAfter, residentOf, type LoadedResident, type Resident } from "./resident.ts";
 import { SessionFeed } from "./session-feed.ts";
 import { StandIn } from "./stand-in.ts";
-import { policyOf, TurnRun, type Claimed, type TurnEnd, type TurnRequest } from "./turn-run.ts";
+import { TurnPlans } from "./turn-plan.ts";
+import { TurnRun, type Claimed, type TurnEnd, type TurnRequest } from "./turn-run.ts";
 import type { TurnSession } from "./turn-session.ts";
 
 /** Who watches a turn, and may cancel it. */
@@ -54,6 +53,7 @@ export class SessionRuntime {
   readonly feed: SessionFeed;
   readonly #standIn: StandIn;
   readonly #lease: LaneClaims;
+  readonly #plans: TurnPlans;
   readonly #root: SessionActor;
   readonly #effects: AnyActorRef;
   #resident: Resident;
@@ -70,12 +70,12 @@ export class SessionRuntime {
   #turns = 0;
   #loading: PromiseWithResolvers<void> | undefined;
   #flushing: PromiseWithResolvers<void> | undefined;
-  #planned: TurnPlan | undefined;
 
   constructor(ports: RuntimePorts, wiring: SessionWiring) {
     this.ports = ports;
     this.wiring = wiring;
     this.#lease = new LaneClaims(ports, wiring);
+    this.#plans = new TurnPlans(wiring);
     this.#resident = freshResident(wiring.sessionId, wiring.policy, ports.clock.now());
     const { sessionId, owner } = wiring;
     this.feed = new SessionFeed({ sessionId, driver: owner.incarnationId, channel: ports.peers, clock: ports.clock, onCommitted: (revision) => void this.#catchUp(revision), onElsewhere: () => this.#standIn.standBy() });
@@ -135,15 +135,16 @@ export class SessionRuntime {
    */
   runTurn(start: TurnStart): Promise<TurnEnd> {
     return this.#attend(start, async (start) => {
-      this.#checkProvider();
-      return this.#follow(start, await this.#drive(start, () => this.#lease.accept(start, (turnId) => this.#finishOther(turnId))));
+      // Before anything is accepted (PP-26).
+      this.#plans.next(this.#resident);
+      return this.#follow(start, await this.#drive(start, () => this.#accept(start)));
     });
   }
 
   /** Drives a turn that was accepted and not finished to its end. @throws LashError `unknown_turn` - it is not in flight and never ended. */
   recoverTurn(attendance: TurnAttendance): Promise<TurnEnd> {
     return this.#attend(attendance, async (request) => {
-      this.#checkProvider();
+      this.#plans.requireProvider();
       const { turnId } = request;
       return this.#follow(request, await this.#drive(request, () => this.#lease.resume(turnId)));
     });
@@ -375,7 +376,7 @@ export class SessionRuntime {
       effects: this.#effects,
       resident: () => this.#resident,
       refresh: (headRevision) => this.#refresh(headRevision),
-      plan: () => this.#plan(),
+      planOf: (turn) => this.#plans.of(turn),
       machineSnapshot: () => persistSnapshot(SESSION_MACHINE, this.#root.getSnapshot()),
       adopt: (turn, commit) => this.#adopt(turn, commit),
       report: (event) => this.#send(event),
@@ -401,6 +402,14 @@ export class SessionRuntime {
   #isFlushing(): boolean {
     const { residency } = this.#root.getSnapshot().value;
     return residency === "parking" || residency === "closing";
+  }
+
+  #accept(start: TurnStart): Promise<Claimed> {
+    return this.#lease.accept(start, {
+      config: () => ({ value: this.#plans.next(this.#resident).config, madeFrom: this.#resident.headRevision }),
+      finishOther: (turnId) => this.#finishOther(turnId),
+      refresh: (headRevision) => this.#refresh(headRevision),
+    });
   }
 
   /** Another turn was accepted before and its owner is gone: it comes first. Nobody watches it. */
@@ -484,36 +493,5 @@ export class SessionRuntime {
 
   #publish(): void {
     for (const listener of this.#listeners) listener(this.#resident);
-  }
-
-  // ---- provider ---------------------------------------------------------------------------------------------------
-
-  /** PP-26: the provider binds at turn time, before anything is accepted. */
-  #checkProvider(): void {
-    const { sessionId, provider } = this.wiring;
-    if (!provider) throw sessionError("provider_unconfigured", `session ${sessionId} has no provider; pass \`provider\` to createLash or openSession`, { details: { sessionId } });
-    const recorded = this.#resident.headRevision === 0 ? provider.id : this.#resident.head.policy.providerId;
-    if (recorded !== provider.id) {
-      throw sessionError("provider_mismatch", `session ${sessionId} was recorded with provider "${recorded}", not "${provider.id}"; open it with that provider`, {
-        details: { sessionId, expected: recorded, actual: provider.id },
-      });
-    }
-  }
-
-  #plan(): TurnPlan {
-    this.#checkProvider();
-    const { provider, system, tools } = this.wiring;
-    const { model } = policyOf(this.wiring, this.#resident);
-    // The wiring is fixed; hashing its tools for every turn would cost as much as hashing what the turn says.
-    if (this.#planned?.model === model) return this.#planned;
-    const specs = [...tools.values()].map(({ name, description, inputSchema }) => ({ name, description, inputSchema }));
-    this.#planned = {
-      provider: provider as NonNullable<typeof provider>,
-      model,
-      system,
-      tools: specs,
-      digest: sha256Hex(canonicalJson({ model: model.id, variant: model.variant ?? null, system, tools: specs })),
-    };
-    return this.#planned;
   }
 }

@@ -9,10 +9,11 @@ import type { EffectOutcome, EffectRequest } from "../machines/effects.ts";
 import type { MachineSnapshot, TurnRecord } from "../stores/contract.ts";
 import type { EffectController } from "./effect-host.ts";
 import type { Envelope } from "./envelope.ts";
-import { callModel, modelOutcome, type Emit, type TurnPlan } from "./model-call.ts";
+import { callModel, modelOutcome, type Emit } from "./model-call.ts";
 import { firstIssued, runBatch } from "./tool-batch.ts";
 import { attemptKey, planBatch, type PlannedCall } from "./tool-plan.ts";
 import type { TurnLog } from "./turn-log.ts";
+import type { TurnPlan } from "./turn-plan.ts";
 import type { TurnSession } from "./turn-session.ts";
 
 export interface Settled {
@@ -139,7 +140,7 @@ export class TurnEffects {
     const { session, turn, host, log, emit } = this.#options;
     const message = log.messages[logIndex];
     if (!message) throw effectError("runtime_effect_tool_batch_id", "the message whose tools are to run is not in the turn's log");
-    const plan = await planBatch(message, session.wiring.tools, request.replayKey, (key) => host.has(key));
+    const plan = await planBatch(message, this.#options.plan().tools, request.replayKey, (key) => host.has(key));
     if (snapshot) {
       const issued = firstIssued(plan);
       await this.#step(snapshot, issued);

@@ -8,7 +8,6 @@ import { runtimeErrorOfStore } from "../domain/error-mapping.ts";
 import { LashError, runtimeError } from "../domain/errors.ts";
 import { isPlainObject } from "../domain/json.ts";
 import { createMessage, type Message, type PartDraft } from "../domain/messages.ts";
-import type { SessionPolicy } from "../domain/session.ts";
 import { normalizeItems, type TurnInputItem } from "../domain/turn-input.ts";
 import { addUsage, zeroUsage } from "../domain/usage.ts";
 import type { EffectRequest, EffectsMessage, HistoryReference, PhaseName, ToolResult, TurnEvent } from "../machines/effects.ts";
@@ -18,13 +17,13 @@ import type { MachineSnapshot, RecordedTurn, SessionLease, TurnRecord } from "..
 import { buildCommit, resultOf, type FinishedTurn } from "./committer.ts";
 import { partsOf } from "./images.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
-import type { Emit, TurnPlan } from "./model-call.ts";
-import type { SessionWiring } from "./ports.ts";
+import type { Emit } from "./model-call.ts";
 import { sendFrom } from "./relay.ts";
 import type { Resident } from "./resident.ts";
 import { suspendedError } from "./tool-completion.ts";
 import { TurnEffects, type Settled } from "./turn-effects.ts";
 import { TurnLog } from "./turn-log.ts";
+import { policyOf, type TurnPlan } from "./turn-plan.ts";
 import type { TurnSession } from "./turn-session.ts";
 
 export interface TurnRequest {
@@ -126,13 +125,13 @@ export class TurnRun {
   }
 
   #createActor(snapshot?: ReturnType<typeof restoreTurn>): TurnActor {
-    const { ports, wiring, root, resident } = this.#session;
+    const { ports, wiring, root } = this.#session;
     const machine = turnMachine(ports.protocol);
     const { turnId } = this.#request;
     const actor = createActor(machine, {
       id: `turn:${wiring.sessionId}:${turnId}`,
       parent: root,
-      input: { sessionId: wiring.sessionId, turnId, maxTurns: policyOf(wiring, resident()).maxTurns, hooks: [] },
+      input: { sessionId: wiring.sessionId, turnId, hooks: [] },
       ...(snapshot && { snapshot }),
     });
     actor.subscribe({ next: () => this.#onMacrostep(actor), error: (error) => this.#fail(error), complete: () => this.#onDone(actor) });
@@ -230,8 +229,7 @@ export class TurnRun {
       case "normalizeInput":
         return this.#normalizeInput();
       case "buildTurn":
-        this.#plan = this.#session.plan();
-        return this.#send({ type: "turn.built" });
+        return this.#send({ type: "turn.built", maxTurns: this.#planned.config.policy.maxTurns });
       case "finalize":
         return this.#send({ type: "turn.finalized", messages: [] });
       case "commit":
@@ -260,6 +258,7 @@ export class TurnRun {
     this.#lane = this.#openLane(claimed);
     const { turn } = claimed;
     if (turn.recoveries > this.#session.ports.maxRecoveries) return this.#giveUp(turn);
+    this.#plan = this.#session.planOf(turn);
     if (turn.snapshot) return this.#takeUp(turn, turn.snapshot);
     this.#send(this.#prepared() ?? { type: "lane.claimed" });
   }
@@ -270,8 +269,8 @@ export class TurnRun {
     const resident = this.#session.resident();
     const parts = textParts(normalizeItems(turn.input.items));
     if (resident.headRevision !== headRevision || !parts) return undefined;
-    this.#plan = this.#session.plan();
-    return { type: "turn.prepared", history: referenceOf(resident), messages: [this.#inputMessage(parts)] };
+    const { maxTurns } = this.#planned.config.policy;
+    return { type: "turn.prepared", history: referenceOf(resident), messages: [this.#inputMessage(parts)], maxTurns };
   }
 
   #openLane({ lease, turn, headRevision }: Extract<Claimed, { kind: "claimed" }>): Lane {
@@ -289,7 +288,7 @@ export class TurnRun {
       host: ports.effectHost.scoped({ turn, fence: keeper.fence, ensureLive: () => keeper.ensureLive() }),
       log: this.#log,
       emit: this.#request.emit,
-      plan: () => (this.#plan ??= this.#session.plan()),
+      plan: () => this.#planned,
       onParked: (parked) => {
         this.#send({ type: parked ? "tools.parked" : "tools.resumed" });
         if (parked) this.#request.onParked?.();
@@ -414,6 +413,12 @@ export class TurnRun {
     return this.#lane;
   }
 
+  /** Bound once the lane is claimed; a turn that is given up needs none. */
+  get #planned(): TurnPlan {
+    if (!this.#plan) throw new LashError("runtime", "other", "the turn's plan was not made yet");
+    return this.#plan;
+  }
+
   // ---- effects ----------------------------------------------------------------------------------------------------
 
   #runEffect(request: EffectRequest, snapshot: MachineSnapshot | undefined): void {
@@ -459,15 +464,5 @@ export function referenceOf({ headRevision, head, messageCount }: Resident): His
     leafNodeId: head.leafNodeId ?? null,
     turnIndex: head.turnIndex,
     messageCount,
-  };
-}
-
-/** What the host stated wins and is recorded by the next commit; what it left out keeps its recorded value (design 7.5). */
-export function policyOf({ policy, stated }: SessionWiring, { head, headRevision }: Resident): SessionPolicy {
-  if (headRevision === 0) return policy;
-  return {
-    providerId: head.policy.providerId,
-    model: stated.model ? policy.model : head.policy.model,
-    maxTurns: stated.maxTurns ? policy.maxTurns : head.policy.maxTurns,
   };
 }

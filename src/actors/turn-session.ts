@@ -2,10 +2,10 @@
 
 import type { AnyActorRef } from "xstate";
 import type { SessionEvent } from "../machines/session.machine.ts";
-import type { MachineSnapshot, RecordedTurn, SessionCommit } from "../stores/contract.ts";
-import type { TurnPlan } from "./model-call.ts";
+import type { MachineSnapshot, RecordedTurn, SessionCommit, TurnRecord } from "../stores/contract.ts";
 import type { RuntimePorts, SessionWiring } from "./ports.ts";
 import type { Resident } from "./resident.ts";
+import type { TurnPlan } from "./turn-plan.ts";
 
 export interface TurnSession {
   readonly ports: RuntimePorts;
@@ -17,8 +17,8 @@ export interface TurnSession {
   readonly resident: () => Resident;
   /** Reads the session again where the store has moved on (T-6). */
   readonly refresh: (headRevision: number) => Promise<Resident>;
-  /** What a turn is given beside its history; fails where the provider does not fit (PP-26). */
-  readonly plan: () => TurnPlan;
+  /** What an accepted turn is run with; fails where the provider is not the one it was accepted with (PP-26). */
+  readonly planOf: (turn: TurnRecord) => TurnPlan;
   readonly machineSnapshot: () => MachineSnapshot;
   /** Makes a committed turn resident. */
   readonly adopt: (turn: RecordedTurn, commit: SessionCommit) => void;

@@ -73,7 +73,7 @@ export interface HistoryReference {
 export type TurnEvent =
   | { readonly type: "lane.claimed" }
   /** The lane is claimed, and nothing before the first model call has to be waited for or is taken part in. */
-  | { readonly type: "turn.prepared"; readonly history: HistoryReference; readonly messages: readonly Message[] }
+  | { readonly type: "turn.prepared"; readonly history: HistoryReference; readonly messages: readonly Message[]; readonly maxTurns: number | null }
   | { readonly type: "lane.busy" }
   /** The turn was taken up too often and never ended: what it finished is committed, and that it cannot go on (OP-6). */
   | { readonly type: "turn.exhausted"; readonly issue: TurnIssue; readonly usage: TokenUsage }
@@ -88,7 +88,8 @@ export type TurnEvent =
   | { readonly type: "context.prepared" }
   | { readonly type: "hooks.passed"; readonly messages: readonly Message[] }
   | { readonly type: "hooks.aborted"; readonly issue: TurnIssue }
-  | { readonly type: "turn.built" }
+  /** With the limit that the turn was accepted with (T-16). */
+  | { readonly type: "turn.built"; readonly maxTurns: number | null }
   | { readonly type: "turn.unbuildable"; readonly issue: TurnIssue }
   | { readonly type: "turn.finalized"; readonly messages: readonly Message[] }
   | { readonly type: "turn.settled" }

@@ -12,11 +12,12 @@ export type TurnHook =
 export interface TurnMachineInput {
   readonly sessionId: string;
   readonly turnId: string;
-  readonly maxTurns: number | null;
   readonly hooks: readonly TurnHook[];
 }
 
 export interface TurnContext extends TurnMachineInput {
+  /** Known once the turn is built. */
+  readonly maxTurns: number | null;
   /** Committed history that this turn builds on; null until the head was read. */
   readonly history: HistoryReference | null;
   /** Messages this turn has appended to its log. */
@@ -43,7 +44,7 @@ export function initialContext(input: TurnMachineInput): TurnContext {
   return {
     sessionId: input.sessionId,
     turnId: input.turnId,
-    maxTurns: input.maxTurns,
+    maxTurns: null,
     hooks: input.hooks,
     history: null,
     logLength: 0,

@@ -71,6 +71,7 @@ function buildTurnMachine(protocol: ProtocolDriver) {
       abortOpenEffects: enqueueActions(({ context, enqueue }) => {
         for (const { effectId } of context.open) enqueue.sendTo(toEffects, { type: "effect.aborted", effectId } satisfies EffectsMessage);
       }),
+      recordLimit: assign({ maxTurns: ({ event, context }) => ("maxTurns" in event ? event.maxTurns : context.maxTurns) }),
       recordHistory: assign({ history: ({ event, context }) => ("history" in event ? event.history : context.history) }),
       appendMessages: enqueueActions(({ context, event, enqueue }) => {
         if ("messages" in event) enqueue.assign(withMessages(context, enqueue, event.messages));
@@ -117,7 +118,7 @@ function buildTurnMachine(protocol: ProtocolDriver) {
     id: TURN_MACHINE.machine,
     version: String(TURN_MACHINE.version),
     options: { maxIterations: 1000 },
-    context: ({ input }) => initialContext(input ?? { sessionId: "", turnId: "", maxTurns: null, hooks: [] }),
+    context: ({ input }) => initialContext(input ?? { sessionId: "", turnId: "", hooks: [] }),
     initial: "claimingLane",
     output: ({ context }): TurnOutput =>
       context.failure
@@ -146,7 +147,7 @@ function buildTurnMachine(protocol: ProtocolDriver) {
             { target: "refreshingHead" },
           ],
           // All that the phases up to the first model call would bring was at hand (M4).
-          "turn.prepared": { target: "running", actions: ["recordHistory", "appendMessages"] },
+          "turn.prepared": { target: "running", actions: ["recordLimit", "recordHistory", "appendMessages"] },
           "turn.takenUp": "takenUp",
           "turn.exhausted": { target: "assembling", actions: ["recordUsage", { type: "stopOnIssue", params: { stop: "runtime_error" } }] },
           "turn.recorded": { target: "done", actions: "recordResult" },
@@ -196,7 +197,10 @@ function buildTurnMachine(protocol: ProtocolDriver) {
       buildingTurn: {
         entry: { type: "requestPhase", params: { phase: "buildTurn" } },
         on: {
-          "turn.built": [{ guard: "needsEnvironment", target: "running.syncingEnvironment" }, { target: "running" }],
+          "turn.built": [
+            { guard: "needsEnvironment", target: "running.syncingEnvironment", actions: "recordLimit" },
+            { target: "running", actions: "recordLimit" },
+          ],
           "turn.unbuildable": { target: "assembling", actions: { type: "stopOnIssue", params: { stop: "runtime_error" } } },
           "turn.cancel": { target: "assembling", actions: "stopCancelled" },
         },

@@ -7,6 +7,7 @@ import type { Json } from "../domain/json.ts";
 import type { Message } from "../domain/messages.ts";
 import type { ModelCallRecord, TurnIssue, TurnOutcome } from "../domain/outcome.ts";
 import type { AgentFrame, SessionNode, SessionPolicy, SessionRelation, TokenLedgerEntry } from "../domain/session.ts";
+import type { TurnConfig } from "../domain/turn-config.ts";
 import type { AcceptedInput } from "../domain/turn-input.ts";
 import type { TokenUsage } from "../domain/usage.ts";
 import type { ArtifactFacet, AttachmentFacet, EnvironmentFacet, NewAttachment } from "./content-contract.ts";
@@ -97,12 +98,23 @@ export interface JournalEntry {
   readonly outcome: JournaledOutcome;
 }
 
+/** What a turn is accepted with (T-16). */
+export interface ConfigClaim {
+  readonly value: TurnConfig;
+  /** Head revision whose policy it was made from; absent where it does not depend on one. */
+  readonly madeFrom?: number;
+  /** Fencing token of this owner's lease under which this very value was stored for the session; spares looking for it. */
+  readonly storedAt?: number;
+}
+
 export interface AcceptTurn extends LeaseClaim {
   readonly turnId: string;
   readonly input: AcceptedInput;
   /** SHA-256 of the input's canonical JSON: tells a retry from a clash (OP-11). */
   readonly inputHash: string;
   readonly machine: { readonly machine: string; readonly version: number };
+  /** Kept until another turn of the session is accepted with another one. A turn that follows by `NextTurn` has its chain's. */
+  readonly config: ConfigClaim;
   /** Bytes that the input refers to, stored with their intents in the same write (OP-25). */
   readonly attachments?: readonly NewAttachment[];
   /** Seeds the session's metadata if it has none yet (P-51). */
@@ -116,6 +128,8 @@ export type AcceptOutcome =
   | { readonly kind: "settled"; readonly result: RecordedTurn }
   /** Another turn of the session was accepted and not finished; it must be driven first. The lease was not taken. */
   | { readonly kind: "turn_in_flight"; readonly turnId: string }
+  /** The head is not the one that the configuration was made from; nothing was written. */
+  | { readonly kind: "head_moved"; readonly headRevision: number }
   | { readonly kind: "busy"; readonly holder: SessionLease };
 
 export interface ResumeTurn extends LeaseClaim {
@@ -158,6 +172,8 @@ export interface TurnRecord {
   readonly input: AcceptedInput;
   readonly inputHash: string;
   readonly machine: { readonly machine: string; readonly version: number };
+  /** What it was accepted with, however the host is configured by now. */
+  readonly config: TurnConfig;
   readonly acceptedAtMs: number;
   readonly step: number;
   /** Undefined until the first step after acceptance: the turn then starts from its input. */
@@ -198,7 +214,7 @@ export interface TurnFacet {
   /**
    * Claims the lane and accepts the input as step 0 in one write (T-82).
    *
-   * Order: session retired, stamp of the turn id, lease, the same turn in flight, another turn in flight.
+   * Order: session retired, stamp of the turn id, lease, the same turn in flight, another turn in flight, head revision.
    * @throws `runtime_turn_commit_conflict` - the turn id was used with another input.
    * @throws `session_id_retired` - the session was deleted.
    */
@@ -438,7 +454,7 @@ export interface VacuumReport {
 }
 
 export interface GcReport {
-  /** Heads that name components. */
+  /** Sessions that name any. */
   readonly rootCount: number;
   readonly retainedBlobCount: number;
   readonly deletedBlobCount: number;
@@ -450,7 +466,10 @@ export interface MaintenanceFacet {
   tombstoneNodes(sessionId: string, nodeIds: readonly string[]): Promise<number>;
   /** Removes tombstoned nodes and terminal inputs of a session for good (P-49). */
   vacuum(sessionId: string): Promise<VacuumReport>;
-  /** Removes component bodies that no head names (P-50). A head that cannot be read aborts it with nothing deleted. */
+  /**
+   * Removes component bodies and turn configurations that no session names (P-50); that of a turn in flight is always named.
+   * A row that cannot be read aborts it with nothing deleted.
+   */
   gcUnreachable(): Promise<GcReport>;
   /** Nodes off the active path, in storage order (S-41, S-87). */
   orphanedNodeIds(sessionId: string): Promise<readonly string[]>;

@@ -4,6 +4,7 @@
 import type { Json } from "../domain/json.ts";
 import { createMessage, type Message } from "../domain/messages.ts";
 import { initialFrame, initialFrameId, type SessionNode, type SessionPolicy, type TokenLedgerEntry } from "../domain/session.ts";
+import type { TurnConfig } from "../domain/turn-config.ts";
 import type { TokenUsage } from "../domain/usage.ts";
 import type {
   AcceptTurn,
@@ -30,6 +31,12 @@ import type {
 } from "../stores/ingress-contract.ts";
 
 export const policy: SessionPolicy = { providerId: "ai-sdk:openai", model: { id: "gpt-5", limits: { contextWindowTokens: 128_000 } }, maxTurns: null };
+
+export const config: TurnConfig = {
+  policy,
+  system: "Be brief.",
+  tools: [{ name: "look", description: "Looks.", inputSchema: { type: "object", properties: {} } }],
+};
 
 export const owner = (name: string, incarnationId = `${name}-1`): LeaseOwner => ({ ownerId: name, incarnationId, liveness: { kind: "opaque" } });
 
@@ -129,6 +136,7 @@ export function acceptOf(name: string, sessionId: string, turnId: string, overri
     input: { items: [{ type: "text", text: `question of ${turnId}` }] },
     inputHash: `hash of ${turnId}`,
     machine: { machine: "turn", version: 1 },
+    config: { value: config },
     session: { relation: { kind: "root" }, model: "gpt-5" },
     ...overrides,
   };

@@ -2,6 +2,7 @@
 // cases that any test runner can run. An engine passes its own suite (engine-suite.ts) first.
 
 import type { OpenEngine } from "./engine-suite.ts";
+import { configCases } from "./persistence/config-cases.ts";
 import { contentCases } from "./persistence/content-cases.ts";
 import { crashCases } from "./persistence/crash-cases.ts";
 import { damageCases } from "./persistence/damage-cases.ts";
@@ -34,6 +35,7 @@ export function persistenceSuite(): readonly PersistenceSuiteCase[] {
     ...sessionCases,
     ...leaseCases,
     ...turnCases,
+    ...configCases,
     ...queueCases,
     ...inputCases,
     ...contentCases,

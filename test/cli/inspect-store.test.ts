@@ -8,7 +8,7 @@ import { inspectStore } from "../../src/cli/inspect-store.ts";
 import { createPersistence } from "../../src/stores/persistence/index.ts";
 import { sqliteEngine } from "../../src/stores/sqlite/index.ts";
 import { manualClock } from "../../src/testing/manual-clock.ts";
-import { accept, acquire, chain, commandDraft, commitOf, fenceOf, inputDraft, resultOf, snapshotAt, stepOf } from "../../src/testing/persistence-fixtures.ts";
+import { accept, acquire, chain, commandDraft, commitOf, config, fenceOf, inputDraft, resultOf, snapshotAt, stepOf } from "../../src/testing/persistence-fixtures.ts";
 
 const NOW = 1_795_000_000_000;
 let folder = "";
@@ -44,6 +44,7 @@ async function filled(name: string) {
     input: { items: [{ type: "text", text: "secret-text" }] },
     inputHash: "h",
     machine: { machine: "turn", version: 1 },
+    config: { value: config },
     session: { relation: { kind: "root" }, model: "gpt-5" },
   });
   await store.turns.recordStep(stepOf(fenceOf(outcome.lease), "t1", 1, { snapshot: snapshotAt({ running: { callingModel: {} } }) }));
@@ -62,7 +63,7 @@ describe("lash inspect-store", () => {
     expect(code).toBe(0);
     expect(out).toMatch(/sessions +2, of them 1 with a turn in flight, 1 with a live lease; 1 deleted/);
     expect(out).toMatch(/attachments +1, 2\.0 KiB, 1 not committed/);
-    expect(out).toMatch(/components +1, \d+ B/);
+    expect(out).toMatch(/components +2, \d+ B/);
     expect(out).toMatch(/busy +gpt-5 +0 +0 +0 +[\d.]+ (B|KiB) +0 +0 +process 4711 on host, 18 s left +t1, step 1 \(running\.callingModel\), for 12 s/);
     expect(out).toMatch(/idle +gpt-5 +1 +0 +2 +[\d.]+ KiB +1 +1 +free +none/);
     await store.close();

@@ -34,16 +34,16 @@ const outcomes: readonly EffectOutcome[] = [
 const plain: readonly TurnEvent[] = [
   { type: "lane.claimed" }, { type: "lane.busy" }, { type: "turn.takenUp" }, { type: "turn.recorded", outcome: { stopped: "cancelled" }, issues: [], usage: call },
   { type: "commands.drained" }, { type: "head.refreshed", history }, { type: "input.normalized", messages: [hello] }, { type: "input.refused", issue },
-  { type: "context.prepared" }, { type: "hooks.passed", messages: [] }, { type: "hooks.aborted", issue }, { type: "turn.built" }, { type: "turn.unbuildable", issue },
+  { type: "context.prepared" }, { type: "hooks.passed", messages: [] }, { type: "hooks.aborted", issue }, { type: "turn.built", maxTurns: null }, { type: "turn.unbuildable", issue },
   { type: "turn.finalized", messages: [] }, { type: "turn.settled" }, { type: "turn.committed" }, { type: "turn.persisted" },
   { type: "tools.parked" }, { type: "tools.resumed" }, { type: "turn.suspend" }, { type: "turn.exhausted", issue, usage: call },
   { type: "phase.failed", code: "x", message: "x" }, { type: "lease.lost" }, { type: "turn.cancel" },
-  { type: "turn.prepared", history, messages: [hello] }, { type: "turn.exhausted", issue, usage: call }, { type: "tools.parked" }, { type: "tools.resumed" }, { type: "turn.suspend" },
+  { type: "turn.prepared", history, messages: [hello], maxTurns: null }, { type: "turn.exhausted", issue, usage: call }, { type: "tools.parked" }, { type: "tools.resumed" }, { type: "turn.suspend" },
 ];
 
-/** Everything that may reach a turn: also replies to effects that are not open, and to none. */
-const turnEvents = ({ context }: { readonly context: TurnContext }): TurnEvent[] => [
-  ...plain,
+/** Everything that may reach a turn of that limit: also replies to effects that are not open, and to none. */
+const turnEvents = ({ context }: { readonly context: TurnContext }, maxTurns: number | null): TurnEvent[] => [
+  ...plain.map((event) => ("maxTurns" in event ? { ...event, maxTurns } : event)),
   ...[...context.open.map(({ effectId }) => effectId), 99].flatMap((effectId) => outcomes.map((outcome): TurnEvent => ({ type: "effect.settled", effectId, outcome, source: "run" }))),
 ];
 
@@ -92,12 +92,12 @@ describe("the turn chart", () => {
     for (const [protocol, hooks] of variants) {
       for (const maxTurns of [null, 1]) {
         const machine = turnMachine(protocol);
-        const [initial] = initialTransition(machine, turnInput({ hooks, maxTurns }));
+        const [initial] = initialTransition(machine, turnInput({ hooks }));
         const seen = new Set([shapeOf(initial)]);
         const frontier = [initial];
         for (let snapshot = frontier.pop(); snapshot; snapshot = frontier.pop()) {
           shapes++;
-          for (const event of turnEvents(snapshot)) {
+          for (const event of turnEvents(snapshot, maxTurns)) {
             const [next, actions] = transition(machine, snapshot, event);
             visit(machine, snapshot, event, next, asksOf(actions));
             const shape = shapeOf(next);

@@ -32,7 +32,7 @@ describe("the way through", () => {
   });
 
   test("a turn whose start needs no waiting is prepared by one event (M4)", () => {
-    const [prepared, phaseByPhase] = [new Stepper(turnInput()).send({ type: "turn.prepared", history, messages: [hello] }), running()];
+    const [prepared, phaseByPhase] = [new Stepper(turnInput()).send({ type: "turn.prepared", history, messages: [hello], maxTurns: null }), running()];
     expect([prepared.value, prepared.context]).toEqual([phaseByPhase.value, phaseByPhase.context]);
     expect(prepared.appended).toEqual([hello]);
   });
@@ -53,7 +53,7 @@ describe("the way through", () => {
   test("messages of before_turn hooks come after the input, and the first call sees them (T-12)", () => {
     const turn = new Stepper(turnInput({ hooks: ["beforeTurn"] }));
     turn.send({ type: "lane.claimed" }, { type: "head.refreshed", history }, { type: "input.normalized", messages: [hello] });
-    turn.send({ type: "hooks.passed", messages: [{ ...hello, id: "by-hook" }] }, { type: "turn.built" });
+    turn.send({ type: "hooks.passed", messages: [{ ...hello, id: "by-hook" }] }, { type: "turn.built", maxTurns: null });
     expect(turn.open.command).toMatchObject({ logLength: 2 });
   });
 });
@@ -134,7 +134,7 @@ describe("interruptions", () => {
     expect(turn.context.outcome).toEqual({ stopped: "cancelled" });
     expect(turn.all.some(({ type }) => type === "effect.requested")).toBe(false);
     // Replies of the phase that was going on come too late.
-    turn.send({ type: "context.prepared" }, { type: "hooks.passed", messages: [] }, { type: "turn.built" });
+    turn.send({ type: "context.prepared" }, { type: "hooks.passed", messages: [] }, { type: "turn.built", maxTurns: null });
     expect(turn.value).toBe("finalizing");
   });
 

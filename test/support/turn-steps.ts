@@ -24,7 +24,7 @@ export const history: HistoryReference = { headRevision: 3, frameId: "f", leafNo
 export const hello: Message = { id: "t:0", role: "User", parts: [{ id: "t:0.p0", kind: "Text", content: "hello" }] };
 export const issue: TurnIssue = { kind: "plugin", code: "nope", message: "no" };
 
-export const turnInput = (overrides: Partial<TurnMachineInput> = {}): TurnMachineInput => ({ sessionId: "s", turnId: "t", maxTurns: null, hooks: [], ...overrides });
+export const turnInput = (overrides: Partial<TurnMachineInput> = {}): TurnMachineInput => ({ sessionId: "s", turnId: "t", hooks: [], ...overrides });
 
 const askedOf = (actions: readonly { readonly type: string; readonly params: unknown }[]): readonly EffectsMessage[] =>
   actions.flatMap(({ type, params }) => (type === "xstate.sendTo" ? [(params as { event: EffectsMessage }).event] : []));
@@ -89,7 +89,7 @@ export class Stepper {
 }
 
 /** The phases' replies up to the first model call. */
-export function opening(hooks: readonly TurnHook[] = []): readonly TurnEvent[] {
+export function opening(hooks: readonly TurnHook[] = [], maxTurns: number | null = null): readonly TurnEvent[] {
   return [
     { type: "lane.claimed" },
     ...(hooks.includes("drainsCommands") ? [{ type: "commands.drained" } as const] : []),
@@ -97,14 +97,14 @@ export function opening(hooks: readonly TurnHook[] = []): readonly TurnEvent[] {
     { type: "input.normalized", messages: [hello] },
     ...(hooks.includes("preparesContext") ? [{ type: "context.prepared" } as const] : []),
     ...(hooks.includes("beforeTurn") ? [{ type: "hooks.passed", messages: [] } as const] : []),
-    { type: "turn.built" },
+    { type: "turn.built", maxTurns },
   ];
 }
 
 /** A machine at its first model call, or at the environment sync before it. */
-export function running(overrides: Partial<TurnMachineInput> = {}, protocol?: ProtocolDriver): Stepper {
+export function running({ maxTurns = null, ...overrides }: Partial<TurnMachineInput> & { readonly maxTurns?: number | null } = {}, protocol?: ProtocolDriver): Stepper {
   const input = turnInput(overrides);
-  return new Stepper(input, protocol).send(...opening(input.hooks));
+  return new Stepper(input, protocol).send(...opening(input.hooks, maxTurns));
 }
 
 export const call: TokenUsage = { ...zeroUsage, inputTokens: 10, outputTokens: 5 };

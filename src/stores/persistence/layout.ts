@@ -2,6 +2,7 @@
 //
 // A session's rows lie side by side, in the order of how often they are written (docs/decisions/0003-row-layout.md):
 //   ["s", sid, 0, "head" | "lease" | "usage"]   hot: rewritten by every turn, together on one or two pages
+//   ["s", sid, 0, "config"]                     names what the latest turn was accepted with; written when that changes
 //   ["s", sid, 0, "lanes"]                      last sequence numbers of inputs and queued work
 //   ["s", sid, 1, frameId]                      one row per frame, written when the frame changes (OP-12)
 //   ["s", sid, 2, revision]                     one row per commit: its nodes and what its turn came to
@@ -45,6 +46,7 @@ const ATTACHMENTS = 13;
 export const headKey = (sessionId: string): Key => ["s", sessionId, HOT, "head"];
 export const leaseKey = (sessionId: string): Key => ["s", sessionId, HOT, "lease"];
 export const usageKey = (sessionId: string): Key => ["s", sessionId, HOT, "usage"];
+export const configKey = (sessionId: string): Key => ["s", sessionId, HOT, "config"];
 export const frameKey = (sessionId: string, frameId: string): Key => ["s", sessionId, FRAMES, frameId];
 export const framesPrefix = (sessionId: string): Key => ["s", sessionId, FRAMES];
 export const historyKey = (sessionId: string, revision: number): Key => ["s", sessionId, HISTORY, revision];

@@ -4,6 +4,7 @@ import type { SessionNode } from "../../domain/session.ts";
 import type { GcReport, MaintenanceFacet, VacuumReport } from "../contract.ts";
 import { type Bound, prefixRange, type ReadTransaction, type WriteTransaction } from "../engine.ts";
 import { COMPONENTS } from "./components.ts";
+import { readConfigRef } from "./config-row.ts";
 import { deleteContent } from "./content.ts";
 import { checkBinding, type StoreContext } from "./context.ts";
 import { readHead, writeHead } from "./head-row.ts";
@@ -103,7 +104,7 @@ async function removeTombstoned(tx: WriteTransaction, sessionId: string): Promis
   return removed;
 }
 
-/** What the heads of all sessions name; a head that cannot be read throws (C-36). */
+/** What the heads and configurations of all sessions name; a row that cannot be read throws (C-36). */
 async function componentRoots(tx: ReadTransaction): Promise<{ readonly rootCount: number; readonly refs: ReadonlySet<string> }> {
   const refs = new Set<string>();
   let rootCount = 0;
@@ -112,7 +113,8 @@ async function componentRoots(tx: ReadTransaction): Promise<{ readonly rootCount
     const [entry] = await tx.range(from, to, { limit: 1 });
     if (entry === undefined) return { rootCount, refs };
     const sessionId = textAt(entry.key, 1);
-    const named = Object.values((await readHead(tx, sessionId))?.components ?? {});
+    const config = await readConfigRef(tx, sessionId);
+    const named = [...Object.values((await readHead(tx, sessionId))?.components ?? {}), ...(config === undefined ? [] : [config])];
     if (named.length > 0) rootCount++;
     for (const ref of named) refs.add(ref);
     from = after(sessionPrefix(sessionId));

@@ -10,6 +10,7 @@ import { isPlainObject, type Json, type JsonObject } from "../../domain/json.ts"
 import type { Message } from "../../domain/messages.ts";
 import type { ModelCallRecord } from "../../domain/outcome.ts";
 import type { AcceptTurn, JournalEntry, MachineSnapshot, TurnRecord, TurnStep } from "../contract.ts";
+import { readConfig } from "./config-row.ts";
 import { type Key, prefixRange, type ReadTransaction, type Value, type WriteTransaction } from "../engine.ts";
 import { getRow, type PreparedRow, prepareRow, setRow, sizeOf } from "./large-row.ts";
 import { turnControlKey, turnInputKey, turnPrefix, turnStepKey } from "./layout.ts";
@@ -78,9 +79,9 @@ export const acceptedControl = (turnId: string, chunked: boolean): TurnControl =
 });
 
 /** What `readTurn` gives for a turn that was accepted a moment ago. */
-export function acceptedTurn({ sessionId, turnId, input, inputHash, machine }: AcceptTurn, acceptedAtMs: number): TurnRecord {
+export function acceptedTurn({ sessionId, turnId, input, inputHash, machine, config }: AcceptTurn, acceptedAtMs: number): TurnRecord {
   const nothing = { step: 0, log: [], journal: [], modelCalls: [], issued: [], recoveries: 0 };
-  return { sessionId, turnId, input, inputHash, machine, acceptedAtMs, ...nothing };
+  return { sessionId, turnId, input, inputHash, machine, config: config.value, acceptedAtMs, ...nothing };
 }
 
 /** Moves the turn to its next step: control row, and rows for deltas that do not fit in there. */
@@ -145,6 +146,7 @@ export async function readInput(tx: ReadTransaction, sessionId: string): Promise
 /** The turn that `control` belongs to, whole. */
 export async function readTurn(tx: ReadTransaction, sessionId: string, control: TurnControl): Promise<TurnRecord> {
   const { input, inputHash, machine, version, acceptedAtMs } = await readInput(tx, sessionId);
+  const config = await readConfig(tx, sessionId);
   const log: Message[] = [];
   const journal: JournalEntry[] = [];
   const modelCalls: ModelCallRecord[] = [];
@@ -164,7 +166,7 @@ export async function readTurn(tx: ReadTransaction, sessionId: string, control: 
   }
   replay(turnControlKey(sessionId), control.deltas ?? []);
   const { turnId, step, snapshot, issued = [], recoveries } = control;
-  const record = { sessionId, turnId, input, inputHash, machine: { machine, version }, acceptedAtMs, step, log, journal, modelCalls, issued, recoveries };
+  const record = { sessionId, turnId, input, inputHash, machine: { machine, version }, config, acceptedAtMs, step, log, journal, modelCalls, issued, recoveries };
   return snapshot === undefined ? record : { ...record, snapshot: snapshot satisfies MachineSnapshot };
 }
 

@@ -7,6 +7,7 @@ import { type LashError, storeError } from "../../domain/errors.ts";
 import type { AcceptOutcome, InFlight, RecordedTurn, ResumeOutcome, StepOutcome, TurnFacet } from "../contract.ts";
 import type { Bound, ReadTransaction, WriteTransaction } from "../engine.ts";
 import { prepareAttachments, setAttachments } from "./attachment-rows.ts";
+import { prepareConfig, setConfig } from "./config-row.ts";
 import { checkBinding, type StoreContext } from "./context.ts";
 import { NO_HEAD, readHead } from "./head-row.ts";
 import { deferInputsOf } from "./input-rows.ts";
@@ -37,11 +38,12 @@ export function createTurns(context: StoreContext): TurnFacet {
   const { engine } = context;
   return {
     async accept(request) {
-      const { sessionId, turnId, inputHash } = request;
+      const { sessionId, turnId, inputHash, config } = request;
       checkBinding(context, sessionId);
       const now = context.now();
       const input = prepareRow(writeInput(request, now));
       const attachments = prepareAttachments(request.attachments);
+      const configured = prepareConfig(config.value);
       return engine.write(async (tx): Promise<AcceptOutcome> => {
         await seedMeta(tx, sessionId, request.session, now);
         const inFlight = await readControl(tx, sessionId);
@@ -57,14 +59,16 @@ export function createTurns(context: StoreContext): TurnFacet {
         // A fork keeps the node ids of the session it came from (decision 0006): a turn id that made some of them cannot be
         // used again, which has to be said before the turn is accepted, because its commit would be refused for ever.
         if (inFlight === undefined && (await tx.get(nodeIndexKey(sessionId, `${turnId}:0`))) !== undefined) throw turnConflict(sessionId, turnId);
-        writeLease(tx, claim.lease);
         const { revision: headRevision } = (await readHead(tx, sessionId)) ?? NO_HEAD;
+        if (inFlight === undefined && config.madeFrom !== undefined && config.madeFrom !== headRevision) return { kind: "head_moved", headRevision };
+        writeLease(tx, claim.lease);
         if (inFlight !== undefined) {
           const turn = await readTurn(tx, sessionId, countRecovery(tx, sessionId, inFlight, claim.abandoned));
           return { kind: "accepted", lease: claim.lease, turn, headRevision };
         }
         setRow(tx, turnInputKey(sessionId), input);
         setControl(tx, sessionId, acceptedControl(turnId, input.chunks.length > 0));
+        await setConfig(tx, sessionId, config, configured, { token: claim.lease.fencingToken, reentered: claim.reentered });
         await setAttachments(tx, sessionId, attachments, now);
         return { kind: "accepted", lease: claim.lease, turn: acceptedTurn(request, now), headRevision };
       });

@@ -62,6 +62,7 @@ const readers: readonly (readonly [what: string, prefix: Key, read: (store: Pers
   ["turn in flight", ["turn", S, 0], (store) => store.turns.inFlight(S)],
   ["turn in flight, loaded", ["turn", S, 0], (store) => store.turns.load(S, "t3")],
   ["turn input", ["turn", S, 1], (store) => store.turns.load(S, "t3")],
+  ["turn configuration", ["s", S, 0, "config"], (store) => store.turns.load(S, "t3")],
   ["turn step", ["turn", S, 2], (store) => store.turns.resume({ ...claimBy("alice", S), turnId: "t3" })],
   ["component", ["content", "component"], load],
   ["component piece", ["piece", "component"], load],

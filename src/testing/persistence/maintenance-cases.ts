@@ -1,4 +1,5 @@
 import { createMessage } from "../../domain/messages.ts";
+import type { Key } from "../../stores/engine.ts";
 import { same } from "../assertions.ts";
 import { accept, acceptOf, acquire, chain, claimBy, commandDraft, commitOf, headWith, inputDraft, ledgerEntry, messageNode, resultOf, textMessage } from "../persistence-fixtures.ts";
 import { dump, failsWith, type PersistenceCase, required, START_MS } from "./harness.ts";
@@ -156,7 +157,10 @@ export const maintenanceCases: readonly PersistenceCase[] = [
       const fence = await accept(store, S, "t");
       same([await store.sessions.delete(S), await store.sessions.delete(S), await store.sessions.delete("unknown")], [true, false, false], "delete, again, unknown");
       const left = (await dump(engine)).filter(({ key }) => key[0] !== "retired" && key[0] !== "waits");
-      same(left, others, "rows that are left");
+      const isShared = (key: Key): boolean => key[0] === "content" || key[0] === "piece";
+      same(left.filter(({ key }) => !isShared(key)), others, "rows that are left");
+      same((await store.maintenance.gcUnreachable()).deletedBlobCount, left.filter(({ key }) => key[0] === "content").length, "what is shared goes with the next gc");
+      same((await dump(engine)).some(({ key }) => isShared(key)), false, "shared rows after it");
       same(await store.sessions.list(), ["other"], "sessions");
       same(await store.waits.resolve(S, "w", { status: "timeout" }), { status: "unknown_or_revoked" }, "a late resolution (E-22)");
       const refused: readonly (() => Promise<unknown>)[] = [

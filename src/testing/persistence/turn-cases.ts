@@ -41,6 +41,7 @@ export const turnCases: readonly PersistenceCase[] = [
         input: request.input,
         inputHash: request.inputHash,
         machine: request.machine,
+        config: request.config.value,
         acceptedAtMs: START_MS,
         step: 0,
         log: [],

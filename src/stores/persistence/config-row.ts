@@ -1,0 +1,71 @@
+// Configuration of a session's latest accepted turn (T-16, OP-7): stored once by content, like a component, and named by one
+// row of the session, which is written only when it names something else. A session has at most one turn in flight, and that is
+// the latest one accepted: its rows need not name the configuration again.
+
+import * as z from "zod/mini";
+import type { Json } from "../../domain/json.ts";
+import type { TurnConfig } from "../../domain/turn-config.ts";
+import type { ConfigClaim } from "../contract.ts";
+import type { ReadTransaction, WriteTransaction } from "../engine.ts";
+import { COMPONENTS } from "./components.ts";
+import { getContent, type PreparedContent, prepareContent, putContent } from "./content.ts";
+import { policyRow } from "./head-row.ts";
+import { configKey } from "./layout.ts";
+import { invalidRow, opaque, parseRow } from "./schema.ts";
+
+const KIND = "turn configuration";
+
+const configRow = z.strictObject({ ref: z.string() });
+
+const configBody = z.strictObject({
+  policy: policyRow,
+  system: z.string(),
+  tools: z.array(z.strictObject({ name: z.string(), description: z.string(), inputSchema: z.record(z.string(), opaque) })),
+});
+
+/** A runtime accepts turn after turn with the same value: hashing it costs as much as hashing what the turns say. */
+const prepared = new WeakMap<TurnConfig, PreparedContent>();
+
+export function prepareConfig(config: TurnConfig): PreparedContent {
+  let content = prepared.get(config);
+  if (content === undefined) {
+    content = prepareContent(config as unknown as Json);
+    prepared.set(config, content);
+  }
+  return content;
+}
+
+/**
+ * Stores the configuration of a turn that is being accepted, unless it is the one that the session names.
+ *
+ * @param fencing - of the lease that the turn is accepted under, and whether that was held before: each acquisition counts
+ *   one up, so a claimant who knows the one before has seen the latest acceptance.
+ */
+export async function setConfig(
+  tx: WriteTransaction,
+  sessionId: string,
+  { storedAt }: ConfigClaim,
+  content: PreparedContent,
+  fencing: { readonly token: number; readonly reentered: boolean },
+): Promise<void> {
+  if (storedAt !== undefined && storedAt === (fencing.reentered ? fencing.token : fencing.token - 1)) return;
+  if ((await readConfigRef(tx, sessionId)) === content.id) return;
+  await putContent(tx, COMPONENTS, content);
+  tx.set(configKey(sessionId), { ref: content.id });
+}
+
+/** Content that the session names; undefined before its first turn. */
+export async function readConfigRef(tx: ReadTransaction, sessionId: string): Promise<string | undefined> {
+  const key = configKey(sessionId);
+  const value = await tx.get(key);
+  return value === undefined ? undefined : parseRow(configRow, KIND, key, value).ref;
+}
+
+/** @throws LashError `stored_row_invalid` - the session names none, or what it names is missing or damaged. */
+export async function readConfig(tx: ReadTransaction, sessionId: string): Promise<TurnConfig> {
+  const key = configKey(sessionId);
+  const ref = await readConfigRef(tx, sessionId);
+  const body = ref === undefined ? undefined : await getContent(tx, COMPONENTS, ref);
+  if (body === undefined) throw invalidRow(KIND, key, "it is missing");
+  return parseRow(configBody, KIND, key, body);
+}
