@@ -8,6 +8,7 @@ import { wiringError } from "./domain/errors.ts";
 import { assertId } from "./domain/id-rules.ts";
 import { invalidArgument, refuseUnknown } from "./domain/invalid-argument.ts";
 import type { Logger } from "./domain/logger.ts";
+import { layerOf, type Prompt } from "./domain/prompt-input.ts";
 import type { ModelSpec } from "./domain/session.ts";
 import type { Resolution, ResolveOutcome } from "./domain/waits.ts";
 import { leaseTimingsInvalid, missingModelSpec } from "./domain/wiring-errors.ts";
@@ -35,8 +36,8 @@ export interface SessionOptions {
   readonly model?: ModelOptions;
   /** Added to the lash's tools; names must differ. */
   readonly tools?: readonly Tool[];
-  /** System prompt of this session, after the lash's. */
-  readonly prompt?: string;
+  /** System prompt of this session, after the lash's; recorded with it. A text, or template and slots (PP-43). */
+  readonly prompt?: Prompt;
   /** Most model rounds of one turn; null for no limit. Default: the lash's, else none. */
   readonly maxTurns?: number | null;
 }
@@ -47,7 +48,8 @@ export interface LashOptions {
   /** Where sessions live. Default `memory()`: everything ends with the process (OP-15). */
   readonly store?: Store;
   readonly tools?: readonly Tool[];
-  readonly prompt?: string;
+  /** First part of the system prompt of all sessions; not recorded with them. */
+  readonly prompt?: Prompt;
   readonly maxTurns?: number | null;
   /** `journaled` survives crashes and is the default on durable stores; `inline` keeps nothing in flight. */
   readonly effects?: "journaled" | "inline";
@@ -176,9 +178,9 @@ export function checkSession(id: string, options: SessionOptions): void {
   checkShared(options);
 }
 
-function checkShared({ provider, prompt, maxTurns, tools, model }: SessionOptions): void {
+export function checkShared({ provider, prompt, maxTurns, tools, model }: SessionOptions): void {
   if (provider !== undefined && !isFunctionAt(provider, "complete")) throw invalidArgument("provider", "a provider, such as aiSdk(model)");
-  if (prompt !== undefined && typeof prompt !== "string") throw invalidArgument("prompt", "a string");
+  if (prompt !== undefined) layerOf(prompt, "core");
   if (tools !== undefined && !Array.isArray(tools)) throw invalidArgument("tools", "an array of tool(...)");
   if (maxTurns !== undefined && maxTurns !== null && !(Number.isSafeInteger(maxTurns) && maxTurns > 0)) {
     throw invalidArgument("maxTurns", "a positive integer, or null for no limit");

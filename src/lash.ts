@@ -10,6 +10,8 @@ import { WaitDesk } from "./actors/wait-desk.ts";
 import { systemClock } from "./domain/clock.ts";
 import { LashError, runtimeError } from "./domain/errors.ts";
 import { consoleLogger, safeLogger } from "./domain/logger.ts";
+import { layerOf } from "./domain/prompt-input.ts";
+import { NO_PROMPT } from "./domain/turn-config.ts";
 import type { SessionPolicy } from "./domain/session.ts";
 import type { Resolution, ResolveOutcome } from "./domain/waits.ts";
 import {
@@ -55,6 +57,7 @@ export class Lash implements AsyncDisposable {
   readonly #options: LashOptions;
   readonly #ports: RuntimePorts;
   readonly #providers = new Map<Provider, Provider>();
+  readonly #laterProviders = new WeakMap<Provider, Provider>();
   readonly #scopeId: string;
   readonly #sessions = new Set<Session>();
   /** Turns that an answer from outside woke, by session. */
@@ -93,6 +96,7 @@ export class Lash implements AsyncDisposable {
       residency: options.residency ?? "keep_all",
       logger: safeLogger(options.logger ?? consoleLogger),
       newId: options.newId ?? randomId,
+      retrying: (provider) => this.#retryingFor(provider),
       failureOf: (error) => ({ failure: failureOf(error), attempts: ProviderError.is(error) ? error.attempts : [] }),
       ...(options.inspect && { inspect: options.inspect }),
     };
@@ -276,15 +280,26 @@ export class Lash implements AsyncDisposable {
     return {
       sessionId,
       provider: provider && this.#retrying(provider),
+      lashProvider: this.#options.provider && this.#retrying(this.#options.provider),
       policy,
+      prompt: options.prompt === undefined ? NO_PROMPT : layerOf(options.prompt, "session"),
       stated: {
+        provider: false,
+        prompt: options.prompt !== undefined,
         model: options.model !== undefined || this.#options.model !== undefined,
         maxTurns: options.maxTurns !== undefined || this.#options.maxTurns !== undefined,
       },
-      system: [this.#options.prompt, options.prompt].filter((text) => text !== undefined && text.trim() !== "").join("\n\n"),
+      core: layerOf(this.#options.prompt ?? "", "core"),
       tools: toolsByName([...(this.#options.tools ?? []), ...(options.tools ?? [])]),
       owner,
     };
+  }
+
+  /** Of a provider that came later: the lash keeps it no longer than its host does. */
+  #retryingFor(provider: Provider): Provider {
+    const wrapped = this.#providers.get(provider) ?? this.#laterProviders.get(provider) ?? withRetry(provider);
+    this.#laterProviders.set(provider, wrapped);
+    return wrapped;
   }
 
   /** One ladder per provider: its rate limits count across sessions. */

@@ -12,10 +12,11 @@ import { acceptInput, parseTurnInput, type TurnInput } from "./domain/turn-input
 import type { SessionSighting, TurnActivity } from "./observe/contract.ts";
 import { sightingsOf } from "./observe/sightings.ts";
 import { readViewOf, type SessionReadView } from "./observe/read-view.ts";
+import { overlayOf, patchOf, SETTINGS, type SessionPatch, type TurnSettings } from "./settings-options.ts";
 import { Turn } from "./turn.ts";
 import { turnResultOf, type TurnResult } from "./turn-result.ts";
 
-export interface TurnOptions {
+export interface TurnOptions extends TurnSettings {
   /** Id of the turn, so that asking again attaches to it instead of adding a second input. Default: a fresh one. */
   readonly turnId?: string;
   /** Aborting it cancels the turn. */
@@ -84,11 +85,16 @@ export class Session implements AsyncDisposable {
    * Asks the agent something. Nothing happens until the turn is iterated or its `result` is asked for; then its input
    * is accepted durably before anything else, and from there on it ends even if this process does not.
    *
+   * Settings among the options hold for this turn alone, also when another process finishes it; one that is in flight already
+   * keeps those it was accepted with.
+   *
    * @throws LashError `invalid_argument` - naming the field of `input` or `options` that is wrong.
+   * @throws LashError `missing_model_spec` - a provider without a model of its own, and no model.
    */
   turn(input: string | TurnInput, options: TurnOptions = {}): Turn {
     this.#assertOpen();
     checkTurnOptions(options);
+    const overlay = overlayOf(options, this.#runtime.settings, this.#runtime.ports.retrying);
     const parsed = parseTurnInput(input);
     const turnId = turnIdOf(parsed, options) ?? this.#host.newId();
     const { input: accepted, attachments } = acceptInput(parsed);
@@ -100,7 +106,7 @@ export class Session implements AsyncDisposable {
       if (options.signal?.aborted === true) onAbort();
       options.signal?.addEventListener("abort", onAbort, { once: true });
       try {
-        return turnResultOf(await this.#runtime.runTurn({ turnId, input: accepted, attachments, emit, signal: turn.signal }));
+        return turnResultOf(await this.#runtime.runTurn({ turnId, input: accepted, attachments, overlay, emit, signal: turn.signal }));
       } finally {
         options.signal?.removeEventListener("abort", onAbort);
       }
@@ -137,6 +143,20 @@ export class Session implements AsyncDisposable {
   /** Cancels the turns that run or wait on this handle and its clones. @returns how many (FA-27). */
   cancelRunningTurns(): number {
     return this.#runtime.cancelTurns();
+  }
+
+  /**
+   * Changes the settings of this session from the next turn on, and records them: when it resolves, whoever opens the session
+   * next without settings of their own has these. With the last commit of a turn that runs on this handle, else in a commit of
+   * its own. Nothing happens where nothing changes (FA-60, OP-22).
+   *
+   * @throws LashError `invalid_argument`, `missing_model_spec` - naming what is wrong with `patch`.
+   * @throws LashError `session_execution_busy` - another owner runs this session; nothing changed.
+   */
+  async configure(patch: SessionPatch): Promise<void> {
+    this.#assertOpen();
+    refuseUnknown(patch, SETTINGS, "configure");
+    await this.#runtime.configure(patchOf(patch, this.#runtime.settings, this.#runtime.ports.retrying));
   }
 
   /**
@@ -241,7 +261,7 @@ export class Session implements AsyncDisposable {
 }
 
 function checkTurnOptions(options: TurnOptions): void {
-  refuseUnknown(options, ["turnId", "signal"], "turn options");
+  refuseUnknown(options, ["turnId", "signal", ...SETTINGS], "turn options");
   const { signal } = options;
   if (signal !== undefined && typeof signal?.addEventListener !== "function") throw invalidArgument("signal", "an AbortSignal");
 }

@@ -3,6 +3,7 @@
 import { createMessage, isTransient, messageText, type Message } from "../domain/messages.ts";
 import { outcomeText, tidy, type ModelCallRecord, type TurnIssue } from "../domain/outcome.ts";
 import type { AgentFrame, SessionNode, SessionPolicy } from "../domain/session.ts";
+import type { SessionSettings } from "../domain/turn-config.ts";
 import { addUsage, isZeroUsage } from "../domain/usage.ts";
 import type { ToolResult } from "../machines/effects.ts";
 import type { TurnContext } from "../machines/turn.context.ts";
@@ -11,6 +12,7 @@ import { commitHash } from "../stores/commit-hash.ts";
 import { frameOpening, type FrameOpening } from "./frames.ts";
 import { attachmentIds } from "./images.ts";
 import type { Resident } from "./resident.ts";
+import { recording } from "./session-settings.ts";
 
 export interface FinishedTurn {
   readonly context: TurnContext;
@@ -74,14 +76,18 @@ function textAndIssues({ context, log }: FinishedTurn, text: string | undefined)
 
 export interface CommitParts {
   readonly resident: Resident;
-  readonly policy: SessionPolicy;
+  /** What the commit records of them. */
+  readonly settings: SessionSettings;
+  /** That answered. */
+  readonly model: string;
   readonly fence: LeaseFence;
   readonly machine: MachineSnapshot;
   readonly now: number;
 }
 
-export function buildCommit(turn: FinishedTurn, { resident, policy, fence, machine, now }: CommitParts): SessionCommit {
+export function buildCommit(turn: FinishedTurn, { resident, settings, model, fence, machine, now }: CommitParts): SessionCommit {
   const { context } = turn;
+  const { policy, ...recorded } = recording(settings, resident);
   const timestamp = new Date(now).toISOString();
   const log = closedLog(context, turn.log).filter((message) => !isTransient(message));
   const opening = context.outcome ? frameOpening(context.turnId, context.outcome, turn.toolResults, resident, timestamp) : undefined;
@@ -106,11 +112,12 @@ export function buildCommit(turn: FinishedTurn, { resident, policy, fence, machi
       protocolTurnOptions: resident.head.protocolTurnOptions,
       machine,
     },
-    frames: framesOf(resident, opening),
+    frames: framesOf(resident, opening, policy),
     nodes,
+    ...recorded,
     // Input that still waits for this turn becomes input of the next one (I-32).
     interruptedTurnId: context.turnId,
-    usageDeltas: isZeroUsage(context.usage) ? [] : [{ source: "turn", model: policy.model.id, usage: context.usage }],
+    usageDeltas: isZeroUsage(context.usage) ? [] : [{ source: "turn", model, usage: context.usage }],
     committedAttachmentIds: attachmentIds([...log, ...(opening?.seed ?? [])]),
   };
   const result = resultOf(turn);
@@ -118,8 +125,8 @@ export function buildCommit(turn: FinishedTurn, { resident, policy, fence, machi
 }
 
 /** Frames that are new or changed (OP-12): a first commit writes the initial one, an opening both ends of the switch. */
-function framesOf({ headRevision, frames }: Resident, opening: FrameOpening | undefined): readonly AgentFrame[] {
-  const known = headRevision === 0 ? frames : [];
+function framesOf({ headRevision, frames }: Resident, opening: FrameOpening | undefined, policy: SessionPolicy): readonly AgentFrame[] {
+  const known = headRevision === 0 ? frames.map((frame) => ({ ...frame, policy })) : [];
   if (!opening) return known;
   const { frame, superseded } = opening;
   return [...known.filter(({ frameId }) => frameId !== superseded?.frameId), ...(superseded ? [superseded] : []), frame];

@@ -3,6 +3,7 @@
 import type { InspectionEvent, Observer } from "xstate";
 import type { Clock } from "../domain/clock.ts";
 import type { Logger } from "../domain/logger.ts";
+import type { PromptLayer } from "../domain/prompt.ts";
 import type { SessionPolicy } from "../domain/session.ts";
 import type { ProtocolDriver } from "../machines/protocol.ts";
 import type { Residency } from "../machines/session.machine.ts";
@@ -35,6 +36,8 @@ export interface RuntimePorts {
   readonly peers: PeerChannel | undefined;
   /** A fresh random id: turns, lease tokens, owners. */
   readonly newId: () => string;
+  /** The provider with its ladder of attempts, one and the same for one provider (PP-14). */
+  readonly retrying: (provider: Provider) => Provider;
   readonly inspect?: Inspect;
   readonly failureOf: (error: unknown) => { readonly failure: ProviderFailure; readonly attempts: readonly LlmAttempt[] };
 }
@@ -44,10 +47,15 @@ export interface SessionWiring {
   readonly sessionId: string;
   /** Undefined: turns fail with `provider_unconfigured`, reads work (S-26). */
   readonly provider: Provider | undefined;
-  /** Policy of a new session; fields the host stated win over the recorded ones (design 7.5). */
+  /** The lash's own, where the session has another one: a turn may have been accepted with it. */
+  readonly lashProvider: Provider | undefined;
+  /** Policy and prompt of a new session; what the host stated wins over what is recorded (design 7.5). */
   readonly policy: SessionPolicy;
-  readonly stated: { readonly model: boolean; readonly maxTurns: boolean };
-  readonly system: string;
+  readonly prompt: PromptLayer;
+  /** `provider`: only by `configure`; what is given at open binds the recorded one, or none (PP-27). */
+  readonly stated: { readonly provider: boolean; readonly model: boolean; readonly maxTurns: boolean; readonly prompt: boolean };
+  /** The lash's layer of the prompt; never recorded. */
+  readonly core: PromptLayer;
   readonly tools: ReadonlyMap<string, Tool>;
   readonly owner: LeaseOwner;
 }

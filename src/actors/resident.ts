@@ -2,15 +2,20 @@
 
 import { activePath } from "../domain/graph.ts";
 import { initialFrame, type AgentFrame, type SessionPolicy, type TokenLedgerEntry } from "../domain/session.ts";
+import type { PromptLayer } from "../domain/prompt.ts";
+import { NO_PROMPT } from "../domain/turn-config.ts";
 import { zeroUsage } from "../domain/usage.ts";
 import type { SessionCommit, SessionHead, SessionRead } from "../stores/contract.ts";
 import { History } from "./history.ts";
+import { storedPrompt } from "./session-settings.ts";
 
 export interface Resident {
   /** 0 when nothing was ever committed. */
   readonly headRevision: number;
   readonly head: SessionHead;
   readonly frames: readonly AgentFrame[];
+  /** The session's own layer of the prompt, as recorded. */
+  readonly prompt: PromptLayer;
   readonly ledger: readonly TokenLedgerEntry[];
   readonly history: History;
   /** Messages of `history` at this revision; the history itself may have grown since. */
@@ -23,6 +28,7 @@ export function freshResident(sessionId: string, policy: SessionPolicy, now: num
     headRevision: 0,
     head: { policy, currentFrameId: frame.frameId, turnIndex: 0, tokenUsage: zeroUsage, protocolTurnOptions: null },
     frames: [frame],
+    prompt: NO_PROMPT,
     ledger: [],
     history: new History(),
     messageCount: 0,
@@ -43,6 +49,7 @@ export function residentOf(read: SessionRead): LoadedResident {
     headRevision: read.headRevision,
     head: { ...rootless, ...(leafNodeId !== undefined && { leafNodeId }) },
     frames: read.frames,
+    prompt: storedPrompt(read.components.prompt),
     ledger: read.ledger,
     history,
     messageCount: history.length,
@@ -51,7 +58,7 @@ export function residentOf(read: SessionRead): LoadedResident {
 }
 
 /** Resident state after a commit of this session: what it appended is appended, never rebuilt (S-11). */
-export function residentAfter(before: Resident, headRevision: number, { sessionId, head, frames, nodes }: SessionCommit): Resident {
+export function residentAfter(before: Resident, headRevision: number, { sessionId, head, frames, nodes, components }: SessionCommit): Resident {
   const switched = head.currentFrameId !== before.head.currentFrameId;
   const history = switched ? History.of(nodes, sessionId, head.currentFrameId) : before.history;
   if (!switched) history.append(nodes.flatMap(({ body }) => (body.kind === "message" ? [body.message] : [])));
@@ -62,6 +69,7 @@ export function residentAfter(before: Resident, headRevision: number, { sessionI
     ...before,
     headRevision,
     head,
+    ...(components?.prompt !== undefined && { prompt: components.prompt === null ? NO_PROMPT : (components.prompt as PromptLayer) }),
     frames: frames.length === 0 ? before.frames : [...kept, ...frames.filter((frame) => !known.has(frame.frameId))],
     history,
     messageCount: history.length,

@@ -2,12 +2,14 @@
 
 import { invalidArgument } from "../domain/invalid-argument.ts";
 import { initialFrame, type SessionNode } from "../domain/session.ts";
+import type { SessionSettings } from "../domain/turn-config.ts";
 import { zeroUsage } from "../domain/usage.ts";
 import type { LeaseFence, SessionCommit, SessionRead } from "../stores/contract.ts";
 import { attachmentIds } from "./images.ts";
 import type { Resident } from "./resident.ts";
+import { recording } from "./session-settings.ts";
 
-export type SessionChange = Partial<Pick<SessionCommit, "head" | "frames" | "nodes">>;
+export type SessionChange = Partial<Pick<SessionCommit, "head" | "frames" | "nodes" | "components">>;
 
 /** The commit of a change: what it does not name stays as it is. */
 export function changeCommit(sessionId: string, resident: Resident, fence: LeaseFence, change: SessionChange): SessionCommit {
@@ -24,6 +26,13 @@ export function changeCommit(sessionId: string, resident: Resident, fence: Lease
     committedAttachmentIds: [],
     ...change,
   };
+}
+
+/** Records settings of the session and, with them, of its current frame (S-27). */
+export function settingsCommit(settings: SessionSettings, resident: Resident): SessionChange {
+  const { policy, ...recorded } = recording(settings, resident);
+  const current = resident.frames.filter(({ frameId }) => frameId === resident.head.currentFrameId);
+  return { head: { ...resident.head, policy }, frames: current.map((frame) => ({ ...frame, policy })), ...recorded };
 }
 
 /**
@@ -81,6 +90,7 @@ export function forkCommit(source: SessionRead, sessionId: string, at: string | 
     frames: [frame],
     nodes,
     usageDeltas: [],
+    ...(source.componentRefs.prompt !== undefined && { componentRefs: { prompt: source.componentRefs.prompt } }),
     committedAttachmentIds: attachmentIds(nodes.flatMap(({ body }) => (body.kind === "message" ? [body.message] : []))),
   };
 }

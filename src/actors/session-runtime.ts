@@ -6,13 +6,15 @@
 import { createActor, fromCallback, type ActorRefFrom, type AnyActorRef } from "xstate";
 import { errorText, runtimeErrorOfStore } from "../domain/error-mapping.ts";
 import { LashError, runtimeError, storeError } from "../domain/errors.ts";
+import { jsonEqual } from "../domain/json.ts";
+import type { SessionSettings } from "../domain/turn-config.ts";
 import { invalidArgument } from "../domain/invalid-argument.ts";
 import { sessionStillInUse } from "../domain/wiring-errors.ts";
 import { EFFECTS, type EffectsMessage } from "../machines/effects.ts";
 import { sessionMachine, SESSION_MACHINE, type SessionEvent, type SessionRequest } from "../machines/session.machine.ts";
 import { persistSnapshot } from "../machines/snapshot.ts";
 import type { LeaseFence, RecordedTurn, SessionCommit } from "../stores/contract.ts";
-import { changeCommit, forkCommit, type SessionChange } from "./session-change.ts";
+import { changeCommit, forkCommit, settingsCommit, type SessionChange } from "./session-change.ts";
 import { followTurnId } from "./frames.ts";
 import { LaneClaims, type TurnToAccept } from "./lane-claims.ts";
 import { fenceOf } from "./lease-keeper.ts";
@@ -21,7 +23,8 @@ import type { RuntimePorts, SessionWiring } from "./ports.ts";
 import { freshResident, residentAfter, residentOf, type LoadedResident, type Resident } from "./resident.ts";
 import { SessionFeed } from "./session-feed.ts";
 import { StandIn } from "./stand-in.ts";
-import { TurnPlans } from "./turn-plan.ts";
+import { configured, settingsOf, type SettingsChange } from "./session-settings.ts";
+import { type TurnOverlay, TurnPlans } from "./turn-plan.ts";
 import { TurnRun, type Claimed, type TurnEnd, type TurnRequest } from "./turn-run.ts";
 import type { TurnSession } from "./turn-session.ts";
 
@@ -34,7 +37,9 @@ export interface TurnAttendance {
   readonly whenParked?: "wait" | "suspend";
 }
 
-export interface TurnStart extends TurnAttendance, TurnToAccept {}
+export interface TurnStart extends TurnAttendance, TurnToAccept {
+  readonly overlay?: TurnOverlay | undefined;
+}
 
 interface Attended {
   readonly turnId: string;
@@ -48,12 +53,14 @@ type SessionActor = ActorRefFrom<typeof sessionMachine>;
 
 export class SessionRuntime {
   readonly ports: RuntimePorts;
-  readonly wiring: SessionWiring;
   /** What happens here and, where there is a channel, in other tabs. */
   readonly feed: SessionFeed;
   readonly #standIn: StandIn;
   readonly #lease: LaneClaims;
   readonly #plans: TurnPlans;
+  #wiring: SessionWiring;
+  /** Changes of settings that hold already and are recorded by whatever commits next. */
+  #staged: readonly SettingsChange[] = [];
   readonly #root: SessionActor;
   readonly #effects: AnyActorRef;
   #resident: Resident;
@@ -73,9 +80,9 @@ export class SessionRuntime {
 
   constructor(ports: RuntimePorts, wiring: SessionWiring) {
     this.ports = ports;
-    this.wiring = wiring;
+    this.#wiring = wiring;
     this.#lease = new LaneClaims(ports, wiring);
-    this.#plans = new TurnPlans(wiring);
+    this.#plans = new TurnPlans(() => this.wiring);
     this.#resident = freshResident(wiring.sessionId, wiring.policy, ports.clock.now());
     const { sessionId, owner } = wiring;
     this.feed = new SessionFeed({ sessionId, driver: owner.incarnationId, channel: ports.peers, clock: ports.clock, onCommitted: (revision) => void this.#catchUp(revision), onElsewhere: () => this.#standIn.standBy() });
@@ -96,6 +103,16 @@ export class SessionRuntime {
     );
     this.#root.start();
     this.#effects.start();
+  }
+
+  /** As stated at open and configured since. */
+  get wiring(): SessionWiring {
+    return this.#staged.reduce(configured, this.#wiring);
+  }
+
+  /** What a turn that begins now would find. */
+  get settings(): SessionSettings {
+    return settingsOf(this.wiring, this.#resident);
   }
 
   get resident(): Resident {
@@ -136,7 +153,7 @@ export class SessionRuntime {
   runTurn(start: TurnStart): Promise<TurnEnd> {
     return this.#attend(start, async (start) => {
       // Before anything is accepted (PP-26).
-      this.#plans.next(this.#resident);
+      this.#plans.next(this.#resident, start.overlay);
       return this.#follow(start, await this.#drive(start, () => this.#accept(start)));
     });
   }
@@ -203,10 +220,12 @@ export class SessionRuntime {
    * Commits a change that is no turn, under a lease of its own (S-53).
    *
    * @param change - builds the commit from the state that the lease protects.
+   * @param isDone - asked when the lane of this runtime is free: whether there is nothing left to commit.
    * @throws LashError `session_execution_busy` - nothing changed. `store_commit_failed` - unknown whether it did.
    */
-  commitChange(change: (resident: Resident) => SessionChange | Promise<SessionChange>): Promise<void> {
+  commitChange(change: (resident: Resident) => SessionChange | Promise<SessionChange>, isDone?: () => Promise<boolean>): Promise<void> {
     return this.#inLane(async () => {
+      if (await isDone?.()) return;
       const claim = await this.#lease.claim((wanted) => this.ports.persistence.leases.claim(wanted));
       if (claim.kind === "busy") throw runtimeError("session_execution_busy", "another owner is running this session; nothing was changed, try again with backoff");
       const fence = fenceOf(claim.lease);
@@ -220,6 +239,29 @@ export class SessionRuntime {
       }
       this.feed.committed((await this.#read()).resident.headRevision);
     });
+  }
+
+  /**
+   * Changes settings from the next turn on. They are staged at once, so that the commit of a turn that runs records them; what
+   * no turn has recorded by the time the lane is free gets a commit of its own.
+   *
+   * @throws LashError as `commitChange` - nothing changed.
+   */
+  async configure(change: SettingsChange): Promise<void> {
+    this.#staged = [...this.#staged, change];
+    try {
+      await this.commitChange((resident) => settingsCommit(settingsOf(this.wiring, resident), resident), () => this.#isRecorded());
+      this.#wiring = configured(this.#wiring, change);
+    } finally {
+      this.#staged = this.#staged.filter((each) => each !== change);
+    }
+  }
+
+  async #isRecorded(): Promise<boolean> {
+    const revision = await this.ports.persistence.sessions.headRevision(this.wiring.sessionId);
+    const { policy, prompt } = this.settings;
+    const { headRevision, head, prompt: recorded } = this.#resident;
+    return revision > 0 && revision === headRevision && jsonEqual(policy, head.policy) && jsonEqual(prompt, recorded);
   }
 
   /** What a failed change is reported as. After a commit with an unknown outcome the lease is left to expire (S-63). */
@@ -376,7 +418,8 @@ export class SessionRuntime {
       effects: this.#effects,
       resident: () => this.#resident,
       refresh: (headRevision) => this.#refresh(headRevision),
-      planOf: (turn) => this.#plans.of(turn),
+      planOf: (turn, overlay) => this.#plans.of(turn, overlay),
+      settingsAfter: (turn) => settingsOf(this.wiring, this.#resident, turn),
       machineSnapshot: () => persistSnapshot(SESSION_MACHINE, this.#root.getSnapshot()),
       adopt: (turn, commit) => this.#adopt(turn, commit),
       report: (event) => this.#send(event),
@@ -406,7 +449,7 @@ export class SessionRuntime {
 
   #accept(start: TurnStart): Promise<Claimed> {
     return this.#lease.accept(start, {
-      config: () => ({ value: this.#plans.next(this.#resident).config, madeFrom: this.#resident.headRevision }),
+      config: () => ({ value: this.#plans.next(this.#resident, start.overlay).config, madeFrom: this.#resident.headRevision }),
       finishOther: (turnId) => this.#finishOther(turnId),
       refresh: (headRevision) => this.#refresh(headRevision),
     });

@@ -1,16 +1,18 @@
 // Turn plan: what a turn runs with. Its data part is stored with the turn (T-16); provider and tools are bound to it anew by
 // every process that runs it, by id and by name (PP-26, OP-7).
 
-import { sessionError } from "../domain/errors.ts";
-import { canonicalJson } from "../domain/json.ts";
-import type { SessionPolicy } from "../domain/session.ts";
+import { errorText } from "../domain/error-mapping.ts";
+import { LashError, runtimeError, sessionError } from "../domain/errors.ts";
+import { canonicalJson, jsonEqual } from "../domain/json.ts";
+import { renderPrompt } from "../domain/prompt.ts";
 import { sha256Hex } from "../domain/sha256.ts";
-import type { TurnConfig } from "../domain/turn-config.ts";
+import { NO_PROMPT, type SessionSettings, type TurnConfig } from "../domain/turn-config.ts";
 import type { Provider } from "../providers/contract.ts";
 import type { TurnRecord } from "../stores/contract.ts";
 import type { Tool } from "../tools/contract.ts";
 import type { SessionWiring } from "./ports.ts";
 import type { Resident } from "./resident.ts";
+import { overlaid, settingsOf, type SettingsChange } from "./session-settings.ts";
 
 /** Fixed for the whole turn. */
 export interface TurnPlan {
@@ -22,60 +24,77 @@ export interface TurnPlan {
   readonly digest: string;
 }
 
-/** What the host stated wins and is recorded by the next commit; what it left out keeps its recorded value (design 7.5). */
-export function policyOf({ policy, stated }: SessionWiring, { head, headRevision }: Resident): SessionPolicy {
-  if (headRevision === 0) return policy;
-  return {
-    providerId: head.policy.providerId,
-    model: stated.model ? policy.model : head.policy.model,
-    maxTurns: stated.maxTurns ? policy.maxTurns : head.policy.maxTurns,
-  };
-}
+/** For one turn only: on top of the session's settings (T-15, FA-24). */
+export type TurnOverlay = SettingsChange;
+
+const NO_OVERLAY: TurnOverlay = {};
 
 /** The plans of one session's turns. */
 export class TurnPlans {
-  readonly #wiring: SessionWiring;
-  #latest: TurnPlan | undefined;
+  readonly #wiring: () => SessionWiring;
+  /** By what they were made from. Making one hashes all tools, which costs as much as hashing what the turn says. */
+  #latest: { readonly from: readonly unknown[]; readonly plan: TurnPlan } | undefined;
 
-  constructor(wiring: SessionWiring) {
+  constructor(wiring: () => SessionWiring) {
     this.#wiring = wiring;
   }
 
   /** @throws LashError `provider_unconfigured` */
-  requireProvider(): Provider {
-    const { sessionId, provider } = this.#wiring;
-    if (provider) return provider;
+  requireProvider(overlay = NO_OVERLAY): Provider {
+    const { sessionId, provider } = this.#wiring();
+    const own = overlay.provider ?? provider;
+    if (own) return own;
     throw sessionError("provider_unconfigured", `session ${sessionId} has no provider; pass \`provider\` to createLash or openSession`, { details: { sessionId } });
   }
 
-  /** Of the turn to be accepted next. @throws LashError `provider_unconfigured`, `provider_mismatch` - before anything is accepted (PP-26). */
-  next(resident: Resident): TurnPlan {
-    const { system, tools } = this.#wiring;
-    const policy = policyOf(this.#wiring, resident);
-    const provider = this.#bind(policy.providerId, "was recorded");
-    const known = this.#latest?.config.policy;
-    // The wiring is fixed: hashing its tools for every turn would cost as much as hashing what the turn says.
-    if (this.#latest && known?.model === policy.model && known.maxTurns === policy.maxTurns && known.providerId === policy.providerId) return this.#latest;
-    const specs = [...tools.values()].map(({ name, description, inputSchema }) => ({ name, description, inputSchema }));
-    this.#latest = planOf({ policy, system, tools: specs }, provider, tools);
-    return this.#latest;
+  /** Of the turn to be accepted next. @throws LashError `provider_unconfigured`, `provider_mismatch`, `llm_provider` - before anything is accepted (PP-26, T-15). */
+  next(resident: Resident, overlay = NO_OVERLAY): TurnPlan {
+    const wiring = this.#wiring();
+    const settings = settingsOf(wiring, resident);
+    const { providerId, model, maxTurns } = settings.policy;
+    const from = [wiring.tools, wiring.provider, providerId, model, maxTurns, settings.prompt, overlay];
+    if (this.#latest?.from.every((part, index) => part === from[index])) return this.#latest.plan;
+    const plan = binding(() => {
+      const config = configOf(wiring, settings, overlay);
+      return planOf(config, this.#bind(config.policy.providerId, "was recorded", [this.requireProvider(overlay)]), wiring.tools);
+    });
+    this.#latest = { from, plan };
+    return plan;
   }
 
-  /** Of a turn that was accepted, by this runtime or another one. @throws LashError `provider_unconfigured`, `provider_mismatch`. */
-  of({ config, turnId }: TurnRecord): TurnPlan {
-    if (this.#latest?.config === config) return this.#latest;
-    return planOf(config, this.#bind(config.policy.providerId, `accepted turn ${turnId}`), this.#wiring.tools);
+  /** Of a turn that was accepted, by this runtime or another one. @throws LashError `provider_unconfigured`, `provider_mismatch`, `llm_provider`. */
+  of({ config, turnId }: TurnRecord, overlay = NO_OVERLAY): TurnPlan {
+    if (this.#latest?.plan.config === config) return this.#latest.plan;
+    const { provider, lashProvider, tools } = this.#wiring();
+    const candidates = [this.requireProvider(overlay), provider, lashProvider].filter((each) => each !== undefined);
+    return binding(() => planOf(config, this.#bind(config.policy.providerId, `accepted turn ${turnId}`, candidates), tools));
   }
 
   /** A session never switches providers silently (PP-27). */
-  #bind(expected: string, did: string): Provider {
-    const provider = this.requireProvider();
-    if (provider.id === expected) return provider;
-    const { sessionId } = this.#wiring;
-    throw sessionError("provider_mismatch", `session ${sessionId} ${did} with provider "${expected}", not "${provider.id}"; open it with that provider`, {
-      details: { sessionId, expected, actual: provider.id },
+  #bind(expected: string, did: string, candidates: readonly Provider[]): Provider {
+    const found = candidates.find(({ id }) => id === expected);
+    if (found) return found;
+    const { sessionId } = this.#wiring();
+    const actual = candidates[0]?.id ?? "";
+    throw sessionError("provider_mismatch", `session ${sessionId} ${did} with provider "${expected}", not "${actual}"; open it with that provider`, {
+      details: { sessionId, expected, actual },
     });
   }
+}
+
+function configOf({ core, tools }: SessionWiring, settings: SessionSettings, overlay: TurnOverlay): TurnConfig {
+  const policy = overlaid(settings.policy, overlay);
+  const layers = [core, settings.prompt, ...(overlay.prompt ? [overlay.prompt] : [])];
+  const session = {
+    ...(!jsonEqual(policy, settings.policy) && { policy: settings.policy }),
+    ...(!jsonEqual(settings.prompt, NO_PROMPT) && { prompt: settings.prompt }),
+  };
+  return {
+    policy,
+    system: renderPrompt(layers, new Set(tools.keys())),
+    tools: [...tools.values()].map(({ name, description, inputSchema }) => ({ name, description, inputSchema })),
+    ...(Object.keys(session).length > 0 && { session }),
+  };
 }
 
 function planOf(config: TurnConfig, provider: Provider, registered: ReadonlyMap<string, Tool>): TurnPlan {
@@ -84,5 +103,17 @@ function planOf(config: TurnConfig, provider: Provider, registered: ReadonlyMap<
     const tool = registered.get(name);
     if (tool) tools.set(name, tool);
   }
-  return { config, provider, tools, digest: sha256Hex(canonicalJson(config)) };
+  // Not of the session's settings: they do not reach the model.
+  const { session: _, ...given } = config;
+  return { config, provider, tools, digest: sha256Hex(canonicalJson(given)) };
+}
+
+/** OP-18: whatever else goes wrong where a provider is bound has one code. */
+export function binding<Bound>(make: () => Bound): Bound {
+  try {
+    return make();
+  } catch (error) {
+    if (LashError.is(error)) throw error;
+    throw runtimeError("llm_provider", `the provider could not be bound: ${errorText(error)}`, { cause: error });
+  }
 }

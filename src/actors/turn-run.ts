@@ -23,12 +23,14 @@ import type { Resident } from "./resident.ts";
 import { suspendedError } from "./tool-completion.ts";
 import { TurnEffects, type Settled } from "./turn-effects.ts";
 import { TurnLog } from "./turn-log.ts";
-import { policyOf, type TurnPlan } from "./turn-plan.ts";
+import type { TurnOverlay, TurnPlan } from "./turn-plan.ts";
 import type { TurnSession } from "./turn-session.ts";
 
 export interface TurnRequest {
   readonly turnId: string;
   readonly emit: Emit;
+  /** What its host gives for this turn alone. */
+  readonly overlay?: TurnOverlay | undefined;
   /** Told when the turn only waits for answers from outside: it may be suspended then. */
   readonly onParked?: () => void;
 }
@@ -258,7 +260,7 @@ export class TurnRun {
     this.#lane = this.#openLane(claimed);
     const { turn } = claimed;
     if (turn.recoveries > this.#session.ports.maxRecoveries) return this.#giveUp(turn);
-    this.#plan = this.#session.planOf(turn);
+    this.#plan = this.#session.planOf(turn, this.#request.overlay);
     if (turn.snapshot) return this.#takeUp(turn, turn.snapshot);
     this.#send(this.#prepared() ?? { type: "lane.claimed" });
   }
@@ -365,16 +367,16 @@ export class TurnRun {
   }
 
   async #commit(): Promise<void> {
-    const { ports, resident, wiring, machineSnapshot, report, adopt } = this.#session;
-    const { keeper } = this.#claimed;
+    const { ports, resident, machineSnapshot, report, adopt, settingsAfter } = this.#session;
+    const { keeper, turn: accepted } = this.#claimed;
     await keeper.ensureLive();
     keeper.ending();
     const finished = this.#finished();
     report({ type: "turn.committing" });
-    const base = resident();
     const commit = buildCommit(finished, {
-      resident: base,
-      policy: policyOf(wiring, base),
+      resident: resident(),
+      settings: settingsAfter(accepted),
+      model: accepted.config.policy.model.id,
       fence: keeper.fence,
       machine: machineSnapshot(),
       now: ports.clock.now(),

@@ -1,11 +1,12 @@
 // The session a turn runs in, as far as a turn may touch it.
 
 import type { AnyActorRef } from "xstate";
+import type { SessionSettings } from "../domain/turn-config.ts";
 import type { SessionEvent } from "../machines/session.machine.ts";
 import type { MachineSnapshot, RecordedTurn, SessionCommit, TurnRecord } from "../stores/contract.ts";
 import type { RuntimePorts, SessionWiring } from "./ports.ts";
 import type { Resident } from "./resident.ts";
-import type { TurnPlan } from "./turn-plan.ts";
+import type { TurnOverlay, TurnPlan } from "./turn-plan.ts";
 
 export interface TurnSession {
   readonly ports: RuntimePorts;
@@ -18,7 +19,9 @@ export interface TurnSession {
   /** Reads the session again where the store has moved on (T-6). */
   readonly refresh: (headRevision: number) => Promise<Resident>;
   /** What an accepted turn is run with; fails where the provider is not the one it was accepted with (PP-26). */
-  readonly planOf: (turn: TurnRecord) => TurnPlan;
+  readonly planOf: (turn: TurnRecord, overlay: TurnOverlay | undefined) => TurnPlan;
+  /** What the commit of that turn records. */
+  readonly settingsAfter: (turn: TurnRecord) => SessionSettings;
   readonly machineSnapshot: () => MachineSnapshot;
   /** Makes a committed turn resident. */
   readonly adopt: (turn: RecordedTurn, commit: SessionCommit) => void;

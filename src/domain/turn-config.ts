@@ -1,6 +1,7 @@
 // What a turn is run with beside its input and its history, as far as it is data (T-16). Live parts - provider, tools - are
 // found again by the ids and names in here.
 
+import type { PromptLayer } from "./prompt.ts";
 import type { SessionPolicy } from "./session.ts";
 
 /** A tool as the model sees it. */
@@ -11,6 +12,13 @@ export interface ToolSpec {
   readonly inputSchema: { readonly [keyword: string]: unknown };
 }
 
+/** What a session records of its configuration (design 7.5). */
+export interface SessionSettings {
+  readonly policy: SessionPolicy;
+  /** The session's own layer of the prompt, beneath the lash's and above the turn's. */
+  readonly prompt: PromptLayer;
+}
+
 /** Fixed when the turn is accepted and used again by whoever finishes it (OP-7). */
 export interface TurnConfig {
   /** Provider, model and limit of this turn. */
@@ -18,4 +26,12 @@ export interface TurnConfig {
   /** System prompt; blank means none. */
   readonly system: string;
   readonly tools: readonly ToolSpec[];
+  /** The session's own settings, where they are not all in `policy`: what the turn's commit records (FA-24). */
+  readonly session?: { readonly policy?: SessionPolicy; readonly prompt?: PromptLayer };
 }
+
+/** The session's settings when the turn was accepted. */
+export const settingsIn = ({ policy, session }: TurnConfig): SessionSettings => ({ policy: session?.policy ?? policy, prompt: session?.prompt ?? NO_PROMPT });
+
+/** One value, so that it is known by its identity. */
+export const NO_PROMPT: PromptLayer = {};

@@ -174,6 +174,8 @@ export interface TurnRecord {
   readonly machine: { readonly machine: string; readonly version: number };
   /** What it was accepted with, however the host is configured by now. */
   readonly config: TurnConfig;
+  /** Head revision that `config` was made from, where that is known. */
+  readonly madeFrom?: number;
   readonly acceptedAtMs: number;
   readonly step: number;
   /** Undefined until the first step after acceptance: the turn then starts from its input. */
@@ -311,7 +313,7 @@ export interface RecordedTurn extends TurnResultRecord {
 }
 
 /** Large opaque component of a session: absent on a commit means unchanged, null means gone (P-16). */
-export type ComponentName = "toolState" | "pluginSnapshot" | "executionState";
+export type ComponentName = "toolState" | "pluginSnapshot" | "executionState" | "prompt";
 export type ComponentBody = Json | Uint8Array;
 
 /** Small state of a session that every commit rewrites. */

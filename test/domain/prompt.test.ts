@@ -79,9 +79,9 @@ describe("rendering (PP-45)", () => {
 describe("bad input", () => {
   test.each<[unknown, string]>([
     [5, "prompt"],
-    [{ slot: {} }, "prompt: slot"],
+    [{ slot: {} }, "prompt"],
     [{ reset: ["intro", "outro"] }, "prompt.reset[1]"],
-    [{ slots: { outro: "x" } }, "prompt.slots: outro"],
+    [{ slots: { outro: "x" } }, "prompt.slots"],
     [{ slots: { intro: 5 } }, "prompt.slots.intro"],
     [{ slots: { intro: [{ title: "x" }] } }, "prompt.slots.intro[0].content"],
     [{ slots: { intro: [{ content: "x", priority: Number.NaN }] } }, "prompt.slots.intro[0].priority"],
@@ -90,6 +90,20 @@ describe("bad input", () => {
     [{ template: { sections: [{ entries: [{ kind: "poem" }] }] } }, "prompt.template.sections[0].entries[0].kind"],
   ])("%j names %s", (prompt, field) => {
     expect(() => layerOf(prompt as Prompt, "core")).toThrowError(expect.objectContaining({ code: "invalid_argument", details: { field } }));
+  });
+
+  test("the message says what to write instead", () => {
+    const messageOf = (prompt: unknown): string => {
+      try {
+        return JSON.stringify(layerOf(prompt as Prompt, "core"));
+      } catch (error) {
+        return error instanceof Error ? error.message : String(error);
+      }
+    };
+    expect(messageOf({ slot: {} })).toBe("`prompt` must be without slot");
+    expect(messageOf({ slots: { intro: [{ content: 5 }] } })).toBe("`prompt.slots.intro[0].content` must be of type string");
+    expect(messageOf({ reset: ["outro"] })).toMatch("`prompt.reset[0]` must be one of intro, execution");
+    expect(messageOf(5)).toBe("`prompt` must be a string, or an object with template, slots and reset");
   });
 
   test("a layer is its own form: what is stored reads back as itself", () => {

@@ -121,7 +121,7 @@ describe("the host that finishes it", () => {
     const death = await dieIn("tool");
     const { lash, provider } = testLash({ ...death, script, prompt: "Be rude.", tools: [named("own")] });
     await (await lash.openSession("s")).run("next");
-    expect(provider.requests.map((request) => givenTo(request).system[0])).toEqual([GIVEN.system[0], "Be rude."]);
+    expect(provider.requests.map((request) => givenTo(request).system[0])).toEqual([GIVEN.system[0], "Be rude.\n\nSpeak Norse."]);
   });
 });
 

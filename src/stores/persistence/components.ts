@@ -15,6 +15,7 @@ export const componentRefs = z.strictObject({
   toolState: z.exactOptional(z.string()),
   pluginSnapshot: z.exactOptional(z.string()),
   executionState: z.exactOptional(z.string()),
+  prompt: z.exactOptional(z.string()),
 });
 export type ComponentRefs = z.output<typeof componentRefs>;
 

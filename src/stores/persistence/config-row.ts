@@ -4,6 +4,7 @@
 
 import * as z from "zod/mini";
 import type { Json } from "../../domain/json.ts";
+import { promptLayer } from "../../domain/prompt-input.ts";
 import type { TurnConfig } from "../../domain/turn-config.ts";
 import type { ConfigClaim } from "../contract.ts";
 import type { ReadTransaction, WriteTransaction } from "../engine.ts";
@@ -20,6 +21,7 @@ const configRow = z.strictObject({ ref: z.string() });
 const configBody = z.strictObject({
   policy: policyRow,
   system: z.string(),
+  session: z.exactOptional(z.strictObject({ policy: z.exactOptional(policyRow), prompt: z.exactOptional(promptLayer) })),
   tools: z.array(z.strictObject({ name: z.string(), description: z.string(), inputSchema: z.record(z.string(), opaque) })),
 });
 

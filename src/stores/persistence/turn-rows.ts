@@ -9,7 +9,7 @@ import * as z from "zod/mini";
 import { isPlainObject, type Json, type JsonObject } from "../../domain/json.ts";
 import type { Message } from "../../domain/messages.ts";
 import type { ModelCallRecord } from "../../domain/outcome.ts";
-import type { AcceptTurn, JournalEntry, MachineSnapshot, TurnRecord, TurnStep } from "../contract.ts";
+import type { AcceptTurn, ConfigClaim, JournalEntry, MachineSnapshot, TurnRecord, TurnStep } from "../contract.ts";
 import { readConfig } from "./config-row.ts";
 import { type Key, prefixRange, type ReadTransaction, type Value, type WriteTransaction } from "../engine.ts";
 import { getRow, type PreparedRow, prepareRow, setRow, sizeOf } from "./large-row.ts";
@@ -57,6 +57,7 @@ const inputRow = z.strictObject({
   inputHash: z.string(),
   machine: z.string(),
   version: z.number(),
+  madeFrom: z.exactOptional(count),
   acceptedAtMs: z.number(),
 });
 
@@ -81,7 +82,7 @@ export const acceptedControl = (turnId: string, chunked: boolean): TurnControl =
 /** What `readTurn` gives for a turn that was accepted a moment ago. */
 export function acceptedTurn({ sessionId, turnId, input, inputHash, machine, config }: AcceptTurn, acceptedAtMs: number): TurnRecord {
   const nothing = { step: 0, log: [], journal: [], modelCalls: [], issued: [], recoveries: 0 };
-  return { sessionId, turnId, input, inputHash, machine, config: config.value, acceptedAtMs, ...nothing };
+  return { sessionId, turnId, input, inputHash, machine, config: config.value, ...madeFromOf(config), acceptedAtMs, ...nothing };
 }
 
 /** Moves the turn to its next step: control row, and rows for deltas that do not fit in there. */
@@ -113,9 +114,12 @@ export function setStep(tx: WriteTransaction, sessionId: string, before: TurnCon
   });
 }
 
-export function writeInput({ input, inputHash, machine }: Pick<AcceptTurn, "input" | "inputHash" | "machine">, acceptedAtMs: number): JsonObject {
-  return { input: input as unknown as Json, inputHash, machine: machine.machine, version: machine.version, acceptedAtMs };
+export function writeInput({ input, inputHash, machine, config }: Pick<AcceptTurn, "input" | "inputHash" | "machine"> & Partial<Pick<AcceptTurn, "config">>, acceptedAtMs: number): JsonObject {
+  return { input: input as unknown as Json, inputHash, machine: machine.machine, version: machine.version, ...madeFromOf(config), acceptedAtMs };
 }
+
+/** A turn that follows by `NextTurn` has its chain's configuration: nothing of it is news to the session. */
+const madeFromOf = ({ madeFrom }: Partial<ConfigClaim> = {}) => (madeFrom === undefined ? {} : { madeFrom });
 
 /** The delta of a step, ready for either place. */
 export interface PreparedDelta {
@@ -145,7 +149,7 @@ export async function readInput(tx: ReadTransaction, sessionId: string): Promise
 
 /** The turn that `control` belongs to, whole. */
 export async function readTurn(tx: ReadTransaction, sessionId: string, control: TurnControl): Promise<TurnRecord> {
-  const { input, inputHash, machine, version, acceptedAtMs } = await readInput(tx, sessionId);
+  const { input, inputHash, machine, version, madeFrom, acceptedAtMs } = await readInput(tx, sessionId);
   const config = await readConfig(tx, sessionId);
   const log: Message[] = [];
   const journal: JournalEntry[] = [];
@@ -166,7 +170,7 @@ export async function readTurn(tx: ReadTransaction, sessionId: string, control: 
   }
   replay(turnControlKey(sessionId), control.deltas ?? []);
   const { turnId, step, snapshot, issued = [], recoveries } = control;
-  const record = { sessionId, turnId, input, inputHash, machine: { machine, version }, config, acceptedAtMs, step, log, journal, modelCalls, issued, recoveries };
+  const record = { sessionId, turnId, input, inputHash, machine: { machine, version }, config, ...(madeFrom !== undefined && { madeFrom }), acceptedAtMs, step, log, journal, modelCalls, issued, recoveries };
   return snapshot === undefined ? record : { ...record, snapshot: snapshot satisfies MachineSnapshot };
 }
 

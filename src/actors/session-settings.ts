@@ -1,0 +1,77 @@
+// Settings of a session: what its host states, what is recorded, and what a turn lays over both for itself (design 7.5, PP-27).
+
+import * as z from "zod/mini";
+import { jsonEqual } from "../domain/json.ts";
+import type { PromptLayer } from "../domain/prompt.ts";
+import { promptLayer } from "../domain/prompt-input.ts";
+import type { ModelSpec, SessionPolicy } from "../domain/session.ts";
+import { storeError } from "../domain/errors.ts";
+import { NO_PROMPT, settingsIn, type SessionSettings } from "../domain/turn-config.ts";
+import type { Provider } from "../providers/contract.ts";
+import type { ComponentBody, SessionCommit, TurnRecord } from "../stores/contract.ts";
+import type { SessionWiring } from "./ports.ts";
+import type { Resident } from "./resident.ts";
+
+/** A change of settings, as `configure` and a turn's overlay bring it; what it leaves out stays. */
+export interface SettingsChange {
+  readonly provider?: Provider;
+  readonly model?: ModelSpec;
+  readonly maxTurns?: number | null;
+  readonly prompt?: PromptLayer;
+}
+
+/**
+ * What the next commit records: what the host stated wins, what it left out keeps its recorded value (design 7.5).
+ *
+ * @param turn - the turn that commits: what its session was set to at its acceptance counts as recorded, unless somebody has
+ *   committed since.
+ */
+export function settingsOf({ policy, prompt, stated }: SessionWiring, { head, headRevision, prompt: recordedPrompt }: Resident, turn?: TurnRecord): SessionSettings {
+  const accepted = turn && turn.madeFrom === headRevision ? settingsIn(turn.config) : undefined;
+  const recorded = accepted ?? (headRevision > 0 ? { policy: head.policy, prompt: recordedPrompt } : { policy, prompt });
+  return {
+    policy: {
+      providerId: stated.provider ? policy.providerId : recorded.policy.providerId,
+      model: stated.model ? policy.model : recorded.policy.model,
+      maxTurns: stated.maxTurns ? policy.maxTurns : recorded.policy.maxTurns,
+    },
+    prompt: stated.prompt ? prompt : recorded.prompt,
+  };
+}
+
+/** The policy of one turn (T-15). */
+export function overlaid(policy: SessionPolicy, { provider, model, maxTurns }: SettingsChange): SessionPolicy {
+  return { providerId: provider?.id ?? policy.providerId, model: model ?? policy.model, maxTurns: maxTurns === undefined ? policy.maxTurns : maxTurns };
+}
+
+/** The wiring after `configure`: its settings are stated from then on. */
+export function configured(wiring: SessionWiring, change: SettingsChange): SessionWiring {
+  const { provider, model, maxTurns, prompt } = change;
+  const { stated } = wiring;
+  return {
+    ...wiring,
+    ...(provider && { provider }),
+    policy: overlaid(wiring.policy, change),
+    prompt: prompt ?? wiring.prompt,
+    stated: {
+      provider: stated.provider || provider !== undefined,
+      model: stated.model || model !== undefined,
+      maxTurns: stated.maxTurns || maxTurns !== undefined,
+      prompt: stated.prompt || prompt !== undefined,
+    },
+  };
+}
+
+/** The part of a commit that records settings; a prompt only where it has changed, because it may be long. */
+export function recording({ policy, prompt }: SessionSettings, resident: Resident): { readonly policy: SessionPolicy } & Pick<SessionCommit, "components"> {
+  if (jsonEqual(prompt, resident.prompt)) return { policy };
+  return { policy, components: { prompt: jsonEqual(prompt, NO_PROMPT) ? null : (prompt as ComponentBody) } };
+}
+
+/** @throws LashError `stored_row_invalid` - what is stored is no layer of a prompt. */
+export function storedPrompt(body: ComponentBody | undefined): PromptLayer {
+  if (body === undefined) return NO_PROMPT;
+  const parsed = z.safeParse(promptLayer, body);
+  if (parsed.success) return parsed.data as PromptLayer;
+  throw storeError("stored_row_invalid", "what is stored as the session's prompt is none");
+}

@@ -1,0 +1,70 @@
+// Settings that a session is given while it is open, for one turn or from now on.
+
+import type { SessionSettings } from "./domain/turn-config.ts";
+import type { ModelSpec } from "./domain/session.ts";
+import { layerOf, type Prompt, type PromptParts } from "./domain/prompt-input.ts";
+import { binding, type TurnOverlay } from "./actors/turn-plan.ts";
+import type { SettingsChange } from "./actors/session-settings.ts";
+import { checkShared, modelOf, type ModelOptions } from "./lash-options.ts";
+import type { Provider } from "./providers/contract.ts";
+
+/** For one turn, on top of its session's settings; none of it is recorded as the session's (FA-24). */
+export interface TurnSettings {
+  /** Another process can finish the turn only with a provider of the same id. The lash does not close it. */
+  readonly provider?: Provider;
+  /** In place of the session's. Default of its id: the given provider's own, else the session's. */
+  readonly model?: ModelOptions;
+  /** After the lash's and the session's. */
+  readonly prompt?: Prompt;
+  /** Most model rounds; null for no limit. */
+  readonly maxTurns?: number | null;
+}
+
+/** What to change; what is left out stays. */
+export interface SessionPatch {
+  /** From now on the recorded one (PP-27). The lash does not close it. */
+  readonly provider?: Provider;
+  /** In place of the whole model. Default of its id: the given provider's own, else the present one. */
+  readonly model?: ModelOptions;
+  /** The session's layer of the prompt, or what to make of the present one. An empty text takes it away. */
+  readonly prompt?: Prompt | ((present: PromptParts) => Prompt);
+  readonly maxTurns?: number | null;
+}
+
+export const SETTINGS = ["provider", "model", "prompt", "maxTurns"];
+
+/** @throws LashError `invalid_argument`, `missing_model_spec`, `llm_provider`. */
+export function overlayOf(settings: TurnSettings, current: SessionSettings, retrying: (provider: Provider) => Provider): TurnOverlay | undefined {
+  checkShared(settings);
+  const { provider, model, prompt, maxTurns } = settings;
+  if (provider === undefined && model === undefined && prompt === undefined && maxTurns === undefined) return undefined;
+  return changeOf(provider, model, prompt === undefined ? undefined : layerOf(prompt, "turn"), maxTurns, current, retrying);
+}
+
+/** @throws LashError `invalid_argument`, `missing_model_spec`, `llm_provider`. */
+export function patchOf({ prompt, ...patch }: SessionPatch, current: SessionSettings, retrying: (provider: Provider) => Provider): SettingsChange {
+  const wanted = typeof prompt === "function" ? prompt(current.prompt) : prompt;
+  checkShared({ ...patch, ...(wanted !== undefined && { prompt: wanted }) });
+  return changeOf(patch.provider, patch.model, wanted === undefined ? undefined : layerOf(wanted, "session"), patch.maxTurns, current, retrying);
+}
+
+function changeOf(
+  provider: Provider | undefined,
+  model: ModelOptions | undefined,
+  prompt: SettingsChange["prompt"],
+  maxTurns: number | null | undefined,
+  current: SessionSettings,
+  retrying: (provider: Provider) => Provider,
+): SettingsChange {
+  return binding(() => ({
+    ...(provider && { provider: retrying(provider) }),
+    ...((provider || model) && { model: modelAfter(model, provider, current.policy.model) }),
+    ...(prompt && { prompt }),
+    ...(maxTurns !== undefined && { maxTurns }),
+  }));
+}
+
+function modelAfter(options: ModelOptions = {}, provider: Provider | undefined, current: ModelSpec): ModelSpec {
+  const id = options.id ?? (provider ? provider.modelId : current.id);
+  return modelOf({ ...options, ...(id !== undefined && { id }) }, provider);
+}
