@@ -6,7 +6,6 @@
 import { createActor, fromCallback, type ActorRefFrom, type AnyActorRef } from "xstate";
 import { errorText, runtimeErrorOfStore } from "../domain/error-mapping.ts";
 import { LashError, runtimeError, storeError } from "../domain/errors.ts";
-import { jsonEqual } from "../domain/json.ts";
 import type { SessionSettings } from "../domain/turn-config.ts";
 import { invalidArgument } from "../domain/invalid-argument.ts";
 import { sessionStillInUse } from "../domain/wiring-errors.ts";
@@ -23,7 +22,7 @@ import type { RuntimePorts, SessionWiring } from "./ports.ts";
 import { freshResident, residentAfter, residentOf, type LoadedResident, type Resident } from "./resident.ts";
 import { SessionFeed } from "./session-feed.ts";
 import { StandIn } from "./stand-in.ts";
-import { configured, settingsOf, type SettingsChange } from "./session-settings.ts";
+import { areRecorded, settingsOf, StatedSettings, type SettingsChange } from "./session-settings.ts";
 import { type TurnOverlay, TurnPlans } from "./turn-plan.ts";
 import { TurnRun, type Claimed, type TurnEnd, type TurnRequest } from "./turn-run.ts";
 import type { TurnSession } from "./turn-session.ts";
@@ -58,9 +57,7 @@ export class SessionRuntime {
   readonly #standIn: StandIn;
   readonly #lease: LaneClaims;
   readonly #plans: TurnPlans;
-  #wiring: SessionWiring;
-  /** Changes of settings that hold already and are recorded by whatever commits next. */
-  #staged: readonly SettingsChange[] = [];
+  readonly #stated: StatedSettings;
   readonly #root: SessionActor;
   readonly #effects: AnyActorRef;
   #resident: Resident;
@@ -80,7 +77,7 @@ export class SessionRuntime {
 
   constructor(ports: RuntimePorts, wiring: SessionWiring) {
     this.ports = ports;
-    this.#wiring = wiring;
+    this.#stated = new StatedSettings(wiring);
     this.#lease = new LaneClaims(ports, wiring);
     this.#plans = new TurnPlans(() => this.wiring);
     this.#resident = freshResident(wiring.sessionId, wiring.policy, ports.clock.now());
@@ -107,7 +104,7 @@ export class SessionRuntime {
 
   /** As stated at open and configured since. */
   get wiring(): SessionWiring {
-    return this.#staged.reduce(configured, this.#wiring);
+    return this.#stated.wiring;
   }
 
   /** What a turn that begins now would find. */
@@ -247,21 +244,12 @@ export class SessionRuntime {
    *
    * @throws LashError as `commitChange` - nothing changed.
    */
-  async configure(change: SettingsChange): Promise<void> {
-    this.#staged = [...this.#staged, change];
-    try {
-      await this.commitChange((resident) => settingsCommit(settingsOf(this.wiring, resident), resident), () => this.#isRecorded());
-      this.#wiring = configured(this.#wiring, change);
-    } finally {
-      this.#staged = this.#staged.filter((each) => each !== change);
-    }
-  }
-
-  async #isRecorded(): Promise<boolean> {
-    const revision = await this.ports.persistence.sessions.headRevision(this.wiring.sessionId);
-    const { policy, prompt } = this.settings;
-    const { headRevision, head, prompt: recorded } = this.#resident;
-    return revision > 0 && revision === headRevision && jsonEqual(policy, head.policy) && jsonEqual(prompt, recorded);
+  configure(change: SettingsChange): Promise<void> {
+    const isDone = async (): Promise<boolean> => {
+      const revision = await this.ports.persistence.sessions.headRevision(this.wiring.sessionId);
+      return revision === this.#resident.headRevision && areRecorded(this.settings, this.#resident);
+    };
+    return this.#stated.change(change, () => this.commitChange((resident) => settingsCommit(settingsOf(this.wiring, resident), resident), isDone));
   }
 
   /** What a failed change is reported as. After a commit with an unknown outcome the lease is left to expire (S-63). */

@@ -44,8 +44,8 @@ export function overlaid(policy: SessionPolicy, { provider, model, maxTurns }: S
   return { providerId: provider?.id ?? policy.providerId, model: model ?? policy.model, maxTurns: maxTurns === undefined ? policy.maxTurns : maxTurns };
 }
 
-/** The wiring after `configure`: its settings are stated from then on. */
-export function configured(wiring: SessionWiring, change: SettingsChange): SessionWiring {
+/** The wiring after a change: its settings are stated from then on. */
+function configured(wiring: SessionWiring, change: SettingsChange): SessionWiring {
   const { provider, model, maxTurns, prompt } = change;
   const { stated } = wiring;
   return {
@@ -61,6 +61,36 @@ export function configured(wiring: SessionWiring, change: SettingsChange): Sessi
     },
   };
 }
+
+/** What the host states: at open, and by what it configured since. */
+export class StatedSettings {
+  #wiring: SessionWiring;
+  /** Hold already, and are recorded by whatever commits next. */
+  #staged: readonly SettingsChange[] = [];
+
+  constructor(wiring: SessionWiring) {
+    this.#wiring = wiring;
+  }
+
+  get wiring(): SessionWiring {
+    return this.#staged.reduce(configured, this.#wiring);
+  }
+
+  /** @param record - makes the change durable; where it fails, nothing was stated. */
+  async change(change: SettingsChange, record: () => Promise<void>): Promise<void> {
+    this.#staged = [...this.#staged, change];
+    try {
+      await record();
+      this.#wiring = configured(this.#wiring, change);
+    } finally {
+      this.#staged = this.#staged.filter((each) => each !== change);
+    }
+  }
+}
+
+/** Whether a commit of these settings would say nothing new. */
+export const areRecorded = ({ policy, prompt }: SessionSettings, { headRevision, head, prompt: recorded }: Resident): boolean =>
+  headRevision > 0 && jsonEqual(policy, head.policy) && jsonEqual(prompt, recorded);
 
 /** The part of a commit that records settings; a prompt only where it has changed, because it may be long. */
 export function recording({ policy, prompt }: SessionSettings, resident: Resident): { readonly policy: SessionPolicy } & Pick<SessionCommit, "components"> {

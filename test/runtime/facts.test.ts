@@ -137,7 +137,7 @@ describe("what is stored", () => {
     expect([result.headRevision, next.headRevision, session.observe().readView.revision]).toEqual([1, 2, 2]);
   });
 
-  test("of the host's wiring only provider id, model and limits are stored, no key and no provider object (S-24, PP-2, PP-29)", async () => {
+  test("of the host's provider only its id is stored, of its model id and limits; no key and no provider object (S-24, PP-2, PP-29)", async () => {
     const provider = { ...scriptedProvider(["done"]), apiKey: "sk-very-secret" };
     const host = testLash();
     const session = await host.lash.openSession("s", { provider, model: { id: "big", contextWindowTokens: 1_000 } });

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
-import { tool, type Provider, type Tool } from "../../src/index.ts";
+import { switchFrame, tool, type Provider, type Tool } from "../../src/index.ts";
 import type { LlmRequest } from "../../src/providers/contract.ts";
 import { memoryEngine } from "../../src/stores/memory/index.ts";
 import { createPersistence } from "../../src/stores/persistence/index.ts";
@@ -71,6 +71,21 @@ describe.each(engineCases())("on $name", ({ open }) => {
     });
     expect(deaths).toBeGreaterThan(10);
   });
+});
+
+test("a chain of frames keeps what its first turn was given, also where another process makes the second one; the session keeps its own (FA-24, FA-25, T-67)", async () => {
+  const [engine, clock, begun] = [memoryEngine(), manualClock(1_000), gate()];
+  const process = new Mortal(engine);
+  const move = tool({ name: "move", description: "", input: z.object({}), readOnly: true, run: () => switchFrame({ frameId: "work", task: "carry on" }) });
+  const dying = testLash({ engine: process.engine, clock, tools: [move], script: [{ toolCalls: [{ name: "move" }] }, { text: "too late", before: begun }] });
+  void (await dying.lash.openSession("s", { model: { id: "own" } })).run("go", { turnId: "t", model: { id: "big" }, prompt: "Three." });
+  await begun.reached;
+  process.kill();
+  await clock.advance(31_000);
+  const next = testLash({ engine, clock, tools: [move], script: () => "arrived" });
+  expect(await next.lash.recover()).toMatchObject([{ turnId: "t:agent-frame:1", result: { text: "arrived" } }]);
+  expect([...dying.provider.requests, ...next.provider.requests].map((request) => [request.model, systemOf(request)])).toEqual(Array.from({ length: 3 }, () => ["big", "Three."]));
+  expect((await next.lash.openSession("s")).observe().readView).toMatchObject({ revision: 2, policy: { model: { id: "own" } } });
 });
 
 describe("a provider is live (T-8, PP-27)", () => {

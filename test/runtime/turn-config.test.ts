@@ -105,7 +105,7 @@ describe("the host that finishes it", () => {
     expect(await testLash({ ...free, script, tools: [named("own")], maxTurns: 1 }).lash.recover()).toMatchObject([{ result: { isSuccess: true } }]);
   });
 
-  test("with another provider the turn is provider_mismatch, naming both, and stays in flight for whoever has the right one (PP-26, PP-27, PP-28, OP-7)", async () => {
+  test("with another provider the turn is provider_mismatch, naming both, and stays in flight for whoever has the right one (PP-26, PP-27, OP-7)", async () => {
     const death = await dieIn("tool");
     const other = testLash({ ...death, providerOptions: { id: "someone-else" } });
     for (let attempt = 0; attempt < 8; attempt++) {
