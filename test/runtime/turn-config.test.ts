@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import * as z from "zod";
 import { tool, type Tool } from "../../src/index.ts";
 import type { LlmRequest } from "../../src/providers/contract.ts";
-import type { Engine } from "../../src/stores/engine.ts";
+import type { Engine, Key } from "../../src/stores/engine.ts";
 import { memoryEngine } from "../../src/stores/memory/index.ts";
 import { createPersistence } from "../../src/stores/persistence/index.ts";
 import { byToolResults, gate, manualClock, type ManualClock } from "../../src/testing/index.ts";
@@ -128,13 +128,17 @@ describe("the host that finishes it", () => {
 describe("what it costs", () => {
   test("a turn writes no byte of its configuration again, however large it is, and reads nothing for it (OP-7, design 9)", async () => {
     const costOf = async (prompt: string) => {
-      const engine = countingEngine(memoryEngine());
+      const read: Key[] = [];
+      const engine = countingEngine(listening(memoryEngine(), (key) => read.push(key)));
       const { lash } = testLash({ engine, script: () => "done", prompt });
       const session = await lash.openSession("s");
+      const isConfig = (key: Key): boolean => key[0] === "content" || key[3] === "config";
       await session.run("go", { turnId: "t1" });
+      expect(read.splice(0).filter(isConfig)).toHaveLength(2);
       engine.reset();
       await session.run("go", { turnId: "t2" });
       const counts = engine.reset();
+      expect(read.filter(isConfig)).toEqual([]);
       expect((await keysOf(engine)).filter((key) => key.startsWith('["content"'))).toHaveLength(1);
       return counts;
     };
@@ -160,4 +164,21 @@ describe("what it costs", () => {
     const loaded = await createPersistence(death.engine, { clock: death.clock }).turns.load("s", "t");
     expect(loaded?.config).toMatchObject({ policy: { model: { id: "big" } }, system: "Be kind.\n\nSpeak Norse." });
   });
+});
+
+/** Tells of every key that a write transaction gets. */
+const listening = (engine: Engine, onGet: (key: Key) => void): Engine => ({
+  name: engine.name,
+  durable: engine.durable,
+  read: (body) => engine.read(body),
+  write: (body) =>
+    engine.write((tx) =>
+      body({
+        get: (key) => (onGet(key), tx.get(key)),
+        range: (from, to, options) => tx.range(from, to, options),
+        set: (key, value) => tx.set(key, value),
+        delete: (key) => tx.delete(key),
+      }),
+    ),
+  close: () => engine.close(),
 });
