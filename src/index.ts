@@ -10,6 +10,7 @@ export type { SessionSighting, TurnActivity, TurnActivityBody } from "./observe/
 export type { SessionReadView } from "./observe/read-view.ts";
 
 export { tool } from "./tools/tool.ts";
+export { batchTool } from "./tools/batch-tool.ts";
 export type { ToolOptions } from "./tools/tool.ts";
 export type { OnInterrupted, StandardSchema, Tool, ToolCall, ToolRetryPolicy } from "./tools/contract.ts";
 export { pending } from "./domain/tool-pending.ts";

@@ -11,7 +11,7 @@ import type { EffectController } from "./effect-host.ts";
 import type { Envelope } from "./envelope.ts";
 import { callModel, modelOutcome, type Emit, type TurnPlan } from "./model-call.ts";
 import { firstIssued, runBatch } from "./tool-batch.ts";
-import { attemptKey, planBatch, type PlannedCall } from "./tool-plan.ts";
+import { attemptKey, leavesOf, planBatch, type PlannedLeaf } from "./tool-plan.ts";
 import type { TurnLog } from "./turn-log.ts";
 import type { TurnSession } from "./turn-session.ts";
 
@@ -170,7 +170,7 @@ export class TurnEffects {
         return running;
       },
     });
-    return { outcome: { kind: "tool_batch", results }, source: plan.every((call) => this.#wasRecorded(call)) ? "journal" : "run" };
+    return { outcome: { kind: "tool_batch", results }, source: leavesOf(plan).every((call) => this.#wasRecorded(call)) ? "journal" : "run" };
   }
 
   #report(parked: boolean): void {
@@ -195,7 +195,7 @@ export class TurnEffects {
     if (ports.inspect) effects.send({ type, effectId, kind: command.kind });
   }
 
-  #wasRecorded(call: PlannedCall): boolean {
+  #wasRecorded(call: PlannedLeaf): boolean {
     return this.#options.turn.journal.some((entry) => entry.replayKey === attemptKey(call, 1));
   }
 

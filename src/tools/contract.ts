@@ -74,6 +74,8 @@ export interface Tool<Args = unknown> {
   /** Arguments as the tool will see them, or what is wrong with them. */
   validate(args: Json): Promise<{ readonly args: Args } | { readonly problem: string }>;
   run(args: Args, call: ToolCall): unknown | Promise<unknown>;
+  /** Makes the calls that its arguments list instead of doing something itself (T-35); `run` is never called. */
+  readonly dispatches?: true;
   /** Told that a pending call was cancelled, if it asked for that with `onCancel: "cancel_external_work"`. */
   cancel?(args: Args): unknown;
 }
