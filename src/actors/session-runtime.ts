@@ -204,21 +204,35 @@ export class SessionRuntime {
    * @param change - builds the commit from the state that the lease protects.
    * @throws LashError `session_execution_busy` - nothing changed. `store_commit_failed` - unknown whether it did.
    */
-  commitChange(change: (resident: Resident) => SessionChange | Promise<SessionChange>): Promise<void> {
-    return this.#inLane(async () => {
-      const claim = await this.#lease.claim((wanted) => this.ports.persistence.leases.claim(wanted));
-      if (claim.kind === "busy") throw runtimeError("session_execution_busy", "another owner is running this session; nothing was changed, try again with backoff");
-      const fence = fenceOf(claim.lease);
-      try {
-        const { sessions } = this.ports.persistence;
-        await this.#refresh(await sessions.headRevision(this.wiring.sessionId));
-        const commit = changeCommit(this.wiring.sessionId, this.#resident, fence, await change(this.#resident));
-        await sessions.commit(commit);
-      } catch (error) {
-        throw await this.#leaveLane(fence, error);
+  async commitChange(change: (resident: Resident) => SessionChange | Promise<SessionChange>): Promise<void> {
+    for (;;) {
+      const left = await this.#inLane(() => this.#tryChange(change));
+      if (left === undefined) return;
+      // It was accepted on the history as it is: moved under it, the turn would answer to a conversation it never saw.
+      await this.recoverTurn({ turnId: left, emit: () => undefined, signal: new AbortController().signal });
+    }
+  }
+
+  /** @returns the turn in flight that stands in the way; undefined when the change is committed. */
+  async #tryChange(change: (resident: Resident) => SessionChange | Promise<SessionChange>): Promise<string | undefined> {
+    const { sessions, leases, turns } = this.ports.persistence;
+    const { sessionId } = this.wiring;
+    const claim = await this.#lease.claim((wanted) => leases.claim(wanted));
+    if (claim.kind === "busy") throw runtimeError("session_execution_busy", "another owner is running this session; nothing was changed, try again with backoff");
+    const fence = fenceOf(claim.lease);
+    try {
+      const [left] = await turns.inFlight(sessionId);
+      if (left) {
+        await leases.release(fence);
+        return left.turnId;
       }
-      this.feed.committed((await this.#read()).resident.headRevision);
-    });
+      await this.#refresh(await sessions.headRevision(sessionId));
+      await sessions.commit(changeCommit(sessionId, this.#resident, fence, await change(this.#resident)));
+    } catch (error) {
+      throw await this.#leaveLane(fence, error);
+    }
+    this.feed.committed((await this.#read()).resident.headRevision);
+    return undefined;
   }
 
   /** What a failed change is reported as. After a commit with an unknown outcome the lease is left to expire (S-63). */
