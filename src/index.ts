@@ -18,6 +18,8 @@ export type { PendingOptions } from "./domain/tool-pending.ts";
 export type { Resolution, ResolveOutcome } from "./domain/waits.ts";
 export { failTurn, finishTurn, switchFrame, withImages } from "./domain/tool-reply.ts";
 export type { FrameSwitch, ToolReply } from "./domain/tool-reply.ts";
+export type { CompactOptions } from "./actors/compaction.ts";
+export type { Compaction, CompactionRequest, Compactor } from "./domain/compaction.ts";
 export type { MessageDraft } from "./domain/message-draft.ts";
 export { ToolError } from "./domain/tool-error.ts";
 export type { ToolCallOutput, ToolFailure } from "./domain/tool-output.ts";

@@ -2,7 +2,7 @@
 
 import { createMessage, isTransient, messageText, type Message } from "../domain/messages.ts";
 import { outcomeText, tidy, type ModelCallRecord, type TurnIssue } from "../domain/outcome.ts";
-import type { AgentFrame, SessionNode, SessionPolicy } from "../domain/session.ts";
+import type { AgentFrame, SessionPolicy } from "../domain/session.ts";
 import { addUsage, isZeroUsage } from "../domain/usage.ts";
 import type { ToolResult } from "../machines/effects.ts";
 import type { TurnContext } from "../machines/turn.context.ts";
@@ -11,6 +11,7 @@ import { commitHash } from "../stores/commit-hash.ts";
 import { frameOpening, type FrameOpening } from "./frames.ts";
 import { attachmentIds } from "./images.ts";
 import type { Resident } from "./resident.ts";
+import { nodesOf } from "./session-nodes.ts";
 
 export interface FinishedTurn {
   readonly context: TurnContext;
@@ -123,19 +124,4 @@ function framesOf({ headRevision, frames }: Resident, opening: FrameOpening | un
   if (!opening) return known;
   const { frame, superseded } = opening;
   return [...known.filter(({ frameId }) => frameId !== superseded?.frameId), ...(superseded ? [superseded] : []), frame];
-}
-
-function nodesOf(messages: readonly Message[], agentFrameId: string, parent: string | undefined, timestamp: string): readonly SessionNode[] {
-  let parentNodeId = parent;
-  return messages.map((message) => {
-    const node: SessionNode = {
-      nodeId: message.id,
-      ...(parentNodeId !== undefined && { parentNodeId }),
-      agentFrameId,
-      timestamp,
-      body: { kind: "message", message },
-    };
-    parentNodeId = message.id;
-    return node;
-  });
 }

@@ -7,7 +7,7 @@ import type { LeaseFence, SessionCommit, SessionRead } from "../stores/contract.
 import { attachmentIds } from "./images.ts";
 import type { Resident } from "./resident.ts";
 
-export type SessionChange = Partial<Pick<SessionCommit, "head" | "frames" | "nodes">>;
+export type SessionChange = Partial<Pick<SessionCommit, "head" | "frames" | "nodes" | "usageDeltas">>;
 
 /** The commit of a change: what it does not name stays as it is. */
 export function changeCommit(sessionId: string, resident: Resident, fence: LeaseFence, change: SessionChange): SessionCommit {

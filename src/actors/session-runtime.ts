@@ -9,6 +9,7 @@ import { LashError, runtimeError, sessionError, storeError } from "../domain/err
 import { canonicalJson } from "../domain/json.ts";
 import { sha256Hex } from "../domain/sha256.ts";
 import { invalidArgument } from "../domain/invalid-argument.ts";
+import type { Provider } from "../providers/contract.ts";
 import { sessionStillInUse } from "../domain/wiring-errors.ts";
 import { EFFECTS, type EffectsMessage } from "../machines/effects.ts";
 import { sessionMachine, SESSION_MACHINE, type SessionEvent, type SessionRequest } from "../machines/session.machine.ts";
@@ -502,8 +503,13 @@ export class SessionRuntime {
 
   // ---- provider ---------------------------------------------------------------------------------------------------
 
+  /** @throws LashError `provider_unconfigured`, `provider_mismatch`. */
+  get provider(): Provider {
+    return this.#checkProvider();
+  }
+
   /** PP-26: the provider binds at turn time, before anything is accepted. */
-  #checkProvider(): void {
+  #checkProvider(): Provider {
     const { sessionId, provider } = this.wiring;
     if (!provider) throw sessionError("provider_unconfigured", `session ${sessionId} has no provider; pass \`provider\` to createLash or openSession`, { details: { sessionId } });
     const recorded = this.#resident.headRevision === 0 ? provider.id : this.#resident.head.policy.providerId;
@@ -512,17 +518,18 @@ export class SessionRuntime {
         details: { sessionId, expected: recorded, actual: provider.id },
       });
     }
+    return provider;
   }
 
   #plan(): TurnPlan {
-    this.#checkProvider();
-    const { provider, system, tools } = this.wiring;
+    const provider = this.#checkProvider();
+    const { system, tools } = this.wiring;
     const { model } = policyOf(this.wiring, this.#resident);
     // The wiring is fixed; hashing its tools for every turn would cost as much as hashing what the turn says.
     if (this.#planned?.model === model) return this.#planned;
     const specs = [...tools.values()].map(({ name, description, inputSchema }) => ({ name, description, inputSchema }));
     this.#planned = {
-      provider: provider as NonNullable<typeof provider>,
+      provider,
       model,
       system,
       tools: specs,
