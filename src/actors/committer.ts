@@ -2,8 +2,8 @@
 
 import { createMessage, isTransient, messageText, type Message } from "../domain/messages.ts";
 import { outcomeText, tidy, type ModelCallRecord, type TurnIssue } from "../domain/outcome.ts";
-import type { AgentFrame, SessionPolicy } from "../domain/session.ts";
-import { addUsage, isZeroUsage } from "../domain/usage.ts";
+import type { AgentFrame, SessionPolicy, TokenLedgerEntry } from "../domain/session.ts";
+import { addUsage, isZeroUsage, zeroUsage } from "../domain/usage.ts";
 import type { ToolResult } from "../machines/effects.ts";
 import type { TurnContext } from "../machines/turn.context.ts";
 import type { LeaseFence, MachineSnapshot, SessionCommit, ToolCallReference, TurnResultRecord } from "../stores/contract.ts";
@@ -111,7 +111,10 @@ export function buildCommit(turn: FinishedTurn, { resident, policy, fence, machi
     nodes,
     // Input that still waits for this turn becomes input of the next one (I-32).
     interruptedTurnId: context.turnId,
-    usageDeltas: isZeroUsage(context.usage) ? [] : [{ source: "turn", model: policy.model.id, usage: context.usage }],
+    usageDeltas: [
+      ...(isZeroUsage(context.usage) ? [] : [{ source: "turn", model: policy.model.id, usage: context.usage }]),
+      ...usageBeside(turn.modelCalls),
+    ],
     committedAttachmentIds: attachmentIds([...log, ...(opening?.seed ?? [])]),
   };
   const result = resultOf(turn);
@@ -124,4 +127,15 @@ function framesOf({ headRevision, frames }: Resident, opening: FrameOpening | un
   if (!opening) return known;
   const { frame, superseded } = opening;
   return [...known.filter(({ frameId }) => frameId !== superseded?.frameId), ...(superseded ? [superseded] : []), frame];
+}
+
+/** What tools asked models for: in the ledger only, not in the turn's own usage (T-79). */
+function usageBeside(calls: readonly ModelCallRecord[]): SessionCommit["usageDeltas"] {
+  const sums = new Map<string, TokenLedgerEntry>();
+  for (const { source, model, usage } of calls) {
+    if (source === "turn" || usage === null || isZeroUsage(usage)) continue;
+    const key = JSON.stringify([source, model]);
+    sums.set(key, { source, model, usage: addUsage(sums.get(key)?.usage ?? zeroUsage, usage) });
+  }
+  return [...sums.values()];
 }

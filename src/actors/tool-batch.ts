@@ -19,6 +19,7 @@ import type { Execution } from "./effect-host.ts";
 import { cancelledOutput, failure, interruptedOutput, success } from "./tool-outcome.ts";
 import { complete, missingKey, waitOf, type RecordedPending } from "./tool-completion.ts";
 import { groupResult, type FinishedCall } from "./tool-group.ts";
+import { questionsOf, type Asking } from "./tool-questions.ts";
 import { attemptKey, leavesOf, type GroupedCall, type LaunchedCall, type PlannedCall, type PlannedLeaf } from "./tool-plan.ts";
 
 /** How long tools may take to notice that their turn was cancelled (T-63). */
@@ -172,12 +173,15 @@ class BatchRun {
   async #perform(call: LaunchedCall, attempt: number, { interrupted }: Execution): Promise<JournaledOutcome> {
     const { clock } = this.#context;
     const startedAt = clock.monotonic();
-    const ended = await this.#untilCancelled(this.#outputOf(call, attempt, interrupted));
+    let hasEnded = false;
+    const asking = { hasEnded: () => hasEnded, save: () => this.#context.step([...this.#running]) };
+    const ended = await this.#untilCancelled(this.#outputOf(call, attempt, interrupted, asking));
+    hasEnded = true;
     const durationMs = Math.round(clock.monotonic() - startedAt);
     return { ok: copyJson({ ...ended, durationMs, ...(mayRetry(ended) && { endedAtMs: clock.now() }) }) };
   }
 
-  async #outputOf(call: LaunchedCall, attempt: number, interrupted: boolean): Promise<AttemptEnd> {
+  async #outputOf(call: LaunchedCall, attempt: number, interrupted: boolean, asking: Asking): Promise<AttemptEnd> {
     const { tool, input } = call;
     const { sessionId, turnId, signal, desk } = this.#context;
     let key: Promise<string> | undefined;
@@ -192,6 +196,7 @@ class BatchRun {
       },
       attempt,
       interrupted,
+      complete: questionsOf(this.#context, call, asking),
       completionKey: () => (key ??= desk.keyFor(waitOf(this.#context, call))),
     };
     const end = async (value: unknown): Promise<AttemptEnd> => {

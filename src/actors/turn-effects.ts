@@ -158,6 +158,7 @@ export class TurnEffects {
       desk: session.ports.waits,
       attachments: session.ports.persistence.attachments,
       logger: session.ports.logger,
+      direct: { port: session.ports.direct, plan: this.#options.plan, record: (call) => log.recordCall({ effectId: request.effectId, ...call }) },
       detach: this.#detach.signal,
       onProgress: ({ running, parked }) => this.#report(running === 0 && parked > 0),
       issued: this.#issued,
@@ -199,10 +200,11 @@ export class TurnEffects {
     return this.#options.turn.journal.some((entry) => entry.replayKey === attemptKey(call, 1));
   }
 
-  /** Without a snapshot only outcomes are journaled; the log and the control state wait for the machine to move. */
+  /** Without a snapshot only outcomes and what they cost are journaled; messages and control state wait for the machine to move. */
   async #step(snapshot: MachineSnapshot | undefined, issued: readonly string[]): Promise<void> {
     this.#detach.signal.throwIfAborted();
-    const unsaved = snapshot ? this.#options.log.takeUnsaved() : { appended: [], modelCalls: [] };
+    const { log } = this.#options;
+    const unsaved = snapshot ? log.takeUnsaved() : { appended: [], modelCalls: log.takeUnsavedCalls() };
     await this.#options.host.step({ ...unsaved, issued, ...(snapshot && { snapshot }) });
   }
 

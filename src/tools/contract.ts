@@ -1,7 +1,9 @@
 // What a tool is: its manifest, and the function that runs it. Types only.
 
 import type { Json } from "../domain/json.ts";
+import type { TokenUsage } from "../domain/usage.ts";
 import type { JsonSchema } from "../providers/contract.ts";
+import type { DirectRequest } from "../providers/direct.ts";
 
 /** The part of Standard Schema that tools use; zod, valibot, arktype and others implement it. */
 export interface StandardSchema<Input = unknown, Output = Input> {
@@ -41,6 +43,21 @@ export interface ToolCall {
    * take. Whoever has it may answer, so treat it like a password (E-19).
    */
   completionKey(): Promise<string>;
+  /**
+   * Asks a model one question, by default the session's. The answer is durable when this resolves: a call that is run again,
+   * after a crash or by its retry policy, gets it instead of asking again (OP-5). Equal questions of one call are one
+   * question, unless their `replayKey` differs (PP-48). What it uses is booked under the source `direct`.
+   *
+   * @throws DirectCompletionError - no usable answer; nothing is recorded, and asking again asks again.
+   */
+  complete(question: DirectRequest): Promise<DirectAnswer>;
+}
+
+export interface DirectAnswer {
+  /** Text, or the JSON value that was asked for. */
+  readonly output: unknown;
+  readonly text: string;
+  readonly usage: TokenUsage;
 }
 
 /**
