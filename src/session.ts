@@ -3,7 +3,7 @@
 import { createStore } from "@xstate/store";
 import type { Emit } from "./actors/model-call.ts";
 import { compactSession, type CompactOptions } from "./actors/compaction.ts";
-import { branchTo } from "./actors/session-change.ts";
+import { branchTo, openFrame } from "./actors/session-change.ts";
 import type { SessionRuntime } from "./actors/session-runtime.ts";
 import type { Compactor } from "./domain/compaction.ts";
 import { runtimeError } from "./domain/errors.ts";
@@ -182,6 +182,20 @@ export class Session implements AsyncDisposable {
     if (options.instructions !== undefined && typeof options.instructions !== "string") throw invalidArgument("instructions", "a string");
     const signal = options.signal ? AbortSignal.any([options.signal, this.#closed.signal]) : this.#closed.signal;
     return compactSession(this.#runtime, compactor, { ...options, signal });
+  }
+
+  /**
+   * Begins the conversation anew in a fresh context. What came before stays stored, readable by node id (design 7.3, S-32).
+   * Durable when it resolves.
+   *
+   * @throws LashError `session_execution_busy` - another owner runs this session; nothing changed.
+   */
+  async reset(): Promise<void> {
+    this.#assertOpen();
+    const { clock, newId } = this.#runtime.ports;
+    await this.#runtime.commitChange((resident) =>
+      openFrame(resident, { frameId: `${this.id}:frame:reset:${newId()}`, reason: "reset", createdAt: new Date(clock.now()).toISOString(), messages: [] }),
+    );
   }
 
   /** Another handle on the same runtime; `close` and `park` need the last one (FA-49). */

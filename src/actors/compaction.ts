@@ -1,15 +1,14 @@
 // Compaction: a session goes on in a new frame that starts with what a compactor made of the one before (S-20, PP-55).
 
-import type { Compaction, Compactor } from "../domain/compaction.ts";
+import type { Compactor } from "../domain/compaction.ts";
 import { copyJson } from "../domain/copy-json.ts";
 import { runtimeError } from "../domain/errors.ts";
 import { invalidArgument } from "../domain/invalid-argument.ts";
-import { messageOfDraft, readDraft } from "../domain/message-draft.ts";
+import { readDraft } from "../domain/message-draft.ts";
 import type { Provider } from "../providers/contract.ts";
 import type { RuntimePorts, SessionWiring } from "./ports.ts";
 import type { Resident } from "./resident.ts";
-import type { SessionChange } from "./session-change.ts";
-import { nodesOf } from "./session-nodes.ts";
+import { openFrame, type SessionChange } from "./session-change.ts";
 import { policyOf } from "./turn-run.ts";
 
 export interface CompactOptions {
@@ -47,7 +46,7 @@ export async function compactSession(session: Compacted, compactor: Compactor, {
     if (resident.headRevision !== seen.headRevision) {
       throw runtimeError("session_execution_busy", "the conversation went on while it was compacted; nothing was changed, try again", { details: { sessionId } });
     }
-    return openFrame(resident, { ...made, messages: drafts }, frameId, createdAt);
+    return openFrame(resident, { frameId, reason: "compaction", createdAt, ...made, messages: drafts });
   });
   return true;
 }
@@ -55,21 +54,3 @@ export async function compactSession(session: Compacted, compactor: Compactor, {
 const refuse = (): never => {
   throw invalidArgument("compactor", "a function that gives null or { messages: [{ role: \"User\" | \"Assistant\" | \"System\", text }] }");
 };
-
-function openFrame({ head, frames }: Resident, { messages, usage, model }: Compaction, frameId: string, createdAt: string): SessionChange {
-  const current = frames.find((frame) => frame.frameId === head.currentFrameId);
-  const { policy, protocolTurnOptions } = current ?? head;
-  const nodes = nodesOf(messages.map((draft, index) => messageOfDraft(`${frameId}:${index}`, draft)), frameId, head.leafNodeId, createdAt);
-  const leafNodeId = nodes.at(-1)?.nodeId ?? head.leafNodeId;
-  // It told the size of a prompt that is not sent any more.
-  const { lastPromptUsage: _, ...kept } = head;
-  return {
-    head: { ...kept, currentFrameId: frameId, ...(leafNodeId !== undefined && { leafNodeId }) },
-    frames: [
-      ...(current ? [{ ...current, status: "superseded" as const }] : []),
-      { frameId, previousFrameId: head.currentFrameId, status: "active", reason: "compaction", createdAt, policy, protocolTurnOptions },
-    ],
-    nodes,
-    usageDeltas: usage ? [{ source: "compaction", model: model ?? policy.model.id, usage }] : [],
-  };
-}

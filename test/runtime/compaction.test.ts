@@ -131,6 +131,31 @@ describe("compact", () => {
   });
 });
 
+describe.each(engineCases())("reset on $name", ({ open }) => {
+  test("begins the conversation anew, also after a reopen; what came before stays readable (S-32, FA-12, design 7.3)", async () => {
+    const { session, lash, engine, provider } = await talked({ engine: open() });
+    await session.reset();
+    expect(transcriptOf(session)).toEqual([]);
+    await session.run("c", { turnId: "c" });
+    expect(provider.requests.at(-1)?.messages).toHaveLength(1);
+    expect(await session.historicNode("b:1")).toMatchObject({ parentNodeId: "b:0" });
+    await lash.close();
+    const reopened = await testLash({ engine }).lash.openSession("s");
+    expect(transcriptOf(reopened)).toEqual(["User: Text c", "Assistant: Prose one"]);
+    expect(reopened.observe().readView).toMatchObject({ turnIndex: 3, revision: 4 });
+    await reopened.branch({ at: null });
+    expect(transcriptOf(reopened)).toEqual([]);
+  });
+
+  test("a session in which nothing was said can be reset, too (S-32)", async () => {
+    const { lash } = testLash({ engine: open() });
+    const session = await lash.openSession("s");
+    await session.reset();
+    expect(await session.run("a")).toMatchObject({ text: "done" });
+    expect(session.observe().readView.messages).toHaveLength(2);
+  });
+});
+
 describe("summarize", () => {
   test("asks the session's model once, without tools or images, for notes on the whole conversation (PP-56)", async () => {
     const { lash, provider } = testLash({ script: ["seen", "  It is a cat.  "] });
