@@ -5,6 +5,7 @@ export const entries: Record<string, string> = {
   "stores/indexeddb/store": "src/stores/indexeddb/store.ts",
   "providers/ai-sdk/index": "src/providers/ai-sdk/index.ts",
   direct: "src/direct.ts",
+  compaction: "src/compaction.ts",
   "stores/engine-kit": "src/stores/engine-kit.ts",
   "cli/lash": "src/cli/lash.ts",
   "testing/index": "src/testing/index.ts",

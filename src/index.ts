@@ -13,13 +13,16 @@ export type { SessionSighting, TurnActivity, TurnActivityBody } from "./observe/
 export type { SessionReadView } from "./observe/read-view.ts";
 
 export { tool } from "./tools/tool.ts";
+export { batchTool } from "./tools/batch-tool.ts";
 export type { ToolOptions } from "./tools/tool.ts";
-export type { OnInterrupted, StandardSchema, Tool, ToolCall, ToolRetryPolicy } from "./tools/contract.ts";
+export type { DirectAnswer, OnInterrupted, StandardSchema, Tool, ToolCall, ToolRetryPolicy } from "./tools/contract.ts";
 export { pending } from "./domain/tool-pending.ts";
 export type { PendingOptions } from "./domain/tool-pending.ts";
 export type { Resolution, ResolveOutcome } from "./domain/waits.ts";
 export { failTurn, finishTurn, switchFrame, withImages } from "./domain/tool-reply.ts";
 export type { FrameSwitch, ToolReply } from "./domain/tool-reply.ts";
+export type { CompactOptions } from "./actors/compaction.ts";
+export type { Compaction, CompactionRequest, Compactor } from "./domain/compaction.ts";
 export type { MessageDraft } from "./domain/message-draft.ts";
 export { ToolError } from "./domain/tool-error.ts";
 export type { ToolCallOutput, ToolFailure } from "./domain/tool-output.ts";
@@ -37,3 +40,4 @@ export { memory } from "./stores/memory/store.ts";
 export type { Liveness, PeerChannel, Store } from "./stores/store.ts";
 export type { Engine } from "./stores/engine.ts";
 export type { Provider } from "./providers/contract.ts";
+export type { DirectRequest } from "./providers/direct.ts";

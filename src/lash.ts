@@ -19,7 +19,7 @@ import {
   type Completions, type LashOptions, type Maintenance, type RecoverOptions, type SessionOptions,
 } from "./lash-options.ts";
 import { standardProtocol } from "./protocols/standard.ts";
-import type { Provider } from "./providers/contract.ts";
+import type { LlmRequest, Provider } from "./providers/contract.ts";
 import { resolveAttachments } from "./providers/attachments.ts";
 import { ProviderError, failureOf } from "./providers/failure.ts";
 import { withRetry } from "./providers/retry.ts";
@@ -82,9 +82,11 @@ export class Lash implements AsyncDisposable {
       ({ scope }, dueAtMs) => this.#wakeAt(scope.session_id, scope.turn_id, dueAtMs),
     );
     this.completions = { resolve: (key, resolution) => this.#resolveCompletion(key, resolution) };
+    const loadImages = (request: LlmRequest): Promise<LlmRequest> => resolveAttachments(request, async (id) => (await persistence.attachments.get(id)).bytes);
     this.#ports = {
       waits,
-      loadImages: (request) => resolveAttachments(request, async (id) => (await persistence.attachments.get(id)).bytes),
+      loadImages,
+      direct: async () => (await import("./providers/direct-port.ts")).directPort(clock, loadImages),
       persistence,
       effectHost: isDurable ? journaled(persistence) : inline(),
       clock,

@@ -2,8 +2,10 @@
 
 import { createStore } from "@xstate/store";
 import type { Emit } from "./actors/model-call.ts";
-import { branchTo } from "./actors/session-change.ts";
+import { compactSession, type CompactOptions } from "./actors/compaction.ts";
+import { branchTo, openFrame } from "./actors/session-change.ts";
 import type { SessionRuntime } from "./actors/session-runtime.ts";
+import type { Compactor } from "./domain/compaction.ts";
 import { runtimeError } from "./domain/errors.ts";
 import { assertId } from "./domain/id-rules.ts";
 import { invalidArgument, refuseUnknown } from "./domain/invalid-argument.ts";
@@ -182,6 +184,38 @@ export class Session implements AsyncDisposable {
     this.#assertOpen();
     await this.#runtime.fork(id, at);
     return id;
+  }
+
+  /**
+   * Goes on in a fresh context that starts with what `compactor` makes of the conversation, such as `summarize()` of
+   * `lash-runtime/compaction`. What came before stays stored, readable by node id (S-20, PP-55). Durable when it resolves;
+   * `readView.lastPromptUsage` tells when it is worth it.
+   *
+   * @returns false when there was nothing to make shorter; then nothing changed.
+   * @throws LashError `session_execution_busy` - a turn was committed meanwhile, or another owner runs this session.
+   * @throws LashError `provider_unconfigured`, `provider_mismatch` - as a turn would. And whatever `compactor` throws.
+   */
+  async compact(compactor: Compactor, options: CompactOptions = {}): Promise<boolean> {
+    this.#assertOpen();
+    refuseUnknown(options, ["instructions", "signal"], "compact options");
+    if (typeof compactor !== "function") throw invalidArgument("compactor", "a function, such as summarize() of lash-runtime/compaction");
+    if (options.instructions !== undefined && typeof options.instructions !== "string") throw invalidArgument("instructions", "a string");
+    const signal = options.signal ? AbortSignal.any([options.signal, this.#closed.signal]) : this.#closed.signal;
+    return compactSession(this.#runtime, compactor, { ...options, signal });
+  }
+
+  /**
+   * Begins the conversation anew in a fresh context. What came before stays stored, readable by node id (design 7.3, S-32).
+   * Durable when it resolves.
+   *
+   * @throws LashError `session_execution_busy` - another owner runs this session; nothing changed.
+   */
+  async reset(): Promise<void> {
+    this.#assertOpen();
+    const { clock, newId } = this.#runtime.ports;
+    await this.#runtime.commitChange((resident) =>
+      openFrame(resident, { frameId: `${this.id}:frame:reset:${newId()}`, reason: "reset", createdAt: new Date(clock.now()).toISOString(), messages: [] }),
+    );
   }
 
   /** Another handle on the same runtime; `close` and `park` need the last one (FA-49). */

@@ -5,7 +5,10 @@ import type { Logger } from "../domain/logger.ts";
 import type { AttachmentFacet } from "../stores/content-contract.ts";
 import type { EffectController } from "./effect-host.ts";
 import type { Envelope } from "./envelope.ts";
+import type { ModelCallRecord } from "../domain/outcome.ts";
 import type { Emit } from "./model-call.ts";
+import type { DirectPort } from "./ports.ts";
+import type { TurnPlan } from "./turn-plan.ts";
 import type { WaitDesk } from "./wait-desk.ts";
 
 export interface BatchContext {
@@ -26,6 +29,12 @@ export interface BatchContext {
   readonly logger: Logger;
   /** Aborts when the turn is suspended: waits end without being recorded (OP-8). */
   readonly detach: AbortSignal;
+  /** What a tool that asks a model needs. */
+  readonly direct: {
+    readonly port: () => Promise<DirectPort>;
+    readonly plan: () => Pick<TurnPlan, "provider" | "config">;
+    readonly record: (call: Omit<ModelCallRecord, "effectId">) => void;
+  };
   /** Told how many calls run, and how many only wait for an answer from outside. */
   readonly onProgress: (progress: { readonly running: number; readonly parked: number }) => void;
   /** Shows a running call as an actor of its own (design section 4). */

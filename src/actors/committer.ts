@@ -2,9 +2,9 @@
 
 import { createMessage, isTransient, messageText, type Message } from "../domain/messages.ts";
 import { outcomeText, tidy, type ModelCallRecord, type TurnIssue } from "../domain/outcome.ts";
-import type { AgentFrame, SessionNode, SessionPolicy } from "../domain/session.ts";
+import type { AgentFrame, SessionPolicy, TokenLedgerEntry } from "../domain/session.ts";
 import type { SessionSettings } from "../domain/turn-config.ts";
-import { addUsage, isZeroUsage } from "../domain/usage.ts";
+import { addUsage, isZeroUsage, zeroUsage } from "../domain/usage.ts";
 import type { ToolResult } from "../machines/effects.ts";
 import type { TurnContext } from "../machines/turn.context.ts";
 import type { LeaseFence, MachineSnapshot, SessionCommit, ToolCallReference, TurnResultRecord } from "../stores/contract.ts";
@@ -12,6 +12,7 @@ import { commitHash } from "../stores/commit-hash.ts";
 import { frameOpening, type FrameOpening } from "./frames.ts";
 import { attachmentIds } from "./images.ts";
 import type { Resident } from "./resident.ts";
+import { nodesOf } from "./session-nodes.ts";
 import { recording } from "./session-settings.ts";
 
 export interface FinishedTurn {
@@ -117,7 +118,10 @@ export function buildCommit(turn: FinishedTurn, { resident, settings, model, fen
     ...recorded,
     // Input that still waits for this turn becomes input of the next one (I-32).
     interruptedTurnId: context.turnId,
-    usageDeltas: isZeroUsage(context.usage) ? [] : [{ source: "turn", model, usage: context.usage }],
+    usageDeltas: [
+      ...(isZeroUsage(context.usage) ? [] : [{ source: "turn", model, usage: context.usage }]),
+      ...usageBeside(turn.modelCalls),
+    ],
     committedAttachmentIds: attachmentIds([...log, ...(opening?.seed ?? [])]),
   };
   const result = resultOf(turn);
@@ -132,17 +136,13 @@ function framesOf({ headRevision, frames }: Resident, opening: FrameOpening | un
   return [...known.filter(({ frameId }) => frameId !== superseded?.frameId), ...(superseded ? [superseded] : []), frame];
 }
 
-function nodesOf(messages: readonly Message[], agentFrameId: string, parent: string | undefined, timestamp: string): readonly SessionNode[] {
-  let parentNodeId = parent;
-  return messages.map((message) => {
-    const node: SessionNode = {
-      nodeId: message.id,
-      ...(parentNodeId !== undefined && { parentNodeId }),
-      agentFrameId,
-      timestamp,
-      body: { kind: "message", message },
-    };
-    parentNodeId = message.id;
-    return node;
-  });
+/** What tools asked models for: in the ledger only, not in the turn's own usage (T-79). */
+function usageBeside(calls: readonly ModelCallRecord[]): SessionCommit["usageDeltas"] {
+  const sums = new Map<string, TokenLedgerEntry>();
+  for (const { source, model, usage } of calls) {
+    if (source === "turn" || usage === null || isZeroUsage(usage)) continue;
+    const key = JSON.stringify([source, model]);
+    sums.set(key, { source, model, usage: addUsage(sums.get(key)?.usage ?? zeroUsage, usage) });
+  }
+  return [...sums.values()];
 }

@@ -4,18 +4,38 @@ import type { InspectionEvent, Observer } from "xstate";
 import type { Clock } from "../domain/clock.ts";
 import type { Logger } from "../domain/logger.ts";
 import type { PromptLayer } from "../domain/prompt.ts";
-import type { SessionPolicy } from "../domain/session.ts";
+import type { ModelSpec, SessionPolicy } from "../domain/session.ts";
 import type { ProtocolDriver } from "../machines/protocol.ts";
 import type { Residency } from "../machines/session.machine.ts";
-import type { LlmAttempt, LlmRequest, Provider, ProviderFailure } from "../providers/contract.ts";
+import type { LlmAttempt, LlmRequest, LlmResponse, Provider, ProviderFailure } from "../providers/contract.ts";
 import type { LeaseOwner, Persistence } from "../stores/contract.ts";
 import type { Liveness, PeerChannel } from "../stores/store.ts";
-import type { Tool } from "../tools/contract.ts";
+import type { DirectAnswer, Tool, ToolCall } from "../tools/contract.ts";
 import type { EffectHost } from "./effect-host.ts";
 import type { LeaseTimings } from "./lease-keeper.ts";
 import type { WaitDesk } from "./wait-desk.ts";
 
 export type Inspect = Observer<InspectionEvent> | ((event: InspectionEvent) => void);
+
+export type DirectQuestion = Parameters<ToolCall["complete"]>[0];
+
+/** Questions that a tool asks a model. Everything rejects with DirectCompletionError. */
+export interface DirectPort {
+  /** `key` names the question among those of one call (PP-48), `digest` says what it is. */
+  identify(question: DirectQuestion): { readonly key: string; readonly digest: string };
+  /** @returns a response that answers the question. */
+  ask(question: DirectQuestion, call: DirectCall): Promise<LlmResponse>;
+  read(question: DirectQuestion, response: LlmResponse): Promise<DirectAnswer>;
+}
+
+export interface DirectCall {
+  readonly provider: Provider;
+  /** For questions that name none. */
+  readonly model: ModelSpec;
+  readonly sessionId: string;
+  readonly requestId: string;
+  readonly signal: AbortSignal;
+}
 
 /** One for all sessions of a runtime (S-86). */
 export interface RuntimePorts {
@@ -32,6 +52,8 @@ export interface RuntimePorts {
   readonly waits: WaitDesk;
   /** Puts the bytes of images into a request (PP-9). */
   readonly loadImages: (request: LlmRequest) => Promise<LlmRequest>;
+  /** Loaded when a tool first asks: most never do. */
+  readonly direct: () => Promise<DirectPort>;
   /** To other runtimes on this store that look at the same sessions; undefined where there are none (OP-9). */
   readonly peers: PeerChannel | undefined;
   /** A fresh random id: turns, lease tokens, owners. */

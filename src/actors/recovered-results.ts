@@ -2,7 +2,7 @@
 
 import type { Json } from "../domain/json.ts";
 import type { Part } from "../domain/messages.ts";
-import { failedOutput, projectOutput, type ToolCallOutput } from "../domain/tool-output.ts";
+import { failedOutput, projectOutput, type ShownToolError, type ToolCallOutput } from "../domain/tool-output.ts";
 import type { ToolResult } from "../machines/effects.ts";
 import type { Resolution } from "../domain/waits.ts";
 import type { TurnRecord } from "../stores/contract.ts";
@@ -22,21 +22,26 @@ export function resultsOf({ log, journal }: TurnRecord): ToolResult[] {
     const callId = part.toolCallId ?? "";
     if (part.kind === "ToolCall") calls.set(callId, part);
     if (part.kind !== "ToolResult") continue;
-    // A call that was refused before it ran left no entry; it can only have failed.
     const ran = attempts.findLast(({ replayKey, output }) => replayKey.includes(`:${callId}`) && projectOutput(output) === part.content);
-    const { output, durationMs } = ran ?? {
-      output: failedOutput({ class: "invalid_request", code: "invalid_tool_args", message: part.content }),
-      durationMs: 0,
-    };
+    const { output, durationMs } = ran ?? { output: outputShown(part.content), durationMs: 0 };
     const { id: _, ...modelReturn } = part;
     results.push({ callId, toolName: part.toolName ?? "", args: argsOf(calls.get(callId)), output, durationMs, modelReturn: [modelReturn] });
   }
   return results;
 }
 
-function argsOf(call: Part | undefined): Json {
+/** Of a call without an attempt of its own: one that was refused before it ran, or a `batch` call, whose calls have them. */
+function outputShown(content: string): ToolCallOutput {
+  const shown = jsonOf(content);
+  const { error } = shown as { readonly error?: ShownToolError };
+  return error ? failedOutput(error) : { outcome: { status: "success", payload: shown } };
+}
+
+const argsOf = (call: Part | undefined): Json => jsonOf(call?.content ?? "{}");
+
+function jsonOf(text: string): Json {
   try {
-    return JSON.parse(call?.content ?? "{}") as Json;
+    return JSON.parse(text) as Json;
   } catch {
     return {};
   }

@@ -1,15 +1,18 @@
 // Changes of a session that are no turn: each is a commit of its own (S-48).
 
+import type { Compaction } from "../domain/compaction.ts";
 import { invalidArgument } from "../domain/invalid-argument.ts";
+import { messageOfDraft } from "../domain/message-draft.ts";
 import { initialFrame, type SessionNode } from "../domain/session.ts";
 import type { SessionSettings } from "../domain/turn-config.ts";
 import { zeroUsage } from "../domain/usage.ts";
 import type { LeaseFence, SessionCommit, SessionRead } from "../stores/contract.ts";
 import { attachmentIds } from "./images.ts";
 import type { Resident } from "./resident.ts";
+import { nodesOf } from "./session-nodes.ts";
 import { recording } from "./session-settings.ts";
 
-export type SessionChange = Partial<Pick<SessionCommit, "head" | "frames" | "nodes" | "components">>;
+export type SessionChange = Partial<Pick<SessionCommit, "head" | "frames" | "nodes" | "components" | "usageDeltas">>;
 
 /** The commit of a change: what it does not name stays as it is. */
 export function changeCommit(sessionId: string, resident: Resident, fence: LeaseFence, change: SessionChange): SessionCommit {
@@ -92,5 +95,31 @@ export function forkCommit(source: SessionRead, sessionId: string, at: string | 
     usageDeltas: [],
     ...(source.componentRefs.prompt !== undefined && { componentRefs: { prompt: source.componentRefs.prompt } }),
     committedAttachmentIds: attachmentIds(nodes.flatMap(({ body }) => (body.kind === "message" ? [body.message] : []))),
+  };
+}
+
+export interface FrameToOpen extends Compaction {
+  readonly frameId: string;
+  readonly reason: "compaction" | "reset";
+  /** RFC 3339. */
+  readonly createdAt: string;
+}
+
+/** A frame that starts with these messages becomes the current one; what came before stays on the path, and readable (S-20). */
+export function openFrame({ head, frames }: Resident, { frameId, reason, createdAt, messages, usage, model }: FrameToOpen): SessionChange {
+  const current = frames.find((frame) => frame.frameId === head.currentFrameId);
+  const { policy, protocolTurnOptions } = current ?? head;
+  const nodes = nodesOf(messages.map((draft, index) => messageOfDraft(`${frameId}:${index}`, draft)), frameId, head.leafNodeId, createdAt);
+  const leafNodeId = nodes.at(-1)?.nodeId ?? head.leafNodeId;
+  // It told the size of a prompt that is not sent any more.
+  const { lastPromptUsage: _, ...kept } = head;
+  return {
+    head: { ...kept, currentFrameId: frameId, ...(leafNodeId !== undefined && { leafNodeId }) },
+    frames: [
+      ...(current ? [{ ...current, status: "superseded" as const }] : []),
+      { frameId, previousFrameId: head.currentFrameId, status: "active", reason, createdAt, policy, protocolTurnOptions },
+    ],
+    nodes,
+    usageDeltas: usage ? [{ source: "compaction", model: model ?? policy.model.id, usage }] : [],
   };
 }

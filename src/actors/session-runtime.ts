@@ -8,6 +8,7 @@ import { errorText, runtimeErrorOfStore } from "../domain/error-mapping.ts";
 import { LashError, runtimeError, storeError } from "../domain/errors.ts";
 import type { SessionSettings } from "../domain/turn-config.ts";
 import { invalidArgument } from "../domain/invalid-argument.ts";
+import type { Provider } from "../providers/contract.ts";
 import { sessionStillInUse } from "../domain/wiring-errors.ts";
 import { EFFECTS, type EffectsMessage } from "../machines/effects.ts";
 import { sessionMachine, SESSION_MACHINE, type SessionEvent, type SessionRequest } from "../machines/session.machine.ts";
@@ -110,6 +111,11 @@ export class SessionRuntime {
   /** What a turn that begins now would find. */
   get settings(): SessionSettings {
     return settingsOf(this.wiring, this.#resident);
+  }
+
+  /** That the session's next turn would have. @throws LashError `provider_unconfigured`, `provider_mismatch`. */
+  get provider(): Provider {
+    return this.#plans.providerOf(this.settings);
   }
 
   get resident(): Resident {
@@ -217,39 +223,53 @@ export class SessionRuntime {
    * Commits a change that is no turn, under a lease of its own (S-53).
    *
    * @param change - builds the commit from the state that the lease protects.
-   * @param isDone - asked when the lane of this runtime is free: whether there is nothing left to commit.
    * @throws LashError `session_execution_busy` - nothing changed. `store_commit_failed` - unknown whether it did.
    */
-  commitChange(change: (resident: Resident) => SessionChange | Promise<SessionChange>, isDone?: () => Promise<boolean>): Promise<void> {
-    return this.#inLane(async () => {
-      if (await isDone?.()) return;
-      const claim = await this.#lease.claim((wanted) => this.ports.persistence.leases.claim(wanted));
-      if (claim.kind === "busy") throw runtimeError("session_execution_busy", "another owner is running this session; nothing was changed, try again with backoff");
-      const fence = fenceOf(claim.lease);
-      try {
-        const { sessions } = this.ports.persistence;
-        await this.#refresh(await sessions.headRevision(this.wiring.sessionId));
-        const commit = changeCommit(this.wiring.sessionId, this.#resident, fence, await change(this.#resident));
-        await sessions.commit(commit);
-      } catch (error) {
-        throw await this.#leaveLane(fence, error);
+  async commitChange(change: (resident: Resident) => SessionChange | Promise<SessionChange>): Promise<void> {
+    for (;;) {
+      const left = await this.#inLane(() => this.#tryChange(change, "waits"));
+      if (left === undefined) return;
+      // It was accepted on the history as it is: moved under it, the turn would answer to a conversation it never saw.
+      await this.recoverTurn({ turnId: left, emit: () => undefined, signal: new AbortController().signal });
+    }
+  }
+
+  /** @returns the turn in flight that stands in the way; undefined when the change is committed. */
+  async #tryChange(change: (resident: Resident) => SessionChange | Promise<SessionChange>, besideTurn: "waits" | "goesOn"): Promise<string | undefined> {
+    const { sessions, leases, turns } = this.ports.persistence;
+    const { sessionId } = this.wiring;
+    const claim = await this.#lease.claim((wanted) => leases.claim(wanted));
+    if (claim.kind === "busy") throw runtimeError("session_execution_busy", "another owner is running this session; nothing was changed, try again with backoff");
+    const fence = fenceOf(claim.lease);
+    try {
+      const [left] = besideTurn === "waits" ? await turns.inFlight(sessionId) : [];
+      if (left) {
+        await leases.release(fence);
+        return left.turnId;
       }
-      this.feed.committed((await this.#read()).resident.headRevision);
-    });
+      await this.#refresh(await sessions.headRevision(sessionId));
+      await sessions.commit(changeCommit(sessionId, this.#resident, fence, await change(this.#resident)));
+    } catch (error) {
+      throw await this.#leaveLane(fence, error);
+    }
+    this.feed.committed((await this.#read()).resident.headRevision);
+    return undefined;
   }
 
   /**
    * Changes settings from the next turn on. They are staged at once, so that the commit of a turn that runs records them; what
-   * no turn has recorded by the time the lane is free gets a commit of its own.
+   * no turn has recorded by the time the lane is free gets a commit of its own. A turn in flight that nobody drives is no
+   * obstacle: it has its own settings and the history that it began with.
    *
    * @throws LashError as `commitChange` - nothing changed.
    */
   configure(change: SettingsChange): Promise<void> {
-    const isDone = async (): Promise<boolean> => {
+    const record = async (): Promise<void> => {
       const revision = await this.ports.persistence.sessions.headRevision(this.wiring.sessionId);
-      return revision === this.#resident.headRevision && areRecorded(this.settings, this.#resident);
+      if (revision === this.#resident.headRevision && areRecorded(this.settings, this.#resident)) return;
+      await this.#tryChange((resident) => settingsCommit(settingsOf(this.wiring, resident), resident), "goesOn");
     };
-    return this.#stated.change(change, () => this.commitChange((resident) => settingsCommit(settingsOf(this.wiring, resident), resident), isDone));
+    return this.#stated.change(change, () => this.#inLane(record));
   }
 
   /** What a failed change is reported as. After a commit with an unknown outcome the lease is left to expire (S-63). */

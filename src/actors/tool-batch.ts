@@ -18,7 +18,9 @@ import type { BatchContext } from "./batch-context.ts";
 import type { Execution } from "./effect-host.ts";
 import { cancelledOutput, failure, interruptedOutput, success } from "./tool-outcome.ts";
 import { complete, missingKey, waitOf, type RecordedPending } from "./tool-completion.ts";
-import { attemptKey, type LaunchedCall, type PlannedCall } from "./tool-plan.ts";
+import { groupResult, type FinishedCall } from "./tool-group.ts";
+import { questionsOf, type Asking } from "./tool-questions.ts";
+import { attemptKey, leavesOf, type GroupedCall, type LaunchedCall, type PlannedCall, type PlannedLeaf } from "./tool-plan.ts";
 
 /** How long tools may take to notice that their turn was cancelled (T-63). */
 const CANCEL_GRACE_MS = 50;
@@ -30,15 +32,9 @@ type RecordedAttempt =
 
 type AttemptEnd = { readonly output: ToolCallOutput } | { readonly pending: RecordedPending };
 
-interface FinishedCall {
-  readonly output: ToolCallOutput;
-  readonly durationMs: number;
-  readonly stopsTurn?: boolean;
-}
-
 /** Attempts that the step which opens the batch has to name: all parallel calls, or else the first serial one. */
 export function firstIssued(plan: readonly PlannedCall[]): readonly string[] {
-  const launches = plan.filter((call) => call.kind === "launch");
+  const launches = leavesOf(plan).filter((call) => call.kind === "launch");
   const parallel = launches.filter((call) => call.tool.execution === "parallel");
   return (parallel.length > 0 ? parallel : launches.slice(0, 1)).map((call) => attemptKey(call, 1));
 }
@@ -53,6 +49,7 @@ class BatchRun {
   readonly #issued: Set<string>;
   /** Attempts that a step has named and that have not ended: every step goes on naming them, begun or not (B1). */
   readonly #running: Set<string>;
+  readonly #results = new Map<PlannedCall, ToolResult>();
   #parked = 0;
 
   constructor(plan: readonly PlannedCall[], context: BatchContext) {
@@ -63,24 +60,37 @@ class BatchRun {
   }
 
   async run(): Promise<readonly ToolResult[]> {
-    const results: ToolResult[] = [];
-    const settle = async (call: PlannedCall): Promise<void> => {
-      results[call.index] = await this.#runCall(call);
+    const groups = this.#plan.filter((call) => call.kind === "group");
+    for (const group of groups) await this.#started(group);
+    const settle = async (call: PlannedLeaf): Promise<void> => {
+      this.#results.set(call, await this.#runCall(call));
+      const group = groups.find(({ calls }) => calls.includes(call));
+      if (group) await this.#settleGroup(group);
     };
-    const isSerial = (call: PlannedCall): boolean => call.kind === "launch" && call.tool.execution === "serial";
-    await Promise.all(this.#plan.filter((call) => !isSerial(call)).map(settle));
-    for (const call of this.#plan.filter(isSerial)) await settle(call);
-    return results;
+    const leaves = leavesOf(this.#plan);
+    const isSerial = (call: PlannedLeaf): boolean => call.kind === "launch" && call.tool.execution === "serial";
+    await Promise.all(leaves.filter((call) => !isSerial(call)).map(settle));
+    for (const call of leaves.filter(isSerial)) await settle(call);
+    return this.#plan.flatMap((call) => this.#results.get(call) ?? []);
   }
 
-  async #runCall(call: PlannedCall): Promise<ToolResult> {
-    const { emit } = this.#context;
-    const correlationId = `tool:${call.key}`;
-    const named = { callId: call.callId, name: call.toolName, args: call.args };
-    await emit({ type: "tool_call_started", ...named }, correlationId);
-    const { output, durationMs, stopsTurn } =
-      call.kind === "refused" ? { output: call.output, durationMs: 0 } : await this.#runAttempts(call);
-    await emit({ type: "tool_call_completed", ...named, output, durationMs }, correlationId);
+  async #runCall(call: PlannedLeaf): Promise<ToolResult> {
+    await this.#started(call);
+    return this.#completed(call, call.kind === "refused" ? { output: call.output, durationMs: 0 } : await this.#runAttempts(call));
+  }
+
+  /** Once all of its calls have a result, a `batch` call has one. */
+  async #settleGroup(group: GroupedCall): Promise<void> {
+    const results = group.calls.flatMap((call) => this.#results.get(call) ?? []);
+    if (results.length === group.calls.length) this.#results.set(group, await this.#completed(group, groupResult(results)));
+  }
+
+  async #started(call: PlannedCall): Promise<void> {
+    await this.#context.emit({ type: "tool_call_started", ...named(call) }, `tool:${call.key}`);
+  }
+
+  async #completed(call: PlannedCall, { output, durationMs, stopsTurn }: FinishedCall): Promise<ToolResult> {
+    await this.#context.emit({ type: "tool_call_completed", ...named(call), output, durationMs }, `tool:${call.key}`);
     return {
       callId: call.callId,
       toolName: call.toolName,
@@ -163,12 +173,15 @@ class BatchRun {
   async #perform(call: LaunchedCall, attempt: number, { interrupted }: Execution): Promise<JournaledOutcome> {
     const { clock } = this.#context;
     const startedAt = clock.monotonic();
-    const ended = await this.#untilCancelled(this.#outputOf(call, attempt, interrupted));
+    let hasEnded = false;
+    const asking = { hasEnded: () => hasEnded, save: () => this.#context.step([...this.#running]) };
+    const ended = await this.#untilCancelled(this.#outputOf(call, attempt, interrupted, asking));
+    hasEnded = true;
     const durationMs = Math.round(clock.monotonic() - startedAt);
     return { ok: copyJson({ ...ended, durationMs, ...(mayRetry(ended) && { endedAtMs: clock.now() }) }) };
   }
 
-  async #outputOf(call: LaunchedCall, attempt: number, interrupted: boolean): Promise<AttemptEnd> {
+  async #outputOf(call: LaunchedCall, attempt: number, interrupted: boolean, asking: Asking): Promise<AttemptEnd> {
     const { tool, input } = call;
     const { sessionId, turnId, signal, desk } = this.#context;
     let key: Promise<string> | undefined;
@@ -183,6 +196,7 @@ class BatchRun {
       },
       attempt,
       interrupted,
+      complete: questionsOf(this.#context, call, asking),
       completionKey: () => (key ??= desk.keyFor(waitOf(this.#context, call))),
     };
     const end = async (value: unknown): Promise<AttemptEnd> => {
@@ -239,6 +253,8 @@ class BatchRun {
     }
   }
 }
+
+const named = ({ callId, toolName, args, parentCallId }: PlannedCall) => ({ callId, name: toolName, args, ...(parentCallId !== undefined && { parentCallId }) });
 
 function mayRetry(ended: AttemptEnd): boolean {
   return "output" in ended && ended.output.outcome.status === "failure" && ended.output.outcome.payload.retry.type === "safe";

@@ -1,15 +1,15 @@
 // Before a batch runs: what each call means, or why it cannot run (T-51). Deterministic, so a recovery plans the same.
 
+import { MOST_BATCH_ENTRIES, type BatchEntry } from "../domain/batch-entry.ts";
 import { parseHostileJson } from "../domain/bounded-json.ts";
 import { LashError } from "../domain/errors.ts";
 import type { Json } from "../domain/json.ts";
-import type { Message, Part } from "../domain/messages.ts";
+import type { Message } from "../domain/messages.ts";
 import { ToolError } from "../domain/tool-error.ts";
-import { failedOutput, type ToolCallOutput } from "../domain/tool-output.ts";
+import { failedOutput, type ToolCallOutput, type ToolFailureClass } from "../domain/tool-output.ts";
 import type { Tool } from "../tools/contract.ts";
 
 interface PlannedBase {
-  readonly index: number;
   /** The provider's id. */
   readonly callId: string;
   readonly toolName: string;
@@ -17,15 +17,27 @@ interface PlannedBase {
   readonly args: Json;
   /** `<batchKey>:child:<i>:<callId>`: stable through attempts and crashes (OP-10). */
   readonly key: string;
+  /** Of a `batch` call: the id of the call that asks for this one. */
+  readonly parentCallId?: string;
 }
 
-export type PlannedCall =
+/** A call that has an outcome of its own. */
+export type PlannedLeaf =
   | (PlannedBase & { readonly kind: "refused"; readonly output: ToolCallOutput })
   | (PlannedBase & { readonly kind: "launch"; readonly tool: Tool; readonly input: unknown });
 
+/** A `batch` call: it does nothing itself, and its outcome is theirs (OP-5). */
+export type GroupedCall = PlannedBase & { readonly kind: "group"; readonly calls: readonly PlannedLeaf[] };
+
+export type PlannedCall = PlannedLeaf | GroupedCall;
+
 export type LaunchedCall = Extract<PlannedCall, { kind: "launch" }>;
 
-export const attemptKey = (call: PlannedCall, attempt: number): string => `${call.key}:attempt:${attempt}`;
+export const attemptKey = (call: PlannedLeaf, attempt: number): string => `${call.key}:attempt:${attempt}`;
+
+/** The calls that are run, in call order. */
+export const leavesOf = (plan: readonly PlannedCall[]): readonly PlannedLeaf[] =>
+  plan.flatMap((call) => (call.kind === "group" ? call.calls : [call]));
 
 /**
  * Plans the tool calls of one assistant message. Failures are results for the model, not failures of the turn.
@@ -46,34 +58,55 @@ export async function planBatch(
     // Providers reuse ids and leave them out; within one reply they have to differ (OP-10).
     const unique = callId === "" || seen.has(callId) ? `${callId}~${index}` : callId;
     seen.add(callId);
-    const key = `${batchKey}:child:${index}:${unique}`;
-    return planCall(part, index, callId, key, tools, isRecorded(`${key}:attempt:1`));
+    const named = { callId, toolName: part.toolName ?? "", key: `${batchKey}:child:${index}:${unique}` };
+    const args = readArguments(part.content);
+    return "problem" in args ? refuse({ ...named, args: {} }, "resource_limit", "invalid_tool_args", args.problem) : planCall({ ...named, args: args.value }, tools, isRecorded);
   });
   return Promise.all(plans);
 }
 
-async function planCall(part: Part, index: number, callId: string, key: string, tools: ReadonlyMap<string, Tool>, recorded: boolean): Promise<PlannedCall> {
-  const toolName = part.toolName ?? "";
-  const base = { index, callId, toolName, key };
-  let args: Json;
-  try {
-    args = parseArguments(part.content);
-  } catch (error) {
-    const message = LashError.is(error) ? error.message : "the arguments cannot be read";
-    return { ...base, args: {}, kind: "refused", output: failedOutput({ class: "resource_limit", code: "invalid_tool_args", message }) };
-  }
-  const tool = tools.get(toolName) ?? (recorded ? goneTool(toolName) : undefined);
-  if (!tool) {
-    const message = `there is no tool named "${toolName}"; available are: ${[...tools.keys()].join(", ") || "none"}`;
-    return { ...base, args, kind: "refused", output: failedOutput({ class: "unavailable", code: "tool_unavailable", message }) };
-  }
-  const validated = await validate(tool, args);
-  if ("problem" in validated) {
-    if (recorded) return { ...base, args, kind: "launch", tool, input: args };
-    return { ...base, args, kind: "refused", output: failedOutput({ class: "invalid_request", code: "invalid_tool_args", message: validated.problem }) };
-  }
-  return { ...base, args, kind: "launch", tool, input: validated.args };
+async function planCall(call: PlannedBase, tools: ReadonlyMap<string, Tool>, isRecorded: (replayKey: string) => boolean): Promise<PlannedCall> {
+  const tool = tools.get(call.toolName);
+  if (!tool?.dispatches) return planLeaf(call, tools, isRecorded);
+  const validated = await validate(tool, call.args);
+  if ("problem" in validated) return refuse(call, "invalid_request", "invalid_tool_args", validated.problem);
+  return { ...call, kind: "group", calls: await planEntries(call, validated.args as readonly BatchEntry[], tools, isRecorded) };
 }
+
+async function planLeaf(call: PlannedBase, tools: ReadonlyMap<string, Tool>, isRecorded: (replayKey: string) => boolean): Promise<PlannedLeaf> {
+  const recorded = isRecorded(`${call.key}:attempt:1`);
+  const tool = tools.get(call.toolName) ?? (recorded ? goneTool(call.toolName) : undefined);
+  if (!tool) return refuse(call, "unavailable", "tool_unavailable", `there is no tool named "${call.toolName}"; available are: ${[...tools.keys()].join(", ") || "none"}`);
+  const validated = await validate(tool, call.args);
+  if ("args" in validated) return { ...call, kind: "launch", tool, input: validated.args };
+  if (recorded) return { ...call, kind: "launch", tool, input: call.args };
+  return refuse(call, "invalid_request", "invalid_tool_args", validated.problem);
+}
+
+/** PP-42: what is wrong with one entry is that entry's failure. */
+function planEntries(group: PlannedBase, entries: readonly BatchEntry[], tools: ReadonlyMap<string, Tool>, isRecorded: (replayKey: string) => boolean): Promise<readonly PlannedLeaf[]> {
+  return Promise.all(
+    entries.map(({ tool, parameters }, index) => {
+      const suffix = String(index).padStart(2, "0");
+      const call = {
+        callId: `${group.callId}:${suffix}`,
+        toolName: tool,
+        args: parameters,
+        key: `${group.key}:child:${suffix}`,
+        parentCallId: group.callId,
+      };
+      if (index >= MOST_BATCH_ENTRIES) return refuse(call, "invalid_request", "batch_too_long", `a batch runs at most ${MOST_BATCH_ENTRIES} calls; make this one in another batch`);
+      if (tools.get(tool)?.dispatches) return refuse(call, "invalid_request", "batch_nested", "a batch cannot run a batch; list its calls instead");
+      return planLeaf(call, tools, isRecorded);
+    }),
+  );
+}
+
+const refuse = (call: PlannedBase, failureClass: ToolFailureClass, code: string, message: string): PlannedLeaf => ({
+  ...call,
+  kind: "refused",
+  output: failedOutput({ class: failureClass, code, message }),
+});
 
 /** Stands for a tool that has answered already and is not registered here: there is nothing left to run. */
 const goneTool = (name: string): Tool => ({
@@ -90,13 +123,12 @@ const goneTool = (name: string): Tool => ({
 });
 
 /** Unparsable text dispatches as `{}`, while the raw text stays in history (T-30). */
-function parseArguments(text: string): Json {
-  if (text.trim() === "") return {};
+function readArguments(text: string): { readonly value: Json } | { readonly problem: string } {
+  if (text.trim() === "") return { value: {} };
   try {
-    return parseHostileJson(text, { field: "arguments", limit: "toolArgumentsBytes", prototypeKeys: "drop" });
+    return { value: parseHostileJson(text, { field: "arguments", limit: "toolArgumentsBytes", prototypeKeys: "drop" }) };
   } catch (error) {
-    if (LashError.is(error) && error.isCode("limit_exceeded")) throw error;
-    return {};
+    return LashError.is(error) && error.isCode("limit_exceeded") ? { problem: error.message } : { value: {} };
   }
 }
 

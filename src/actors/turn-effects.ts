@@ -11,7 +11,7 @@ import type { EffectController } from "./effect-host.ts";
 import type { Envelope } from "./envelope.ts";
 import { callModel, modelOutcome, type Emit } from "./model-call.ts";
 import { firstIssued, runBatch } from "./tool-batch.ts";
-import { attemptKey, planBatch, type PlannedCall } from "./tool-plan.ts";
+import { attemptKey, leavesOf, planBatch, type PlannedLeaf } from "./tool-plan.ts";
 import type { TurnLog } from "./turn-log.ts";
 import type { TurnPlan } from "./turn-plan.ts";
 import type { TurnSession } from "./turn-session.ts";
@@ -159,6 +159,7 @@ export class TurnEffects {
       desk: session.ports.waits,
       attachments: session.ports.persistence.attachments,
       logger: session.ports.logger,
+      direct: { port: session.ports.direct, plan: this.#options.plan, record: (call) => log.recordCall({ effectId: request.effectId, ...call }) },
       detach: this.#detach.signal,
       onProgress: ({ running, parked }) => this.#report(running === 0 && parked > 0),
       issued: this.#issued,
@@ -171,7 +172,7 @@ export class TurnEffects {
         return running;
       },
     });
-    return { outcome: { kind: "tool_batch", results }, source: plan.every((call) => this.#wasRecorded(call)) ? "journal" : "run" };
+    return { outcome: { kind: "tool_batch", results }, source: leavesOf(plan).every((call) => this.#wasRecorded(call)) ? "journal" : "run" };
   }
 
   #report(parked: boolean): void {
@@ -196,14 +197,15 @@ export class TurnEffects {
     if (ports.inspect) effects.send({ type, effectId, kind: command.kind });
   }
 
-  #wasRecorded(call: PlannedCall): boolean {
+  #wasRecorded(call: PlannedLeaf): boolean {
     return this.#options.turn.journal.some((entry) => entry.replayKey === attemptKey(call, 1));
   }
 
-  /** Without a snapshot only outcomes are journaled; the log and the control state wait for the machine to move. */
+  /** Without a snapshot only outcomes and what they cost are journaled; messages and control state wait for the machine to move. */
   async #step(snapshot: MachineSnapshot | undefined, issued: readonly string[]): Promise<void> {
     this.#detach.signal.throwIfAborted();
-    const unsaved = snapshot ? this.#options.log.takeUnsaved() : { appended: [], modelCalls: [] };
+    const { log } = this.#options;
+    const unsaved = snapshot ? log.takeUnsaved() : { appended: [], modelCalls: log.takeUnsavedCalls() };
     await this.#options.host.step({ ...unsaved, issued, ...(snapshot && { snapshot }) });
   }
 

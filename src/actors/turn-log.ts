@@ -22,7 +22,7 @@ export class TurnLog {
    */
   restore(turn: TurnRecord, length: number): void {
     const log = turn.log.slice(turn.log.length - length);
-    const calls = new Map(turn.modelCalls.map((call) => [call.effectId, call]));
+    const calls = new Map(turn.modelCalls.map((call, index) => [isOwn(call) ? call.effectId : `direct ${index}`, call]));
     this.#messages.push(...log);
     this.#modelCalls.push(...calls.values());
     this.#toolResults.push(...resultsOf({ ...turn, log }));
@@ -56,9 +56,14 @@ export class TurnLog {
   /** What no step has written yet; counts as written from now on. */
   takeUnsaved(): { readonly appended: readonly Message[]; readonly modelCalls: readonly ModelCallRecord[] } {
     const appended = this.#messages.slice(this.#saved.messages);
+    this.#saved = { ...this.#saved, messages: this.#messages.length };
+    return { appended, modelCalls: this.takeUnsavedCalls() };
+  }
+
+  takeUnsavedCalls(): readonly ModelCallRecord[] {
     const modelCalls = this.#modelCalls.slice(this.#saved.modelCalls);
-    this.#saved = { messages: this.#messages.length, modelCalls: this.#modelCalls.length };
-    return { appended, modelCalls };
+    this.#saved = { ...this.#saved, modelCalls: this.#modelCalls.length };
+    return modelCalls;
   }
 
   /** Names the first `length` messages in 64 characters; asking for a longer log costs what is new. */
@@ -70,3 +75,6 @@ export class TurnLog {
     return value;
   }
 }
+
+/** A model call of the turn itself: one per effect. Those of its tools are never made again once they are recorded. */
+const isOwn = ({ source }: ModelCallRecord): boolean => source === "turn";

@@ -47,6 +47,11 @@ export class TurnPlans {
     throw sessionError("provider_unconfigured", `session ${sessionId} has no provider; pass \`provider\` to createLash or openSession`, { details: { sessionId } });
   }
 
+  /** That the settings name. @throws LashError `provider_unconfigured`, `provider_mismatch` (PP-26). */
+  providerOf({ policy }: SessionSettings): Provider {
+    return this.#bind(policy.providerId, "was recorded", [this.requireProvider()]);
+  }
+
   /** Of the turn to be accepted next. @throws LashError `provider_unconfigured`, `provider_mismatch`, `llm_provider` - before anything is accepted (PP-26, T-15). */
   next(resident: Resident, overlay = NO_OVERLAY): TurnPlan {
     const wiring = this.#wiring();

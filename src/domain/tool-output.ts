@@ -62,15 +62,24 @@ export function failedOutput(
   return { outcome: { status: "failure", payload: { source: "runtime", retry: { type: "never" }, ...failure } } };
 }
 
-/** The text a model is shown for an output: strings as they are, everything else as JSON. */
-export function projectOutput(output: ToolCallOutput): string {
-  const { outcome } = output;
+/** What a model is told of a call that did not succeed. */
+export type ShownToolError = Pick<ToolFailure, "class" | "code" | "message">;
+
+/** What a model is shown for an output, before it is made text. */
+export function shownOutput({ outcome }: ToolCallOutput): { readonly result: Json } | { readonly error: ShownToolError } {
   switch (outcome.status) {
     case "success":
-      return typeof outcome.payload === "string" ? outcome.payload : JSON.stringify(outcome.payload);
+      return { result: outcome.payload };
     case "failure":
-      return JSON.stringify({ error: { class: outcome.payload.class, code: outcome.payload.code, message: outcome.payload.message } });
+      return { error: { class: outcome.payload.class, code: outcome.payload.code, message: outcome.payload.message } };
     case "cancelled":
-      return JSON.stringify({ error: { class: "execution", code: "cancelled", message: outcome.payload.message } });
+      return { error: { class: "execution", code: "cancelled", message: outcome.payload.message } };
   }
+}
+
+/** The text a model is shown for an output: strings as they are, everything else as JSON. */
+export function projectOutput(output: ToolCallOutput): string {
+  const shown = shownOutput(output);
+  if ("error" in shown) return JSON.stringify(shown);
+  return typeof shown.result === "string" ? shown.result : JSON.stringify(shown.result);
 }

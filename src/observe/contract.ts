@@ -20,12 +20,20 @@ export type TurnActivityBody =
       readonly assistantProseCorrelationIds: readonly string[];
       readonly reasoningCorrelationIds: readonly string[];
     }
-  | { readonly type: "tool_call_started"; readonly callId: string; readonly name: string; readonly args: Json }
+  | {
+      readonly type: "tool_call_started";
+      readonly callId: string;
+      readonly name: string;
+      readonly args: Json;
+      /** The `batch` call that made this one. */
+      readonly parentCallId?: string;
+    }
   | {
       readonly type: "tool_call_completed";
       readonly callId: string;
       readonly name: string;
       readonly args: Json;
+      readonly parentCallId?: string;
       readonly output: ToolCallOutput;
       readonly durationMs: number;
     }

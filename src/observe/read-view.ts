@@ -15,6 +15,8 @@ export interface SessionReadView {
   readonly policy: SessionPolicy;
   /** Tokens of all committed turns. */
   readonly usage: TokenUsage;
+  /** Of the latest model call: how full the context window is. Unknown before the first and after a compaction (T-80, PP-53). */
+  readonly lastPromptUsage?: TokenUsage;
   readonly currentFrameId: string;
 }
 
@@ -31,6 +33,7 @@ export function readViewOf(sessionId: string, resident: Resident): SessionReadVi
     turnIndex: resident.head.turnIndex,
     policy: resident.head.policy,
     usage: resident.head.tokenUsage,
+    ...(resident.head.lastPromptUsage && { lastPromptUsage: resident.head.lastPromptUsage }),
     currentFrameId: resident.head.currentFrameId,
   };
 }

@@ -1,7 +1,9 @@
 // What a tool is: its manifest, and the function that runs it. Types only.
 
 import type { Json } from "../domain/json.ts";
+import type { TokenUsage } from "../domain/usage.ts";
 import type { JsonSchema } from "../providers/contract.ts";
+import type { DirectRequest } from "../providers/direct.ts";
 
 /** The part of Standard Schema that tools use; zod, valibot, arktype and others implement it. */
 export interface StandardSchema<Input = unknown, Output = Input> {
@@ -41,6 +43,21 @@ export interface ToolCall {
    * take. Whoever has it may answer, so treat it like a password (E-19).
    */
   completionKey(): Promise<string>;
+  /**
+   * Asks a model one question, by default the session's. The answer is durable when this resolves: a call that is run again,
+   * after a crash or by its retry policy, gets it instead of asking again (OP-5). Equal questions of one call are one
+   * question, unless their `replayKey` differs (PP-48). What it uses is booked under the source `direct`.
+   *
+   * @throws DirectCompletionError - no usable answer; nothing is recorded, and asking again asks again.
+   */
+  complete(question: DirectRequest): Promise<DirectAnswer>;
+}
+
+export interface DirectAnswer {
+  /** Text, or the JSON value that was asked for. */
+  readonly output: unknown;
+  readonly text: string;
+  readonly usage: TokenUsage;
 }
 
 /**
@@ -74,6 +91,8 @@ export interface Tool<Args = unknown> {
   /** Arguments as the tool will see them, or what is wrong with them. */
   validate(args: Json): Promise<{ readonly args: Args } | { readonly problem: string }>;
   run(args: Args, call: ToolCall): unknown | Promise<unknown>;
+  /** Makes the calls that its arguments list instead of doing something itself (T-35); `run` is never called. */
+  readonly dispatches?: true;
   /** Told that a pending call was cancelled, if it asked for that with `onCancel: "cancel_external_work"`. */
   cancel?(args: Args): unknown;
 }

@@ -1,15 +1,17 @@
 // A session's life: branches, forks, handles, parking, deletion, residency, healing (sessions.md, design 7.3 and 7.7).
 
 import { describe, expect, test } from "vitest";
-import { createLash, type Liveness, type Session } from "../../src/index.ts";
+import * as z from "zod";
+import { createLash, tool, type Liveness, type Session } from "../../src/index.ts";
 import type { Engine } from "../../src/stores/engine.ts";
 import { memoryEngine } from "../../src/stores/memory/index.ts";
 import { createPersistence } from "../../src/stores/persistence/index.ts";
 import { opaqueLiveness } from "../../src/stores/store.ts";
-import { byAssistantMessages, gate } from "../../src/testing/index.ts";
+import { byAssistantMessages, gate, manualClock } from "../../src/testing/index.ts";
 import { crashEverywhere } from "../support/crash-sweep.ts";
 import { engineCases } from "../support/engines.ts";
 import { staysOpen, testLash, transcriptOf, type TestLashOptions } from "../support/lash.ts";
+import { Mortal } from "../support/mortal.ts";
 import { heldLanes, keysOf, overwrite, rowsOf } from "../support/rows.ts";
 
 const script = byAssistantMessages(["one", "two", "three", "four", "five"]);
@@ -41,6 +43,26 @@ describe.each(engineCases())("on $name", ({ open }) => {
       const reopened = await testLash({ engine }).lash.openSession("s");
       expect(said(reopened)).toEqual(["a", "one", "c", "two"]);
       expect(await reopened.orphanedNodeIds()).toEqual(["b:0", "b:1"]);
+    });
+
+    test("a turn that a dead process left in flight ends first: it never answers to a conversation that was moved under it (OP-7, S-53)", async () => {
+      const [engine, clock, begun] = [open(), manualClock(1_000), gate()];
+      const replies = byAssistantMessages(["one", { toolCalls: [{ name: "look" }] }, "two"]);
+      const look = (run: () => unknown) => [tool({ name: "look", description: "", input: z.object({}), readOnly: true, run })];
+      const dying = new Mortal(engine);
+      const before = await testLash({ engine: dying.engine, clock, script: replies, tools: look(() => begun.pass()) }).lash.openSession("s");
+      await before.run("a", { turnId: "a" });
+      before.run("b", { turnId: "b" }).catch(() => {});
+      await begun.reached;
+      dying.kill();
+      await clock.advance(31_000);
+      const host = testLash({ engine, clock, script: replies, tools: look(() => "seen") });
+      const session = await host.lash.openSession("s");
+      await session.branch({ at: "a:0" });
+      expect(transcriptOf(session)).toEqual(["User: Text a"]);
+      expect(host.provider.requests.at(-1)?.messages).toHaveLength(5);
+      expect(await session.run("b", { turnId: "b" })).toMatchObject({ text: "two", errors: [] });
+      expect(await session.orphanedNodeIds()).toEqual(["a:1", "b:0", "b:1", "b:2", "b:3"]);
     });
 
     test("going back to nothing starts the conversation anew (design 7.3, S-1)", async () => {

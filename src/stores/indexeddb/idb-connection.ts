@@ -4,10 +4,11 @@
 //   C2. When another tab wants to upgrade or delete the database, the connection is closed at once (running transactions end
 //       first), or that tab would hang.
 //   C3. A database that was there and is gone is never made again by the same engine: the app would go on with an empty store
-//       and not know it.
+//       and not know it. One that was lost between two engines is made again, and `onLost` is told.
 
 import { promisifyRequest } from "idb-keyval";
 import { storeError } from "../../domain/errors.ts";
+import { markDatabase, unmarkDatabase } from "./database-mark.ts";
 import { blocked, fromIndexedDb, nameOf, newerVersion } from "./idb-errors.ts";
 
 export const OBJECT_STORE = "lash-runtime entries";
@@ -17,6 +18,8 @@ export interface IdbSettings {
   readonly version: number;
   /** How long to wait for tabs that hold the database in another version, in milliseconds. */
   readonly blockedTimeoutMs: number;
+  /** Told when a database that was there before had to be made anew. */
+  readonly onLost: () => void;
 }
 
 export class IdbConnection {
@@ -25,6 +28,8 @@ export class IdbConnection {
   #opening: Promise<IDBDatabase> | null = null;
   #current: IDBDatabase | null = null;
   #wasThere = false;
+  /** Made by the opening that is under way. */
+  #isNew = false;
   /** Why the database will not come back for this engine (C2, C3). */
   #lost: Error | null = null;
 
@@ -67,11 +72,16 @@ export class IdbConnection {
         details: { store: this.#store },
       });
     }
+    const isKnown = markDatabase(this.#settings.database);
+    // A task of its own: what it throws is not this engine's.
+    if (this.#isNew && isKnown) queueMicrotask(this.#settings.onLost);
+    this.#isNew = false;
     this.#wasThere = true;
     this.#current = database;
     database.addEventListener("close", () => this.drop(database));
     database.addEventListener("versionchange", ({ newVersion }) => {
       this.#lost = newVersion === null ? this.#deleted() : newerVersion(this.#store);
+      if (newVersion === null) unmarkDatabase(this.#settings.database);
       this.drop(database);
     });
     return database;
@@ -86,6 +96,7 @@ export class IdbConnection {
       request.onupgradeneeded = ({ oldVersion }) => {
         if (oldVersion === 0 && !this.#wasThere) {
           request.result.createObjectStore(OBJECT_STORE);
+          this.#isNew = true;
           return;
         }
         refusal = this.#lost = oldVersion === 0 ? this.#deleted() : this.#older(oldVersion);

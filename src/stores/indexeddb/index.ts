@@ -1,6 +1,7 @@
 // The IndexedDB engine. Browsers only: window, worker or service worker.
 
 import { runtimeError } from "../../domain/errors.ts";
+import { consoleLogger } from "../../domain/logger.ts";
 import type { Engine } from "../engine.ts";
 import { IndexedDbEngine } from "./indexeddb-engine.ts";
 
@@ -11,6 +12,11 @@ export interface IndexedDbOptions {
   readonly name: string;
   /** How long a call waits for tabs that hold the database in an older version, in milliseconds; default 15000. */
   readonly blockedTimeoutMs?: number;
+  /**
+   * Told once when the browser has thrown the database away since it was last used, and an empty one took its place: eviction,
+   * or Chromium after a crash in the middle of a write. Best effort, in windows only. Default: a warning on the console.
+   */
+  readonly onLost?: () => void;
 }
 
 /**
@@ -25,10 +31,14 @@ export interface IndexedDbOptions {
  */
 export function indexedDbEngine(nameOrOptions: string | IndexedDbOptions): Engine {
   const options = typeof nameOrOptions === "string" ? { name: nameOrOptions } : nameOrOptions;
-  const { name, blockedTimeoutMs = 15_000 } = options;
+  const { name, blockedTimeoutMs = 15_000, onLost = () => warnOfLoss(name) } = options;
   if (typeof name !== "string" || name === "") throw runtimeError("invalid_argument", "an IndexedDB store needs the name of its database");
   if (!(blockedTimeoutMs >= 0)) {
     throw runtimeError("invalid_argument", `blockedTimeoutMs is ${blockedTimeoutMs}; it is a number of milliseconds >= 0`);
   }
-  return new IndexedDbEngine({ database: name, version: STORE_VERSION, blockedTimeoutMs });
+  if (typeof onLost !== "function") throw runtimeError("invalid_argument", "`onLost` must be a function");
+  return new IndexedDbEngine({ database: name, version: STORE_VERSION, blockedTimeoutMs, onLost });
 }
+
+const warnOfLoss = (name: string): void =>
+  consoleLogger({ level: "warn", event: "store.database_lost", message: `the browser has thrown away the database "${name}" since it was last used; its sessions are lost` });

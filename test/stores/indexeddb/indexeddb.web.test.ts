@@ -151,6 +151,47 @@ describe("connections", () => {
     await engine.close();
   });
 
+  test("a database that the browser threw away between two engines is made anew, and that is said once", async () => {
+    const name = freshName();
+    const onLost = vi.fn<() => void>();
+    const use = async (): Promise<unknown> => {
+      const engine = indexedDbEngine({ name, onLost });
+      const found = await fetchValue(engine, ["a"]);
+      await put(engine, ["a"], 1);
+      await engine.close();
+      return found;
+    };
+    expect([await use(), await use()]).toEqual([undefined, 1]);
+    expect(onLost).not.toHaveBeenCalled();
+    await promisifyRequest(indexedDB.deleteDatabase(name));
+    expect(await use()).toBeUndefined();
+    expect(onLost).toHaveBeenCalledOnce();
+    expect(await use()).toBe(1);
+    expect(onLost).toHaveBeenCalledOnce();
+  });
+
+  test("one that was deleted while an engine was looking was meant to go: nothing is said", async () => {
+    const name = freshName();
+    const onLost = vi.fn<() => void>();
+    const engine = indexedDbEngine({ name, onLost });
+    await put(engine, ["a"], 1);
+    await promisifyRequest(indexedDB.deleteDatabase(name));
+    await engine.close();
+    const next = indexedDbEngine({ name, onLost });
+    expect(await fetchValue(next, ["a"])).toBeUndefined();
+    expect(onLost).not.toHaveBeenCalled();
+    await next.close();
+  });
+
+  test("without a place for the mark the store works; a callback that is no function is refused", async () => {
+    vi.stubGlobal("localStorage", { getItem: () => { throw new DOMException("no", "SecurityError"); } });
+    const engine = indexedDbEngine(freshName());
+    await put(engine, ["a"], 1);
+    expect(await fetchValue(engine, ["a"])).toBe(1);
+    await engine.close();
+    expect(() => indexedDbEngine({ name: "x", onLost: "no" as never })).toThrow(expect.objectContaining(withCode("invalid_argument")));
+  });
+
   test("a database that is deleted while it is in use is store_unavailable from then on and is not made again", async () => {
     const name = freshName();
     const engine = indexedDbEngine(name);
@@ -202,7 +243,7 @@ describe("identity of a database (P-59)", () => {
     const old = indexedDbEngine(name);
     await put(old, ["a"], 1);
     await old.close();
-    const engine = new IndexedDbEngine({ database: name, version: STORE_VERSION + 1, blockedTimeoutMs: 1000 });
+    const engine = new IndexedDbEngine({ database: name, version: STORE_VERSION + 1, blockedTimeoutMs: 1000, onLost: () => {} });
     await expect(put(engine, ["a"], 2)).rejects.toMatchObject(withCode("store_version_unsupported", /version 1, this program knows version 2/));
     await engine.close();
     const again = indexedDbEngine(name);
@@ -214,7 +255,7 @@ describe("identity of a database (P-59)", () => {
     const name = freshName();
     const holder = await openRaw(name, STORE_VERSION, (database) => database.createObjectStore(OBJECT_STORE));
     onTestFinished(() => holder.close());
-    const engine = new IndexedDbEngine({ database: name, version: STORE_VERSION + 1, blockedTimeoutMs: 5 });
+    const engine = new IndexedDbEngine({ database: name, version: STORE_VERSION + 1, blockedTimeoutMs: 5, onLost: () => {} });
     await expect(put(engine, ["a"], 1)).rejects.toMatchObject(withCode("store_unavailable", /close or reload that tab/));
     await engine.close();
   });

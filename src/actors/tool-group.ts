@@ -1,0 +1,40 @@
+// The outcome of a `batch` call: the outcomes of its calls in one value (T-35, PP-42).
+
+import type { Json } from "../domain/json.ts";
+import { utf8Length } from "../domain/utf8.ts";
+import { DEFAULT_LIMITS } from "../domain/limits.ts";
+import { shownOutput, type ToolCallOutput } from "../domain/tool-output.ts";
+import type { ToolResult } from "../machines/effects.ts";
+
+export interface FinishedCall {
+  readonly output: ToolCallOutput;
+  readonly durationMs: number;
+  readonly stopsTurn?: boolean;
+}
+
+/**
+ * Made of recorded outcomes only, so that a recovery comes to the same. The first call that asks something of the turn is
+ * heard, as it would be outside (T-31). Together the results keep the limit of one: what no longer fits says so.
+ */
+export function groupResult(calls: readonly ToolResult[]): FinishedCall {
+  let room = DEFAULT_LIMITS.toolResultBytes;
+  const results = calls.map(({ toolName, output, durationMs }, index): Json => {
+    const entry = { index, tool: toolName, success: output.outcome.status === "success", duration_ms: durationMs };
+    const shown: Json = { ...entry, ...shownOutput(output) };
+    const size = utf8Length(JSON.stringify(shown));
+    if (size > room) return { ...entry, error: { class: "resource_limit", code: "limit_exceeded", message: "the call ended, but with the results before it its own is too large for one batch" } };
+    room -= size;
+    return shown;
+  });
+  const control = calls.find(({ output }) => output.outcome.status === "success" && output.control)?.output.control;
+  const attachments = calls.flatMap(({ output }) => output.attachments ?? []);
+  return {
+    output: {
+      outcome: { status: "success", payload: { results } },
+      ...(control && { control }),
+      ...(attachments.length > 0 && { attachments }),
+    },
+    durationMs: Math.max(...calls.map(({ durationMs }) => durationMs)),
+    ...(calls.some(({ stopsTurn }) => stopsTurn) && { stopsTurn: true }),
+  };
+}
