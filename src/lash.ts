@@ -83,7 +83,7 @@ export class Lash implements AsyncDisposable {
       waits,
       loadImages: (request) => resolveAttachments(request, async (id) => (await persistence.attachments.get(id)).bytes),
       persistence,
-      effectHost: isDurable ? journaled(persistence) : inline(),
+      effectHost: isDurable ? journaled(persistence) : inline(persistence),
       clock,
       protocol: options.protocol ?? standardProtocol,
       liveness,

@@ -5,9 +5,10 @@ import { outcomeText, tidy, type ModelCallRecord, type TurnIssue } from "../doma
 import type { AgentFrame, SessionNode, SessionPolicy } from "../domain/session.ts";
 import { addUsage, isZeroUsage } from "../domain/usage.ts";
 import type { ToolResult } from "../machines/effects.ts";
-import type { TurnContext } from "../machines/turn.context.ts";
+import { yieldsToInput, type TurnContext } from "../machines/turn.context.ts";
 import type { LeaseFence, MachineSnapshot, SessionCommit, ToolCallReference, TurnResultRecord } from "../stores/contract.ts";
 import { commitHash } from "../stores/commit-hash.ts";
+import type { ClaimedRows } from "../stores/ingress-contract.ts";
 import { frameOpening, type FrameOpening } from "./frames.ts";
 import { attachmentIds } from "./images.ts";
 import type { Resident } from "./resident.ts";
@@ -18,6 +19,8 @@ export interface FinishedTurn {
   readonly log: readonly Message[];
   readonly toolResults: readonly ToolResult[];
   readonly modelCalls: readonly ModelCallRecord[];
+  /** Inputs that the turn has said. */
+  readonly claims: readonly ClaimedRows[];
   readonly startedAtMs: number;
   readonly durationMs: number;
 }
@@ -110,6 +113,8 @@ export function buildCommit(turn: FinishedTurn, { resident, policy, fence, machi
     nodes,
     // Input that still waits for this turn becomes input of the next one (I-32).
     interruptedTurnId: context.turnId,
+    ...(yieldsToInput(context) && { unlessInputWaits: "before_completion" as const }),
+    ...(turn.claims.length > 0 && { completedInputs: turn.claims }),
     usageDeltas: isZeroUsage(context.usage) ? [] : [{ source: "turn", model: policy.model.id, usage: context.usage }],
     committedAttachmentIds: attachmentIds([...log, ...(opening?.seed ?? [])]),
   };

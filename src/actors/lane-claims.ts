@@ -1,11 +1,10 @@
 // Lane claims: how a session comes to its lease, alone or together with a turn (S-56, S-62, T-82).
 
 import { runtimeError } from "../domain/errors.ts";
-import type { AcceptedInput } from "../domain/turn-input.ts";
+import { type AcceptedInput, inputHashOf } from "../domain/turn-input.ts";
 import { TURN_MACHINE } from "../machines/turn.machine.ts";
 import type { NewAttachment } from "../stores/content-contract.ts";
 import type { AcceptOutcome, LeaseClaim, LeaseOwner, ResumeOutcome, SessionLease } from "../stores/contract.ts";
-import { inputHashOf } from "./frames.ts";
 import { fenceOf } from "./lease-keeper.ts";
 import type { RuntimePorts, SessionWiring } from "./ports.ts";
 import type { Claimed } from "./turn-run.ts";
