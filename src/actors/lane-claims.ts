@@ -4,7 +4,8 @@ import { runtimeError } from "../domain/errors.ts";
 import { type AcceptedInput, inputHashOf } from "../domain/turn-input.ts";
 import { TURN_MACHINE } from "../machines/turn.machine.ts";
 import type { NewAttachment } from "../stores/content-contract.ts";
-import type { AcceptOutcome, LeaseClaim, LeaseOwner, ResumeOutcome, SessionLease } from "../stores/contract.ts";
+import type { AcceptOutcome, AcceptTurn, LeaseClaim, LeaseOwner, ResumeOutcome, SessionLease } from "../stores/contract.ts";
+import { MOST_INPUTS } from "./checkpoint.ts";
 import { fenceOf } from "./lease-keeper.ts";
 import type { RuntimePorts, SessionWiring } from "./ports.ts";
 import type { Claimed } from "./turn-run.ts";
@@ -38,12 +39,29 @@ export class LaneClaims {
           inputHash,
           ...(attachments.length > 0 && { attachments }),
           machine: TURN_MACHINE,
-          session: { relation: { kind: "root" }, model: this.#wiring.policy.model.id },
+          session: this.#seed(),
         }),
       );
       if (accepted.kind !== "turn_in_flight") return claimedOf(accepted);
       await finishOther(accepted.turnId);
     }
+  }
+
+  /** Otherwise as `accept`, with what waits as its input. @throws LashError `unknown_turn` - nothing waits. */
+  async acceptQueued(turnId: string, finishOther: (turnId: string) => Promise<void>): Promise<Claimed> {
+    const { turns } = this.#ports.persistence;
+    for (;;) {
+      const accepted = await this.claim((claim) =>
+        turns.acceptQueued({ ...claim, turnId, claimToken: this.#ports.newId(), max: MOST_INPUTS, machine: TURN_MACHINE, session: this.#seed() }),
+      );
+      if (accepted.kind === "nothing_queued") throw runtimeError("unknown_turn", `no input waits for turn ${turnId}`);
+      if (accepted.kind !== "turn_in_flight") return claimedOf(accepted);
+      await finishOther(accepted.turnId);
+    }
+  }
+
+  #seed(): AcceptTurn["session"] {
+    return { relation: { kind: "root" }, model: this.#wiring.policy.model.id };
   }
 
   /** @throws LashError `unknown_turn` - it is not in flight and never ended. */

@@ -16,6 +16,7 @@ import { persistSnapshot } from "../machines/snapshot.ts";
 import type { LeaseFence, RecordedTurn, SessionCommit } from "../stores/contract.ts";
 import { changeCommit, forkCommit, type SessionChange } from "./session-change.ts";
 import { followTurnId } from "./frames.ts";
+import { InputLane } from "./input-lane.ts";
 import { LaneClaims, type TurnToAccept } from "./lane-claims.ts";
 import { fenceOf } from "./lease-keeper.ts";
 import type { Emit, TurnPlan } from "./model-call.ts";
@@ -37,6 +38,17 @@ export interface TurnAttendance {
 
 export interface TurnStart extends TurnAttendance, TurnToAccept {}
 
+/** A turn whose input is what waits. */
+export interface QueuedTurnStart {
+  /** Id of the turn; default: what an input asks for, else a fresh one (I-29). */
+  readonly drainId?: string;
+  readonly emitFor: (turnId: string) => Emit;
+  readonly signal: AbortSignal;
+}
+
+/** A drain has nothing to do: nothing waits, or somebody else runs the session (I-24). */
+const NOTHING_TO_DRAIN: ReadonlySet<string> = new Set(["unknown_turn", "session_execution_busy"]);
+
 interface Attended {
   readonly turnId: string;
   readonly emit: Emit;
@@ -52,6 +64,8 @@ export class SessionRuntime {
   readonly wiring: SessionWiring;
   /** What happens here and, where there is a channel, in other tabs. */
   readonly feed: SessionFeed;
+  /** Inputs that wait for turns of this session. */
+  readonly inputs: InputLane;
   readonly #standIn: StandIn;
   readonly #lease: LaneClaims;
   readonly #root: SessionActor;
@@ -76,6 +90,7 @@ export class SessionRuntime {
     this.ports = ports;
     this.wiring = wiring;
     this.#lease = new LaneClaims(ports, wiring);
+    this.inputs = new InputLane(ports, wiring.sessionId);
     this.#resident = freshResident(wiring.sessionId, wiring.policy, ports.clock.now());
     const { sessionId, owner } = wiring;
     this.feed = new SessionFeed({ sessionId, driver: owner.incarnationId, channel: ports.peers, clock: ports.clock, onCommitted: (revision) => void this.#catchUp(revision), onElsewhere: () => this.#standIn.standBy() });
@@ -138,6 +153,22 @@ export class SessionRuntime {
       this.#checkProvider();
       return this.#follow(start, await this.#drive(start, () => this.#lease.accept(start, (turnId) => this.#finishOther(turnId))));
     });
+  }
+
+  /** Accepts and drives one turn of the inputs that wait. @returns undefined where there is nothing to do. */
+  async runQueued({ drainId, emitFor, signal }: QueuedTurnStart): Promise<TurnEnd | undefined> {
+    // Behind the turns of this runtime: what they leave to the next turn is part of it.
+    const turnId = drainId ?? (await this.#inLane(() => this.inputs.nextTurnId()));
+    if (turnId === undefined) return undefined;
+    try {
+      return await this.#attend({ turnId, emit: emitFor(turnId), signal }, async (start) => {
+        this.#checkProvider();
+        return this.#follow(start, await this.#drive(start, () => this.#lease.acceptQueued(turnId, (other) => this.#finishOther(other))));
+      });
+    } catch (error) {
+      if (LashError.is(error) && NOTHING_TO_DRAIN.has(error.code)) return undefined;
+      throw error;
+    }
   }
 
   /** Drives a turn that was accepted and not finished to its end. @throws LashError `unknown_turn` - it is not in flight and never ended. */
