@@ -11,9 +11,9 @@ import { gate, manualClock, type ManualClock, type ScriptedReply } from "../../s
 import { countingEngine } from "../../src/testing/counting-engine.ts";
 import { crashEverywhere } from "../support/crash-sweep.ts";
 import { engineCases } from "../support/engines.ts";
-import { activitiesOf, testLash, transcriptOf } from "../support/lash.ts";
+import { activitiesOf, staysOpen, testLash, transcriptOf } from "../support/lash.ts";
 import { png } from "../support/pictures.ts";
-import { heldLanes } from "../support/rows.ts";
+import { heldLanes, overwrite, rowsOf } from "../support/rows.ts";
 
 const ACTIVE: EnqueueOptions = { ingress: { scope: "active_turn" } };
 const LAST: EnqueueOptions = { ingress: { scope: "active_turn", minBoundary: "before_completion" } };
@@ -163,6 +163,47 @@ describe.each(engineCases())("on $name", ({ open: openEngine }) => {
   });
 });
 
+describe("a turn that is taken up with input claimed and not said yet", () => {
+  /** Dies in the model call behind the checkpoint that claimed. */
+  async function left(change: (engine: Engine) => Promise<void> = nothing, options: { readonly maxRecoveries?: number } = {}) {
+    const engine = memoryEngine();
+    const held = gate();
+    const dying = acting({ tool: (session) => session.inject("psst", { id: "p" }), model: [nothing, () => held.pass()] }, { engine });
+    void (await dying.open()).run("go", { turnId: "t" }).catch(() => undefined);
+    await held.reached;
+    await change(engine);
+    const next = acting({ tool: () => expect.fail("the tool's outcome was recorded") }, { engine, clock: manualClock(40_000), replies: ["first"], ...options });
+    return { engine, session: await next.open() };
+  }
+
+  test("says it once, where it stood (T-55)", async () => {
+    const { session } = await left();
+    expect(await session.run("go", { turnId: "t" })).toMatchObject({ text: "first" });
+    expect(transcriptOf(session)).toEqual(["User: Text go", "Assistant: ToolCall {}", "User: ToolResult seen", "User: Text psst", "Assistant: Prose first"]);
+    expect(await session.pendingTurnInputs()).toEqual([]);
+  });
+
+  test("says it once where its snapshot is of another version and it starts again from its input (design 4)", async () => {
+    const { session } = await left(async (engine) => {
+      const [row] = (await rowsOf(engine)).filter(({ key }) => key[0] === "turn" && key[2] === 0);
+      const control = row?.value as { snapshot: object };
+      await overwrite(engine, { key: row?.key ?? [], value: { ...control, snapshot: { ...control.snapshot, version: 99 } } as never });
+    });
+    expect(await session.run("go", { turnId: "t" })).toMatchObject({ text: "first" });
+    expect(transcriptOf(session)).toEqual(["User: Text go", "Assistant: ToolCall {}", "User: ToolResult seen", "User: Text psst", "Assistant: Prose first"]);
+    expect(await session.pendingTurnInputs()).toEqual([]);
+  });
+
+  test("leaves it to the next turn where it is given up (OP-6, I-32)", async () => {
+    const { session } = await left(nothing, { maxRecoveries: 0 });
+    expect(await session.run("go", { turnId: "t" })).toMatchObject({ outcome: { kind: "stopped", stop: "runtime_error" }, errors: [{ code: "turn_recovery_exhausted" }] });
+    expect(transcriptOf(session)).toEqual(["User: Text go", "Assistant: ToolCall {}", "User: ToolResult seen"]);
+    expect(await session.pendingTurnInputs()).toMatchObject([{ sourceKey: "injection:p", state: "deferred_next_turn" }]);
+    expect(await session.queuedTurn()).toBeDefined();
+    expect(transcriptOf(session)[3]).toBe("User: Text psst");
+  });
+});
+
 describe("without a journal", () => {
   test("checkpoints work as well, and a turn that starts again says what it had taken once more, not twice (I-16, T-57a)", async () => {
     const engine = memoryEngine();
@@ -177,6 +218,42 @@ describe("without a journal", () => {
     expect(await session.run("go", { turnId: "t" })).toMatchObject({ text: "first" });
     expect(transcriptOf(session)).toEqual(["User: Text go", "Assistant: ToolCall {}", "User: ToolResult seen", "User: Text psst", "Assistant: Prose first"]);
     expect(await session.pendingTurnInputs()).toEqual([]);
+  });
+});
+
+describe("any moment", { timeout: 60_000 }, () => {
+  /** Lets something else happen before the n-th call of the engine, counted from 1. */
+  function interrupted(engine: Engine, nth: number, act: () => Promise<unknown>): { readonly engine: Engine; readonly calls: () => number } {
+    let calls = 0;
+    const before = async (): Promise<void> => void (++calls === nth && (await act()));
+    return {
+      calls: () => calls,
+      engine: { ...staysOpen(engine), read: async (body) => (await before(), engine.read(body)), write: async (body) => (await before(), engine.write(body)) },
+    };
+  }
+
+  test.each(engineCases())("input that arrives before any engine call of a turn on $name is said once, in it or in the next turn (TT-7, T-65, I-32)", async ({ open }) => {
+    const places = new Set<string>();
+    for (let nth = 1, goesOn = true; goesOn; nth++) {
+      const disk = open();
+      const other = await testLash({ engine: disk }).lash.openSession("s");
+      const watched = interrupted(disk, nth, () => other.enqueue("psst", { id: "p", ...ACTIVE }));
+      const { open: openSession } = acting({}, { engine: watched.engine });
+      const session = await openSession();
+      expect(await session.run("go", { turnId: "t" })).toMatchObject({ isSuccess: true, errors: [] });
+      goesOn = watched.calls() >= nth;
+      if (!goesOn) break;
+      const { messages } = session.observe().readView;
+      const place = messages.findIndex(({ parts }) => parts[0]?.content === "psst");
+      places.add(`${place} of ${messages.length}`);
+      const drained = await session.queuedTurn();
+      expect(drained === undefined).toBe(place >= 0);
+      expect(transcriptOf(session).filter((line) => line === "User: Text psst")).toHaveLength(1);
+      expect([await session.pendingTurnInputs(), await heldLanes(disk)]).toEqual([[], []]);
+      await disk.close();
+    }
+    // Before the turn: left to the next one; until its tools are done: behind their results; until its commit: behind its answer.
+    expect([...places]).toEqual(["-1 of 4", "3 of 5", "4 of 6"]);
   });
 });
 
