@@ -12,6 +12,7 @@ import { countingEngine } from "../../src/testing/counting-engine.ts";
 import { crashEverywhere } from "../support/crash-sweep.ts";
 import { engineCases } from "../support/engines.ts";
 import { activitiesOf, staysOpen, testLash, transcriptOf } from "../support/lash.ts";
+import { Mortal } from "../support/mortal.ts";
 import { png } from "../support/pictures.ts";
 import { heldLanes, overwrite, rowsOf } from "../support/rows.ts";
 
@@ -278,25 +279,48 @@ describe("crashes", { timeout: 120_000 }, () => {
     return { lash, session: own.session };
   };
 
+  const job = async (process: Mortal, clock: ManualClock): Promise<void> => {
+    const { lash, session } = await hostOn(process.engine, clock);
+    await session.run("go", { turnId: "t" });
+    await lash.close();
+  };
+
+  const check = async (disk: Engine, clock: ManualClock): Promise<void> => {
+    const { lash, session } = await hostOn(disk, clock);
+    expect(await session.run("go", { turnId: "t" })).toMatchObject({ text: "second", isSuccess: true, errors: [] });
+    expect(transcriptOf(session)).toEqual(["User: Text go", "Assistant: ToolCall {}", "User: ToolResult seen", "User: Text during", "Assistant: Prose first", "User: Text at the end", "Assistant: Prose second"]);
+    expect([await session.pendingTurnInputs(), await session.queuedTurn(), await heldLanes(disk)]).toEqual([[], undefined, []]);
+    const targets = ["host:during", "host:at the end"].map((value) => ({ kind: "source_key", value }) as const);
+    expect((await session.cancelTurnInputs(targets)).map(({ outcome }) => outcome)).toEqual(["already_completed", "already_completed"]);
+    await lash.close();
+  };
+
   test.each(engineCases())("a turn that dies at any engine call on $name around its claims ends with every input said once, in its place (T-55, T-56, T-57a, I-16, E-45)", async ({ open }) => {
     const points = await crashEverywhere({
       open,
       world: () => null,
-      job: async (process, clock) => {
-        const { lash, session } = await hostOn(process.engine, clock);
-        await session.run("go", { turnId: "t" });
-        await lash.close();
-      },
-      check: async (disk, clock) => {
-        const { lash, session } = await hostOn(disk, clock);
-        expect(await session.run("go", { turnId: "t" })).toMatchObject({ text: "second", isSuccess: true, errors: [] });
-        expect(transcriptOf(session)).toEqual(["User: Text go", "Assistant: ToolCall {}", "User: ToolResult seen", "User: Text during", "Assistant: Prose first", "User: Text at the end", "Assistant: Prose second"]);
-        expect([await session.pendingTurnInputs(), await session.queuedTurn(), await heldLanes(disk)]).toEqual([[], undefined, []]);
-        const targets = ["host:during", "host:at the end"].map((value) => ({ kind: "source_key", value }) as const);
-        expect((await session.cancelTurnInputs(targets)).map(({ outcome }) => outcome)).toEqual(["already_completed", "already_completed"]);
-        await lash.close();
-      },
+      job,
+      check,
     });
     expect(points).toBeGreaterThan(100);
+  });
+
+  test("a second death, anywhere in the recovery from one right after a claim, changes nothing (T-56, I-13, E-45)", async () => {
+    const dieAfter = async (disk: Engine, clock: ManualClock, call: number): Promise<void> => {
+      const dying = new Mortal(staysOpen(disk), { kind: "engine", crash: { when: "after", call } });
+      await Promise.race([job(dying, clock), dying.died]);
+      await new Promise((resolve) => setImmediate(resolve));
+      await clock.advance(31_000);
+    };
+    const accepted = async (disk: Engine): Promise<number> => (await rowsOf(disk)).filter(({ value }) => (value as { state?: unknown } | null)?.state === "accepted").length;
+    let claims = 0;
+    for (let call = 1; claims < 2; call++) {
+      const disk = memoryEngine();
+      await dieAfter(disk, manualClock(1_000), call);
+      if ((await accepted(disk)) <= claims) continue;
+      claims++;
+      const points = await crashEverywhere({ open: memoryEngine, world: () => null, prepare: (fresh, clock) => dieAfter(fresh, clock, call), job, check });
+      expect(points).toBeGreaterThan(30);
+    }
   });
 });
