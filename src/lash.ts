@@ -88,7 +88,7 @@ export class Lash implements AsyncDisposable {
       loadImages,
       direct: async () => (await import("./providers/direct-port.ts")).directPort(clock, loadImages),
       persistence,
-      effectHost: isDurable ? journaled(persistence) : inline(),
+      effectHost: isDurable ? journaled(persistence) : inline(persistence),
       clock,
       protocol: options.protocol ?? standardProtocol,
       liveness,

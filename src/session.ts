@@ -11,10 +11,12 @@ import { assertId } from "./domain/id-rules.ts";
 import { invalidArgument, refuseUnknown } from "./domain/invalid-argument.ts";
 import type { SessionNode } from "./domain/session.ts";
 import { acceptInput, parseTurnInput, type TurnInput } from "./domain/turn-input.ts";
+import { checkedId, checkedTarget, checkedTargets, submittedIngress, type EnqueueOptions } from "./enqueue.ts";
 import type { SessionSighting, TurnActivity } from "./observe/contract.ts";
 import { sightingsOf } from "./observe/sightings.ts";
 import { readViewOf, type SessionReadView } from "./observe/read-view.ts";
 import { overlayOf, patchOf, SETTINGS, type SessionPatch, type TurnSettings } from "./settings-options.ts";
+import type { CancelOutcome, CancelTarget, PendingTurnInput, SuffixCancelOutcome } from "./stores/ingress-contract.ts";
 import { Turn } from "./turn.ts";
 import { turnResultOf, type TurnResult } from "./turn-result.ts";
 
@@ -26,6 +28,15 @@ export interface TurnOptions extends TurnSettings {
 }
 
 export interface RunOptions extends TurnOptions {
+  /** Told of everything that happens; awaited, so a slow one slows the turn (T-46). */
+  readonly onActivity?: (activity: TurnActivity) => void | Promise<void>;
+}
+
+export interface QueuedTurnOptions {
+  /** Id of the turn, so that asking again attaches to it. Default: the `traceTurnId` of an input, else a fresh one. */
+  readonly drainId?: string;
+  /** Aborting it cancels the turn. */
+  readonly signal?: AbortSignal;
   /** Told of everything that happens; awaited, so a slow one slows the turn (T-46). */
   readonly onActivity?: (activity: TurnActivity) => void | Promise<void>;
 }
@@ -122,6 +133,74 @@ export class Session implements AsyncDisposable {
       for await (const activity of turn) await swallow(onActivity, activity);
     }
     return turn.result;
+  }
+
+  /**
+   * Leaves an input to a turn: the next one, or one that runs. Needs no lease, so it works while any handle or process runs the
+   * session. Durable when it resolves, images included; a turn that takes it commits it once, in its place (FA-35, design 7.4).
+   *
+   * @returns the input as it waits; with an `id` that was used before, that input in its present state.
+   * @throws LashError `invalid_argument` - naming the field that is wrong, images that no model reads among them.
+   * @throws LashError `store_commit_failed` - the store failed, or `id` was used with other content
+   *   (`details.causeCode`: `pending_turn_input_source_key_conflict`); then nothing was written.
+   */
+  async enqueue(input: string | TurnInput, options: EnqueueOptions = {}): Promise<PendingTurnInput> {
+    this.#assertOpen();
+    const ingress = submittedIngress(options);
+    const { id } = options;
+    return this.#runtime.inputs.enqueue({ input: parseWaiting(input), ingress, ...(id !== undefined && { sourceKey: `host:${checkedId(id, "id")}` }) });
+  }
+
+  /** Tells the running turn something as soon as its tools are done (FA-64). Otherwise as `enqueue`; ids are counted apart. */
+  async inject(input: string | TurnInput, { id }: { readonly id?: string } = {}): Promise<PendingTurnInput> {
+    this.#assertOpen();
+    const ingress = { scope: "active_turn", minBoundary: "after_work" } as const;
+    return this.#runtime.inputs.enqueue({ input: parseWaiting(input), ingress, ...(id !== undefined && { sourceKey: `injection:${checkedId(id, "id")}` }) });
+  }
+
+  /**
+   * Runs the inputs that wait for the next turn as one turn (FA-29): at most 64, in the order in which they were enqueued. From
+   * its acceptance on it is a turn like any other, finished by `recover()` if this process dies.
+   *
+   * @returns undefined where nothing waits, or another owner runs the session: then nothing happened.
+   */
+  async queuedTurn(options: QueuedTurnOptions = {}): Promise<TurnResult | undefined> {
+    this.#assertOpen();
+    refuseUnknown(options, ["drainId", "signal", "onActivity"], "queued turn options");
+    const { drainId, signal = new AbortController().signal, onActivity } = options;
+    if (typeof signal?.addEventListener !== "function") throw invalidArgument("signal", "an AbortSignal");
+    if (onActivity !== undefined && typeof onActivity !== "function") throw invalidArgument("onActivity", "a function");
+    if (drainId !== undefined) checkedId(drainId, "drainId");
+    await this.#host.background(this.id);
+    this.#assertOpen();
+    let count = 0;
+    const emitFor = (turnId: string): Emit => (body, correlationId) => onActivity && swallow(onActivity, { id: `${turnId}:${++count}`, correlationId, ...body });
+    const end = await this.#runtime.runQueued({ emitFor, signal, ...(drainId !== undefined && { drainId }) });
+    return end && turnResultOf(end);
+  }
+
+  /** Inputs that wait and that no turn has taken, in order. */
+  pendingTurnInputs(): Promise<readonly PendingTurnInput[]> {
+    this.#assertOpen();
+    return this.#runtime.inputs.pending();
+  }
+
+  /** Takes back an input that no turn has taken; the outcome says what became of it (FA-36). Durable when it resolves. */
+  async cancelTurnInput(target: CancelTarget): Promise<CancelOutcome> {
+    const [outcome = { outcome: "not_found" as const }] = await this.cancelTurnInputs([target]);
+    return outcome;
+  }
+
+  /** The same for several at once, all or nothing; one outcome per target, in order. */
+  async cancelTurnInputs(targets: readonly CancelTarget[]): Promise<readonly CancelOutcome[]> {
+    this.#assertOpen();
+    return this.#runtime.inputs.cancel(checkedTargets(targets));
+  }
+
+  /** The same for an input, in whatever state it is, and all that were enqueued after it. */
+  async cancelTurnInputsFrom(anchor: CancelTarget): Promise<SuffixCancelOutcome> {
+    this.#assertOpen();
+    return this.#runtime.inputs.cancelFrom(checkedTarget(anchor, "anchor"));
   }
 
   /** The committed state and its cursor, at once, also while a turn runs. */
@@ -292,6 +371,13 @@ export class Session implements AsyncDisposable {
   #assertOpen(): void {
     if (this.#state !== "open") throw runtimeError("session_closed", `session ${this.id} is closed; open it again with lash.openSession`, { details: { sessionId: this.id } });
   }
+}
+
+/** An input that is kept for a turn to come. */
+function parseWaiting(input: string | TurnInput): TurnInput {
+  const parsed = parseTurnInput(input);
+  turnIdOf(parsed, {});
+  return parsed;
 }
 
 function checkTurnOptions(options: TurnOptions): void {

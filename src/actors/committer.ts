@@ -6,9 +6,10 @@ import type { AgentFrame, SessionPolicy, TokenLedgerEntry } from "../domain/sess
 import type { SessionSettings } from "../domain/turn-config.ts";
 import { addUsage, isZeroUsage, zeroUsage } from "../domain/usage.ts";
 import type { ToolResult } from "../machines/effects.ts";
-import type { TurnContext } from "../machines/turn.context.ts";
+import { yieldsToInput, type TurnContext } from "../machines/turn.context.ts";
 import type { LeaseFence, MachineSnapshot, SessionCommit, ToolCallReference, TurnResultRecord } from "../stores/contract.ts";
 import { commitHash } from "../stores/commit-hash.ts";
+import type { ClaimedRows } from "../stores/ingress-contract.ts";
 import { frameOpening, type FrameOpening } from "./frames.ts";
 import { attachmentIds } from "./images.ts";
 import type { Resident } from "./resident.ts";
@@ -21,6 +22,8 @@ export interface FinishedTurn {
   readonly log: readonly Message[];
   readonly toolResults: readonly ToolResult[];
   readonly modelCalls: readonly ModelCallRecord[];
+  /** Inputs that the turn has said. */
+  readonly claims: readonly ClaimedRows[];
   readonly startedAtMs: number;
   readonly durationMs: number;
 }
@@ -118,6 +121,8 @@ export function buildCommit(turn: FinishedTurn, { resident, settings, model, fen
     ...recorded,
     // Input that still waits for this turn becomes input of the next one (I-32).
     interruptedTurnId: context.turnId,
+    ...(yieldsToInput(context) && { unlessInputWaits: "before_completion" as const }),
+    ...(turn.claims.length > 0 && { completedInputs: turn.claims }),
     usageDeltas: [
       ...(isZeroUsage(context.usage) ? [] : [{ source: "turn", model, usage: context.usage }]),
       ...usageBeside(turn.modelCalls),

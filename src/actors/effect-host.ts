@@ -6,7 +6,8 @@
 
 import type { Message } from "../domain/messages.ts";
 import type { ModelCallRecord } from "../domain/outcome.ts";
-import type { JournaledOutcome, LeaseFence, MachineSnapshot, TurnRecord } from "../stores/contract.ts";
+import type { InputCollection, JournaledOutcome, LeaseFence, MachineSnapshot, TurnRecord } from "../stores/contract.ts";
+import type { ClaimedRows, PendingTurnInput } from "../stores/ingress-contract.ts";
 import type { Envelope } from "./envelope.ts";
 
 /** What a step makes durable beside the outcomes that settled since the last one. */
@@ -18,6 +19,13 @@ export interface StepDraft {
   readonly issued: readonly string[];
   /** All that is open is waits: not a failed recovery (OP-6). */
   readonly waiting?: true;
+}
+
+/** What a checkpoint claimed for its turn; the turn's end completes it (T-56). */
+export interface Collected {
+  readonly rows: ClaimedRows;
+  readonly inputs: readonly PendingTurnInput[];
+  readonly source: "run" | "journal";
 }
 
 export interface Execution {
@@ -35,6 +43,8 @@ export interface EffectController {
   readonly tier: "inline" | "durable";
   /** Makes everything so far durable, before what it issues may run. */
   step(draft: StepDraft): Promise<void>;
+  /** The same at a checkpoint: claims in that step what waits for the turn. Asked again under one key it gives the same (C1). */
+  collect(collection: InputCollection, draft: StepDraft): Promise<Collected | undefined>;
   /**
    * @param envelope - identifies the operation; asked for at once, and only where something is recorded, because naming
    *   costs hashing.

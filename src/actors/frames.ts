@@ -1,12 +1,10 @@
 // Agent frames: what a turn that switches opens in its own commit, and the turn that follows (T-66..T-68, S-16).
 
 import { readDraft, messageOfDraft } from "../domain/message-draft.ts";
-import { canonicalJson } from "../domain/json.ts";
 import type { Message } from "../domain/messages.ts";
 import type { TurnOutcome } from "../domain/outcome.ts";
 import type { AgentFrame } from "../domain/session.ts";
-import { sha256Hex } from "../domain/sha256.ts";
-import type { AcceptedInput } from "../domain/turn-input.ts";
+import { type AcceptedInput, inputHashOf } from "../domain/turn-input.ts";
 import type { ToolResult } from "../machines/effects.ts";
 import { TURN_MACHINE } from "../machines/turn.machine.ts";
 import type { NextTurn } from "../stores/contract.ts";
@@ -59,8 +57,6 @@ export function frameOpening(
 }
 
 const followInput = (task: string): AcceptedInput => ({ items: [{ type: "text", text: task }] });
-
-export const inputHashOf = (input: AcceptedInput): string => sha256Hex(canonicalJson(input));
 
 /** Seed messages of the call that asked for the switch; what cannot be read was refused when the tool answered. */
 function seedOf(turnId: string, frameId: string, toolResults: readonly ToolResult[]): readonly Message[] {

@@ -1,8 +1,9 @@
 // Journaled host: journal, turn log and machine snapshot live in the store, one transaction per step (design 2B).
 
 import { effectError, runtimeError } from "../domain/errors.ts";
-import type { JournalEntry, JournaledOutcome, Persistence, TurnRecord } from "../stores/contract.ts";
-import type { EffectController, EffectHost, Executed, Execution, StepDraft, TurnScope } from "./effect-host.ts";
+import type { InputCollection, JournalEntry, JournaledOutcome, Persistence, TurnRecord } from "../stores/contract.ts";
+import { rowsOf, type TurnInputClaim } from "../stores/ingress-contract.ts";
+import type { Collected, EffectController, EffectHost, Executed, Execution, StepDraft, TurnScope } from "./effect-host.ts";
 import { envelopeHash, type Envelope } from "./envelope.ts";
 
 /** The default wherever the store is durable. */
@@ -20,7 +21,7 @@ class JournaledController implements EffectController {
   readonly #orphaned: ReadonlySet<string>;
   #unsaved: JournalEntry[] = [];
   #step: number;
-  #lastStep: Promise<void> = Promise.resolve();
+  #lastStep: Promise<unknown> = Promise.resolve();
 
   constructor(persistence: Persistence, scope: TurnScope) {
     this.#persistence = persistence;
@@ -38,23 +39,35 @@ class JournaledController implements EffectController {
     return this.#journal.has(replayKey);
   }
 
+  async step(draft: StepDraft): Promise<void> {
+    await this.#write(draft);
+  }
+
+  async collect(collection: InputCollection, draft: StepDraft): Promise<Collected | undefined> {
+    const known = this.#scope.turn.claims.find(({ replayKey }) => replayKey === collection.replayKey);
+    if (known) return { rows: known.rows, inputs: await this.#persistence.inputs.claimed(known.rows), source: "journal" };
+    const claim = await this.#write(draft, collection);
+    return claim && { rows: rowsOf(claim), inputs: claim.inputs, source: "run" };
+  }
+
   /** Steps are numbered, so they are written one after another. */
-  step(draft: StepDraft): Promise<void> {
-    const written = this.#lastStep.then(() => this.#write(draft));
+  #write(draft: StepDraft, collect?: InputCollection): Promise<TurnInputClaim | undefined> {
+    const written = this.#lastStep.then(() => this.#record(draft, collect));
     this.#lastStep = written.catch(() => undefined);
     return written;
   }
 
-  async #write(draft: StepDraft): Promise<void> {
+  async #record(draft: StepDraft, collect: InputCollection | undefined): Promise<TurnInputClaim | undefined> {
     const settled = this.#unsaved;
     this.#unsaved = [];
     const { fence, turn, ensureLive } = this.#scope;
     await ensureLive();
     const { turnId } = turn;
-    const outcome = await this.#persistence.turns.recordStep({ ...draft, fence, turnId, step: this.#step + 1, settled });
+    const outcome = await this.#persistence.turns.recordStep({ ...draft, fence, turnId, step: this.#step + 1, settled, ...(collect && { collect }) });
     // Somebody else took this turn over and ended it; its result is asked for by its id (OP-1).
     if (outcome.kind === "settled") throw runtimeError("session_execution_lease_lost", `turn ${turnId} has been ended by another owner`, { details: { turnId } });
     this.#step += 1;
+    return outcome.claim;
   }
 
   async execute(replayKey: string, envelope: () => Envelope, run: (execution: Execution) => Promise<JournaledOutcome>): Promise<Executed> {

@@ -2,11 +2,11 @@
 
 import { runtimeError } from "../domain/errors.ts";
 import type { TurnConfig } from "../domain/turn-config.ts";
-import type { AcceptedInput } from "../domain/turn-input.ts";
+import { type AcceptedInput, inputHashOf } from "../domain/turn-input.ts";
 import { TURN_MACHINE } from "../machines/turn.machine.ts";
 import type { NewAttachment } from "../stores/content-contract.ts";
-import type { AcceptOutcome, ConfigClaim, LeaseClaim, LeaseOwner, ResumeOutcome, SessionLease } from "../stores/contract.ts";
-import { inputHashOf } from "./frames.ts";
+import type { AcceptOutcome, AcceptTurn, ConfigClaim, LeaseClaim, LeaseOwner, ResumeOutcome, SessionLease } from "../stores/contract.ts";
+import { MOST_INPUTS } from "./checkpoint.ts";
 import { fenceOf } from "./lease-keeper.ts";
 import type { RuntimePorts, SessionWiring } from "./ports.ts";
 import type { Claimed } from "./turn-run.ts";
@@ -39,24 +39,44 @@ export class LaneClaims {
     this.#wiring = wiring;
   }
 
-  async accept({ turnId, input, attachments }: TurnToAccept, { config, finishOther, refresh }: Acceptance): Promise<Claimed> {
-    const { turns } = this.#ports.persistence;
+  accept({ turnId, input, attachments }: TurnToAccept, acceptance: Acceptance): Promise<Claimed> {
     const inputHash = inputHashOf(input);
+    return this.#accept(acceptance, (claim, config) =>
+      this.#ports.persistence.turns.accept({
+        ...claim,
+        turnId,
+        input,
+        inputHash,
+        ...(attachments.length > 0 && { attachments }),
+        machine: TURN_MACHINE,
+        config,
+        session: this.#seed(),
+      }),
+    );
+  }
+
+  /** Otherwise as `accept`, with what waits as its input. @throws LashError `unknown_turn` - nothing waits. */
+  acceptQueued(turnId: string, acceptance: Acceptance): Promise<Claimed> {
+    return this.#accept(acceptance, async (claim, config) => {
+      const accepted = await this.#ports.persistence.turns.acceptQueued({
+        ...claim,
+        turnId,
+        claimToken: this.#ports.newId(),
+        max: MOST_INPUTS,
+        machine: TURN_MACHINE,
+        config,
+        session: this.#seed(),
+      });
+      if (accepted.kind === "nothing_queued") throw runtimeError("unknown_turn", `no input waits for turn ${turnId}`);
+      return accepted;
+    });
+  }
+
+  async #accept({ config, finishOther, refresh }: Acceptance, attempt: (claim: LeaseClaim, config: ConfigClaim) => Promise<AcceptOutcome>): Promise<Claimed> {
     for (;;) {
       const made = config();
       const known = this.#accepted?.config === made.value ? { storedAt: this.#accepted.fencingToken } : {};
-      const accepted = await this.claim((claim) =>
-        turns.accept({
-          ...claim,
-          turnId,
-          input,
-          inputHash,
-          ...(attachments.length > 0 && { attachments }),
-          machine: TURN_MACHINE,
-          config: { ...made, ...known },
-          session: { relation: { kind: "root" }, model: this.#wiring.policy.model.id },
-        }),
-      );
+      const accepted = await this.claim((claim) => attempt(claim, { ...made, ...known }));
       if (accepted.kind === "turn_in_flight") await finishOther(accepted.turnId);
       else if (accepted.kind === "head_moved") await refresh(accepted.headRevision);
       else {
@@ -64,6 +84,10 @@ export class LaneClaims {
         return claimedOf(accepted);
       }
     }
+  }
+
+  #seed(): AcceptTurn["session"] {
+    return { relation: { kind: "root" }, model: this.#wiring.policy.model.id };
   }
 
   /** @throws LashError `unknown_turn` - it is not in flight and never ended. */

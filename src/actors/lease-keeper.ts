@@ -66,6 +66,11 @@ export class LeaseKeeper {
     this.#state = "ending";
   }
 
+  /** That write was not made: the turn runs on. */
+  goingOn(): void {
+    if (this.#state === "ending") this.#state = "keeping";
+  }
+
   stop(): void {
     this.#state = "stopped";
     this.#cancelTimer();

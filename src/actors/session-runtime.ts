@@ -16,7 +16,8 @@ import { persistSnapshot } from "../machines/snapshot.ts";
 import type { LeaseFence, RecordedTurn, SessionCommit } from "../stores/contract.ts";
 import { changeCommit, forkCommit, settingsCommit, type SessionChange } from "./session-change.ts";
 import { followTurnId } from "./frames.ts";
-import { LaneClaims, type TurnToAccept } from "./lane-claims.ts";
+import { InputLane } from "./input-lane.ts";
+import { LaneClaims, type Acceptance, type TurnToAccept } from "./lane-claims.ts";
 import { fenceOf } from "./lease-keeper.ts";
 import type { Emit } from "./model-call.ts";
 import type { RuntimePorts, SessionWiring } from "./ports.ts";
@@ -41,6 +42,17 @@ export interface TurnStart extends TurnAttendance, TurnToAccept {
   readonly overlay?: TurnOverlay | undefined;
 }
 
+/** A turn whose input is what waits. */
+export interface QueuedTurnStart {
+  /** Id of the turn; default: what an input asks for, else a fresh one (I-29). */
+  readonly drainId?: string;
+  readonly emitFor: (turnId: string) => Emit;
+  readonly signal: AbortSignal;
+}
+
+/** A drain has nothing to do: nothing waits, or somebody else runs the session (I-24). */
+const NOTHING_TO_DRAIN: ReadonlySet<string> = new Set(["unknown_turn", "session_execution_busy"]);
+
 interface Attended {
   readonly turnId: string;
   readonly emit: Emit;
@@ -55,6 +67,8 @@ export class SessionRuntime {
   readonly ports: RuntimePorts;
   /** What happens here and, where there is a channel, in other tabs. */
   readonly feed: SessionFeed;
+  /** Inputs that wait for turns of this session. */
+  readonly inputs: InputLane;
   readonly #standIn: StandIn;
   readonly #lease: LaneClaims;
   readonly #plans: TurnPlans;
@@ -81,6 +95,7 @@ export class SessionRuntime {
     this.#stated = new StatedSettings(wiring);
     this.#lease = new LaneClaims(ports, wiring);
     this.#plans = new TurnPlans(() => this.wiring);
+    this.inputs = new InputLane(ports, wiring.sessionId);
     this.#resident = freshResident(wiring.sessionId, wiring.policy, ports.clock.now());
     const { sessionId, owner } = wiring;
     this.feed = new SessionFeed({ sessionId, driver: owner.incarnationId, channel: ports.peers, clock: ports.clock, onCommitted: (revision) => void this.#catchUp(revision), onElsewhere: () => this.#standIn.standBy() });
@@ -157,8 +172,24 @@ export class SessionRuntime {
     return this.#attend(start, async (start) => {
       // Before anything is accepted (PP-26).
       this.#plans.next(this.#resident, start.overlay);
-      return this.#follow(start, await this.#drive(start, () => this.#accept(start)));
+      return this.#follow(start, await this.#drive(start, () => this.#lease.accept(start, this.#acceptance(start.overlay))));
     });
+  }
+
+  /** Accepts and drives one turn of the inputs that wait. @returns undefined where there is nothing to do. */
+  async runQueued({ drainId, emitFor, signal }: QueuedTurnStart): Promise<TurnEnd | undefined> {
+    // Behind the turns of this runtime: what they leave to the next turn is part of it.
+    const turnId = drainId ?? (await this.#inLane(() => this.inputs.nextTurnId()));
+    if (turnId === undefined) return undefined;
+    try {
+      return await this.#attend({ turnId, emit: emitFor(turnId), signal }, async (start) => {
+        this.#plans.next(this.#resident);
+        return this.#follow(start, await this.#drive(start, () => this.#lease.acceptQueued(turnId, this.#acceptance())));
+      });
+    } catch (error) {
+      if (LashError.is(error) && NOTHING_TO_DRAIN.has(error.code)) return undefined;
+      throw error;
+    }
   }
 
   /** Drives a turn that was accepted and not finished to its end. @throws LashError `unknown_turn` - it is not in flight and never ended. */
@@ -455,12 +486,12 @@ export class SessionRuntime {
     return residency === "parking" || residency === "closing";
   }
 
-  #accept(start: TurnStart): Promise<Claimed> {
-    return this.#lease.accept(start, {
-      config: () => ({ value: this.#plans.next(this.#resident, start.overlay).config, madeFrom: this.#resident.headRevision }),
+  #acceptance(overlay?: TurnOverlay): Acceptance {
+    return {
+      config: () => ({ value: this.#plans.next(this.#resident, overlay).config, madeFrom: this.#resident.headRevision }),
       finishOther: (turnId) => this.#finishOther(turnId),
       refresh: (headRevision) => this.#refresh(headRevision),
-    });
+    };
   }
 
   /** Another turn was accepted before and its owner is gone: it comes first. Nobody watches it. */

@@ -5,9 +5,11 @@
 
 import { createActor, fromPromise } from "xstate";
 import { LashError, effectError, sessionError } from "../domain/errors.ts";
-import type { EffectOutcome, EffectRequest } from "../machines/effects.ts";
+import type { CheckpointKind, EffectOutcome, EffectRequest } from "../machines/effects.ts";
 import type { MachineSnapshot, TurnRecord } from "../stores/contract.ts";
-import type { EffectController } from "./effect-host.ts";
+import type { ClaimedRows } from "../stores/ingress-contract.ts";
+import type { EffectController, StepDraft } from "./effect-host.ts";
+import { announce, deliveriesOf, MOST_INPUTS } from "./checkpoint.ts";
 import type { Envelope } from "./envelope.ts";
 import { callModel, modelOutcome, type Emit } from "./model-call.ts";
 import { firstIssued, runBatch } from "./tool-batch.ts";
@@ -19,6 +21,8 @@ import type { TurnSession } from "./turn-session.ts";
 export interface Settled {
   readonly outcome: EffectOutcome;
   readonly source: "run" | "journal";
+  /** Inputs that the turn has said with this outcome. */
+  readonly claim?: ClaimedRows;
 }
 
 export interface TurnEffectsOptions {
@@ -89,7 +93,7 @@ export class TurnEffects {
       case "tool_batch":
         return this.#runTools(request, request.command.logIndex, snapshot, signal);
       case "checkpoint":
-        return { outcome: { kind: "checkpoint", messages: [] }, source: "run" };
+        return this.#collect(request, request.command.checkpoint, snapshot, signal);
       case "sync_execution_environment":
         return { outcome: { kind: "sync_execution_environment" }, source: "run" };
       case "exec_code":
@@ -102,8 +106,9 @@ export class TurnEffects {
     const { effectId, command } = request;
     const { head, history } = session.resident();
     const plan = this.#options.plan();
-    // The first call of a turn needs no step of its own: acceptance is durable and leads to this very call (design 9).
-    if (snapshot && log.modelCalls.length > 0) await this.#step(snapshot, []);
+    // Where nothing settled since the last durable state - acceptance, or a checkpoint - that state leads to this very call,
+    // which then needs no step of its own (design 9).
+    if (snapshot && host.hasUnsaved) await this.#step(snapshot, []);
     this.#show("effect.durable", request);
     const envelope = (): Envelope =>
       this.#envelope(request, {
@@ -175,6 +180,22 @@ export class TurnEffects {
     return { outcome: { kind: "tool_batch", results }, source: leavesOf(plan).every((call) => this.#wasRecorded(call)) ? "journal" : "run" };
   }
 
+  /** Claims what waits for this turn, in the step that makes what it did before durable (T-55). */
+  async #collect(request: EffectRequest, checkpoint: CheckpointKind, snapshot: MachineSnapshot | undefined, signal: AbortSignal): Promise<Settled> {
+    const { session, turn, host, log, emit } = this.#options;
+    // A turn that is being cancelled takes nothing more; what waits for it, its commit leaves to the next turn.
+    const { replayKey } = request;
+    const isKnown = turn.claims.some((claim) => claim.replayKey === replayKey);
+    if (signal.aborted && !isKnown) return { outcome: { kind: "checkpoint", messages: [] }, source: "run" };
+    const collected = await host.collect({ replayKey, checkpoint, claimToken: session.ports.newId(), max: MOST_INPUTS }, this.#draft(snapshot, []));
+    this.#show("effect.durable", request);
+    if (!collected) return { outcome: { kind: "checkpoint", messages: [] }, source: "run" };
+    const { rows, inputs, source } = collected;
+    const deliveries = await deliveriesOf(inputs, { turnId: turn.turnId, from: log.messages.length, attachments: session.ports.persistence.attachments });
+    if (source === "run") announce(deliveries, checkpoint, emit, `checkpoint:${request.effectId}`);
+    return { outcome: { kind: "checkpoint", messages: deliveries.map(({ message }) => message) }, source, claim: rows };
+  }
+
   #report(parked: boolean): void {
     if (this.#options.host.tier !== "durable" || parked === this.#parked) return;
     this.#parked = parked;
@@ -203,10 +224,14 @@ export class TurnEffects {
 
   /** Without a snapshot only outcomes and what they cost are journaled; messages and control state wait for the machine to move. */
   async #step(snapshot: MachineSnapshot | undefined, issued: readonly string[]): Promise<void> {
+    await this.#options.host.step(this.#draft(snapshot, issued));
+  }
+
+  #draft(snapshot: MachineSnapshot | undefined, issued: readonly string[]): StepDraft {
     this.#detach.signal.throwIfAborted();
     const { log } = this.#options;
     const unsaved = snapshot ? log.takeUnsaved() : { appended: [], modelCalls: log.takeUnsavedCalls() };
-    await this.#options.host.step({ ...unsaved, issued, ...(snapshot && { snapshot }) });
+    return { ...unsaved, issued, ...(snapshot && { snapshot }) };
   }
 
   #envelope(request: EffectRequest, command: Envelope["command"], causedBy?: string): Envelope {

@@ -4,6 +4,7 @@ import type { Message } from "../domain/messages.ts";
 import type { ModelCallRecord } from "../domain/outcome.ts";
 import type { ToolResult } from "../machines/effects.ts";
 import type { TurnRecord } from "../stores/contract.ts";
+import type { ClaimedRows } from "../stores/ingress-contract.ts";
 import { chainDigest } from "./envelope.ts";
 import { resultsOf } from "./recovered-results.ts";
 
@@ -11,6 +12,7 @@ export class TurnLog {
   readonly #messages: Message[] = [];
   readonly #modelCalls: ModelCallRecord[] = [];
   readonly #toolResults: ToolResult[] = [];
+  readonly #claims: ClaimedRows[] = [];
   #saved = { messages: 0, modelCalls: 0 };
   #digest = { length: 0, value: "" };
 
@@ -19,13 +21,15 @@ export class TurnLog {
    *
    * @param length - messages of the log by the machine's count. A turn that was restarted from its input (design 4) wrote its
    *   messages and calls again, behind those of the run before; only the last run counts.
+   * @param isOpen - whether the checkpoint of that replay key has not been answered yet: what it claimed is not in the log.
    */
-  restore(turn: TurnRecord, length: number): void {
+  restore(turn: TurnRecord, length: number, isOpen: (replayKey: string) => boolean): void {
     const log = turn.log.slice(turn.log.length - length);
     const calls = new Map(turn.modelCalls.map((call, index) => [isOwn(call) ? call.effectId : `direct ${index}`, call]));
     this.#messages.push(...log);
     this.#modelCalls.push(...calls.values());
     this.#toolResults.push(...resultsOf({ ...turn, log }));
+    for (const { replayKey, rows } of turn.claims) if (replayKey !== undefined && !isOpen(replayKey)) this.#claims.push(rows);
     this.#saved = { messages: this.#messages.length, modelCalls: this.#modelCalls.length };
   }
 
@@ -39,6 +43,15 @@ export class TurnLog {
 
   get toolResults(): readonly ToolResult[] {
     return this.#toolResults;
+  }
+
+  /** Inputs that this turn has said; its end completes them (I-33). */
+  get claims(): readonly ClaimedRows[] {
+    return this.#claims;
+  }
+
+  recordClaim(rows: ClaimedRows): void {
+    this.#claims.push(rows);
   }
 
   append(messages: readonly Message[]): void {

@@ -133,7 +133,7 @@ export class TurnRun {
     const actor = createActor(machine, {
       id: `turn:${wiring.sessionId}:${turnId}`,
       parent: root,
-      input: { sessionId: wiring.sessionId, turnId, hooks: [] },
+      input: { sessionId: wiring.sessionId, turnId, hooks: ["takesInput"] },
       ...(snapshot && { snapshot }),
     });
     actor.subscribe({ next: () => this.#onMacrostep(actor), error: (error) => this.#fail(error), complete: () => this.#onDone(actor) });
@@ -259,6 +259,7 @@ export class TurnRun {
     }
     this.#lane = this.#openLane(claimed);
     const { turn } = claimed;
+    for (const { replayKey, rows } of turn.claims) if (replayKey === undefined) this.#log.recordClaim(rows);
     if (turn.recoveries > this.#session.ports.maxRecoveries) return this.#giveUp(turn);
     this.#plan = this.#session.planOf(turn, this.#request.overlay);
     if (turn.snapshot) return this.#takeUp(turn, turn.snapshot);
@@ -302,7 +303,8 @@ export class TurnRun {
   /** OP-6: a turn that fails every time it is taken up must not keep its session for ever. */
   async #giveUp(turn: TurnRecord): Promise<void> {
     await this.#session.refresh(this.#claimed.headRevision);
-    this.#log.restore(turn, this.#loggedBy(turn));
+    const open = openKeys(turn.snapshot);
+    this.#log.restore(turn, this.#loggedBy(turn), (replayKey) => open.includes(replayKey));
     const usage = turn.modelCalls.reduce((sum, call) => (call.usage ? addUsage(sum, call.usage) : sum), zeroUsage);
     this.#send({
       type: "turn.exhausted",
@@ -322,7 +324,8 @@ export class TurnRun {
     await this.#session.refresh(this.#claimed.headRevision);
     const snapshot = this.#restorable(turn, stored);
     if (!snapshot) return this.#send({ type: "lane.claimed" });
-    this.#log.restore(turn, snapshot.context.logLength);
+    const { logLength, open } = snapshot.context;
+    this.#log.restore(turn, logLength, (replayKey) => open.some((request) => request.replayKey === replayKey));
     const claiming = this.#actor;
     this.#actor = this.#createActor(snapshot);
     claiming.send({ type: "turn.takenUp" });
@@ -381,7 +384,12 @@ export class TurnRun {
       machine: machineSnapshot(),
       now: ports.clock.now(),
     });
-    const { turn } = await ports.persistence.sessions.commit(commit);
+    const { turn, inputWaits } = await ports.persistence.sessions.commit(commit);
+    if (inputWaits) {
+      keeper.goingOn();
+      report({ type: "turn.continued" });
+      return this.#send({ type: "input.waiting" });
+    }
     if (!turn) throw new LashError("runtime", "other", "the store recorded no result for the turn");
     this.#result = turn;
     adopt(turn, commit);
@@ -393,7 +401,8 @@ export class TurnRun {
     const { keeper } = this.#claimed;
     await keeper.ensureLive();
     keeper.ending();
-    this.#result = await this.#session.ports.persistence.turns.settle({ fence: keeper.fence, result: resultOf(this.#finished()) });
+    const completedInputs = this.#log.claims;
+    this.#result = await this.#session.ports.persistence.turns.settle({ fence: keeper.fence, result: resultOf(this.#finished()), completedInputs });
     this.#send({ type: "turn.settled" });
   }
 
@@ -405,6 +414,7 @@ export class TurnRun {
       log: this.#log.messages,
       toolResults: this.#log.toolResults,
       modelCalls: this.#log.modelCalls,
+      claims: this.#log.claims,
       startedAtMs: this.#startedAtMs,
       durationMs: Math.round(clock.monotonic() - this.#startedAt),
     };
@@ -430,7 +440,8 @@ export class TurnRun {
     );
   }
 
-  #settleEffect({ effectId, command }: EffectRequest, { outcome, source }: Settled): void {
+  #settleEffect({ effectId, command }: EffectRequest, { outcome, source, claim }: Settled): void {
+    if (claim) this.#log.recordClaim(claim);
     if (outcome.kind === "tool_batch") this.#log.recordResults(outcome.results);
     if (outcome.kind === "llm_call" || outcome.kind === "llm_failure") {
       const { call } = outcome;
@@ -442,6 +453,10 @@ export class TurnRun {
       }
     }
     this.#send({ type: "effect.settled", effectId, outcome, source });
+    if (outcome.kind === "checkpoint" && command.kind === "checkpoint" && outcome.messages.length > 0 && source === "run") {
+      const { checkpoint } = command;
+      void this.#request.emit({ type: "queued_messages_committed", checkpoint, messages: outcome.messages }, `checkpoint:${effectId}`);
+    }
   }
 
   /** Faults of the boundary: those of the store end the run, others become an outcome of the turn (ER-6). */
@@ -451,6 +466,12 @@ export class TurnRun {
     const { code, message } = error;
     this.#send({ type: "effect.settled", effectId, outcome: { kind: "fault", code, message }, source: "run" });
   }
+}
+
+/** Replay keys of the effects that a stored snapshot has open; none where it cannot be read. */
+function openKeys(snapshot: MachineSnapshot | undefined): readonly unknown[] {
+  const open = isPlainObject(snapshot?.context) ? snapshot.context["open"] : undefined;
+  return Array.isArray(open) ? open.map((request) => (isPlainObject(request) ? request["replayKey"] : undefined)) : [];
 }
 
 /** Parts of an input that is nothing but text, which may be none. */

@@ -4,7 +4,7 @@ import { assertJson } from "./bounded-json.ts";
 import { LashError, runtimeError } from "./errors.ts";
 import { imageType } from "./image-type.ts";
 import { invalidArgument } from "./invalid-argument.ts";
-import type { Json } from "./json.ts";
+import { canonicalJson, type Json } from "./json.ts";
 import { assertBytesWithin, assertTextWithin } from "./limits.ts";
 import { sha256Hex } from "./sha256.ts";
 import { protocolTurnOptionsInvalid } from "./wiring-errors.ts";
@@ -103,6 +103,24 @@ export function acceptInput({ items, imageBlobs = {}, protocolTurnOptions }: Tur
   });
   return { input: { items: accepted, ...(protocolTurnOptions !== undefined && { protocolTurnOptions }) }, attachments };
 }
+
+/**
+ * Several inputs as one, in their order (T-7): the first options win. Texts of two inputs are parted by a blank line, because
+ * what stands next to each other within an input becomes one text (T-9).
+ */
+export function joinInputs(inputs: readonly AcceptedInput[]): AcceptedInput {
+  const items: TurnInputItem[] = [];
+  for (const input of inputs) {
+    const own = normalizeItems(input.items);
+    if (items.at(-1)?.type === "text" && own[0]?.type === "text") items.push({ type: "text", text: "\n\n" });
+    items.push(...own);
+  }
+  const options = inputs.find(({ protocolTurnOptions }) => protocolTurnOptions !== undefined)?.protocolTurnOptions;
+  return { items: normalizeItems(items), ...(options !== undefined && { protocolTurnOptions: options }) };
+}
+
+/** What a turn's input is told apart by (OP-11). */
+export const inputHashOf = (input: AcceptedInput): string => sha256Hex(canonicalJson(input));
 
 /** Live objects cannot be made durable (T-8). */
 function refuseLiveParts(input: object): void {

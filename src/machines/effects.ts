@@ -94,6 +94,8 @@ export type TurnEvent =
   | { readonly type: "turn.finalized"; readonly messages: readonly Message[] }
   | { readonly type: "turn.settled" }
   | { readonly type: "turn.committed" }
+  /** The commit was not made, because an input waits for this turn. */
+  | { readonly type: "input.waiting" }
   | { readonly type: "turn.persisted" }
   | { readonly type: "phase.failed"; readonly code: string; readonly message: string }
   | { readonly type: "lease.lost" }

@@ -40,6 +40,8 @@ export type SessionEvent =
   | { readonly type: "turn.started" }
   | { readonly type: "turn.committing" }
   | { readonly type: "turn.committed" }
+  /** Nothing was committed: the turn goes on with input that arrived. */
+  | { readonly type: "turn.continued" }
   | { readonly type: "turn.ended" }
   | { readonly type: "turn.commitFailed"; readonly code: string; readonly message: string }
   | { readonly type: "lease.acquired"; readonly fencingToken: number }
@@ -165,6 +167,7 @@ export const sessionMachine = setup({
         },
         committing: {
           on: {
+            "turn.continued": "running",
             "turn.committed": "resident.clean",
             "lease.lost": "lost",
             "turn.commitFailed": {

@@ -5,9 +5,14 @@ import { zeroUsage, type TokenUsage } from "../domain/usage.ts";
 import type { EffectRequest, HistoryReference } from "./effects.ts";
 import type { CheckpointMove, ProtocolView } from "./protocol.ts";
 
-/** Optional parts of a turn that somebody takes part in; the machine passes by the others without asking. */
+/**
+ * Optional parts of a turn that somebody takes part in; the machine passes by the others without asking.
+ *
+ * With `takesInput`, input may reach the turn while it runs: it is looked for after work, and before completion by the commit
+ * itself. With `checkpoints` somebody wants to be asked at both of them.
+ */
 export type TurnHook =
-  | "drainsCommands" | "preparesContext" | "beforeTurn" | "syncsEnvironment" | "checkpoints" | "finalizes" | "afterPersist";
+  | "drainsCommands" | "preparesContext" | "beforeTurn" | "syncsEnvironment" | "takesInput" | "checkpoints" | "finalizes" | "afterPersist";
 
 export interface TurnMachineInput {
   readonly sessionId: string;
@@ -30,7 +35,7 @@ export interface TurnContext extends TurnMachineInput {
   readonly nextEffectId: number;
   /** Effects asked for and not settled; the driver sends them again after a restore (T-22). */
   readonly open: readonly EffectRequest[];
-  /** What follows if the checkpoint that is open delivers nothing. */
+  /** What follows if the checkpoint delivers nothing: the one that is open, or the last one, which the commit looks at again. */
   readonly afterCheckpoint: CheckpointMove["onEmpty"] | null;
   readonly usage: TokenUsage;
   readonly lastPromptUsage: TokenUsage | null;
@@ -63,6 +68,10 @@ export function initialContext(input: TurnMachineInput): TurnContext {
     failure: null,
   };
 }
+
+/** Whether the turn completes only if no input waits for it, which its commit finds out (T-57). */
+export const yieldsToInput = ({ hooks, afterCheckpoint }: TurnContext): boolean =>
+  hooks.includes("takesInput") && afterCheckpoint?.type === "finish";
 
 export const viewOf = (context: TurnContext): ProtocolView => ({
   iteration: context.iteration,

@@ -10,9 +10,9 @@ import { assign, enqueueActions, sendTo, setup } from "xstate";
 import type { TurnOutcome } from "../domain/outcome.ts";
 import type { EffectsMessage, PhaseName, TurnEvent, TurnOutput } from "./effects.ts";
 import type { ProtocolDriver } from "./protocol.ts";
-import { assembleOutcome, initialContext, type TurnContext, type TurnHook, type TurnMachineInput } from "./turn.context.ts";
+import { assembleOutcome, initialContext, yieldsToInput, type TurnContext, type TurnHook, type TurnMachineInput } from "./turn.context.ts";
 import {
-  awaits, checkpointDelivery, deliver, endsTurn, faultIssue, follow, modelFailure, modelStop, moveAfter, requestEffect, stopCancelled,
+  awaits, checkpointDelivery, collectInput, deliver, endsTurn, faultIssue, follow, modelFailure, modelStop, moveAfter, requestEffect, stopCancelled,
   toEffects, withMessages, withModelCall, withoutEffect,
   type MoveKind,
 } from "./turn.moves.ts";
@@ -55,6 +55,7 @@ function buildTurnMachine(protocol: ProtocolDriver) {
         context.hooks.includes("syncsEnvironment") && moveAfter(protocol, context, event) === "iterate",
       delivers: ({ context, event }, params: { delivery: ReturnType<typeof checkpointDelivery> }) =>
         checkpointDelivery(context, event) === params.delivery,
+      yieldsToInput: ({ context }) => yieldsToInput(context),
       wasRefused: ({ context }) => context.outcome !== null && "stopped" in context.outcome && context.outcome.stopped === "invalid_input",
     },
     actions: {
@@ -83,6 +84,7 @@ function buildTurnMachine(protocol: ProtocolDriver) {
       stopOnModelFailure: assign(({ context, event }) => ({ ...withModelCall(context, event), ...modelFailure(context, event) })),
       stopOnFault: assign(({ context, event }) => ({
         ...withoutEffect(context, event),
+        afterCheckpoint: null,
         outcome: { stopped: "runtime_error" } satisfies TurnOutcome,
         issues: [...context.issues, faultIssue(event)],
       })),
@@ -92,6 +94,7 @@ function buildTurnMachine(protocol: ProtocolDriver) {
         issues: "issue" in event ? [...context.issues, event.issue] : context.issues,
       })),
       deliver: enqueueActions(({ context, event, enqueue }) => deliver(context, event, enqueue)),
+      collectInput: enqueueActions(({ context, enqueue }) => collectInput(context, enqueue)),
       recordUsage: assign({ usage: ({ context, event }) => (event.type === "turn.exhausted" ? event.usage : context.usage) }),
       recordResult: assign(({ context, event }) => {
         if (event.type !== "turn.recorded") return context;
@@ -274,6 +277,8 @@ function buildTurnMachine(protocol: ProtocolDriver) {
             { guard: { type: "takesPart", params: { hook: "afterPersist" } }, target: "postPersist" },
             { target: "done" },
           ],
+          // T-57: nothing was committed. The turn goes on with what arrived since its last look.
+          "input.waiting": { guard: "yieldsToInput", target: "running.atCheckpoint", actions: "collectInput" },
         },
       },
       postPersist: {

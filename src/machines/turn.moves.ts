@@ -6,7 +6,7 @@ import type { TurnIssue, TurnOutcome } from "../domain/outcome.ts";
 import { truncateRaw } from "../domain/truncate.ts";
 import { addUsage } from "../domain/usage.ts";
 import { EFFECTS, type EffectCommand, type EffectOutcome, type EffectRequest, type EffectsMessage, type TurnEvent } from "./effects.ts";
-import type { Decision, MessageDraft, ProtocolDriver } from "./protocol.ts";
+import type { CheckpointMove, Decision, MessageDraft, ProtocolDriver } from "./protocol.ts";
 import { viewOf, type TurnContext } from "./turn.context.ts";
 
 /** The part of XState's `enqueue` that moves need. */
@@ -43,8 +43,12 @@ export type MoveKind = "runTools" | "runCode" | "collect" | "iterate" | "finish"
 export function moveAfter(protocol: ProtocolDriver, context: TurnContext, event: TurnEvent): MoveKind | undefined {
   const next = decisionOn(protocol, context, event)?.next;
   if (next?.type !== "checkpoint") return next?.type;
-  return context.hooks.includes("checkpoints") ? "collect" : next.onEmpty.type;
+  return asksAt(context, next) ? "collect" : next.onEmpty.type;
 }
+
+/** Whether a checkpoint is a state to be in; before completion, input alone is left to the commit to find (decision 0009). */
+const asksAt = ({ hooks }: TurnContext, { checkpoint }: CheckpointMove): boolean =>
+  hooks.includes("checkpoints") || (hooks.includes("takesInput") && checkpoint === "after_work");
 
 export type Delivery = "abort" | "pastLimit" | "nothingAndFinish" | "iterate" | "iterateWithSync";
 
@@ -108,7 +112,7 @@ export function follow(protocol: ProtocolDriver, context: TurnContext, event: Tu
   enqueue.assign(after);
   if (next.type === "runCode") {
     requestEffect(after, enqueue, { kind: "exec_code", iteration: after.iteration, language: next.language, code: next.code });
-  } else if (next.type === "checkpoint" && context.hooks.includes("checkpoints")) {
+  } else if (next.type === "checkpoint" && asksAt(context, next)) {
     requestEffect(after, enqueue, { kind: "checkpoint", iteration: after.iteration, checkpoint: next.checkpoint });
   }
 }
@@ -116,7 +120,7 @@ export function follow(protocol: ProtocolDriver, context: TurnContext, event: Tu
 /** The outcome of a decision that finishes the turn, directly or through a checkpoint that nobody takes part in. */
 function finishOf(context: TurnContext, { next }: Decision): TurnOutcome | null {
   if (next.type === "finish") return next.outcome;
-  const passesBy = next.type === "checkpoint" && !context.hooks.includes("checkpoints");
+  const passesBy = next.type === "checkpoint" && !asksAt(context, next);
   return passesBy && next.onEmpty.type === "finish" ? next.onEmpty.outcome : context.outcome;
 }
 
@@ -137,20 +141,28 @@ export function deliver(context: TurnContext, event: TurnEvent, enqueue: Enqueue
     // Input that prevents a completion starts another iteration; after work the iteration has advanced already.
     iteration: context.iteration + (finishing && messages.length > 0 ? 1 : 0),
     issues: abort ? [...context.issues, abort] : context.issues,
-    afterCheckpoint: null,
+    afterCheckpoint: delivery === "nothingAndFinish" ? context.afterCheckpoint : null,
     outcome,
   });
 }
 
-/** A cancelled turn keeps what its tools did; a reply that was cut off leaves nothing (T-64). */
+/** Takes a completion back, because the commit found input that waits: the last checkpoint is asked after all (TT-7). */
+export function collectInput(context: TurnContext, enqueue: Enqueue): void {
+  enqueue.assign({ outcome: null });
+  requestEffect(context, enqueue, { kind: "checkpoint", iteration: context.iteration, checkpoint: "before_completion" });
+}
+
+/** A cancelled turn keeps what its tools did and what it was told (I-33); a reply that was cut off leaves nothing (T-64). */
 export function stopCancelled(protocol: ProtocolDriver, context: TurnContext, event: TurnEvent, enqueue: Enqueue): void {
   const isBatch = event.type === "effect.settled" && event.outcome.kind === "tool_batch";
   // What a protocol adds of its own, such as the note about a turn limit, is not what stopped this turn.
   const drafts = isBatch ? (decisionOn(protocol, context, event)?.append ?? []).filter((draft) => draft.synthetic === undefined) : [];
-  const messages = drafts.map((draft, index) => messageOf(context, draft, context.logLength + index));
+  const delivered = event.type === "effect.settled" && event.outcome.kind === "checkpoint" ? event.outcome.messages : [];
+  const messages = [...drafts.map((draft, index) => messageOf(context, draft, context.logLength + index)), ...delivered];
   enqueue.assign({
     ...withModelCall(context, event),
     ...withMessages(context, enqueue, messages),
+    afterCheckpoint: null,
     outcome: { stopped: "cancelled" },
     issues: [...context.issues, { kind: "runtime", code: "cancelled", terminalReason: "cancelled", message: "the turn was cancelled" }],
   });

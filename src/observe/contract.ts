@@ -1,6 +1,7 @@
 // What can be seen of a running turn (turn.md section 14). Types only.
 
 import type { Json } from "../domain/json.ts";
+import type { Message } from "../domain/messages.ts";
 import type { ToolCallOutput } from "../domain/tool-output.ts";
 import type { TokenUsage } from "../domain/usage.ts";
 
@@ -47,6 +48,14 @@ export type TurnActivityBody =
       readonly maxAttempts: number;
       readonly reason: string;
     }
+  /** Input that was enqueued for this turn is durably its own now. `id` is the one it was enqueued with, else the input's. */
+  | {
+      readonly type: "queued_input_accepted";
+      readonly checkpoint: "after_work" | "before_completion";
+      readonly inputs: readonly { readonly id: string; readonly message: Message }[];
+    }
+  /** These messages stand in the turn's log, behind what was said before them; they are committed with the turn. */
+  | { readonly type: "queued_messages_committed"; readonly checkpoint: "after_work" | "before_completion"; readonly messages: readonly Message[] }
   | { readonly type: "error"; readonly message: string };
 
 /** Receives activities; awaited, so a slow sink slows its turn, and a broken one changes nothing (T-46). */

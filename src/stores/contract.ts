@@ -11,7 +11,7 @@ import type { TurnConfig } from "../domain/turn-config.ts";
 import type { AcceptedInput } from "../domain/turn-input.ts";
 import type { TokenUsage } from "../domain/usage.ts";
 import type { ArtifactFacet, AttachmentFacet, EnvironmentFacet, NewAttachment } from "./content-contract.ts";
-import type { ClaimedRows, InputFacet, QueueFacet } from "./ingress-contract.ts";
+import type { CheckpointKind, ClaimedRows, InputFacet, QueueFacet, TurnInputClaim } from "./ingress-contract.ts";
 import type { Resolution, ResolveOutcome } from "../domain/waits.ts";
 
 // ---- leases -------------------------------------------------------------------------------------------------------
@@ -132,12 +132,25 @@ export type AcceptOutcome =
   | { readonly kind: "head_moved"; readonly headRevision: number }
   | { readonly kind: "busy"; readonly holder: SessionLease };
 
+/** Accepts a turn whose input is what waits for the session's next turn (T-7). */
+export interface AcceptQueued extends LeaseClaim, Pick<AcceptTurn, "machine" | "config" | "session"> {
+  readonly turnId: string;
+  readonly claimToken: string;
+  /** Most inputs; the runtime asks for 64 (I-17). */
+  readonly max: number;
+}
+
+export type AcceptQueuedOutcome =
+  | AcceptOutcome
+  /** Nothing waits; nothing was written and the lease was not taken. */
+  | { readonly kind: "nothing_queued" };
+
 export interface ResumeTurn extends LeaseClaim {
   readonly turnId: string;
 }
 
 export type StepOutcome =
-  | { readonly kind: "recorded" }
+  | { readonly kind: "recorded"; /** What `collect` claimed, if anything. */ readonly claim?: TurnInputClaim }
   /** The turn had ended before, by this owner or another one; nothing was written (OP-1). */
   | { readonly kind: "settled"; readonly result: RecordedTurn };
 
@@ -163,6 +176,25 @@ export interface TurnStep {
   readonly issued: readonly string[];
   /** The turn has come to where it only waits for answers: whoever took it up did not fail (OP-6). */
   readonly waiting?: true;
+  /** The turn is at a checkpoint: claims what waits for it in the same write, and remembers the claim with the turn (T-55). */
+  readonly collect?: InputCollection;
+}
+
+/** What a checkpoint of a running turn claims. */
+export interface InputCollection {
+  /** Of the checkpoint; the claim is found under it again. */
+  readonly replayKey: string;
+  readonly checkpoint: CheckpointKind;
+  readonly claimToken: string;
+  /** Most inputs; the runtime asks for 64 (I-17). */
+  readonly max: number;
+}
+
+/** Inputs that belong to a turn in flight and complete when it ends, whoever drives it by then (I-33). */
+export interface TurnClaim {
+  /** The checkpoint that claimed them; absent for those that the turn was accepted with. */
+  readonly replayKey?: string;
+  readonly rows: ClaimedRows;
 }
 
 /** Everything durable about a turn that was accepted and has not ended. */
@@ -184,6 +216,7 @@ export interface TurnRecord {
   readonly journal: readonly JournalEntry[];
   readonly modelCalls: readonly ModelCallRecord[];
   readonly issued: readonly string[];
+  readonly claims: readonly TurnClaim[];
   /**
    * How often this turn was taken over from an owner that had not released the lane, since it last settled an outcome: failed
    * recoveries in a row (OP-6). Taking up a suspended turn counts none (OP-8).
@@ -221,6 +254,11 @@ export interface TurnFacet {
    * @throws `session_id_retired` - the session was deleted.
    */
   accept(request: AcceptTurn): Promise<AcceptOutcome>;
+  /**
+   * The same for a turn of the inputs that wait for it: claims them, accepts the turn with them and ties them to it, in one
+   * write. A turn that ended or is in flight under this id is answered as `accept` does, whatever its input was.
+   */
+  acceptQueued(request: AcceptQueued): Promise<AcceptQueuedOutcome>;
   /**
    * Takes over a turn in flight: claims the lane and counts the recovery in one write.
    *
@@ -356,8 +394,10 @@ export interface SessionCommit extends SettledClaims {
     readonly next?: NextTurn;
   };
   readonly committedAttachmentIds: readonly string[];
-  /** Inputs that still wait for this turn become next-turn inputs; every commit that ends a turn names it (P-14, I-32). */
+  /** Inputs of this turn that the commit does not complete become next-turn inputs; every commit that ends a turn names it (P-14, I-32). */
   readonly interruptedTurnId?: string;
+  /** Commits only if no input waits for `interruptedTurnId` that this checkpoint would claim (T-57). */
+  readonly unlessInputWaits?: CheckpointKind;
 }
 
 export interface CommitResult {
@@ -366,6 +406,8 @@ export interface CommitResult {
   readonly turn?: RecordedTurn;
   /** True when the stamp showed that this very commit had happened before (P-8). */
   readonly replayed: boolean;
+  /** An input waits (`unlessInputWaits`): nothing was written, and the head is as it was. */
+  readonly inputWaits?: true;
 }
 
 export type ReadScope = { readonly kind: "full_graph" } | { readonly kind: "active_path"; readonly leafNodeId?: string };
@@ -396,7 +438,7 @@ export interface SessionFacet {
   /**
    * Commits a turn or another change of the session.
    *
-   * Order: binding (P-7), stamp (P-8), lease (P-9), head (P-10), claims (P-11), node ids and leaf (P-13).
+   * Order: binding (P-7), stamp (P-8), lease (P-9), head (P-10), claims (P-11), node ids and leaf (P-13), waiting input.
    * @throws `session_binding_mismatch`, `runtime_turn_commit_conflict`, `session_execution_lease_expired`,
    *   `head_revision_conflict`, `turn_input_claim_superseded`, `queued_work_claim_superseded`, `store_backend` for nodes that
    *   exist, a leaf that does not, or a component reference that is unknown.

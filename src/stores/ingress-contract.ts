@@ -47,6 +47,9 @@ export type TurnInputIngress =
   | { readonly scope: "active_turn"; readonly turnId: string; readonly minBoundary: CheckpointKind };
 export type TurnInputState = "pending_active" | "deferred_next_turn" | "accepted" | "cancelled" | "completed";
 
+/** As `TurnInputIngress`, or to whatever turn is in flight when the input is admitted: where none is, to the next one. */
+export type SubmittedIngress = TurnInputIngress | { readonly scope: "active_turn"; readonly turnId?: undefined; readonly minBoundary: CheckpointKind };
+
 /** The durable part of an input that waits: JSON only, images by reference to attachments (OP-25). */
 export interface WaitingInput {
   readonly items: readonly TurnInputItem[];
@@ -60,7 +63,7 @@ export interface TurnInputDraft {
   readonly inputId?: string;
   /** Makes the enqueue repeatable (I-2); rows without one are never deduplicated. */
   readonly sourceKey?: string;
-  readonly ingress: TurnInputIngress;
+  readonly ingress: SubmittedIngress;
   readonly input: WaitingInput;
   /** Bytes that `input` refers to, stored with their intents in the same write. */
   readonly attachments?: readonly NewAttachment[];
@@ -75,7 +78,7 @@ export interface PendingTurnInput {
   /** Where it waits now; deferral changes it. */
   readonly ingress: TurnInputIngress;
   /** Where it was sent (I-7). */
-  readonly submittedIngress: TurnInputIngress;
+  readonly submittedIngress: SubmittedIngress;
   readonly state: TurnInputState;
   readonly enqueuedAtMs: number;
   readonly input: WaitingInput;
@@ -89,6 +92,14 @@ export interface TurnInputClaim extends Claim {
   readonly mode: InputClaimMode;
   readonly inputs: readonly PendingTurnInput[];
 }
+
+/** The rows of a claim, as a commit names them. */
+export const rowsOf = ({ sessionId, claimId, claimToken, inputs }: TurnInputClaim): ClaimedRows => ({
+  sessionId,
+  claimId,
+  claimToken,
+  ids: inputs.map(({ inputId }) => inputId),
+});
 
 export interface ClaimDiagnostics {
   readonly state: TurnInputState;
@@ -114,7 +125,8 @@ export type OrphanScope =
 
 export interface InputFacet {
   /**
-   * Admits an input, or gives back the one that was admitted under its source key, in whatever state (I-2).
+   * Admits an input, or gives back the one that was admitted under its source key, in whatever state (I-2). One for a turn
+   * that has ended waits for the next turn instead, as it would have done when that turn ended (I-32).
    *
    * @throws `pending_turn_input_source_key_conflict` - the key or id was used with other ingress or content (I-3).
    * @throws `session_id_retired`
@@ -129,6 +141,8 @@ export interface InputFacet {
   claimActive(request: ClaimRequest & { readonly turnId: string; readonly checkpoint: CheckpointKind }): Promise<TurnInputClaim | undefined>;
   /** Claims inputs for the next turn; their state stays (I-15). Otherwise as `claimActive`. */
   claimNext(request: ClaimRequest): Promise<TurnInputClaim | undefined>;
+  /** The inputs of a claim, by sequence. @throws `turn_input_claim_superseded` - one is gone or belongs to another claim. */
+  claimed(rows: ClaimedRows): Promise<readonly PendingTurnInput[]>;
   /** Hands rows back that still belong to the claim; others are left alone (P-38, I-18). */
   abandon(rows: ClaimedRows): Promise<void>;
   /** Inputs that wait and have no live claim, by sequence (P-39, I-14). */

@@ -8,6 +8,7 @@ import { crashCases } from "./persistence/crash-cases.ts";
 import { damageCases } from "./persistence/damage-cases.ts";
 import { runCase } from "./persistence/harness.ts";
 import { inputCases } from "./persistence/input-cases.ts";
+import { turnInputCases } from "./persistence/turn-input-cases.ts";
 import { leaseCases } from "./persistence/lease-cases.ts";
 import { maintenanceCases } from "./persistence/maintenance-cases.ts";
 import { queueCases } from "./persistence/queue-cases.ts";
@@ -38,6 +39,7 @@ export function persistenceSuite(): readonly PersistenceSuiteCase[] {
     ...configCases,
     ...queueCases,
     ...inputCases,
+    ...turnInputCases,
     ...contentCases,
     ...maintenanceCases,
     ...waitCases,

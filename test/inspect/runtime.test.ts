@@ -20,6 +20,6 @@ test("a turn is recorded with its session, its effects and an actor for each too
   const turn = tracks.find(({ kind }) => kind === "turn");
   expect(turn?.chart?.id).toBe("turn");
   expect(timeline.snapshotAt(turn?.key ?? "", timeline.end)?.snapshot).toMatchObject({ status: "done", value: "done" });
-  expect(turn ? effectsAt(timeline, turn, timeline.end).map(({ kind, state }) => `${kind} ${state}`) : []).toEqual(["llm_call settled", "tool_batch settled", "llm_call settled"]);
+  expect(turn ? effectsAt(timeline, turn, timeline.end).map(({ kind, state }) => `${kind} ${state}`) : []).toEqual(["llm_call settled", "tool_batch settled", "checkpoint settled", "llm_call settled"]);
   await lash.close();
 });

@@ -12,7 +12,7 @@ import { turnMachine, type TurnMachine } from "../../src/machines/turn.machine.t
 import { standardProtocol } from "../../src/protocols/standard.ts";
 import { call, calls, codeProtocol, fails, fault, hello, history, issue, ok, reply, result, results, says, turnInput } from "../support/turn-steps.ts";
 
-const ALL: readonly TurnHook[] = ["drainsCommands", "preparesContext", "beforeTurn", "syncsEnvironment", "checkpoints", "finalizes", "afterPersist"];
+const ALL: readonly TurnHook[] = ["drainsCommands", "preparesContext", "beforeTurn", "syncsEnvironment", "takesInput", "checkpoints", "finalizes", "afterPersist"];
 
 /** Goes anywhere from anywhere a protocol may: its results say where. */
 const anyProtocol: ProtocolDriver = {
@@ -35,7 +35,7 @@ const plain: readonly TurnEvent[] = [
   { type: "lane.claimed" }, { type: "lane.busy" }, { type: "turn.takenUp" }, { type: "turn.recorded", outcome: { stopped: "cancelled" }, issues: [], usage: call },
   { type: "commands.drained" }, { type: "head.refreshed", history }, { type: "input.normalized", messages: [hello] }, { type: "input.refused", issue },
   { type: "context.prepared" }, { type: "hooks.passed", messages: [] }, { type: "hooks.aborted", issue }, { type: "turn.built", maxTurns: null }, { type: "turn.unbuildable", issue },
-  { type: "turn.finalized", messages: [] }, { type: "turn.settled" }, { type: "turn.committed" }, { type: "turn.persisted" },
+  { type: "turn.finalized", messages: [] }, { type: "turn.settled" }, { type: "turn.committed" }, { type: "turn.persisted" }, { type: "input.waiting" },
   { type: "tools.parked" }, { type: "tools.resumed" }, { type: "turn.suspend" }, { type: "turn.exhausted", issue, usage: call },
   { type: "phase.failed", code: "x", message: "x" }, { type: "lease.lost" }, { type: "turn.cancel" },
   { type: "turn.prepared", history, messages: [hello], maxTurns: null }, { type: "turn.exhausted", issue, usage: call }, { type: "tools.parked" }, { type: "tools.resumed" }, { type: "turn.suspend" },
@@ -145,7 +145,7 @@ describe("the session chart", () => {
   const events: readonly SessionEvent[] = [
     { type: "session.open" }, { type: "session.loaded", repaired: false }, { type: "session.loaded", repaired: true }, { type: "session.loadFailed", code: "x", message: "x" },
     { type: "session.changed" }, { type: "session.reopen" }, { type: "session.park" }, { type: "session.close" }, { type: "session.flushed" }, { type: "session.flushFailed", code: "x", message: "x" },
-    { type: "handle.opened" }, { type: "handle.released" }, { type: "turn.started" }, { type: "turn.committing" }, { type: "turn.committed" },
+    { type: "handle.opened" }, { type: "handle.released" }, { type: "turn.started" }, { type: "turn.committing" }, { type: "turn.committed" }, { type: "turn.continued" },
     { type: "turn.ended" }, { type: "turn.commitFailed", code: "x", message: "x" }, { type: "lease.acquired", fencingToken: 1 }, { type: "lease.busy" }, { type: "lease.renewing" },
     { type: "lease.renewed" }, { type: "lease.renewFailed" }, { type: "lease.released" }, { type: "lease.lost" },
   ];

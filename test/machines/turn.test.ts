@@ -138,7 +138,7 @@ describe("checkpoints", () => {
     const turn = atEnd();
     expect(turn.value).toEqual({ running: "atCheckpoint" });
     expect(turn.open.command).toEqual({ kind: "checkpoint", iteration: 0, checkpoint: "before_completion" });
-    expect(turn.settle(delivered()).context).toMatchObject({ outcome: { finished: { assistant_message: { text: "Bye." } } }, afterCheckpoint: null });
+    expect(turn.settle(delivered()).context).toMatchObject({ outcome: { finished: { assistant_message: { text: "Bye." } } } });
   });
 
   test("input that arrives then prevents completion and starts another iteration (T-57, TT-7)", () => {
@@ -170,6 +170,51 @@ describe("checkpoints", () => {
 
   test("a hook that aborts there stops the turn as plugin_abort (ER-9)", () => {
     expect(afterWork().settle(delivered([], issue)).context).toMatchObject({ outcome: { stopped: "plugin_abort" }, issues: [issue] });
+  });
+});
+
+describe("input while the turn runs", () => {
+  const finished = { finished: { assistant_message: { text: "Bye." } } };
+  const ending = (maxTurns: number | null = null) => running({ hooks: ["takesInput"], maxTurns }).settle(reply([says("Bye.")]));
+  const found = (maxTurns: number | null = null) => ending(maxTurns).send({ type: "input.waiting" });
+
+  test("after work the turn looks for it, before completion it leaves that to its commit (T-55, M4)", () => {
+    const working = running({ hooks: ["takesInput"] }).settle(reply([calls("a")])).settle(results(result("a")));
+    expect(working.open.command).toEqual({ kind: "checkpoint", iteration: 1, checkpoint: "after_work" });
+    const turn = ending();
+    expect(turn.value).toBe("committing");
+    expect(turn.context).toMatchObject({ outcome: finished, open: [], afterCheckpoint: { type: "finish", outcome: finished } });
+  });
+
+  test("a commit that finds some takes the completion back and asks the last checkpoint (T-57, TT-7)", () => {
+    const turn = found();
+    expect(turn.value).toEqual({ running: "atCheckpoint" });
+    expect(turn.open.command).toEqual({ kind: "checkpoint", iteration: 0, checkpoint: "before_completion" });
+    expect(turn.context.outcome).toBeNull();
+    turn.settle(delivered(["wait"]));
+    expect(turn.value).toEqual({ running: "callingModel" });
+    expect(turn.context).toMatchObject({ iteration: 1, outcome: null, logLength: 3, afterCheckpoint: null });
+  });
+
+  test("input that was gone by then leaves the completion as it was, and the commit looks once more (T-57)", () => {
+    const turn = found().settle(delivered());
+    expect(turn.value).toBe("committing");
+    expect(turn.context.outcome).toEqual(finished);
+    expect(turn.send({ type: "input.waiting" }).value).toEqual({ running: "atCheckpoint" });
+  });
+
+  test("past the turn limit it is appended and the turn stops, for good (TT-6)", () => {
+    const turn = found(1).settle(delivered(["wait"]));
+    expect(turn.context).toMatchObject({ outcome: { stopped: "max_turns" }, logLength: 3 });
+    expect(turn.send({ type: "input.waiting" }).value).toBe("committing");
+  });
+
+  test("a turn that is cancelled or fails at that checkpoint ends so; what was delivered is kept (I-33, T-64)", () => {
+    const cancelled = found().send({ type: "turn.cancel" }).settle(delivered(["wait"]));
+    expect(cancelled.context).toMatchObject({ outcome: { stopped: "cancelled" }, logLength: 3 });
+    const failed = found().settle(fault);
+    expect(failed.context).toMatchObject({ outcome: { stopped: "runtime_error" } });
+    for (const turn of [cancelled, failed]) expect(turn.send({ type: "input.waiting" }).value).toBe("committing");
   });
 });
 

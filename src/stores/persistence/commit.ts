@@ -15,8 +15,10 @@ import { checkBinding, type StoreContext } from "./context.ts";
 import { setFrames } from "./frame-row.ts";
 import { NO_HEAD, readHead, type StoredHead, writeHead } from "./head-row.ts";
 import { ordinalWithin, writeHistory } from "./history-row.ts";
-import { deferInputsOf } from "./input-rows.ts";
-import { type PreparedRow, prepareRow, setRow } from "./large-row.ts";
+import { isClaimable } from "./claim-rows.ts";
+import { isNewFor } from "./input-claims.ts";
+import { deferInputsOf, type InputRow, liveInputs } from "./input-rows.ts";
+import { collect, type PreparedRow, prepareRow, setRow } from "./large-row.ts";
 import { headKey, historyKey, indexedUnderTurn, nodeIndexKey, turnInputKey, usageKey } from "./layout.ts";
 import { releaseIfHeld, requireFence, writeReleased } from "./lease-rules.ts";
 import { seedMeta } from "./meta-row.ts";
@@ -24,7 +26,7 @@ import { findNode } from "./node-lookup.ts";
 import { checkClaims, completeClaims } from "./settled-claims.ts";
 import { findEnded, record, setStamp, turnConflict } from "./stamp.ts";
 import { findLiveNode } from "./tombstones.ts";
-import { acceptedControl, deleteTurn, readControl, setControl, writeInput } from "./turn-rows.ts";
+import { acceptedControl, claimsOf, deleteTurn, readControl, setControl, type TurnControl, writeInput } from "./turn-rows.ts";
 import { addToLedger, readLedgerRow } from "./usage-row.ts";
 
 /** A commit with everything that could be computed before its transaction. */
@@ -75,6 +77,9 @@ async function apply(tx: WriteTransaction, prepared: PreparedCommit): Promise<Co
   await checkLeaf(tx, commit, stored);
   const takenRefs = commit.componentRefs ?? {};
   await checkRefs(tx, sessionId, takenRefs);
+  const waiting = await waitingFor(tx, commit, claims.inputs);
+  const inFlight = turn === undefined ? undefined : await readControl(tx, sessionId);
+  if (isAwaited(commit, waiting, lease.fencingToken, inFlight)) return { headRevision: before.revision, replayed: false, inputWaits: true };
 
   if (stored === undefined) await seedMeta(tx, sessionId, { relation: { kind: "root" }, model: commit.head.policy.model.id }, now);
   const revision = before.revision + 1;
@@ -89,7 +94,6 @@ async function apply(tx: WriteTransaction, prepared: PreparedCommit): Promise<Co
   tx.set(headKey(sessionId), writeHead(sessionId, { revision, appended, hidden: before.hidden, head: commit.head, components }));
   if (turn !== undefined) {
     setStamp(tx, sessionId, turn.result.turnId, place);
-    const inFlight = await readControl(tx, sessionId);
     const isOwn = inFlight?.turnId === turn.result.turnId;
     if (isOwn) await deleteTurn(tx, sessionId, inFlight);
     if (turn.next !== undefined && prepared.next !== undefined) {
@@ -100,11 +104,25 @@ async function apply(tx: WriteTransaction, prepared: PreparedCommit): Promise<Co
     }
   }
   await completeClaims(tx, sessionId, claims);
-  if (commit.interruptedTurnId !== undefined) await deferInputsOf(tx, sessionId, commit.interruptedTurnId, false);
+  if (commit.interruptedTurnId !== undefined) await deferInputsOf(tx, sessionId, commit.interruptedTurnId, waiting);
   await stampAttachments(tx, sessionId, commit.committedAttachmentIds, now);
   if (commit.releaseLease) writeReleased(tx, sessionId, lease.fencingToken);
   const result = { headRevision: revision, replayed: false };
   return turn === undefined ? result : { ...result, turn: record(turn, place) };
+}
+
+/** Inputs that wait for somebody, less those that the commit completes; read only by a commit that ends a turn. */
+async function waitingFor(tx: ReadTransaction, { sessionId, interruptedTurnId }: SessionCommit, completed: readonly InputRow[]): Promise<readonly InputRow[]> {
+  if (interruptedTurnId === undefined) return [];
+  const done = new Set(completed.map(({ seq }) => seq));
+  return (await collect(liveInputs(tx, sessionId))).filter(({ seq }) => !done.has(seq));
+}
+
+/** Whether the turn would miss an input that came after its last look (T-57). */
+function isAwaited({ sessionId, unlessInputWaits, interruptedTurnId }: SessionCommit, waiting: readonly InputRow[], generation: number, inFlight: TurnControl | undefined): boolean {
+  if (unlessInputWaits === undefined || interruptedTurnId === undefined) return false;
+  const remembered = inFlight === undefined ? [] : claimsOf(sessionId, inFlight).map(({ rows }) => rows);
+  return waiting.some((row) => isNewFor(row, interruptedTurnId, unlessInputWaits, remembered) && isClaimable(row, generation));
 }
 
 /** The result of this commit if it happened before; releases the lease if asked to, and needs none (P-8). */

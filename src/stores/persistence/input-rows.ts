@@ -4,25 +4,25 @@
 import * as z from "zod/mini";
 import type { Json } from "../../domain/json.ts";
 import type { ReadTransaction, WriteTransaction } from "../engine.ts";
-import type { CancelTarget, PendingTurnInput, TurnInputIngress, TurnInputState } from "../ingress-contract.ts";
+import type { CancelTarget, PendingTurnInput, SubmittedIngress, TurnInputState } from "../ingress-contract.ts";
 import { type Claimable, claimColumns, unclaimed } from "./claim-rows.ts";
-import { collect, deleteRow, getRow, prepareRow, scanRows, setRow } from "./large-row.ts";
+import { deleteRow, getRow, prepareRow, scanRows, setRow } from "./large-row.ts";
 import { endedInputKey, endedInputsPrefix, inputIdKey, inputKey, inputsPrefix, inputSourceKey } from "./layout.ts";
 import { count, invalidRow, opaque, parseRow } from "./schema.ts";
 import { inputItems } from "./turn-rows.ts";
 
-const ingress = z.union([
-  z.strictObject({ scope: z.literal("next_turn") }),
-  z.strictObject({ scope: z.literal("active_turn"), turnId: z.string(), minBoundary: z.enum(["after_work", "before_completion"]) }),
-]);
+const nextTurn = z.strictObject({ scope: z.literal("next_turn") });
+const minBoundary = z.enum(["after_work", "before_completion"]);
+const activeTurn = z.strictObject({ scope: z.literal("active_turn"), turnId: z.string(), minBoundary });
+const whateverTurn = z.strictObject({ scope: z.literal("active_turn"), minBoundary });
 
 const inputRow = z.strictObject({
   seq: count,
   id: z.string(),
   source: z.exactOptional(z.string()),
-  ingress,
-  /** Where it was sent, once deferral has changed where it waits (I-7). */
-  submitted: z.exactOptional(ingress),
+  ingress: z.union([nextTurn, activeTurn]),
+  /** Where it was sent, if it waits elsewhere (I-7). */
+  submitted: z.exactOptional(z.union([nextTurn, activeTurn, whateverTurn])),
   state: z.enum(["pending_active", "deferred_next_turn", "accepted", "cancelled", "completed"]),
   atMs: z.number(),
   input: z.strictObject({ items: inputItems, protocolTurnOptions: z.exactOptional(opaque), traceTurnId: z.exactOptional(z.string()) }),
@@ -30,7 +30,7 @@ const inputRow = z.strictObject({
 });
 export type InputRow = z.output<typeof inputRow> & Claimable;
 
-export const submittedIngress = (row: InputRow): TurnInputIngress => row.submitted ?? row.ingress;
+export const submittedIngress = (row: InputRow): SubmittedIngress => row.submitted ?? row.ingress;
 
 export function toInput(sessionId: string, row: InputRow): PendingTurnInput {
   return {
@@ -68,7 +68,7 @@ export async function addInput(tx: WriteTransaction, sessionId: string, row: Inp
 
 /** The row of the input after deferral: its place in the queue stays (P-14). */
 export function deferred(row: InputRow): InputRow {
-  return { ...unclaimed(row), state: "deferred_next_turn", ingress: { scope: "next_turn" }, submitted: submittedIngress(row) };
+  return { ...unclaimed(row), state: "deferred_next_turn", ingress: { scope: "next_turn" }, submitted: row.submitted ?? row.ingress };
 }
 
 export async function findInput(tx: ReadTransaction, sessionId: string, target: CancelTarget): Promise<InputRow | undefined> {
@@ -99,11 +99,15 @@ export async function removeEnded(tx: WriteTransaction, sessionId: string, row: 
   if (row.source !== undefined) tx.delete(inputSourceKey(sessionId, row.source));
 }
 
-/** Inputs of a turn that it can take no more become next-turn inputs; those it has accepted only if asked to. */
-export async function deferInputsOf(tx: WriteTransaction, sessionId: string, turnId: string, acceptedToo: boolean): Promise<void> {
-  for (const row of await collect(liveInputs(tx, sessionId))) {
-    const waits = row.state === "pending_active" || (acceptedToo && row.state === "accepted");
-    if (waits && isFor(row, turnId)) await setInput(tx, sessionId, deferred(row));
+/**
+ * Inputs of a turn that it can take no more become next-turn inputs (I-32). One that it had accepted and does not complete was
+ * never said in it: a turn that was given up, or one that began anew without a record of its claims.
+ *
+ * @param rows - all live ones, less those that the turn completes.
+ */
+export async function deferInputsOf(tx: WriteTransaction, sessionId: string, turnId: string, rows: readonly InputRow[]): Promise<void> {
+  for (const row of rows) {
+    if ((row.state === "pending_active" || row.state === "accepted") && isFor(row, turnId)) await setInput(tx, sessionId, deferred(row));
   }
 }
 

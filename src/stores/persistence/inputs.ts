@@ -10,7 +10,6 @@ import type { SessionLease } from "../contract.ts";
 import type { ReadTransaction, WriteTransaction } from "../engine.ts";
 import type {
   CancelOutcome,
-  CheckpointKind,
   ClaimDiagnostics,
   InputClaimMode,
   InputFacet,
@@ -18,10 +17,13 @@ import type {
   SuffixCancelOutcome,
   TurnInputClaim,
   TurnInputDraft,
+  TurnInputIngress,
+  TurnInputState,
 } from "../ingress-contract.ts";
 import { prepareAttachments, setAttachments } from "./attachment-rows.ts";
-import { belongsTo, claimLiveness, claimRows, isClaimable, unclaimed } from "./claim-rows.ts";
+import { belongsTo, claimLiveness, isClaimable, superseded, unclaimed } from "./claim-rows.ts";
 import { checkBinding, type StoreContext } from "./context.ts";
+import { isActiveFor, selectInputs, takeInputs } from "./input-claims.ts";
 import {
   addInput,
   deferred,
@@ -35,9 +37,11 @@ import {
   toInput,
 } from "./input-rows.ts";
 import { nextSequence } from "./lane-counters.ts";
+import { stampKey } from "./layout.ts";
 import { collect } from "./large-row.ts";
 import { requireFence } from "./lease-rules.ts";
 import { requireUsable } from "./retired.ts";
+import { readControl } from "./turn-rows.ts";
 
 type ActiveRequest = Parameters<InputFacet["claimActive"]>[0];
 
@@ -55,31 +59,12 @@ export function createInputs(context: StoreContext): InputFacet {
     const now = context.now();
     const select = async (tx: ReadTransaction, limit: number): Promise<{ lease: SessionLease; rows: InputRow[] }> => {
       const lease = await requireFence(tx, sessionId, fence, now);
-      const rows: InputRow[] = [];
-      if (limit === 0) return { lease, rows };
-      for await (const row of liveInputs(tx, sessionId)) {
-        if (!isWanted(row) || !isClaimable(row, lease.fencingToken)) continue;
-        if (rows.push(row) === limit) break;
-      }
-      return { lease, rows };
+      return { lease, rows: await selectInputs(tx, sessionId, { generation: lease.fencingToken, max: limit, isWanted }) };
     };
     if ((await engine.read((tx) => select(tx, Math.min(max, 1)))).rows.length === 0) return undefined;
     return engine.write(async (tx) => {
       const { lease, rows } = await select(tx, max);
-      if (rows.length === 0) return undefined;
-      const claimed = claimRows("tic", rows, lease, claimToken);
-      const taken = claimed.rows.map((row): InputRow => (mode.kind === "active_turn" ? { ...row, state: "accepted" } : row));
-      for (const row of taken) await setInput(tx, sessionId, row);
-      return {
-        sessionId,
-        claimId: claimed.claimId,
-        owner: lease.owner,
-        claimToken,
-        fencingToken: claimed.fencingToken,
-        sessionLeaseGeneration: lease.fencingToken,
-        mode,
-        inputs: taken.map((row) => toInput(sessionId, row)),
-      };
+      return rows.length === 0 ? undefined : takeInputs(tx, rows, lease, { claimToken, mode, accepts: mode.kind === "active_turn" });
     });
   }
 
@@ -98,8 +83,7 @@ export function createInputs(context: StoreContext): InputFacet {
           seq,
           id: draft.inputId ?? `ti:${sha256Hex(JSON.stringify(["turn_input", sessionId, seq]))}`,
           ...(draft.sourceKey !== undefined && { source: draft.sourceKey }),
-          ingress: { ...draft.ingress },
-          state: draft.ingress.scope === "active_turn" ? "pending_active" : "deferred_next_turn",
+          ...(await admission(tx, draft)),
           atMs: now,
           input: { ...draft.input, items: [...draft.input.items] },
           fencing: 0,
@@ -117,6 +101,20 @@ export function createInputs(context: StoreContext): InputFacet {
 
     claimNext: (request) => claim(request, { kind: "next_turn" }, (row) => row.state === "deferred_next_turn"),
 
+    async claimed(rows) {
+      const { sessionId } = rows;
+      checkBinding(context, sessionId);
+      return engine.read(async (tx) => {
+        const inputs: PendingTurnInput[] = [];
+        for (const id of rows.ids) {
+          const row = await findInput(tx, sessionId, { kind: "input_id", value: id });
+          if (row === undefined || !belongsTo(row, rows)) throw superseded("turn_input_claim_superseded", rows);
+          inputs.push(toInput(sessionId, row));
+        }
+        return inputs;
+      });
+    },
+
     async abandon(rows) {
       const { sessionId } = rows;
       checkBinding(context, sessionId);
@@ -125,7 +123,7 @@ export function createInputs(context: StoreContext): InputFacet {
           const row = await findInput(tx, sessionId, { kind: "input_id", value: id });
           if (row === undefined || !belongsTo(row, rows)) continue;
           const free = unclaimed(row);
-          await setInput(tx, sessionId, row.state === "accepted" ? { ...free, state: "pending_active" } : free);
+          await setInput(tx, sessionId, row.state === "accepted" ? { ...free, state: waitingState(row.ingress) } : free);
         }
       });
     },
@@ -189,6 +187,18 @@ export function createInputs(context: StoreContext): InputFacet {
   };
 }
 
+/** Where an input waits from now on: a turn that has ended takes none, and nobody else would ever defer one for it. */
+async function admission(tx: ReadTransaction, { sessionId, ingress: submitted }: TurnInputDraft): Promise<Pick<InputRow, "ingress" | "submitted" | "state">> {
+  if (submitted.scope === "next_turn") return { ingress: { ...submitted }, state: "deferred_next_turn" };
+  const { minBoundary } = submitted;
+  const turnId = submitted.turnId ?? (await readControl(tx, sessionId))?.turnId;
+  const isOver = turnId === undefined || (submitted.turnId !== undefined && (await tx.get(stampKey(sessionId, turnId))) !== undefined);
+  const ingress: TurnInputIngress = isOver ? { scope: "next_turn" } : { scope: "active_turn", turnId, minBoundary };
+  return { ingress, ...(!jsonEqual(ingress, submitted) && { submitted: { ...submitted } }), state: waitingState(ingress) };
+}
+
+const waitingState = ({ scope }: TurnInputIngress): TurnInputState => (scope === "active_turn" ? "pending_active" : "deferred_next_turn");
+
 /** The input that was admitted before under the same source key or id (I-2, I-3). */
 async function findAdmitted(tx: ReadTransaction, draft: TurnInputDraft): Promise<InputRow | undefined> {
   const { sessionId, sourceKey, inputId } = draft;
@@ -198,13 +208,6 @@ async function findAdmitted(tx: ReadTransaction, draft: TurnInputDraft): Promise
   const isSame = known.source === sourceKey && jsonEqual(submittedIngress(known), draft.ingress) && jsonEqual(known.input, draft.input);
   if (!isSame) throw sourceConflict(sessionId, sourceKey ?? null, known.id);
   return known;
-}
-
-/** `after_work` admits both checkpoints, `before_completion` only itself; an accepted input only its own turn (I-15, I-16). */
-function isActiveFor(row: InputRow, turnId: string, checkpoint: CheckpointKind): boolean {
-  const { ingress, state } = row;
-  if (ingress.scope !== "active_turn" || ingress.turnId !== turnId || (state !== "pending_active" && state !== "accepted")) return false;
-  return ingress.minBoundary === "after_work" || ingress.minBoundary === checkpoint;
 }
 
 async function cancelRow(tx: WriteTransaction, sessionId: string, row: InputRow, isLive: (row: InputRow) => boolean): Promise<CancelOutcome> {

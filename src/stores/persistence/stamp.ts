@@ -72,6 +72,10 @@ export async function findEnded(tx: ReadTransaction, sessionId: string, turnId: 
   return stamp === undefined ? undefined : endedTurn(tx, sessionId, turnId, stamp);
 }
 
+/** The record alone. */
+export const findSettled = async (tx: ReadTransaction, sessionId: string, turnId: string): Promise<RecordedTurn | undefined> =>
+  (await findEnded(tx, sessionId, turnId))?.turn;
+
 export const record = ({ result, modelCalls }: TurnEnding, { revision, firstNode, nodeCount }: TurnPlace): RecordedTurn => ({
   ...result,
   modelCalls,

@@ -9,7 +9,7 @@ import * as z from "zod/mini";
 import { isPlainObject, type Json, type JsonObject } from "../../domain/json.ts";
 import type { Message } from "../../domain/messages.ts";
 import type { ModelCallRecord } from "../../domain/outcome.ts";
-import type { AcceptTurn, ConfigClaim, JournalEntry, MachineSnapshot, TurnRecord, TurnStep } from "../contract.ts";
+import type { AcceptTurn, ConfigClaim, JournalEntry, MachineSnapshot, TurnClaim, TurnRecord, TurnStep } from "../contract.ts";
 import { readConfig } from "./config-row.ts";
 import { type Key, prefixRange, type ReadTransaction, type Value, type WriteTransaction } from "../engine.ts";
 import { getRow, type PreparedRow, prepareRow, setRow, sizeOf } from "./large-row.ts";
@@ -43,6 +43,8 @@ const controlRow = z.strictObject({
   deltas: z.exactOptional(z.array(opaque)),
   /** Steps that have a row. */
   rows: z.exactOptional(z.array(count)),
+  /** Inputs that belong to it: the checkpoint that claimed them or null, claim id, token, input ids. */
+  claims: z.exactOptional(z.array(z.tuple([z.nullable(z.string()), z.string(), z.string(), z.array(z.string())]))),
   /** Some row of this turn is chunked: its keys do not follow from these numbers. */
   chunked: z.exactOptional(z.literal(true)),
 });
@@ -71,22 +73,43 @@ export function setControl(tx: WriteTransaction, sessionId: string, control: Tur
   tx.set(turnControlKey(sessionId), fitting(controlRow, control));
 }
 
-export const acceptedControl = (turnId: string, chunked: boolean): TurnControl => ({
+/** Counts a takeover from an owner that did not release the lane; a suspended turn was released (OP-6, OP-8). */
+export function countRecovery(tx: WriteTransaction, sessionId: string, control: TurnControl, abandoned: boolean): TurnControl {
+  if (!abandoned) return control;
+  const counted = { ...control, recoveries: control.recoveries + 1 };
+  setControl(tx, sessionId, counted);
+  return counted;
+}
+
+export const acceptedControl = (turnId: string, chunked: boolean, claims: readonly TurnClaim[] = []): TurnControl => ({
   schemaVersion: SCHEMA_VERSION,
   turnId,
   step: 0,
   recoveries: 0,
+  ...(claims.length > 0 && { claims: claims.map(writeClaim) }),
   ...(chunked && { chunked: true }),
 });
 
+type ClaimRow = NonNullable<TurnControl["claims"]>[number];
+
+const writeClaim = ({ replayKey, rows }: TurnClaim): ClaimRow => [replayKey ?? null, rows.claimId, rows.claimToken, [...rows.ids]];
+
+/** What the turn has claimed so far, in the order of claiming. */
+export const claimsOf = (sessionId: string, { claims = [] }: TurnControl): readonly TurnClaim[] =>
+  claims.map(([replayKey, claimId, claimToken, ids]) => ({ ...(replayKey !== null && { replayKey }), rows: { sessionId, claimId, claimToken, ids } }));
+
 /** What `readTurn` gives for a turn that was accepted a moment ago. */
-export function acceptedTurn({ sessionId, turnId, input, inputHash, machine, config }: AcceptTurn, acceptedAtMs: number): TurnRecord {
+export function acceptedTurn(
+  { sessionId, turnId, input, inputHash, machine, config }: Pick<AcceptTurn, "sessionId" | "turnId" | "input" | "inputHash" | "machine" | "config">,
+  acceptedAtMs: number,
+  claims: readonly TurnClaim[] = [],
+): TurnRecord {
   const nothing = { step: 0, log: [], journal: [], modelCalls: [], issued: [], recoveries: 0 };
-  return { sessionId, turnId, input, inputHash, machine, config: config.value, ...madeFromOf(config), acceptedAtMs, ...nothing };
+  return { sessionId, turnId, input, inputHash, machine, config: config.value, ...madeFromOf(config), acceptedAtMs, ...nothing, claims };
 }
 
 /** Moves the turn to its next step: control row, and rows for deltas that do not fit in there. */
-export function setStep(tx: WriteTransaction, sessionId: string, before: TurnControl, step: TurnStep, delta: PreparedDelta | undefined): void {
+export function setStep(tx: WriteTransaction, sessionId: string, before: TurnControl, step: TurnStep, delta: PreparedDelta | undefined, claim?: TurnClaim): void {
   const { issued: _issued, deltas = [], rows = [], ...kept } = before;
   const inline = delta === undefined ? deltas : [...deltas, delta.value];
   const fits = delta === undefined || (delta.row.chunks.length === 0 && sizeOf(inline) <= INLINE_SIZE);
@@ -103,6 +126,7 @@ export function setStep(tx: WriteTransaction, sessionId: string, before: TurnCon
   setControl(tx, sessionId, {
     ...kept,
     step: step.step,
+    ...(claim !== undefined && { claims: [...(before.claims ?? []), writeClaim(claim)] }),
     // What is journaled is never run again, so a turn that settles something is not going round in circles; nor is one that
     // waits for an answer, however often its process is killed meanwhile (OP-6).
     recoveries: step.settled.length > 0 || step.waiting === true ? 0 : before.recoveries,
@@ -170,7 +194,7 @@ export async function readTurn(tx: ReadTransaction, sessionId: string, control: 
   }
   replay(turnControlKey(sessionId), control.deltas ?? []);
   const { turnId, step, snapshot, issued = [], recoveries } = control;
-  const record = { sessionId, turnId, input, inputHash, machine: { machine, version }, config, ...(madeFrom !== undefined && { madeFrom }), acceptedAtMs, step, log, journal, modelCalls, issued, recoveries };
+  const record = { sessionId, turnId, input, inputHash, machine: { machine, version }, config, ...(madeFrom !== undefined && { madeFrom }), acceptedAtMs, step, log, journal, modelCalls, issued, claims: claimsOf(sessionId, control), recoveries };
   return snapshot === undefined ? record : { ...record, snapshot: snapshot satisfies MachineSnapshot };
 }
 

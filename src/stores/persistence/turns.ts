@@ -4,75 +4,28 @@
 // every operation checks first, is only read when the turn is not in flight.
 
 import { type LashError, storeError } from "../../domain/errors.ts";
-import type { AcceptOutcome, InFlight, RecordedTurn, ResumeOutcome, StepOutcome, TurnFacet } from "../contract.ts";
-import type { Bound, ReadTransaction, WriteTransaction } from "../engine.ts";
-import { prepareAttachments, setAttachments } from "./attachment-rows.ts";
-import { prepareConfig, setConfig } from "./config-row.ts";
+import type { InFlight, RecordedTurn, ResumeOutcome, StepOutcome, TurnFacet } from "../contract.ts";
+import type { Bound } from "../engine.ts";
+import { acceptQueued, acceptTurn } from "./turn-acceptance.ts";
+import { rowsOf } from "../ingress-contract.ts";
 import { checkBinding, type StoreContext } from "./context.ts";
 import { NO_HEAD, readHead } from "./head-row.ts";
-import { deferInputsOf } from "./input-rows.ts";
-import { prepareRow, setRow } from "./large-row.ts";
-import { after, nodeIndexKey, stampKey, textAt, turnInputKey, turnPrefix, TURNS } from "./layout.ts";
+import { isNewFor, selectInputs, takeInputs } from "./input-claims.ts";
+import { deferInputsOf, liveInputs } from "./input-rows.ts";
+import { collect, prepareRow, setRow } from "./large-row.ts";
+import { after, stampKey, textAt, turnPrefix, TURNS } from "./layout.ts";
 import { decideClaim, requireFence, writeLease, writeReleased } from "./lease-rules.ts";
-import { seedMeta } from "./meta-row.ts";
 import { requireNotRetired } from "./retired.ts";
 import { invalidRow } from "./schema.ts";
 import { checkClaims, completeClaims } from "./settled-claims.ts";
-import { findEnded, record, settledStamp, turnConflict } from "./stamp.ts";
-import {
-  acceptedControl,
-  acceptedTurn,
-  deleteTurn,
-  prepareDelta,
-  readControl,
-  readInput,
-  readTurn,
-  setControl,
-  setStep,
-  type TurnControl,
-  turnIdOf,
-  writeInput,
-} from "./turn-rows.ts";
+import { findEnded, findSettled, record, settledStamp, turnConflict } from "./stamp.ts";
+import { claimsOf, countRecovery, deleteTurn, prepareDelta, readControl, readTurn, setStep, turnIdOf } from "./turn-rows.ts";
 
 export function createTurns(context: StoreContext): TurnFacet {
   const { engine } = context;
   return {
-    async accept(request) {
-      const { sessionId, turnId, inputHash, config } = request;
-      checkBinding(context, sessionId);
-      const now = context.now();
-      const input = prepareRow(writeInput(request, now));
-      const attachments = prepareAttachments(request.attachments);
-      const configured = prepareConfig(config.value);
-      return engine.write(async (tx): Promise<AcceptOutcome> => {
-        await seedMeta(tx, sessionId, request.session, now);
-        const inFlight = await readControl(tx, sessionId);
-        if (inFlight?.turnId !== turnId) {
-          const result = await findSettled(tx, sessionId, turnId);
-          if (result !== undefined && result.inputHash !== inputHash) throw turnConflict(sessionId, turnId);
-          if (result !== undefined) return { kind: "settled", result };
-        }
-        const claim = await decideClaim(tx, request, now);
-        if (claim.kind === "busy") return { kind: "busy", holder: claim.holder };
-        if (inFlight !== undefined && inFlight.turnId !== turnId) return { kind: "turn_in_flight", turnId: inFlight.turnId };
-        if (inFlight !== undefined && (await readInput(tx, sessionId)).inputHash !== inputHash) throw turnConflict(sessionId, turnId);
-        // A fork keeps the node ids of the session it came from (decision 0006): a turn id that made some of them cannot be
-        // used again, which has to be said before the turn is accepted, because its commit would be refused for ever.
-        if (inFlight === undefined && (await tx.get(nodeIndexKey(sessionId, `${turnId}:0`))) !== undefined) throw turnConflict(sessionId, turnId);
-        const { revision: headRevision } = (await readHead(tx, sessionId)) ?? NO_HEAD;
-        if (inFlight === undefined && config.madeFrom !== undefined && config.madeFrom !== headRevision) return { kind: "head_moved", headRevision };
-        writeLease(tx, claim.lease);
-        if (inFlight !== undefined) {
-          const turn = await readTurn(tx, sessionId, countRecovery(tx, sessionId, inFlight, claim.abandoned));
-          return { kind: "accepted", lease: claim.lease, turn, headRevision };
-        }
-        setRow(tx, turnInputKey(sessionId), input);
-        setControl(tx, sessionId, acceptedControl(turnId, input.chunks.length > 0));
-        await setConfig(tx, sessionId, config, configured, { token: claim.lease.fencingToken, reentered: claim.reentered });
-        await setAttachments(tx, sessionId, attachments, now);
-        return { kind: "accepted", lease: claim.lease, turn: acceptedTurn(request, now), headRevision };
-      });
-    },
+    accept: (request) => acceptTurn(context, request),
+    acceptQueued: (request) => acceptQueued(context, request),
 
     async resume(request) {
       const { sessionId, turnId } = request;
@@ -95,7 +48,7 @@ export function createTurns(context: StoreContext): TurnFacet {
     },
 
     async recordStep(step) {
-      const { fence, turnId } = step;
+      const { fence, turnId, collect: collection } = step;
       const { sessionId } = fence;
       checkBinding(context, sessionId);
       const now = context.now();
@@ -106,11 +59,22 @@ export function createTurns(context: StoreContext): TurnFacet {
           const result = await findSettled(tx, sessionId, turnId);
           if (result !== undefined) return { kind: "settled", result };
         }
-        await requireFence(tx, sessionId, fence, now);
+        const lease = await requireFence(tx, sessionId, fence, now);
         if (inFlight?.turnId !== turnId) throw stepConflict(sessionId, turnId, step.step, null);
         if (step.step !== inFlight.step + 1) throw stepConflict(sessionId, turnId, step.step, inFlight.step);
-        setStep(tx, sessionId, inFlight, step, delta);
-        return { kind: "recorded" };
+        const rows = collection && (await selectInputs(tx, sessionId, {
+          generation: lease.fencingToken,
+          max: collection.max,
+          isWanted: (row) => isNewFor(row, turnId, collection.checkpoint, claimsOf(sessionId, inFlight).map((claim) => claim.rows)),
+        }));
+        if (collection === undefined || rows === undefined || rows.length === 0) {
+          setStep(tx, sessionId, inFlight, step, delta);
+          return { kind: "recorded" };
+        }
+        const { replayKey, checkpoint, claimToken } = collection;
+        const claim = await takeInputs(tx, rows, lease, { claimToken, mode: { kind: "active_turn", turnId, checkpoint }, accepts: true });
+        setStep(tx, sessionId, inFlight, step, delta, { replayKey, rows: rowsOf(claim) });
+        return { kind: "recorded", claim };
       });
     },
 
@@ -136,7 +100,7 @@ export function createTurns(context: StoreContext): TurnFacet {
         setRow(tx, stampKey(sessionId, turnId), prepareRow(settledStamp(ending, revision, appended)));
         if (own !== undefined) await deleteTurn(tx, sessionId, own);
         await completeClaims(tx, sessionId, claims);
-        await deferInputsOf(tx, sessionId, turnId, true);
+        await deferInputsOf(tx, sessionId, turnId, await collect(liveInputs(tx, sessionId)));
         writeReleased(tx, sessionId, lease.fencingToken);
         return record(ending, { revision, firstNode: appended, nodeCount: 0 });
       });
@@ -178,17 +142,6 @@ export function createTurns(context: StoreContext): TurnFacet {
     },
   };
 }
-
-/** Counts a takeover from an owner that did not release the lane; a suspended turn was released (OP-6, OP-8). */
-function countRecovery(tx: WriteTransaction, sessionId: string, control: TurnControl, abandoned: boolean): TurnControl {
-  if (!abandoned) return control;
-  const counted = { ...control, recoveries: control.recoveries + 1 };
-  setControl(tx, sessionId, counted);
-  return counted;
-}
-
-const findSettled = async (tx: ReadTransaction, sessionId: string, turnId: string): Promise<RecordedTurn | undefined> =>
-  (await findEnded(tx, sessionId, turnId))?.turn;
 
 const stepConflict = (sessionId: string, turnId: string, step: number, stored: number | null): LashError =>
   storeError(

@@ -48,6 +48,7 @@ export const turnCases: readonly PersistenceCase[] = [
         journal: [],
         modelCalls: [],
         issued: [],
+        claims: [],
         recoveries: 0,
       };
       same(outcome, { kind: "accepted", lease: await store.leases.current(S), turn: record, headRevision: 0 }, "outcome");

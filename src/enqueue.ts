@@ -1,0 +1,55 @@
+// What a host says about an input that waits: checked and given its stored form.
+
+import { assertId } from "./domain/id-rules.ts";
+import { invalidArgument, refuseUnknown } from "./domain/invalid-argument.ts";
+import type { CancelTarget, CheckpointKind, SubmittedIngress } from "./stores/ingress-contract.ts";
+
+export interface EnqueueOptions {
+  /** Makes it repeatable: enqueueing again under one id gives the input that is there. Default: never the same. */
+  readonly id?: string;
+  /**
+   * Which turn takes it. `next_turn` (default) waits for `queuedTurn()`. `active_turn` waits for a checkpoint of the turn that is
+   * in flight, in whatever process, or of the named one; where that has ended, or there is none, it waits for the next turn.
+   */
+  readonly ingress?:
+    | { readonly scope: "next_turn" }
+    | {
+        readonly scope: "active_turn";
+        readonly turnId?: string;
+        /** `after_work` (default): as soon as tools are done, or before the turn completes. `before_completion`: only then. */
+        readonly minBoundary?: CheckpointKind;
+      };
+}
+
+export function submittedIngress(options: EnqueueOptions): SubmittedIngress {
+  refuseUnknown(options, ["id", "ingress"], "enqueue options");
+  const { ingress = { scope: "next_turn" } } = options;
+  if (typeof ingress !== "object" || ingress === null) throw invalidArgument("ingress", "an object with `scope`");
+  if (ingress.scope === "next_turn") {
+    refuseUnknown(ingress, ["scope"], "ingress");
+    return { scope: "next_turn" };
+  }
+  if (ingress.scope !== "active_turn") throw invalidArgument("ingress.scope", '"next_turn" or "active_turn"');
+  refuseUnknown(ingress, ["scope", "turnId", "minBoundary"], "ingress");
+  const { turnId, minBoundary = "after_work" } = ingress;
+  if (minBoundary !== "after_work" && minBoundary !== "before_completion") throw invalidArgument("ingress.minBoundary", '"after_work" or "before_completion"');
+  return { scope: "active_turn", ...(turnId !== undefined && { turnId: checkedId(turnId, "ingress.turnId") }), minBoundary };
+}
+
+export function checkedId(id: string, field: string): string {
+  if (typeof id !== "string" || id.trim() === "") throw invalidArgument(field, "a text that is not blank");
+  assertId(id, field);
+  return id;
+}
+
+export function checkedTargets(targets: readonly CancelTarget[]): readonly CancelTarget[] {
+  if (!Array.isArray(targets)) throw invalidArgument("targets", "an array");
+  return targets.map((target: CancelTarget, index) => checkedTarget(target, `targets[${index}]`));
+}
+
+export function checkedTarget(target: CancelTarget, field = "target"): CancelTarget {
+  const { kind, value } = { ...target };
+  if (kind !== "input_id" && kind !== "source_key") throw invalidArgument(`${field}.kind`, '"input_id" or "source_key"');
+  if (typeof value !== "string") throw invalidArgument(`${field}.value`, "a text");
+  return { kind, value };
+}
