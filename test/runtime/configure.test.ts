@@ -170,6 +170,25 @@ describe("what is recorded and what is stated (design 7.5, PP-27)", () => {
     expect((await fitting.run("c")).text).toBe("guest");
   });
 
+  test("a turn in flight that nobody here can finish is no obstacle, and keeps its own provider and prompt (OP-7, PP-27)", async () => {
+    const [engine, hold] = [memoryEngine(), gate()];
+    const dying = testLash({ engine, script: [{ text: "x", before: hold }] });
+    const left = await dying.lash.openSession("s", { prompt: "Old." });
+    void left.run("a", { turnId: "t" }).catch(() => undefined);
+    await hold.reached;
+    left.runtime.abandonTurns();
+    await left.runtime.idle();
+    const guest = testLash({ engine, script: () => "guest", providerOptions: { id: "guest" } });
+    const session = await guest.lash.openSession("s");
+    await session.configure({ provider: scriptedProvider(["guest"], { id: "guest" }), prompt: "New." });
+    await expect(session.run("b")).rejects.toMatchObject({ code: "provider_mismatch", details: { expected: "scripted", actual: "guest" } });
+    const right = testLash({ engine, script: () => "done" });
+    expect(await right.lash.recover()).toMatchObject([{ turnId: "t", result: { text: "done" } }]);
+    expect(given(right)).toEqual([["scripted-model", "Old."]]);
+    expect((await session.run("b")).text).toBe("guest");
+    expect((await loaded(guest))?.head.policy.providerId).toBe("guest");
+  });
+
   test("the prompt can be edited where it stands: template set and cleared, a contribution added, a slot replaced and cleared (FA-60, PP-43, PP-46)", async () => {
     const host = testLash({ script: () => "done", prompt: { slots: { guidance: "Core." } } });
     const session = await host.lash.openSession("s");
