@@ -17,22 +17,22 @@ function scanned(value: Value, meter: Meter): string {
 
 /** Collects items while checking, every so often, that the list may become that long. */
 class Collector {
-  private readonly items: Value[] = [];
-  private weight = 0;
-  private readonly meter: Meter;
+  readonly #items: Value[] = [];
+  #weight = 0;
+  readonly #meter: Meter;
   constructor(meter: Meter) {
-    this.meter = meter;
+    this.#meter = meter;
   }
   add(item: Value, weight: number): void {
-    this.items.push(item);
-    this.weight += weight;
-    if ((this.items.length & 1023) === 0) {
-      this.meter.charge(1024);
-      this.meter.admit(this.weight, 1);
+    this.#items.push(item);
+    this.#weight += weight;
+    if ((this.#items.length & 1023) === 0) {
+      this.#meter.charge(1024);
+      this.#meter.admit(this.#weight, 1);
     }
   }
   list(): List {
-    return makeList(this.items, this.meter);
+    return makeList(this.#items, this.#meter);
   }
 }
 

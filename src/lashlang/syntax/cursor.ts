@@ -23,32 +23,32 @@ export class Cursor {
   commaSeparates = false;
   /** True between a statement keyword and its block, where `{` opens that block. */
   inHeader = false;
-  private readonly tokens: readonly Token[];
-  private readonly last: Token;
-  private index = 0;
-  private depth = 0;
+  readonly #tokens: readonly Token[];
+  readonly #last: Token;
+  #index = 0;
+  #depth = 0;
 
   constructor(source: string, tokens: readonly Token[], options: CursorOptions) {
     this.source = source;
     this.options = options;
-    this.tokens = tokens;
-    this.last = tokens.at(-1) ?? { kind: "end", text: "", start: source.length, end: source.length };
+    this.#tokens = tokens;
+    this.#last = tokens.at(-1) ?? { kind: "end", text: "", start: source.length, end: source.length };
     this.lookahead = createLookahead(tokens);
   }
 
   peek(offset = 0): Token {
-    return this.tokens[this.index + offset] ?? this.last;
+    return this.#tokens[this.#index + offset] ?? this.#last;
   }
 
   next(): Token {
     const token = this.peek();
-    this.index += 1;
+    this.#index += 1;
     return token;
   }
 
   /** Where the last taken token ended. */
   get end(): number {
-    return this.tokens[this.index - 1]?.end ?? 0;
+    return this.#tokens[this.#index - 1]?.end ?? 0;
   }
 
   spanFrom(start: number): Span {
@@ -72,13 +72,13 @@ export class Cursor {
 
   take(text: Punctuation | ReservedWord): boolean {
     const found = this.at(text);
-    if (found) this.index += 1;
+    if (found) this.#index += 1;
     return found;
   }
 
   takeWord(word: string): boolean {
     const found = this.atWord(word);
-    if (found) this.index += 1;
+    if (found) this.#index += 1;
     return found;
   }
 
@@ -88,19 +88,19 @@ export class Cursor {
   }
 
   expectIdentifier(what: string): string {
-    return this.expectKind(what, ["identifier"]);
+    return this.#expectKind(what, ["identifier"]);
   }
 
   expectString(what: string): string {
-    return this.expectKind(what, ["string"]);
+    return this.#expectKind(what, ["string"]);
   }
 
   /** key := IDENT | STRING | reserved word */
   expectKey(what: string): string {
-    return this.expectKind(what, KEY_KINDS);
+    return this.#expectKind(what, KEY_KINDS);
   }
 
-  private expectKind(what: string, kinds: readonly Token["kind"][]): string {
+  #expectKind(what: string, kinds: readonly Token["kind"][]): string {
     if (!kinds.includes(this.peek().kind)) this.failExpected(what);
     return this.next().text;
   }
@@ -117,19 +117,19 @@ export class Cursor {
 
   /** Offset of the token after the bracket that closes the one at `offset`. */
   offsetAfterBracket(offset: number): number {
-    return this.lookahead.afterBracket(this.index + offset) - this.index;
+    return this.lookahead.afterBracket(this.#index + offset) - this.#index;
   }
 
   atTernary(): boolean {
-    return this.at("?") && this.lookahead.beginsTernary(this.index);
+    return this.at("?") && this.lookahead.beginsTernary(this.#index);
   }
 
   /** Runs `parse` one level deeper (`LL-19`). */
   nested<T>(parse: () => T): T {
-    if (this.depth >= MAX_NESTING) this.fail("NestingTooDeep", NESTING_MESSAGE);
-    this.depth += 1;
+    if (this.#depth >= MAX_NESTING) this.fail("NestingTooDeep", NESTING_MESSAGE);
+    this.#depth += 1;
     const parsed = parse();
-    this.depth -= 1;
+    this.#depth -= 1;
     return parsed;
   }
 
