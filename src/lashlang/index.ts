@@ -5,7 +5,6 @@
 // Read source.
 export { parse, parseTypeText } from "./syntax/parser.ts";
 export type { ParseOptions } from "./syntax/parser.ts";
-export { operationPaths } from "./syntax/operation-paths.ts";
 export type * from "./syntax/ast.ts";
 export type { TypeExpr } from "./syntax/type-expr.ts";
 export type { Span } from "./syntax/span.ts";
@@ -19,7 +18,7 @@ export { createHostEnvironment, HostCatalogError } from "./linker/environment-bu
 export type { ConstructorInput, HostEnvironmentInput, ModuleInput, TypeInput } from "./linker/environment-builder.ts";
 export type { HostAbilities, HostCatalog, HostEnvironment, LanguageFeatures } from "./linker/host-environment.ts";
 export type { HostRequirements } from "./linker/host-requirements.ts";
-export { builtinNames } from "./linker/builtin-signatures.ts";
+export { builtinNames } from "./builtins/table.ts";
 export { link } from "./linker/link.ts";
 export type { CallSite, LinkedEntry, LinkedProcess, LinkedProgram, ProcessRef, SiteKind } from "./linker/linked-program.ts";
 

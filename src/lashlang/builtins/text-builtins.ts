@@ -1,4 +1,5 @@
 // Builtins on text: positions and lengths count characters, never UTF-16 units.
+import { BOOL, INT, listOf, objectOf, STR } from "../types/type-algebra.ts";
 import { admitText } from "../values/arithmetic.ts";
 import type { Meter } from "../values/bounds.ts";
 import { toText } from "../values/coerce.ts";
@@ -117,11 +118,14 @@ function grepText(meter: Meter, s: Value, n: Value): Value {
   return matches.list();
 }
 
+const MATCH = objectOf([["line", INT], ["text", STR], ["match", STR], ["start", INT], ["end", INT]]);
+
 export const TEXT_BUILTINS: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
   [
     "starts_with",
     {
       counts: [2],
+      gives: BOOL,
       run: (meter, s, p) => scanned(s, meter).startsWith(toText(p)),
       ask: (argument) => ({ kind: "StartsWith", argument }),
     },
@@ -130,30 +134,26 @@ export const TEXT_BUILTINS: ReadonlyMap<string, Builtin> = new Map<string, Built
     "ends_with",
     {
       counts: [2],
+      gives: BOOL,
       run: (meter, s, p) => scanned(s, meter).endsWith(toText(p)),
       ask: (argument) => ({ kind: "EndsWith", argument }),
     },
   ],
-  ["split", { counts: [2], run: split, ask: (separator) => ({ kind: "Split", separator }) }],
-  ["join", { counts: [2], run: join, ask: (separator) => ({ kind: "Join", separator }) }],
-  ["trim", { counts: [1], run: (meter, s) => trimText(scanned(s, meter)), ask: () => ({ kind: "Trim" }) }],
-  ["find", { counts: [2, 3], run: find, ask: (needle, start) => ({ kind: "Find", needle, start }) }],
-  ["grep_text", { counts: [2], run: grepText, ask: (argument) => ({ kind: "GrepText", argument }) }],
-  ["to_string", { counts: [1], run: (meter, x) => display(x, meter), ask: () => ({ kind: "Render" }) }],
+  ["split", { counts: [2], gives: listOf(STR), run: split, ask: (separator) => ({ kind: "Split", separator }) }],
+  ["join", { counts: [2], gives: STR, run: join, ask: (separator) => ({ kind: "Join", separator }) }],
+  ["trim", { counts: [1], gives: STR, run: (meter, s) => trimText(scanned(s, meter)), ask: () => ({ kind: "Trim" }) }],
+  ["find", { counts: [2, 3], gives: INT, run: find, ask: (needle, start) => ({ kind: "Find", needle, start }) }],
+  ["grep_text", { counts: [2], gives: listOf(MATCH), run: grepText, ask: (argument) => ({ kind: "GrepText", argument }) }],
+  ["to_string", { counts: [1], gives: STR, run: (meter, x) => display(x, meter), ask: () => ({ kind: "Render" }) }],
 ]);
 
-/** Unicode White_Space: JavaScript's `trim` also takes U+FEFF and leaves U+0085, so ends are found by hand. */
+const SPACE = /^\p{White_Space}/u;
+
+/** By Unicode: JavaScript's `trim` also takes U+FEFF and leaves U+0085. A pattern for the end would go over the text again and again. */
 function trimText(text: string): string {
   let start = 0;
   let end = text.length;
-  while (start < end && isSpace(text.charCodeAt(start))) start += 1;
-  while (end > start && isSpace(text.charCodeAt(end - 1))) end -= 1;
+  while (start < end && SPACE.test(text.charAt(start))) start += 1;
+  while (end > start && SPACE.test(text.charAt(end - 1))) end -= 1;
   return text.slice(start, end);
-}
-
-const WIDE_SPACES: ReadonlySet<number> = new Set([0x85, 0xa0, 0x1680, 0x2028, 0x2029, 0x202f, 0x205f, 0x3000]);
-
-function isSpace(unit: number): boolean {
-  if (unit === 0x20 || (unit >= 0x09 && unit <= 0x0d)) return true;
-  return unit >= 0x85 && (WIDE_SPACES.has(unit) || (unit >= 0x2000 && unit <= 0x200a));
 }

@@ -5,38 +5,29 @@ import type { CallSite, LinkedExpr, SiteKind } from "../linker/linked-program.ts
 import type { Label } from "../syntax/ast.ts";
 import { sha256OfParts } from "./digest.ts";
 
+const SITE_KINDS: { readonly [kind in LinkedExpr["kind"]]?: SiteKind } = {
+  Operation: "resource_operation",
+  Start: "child_process",
+  Sleep: "sleep",
+  Await: "wait",
+  WaitSignal: "wait",
+  SignalRun: "signal",
+  Yield: "process_event",
+  Wake: "process_event",
+  Finish: "terminal",
+  Fail: "terminal",
+  If: "branch",
+  Ternary: "branch",
+  While: "branch",
+  Batch: "step",
+  Print: "step",
+  Cancel: "step",
+  Labeled: "step",
+};
+
 /** What a node is to an observer; null for nodes that only compute. */
-export function siteKindOf(node: LinkedExpr): SiteKind | null {
-  switch (node.kind) {
-    case "Operation":
-      return "resource_operation";
-    case "Start":
-      return "child_process";
-    case "Sleep":
-      return "sleep";
-    case "Await":
-    case "WaitSignal":
-      return "wait";
-    case "SignalRun":
-      return "signal";
-    case "Yield":
-    case "Wake":
-      return "process_event";
-    case "Finish":
-    case "Fail":
-      return "terminal";
-    case "If":
-    case "Ternary":
-    case "While":
-      return "branch";
-    case "Batch":
-    case "Print":
-    case "Cancel":
-    case "Labeled":
-      return "step";
-    default:
-      return null;
-  }
+export function siteKindOf({ kind }: LinkedExpr): SiteKind | null {
+  return SITE_KINDS[kind] ?? null;
 }
 
 export function nodeIdOf(moduleRef: string, entryKey: string, path: readonly number[], kind: SiteKind): string {

@@ -1,11 +1,11 @@
 // Lowers what calls: module operations, value constructors, builtins, processes, sleeps and signals
 // (`LL-67`, `LL-68`, `LL-69`, `LL-73`).
+import { builtinNames, builtinResultType } from "../builtins/table.ts";
 import type { BuiltinCall, ReceiverCall, SignalRunExpr, SleepExpr, StartExpr, WaitSignalExpr } from "../syntax/ast.ts";
 import { dottedPath } from "../syntax/operation-paths.ts";
 import type { Span } from "../syntax/span.ts";
 import type { TypeExpr } from "../syntax/type-expr.ts";
 import { ANY, DICT, NULL, unionOf, wrapperOf } from "../types/type-algebra.ts";
-import { builtinResultType, isBuiltin } from "./builtin-signatures.ts";
 import type { ModuleInstance, ValueConstructor } from "./host-environment.ts";
 import { showType } from "./link-context.ts";
 import type { LinkedExpr } from "./linked-program.ts";
@@ -122,7 +122,7 @@ function signatureOf({ context }: Lowering, resourceType: string, module: Module
 
 export function lowerBuiltinCall(lowering: Lowering, call: BuiltinCall): Typed {
   const { context } = lowering;
-  if (!isBuiltin(call.name)) {
+  if (!builtinNames.includes(call.name)) {
     // Where a tool that was called by its bare name can be reached (LL-68).
     const [tool] = operationsBelow(lowering, "", (_, hostOperation) => hostOperation === call.name);
     if (tool === undefined) return context.fail("UnknownBuiltin", `unknown builtin \`${call.name}\``, call.span);

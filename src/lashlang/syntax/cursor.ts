@@ -5,7 +5,7 @@ import type { ParseErrorCode } from "../diagnostics/source-error.ts";
 import { MAX_NESTING, NESTING_MESSAGE } from "./limits.ts";
 import { createLookahead } from "./lookahead.ts";
 import type { Lookahead } from "./lookahead.ts";
-import type { Span } from "./span.ts";
+import type { Span, Unspanned } from "./span.ts";
 import { describeToken } from "./token.ts";
 import type { Punctuation, ReservedWord, Token } from "./token.ts";
 
@@ -32,7 +32,7 @@ export class Cursor {
     this.source = source;
     this.options = options;
     this.#tokens = tokens;
-    this.#last = tokens.at(-1) ?? { kind: "end", text: "", start: source.length, end: source.length };
+    this.#last = tokens.at(-1) as Token; // the lexer's `end`
     this.lookahead = createLookahead(tokens);
   }
 
@@ -53,6 +53,13 @@ export class Cursor {
 
   spanFrom(start: number): Span {
     return { start, end: Math.max(start, this.end) };
+  }
+
+  /** The node that `parse` makes, with the span of the tokens it takes; one that has a span already keeps it. */
+  node<Node extends object>(parse: () => Node | Unspanned<Node>): Node {
+    const { start } = this.peek();
+    const node = parse();
+    return "span" in node ? (node as Node) : ({ ...node, span: this.spanFrom(start) } as Node);
   }
 
   at(text: Punctuation | ReservedWord, offset = 0): boolean {

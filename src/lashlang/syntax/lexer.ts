@@ -23,6 +23,9 @@ export interface Lexed {
  */
 const TOKEN = /[\s;\uFEFF]+|((?:#|\/\/)[^\n]*)|([A-Za-z_][A-Za-z0-9_]*)|([0-9][0-9.]*)|([=!<>]=|&&|\|\||[{}()[\],:@?.!=|<>+\-*/%])/y;
 
+/** What begins a string: an `r` if it is raw, and the quotes that end it. */
+const OPENING = /([rR]?)("""|'''|["'])/y;
+
 /** @throws SourceError of phase `parse`; no input makes it throw anything else (`LL-10`). */
 export function lex(source: string): Lexed {
   const tokens: Token[] = [];
@@ -34,10 +37,12 @@ export function lex(source: string): Lexed {
 
   while (at < source.length) {
     const start = at;
-    const opening = stringOpening(source, at);
+    OPENING.lastIndex = at;
+    const opening = OPENING.exec(source);
     if (opening !== null) {
-      const string = readString(source, at, opening);
-      if (string === null) return fail("UnterminatedString", "unterminated string", at, at + opening.length);
+      const [{ length }, raw, delimiter = ""] = opening;
+      const string = readString(source, at + length, delimiter, raw !== "");
+      if (string === null) return fail("UnterminatedString", "unterminated string", at, at + length);
       at = string.end;
       tokens.push({ kind: "string", text: string.value, start, end: at });
       continue;
@@ -62,46 +67,18 @@ export function lex(source: string): Lexed {
   return { tokens, comments };
 }
 
-interface StringOpening {
-  readonly raw: boolean;
-  readonly delimiter: string;
-  /** Of prefix and delimiter together. */
-  readonly length: number;
-}
-
-function stringOpening(source: string, at: number): StringOpening | null {
-  const raw = source[at] === "r" || source[at] === "R";
-  const quoteAt = raw ? at + 1 : at;
-  const quote = source[quoteAt];
-  if (quote !== '"' && quote !== "'") return null;
-  const delimiter = source.startsWith(quote.repeat(3), quoteAt) ? quote.repeat(3) : quote;
-  return { raw, delimiter, length: quoteAt - at + delimiter.length };
-}
-
 const ESCAPES: Readonly<Record<string, string>> = { n: "\n", r: "\r", t: "\t" };
 
-/** Null when the string never ends (`LL-8`, `LL-9`). */
-function readString(source: string, start: number, { raw, delimiter, length }: StringOpening): { value: string; end: number } | null {
-  const bodyStart = start + length;
-  if (raw) {
-    const close = source.indexOf(delimiter, bodyStart);
-    return close < 0 ? null : { value: source.slice(bodyStart, close), end: close + delimiter.length };
-  }
-  let value = "";
-  let at = bodyStart;
-  let copied = bodyStart; // everything before it is in `value`
-  while (at < source.length) {
-    if (source.startsWith(delimiter, at)) return { value: value + source.slice(copied, at), end: at + delimiter.length };
-    if (source[at] !== "\\") {
-      at += 1;
-      continue;
-    }
-    const escaped = source.codePointAt(at + 1);
-    if (escaped === undefined) return null;
-    const character = String.fromCodePoint(escaped);
-    value += source.slice(copied, at) + (ESCAPES[character] ?? character);
-    at += 1 + character.length;
-    copied = at;
+/** The value and the end of a string whose body begins at `start`; null when it never ends (`LL-8`, `LL-9`). */
+function readString(source: string, start: number, delimiter: string, raw: boolean): { value: string; end: number } | null {
+  // An escape takes the character after it, which may be one of the delimiter.
+  const stops = new RegExp(raw ? delimiter : `\\\\[^]|${delimiter}`, "gu");
+  stops.lastIndex = start;
+  for (let stop = stops.exec(source); stop !== null; stop = stops.exec(source)) {
+    if (stop[0] !== delimiter) continue;
+    const body = source.slice(start, stop.index);
+    const value = raw ? body : body.replace(/\\([^])/gu, (_, character: string) => ESCAPES[character] ?? character);
+    return { value, end: stops.lastIndex };
   }
   return null;
 }

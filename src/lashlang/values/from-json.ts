@@ -3,7 +3,7 @@ import { type Meter, fixedMeter } from "./bounds.ts";
 import { typeError } from "./errors.ts";
 import { setOwn, type Json } from "./json-value.ts";
 import { Shape } from "./shape.ts";
-import { compareText, wellFormed } from "./unicode.ts";
+import { compareText } from "./unicode.ts";
 import { Image, Resource, type Value, makeList, makeRec, weigh } from "./value.ts";
 
 /**
@@ -19,7 +19,7 @@ export function fromJson(json: Json, meter: Meter = fixedMeter()): Value {
 function convert(json: unknown, meter: Meter, level: number): Value {
   switch (typeof json) {
     case "string":
-      return wellFormed(json);
+      return json.toWellFormed();
     case "number":
     case "boolean":
       return json;
@@ -55,7 +55,7 @@ function convertObject(object: Record<string, unknown>, meter: Meter, level: num
   for (const key of keys) {
     const value = object[key];
     if (value === undefined) continue;
-    const name = wellFormed(key);
+    const name = key.toWellFormed();
     const at = shape.at(name);
     if (at === undefined) shape = shape.with(name);
     values[at ?? values.length] = convert(value, meter, level + 1);

@@ -35,37 +35,31 @@ const HOLD_MS = 4;
  * for 4 ms (`LL-60`).
  */
 export async function drive(vm: Vm, host: LashHost, options: DriveOptions = {}): Promise<DriveResult> {
-  const abort = abortWatch(options.signal);
-  try {
-    return await driveWatched(vm, host, options, abort.happened);
-  } finally {
-    abort.end();
-  }
-}
-
-async function driveWatched(vm: Vm, host: LashHost, options: DriveOptions, aborted: Promise<"aborted">): Promise<DriveResult> {
   const { signal, maxActiveMs = Infinity, now = () => performance.now(), pause = macrotask } = options;
+  const over = new AbortController(); // takes the listener off a signal that lives longer
+  const aborted = new Promise<null>((resolve) => {
+    signal?.addEventListener("abort", () => resolve(null), { signal: over.signal });
+  });
   let active = 0;
   let since = now();
-  for (;;) {
-    if (signal?.aborted === true) return { kind: "cancelled" };
-    const state = vm.run(SLICE);
-    const held = now() - since;
-    if (state.kind === "done") return state.outcome;
-    if (active + held > maxActiveMs) return overtime(maxActiveMs);
-    const answer = state.kind === "parked" ? askHost(vm, host, state.effect, options) : null;
-    if (state.kind === "parked" && answer !== null && !(answer instanceof Promise)) {
-      vm.settle(state.effect.effectId, answer);
+  try {
+    while (signal?.aborted !== true) {
+      const state = vm.run(SLICE);
+      const held = now() - since;
+      if (state.kind === "done") return state.outcome;
+      if (active + held > maxActiveMs) return overtime(maxActiveMs);
+      const answer = state.kind === "parked" ? askHost(vm, host, state.effect, options) : null;
+      const waits = answer instanceof Promise;
+      const outcome = waits ? await Promise.race([answer, aborted]) : answer;
+      if (state.kind === "parked" && outcome !== null) vm.settle(state.effect.effectId, outcome);
+      if (!waits && held < HOLD_MS) continue;
+      active += held;
+      if (!waits) await pause();
+      since = now();
     }
-    const waits = answer instanceof Promise;
-    if (!waits && held < HOLD_MS) continue;
-    active += held;
-    if (waits && state.kind === "parked") {
-      const outcome = await Promise.race([answer, aborted]);
-      if (outcome === "aborted") return { kind: "cancelled" };
-      vm.settle(state.effect.effectId, outcome);
-    } else await pause();
-    since = now();
+    return { kind: "cancelled" };
+  } finally {
+    over.abort();
   }
 }
 
@@ -82,16 +76,6 @@ function askHost(vm: Vm, host: LashHost, request: EffectRequest, options: DriveO
   };
   const durable = onParked?.(vm, request);
   return durable instanceof Promise ? durable.then(perform) : perform();
-}
-
-/** A promise that resolves when the signal aborts, and its listener's end. */
-function abortWatch(signal: AbortSignal | undefined): { readonly happened: Promise<"aborted">; end(): void } {
-  let listener = (): void => {};
-  const happened = new Promise<"aborted">((resolve) => {
-    listener = () => resolve("aborted");
-  });
-  signal?.addEventListener("abort", listener);
-  return { happened, end: () => signal?.removeEventListener("abort", listener) };
 }
 
 function overtime(limit: number): DriveResult {

@@ -11,7 +11,6 @@ import { DEFAULT_BOUNDS, type Bounds, MAX_VALUE_DEPTH, boundExhausted, fixedMete
 import { projectionAt } from "../values/access.ts";
 import { Projected } from "../values/projected.ts";
 import type { Rehydrate } from "../values/snapshot-value.ts";
-import { wellFormed } from "../values/unicode.ts";
 import { type Value, markShared } from "../values/value.ts";
 import type { EffectOutcome, EffectRequest } from "./effects.ts";
 import { type Ending, Frame, type Instruction, PARKED } from "./frame.ts";
@@ -246,7 +245,7 @@ const MAX_MESSAGE = 4000;
 
 function clipped(message: string): string {
   if (message.length <= MAX_MESSAGE) return message;
-  return `${wellFormed(message.slice(0, MAX_MESSAGE))} ... ${message.length - MAX_MESSAGE} more`;
+  return `${message.slice(0, MAX_MESSAGE).toWellFormed()} ... ${message.length - MAX_MESSAGE} more`;
 }
 
 /** A projection that threw, or an engine limit: the program ends with it, the host lives on. */
