@@ -4,7 +4,7 @@ import type { Expr } from "../syntax/ast.ts";
 import type { Span } from "../syntax/span.ts";
 import type { TypeExpr } from "../syntax/type-expr.ts";
 import { ANY, unionOf, wrapperOf } from "../types/type-algebra.ts";
-import { childrenOf } from "./linked-children.ts";
+import { acts, childrenOf } from "./linked-children.ts";
 import type { LinkedExpr } from "./linked-program.ts";
 import { lowerReceiverCall } from "./lower-call.ts";
 import type { Lowering, Typed } from "./lowering.ts";
@@ -93,16 +93,5 @@ function isBatch(tree: LinkedExpr): boolean {
 }
 
 function isPure(node: LinkedExpr): boolean {
-  switch (node.kind) {
-    case "Operation":
-    case "Batch":
-    case "Await":
-    case "Start":
-    case "Sleep":
-    case "WaitSignal":
-    case "SignalRun":
-      return false;
-    default:
-      return childrenOf(node).every(isPure);
-  }
+  return !acts(node) && childrenOf(node).every(isPure);
 }

@@ -191,31 +191,20 @@ function parseHeader(cursor: Cursor): Expr {
   return cursor.within(cursor.commaSeparates, true, () => parseExpr(cursor));
 }
 
-interface IfArm {
-  readonly start: number;
-  readonly condition: Expr;
-  readonly consequent: Block;
-}
-
 /** if := "if" expr block [ "else" (if | block) ]; a loop, because `else if` chains are long but not deep */
-function parseIf(cursor: Cursor, context: StatementContext): IfStatement {
-  const arms: IfArm[] = [];
-  let otherwise: IfStatement | Block | null = null;
+function parseIf(cursor: Cursor, context: StatementContext): Expr {
+  const arms: { readonly start: number; readonly condition: Expr; readonly consequent: Block }[] = [];
+  let last: Block | null = null;
   do {
     const { start } = cursor.expect("if");
     arms.push({ start, condition: parseHeader(cursor), consequent: parseBlock(cursor, context) });
     if (!cursor.take("else")) break;
-    if (!cursor.at("if")) {
-      otherwise = parseBlock(cursor, context);
-      break;
-    }
-  } while (cursor.at("if"));
-  const [first, ...rest] = arms;
-  if (first === undefined) return cursor.failExpected("`if`");
-  for (const arm of rest.reverse()) {
-    otherwise = { kind: "If", condition: arm.condition, consequent: arm.consequent, otherwise, span: cursor.spanFrom(arm.start) };
-  }
-  return { kind: "If", condition: first.condition, consequent: first.consequent, otherwise, span: cursor.spanFrom(first.start) };
+    if (!cursor.at("if")) last = parseBlock(cursor, context);
+  } while (last === null);
+  return arms.reduceRight<IfStatement | Block | null>(
+    (otherwise, { start, ...arm }) => ({ kind: "If", ...arm, otherwise, span: cursor.spanFrom(start) }),
+    last,
+  ) as IfStatement;
 }
 
 /** for := "for" IDENT "in" expr block */

@@ -43,7 +43,8 @@ export async function drive(vm: Vm, host: LashHost, options: DriveOptions = {}):
   let active = 0;
   let since = now();
   try {
-    while (signal?.aborted !== true) {
+    for (;;) {
+      if (signal?.aborted === true) return { kind: "cancelled" };
       const state = vm.run(SLICE);
       const held = now() - since;
       if (state.kind === "done") return state.outcome;
@@ -57,7 +58,6 @@ export async function drive(vm: Vm, host: LashHost, options: DriveOptions = {}):
       if (!waits) await pause();
       since = now();
     }
-    return { kind: "cancelled" };
   } finally {
     over.abort();
   }

@@ -203,9 +203,8 @@ export class Vm {
   }
 
   #park(f: Frame): VmState {
-    if (f.effect === null) throw new Error("the program parked without an effect");
     this.#at = f.resumeAt;
-    this.#current = { kind: "parked", effect: f.effect };
+    this.#current = { kind: "parked", effect: f.effect as EffectRequest };
     return this.#current;
   }
 
