@@ -7,7 +7,7 @@ import { createLookahead } from "./lookahead.ts";
 import type { Lookahead } from "./lookahead.ts";
 import type { Span, Unspanned } from "./span.ts";
 import { describeToken } from "./token.ts";
-import type { Punctuation, ReservedWord, Token } from "./token.ts";
+import type { ContextualWord, Punctuation, ReservedWord, Token } from "./token.ts";
 
 export interface CursorOptions {
   readonly submitKeyword: "accept" | "reject";
@@ -62,34 +62,27 @@ export class Cursor {
     return "span" in node ? (node as Node) : ({ ...node, span: this.spanFrom(start) } as Node);
   }
 
-  at(text: Punctuation | ReservedWord, offset = 0): boolean {
+  /** At this mark or word: a reserved one, or one that means something here (`LL-6`). A string that spells it is neither. */
+  at(text: Punctuation | ReservedWord | ContextualWord, offset = 0): boolean {
     const token = this.peek(offset);
-    return (token.kind === "punctuation" || token.kind === "reserved") && token.text === text;
-  }
-
-  /** A contextual word: an identifier that means something here (`LL-6`). */
-  atWord(word: string, offset = 0): boolean {
-    const token = this.peek(offset);
-    return token.kind === "identifier" && token.text === word;
+    return token.kind !== "string" && token.text === text;
   }
 
   atIdentifier(offset = 0): boolean {
     return this.peek(offset).kind === "identifier";
   }
 
-  take(text: Punctuation | ReservedWord): boolean {
+  atEnd(): boolean {
+    return this.peek().kind === "end";
+  }
+
+  take(text: Punctuation | ReservedWord | ContextualWord): boolean {
     const found = this.at(text);
     if (found) this.#index += 1;
     return found;
   }
 
-  takeWord(word: string): boolean {
-    const found = this.atWord(word);
-    if (found) this.#index += 1;
-    return found;
-  }
-
-  expect(text: Punctuation | ReservedWord): Token {
+  expect(text: Punctuation | ReservedWord | ContextualWord): Token {
     if (!this.at(text)) this.failExpected(`\`${text}\``);
     return this.next();
   }

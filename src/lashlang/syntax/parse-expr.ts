@@ -196,7 +196,7 @@ function parseSpecial(cursor: Cursor, name: string): Primary | null {
 
 /** "sleep" ("for"|"until") expr; a lone `sleep` is a name, unless what follows shows that a duration was meant */
 function parseSleep(cursor: Cursor): Primary | null {
-  const mode = cursor.at("for", 1) ? "For" : cursor.atWord("until", 1) ? "Until" : null;
+  const mode = cursor.at("for", 1) ? "For" : cursor.at("until", 1) ? "Until" : null;
   if (mode === null) {
     const after = cursor.peek(1);
     if (after.kind !== "number" && after.kind !== "string" && !cursor.at("(", 1)) return null;

@@ -16,7 +16,7 @@ export function parseBlock(cursor: Cursor, context: StatementContext): Block {
       const { start } = cursor.expect("{");
       const statements: Expr[] = [];
       while (!cursor.at("}")) {
-        if (cursor.peek().kind === "end") cursor.failExpected("`}`");
+        if (cursor.atEnd()) cursor.failExpected("`}`");
         statements.push(parseLabeledStatement(cursor, context));
       }
       cursor.expect("}");
@@ -37,7 +37,7 @@ function parseLabeledStatement(cursor: Cursor, context: StatementContext): Expr 
 /** label := "@" "label" "(" lkey ":" STRING {"," lkey ":" STRING} [","] ")"; the target must follow (`LL-20`) */
 export function parseLabel(cursor: Cursor): Label {
   const { start } = cursor.expect("@");
-  if (!cursor.takeWord("label")) cursor.failExpected("`label`");
+  cursor.expect("label");
   cursor.expect("(");
   const label: Record<"title" | "description", string | null> = { title: null, description: null };
   const invalid = (message: string): never =>
@@ -51,7 +51,7 @@ export function parseLabel(cursor: Cursor): Label {
   });
   const { title, description } = label;
   if (title === null) return invalid("`title` is required");
-  if (cursor.at("@") || cursor.at("}") || cursor.peek().kind === "end") failLabelTarget(cursor);
+  if (cursor.at("@") || cursor.at("}") || cursor.atEnd()) failLabelTarget(cursor);
   return { title, description };
 }
 
@@ -64,7 +64,7 @@ export function failLabelTarget(cursor: Cursor): never {
 
 /** At `type Name` or `process name`, which only the top level may hold. A bare `type` as a statement would mean nothing. */
 export function isDeclaration(cursor: Cursor): boolean {
-  return (cursor.atWord("type") || cursor.atWord("process")) && cursor.atIdentifier(1);
+  return (cursor.at("type") || cursor.at("process")) && cursor.atIdentifier(1);
 }
 
 export function parseStatement(cursor: Cursor, context: StatementContext): Expr {
@@ -125,7 +125,7 @@ function parseContextual(cursor: Cursor, context: StatementContext, word: string
       return null;
     case "sleep":
       // A statement that is the bare name `sleep` means nothing, so an operand after it was meant as a duration.
-      if (cursor.atIdentifier(1) && !cursor.atWord("until", 1)) {
+      if (cursor.atIdentifier(1) && !cursor.at("until", 1)) {
         cursor.next();
         cursor.failExpected("`for` or `until`");
       }
@@ -160,7 +160,7 @@ function failForeground(cursor: Cursor, word: "print" | "submit"): never {
 /** ("finish"|"submit") expr */
 function parseFinish(cursor: Cursor, word: "finish" | "submit"): Expr {
   const { start, end } = cursor.next();
-  if (cursor.at("}") || cursor.peek().kind === "end") {
+  if (cursor.at("}") || cursor.atEnd()) {
     const goal = word === "finish" ? "finish with null" : "submit null";
     cursor.fail("MissingFinishValue", `\`${word}\` requires a value; use \`${word} null\` to ${goal}`, { span: { start, end } });
   }

@@ -1,16 +1,13 @@
 // Type grammar.
 import type { Cursor } from "./cursor.ts";
 import type { Unspanned } from "./span.ts";
+import { JSON_TYPE_NAMES } from "./type-expr.ts";
 import type { ObjectType, ScalarTypeKind, TypeExpr, TypeField } from "./type-expr.ts";
 
 const SCALARS: ReadonlyMap<string, ScalarTypeKind> = new Map([
-  ["str", "Str"], ["string", "Str"],
-  ["int", "Int"], ["integer", "Int"],
-  ["float", "Float"], ["number", "Float"],
-  ["bool", "Bool"], ["boolean", "Bool"],
-  ["dict", "Dict"], ["object", "Dict"],
   ["any", "Any"],
-]);
+  ...Object.entries(JSON_TYPE_NAMES).flatMap(([kind, name]) => [[kind.toLowerCase(), kind], [name, kind]]),
+] as [string, ScalarTypeKind][]);
 
 /** type := term { "|" term } */
 export function parseType(cursor: Cursor): TypeExpr {

@@ -22,6 +22,9 @@ const RESERVED = [
 
 export type ReservedWord = (typeof RESERVED)[number];
 
+/** Identifiers that mean something in some places. */
+export type ContextualWord = "label" | "process" | "signals" | "type" | "until";
+
 const reservedWords: ReadonlySet<string> = new Set(RESERVED);
 
 export function isReserved(word: string): word is ReservedWord {
