@@ -41,13 +41,11 @@ export function callSitesOf(body: LinkedExpr, siteCount: number, moduleRef: stri
   const path: number[] = [];
 
   const visit = (node: LinkedExpr, label: Label | null): void => {
-    if (node.kind === "Labeled") {
-      // No level of its own; so it shares a path with what it labels, and its kind must tell them apart.
-      sites.set(node.site, { nodeId: nodeIdOf(moduleRef, entryKey, path, "step"), nodeKind: "step", label: node.label });
-      return visit(node.statement, node.label);
-    }
     const kind = siteKindOf(node);
-    if (kind !== null && "site" in node) sites.set(node.site, siteOf(nodeIdOf(moduleRef, entryKey, path, kind), kind, label));
+    const own = node.kind === "Labeled" ? node.label : label;
+    if (kind !== null && "site" in node) sites.set(node.site, siteOf(nodeIdOf(moduleRef, entryKey, path, kind), kind, own));
+    // No level of its own; so it shares a path with what it labels, and its kind tells them apart.
+    if (node.kind === "Labeled") return visit(node.statement, own);
     // A label is about its statement, not about the statements inside that statement's blocks.
     const inner = node.kind === "Block" ? null : label;
     childrenOf(node).forEach((child, index) => {

@@ -40,8 +40,7 @@ export function isIdentifier(name: string): boolean {
   return WORD.test(name) && !isReserved(name);
 }
 
-const ESCAPES: Readonly<Record<string, string>> = { "\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t" };
-
+/** Only what the language has escapes for is escaped, as in JSON. */
 export function printString(text: string): string {
-  return `"${text.replace(/[\\"\n\r\t]/g, (character) => ESCAPES[character] ?? character)}"`;
+  return `"${text.replace(/[\\"\n\r\t]/g, (character) => JSON.stringify(character).slice(1, -1))}"`;
 }

@@ -68,14 +68,13 @@ const IMAGE_KEYS: ReadonlySet<string> = new Set(["type", "id", "label", "size", 
 function asImage(object: Record<string, unknown>): Image | undefined {
   if (!Object.hasOwn(object, "type") || object["type"] !== "image") return undefined;
   if (!Object.keys(object).every((key) => IMAGE_KEYS.has(key))) return undefined;
-  const { id, label, size } = object;
-  const width = object["width"] ?? null;
-  const height = object["height"] ?? null;
+  const { id, label, size, width = null, height = null } = object as Record<string, unknown>;
   if (typeof id !== "string" || typeof label !== "string" || typeof size !== "number") return undefined;
-  if (width !== null && typeof width !== "number") return undefined;
-  if (height !== null && typeof height !== "number") return undefined;
+  if (!isSide(width) || !isSide(height)) return undefined;
   return new Image({ type: "image", id, label, size, width, height });
 }
+
+const isSide = (side: unknown): side is number | null => side === null || typeof side === "number";
 
 function asResource(object: Record<string, unknown>): Resource | undefined {
   if (!Object.hasOwn(object, "__resource__") || object["__resource__"] !== true) return undefined;

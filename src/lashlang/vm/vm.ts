@@ -183,21 +183,21 @@ export class Vm {
 
   /** The named variables that are bound now; projected bindings are the host's and left out (`LL-45`, `LL-90`). */
   variables(): Map<string, Value> {
-    const bound = new Map<string, Value>();
-    this.compiled.entry.variables.forEach((name, slot) => {
-      const value = this.#frame.slots[slot];
-      if (value === undefined || value instanceof Projected) return;
-      bound.set(name, value);
-    });
-    return bound;
+    return this.#bound((value) => !(value instanceof Projected));
   }
 
   /** The projected bindings it was started with, for `VmRestore.bindings`. */
   bindings(): Map<string, Projected> {
-    const bound = new Map<string, Projected>();
+    return this.#bound((value) => value instanceof Projected);
+  }
+
+  #bound<Kept extends Value>(keep: (value: Value) => value is Kept): Map<string, Kept>;
+  #bound(keep: (value: Value) => boolean): Map<string, Value>;
+  #bound(keep: (value: Value) => boolean): Map<string, Value> {
+    const bound = new Map<string, Value>();
     this.compiled.entry.variables.forEach((name, slot) => {
       const value = this.#frame.slots[slot];
-      if (value instanceof Projected) bound.set(name, value);
+      if (value !== undefined && keep(value)) bound.set(name, value);
     });
     return bound;
   }
