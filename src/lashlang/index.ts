@@ -14,7 +14,7 @@ export type { Json } from "./values/json-value.ts";
 export { builtinNames } from "./builtins/table.ts";
 
 // Compile and run.
-export { COMPILER_VERSION, compileCell } from "./compiler/compile.ts";
+export { compileCell } from "./compiler/compile.ts";
 export type { CompiledEntry } from "./compiler/compile.ts";
 export { Session } from "./session/session.ts";
 export type { CellOptions, SessionSnapshot } from "./session/session.ts";
@@ -23,7 +23,6 @@ export { drive } from "./vm/drive.ts";
 export type { DriveOptions, DriveResult, LashHost } from "./vm/drive.ts";
 export { Vm } from "./vm/vm.ts";
 export type { Outcome, RuntimeError, VmOptions, VmRestore, VmState } from "./vm/vm.ts";
-export { VM_VERSION } from "./vm/snapshot.ts";
 export type { VmSnapshot } from "./vm/snapshot.ts";
 export type { AbilityOp, EffectOutcome, EffectRequest, EffectSite, OperationOutcome, ProjectionUse, ResourceOperation } from "./vm/effects.ts";
 export type { Observation, Observer } from "./vm/observation.ts";

@@ -6,6 +6,7 @@ import { showType } from "./link-context.ts";
 import type { LinkedExpr } from "./linked-program.ts";
 import { lookup } from "./lookup.ts";
 import type { Lowering, Typed } from "./lowering.ts";
+import { hostPathOf } from "./resolve-path.ts";
 
 interface TriggerCall {
   /** Unless the call's own arguments are lowered like any others. */
@@ -92,7 +93,7 @@ function lowerInputs(lowering: Lowering, inputs: RecordExpr, process: ProcessDec
     if (process !== null && param === undefined) {
       context.fail("InvalidTrigger", `trigger target \`${process.name}\` has no input \`${key}\``, value.span);
     }
-    if (!isTriggerEvent(lowering, value)) return { key, value: lowering.lower(value).node };
+    if (hostPathOf(lowering, value) !== "trigger.event") return { key, value: lowering.lower(value).node };
     fromEvent += 1;
     if (param !== undefined && !context.isAssignable(eventType, param.type)) {
       const message = `trigger source emits ${showType(eventType)}, but target input \`${key}\` expects ${showType(param.type)}`;
@@ -109,10 +110,4 @@ function lowerInputs(lowering: Lowering, inputs: RecordExpr, process: ProcessDec
     context.fail("InvalidTrigger", "trigger registration `inputs` must map at least one param to `trigger.event`", inputs.span);
   }
   return { kind: "Record", entries, span: inputs.span };
-}
-
-function isTriggerEvent({ scope }: Lowering, value: Expr): boolean {
-  return (
-    value.kind === "Field" && value.field === "event" && value.object.kind === "Variable" && value.object.name === "trigger" && !scope.isBound("trigger")
-  );
 }
