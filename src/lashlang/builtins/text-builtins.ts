@@ -16,43 +16,36 @@ function scanned(value: Value, meter: Meter): string {
   return text;
 }
 
-/** Collects items while checking, every so often, that the list may become that long. */
-class Collector {
-  readonly #items: Value[] = [];
-  #weight = 0;
-  readonly #meter: Meter;
-  constructor(meter: Meter) {
-    this.#meter = meter;
-  }
-  add(item: Value, weight: number): void {
-    this.#items.push(item);
-    this.#weight += weight;
-    if ((this.#items.length & 1023) === 0) {
-      this.#meter.charge(1024);
-      this.#meter.admit(this.#weight, 1);
-    }
-  }
-  list(): List {
-    return makeList(this.#items, this.#meter);
-  }
+/** A list in the making: adding checks, every so often, that it may become that long. */
+function growingList(meter: Meter): { readonly items: Value[]; add(item: Value, weight: number): void } {
+  const items: Value[] = [];
+  let total = 0;
+  const add = (item: Value, weight: number): void => {
+    items.push(item);
+    total += weight;
+    if ((items.length & 1023) !== 0) return;
+    meter.charge(1024);
+    meter.admit(total, 1);
+  };
+  return { items, add };
 }
 
 function split(meter: Meter, s: Value, sep: Value): Value {
   const text = scanned(s, meter);
   const separator = toText(sep);
-  const parts = new Collector(meter);
+  const parts = growingList(meter);
   if (separator === "") {
     parts.add("", 16);
     for (const char of text) parts.add(char, 18);
     parts.add("", 16);
-    return parts.list();
+    return makeList(parts.items, meter);
   }
   let from = 0;
   for (;;) {
     const at = text.indexOf(separator, from);
     const part = text.slice(from, at < 0 ? text.length : at);
     parts.add(part, 16 + 2 * part.length);
-    if (at < 0) return parts.list();
+    if (at < 0) return makeList(parts.items, meter);
     from = at + separator.length;
   }
 }
@@ -88,7 +81,7 @@ function grepText(meter: Meter, s: Value, n: Value): Value {
   const text = scanned(s, meter);
   const needle = toText(n);
   if (needle === "") throw valueError("`grep_text` needle must not be empty");
-  const matches = new Collector(meter);
+  const matches = growingList(meter);
   let line = 0;
   for (let from = 0; from < text.length; ) {
     const end = text.indexOf("\n", from);
@@ -115,7 +108,7 @@ function grepText(meter: Meter, s: Value, n: Value): Value {
     if ((line & 63) === 0) meter.charge(16);
     from = next;
   }
-  return matches.list();
+  return makeList(matches.items, meter);
 }
 
 const MATCH = objectOf([["line", INT], ["text", STR], ["match", STR], ["start", INT], ["end", INT]]);

@@ -48,20 +48,19 @@ export function lex(source: string): Lexed {
       continue;
     }
     TOKEN.lastIndex = at;
-    const [text = "", comment, word, number, punctuation] = TOKEN.exec(source) ?? [];
-    at += text.length;
-    if (comment !== undefined) comments.push({ start, end: at, text: comment.trimEnd() });
-    else if (word !== undefined) {
-      tokens.push(isReserved(word) ? { kind: "reserved", text: word, start, end: at } : { kind: "identifier", text: word, start, end: at });
-    } else if (number !== undefined) {
-      if (number.indexOf(".") !== number.lastIndexOf(".")) fail("InvalidNumber", `invalid number \`${number}\``, start, at); // LL-5
-      tokens.push({ kind: "number", text: number, value: Number(number), start, end: at });
-    } else if (punctuation !== undefined) {
-      tokens.push({ kind: "punctuation", text: punctuation as Punctuation, start, end: at });
-    } else if (text === "") {
+    const [text = "", comment, word, number, mark] = TOKEN.exec(source) ?? [];
+    if (text === "") {
       const character = String.fromCodePoint(source.codePointAt(at) ?? 0);
       return fail("UnexpectedCharacter", `unexpected \`${character}\``, at, at + character.length);
     }
+    at += text.length;
+    const span = { start, end: at };
+    if (comment !== undefined) comments.push({ ...span, text: comment.trimEnd() });
+    if (word !== undefined) tokens.push(isReserved(word) ? { kind: "reserved", text: word, ...span } : { kind: "identifier", text: word, ...span });
+    if (mark !== undefined) tokens.push({ kind: "punctuation", text: mark as Punctuation, ...span });
+    if (number === undefined) continue;
+    if (number.indexOf(".") !== number.lastIndexOf(".")) fail("InvalidNumber", `invalid number \`${number}\``, start, at); // LL-5
+    tokens.push({ kind: "number", text: number, value: Number(number), ...span });
   }
   tokens.push({ kind: "end", text: "", start: source.length, end: source.length });
   return { tokens, comments };

@@ -62,31 +62,9 @@ function parseBinary(cursor: Cursor, minimum: number): Expr {
   }
 }
 
-function binaryOperator(token: Token): BinaryOperator | null {
-  if (token.kind !== "punctuation" && token.kind !== "reserved") return null;
-  const { text } = token;
-  switch (text) {
-    case "||":
-      return "or";
-    case "&&":
-      return "and";
-    case "or":
-    case "and":
-    case "==":
-    case "!=":
-    case "<":
-    case "<=":
-    case ">":
-    case ">=":
-    case "+":
-    case "-":
-    case "*":
-    case "/":
-    case "%":
-      return text;
-    default:
-      return null;
-  }
+function binaryOperator({ kind, text }: Token): BinaryOperator | null {
+  const operator = text === "||" ? "or" : text === "&&" ? "and" : text;
+  return kind !== "string" && Object.hasOwn(BINDING_POWER, operator) ? (operator as BinaryOperator) : null;
 }
 
 /** unary := ("-"|"not"|"!"|"await") unary | postfix */
