@@ -67,17 +67,22 @@ function decodeMarked(
   meter: Meter,
   rehydrate: Rehydrate,
 ): Value {
-  const list = (name: string): readonly Json[] => {
-    const value = fields[name];
-    return Array.isArray(value) ? value : [];
-  };
+  const listed = (json: Json | undefined): readonly Json[] => (Array.isArray(json) ? (json as readonly Json[]) : []);
+  const decode = (item: Json = null): Value => decodeValue(item, meter, rehydrate);
   switch (kind) {
     case "number":
       return Number(fields["text"]);
     case "tuple":
-      return makeTuple(list("items").map((item) => decodeValue(item, meter, rehydrate)), meter);
+      return makeTuple(listed(fields["items"]).map(decode), meter);
     case "record":
-      return recordOf(list("entries").map((entry) => decodeEntry(entry, meter, rehydrate)), meter);
+      return recordOf(
+        listed(fields["entries"]).map((entry) => {
+          const [key, item] = listed(entry);
+          if (typeof key !== "string") throw new TypeError("snapshot holds a record entry without a key");
+          return [key, decode(item)];
+        }),
+        meter,
+      );
     case "image": {
       const { id, label, size, width, height } = fields as unknown as ImageFields;
       return new Image({ type: "image", id, label, size, width, height });
@@ -89,12 +94,6 @@ function decodeMarked(
     default:
       throw new TypeError(`snapshot holds a value of unknown kind \`${kind}\``);
   }
-}
-
-function decodeEntry(entry: Json, meter: Meter, rehydrate: Rehydrate): readonly [string, Value] {
-  const [key, value = null] = Array.isArray(entry) ? (entry as readonly Json[]) : [];
-  if (typeof key !== "string") throw new TypeError("snapshot holds a record entry without a key");
-  return [key, decodeValue(value, meter, rehydrate)];
 }
 
 function decodeProjected(fields: { readonly [key: string]: Json }, rehydrate: Rehydrate): Projected {
