@@ -11,11 +11,8 @@ export type { ProjectionQuestion, ProjectionRef, ProjectionSource } from "./valu
 export { fromJson } from "./values/from-json.ts";
 export { toJson } from "./values/to-json.ts";
 export type { Json } from "./values/json-value.ts";
-export { builtinNames } from "./builtins/table.ts";
 
 // Compile and run.
-export { compileCell } from "./compiler/compile.ts";
-export type { CompiledEntry } from "./compiler/compile.ts";
 export { Session } from "./session/session.ts";
 export type { CellOptions, SessionSnapshot } from "./session/session.ts";
 export { Projections } from "./session/projections.ts";
@@ -26,18 +23,21 @@ export type { Outcome, RuntimeError, VmOptions, VmRestore, VmState } from "./vm/
 export type { VmSnapshot } from "./vm/snapshot.ts";
 export type { AbilityOp, EffectOutcome, EffectRequest, EffectSite, OperationOutcome, ProjectionUse, ResourceOperation } from "./vm/effects.ts";
 export type { Observation, Observer } from "./vm/observation.ts";
+export { compileCell } from "./compiler/compile.ts";
+export type { CompiledEntry } from "./compiler/compile.ts";
+export { builtinNames } from "./builtins/table.ts";
 export { renderRuntimeError } from "./vm/error-report.ts";
 
 // Read source.
+export { SourceError } from "./diagnostics/source-error.ts";
+export type { LinkErrorCode, ParseErrorCode, SourceErrorCode } from "./diagnostics/source-error.ts";
+export { positionAt, renderDiagnostic } from "./diagnostics/render.ts";
+export type { Diagnostic, Position } from "./diagnostics/render.ts";
 export { parse, parseTypeText } from "./syntax/parser.ts";
 export type { ParseOptions } from "./syntax/parser.ts";
 export type * from "./syntax/ast.ts";
 export type { TypeExpr } from "./syntax/type-expr.ts";
 export type { Span } from "./syntax/span.ts";
-export { SourceError } from "./diagnostics/source-error.ts";
-export type { LinkErrorCode, ParseErrorCode, SourceErrorCode } from "./diagnostics/source-error.ts";
-export { positionAt, renderDiagnostic } from "./diagnostics/render.ts";
-export type { Diagnostic, Position } from "./diagnostics/render.ts";
 
 // Describe a host and link against it.
 export { createHostEnvironment, HostCatalogError } from "./linker/environment-builder.ts";

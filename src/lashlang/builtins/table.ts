@@ -45,11 +45,6 @@ export function callProjected(builtin: Builtin, meter: Meter, a: Value, b: Value
 
 /** The error for a wrong number of arguments. */
 export function wrongCount(name: string, counts: readonly number[], got: number): Error {
-  const wanted =
-    counts.length === 1
-      ? String(counts[0])
-      : counts.length === 2
-        ? counts.join(" or ")
-        : `${counts.slice(0, -1).join(", ")}, or ${counts.at(-1)}`;
+  const wanted = new Intl.ListFormat("en", { type: "disjunction" }).format(counts.map(String));
   return typeError(`\`${name}\` takes ${wanted} arg(s), got ${got}`);
 }

@@ -5,15 +5,15 @@
 import type { LinkedEntry, LinkedExpr, LinkedProcess, LinkedProgram } from "../linker/linked-program.ts";
 import type { Span } from "../syntax/span.ts";
 import type { Eval, Instruction } from "../vm/frame.ts";
-import { isBorrowed, isCompound, isConstant } from "./analysis.ts";
-import { Assembler, type LoopRange, type StepRange } from "./assembler.ts";
-import { awaitHandles, batch } from "./await.ts";
-import { compound } from "./compound.ts";
 import type { Context, EntryMode } from "./context.ts";
+import { isBorrowed, isCompound, isConstant } from "./analysis.ts";
+import { compound } from "./compound.ts";
+import { statement } from "./statements.ts";
+import { awaitHandles, batch } from "./await.ts";
 import { effect } from "./effects.ts";
 import { closure } from "./expressions.ts";
 import { shared, takeTemp } from "./read.ts";
-import { statement } from "./statements.ts";
+import { Assembler, type LoopRange, type StepRange } from "./assembler.ts";
 import { storeTemp } from "./store.ts";
 
 /** Changes whenever the same entry would give other code: snapshots of running programs name it. */

@@ -21,8 +21,8 @@ export class EntryScope {
   readonly inProcess: boolean;
   readonly #bindings = new Map<string, Binding>();
   readonly #named = new Set<number>();
-  /** Names that a loop around the current place binds further down. */
-  readonly #boundLater = new Map<string, number>();
+  /** For each loop around the current place, the names it binds somewhere. */
+  readonly #boundLater: (readonly string[])[] = [];
   #changes: Change[] = [];
   #siteCount = 0;
 
@@ -54,7 +54,7 @@ export class EntryScope {
   }
 
   isBoundLater(name: string): boolean {
-    return (this.#boundLater.get(name) ?? 0) > 0;
+    return this.#boundLater.some((names) => names.includes(name));
   }
 
   /** `any` for what is not bound so far. */
@@ -95,9 +95,9 @@ export class EntryScope {
 
   /** Names that `body` will bind may be read in it before that, in a later round of the loop. */
   inLoop<T>(names: readonly string[], body: () => T): T {
-    for (const name of names) this.#boundLater.set(name, (this.#boundLater.get(name) ?? 0) + 1);
+    this.#boundLater.push(names);
     const result = body();
-    for (const name of names) this.#boundLater.set(name, (this.#boundLater.get(name) ?? 0) - 1);
+    this.#boundLater.pop();
     return result;
   }
 

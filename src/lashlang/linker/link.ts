@@ -2,20 +2,20 @@
 //
 //   K1. Declarations are checked before the main block; the first error wins.
 //   K2. A linked program holds nothing of the host that it does not use, so it is the same on every host that satisfies it.
-import { hostRequirementsRefOf } from "../identity/refs.ts";
 import type { Expr, Param, ProcessDeclaration, Program } from "../syntax/ast.ts";
 import type { TypeExpr } from "../syntax/type-expr.ts";
+import type { HostEnvironment } from "./host-environment.ts";
+import type { LinkedProgram } from "./linked-program.ts";
+import type { Lowering } from "./lowering.ts";
+import { EntryScope } from "./entry-scope.ts";
+import { canFallThrough, inputsTypeOf, inputTypeOf } from "./process-types.ts";
+import { LinkContext, showType } from "./link-context.ts";
+import { hostRequirementsRefOf } from "../identity/refs.ts";
 import { ANY, NULL, unionOf } from "../types/type-algebra.ts";
 import { checkDeclarations } from "./check-declarations.ts";
-import { EntryScope } from "./entry-scope.ts";
+import { lowerExpr } from "./lower-expr.ts";
 import { finishProgram } from "./finish-program.ts";
 import type { DraftEntry, DraftProcess } from "./finish-program.ts";
-import type { HostEnvironment } from "./host-environment.ts";
-import { LinkContext, showType } from "./link-context.ts";
-import type { LinkedProgram } from "./linked-program.ts";
-import { lowerExpr } from "./lower-expr.ts";
-import type { Lowering } from "./lowering.ts";
-import { canFallThrough, inputsTypeOf, inputTypeOf } from "./process-types.ts";
 
 /** How many processes deep an output is inferred from the process that another starts; beyond it is `any`. */
 const MAX_OUTPUT_DEPTH = 20;

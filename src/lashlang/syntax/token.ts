@@ -48,8 +48,8 @@ export function describeToken(token: Token): string {
 
 /** Messages go to models: a page of text in quotes would hide what is wrong. */
 function shorten(text: string): string {
-  const characters = Array.from(text.slice(0, 200));
-  return characters.length <= 60 && text.length <= 200 ? text : `${characters.slice(0, 60).join("")}…`;
+  const characters = Array.from(text);
+  return characters.length <= 60 ? text : `${characters.slice(0, 60).join("")}…`;
 }
 
 /** Whether it is one of these marks and words; a string that spells one is not. */
