@@ -22,7 +22,7 @@ export class EntryScope {
   readonly #bindings = new Map<string, Binding>();
   readonly #named = new Set<number>();
   /** For each loop around the current place, the names it binds somewhere. */
-  readonly #boundLater: (readonly string[])[] = [];
+  readonly #boundLater: ReadonlySet<string>[] = [];
   #changes: Change[] = [];
   #siteCount = 0;
 
@@ -54,7 +54,7 @@ export class EntryScope {
   }
 
   isBoundLater(name: string): boolean {
-    return this.#boundLater.some((names) => names.includes(name));
+    return this.#boundLater.some((names) => names.has(name));
   }
 
   /** `any` for what is not bound so far. */
@@ -94,7 +94,7 @@ export class EntryScope {
   }
 
   /** Names that `body` will bind may be read in it before that, in a later round of the loop. */
-  inLoop<T>(names: readonly string[], body: () => T): T {
+  inLoop<T>(names: ReadonlySet<string>, body: () => T): T {
     this.#boundLater.push(names);
     const result = body();
     this.#boundLater.pop();

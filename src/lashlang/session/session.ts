@@ -5,7 +5,6 @@ import type { CompiledEntry } from "../compiler/compile.ts";
 import { DEFAULT_BOUNDS, type Bounds, fixedMeter } from "../values/bounds.ts";
 import { fromJson } from "../values/from-json.ts";
 import type { Json } from "../values/json-value.ts";
-import { jsonObject } from "../values/from-json.ts";
 import { decodeValue, encodeValue, type Rehydrate } from "../values/snapshot-value.ts";
 import { toJson } from "../values/to-json.ts";
 import type { Value } from "../values/value.ts";
@@ -81,6 +80,6 @@ export class Session {
 
   /** Each variable as a value of its own; bigger than `globals` when a program bound the same large value twice. */
   snapshot(): SessionSnapshot {
-    return { globals: jsonObject([...this.#globals].map(([name, value]) => [name, encodeValue(value)] as const)) };
+    return { globals: Object.fromEntries([...this.#globals].map(([name, value]) => [name, encodeValue(value)] as const)) };
   }
 }

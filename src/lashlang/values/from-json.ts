@@ -1,7 +1,7 @@
 // JSON in (`LL-27`): host data becomes the program's own values; nothing of the host's objects stays reachable.
 import { type Meter, fixedMeter } from "./bounds.ts";
 import { typeError } from "./errors.ts";
-import { setOwn, type Json } from "./json-value.ts";
+import type { Json } from "./json-value.ts";
 import { Shape } from "./shape.ts";
 import { compareText } from "./unicode.ts";
 import { Image, Resource, type Value, makeList, makeRec, weigh } from "./value.ts";
@@ -81,11 +81,4 @@ function asResource(object: Record<string, unknown>): Resource | undefined {
   const { type, alias } = object;
   if (typeof type !== "string" || typeof alias !== "string" || Object.keys(object).length !== 3) return undefined;
   return new Resource(type, alias);
-}
-
-/** A plain object from entries, with own keys only. */
-export function jsonObject(entries: Iterable<readonly [string, Json]>): { [key: string]: Json } {
-  const object: { [key: string]: Json } = {};
-  for (const [key, value] of entries) setOwn(object, key, value);
-  return object;
 }

@@ -3,7 +3,6 @@
 //   N2. A record is marked too when a plain object would lose it: keys that engines reorder, or keys that look like marks.
 //   N3. Projected values are named, not materialized.
 import type { Meter } from "./bounds.ts";
-import { jsonObject } from "./from-json.ts";
 import type { Json } from "./json-value.ts";
 import { Projected, type ProjectionRef, type ProjectionSource, unavailableProjection } from "./projected.ts";
 import { Image, type ImageFields, List, Rec, Tuple, type Value, makeList, makeTuple, recordOf, Resource } from "./value.ts";
@@ -35,7 +34,7 @@ function encodeRecord(record: Rec): Json {
   const { names } = record.shape;
   const entries = record.values.map((value, i) => [names[i] as string, encodeValue(value)] as const);
   const plain = names.every((name) => !INTEGER_LIKE.test(name) && !name.startsWith(MARK) && name !== "__proto__");
-  return plain ? jsonObject(entries) : marked("record", { entries: entries.map(([key, value]) => [key, value]) });
+  return plain ? Object.fromEntries(entries) : marked("record", { entries: entries.map(([key, value]) => [key, value]) });
 }
 
 export function encodeProjected(value: Projected): Json {

@@ -1,4 +1,5 @@
 // Drives a VM with a host that answers in its own time. Everything that is asynchronous about a program is here.
+import { boundExhausted } from "../values/bounds.ts";
 import type { EffectOutcome, EffectRequest } from "./effects.ts";
 import type { Outcome, Vm } from "./vm.ts";
 import { SLICE } from "./vm.ts";
@@ -79,8 +80,8 @@ function askHost(vm: Vm, host: LashHost, request: EffectRequest, options: DriveO
 }
 
 function overtime(limit: number): DriveResult {
-  const message = `execution bound exhausted: active time (limit ${limit} ms)`;
-  return { kind: "error", error: { kind: "BoundExhausted", message } };
+  const { kind, message } = boundExhausted("active time", `${limit} ms`);
+  return { kind: "error", error: { kind, message } };
 }
 
 function macrotask(): Promise<void> {

@@ -1,7 +1,6 @@
 // Values on their way to the host.
 import type { Meter } from "../values/bounds.ts";
 import { jsonText } from "../values/display.ts";
-import { jsonObject } from "../values/from-json.ts";
 import type { Json } from "../values/json-value.ts";
 import { Projected } from "../values/projected.ts";
 import { toJson } from "../values/to-json.ts";
@@ -60,5 +59,5 @@ export function printText(value: Value, meter: Meter): string {
 
 /** An object of named values, as a process gets its arguments. */
 export function namedJson(names: readonly string[], values: readonly Value[], meter: Meter): { [key: string]: Json } {
-  return jsonObject(names.map((name, i) => [name, hostJson(values[i] ?? null, meter)] as const));
+  return Object.fromEntries(names.map((name, i) => [name, hostJson(values[i] ?? null, meter)] as const));
 }
