@@ -32,11 +32,11 @@ export function lowerAwait(lowering: Lowering, value: Expr, span: Span): Typed {
     }
     case "Comprehension": {
       const list = lowering.lower(value);
-      const element = list.node.kind === "Comprehension" ? list.node.element : null;
+      const { node, type } = list;
       // `await [m.op(x) for x in xs]`: each operation performs itself, and there is no handle to wait for.
-      if (list.node.kind !== "Comprehension" || element === null || !isBatch(element)) return waitFor(lowering, list, span);
-      if (element.kind === "Operation") return list;
-      return { node: { ...list.node, element: { kind: "Batch", tree: element, site: lowering.scope.nextSite(), span } }, type: list.type };
+      if (node.kind !== "Comprehension" || !isBatch(node.element)) return waitFor(lowering, list, span);
+      if (node.element.kind === "Operation") return list;
+      return { node: { ...node, element: { kind: "Batch", tree: node.element, site: lowering.scope.nextSite(), span } }, type };
     }
     default:
       return waitFor(lowering, lowering.lower(value), span);

@@ -1,6 +1,7 @@
 // Statement grammar: blocks, control flow, assignment, what ends or leaves a program.
 import type { AssignTarget, Block, Expr, IfStatement, Label, TargetStep } from "./ast.ts";
 import type { Cursor } from "./cursor.ts";
+import type { Unspanned } from "./span.ts";
 import { failSubmitRemoved, parseExpr, parseIndex } from "./parse-expr.ts";
 
 /** What the statements around allow. */
@@ -27,11 +28,11 @@ export function parseBlock(cursor: Cursor, context: StatementContext): Block {
 
 function parseLabeledStatement(cursor: Cursor, context: StatementContext): Expr {
   if (!cursor.at("@")) return parseStatement(cursor, context);
-  const { start } = cursor.peek();
-  const label = parseLabel(cursor);
-  if (isDeclaration(cursor)) failLabelTarget(cursor);
-  const statement = parseStatement(cursor, context);
-  return { kind: "Labeled", label, statement, span: cursor.spanFrom(start) };
+  return cursor.node<Expr>(() => {
+    const label = parseLabel(cursor);
+    if (isDeclaration(cursor)) failLabelTarget(cursor);
+    return { kind: "Labeled", label, statement: parseStatement(cursor, context) };
+  });
 }
 
 /** label := "@" "label" "(" lkey ":" STRING {"," lkey ":" STRING} [","] ")"; the target must follow (`LL-20`) */
@@ -68,9 +69,16 @@ export function isDeclaration(cursor: Cursor): boolean {
 }
 
 export function parseStatement(cursor: Cursor, context: StatementContext): Expr {
+  return cursor.node<Expr>(() => parseByKeyword(cursor, context));
+}
+
+/** Its span, unless it has one of its own, is that of all its tokens. */
+type Parsed = Expr | Unspanned<Expr>;
+
+function parseByKeyword(cursor: Cursor, context: StatementContext): Parsed {
   const token = cursor.peek();
   if (token.kind === "identifier") {
-    if (cursor.at("=", cursor.offsetAfterPath())) return parseAssignment(cursor, token.start); // LL-11: before any keyword
+    if (cursor.at("=", cursor.offsetAfterPath())) return parseAssignment(cursor); // LL-11: before any keyword
     return parseContextual(cursor, context, token.text) ?? parseExpr(cursor);
   }
   if (token.kind !== "reserved") return parseExpr(cursor);
@@ -82,10 +90,10 @@ export function parseStatement(cursor: Cursor, context: StatementContext): Expr 
     case "print":
       if (context.inProcess) failForeground(cursor, "print");
       cursor.next();
-      return { kind: "Print", value: parseExpr(cursor), span: cursor.spanFrom(token.start) };
+      return { kind: "Print", value: parseExpr(cursor) };
     case "cancel":
       cursor.next();
-      return { kind: "Cancel", handle: parseExpr(cursor), span: cursor.spanFrom(token.start) };
+      return { kind: "Cancel", handle: parseExpr(cursor) };
     case "submit":
       if (cursor.options.submitKeyword === "reject") failSubmitRemoved(cursor);
       if (context.inProcess) failForeground(cursor, "submit"); // LL-1
@@ -96,30 +104,27 @@ export function parseStatement(cursor: Cursor, context: StatementContext): Expr 
 }
 
 /** Words that are keywords at statement position only. */
-function parseContextual(cursor: Cursor, context: StatementContext, word: string): Expr | null {
-  const { start } = cursor.peek();
+function parseContextual(cursor: Cursor, context: StatementContext, word: string): Parsed | null {
   switch (word) {
     case "let":
       if (!cursor.atIdentifier(1)) return null;
       cursor.next();
-      return parseAssignment(cursor, start);
+      return parseAssignment(cursor);
     case "while":
       return parseWhile(cursor, context);
     case "break":
     case "continue":
       if (!context.inLoop) cursor.fail("LoopControlOutsideLoop", `\`${word}\` can only be used inside a loop`);
       cursor.next();
-      return { kind: word === "break" ? "Break" : "Continue", span: cursor.spanFrom(start) };
+      return { kind: word === "break" ? "Break" : "Continue" };
     case "finish":
       return parseFinish(cursor, "finish");
     case "yield":
     case "wake":
-    case "fail": {
+    case "fail":
       if (!context.inProcess) cursor.fail("SessionProcessAdminOutsideBlock", `\`${word}\` can only be used inside a \`process\` body`);
       cursor.next();
-      const kind = word === "yield" ? "Yield" : word === "wake" ? "Wake" : "Fail";
-      return { kind, value: parseExpr(cursor), span: cursor.spanFrom(start) };
-    }
+      return { kind: word === "yield" ? "Yield" : word === "wake" ? "Wake" : "Fail", value: parseExpr(cursor) };
     case "trigger":
       if (opensTriggerDeclaration(cursor)) failTriggerRemoved(cursor);
       return null;
@@ -158,20 +163,20 @@ function failForeground(cursor: Cursor, word: "print" | "submit"): never {
 }
 
 /** ("finish"|"submit") expr */
-function parseFinish(cursor: Cursor, word: "finish" | "submit"): Expr {
+function parseFinish(cursor: Cursor, word: "finish" | "submit"): Parsed {
   const { start, end } = cursor.next();
   if (cursor.at("}") || cursor.atEnd()) {
     const goal = word === "finish" ? "finish with null" : "submit null";
     cursor.fail("MissingFinishValue", `\`${word}\` requires a value; use \`${word} null\` to ${goal}`, { span: { start, end } });
   }
-  return { kind: "Finish", value: parseExpr(cursor), span: cursor.spanFrom(start) };
+  return { kind: "Finish", value: parseExpr(cursor) };
 }
 
-/** ["let"] target "=" expr; the span begins at `let` */
-function parseAssignment(cursor: Cursor, start: number): Expr {
+/** target "=" expr; a `let` before it is part of the statement */
+function parseAssignment(cursor: Cursor): Parsed {
   const target = parseTarget(cursor);
   cursor.expect("=");
-  return { kind: "Assign", target, value: parseExpr(cursor), span: cursor.spanFrom(start) };
+  return { kind: "Assign", target, value: parseExpr(cursor) };
 }
 
 /** target := IDENT { "." key | "[" expr "]" } */
@@ -208,19 +213,19 @@ function parseIf(cursor: Cursor, context: StatementContext): Expr {
 }
 
 /** for := "for" IDENT "in" expr block */
-function parseFor(cursor: Cursor, context: StatementContext): Expr {
-  const { start } = cursor.expect("for");
+function parseFor(cursor: Cursor, context: StatementContext): Parsed {
+  cursor.next();
   const name = cursor.expectIdentifier("a variable name");
   cursor.expect("in");
   const iterable = parseHeader(cursor);
   const body = parseBlock(cursor, { ...context, inLoop: true });
-  return { kind: "For", name, iterable, body, span: cursor.spanFrom(start) };
+  return { kind: "For", name, iterable, body };
 }
 
 /** while := "while" expr block */
-function parseWhile(cursor: Cursor, context: StatementContext): Expr {
-  const { start } = cursor.next();
+function parseWhile(cursor: Cursor, context: StatementContext): Parsed {
+  cursor.next();
   const condition = parseHeader(cursor);
   const body = parseBlock(cursor, { ...context, inLoop: true });
-  return { kind: "While", condition, body, span: cursor.spanFrom(start) };
+  return { kind: "While", condition, body };
 }
