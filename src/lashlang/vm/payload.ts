@@ -16,13 +16,10 @@ export interface Payload {
 
 /** One record argument is the payload itself, anything else comes as `{ args: [...] }` (`LL-49`). */
 export function operationPayload(args: readonly Value[], meter: Meter): Payload {
-  const [only] = args;
-  if (args.length === 1 && only !== undefined) {
-    const whole = only instanceof Projected ? materialize(only, meter) : only;
-    if (whole instanceof Rec) {
-      const projections = only instanceof Projected ? [useOf(only, [])] : usesIn(only, []);
-      return { json: hostJson(whole, meter) as { [key: string]: Json }, projections };
-    }
+  const [only = null] = args;
+  const whole = args.length === 1 ? materialize(only, meter) : null;
+  if (whole instanceof Rec) {
+    return { json: hostJson(whole, meter) as { [key: string]: Json }, projections: usesIn(only, []) };
   }
   return {
     json: { args: args.map((arg) => hostJson(arg, meter)) },
