@@ -36,12 +36,16 @@ const scheduled = (at: number): number => schedule[at] as number;
 
 function addBlock(state: Uint32Array, words: DataView, from: number): void {
   let [a, b, c, d, e, f, g, h] = state as unknown as [number, number, number, number, number, number, number, number];
-  ROUND.forEach((round, i) => {
-    const [early, late] = [scheduled(i - 15), scheduled(i - 2)];
-    const s0 = rotate(early, 7) ^ rotate(early, 18) ^ (early >>> 3);
-    const s1 = rotate(late, 17) ^ rotate(late, 19) ^ (late >>> 10);
-    schedule[i] = i < 16 ? words.getUint32(from + 4 * i) : scheduled(i - 16) + s0 + scheduled(i - 7) + s1;
-    const one = h + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + ((e & f) ^ (~e & g)) + round + scheduled(i);
+  for (let i = 0; i < 64; i += 1) {
+    if (i < 16) schedule[i] = words.getUint32(from + 4 * i);
+    else {
+      const early = scheduled(i - 15);
+      const late = scheduled(i - 2);
+      const s0 = rotate(early, 7) ^ rotate(early, 18) ^ (early >>> 3);
+      const s1 = rotate(late, 17) ^ rotate(late, 19) ^ (late >>> 10);
+      schedule[i] = scheduled(i - 16) + s0 + scheduled(i - 7) + s1;
+    }
+    const one = h + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + ((e & f) ^ (~e & g)) + (ROUND[i] as number) + scheduled(i);
     const two = (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
     h = g;
     g = f;
@@ -51,6 +55,6 @@ function addBlock(state: Uint32Array, words: DataView, from: number): void {
     c = b;
     b = a;
     a = (one + two) | 0;
-  });
+  }
   state.set([a, b, c, d, e, f, g, h].map((word, i) => word + (state[i] as number)));
 }

@@ -58,8 +58,9 @@ export class Cursor {
   /** The node that `parse` makes, with the span of the tokens it takes; one that has a span already keeps it. */
   node<Node extends object>(parse: () => Node | Unspanned<Node>): Node {
     const { start } = this.peek();
-    const node = parse();
-    return "span" in node ? (node as Node) : ({ ...node, span: this.spanFrom(start) } as Node);
+    const node: { span?: Span } = parse();
+    node.span ??= this.spanFrom(start);
+    return node as Node;
   }
 
   /** At this mark or word: a reserved one, or one that means something here (`LL-6`). A string that spells it is neither. */

@@ -18,13 +18,10 @@ export interface Lexed {
 }
 
 /**
- * Everything but strings: space, which `;` is no more than (`LL-4`), and in groups comments, words, numbers and punctuation,
+ * Space, which `;` is no more than (`LL-4`), and in groups comments, what opens a string, words, numbers and punctuation,
  * that of two characters first.
  */
-const TOKEN = /[\s;\uFEFF]+|((?:#|\/\/)[^\n]*)|([A-Za-z_][A-Za-z0-9_]*)|([0-9][0-9.]*)|([=!<>]=|&&|\|\||[{}()[\],:@?.!=|<>+\-*/%])/y;
-
-/** What begins a string: an `r` if it is raw, and the quotes that end it. */
-const OPENING = /([rR]?)("""|'''|["'])/y;
+const TOKEN = /[\s;\uFEFF]+|((?:#|\/\/)[^\n]*)|([rR]?(?:"""|'''|["']))|([A-Za-z_][A-Za-z0-9_]*)|([0-9][0-9.]*)|([=!<>]=|&&|\|\||[{}()[\],:@?.!=|<>+\-*/%])/y;
 
 /** @throws SourceError of phase `parse`; no input makes it throw anything else (`LL-10`). */
 export function lex(source: string): Lexed {
@@ -37,30 +34,27 @@ export function lex(source: string): Lexed {
 
   while (at < source.length) {
     const start = at;
-    OPENING.lastIndex = at;
-    const opening = OPENING.exec(source);
-    if (opening !== null) {
-      const [{ length }, raw, delimiter = ""] = opening;
-      const string = readString(source, at + length, delimiter, raw !== "");
-      if (string === null) return fail("UnterminatedString", "unterminated string", at, at + length);
+    TOKEN.lastIndex = at;
+    const [text = "", comment, opening, word, number, mark] = TOKEN.exec(source) ?? [];
+    if (opening !== undefined) {
+      const string = readString(source, at, opening);
+      if (string === null) return fail("UnterminatedString", "unterminated string", at, at + opening.length);
       at = string.end;
       tokens.push({ kind: "string", text: string.value, start, end: at });
       continue;
     }
-    TOKEN.lastIndex = at;
-    const [text = "", comment, word, number, mark] = TOKEN.exec(source) ?? [];
     if (text === "") {
       const character = String.fromCodePoint(source.codePointAt(at) ?? 0);
       return fail("UnexpectedCharacter", `unexpected \`${character}\``, at, at + character.length);
     }
     at += text.length;
-    const span = { start, end: at };
-    if (comment !== undefined) comments.push({ ...span, text: comment.trimEnd() });
-    if (word !== undefined) tokens.push(isReserved(word) ? { kind: "reserved", text: word, ...span } : { kind: "identifier", text: word, ...span });
-    if (mark !== undefined) tokens.push({ kind: "punctuation", text: mark as Punctuation, ...span });
+    const end = at;
+    if (comment !== undefined) comments.push({ start, end, text: comment.trimEnd() });
+    if (word !== undefined) tokens.push(isReserved(word) ? { kind: "reserved", text: word, start, end } : { kind: "identifier", text: word, start, end });
+    if (mark !== undefined) tokens.push({ kind: "punctuation", text: mark as Punctuation, start, end });
     if (number === undefined) continue;
     if (number.indexOf(".") !== number.lastIndexOf(".")) fail("InvalidNumber", `invalid number \`${number}\``, start, at); // LL-5
-    tokens.push({ kind: "number", text: number, value: Number(number), ...span });
+    tokens.push({ kind: "number", text: number, value: Number(number), start, end });
   }
   tokens.push({ kind: "end", text: "", start: source.length, end: source.length });
   return { tokens, comments };
@@ -68,15 +62,22 @@ export function lex(source: string): Lexed {
 
 const ESCAPES: Readonly<Record<string, string>> = { n: "\n", r: "\r", t: "\t" };
 
-/** The value and the end of a string whose body begins at `start`; null when it never ends (`LL-8`, `LL-9`). */
-function readString(source: string, start: number, delimiter: string, raw: boolean): { value: string; end: number } | null {
-  // An escape takes the character after it, which may be one of the delimiter.
-  const stops = new RegExp(raw ? delimiter : `\\\\[^]|${delimiter}`, "gu");
-  stops.lastIndex = start;
+/** Where the search for the end of a string has to stop; an escape takes the character after it, which may be a quote. */
+const STOPS = new Map(['"', "'", '"""', "'''"].map((delimiter) => [delimiter, new RegExp(`\\\\[^]|${delimiter}`, "gu")]));
+
+/** The value and the end of the string that begins at `start`; null when it never ends (`LL-8`, `LL-9`). */
+function readString(source: string, start: number, opening: string): { value: string; end: number } | null {
+  const bodyStart = start + opening.length;
+  const stops = STOPS.get(opening);
+  if (stops === undefined) {
+    const delimiter = opening.slice(1); // raw
+    const close = source.indexOf(delimiter, bodyStart);
+    return close < 0 ? null : { value: source.slice(bodyStart, close), end: close + delimiter.length };
+  }
+  stops.lastIndex = bodyStart;
   for (let stop = stops.exec(source); stop !== null; stop = stops.exec(source)) {
-    if (stop[0] !== delimiter) continue;
-    const body = source.slice(start, stop.index);
-    const value = raw ? body : body.replace(/\\([^])/gu, (_, character: string) => ESCAPES[character] ?? character);
+    if (stop[0] !== opening) continue;
+    const value = source.slice(bodyStart, stop.index).replace(/\\([^])/gu, (_, character: string) => ESCAPES[character] ?? character);
     return { value, end: stops.lastIndex };
   }
   return null;

@@ -32,9 +32,13 @@ const numberName = (value: number): string => (Object.is(value, -0) ? "-0" : Str
 
 function encodeRecord(record: Rec): Json {
   const { names } = record.shape;
-  const entries = record.values.map((value, i) => [names[i] as string, encodeValue(value)] as const);
   const plain = names.every((name) => !INTEGER_LIKE.test(name) && !name.startsWith(MARK) && name !== "__proto__");
-  return plain ? Object.fromEntries(entries) : marked("record", { entries: entries.map(([key, value]) => [key, value]) });
+  if (!plain) return marked("record", { entries: record.values.map((value, i) => [names[i] as string, encodeValue(value)]) });
+  const object: { [key: string]: Json } = {};
+  record.values.forEach((value, i) => {
+    object[names[i] as string] = encodeValue(value);
+  });
+  return object;
 }
 
 export function encodeProjected(value: Projected): Json {
