@@ -12,6 +12,8 @@ export { decodeDefinition, definitionOf, definitionValueOf, sameDefinition } fro
 export type { DefinitionIdentity, DefinitionValue } from "./artifact/definition-identity.ts";
 export { processRefKey } from "./identity/refs.ts";
 export { ProgramCache } from "./cache/program-cache.ts";
+export { COMPILER_VERSION } from "./compiler/compile.ts";
+export { VM_VERSION } from "./vm/snapshot.ts";
 
 // Run them as processes, on a host that still offers what they need.
 export { firstUnmetRequirement, satisfies } from "./linker/satisfies.ts";

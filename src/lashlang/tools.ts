@@ -2,6 +2,7 @@
 // And types of the language for tools that describe theirs as JSON Schema.
 export { parseWithComments } from "./syntax/parser.ts";
 export type { Comment } from "./syntax/lexer.ts";
+export { operationPaths } from "./syntax/operation-paths.ts";
 export { printProgram } from "./printer/print-program.ts";
 export { printType } from "./printer/print-type.ts";
 export { sourceOfArtifact } from "./artifact/artifact-source.ts";

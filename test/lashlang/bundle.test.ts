@@ -17,11 +17,11 @@ function bundle(entry: string): { bytes: number; text: string } {
   return { bytes: gzipSync(contents, { level: 9 }).length, text: new TextDecoder().decode(contents) };
 }
 
-// Ceilings just above today's sizes: what grows, grows on purpose. 40 kB is where index.ts should get to.
+// Ceilings: index.ts stays below 40 kB, 1 kB being 1000 bytes; the others just above today's sizes: what grows, grows on purpose.
 test.each([
-  ["index.ts", 42_500],
-  ["durable.ts", 44_500],
-  ["tools.ts", 18_000],
+  ["index.ts", 40_000],
+  ["durable.ts", 42_500],
+  ["tools.ts", 16_000],
 ])("%s bundles for the browser, min+gzip, below %i bytes", (entry, ceiling) => {
   expect(bundle(entry).bytes).toBeLessThan(ceiling);
 });

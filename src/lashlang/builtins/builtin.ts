@@ -1,4 +1,5 @@
-// What every builtin is to the compiler.
+// What every builtin is to the linker and to the compiler.
+import type { TypeExpr } from "../syntax/type-expr.ts";
 import type { Meter } from "../values/bounds.ts";
 import type { ProjectionQuestion } from "../values/projected.ts";
 import type { Json } from "../values/json-value.ts";
@@ -10,6 +11,8 @@ import type { Value } from "../values/value.ts";
  */
 export interface Builtin {
   readonly counts: readonly number[];
+  /** The type of what it returns, as far as the types of the arguments tell. */
+  readonly gives: TypeExpr | ((...args: readonly TypeExpr[]) => TypeExpr);
   readonly run: (meter: Meter, a: Value, b: Value, c: Value, count: number) => Value;
   /** The question that answers this builtin for a projected first argument, from the JSON of the other arguments. */
   readonly ask?: (b: Json, c: Json) => ProjectionQuestion;

@@ -1,10 +1,12 @@
 // Builtins on containers, and those that work on text and containers alike.
+import type { TypeExpr } from "../syntax/type-expr.ts";
+import { ANY, BOOL, INT, listOf, NEVER, partsOf, STR, unionOf } from "../types/type-algebra.ts";
 import type { Meter } from "../values/bounds.ts";
-import { toText } from "../values/coerce.ts";
+import { toInteger, toText } from "../values/coerce.ts";
 import { equals } from "../values/compare.ts";
 import { typeError } from "../values/errors.ts";
 import { charLength, scanCost, sliceChars } from "../values/unicode.ts";
-import { List, Rec, Tuple, type Value, makeList, makeTuple, markShared, recGet, typeName, weigh } from "../values/value.ts";
+import { List, Rec, Tuple, type Value, makeList, makeTuple, markShared, recGet, weigh } from "../values/value.ts";
 import type { Builtin } from "./builtin.ts";
 
 /** Characters, items or keys; null counts as nothing, undefined says that `value` has no length. */
@@ -66,30 +68,23 @@ function contains(meter: Meter, haystack: Value, needle: Value): Value {
   throw typeError("`contains` requires a string, tuple, list, record, or null as the first argument");
 }
 
-function slice(meter: Meter, value: Value, a: Value, b: Value): Value {
-  const from = sliceBound(a);
-  const to = sliceBound(b);
-  if (typeof value === "string") {
-    meter.charge(scanCost(value));
-    const length = charLength(value);
-    return sliceChars(value, clamp(from ?? 0, length), Math.max(clamp(from ?? 0, length), clamp(to ?? length, length)));
-  }
-  if (!(value instanceof List || value instanceof Tuple)) {
-    throw typeError("`slice` requires a string, tuple, or list");
-  }
-  const length = value.items.length;
-  const items = copied(value.items.slice(clamp(from ?? 0, length), clamp(to ?? length, length)), meter);
+function slice(meter: Meter, value: Value, from: Value, to: Value): Value {
+  const isText = typeof value === "string";
+  if (!isText && !(value instanceof List || value instanceof Tuple)) throw typeError("`slice` requires a string, tuple, or list");
+  if (isText) meter.charge(scanCost(value));
+  const length = isText ? charLength(value) : value.items.length;
+  const start = sliceBound(from, 0, length);
+  const end = Math.max(start, sliceBound(to, length, length));
+  if (isText) return sliceChars(value, start, end);
+  const items = copied(value.items.slice(start, end), meter);
   return value instanceof List ? makeList(items, meter) : makeTuple(items, meter);
 }
 
-function sliceBound(bound: Value): number | null {
-  if (bound === null) return null;
+function sliceBound(bound: Value, otherwise: number, length: number): number {
+  if (bound === null) return otherwise;
   if (typeof bound !== "number" || !Number.isInteger(bound)) throw typeError("`slice` bounds must be integers or null");
-  return bound;
+  return bound < 0 ? Math.max(0, bound + length) : Math.min(bound, length);
 }
-
-const clamp = (bound: number, length: number): number =>
-  bound < 0 ? Math.max(0, bound + length) : Math.min(bound, length);
 
 function push(meter: Meter, list: Value, item: Value): Value {
   if (!(list instanceof List)) throw typeError("`push` requires a list as the first argument");
@@ -113,13 +108,7 @@ export function rangeBounds(a: Value, b: Value, c: Value, args: number): { start
   return { start: start + 0, step, count };
 }
 
-function rangeInteger(value: Value): number {
-  if (typeof value !== "number") {
-    throw typeError(`\`range\` bounds must be finite integers, got ${typeName(value)}`);
-  }
-  if (!Number.isInteger(value)) throw typeError("`range` bounds must be finite integers");
-  return value;
-}
+const rangeInteger = (value: Value): number => toInteger(value, "`range` bounds must be finite integers");
 
 function range(meter: Meter, a: Value, b: Value, c: Value, args: number): Value {
   const { start, step, count } = rangeBounds(a, b, c, args);
@@ -130,13 +119,40 @@ function range(meter: Meter, a: Value, b: Value, c: Value, args: number): Value 
   return makeList(items, meter);
 }
 
+/** An empty list has no item type yet; what is no list may hold anything. */
+const itemType = (list: TypeExpr = listOf(NEVER)): TypeExpr => (list.kind === "List" ? list.item : ANY);
+
 export const COLLECTION_BUILTINS: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
-  ["len", { counts: [1], run: len, ask: () => ({ kind: "Len" }) }],
-  ["empty", { counts: [1], run: empty, ask: () => ({ kind: "Empty" }) }],
-  ["keys", { counts: [1], run: keys, ask: () => ({ kind: "Keys" }) }],
-  ["values", { counts: [1], run: values, ask: () => ({ kind: "Values" }) }],
-  ["contains", { counts: [2], run: contains, ask: (argument) => ({ kind: "Contains", argument }) }],
-  ["slice", { counts: [3], run: slice, ask: (from, to) => ({ kind: "Slice", from, to }) }],
-  ["push", { counts: [2], run: push, ask: (argument) => ({ kind: "Push", argument }) }],
-  ["range", { counts: [1, 2, 3], run: range }],
+  ["len", { counts: [1], gives: INT, run: len, ask: () => ({ kind: "Len" }) }],
+  ["empty", { counts: [1], gives: BOOL, run: empty, ask: () => ({ kind: "Empty" }) }],
+  ["keys", { counts: [1], gives: listOf(STR), run: keys, ask: () => ({ kind: "Keys" }) }],
+  [
+    "values",
+    {
+      counts: [1],
+      gives: (record) => listOf(record?.kind === "Object" ? unionOf(partsOf(record)) : ANY),
+      run: values,
+      ask: () => ({ kind: "Values" }),
+    },
+  ],
+  ["contains", { counts: [2], gives: BOOL, run: contains, ask: (argument) => ({ kind: "Contains", argument }) }],
+  [
+    "slice",
+    {
+      counts: [3],
+      gives: (from) => (from?.kind === "Enum" ? STR : from?.kind === "Str" || from?.kind === "List" ? from : ANY),
+      run: slice,
+      ask: (from, to) => ({ kind: "Slice", from, to }),
+    },
+  ],
+  [
+    "push",
+    {
+      counts: [2],
+      gives: (list, item = NEVER) => listOf(unionOf([itemType(list), item])),
+      run: push,
+      ask: (argument) => ({ kind: "Push", argument }),
+    },
+  ],
+  ["range", { counts: [1, 2, 3], gives: listOf(INT), run: range }],
 ]);

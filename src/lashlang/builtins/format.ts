@@ -5,7 +5,7 @@ import { display } from "../values/display.ts";
 import { typeError, valueError } from "../values/errors.ts";
 import { type Value, typeName } from "../values/value.ts";
 
-const DIGITS = /^\d+$/;
+const DIGITS = /^\d*$/;
 
 /** Literal text, then each slot with the literal text after it. */
 export interface Template {
@@ -42,45 +42,31 @@ export function fillTemplate({ start, slots }: Template, args: readonly Value[],
   return text;
 }
 
+/** A doubled brace, a slot, or a brace that is neither. */
+const BRACES = /([{}])\1|\{([^}]*)\}|[{}]/g;
+
 /** @throws ProgramError ValueError for what is no template. */
 export function parseTemplate(template: string): Template {
   const slots: { argument: number; after: string }[] = [];
   let start = "";
-  let mode: "sequential" | "indexed" | null = null;
+  let from = 0;
   const literal = (text: string): void => {
     const last = slots.at(-1);
     if (last === undefined) start += text;
     else last.after += text;
   };
-  for (let from = 0; from < template.length; ) {
-    const at = nextBrace(template, from);
-    literal(template.slice(from, at));
-    if (at === template.length) break;
-    const brace = template[at] as string;
-    if (template[at + 1] === brace) {
-      literal(brace);
-      from = at + 2;
-      continue;
-    }
-    if (brace === "}") throw valueError("unmatched `}` in format string");
-    const close = template.indexOf("}", at);
-    if (close < 0) throw valueError("unmatched `{` in format string");
-    const digits = template.slice(at + 1, close);
-    if (digits !== "" && !DIGITS.test(digits)) throw valueError("invalid format placeholder");
-    const kind = digits === "" ? "sequential" : "indexed";
-    if (mode !== null && mode !== kind) throw valueError("can't mix `{}` and indexed format placeholders");
-    mode = kind;
-    const argument = kind === "sequential" ? slots.length : Number(digits);
+  let numbered: boolean | null = null;
+  for (const { 0: found, 1: brace, 2: digits, index } of template.matchAll(BRACES)) {
+    literal(template.slice(from, index) + (brace ?? ""));
+    from = index + found.length;
+    if (brace !== undefined) continue;
+    if (digits === undefined) throw valueError(`unmatched \`${found}\` in format string`);
+    if (!DIGITS.test(digits)) throw valueError("invalid format placeholder");
+    if ((numbered ??= digits !== "") !== (digits !== "")) throw valueError("can't mix `{}` and indexed format placeholders");
+    const argument = numbered ? Number(digits) : slots.length;
     if (!Number.isSafeInteger(argument)) throw valueError(`bad format slot \`${digits.slice(0, 40)}\``);
     slots.push({ argument, after: "" });
-    from = close + 1;
   }
+  literal(template.slice(from));
   return { start, slots };
-}
-
-function nextBrace(template: string, from: number): number {
-  const open = template.indexOf("{", from);
-  const close = template.indexOf("}", from);
-  if (open < 0 || close < 0) return Math.max(open, close) < 0 ? template.length : Math.max(open, close);
-  return Math.min(open, close);
 }

@@ -22,51 +22,48 @@ export function jsonParse(value: Value, meter: Meter): Value {
 
 /** The pattern below backtracks over a whole string token; engines bound the space for that. */
 const MAX_EXPLAINED_UNITS = 65_536;
-const TOKEN = /[ \t\n\r]*(?:([{}[\]:,])|("(?:[ !#-[\]-\uffff]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*")|(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null))/y;
-const BLANK = /[ \t\n\r]*/y;
-
-type Expecting = "value" | "value or `]`" | "key or `}`" | "key" | "`:`" | "`,` or `]`" | "`,` or `}`" | "end of input";
+/** Space, then a mark, a text, or whatever else stands together; nothing at the end. */
+const TOKEN = /[ \t\n\r]*([{}[\]:,]|"(?:\\[^]|[^"\\])*"?|[^ \t\n\r{}[\]:,"]+|$)/gy;
 
 /** Where and why a text that is not JSON goes wrong. A hand-kept stack, so that deep text cannot overflow ours. */
 function explain(text: string): string {
-  const stack: ("[" | "{")[] = [];
-  let expecting: Expecting = "value";
-  let at = 0;
-  for (;;) {
-    BLANK.lastIndex = at;
-    BLANK.exec(text);
-    const start = BLANK.lastIndex;
-    if (start >= text.length) return `unexpected end of input, expected ${expecting}`;
-    TOKEN.lastIndex = at;
-    const match = TOKEN.exec(text);
-    const next: Expecting | null = match === null ? null : step(expecting, match[1], match[2] !== undefined, stack);
-    if (match === null || next === null) return `expected ${expecting} at ${position(text, start)}`;
+  const closers: ("]" | "}")[] = [];
+  let expecting = "value";
+  for (const { 0: { length }, 1: token = "", index } of text.matchAll(TOKEN)) {
+    if (token === "") break;
+    const next = step(expecting, token, closers);
+    if (next === null) return `expected ${expecting} at ${position(text, index + length - token.length)}`;
     expecting = next;
-    at = TOKEN.lastIndex;
   }
+  return `unexpected end of input, expected ${expecting}`;
 }
 
-function step(expecting: Expecting, mark: string | undefined, isText: boolean, stack: ("[" | "{")[]): Expecting | null {
-  const after = (): Expecting => {
-    const top = stack.at(-1);
-    return top === undefined ? "end of input" : top === "[" ? "`,` or `]`" : "`,` or `}`";
-  };
-  if (mark === undefined) {
-    if (expecting === "value" || expecting === "value or `]`") return after();
-    return isText && (expecting === "key" || expecting === "key or `}`") ? "`:`" : null;
+/** What is expected after `token`; null when `token` is not what was expected. */
+function step(expecting: string, token: string, closers: ("]" | "}")[]): string | null {
+  const afterValue = (): string => (closers.length === 0 ? "end of input" : `\`,\` or \`${closers.at(-1)}\``);
+  const wantsValue = expecting.startsWith("value");
+  if (wantsValue && (token === "[" || token === "{")) {
+    closers.push(token === "[" ? "]" : "}");
+    return token === "[" ? "value or `]`" : "key or `}`";
   }
-  if ((mark === "[" || mark === "{") && (expecting === "value" || expecting === "value or `]`")) {
-    stack.push(mark);
-    return mark === "[" ? "value or `]`" : "key or `}`";
+  if (expecting.endsWith(`\`${token}\``)) {
+    if (token === ":") return "value";
+    closers.pop();
+    return afterValue();
   }
-  if (mark === ":") return expecting === "`:`" ? "value" : null;
-  if (mark === "," && expecting === "`,` or `]`") return "value";
-  if (mark === "," && expecting === "`,` or `}`") return "key";
-  if ((mark === "]" || mark === "}") && expecting.endsWith(`\`${mark}\``)) {
-    stack.pop();
-    return after();
+  if (token === "," && expecting.startsWith("`,`")) return closers.at(-1) === "]" ? "value" : "key";
+  if (!isScalar(token)) return null;
+  if (wantsValue) return afterValue();
+  return token.startsWith('"') && expecting.startsWith("key") ? "`:`" : null;
+}
+
+function isScalar(token: string): boolean {
+  try {
+    JSON.parse(token);
+    return true;
+  } catch {
+    return false;
   }
-  return null;
 }
 
 function position(text: string, offset: number): string {

@@ -1,4 +1,6 @@
 // The builtins by name, and how a program calls them.
+import type { TypeExpr } from "../syntax/type-expr.ts";
+import { ANY, STR } from "../types/type-algebra.ts";
 import type { Meter } from "../values/bounds.ts";
 import { typeError } from "../values/errors.ts";
 import { fromJson } from "../values/from-json.ts";
@@ -18,9 +20,17 @@ export const BUILTINS: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
   ...COLLECTION_BUILTINS,
   ...TEXT_BUILTINS,
   ...NUMBER_BUILTINS,
-  ["json_parse", { counts: [1], run: (meter, s) => jsonParse(s, meter), ask: () => ({ kind: "JsonParse" }) }],
-  ["validate", { counts: [2], run: (meter, value, type) => validate(value, type, meter), borrows: true }],
+  ["json_parse", { counts: [1], gives: ANY, run: (meter, s) => jsonParse(s, meter), ask: () => ({ kind: "JsonParse" }) }],
+  ["validate", { counts: [2], gives: (value = ANY) => value, run: (meter, value, type) => validate(value, type, meter), borrows: true }],
 ]);
+
+export const builtinNames: readonly string[] = [...BUILTINS.keys(), "format"];
+
+/** The type of what a builtin returns, as far as the arguments tell. */
+export function builtinResultType(name: string, args: readonly TypeExpr[]): TypeExpr {
+  const gives = BUILTINS.get(name)?.gives ?? STR;
+  return typeof gives === "function" ? gives(...args) : gives;
+}
 
 /** Calls a builtin with arguments of which some may be projected: asks the source first, then strips (`LL-88`). */
 export function callProjected(builtin: Builtin, meter: Meter, a: Value, b: Value, c: Value, count: number): Value {
@@ -35,11 +45,6 @@ export function callProjected(builtin: Builtin, meter: Meter, a: Value, b: Value
 
 /** The error for a wrong number of arguments. */
 export function wrongCount(name: string, counts: readonly number[], got: number): Error {
-  const wanted =
-    counts.length === 1
-      ? String(counts[0])
-      : counts.length === 2
-        ? counts.join(" or ")
-        : `${counts.slice(0, -1).join(", ")}, or ${counts.at(-1)}`;
+  const wanted = new Intl.ListFormat("en", { type: "disjunction" }).format(counts.map(String));
   return typeError(`\`${name}\` takes ${wanted} arg(s), got ${got}`);
 }

@@ -1,4 +1,5 @@
 // Builtins on text: positions and lengths count characters, never UTF-16 units.
+import { BOOL, INT, listOf, objectOf, STR } from "../types/type-algebra.ts";
 import { admitText } from "../values/arithmetic.ts";
 import type { Meter } from "../values/bounds.ts";
 import { toText } from "../values/coerce.ts";
@@ -15,43 +16,36 @@ function scanned(value: Value, meter: Meter): string {
   return text;
 }
 
-/** Collects items while checking, every so often, that the list may become that long. */
-class Collector {
-  private readonly items: Value[] = [];
-  private weight = 0;
-  private readonly meter: Meter;
-  constructor(meter: Meter) {
-    this.meter = meter;
-  }
-  add(item: Value, weight: number): void {
-    this.items.push(item);
-    this.weight += weight;
-    if ((this.items.length & 1023) === 0) {
-      this.meter.charge(1024);
-      this.meter.admit(this.weight, 1);
-    }
-  }
-  list(): List {
-    return makeList(this.items, this.meter);
-  }
+/** A list in the making: adding checks, every so often, that it may become that long. */
+function growingList(meter: Meter): { readonly items: Value[]; add(item: Value, weight: number): void } {
+  const items: Value[] = [];
+  let total = 0;
+  const add = (item: Value, weight: number): void => {
+    items.push(item);
+    total += weight;
+    if ((items.length & 1023) !== 0) return;
+    meter.charge(1024);
+    meter.admit(total, 1);
+  };
+  return { items, add };
 }
 
 function split(meter: Meter, s: Value, sep: Value): Value {
   const text = scanned(s, meter);
   const separator = toText(sep);
-  const parts = new Collector(meter);
+  const parts = growingList(meter);
   if (separator === "") {
     parts.add("", 16);
     for (const char of text) parts.add(char, 18);
     parts.add("", 16);
-    return parts.list();
+    return makeList(parts.items, meter);
   }
   let from = 0;
   for (;;) {
     const at = text.indexOf(separator, from);
     const part = text.slice(from, at < 0 ? text.length : at);
     parts.add(part, 16 + 2 * part.length);
-    if (at < 0) return parts.list();
+    if (at < 0) return makeList(parts.items, meter);
     from = at + separator.length;
   }
 }
@@ -87,7 +81,7 @@ function grepText(meter: Meter, s: Value, n: Value): Value {
   const text = scanned(s, meter);
   const needle = toText(n);
   if (needle === "") throw valueError("`grep_text` needle must not be empty");
-  const matches = new Collector(meter);
+  const matches = growingList(meter);
   let line = 0;
   for (let from = 0; from < text.length; ) {
     const end = text.indexOf("\n", from);
@@ -114,14 +108,17 @@ function grepText(meter: Meter, s: Value, n: Value): Value {
     if ((line & 63) === 0) meter.charge(16);
     from = next;
   }
-  return matches.list();
+  return makeList(matches.items, meter);
 }
+
+const MATCH = objectOf([["line", INT], ["text", STR], ["match", STR], ["start", INT], ["end", INT]]);
 
 export const TEXT_BUILTINS: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
   [
     "starts_with",
     {
       counts: [2],
+      gives: BOOL,
       run: (meter, s, p) => scanned(s, meter).startsWith(toText(p)),
       ask: (argument) => ({ kind: "StartsWith", argument }),
     },
@@ -130,30 +127,26 @@ export const TEXT_BUILTINS: ReadonlyMap<string, Builtin> = new Map<string, Built
     "ends_with",
     {
       counts: [2],
+      gives: BOOL,
       run: (meter, s, p) => scanned(s, meter).endsWith(toText(p)),
       ask: (argument) => ({ kind: "EndsWith", argument }),
     },
   ],
-  ["split", { counts: [2], run: split, ask: (separator) => ({ kind: "Split", separator }) }],
-  ["join", { counts: [2], run: join, ask: (separator) => ({ kind: "Join", separator }) }],
-  ["trim", { counts: [1], run: (meter, s) => trimText(scanned(s, meter)), ask: () => ({ kind: "Trim" }) }],
-  ["find", { counts: [2, 3], run: find, ask: (needle, start) => ({ kind: "Find", needle, start }) }],
-  ["grep_text", { counts: [2], run: grepText, ask: (argument) => ({ kind: "GrepText", argument }) }],
-  ["to_string", { counts: [1], run: (meter, x) => display(x, meter), ask: () => ({ kind: "Render" }) }],
+  ["split", { counts: [2], gives: listOf(STR), run: split, ask: (separator) => ({ kind: "Split", separator }) }],
+  ["join", { counts: [2], gives: STR, run: join, ask: (separator) => ({ kind: "Join", separator }) }],
+  ["trim", { counts: [1], gives: STR, run: (meter, s) => trimText(scanned(s, meter)), ask: () => ({ kind: "Trim" }) }],
+  ["find", { counts: [2, 3], gives: INT, run: find, ask: (needle, start) => ({ kind: "Find", needle, start }) }],
+  ["grep_text", { counts: [2], gives: listOf(MATCH), run: grepText, ask: (argument) => ({ kind: "GrepText", argument }) }],
+  ["to_string", { counts: [1], gives: STR, run: (meter, x) => display(x, meter), ask: () => ({ kind: "Render" }) }],
 ]);
 
-/** Unicode White_Space: JavaScript's `trim` also takes U+FEFF and leaves U+0085, so ends are found by hand. */
+const SPACE = /^\p{White_Space}/u;
+
+/** By Unicode: JavaScript's `trim` also takes U+FEFF and leaves U+0085. A pattern for the end would go over the text again and again. */
 function trimText(text: string): string {
   let start = 0;
   let end = text.length;
-  while (start < end && isSpace(text.charCodeAt(start))) start += 1;
-  while (end > start && isSpace(text.charCodeAt(end - 1))) end -= 1;
+  while (start < end && SPACE.test(text.charAt(start))) start += 1;
+  while (end > start && SPACE.test(text.charAt(end - 1))) end -= 1;
   return text.slice(start, end);
-}
-
-const WIDE_SPACES: ReadonlySet<number> = new Set([0x85, 0xa0, 0x1680, 0x2028, 0x2029, 0x202f, 0x205f, 0x3000]);
-
-function isSpace(unit: number): boolean {
-  if (unit === 0x20 || (unit >= 0x09 && unit <= 0x0d)) return true;
-  return unit >= 0x85 && (WIDE_SPACES.has(unit) || (unit >= 0x2000 && unit <= 0x200a));
 }

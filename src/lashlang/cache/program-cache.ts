@@ -15,9 +15,9 @@ import { Lru } from "./lru.ts";
 const CAPACITY = 64;
 
 export class ProgramCache {
-  private readonly programs = new Lru<LinkedProgram>(CAPACITY);
-  private readonly cells = new WeakMap<LinkedProgram, CompiledEntry>();
-  private readonly processes = new Lru<CompiledEntry>(CAPACITY);
+  readonly #programs = new Lru<LinkedProgram>(CAPACITY);
+  readonly #cells = new WeakMap<LinkedProgram, CompiledEntry>();
+  readonly #processes = new Lru<CompiledEntry>(CAPACITY);
 
   /**
    * Parses and links, or gives the program that the same text was linked to, as long as the host still means the same by it.
@@ -26,19 +26,19 @@ export class ProgramCache {
    */
   link(source: string, environment: HostEnvironment, options: ParseOptions = {}): LinkedProgram {
     const key = `${options.submitKeyword ?? "accept"}\n${source}`;
-    const known = this.programs.get(key);
+    const known = this.#programs.get(key);
     if (known !== undefined && satisfies(environment, known.hostRequirements) && !hasNewNames(known, environment)) return known;
     const program = link(parse(source, options), environment, source);
-    this.programs.set(key, program);
+    this.#programs.set(key, program);
     return program;
   }
 
   /** The compiled main block of a program. */
   cell(program: LinkedProgram): CompiledEntry {
-    const known = this.cells.get(program);
+    const known = this.#cells.get(program);
     if (known !== undefined) return known;
     const compiled = compileCell(program);
-    this.cells.set(program, compiled);
+    this.#cells.set(program, compiled);
     return compiled;
   }
 
@@ -52,10 +52,10 @@ export class ProgramCache {
     if (process === undefined) throw new RangeError(`no process \`${name}\` in this program`);
     // The module is part of the key, beyond what LL-86 asks for: node ids are derived from it (LL-92).
     const key = [program.moduleRef, processRefKey(process.processRef), program.hostRequirementsRef, COMPILER_VERSION, VM_VERSION].join(" ");
-    const known = this.processes.get(key);
+    const known = this.#processes.get(key);
     if (known !== undefined) return known;
     const compiled = compileProcess(program, name);
-    this.processes.set(key, compiled);
+    this.#processes.set(key, compiled);
     return compiled;
   }
 }

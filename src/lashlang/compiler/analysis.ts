@@ -1,6 +1,6 @@
 // Facts about expressions that decide how they are compiled.
 import { BUILTINS } from "../builtins/table.ts";
-import { childrenOf } from "../linker/linked-children.ts";
+import { acts, childrenOf } from "../linker/linked-children.ts";
 import type { LinkedExpr } from "../linker/linked-program.ts";
 
 /**
@@ -10,18 +10,15 @@ import type { LinkedExpr } from "../linker/linked-program.ts";
 export function isCompound(expr: LinkedExpr): boolean {
   const known = memo.get(expr);
   if (known !== undefined) return known;
-  const answer = !IN_ONE_CLOSURE.has(expr.kind) || childrenOf(expr).some(isCompound);
+  const answer = acts(expr) || TAKE_INSTRUCTIONS.has(expr.kind) || childrenOf(expr).some(isCompound);
   memo.set(expr, answer);
   return answer;
 }
 
 const memo = new WeakMap<LinkedExpr, boolean>();
 
-/** What one closure computes, if the same holds for its parts. */
-const IN_ONE_CLOSURE: ReadonlySet<LinkedExpr["kind"]> = new Set([
-  "Null", "Bool", "Number", "String", "Variable", "Resource", "ProcessValue", "TriggerEvent", "List", "Tuple", "Record",
-  "TypeLiteral", "Field", "Index", "Unwrap", "Unary", "Binary", "Ternary", "BuiltinCall", "Construct",
-] as const);
+/** Loops, and statements whose value nobody asks for. */
+const TAKE_INSTRUCTIONS: ReadonlySet<LinkedExpr["kind"]> = new Set(["Comprehension", "For", "Block", "Assign", "Break", "Continue"] as const);
 
 /** True if the value may be referred to from somewhere else as well, so that storing it makes it shared. */
 export function isBorrowed(expr: LinkedExpr): boolean {

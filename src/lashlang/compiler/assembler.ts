@@ -34,27 +34,27 @@ export class Assembler {
   readonly spans: (Span | undefined)[] = [];
   /** The span that instructions emitted from now on belong to. */
   span: Span | undefined;
-  private readonly emitted: Emitted[] = [];
-  private readonly firstTemp: number;
-  private temps = 0;
+  readonly #emitted: Emitted[] = [];
+  readonly #firstTemp: number;
+  #temps = 0;
 
   constructor(variables: number) {
-    this.firstTemp = variables;
+    this.#firstTemp = variables;
   }
 
   /** Index of the next instruction. */
   get here(): number {
-    return this.emitted.length;
+    return this.#emitted.length;
   }
 
   get slots(): number {
-    return this.firstTemp + this.temps;
+    return this.#firstTemp + this.#temps;
   }
 
   /** A slot of its own: numbers are not reused, so that what a snapshot holds can be told apart. */
   temp(): number {
-    this.temps += 1;
-    return this.firstTemp + this.temps - 1;
+    this.#temps += 1;
+    return this.#firstTemp + this.#temps - 1;
   }
 
   label(): Label {
@@ -66,7 +66,7 @@ export class Assembler {
   }
 
   emit(make: Emitted): void {
-    this.emitted.push(make);
+    this.#emitted.push(make);
     this.spans.push(this.span);
   }
 
@@ -78,6 +78,6 @@ export class Assembler {
   }
 
   finish(): Instruction[] {
-    return this.emitted.map((make, at) => make(at + 1));
+    return this.#emitted.map((make, at) => make(at + 1));
   }
 }

@@ -1,4 +1,5 @@
 // Assignments as closures: plain variables, and paths into values (`LL-37` to `LL-40`).
+import type { Builtin } from "../builtins/builtin.ts";
 import { BUILTINS, callProjected } from "../builtins/table.ts";
 import type { LinkedExpr } from "../linker/linked-program.ts";
 import { add, concatText } from "../values/arithmetic.ts";
@@ -75,8 +76,7 @@ function extend(slot: number, name: string, right: Eval, borrowed: boolean): Sim
 
 /** `x = push(x, y)`: in place when only `x` refers to the list. */
 function append(slot: number, name: string, item: Eval): Simple {
-  const push = BUILTINS.get("push");
-  if (push === undefined) throw new Error("no builtin push");
+  const push = BUILTINS.get("push") as Builtin;
   return (s, f) => {
     const list = s[slot];
     if (list === undefined) throw unknownName(name);

@@ -7,7 +7,6 @@ import { failure, success } from "../values/wrapper.ts";
 import type { ResourceOperation } from "../vm/effects.ts";
 import { hostJson } from "../vm/payload.ts";
 import type { Eval, Frame, Slots } from "../vm/frame.ts";
-import { closure } from "./expressions.ts";
 import type { Context } from "./context.ts";
 import { leave, openOperation, operationResult, outcomeValue, request } from "./effects.ts";
 import { takeTemp } from "./read.ts";
@@ -50,27 +49,18 @@ export function batch(c: Context, expr: Extract<LinkedExpr, { kind: "Batch" }>):
       if (results.length !== called.length) {
         throw valueError(`batch returned ${results.length} results for ${called.length} operations`);
       }
-      const failed: ProgramError[] = [];
-      called.forEach((leaf, i) => {
+      let failed: ProgramError | null = null;
+      for (const [i, leaf] of called.entries()) {
         const result = results[i] ?? { value: null };
         leave(f, leaf.expr.site, result);
-        if ("error" in result && leaf.expr.unwrap) failed.push(unwrapError(result, leaf.expr, f));
-        else f.store(leaf.temp, operationResult(result, leaf.expr, f));
-      });
-      if (failed[0] !== undefined) throw failed[0];
+        const value = operationResult(result, leaf.expr, f);
+        if (value instanceof ProgramError) failed ??= value;
+        else f.store(leaf.temp, value);
+      }
+      if (failed !== null) throw failed;
     },
   );
   return tree;
-}
-
-function unwrapError(result: { readonly error: string }, expr: Operation, f: Frame): ProgramError {
-  try {
-    operationResult(result, expr, f);
-  } catch (error) {
-    if (error instanceof ProgramError) return error;
-    throw error;
-  }
-  throw new Error("a failed operation was unwrapped without an error");
 }
 
 /** The shape of the aggregate over temporaries; fills `leaves` in source order. */
@@ -86,8 +76,7 @@ function replaceLeaves(c: Context, expr: LinkedExpr, leaves: Leaf[]): Eval {
     return { kind: "Variable", slot: temp, name: "" };
   };
   const tree = shape(expr);
-  const build = closure(c, tree);
-  if (build === undefined) throw new Error("linked program has a batch that is no aggregate");
+  const build = c.expr(tree);
   const temps = leaves.map((leaf) => leaf.temp);
   return (s, f) => {
     const value = build(s, f);

@@ -5,15 +5,15 @@
 import type { LinkedEntry, LinkedExpr, LinkedProcess, LinkedProgram } from "../linker/linked-program.ts";
 import type { Span } from "../syntax/span.ts";
 import type { Eval, Instruction } from "../vm/frame.ts";
-import { isBorrowed, isCompound, isConstant } from "./analysis.ts";
-import { Assembler, type LoopRange, type StepRange } from "./assembler.ts";
-import { awaitHandles, batch } from "./await.ts";
-import { compound } from "./compound.ts";
 import type { Context, EntryMode } from "./context.ts";
-import { effect, emit } from "./effects.ts";
+import { isBorrowed, isCompound, isConstant } from "./analysis.ts";
+import { compound } from "./compound.ts";
+import { statement } from "./statements.ts";
+import { awaitHandles, batch } from "./await.ts";
+import { effect } from "./effects.ts";
 import { closure } from "./expressions.ts";
 import { shared, takeTemp } from "./read.ts";
-import { statement } from "./statements.ts";
+import { Assembler, type LoopRange, type StepRange } from "./assembler.ts";
 import { storeTemp } from "./store.ts";
 
 /** Changes whenever the same entry would give other code: snapshots of running programs name it. */
@@ -78,10 +78,6 @@ function context(program: LinkedProgram, entry: LinkedEntry, mode: EntryMode, co
     operands: (exprs, owned = false) => operands(c, exprs, owned),
     statement(expr) {
       if (statement(c, expr)) return;
-      if (isEmit(expr)) {
-        emit(c, expr);
-        return;
-      }
       const value = expression(c, expr);
       code.emit((next) => (s, f) => {
         value(s, f);
@@ -113,11 +109,4 @@ function operands(c: Context, exprs: readonly LinkedExpr[], owned: boolean): Eva
     storeTemp(c, temp, value);
     return takeTemp(temp);
   });
-}
-
-type EmitExpr = Extract<LinkedExpr, { kind: "Finish" | "Fail" | "Print" | "Cancel" | "Yield" | "Wake" }>;
-
-function isEmit(expr: LinkedExpr): expr is EmitExpr {
-  const { kind } = expr;
-  return kind === "Finish" || kind === "Fail" || kind === "Print" || kind === "Cancel" || kind === "Yield" || kind === "Wake";
 }

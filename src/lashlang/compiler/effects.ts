@@ -91,11 +91,10 @@ export function openOperation(
   };
 }
 
-/** The raw value or an abort with `?`, a wrapper without it (`LL-48`). */
-export function operationResult(outcome: OperationOutcome | EffectOutcome, expr: Of<"Operation">, f: Frame): Value {
+/** The raw value or an error to end with for `?`, a wrapper without it (`LL-48`). */
+export function operationResult(outcome: OperationOutcome | EffectOutcome, expr: Of<"Operation">, f: Frame): Value | ProgramError {
   if ("error" in outcome) {
-    if (!expr.unwrap) return failure(outcome.error, f);
-    throw valueError(`\`?\` unwrapped failed module operation: ${outcome.error}`, expr.span);
+    return expr.unwrap ? valueError(`\`?\` unwrapped failed module operation: ${outcome.error}`, expr.span) : failure(outcome.error, f);
   }
   const value = outcomeValue(outcome, f);
   return expr.unwrap ? value : success(value, f);
@@ -131,7 +130,9 @@ function operation(c: Context, expr: Of<"Operation">): Eval {
     },
     (outcome, f) => {
       leave(f, expr.site, outcome);
-      f.store(result, operationResult(outcome, expr, f));
+      const value = operationResult(outcome, expr, f);
+      if (value instanceof ProgramError) throw value;
+      f.store(result, value);
     },
   );
   return takeTemp(result);

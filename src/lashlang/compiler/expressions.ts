@@ -248,27 +248,17 @@ function formatCall(template: LinkedExpr | undefined, args: Values): Eval {
   };
 }
 
+const absent: Eval = () => null;
+
 function callOf(builtin: Builtin, args: readonly Eval[]): Eval {
   const { run } = builtin;
   const count = args.length;
-  const [a, b, c] = args;
-  if (a !== undefined && b === undefined) {
-    return (s, f) => {
-      const x = a(s, f);
-      return x instanceof Projected ? callProjected(builtin, f, x, null, null, 1) : run(f, x, null, null, 1);
-    };
-  }
-  if (a !== undefined && b !== undefined && c === undefined) {
-    return (s, f) => {
-      const x = a(s, f);
-      const y = b(s, f);
-      const projected = x instanceof Projected || y instanceof Projected;
-      return projected ? callProjected(builtin, f, x, y, null, 2) : run(f, x, y, null, 2);
-    };
-  }
-  const values = all(args);
+  const [a = absent, b = absent, c = absent] = args;
   return (s, f) => {
-    const [x = null, y = null, z = null] = values(s, f);
-    return callProjected(builtin, f, x, y, z, count);
+    const x = a(s, f);
+    const y = b(s, f);
+    const z = c(s, f);
+    const projected = x instanceof Projected || y instanceof Projected || z instanceof Projected;
+    return projected ? callProjected(builtin, f, x, y, z, count) : run(f, x, y, z, count);
   };
 }

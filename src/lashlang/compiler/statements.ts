@@ -5,6 +5,7 @@ import { truthy } from "../values/compare.ts";
 import { assigns, isCompound } from "./analysis.ts";
 import { assignment } from "./assignment.ts";
 import type { Context } from "./context.ts";
+import { emit } from "./effects.ts";
 import { brancher } from "./expressions.ts";
 import { type LoopLabels, iterate } from "./iteration.ts";
 import { BREAK, FALL, type Simple } from "./exits.ts";
@@ -37,6 +38,14 @@ export function statement(c: Context, expr: LinkedExpr): boolean {
       return true;
     case "Assign":
       emitSimple(c, assignment(c, expr));
+      return true;
+    case "Finish":
+    case "Fail":
+    case "Print":
+    case "Cancel":
+    case "Yield":
+    case "Wake":
+      emit(c, expr);
       return true;
     default:
       return false;
@@ -111,23 +120,22 @@ function whileLoop(c: Context, expr: Of<"While">): void {
     });
   } else {
     jumpUnless(c, c.expr(expr.condition), labels.exit, brancher(expr.site));
-    c.loops.push({ ...labels, openSteps: c.openSteps.length });
-    c.statement(expr.body);
-    c.loops.pop();
+    loopBody(c, expr.body, labels);
     c.code.jump(labels.next);
   }
   c.code.place(labels.exit);
 }
 
 function forLoop(c: Context, expr: Of<"For">): void {
-  const emit = (labels: LoopLabels): void => {
-    c.loops.push({ ...labels, openSteps: c.openSteps.length });
-    c.statement(expr.body);
-    c.loops.pop();
-  };
   const body = isSimple(expr.body) ? simple(c, expr.body) : null;
   const asRound = body === null ? null : { kind: "round" as const, run: (s: Slots, f: Frame) => body(s, f) !== BREAK };
-  iterate(c, expr.slot, expr.iterable, assigns(expr.body, expr.slot), asRound ?? { kind: "emitted", emit });
+  iterate(c, expr.slot, expr.iterable, assigns(expr.body, expr.slot), asRound ?? { kind: "emitted", emit: (labels) => loopBody(c, expr.body, labels) });
+}
+
+function loopBody(c: Context, body: LinkedExpr, labels: LoopLabels): void {
+  c.loops.push({ ...labels, openSteps: c.openSteps.length });
+  c.statement(body);
+  c.loops.pop();
 }
 
 /** Runs like the statement inside; an observer hears of its start and of its end, however it is left (`LL-75`, `LL-100`). */

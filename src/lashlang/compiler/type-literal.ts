@@ -1,5 +1,6 @@
 // `Type { ... }` as a value (`LL-61`, `LL-62`): a record `{"$lash_type": schema}` with a JSON schema inside.
 import type { LinkedExpr } from "../linker/linked-program.ts";
+import { JSON_TYPE_NAMES } from "../syntax/type-expr.ts";
 import type { TypeExpr } from "../syntax/type-expr.ts";
 import { fixedMeter, type Meter } from "../values/bounds.ts";
 import { typeError } from "../values/errors.ts";
@@ -9,15 +10,6 @@ import type { Eval } from "../vm/frame.ts";
 import type { Context } from "./context.ts";
 
 type Refs = ReadonlyMap<string, Value>;
-
-const SCALARS: Readonly<Record<string, string>> = {
-  Str: "string",
-  Int: "integer",
-  Float: "number",
-  Bool: "boolean",
-  Dict: "object",
-  Null: "null",
-};
 
 export function typeLiteral(c: Context, expr: Extract<LinkedExpr, { kind: "TypeLiteral" }>): Eval {
   if (expr.refs.length === 0) {
@@ -76,6 +68,6 @@ function schemaOf(type: TypeExpr, refs: Refs, meter: Meter): Value {
         meter,
       );
     default:
-      return recordOf([["type", SCALARS[type.kind] as string]], meter);
+      return recordOf([["type", JSON_TYPE_NAMES[type.kind]]], meter);
   }
 }

@@ -17,46 +17,32 @@ export interface Position {
 const MAX_EXCERPT = 200;
 
 export function positionAt(source: string, offset: number): Position {
-  const at = Math.min(Math.max(offset, 0), source.length);
-  let line = 1;
-  let lineStart = 0;
-  for (let next = source.indexOf("\n"); next >= 0 && next < at; next = source.indexOf("\n", lineStart)) {
-    line += 1;
-    lineStart = next + 1;
-  }
-  return { line, column: characterCount(source.slice(lineStart, at)) + 1 };
+  const lines = linesBefore(source, offset);
+  return { line: lines.length, column: Array.from(lines.at(-1) as string).length + 1 };
+}
+
+/** The lines up to `offset`, the last one cut there. */
+function linesBefore(source: string, offset: number): readonly string[] {
+  return source.slice(0, Math.max(offset, 0)).split("\n");
 }
 
 export function renderDiagnostic(source: string, { message, span, hint }: Diagnostic): string {
   const { line, column } = positionAt(source, span.start);
-  const start = Math.min(Math.max(span.start, 0), source.length);
-  const lineStart = start === 0 ? 0 : source.lastIndexOf("\n", start - 1) + 1;
-  const lineBreak = source.indexOf("\n", start);
-  const lineEnd = lineBreak < 0 ? source.length : lineBreak;
-  const end = Math.min(Math.max(span.end, start), lineEnd);
-
-  const before = Array.from(source.slice(lineStart, start));
-  const inside = Array.from(source.slice(start, end));
-  const after = Array.from(source.slice(end, lineEnd).replace(/\r$/, ""));
+  const before = Array.from(linesBefore(source, span.start).at(-1) as string);
+  const rest = source.slice(Math.max(span.start, 0));
+  const [inside = ""] = rest.slice(0, Math.max(span.end - span.start, 0)).split("\n");
+  const [after = ""] = rest.slice(inside.length).split(/\r?\n/);
   const shownBefore = before.length > MAX_EXCERPT ? before.slice(-MAX_EXCERPT / 2) : before;
-  const shownInside = inside.slice(0, MAX_EXCERPT);
-  const shownAfter = after.slice(0, Math.max(0, MAX_EXCERPT - shownBefore.length - shownInside.length));
-
-  // A tab stays a tab under its own line, so that the caret lines up whatever the tab width is.
-  const indent = shownBefore.map((character) => (character === "\t" ? "\t" : " ")).join("");
-  const underline = `^${"~".repeat(Math.max(0, shownInside.length - 1))}`;
+  const shownInside = Array.from(inside).slice(0, MAX_EXCERPT);
+  const width = shownBefore.length + shownInside.length;
+  const shownAfter = Array.from(after).slice(0, Math.max(0, MAX_EXCERPT - width));
   const lines = [
     message,
     `--> line ${line}, column ${column}`,
     [...shownBefore, ...shownInside, ...shownAfter].join(""),
-    indent + underline,
+    // A tab stays a tab under its own line, so that the caret lines up whatever the tab width is.
+    `${shownBefore.join("").replace(/[^\t]/gu, " ")}^`.padEnd(width, "~"),
   ];
   if (hint !== null) lines.push(`hint: ${hint}`);
   return lines.join("\n");
-}
-
-function characterCount(text: string): number {
-  let count = 0;
-  for (const _ of text) count += 1;
-  return count;
 }

@@ -56,23 +56,18 @@ const brand = Symbol.for("lash-runtime.SourceError");
 export class SourceError extends Error {
   override readonly name = "SourceError";
   readonly [brand] = true; // instanceof fails across two installed copies
-  readonly phase: "parse" | "link";
-  readonly code: SourceErrorCode;
-  readonly span: Span;
+  declare readonly phase: "parse" | "link";
+  declare readonly code: SourceErrorCode;
+  declare readonly span: Span;
   /** What to try instead; null where nothing better than the message is known (`LL-104`). */
-  readonly hint: string | null;
-  readonly source: string;
+  declare readonly hint: string | null;
+  declare readonly source: string;
   /** Of the process whose body is wrong; null outside process bodies (`LL-104`). */
-  readonly declaration: Span | null;
+  declare readonly declaration: Span | null;
 
-  constructor(at: SourceErrorPlace, message: string) {
+  constructor(place: SourceErrorPlace, message: string) {
     super(message);
-    this.phase = at.phase;
-    this.code = at.code;
-    this.span = at.span;
-    this.source = at.source;
-    this.hint = at.hint ?? null;
-    this.declaration = at.declaration ?? null;
+    Object.assign(this, { hint: null, declaration: null, ...place });
   }
 
   static is(error: unknown): error is SourceError {

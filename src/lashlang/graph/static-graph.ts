@@ -76,17 +76,17 @@ const MAX_LOOSE = 24;
 class EntryGraphBuilder {
   readonly nodes: GraphNode[] = [];
   readonly edges: GraphEdge[] = [];
-  private readonly sites: readonly CallSite[];
-  private readonly known = new Set<string>();
-  private loop: LoopEnds = { breaks: [], continues: [] };
+  readonly #sites: readonly CallSite[];
+  readonly #known = new Set<string>();
+  #loop: LoopEnds = { breaks: [], continues: [] };
 
   constructor(sites: readonly CallSite[]) {
-    this.sites = sites;
+    this.#sites = sites;
   }
 
   node(node: GraphNode): string {
-    if (!this.known.has(node.id)) this.nodes.push(node);
-    this.known.add(node.id);
+    if (!this.#known.has(node.id)) this.nodes.push(node);
+    this.#known.add(node.id);
     return node.id;
   }
 
@@ -95,47 +95,47 @@ class EntryGraphBuilder {
     switch (expr.kind) {
       case "If":
       case "Ternary": {
-        const branch = this.branch(expr, this.flow(expr.condition, incoming));
+        const branch = this.#branch(expr, this.flow(expr.condition, incoming));
         const taken = this.flow(expr.consequent, [branch.taken]);
-        return this.join(taken, expr.otherwise === null ? [branch.otherwise] : this.flow(expr.otherwise, [branch.otherwise]));
+        return this.#join(taken, expr.otherwise === null ? [branch.otherwise] : this.flow(expr.otherwise, [branch.otherwise]));
       }
       case "While":
-        return this.flowWhile(expr, incoming);
+        return this.#flowWhile(expr, incoming);
       case "For":
-        return this.flowFor([expr.iterable], expr.body, incoming);
+        return this.#flowFor([expr.iterable], expr.body, incoming);
       case "Comprehension": {
         const [first, ...rest] = childrenOf(expr);
-        return first === undefined ? incoming : this.flowFor([first], { kind: "List", items: rest }, incoming);
+        return first === undefined ? incoming : this.#flowFor([first], { kind: "List", items: rest }, incoming);
       }
       case "Binary": {
         const left = this.flow(expr.left, incoming);
         const right = this.flow(expr.right, left);
         const maySkip = (expr.operator === "and" || expr.operator === "or") && right !== left;
-        return maySkip ? this.join(right, left) : right;
+        return maySkip ? this.#join(right, left) : right;
       }
       case "Break":
-        this.loop.breaks.push(...incoming);
+        this.#loop.breaks.push(...incoming);
         return [];
       case "Continue":
-        this.loop.continues.push(...incoming);
+        this.#loop.continues.push(...incoming);
         return [];
       case "Labeled":
-        return this.flow(expr.statement, [{ from: this.step(expr, incoming), kind: "next" }]);
+        return this.flow(expr.statement, [{ from: this.#step(expr, incoming), kind: "next" }]);
       case "Batch":
-        return this.flowBatch(expr, incoming);
+        return this.#flowBatch(expr, incoming);
       default: {
         const before = childrenOf(expr).reduce((loose, child) => this.flow(child, loose), incoming);
         const kind = siteKindOf(expr);
         if (kind === null) return before;
-        const id = this.step(expr, before);
+        const id = this.#step(expr, before);
         return kind === "terminal" ? [] : [{ from: id, kind: "next" }];
       }
     }
   }
 
   /** The node of an expression that has a site, reached by `incoming`. */
-  private step(expr: LinkedExpr, incoming: readonly Loose[]): string {
-    const site = "site" in expr ? this.sites[expr.site] : undefined;
+  #step(expr: LinkedExpr, incoming: readonly Loose[]): string {
+    const site = "site" in expr ? this.#sites[expr.site] : undefined;
     const own = describeNode(expr);
     const label = expr.kind === "Labeled" ? expr.label : null;
     const id = this.node({
@@ -146,11 +146,11 @@ class EntryGraphBuilder {
       process: expr.kind === "Start" ? expr.process : null,
       span: expr.span ?? null,
     });
-    this.connect(incoming, id);
+    this.#connect(incoming, id);
     return id;
   }
 
-  private connect(incoming: readonly Loose[], to: string): void {
+  #connect(incoming: readonly Loose[], to: string): void {
     for (const { from, kind, id } of incoming) {
       if (from === to && kind === "next") continue; // a labeled step that shares its node with what it labels
       this.edges.push({ id: id ?? `${from}->${to}`, from, to, kind });
@@ -158,54 +158,54 @@ class EntryGraphBuilder {
   }
 
   /** Ways that go on at one place. Many of them meet in a node of their own, so that edges stay in proportion to the program. */
-  private join(...ways: readonly (readonly Loose[])[]): readonly Loose[] {
+  #join(...ways: readonly (readonly Loose[])[]): readonly Loose[] {
     const distinct = new Map(ways.flat().map((loose) => [`${loose.kind} ${loose.from}`, loose]));
     if (distinct.size <= MAX_LOOSE) return Array.from(distinct.values());
     const id = this.node({ id: `join:${this.nodes.length}`, kind: "step", title: "then", description: null, process: null, span: null });
-    this.connect(Array.from(distinct.values()), id);
+    this.#connect(Array.from(distinct.values()), id);
     return [{ from: id, kind: "next" }];
   }
 
-  private branch(expr: LinkedExpr, incoming: readonly Loose[]): { taken: Loose; otherwise: Loose } {
-    const from = this.step(expr, incoming);
-    const edges = "site" in expr ? this.sites[expr.site]?.branch : undefined;
+  #branch(expr: LinkedExpr, incoming: readonly Loose[]): { taken: Loose; otherwise: Loose } {
+    const from = this.#step(expr, incoming);
+    const edges = "site" in expr ? this.#sites[expr.site]?.branch : undefined;
     return {
       taken: { from, kind: "then", ...(edges === undefined ? {} : { id: edges.thenEdgeId }) },
       otherwise: { from, kind: "else", ...(edges === undefined ? {} : { id: edges.elseEdgeId }) },
     };
   }
 
-  private flowWhile(expr: Extract<LinkedExpr, { kind: "While" }>, incoming: readonly Loose[]): readonly Loose[] {
+  #flowWhile(expr: Extract<LinkedExpr, { kind: "While" }>, incoming: readonly Loose[]): readonly Loose[] {
     const firstNode = this.nodes.length;
-    const branch = this.branch(expr, this.flow(expr.condition, incoming));
+    const branch = this.#branch(expr, this.flow(expr.condition, incoming));
     const start = this.nodes[firstNode]?.id ?? branch.taken.from;
-    const { breaks, rounds } = this.inLoop(() => this.flow(expr.body, [branch.taken]));
-    this.connect(rounds.map((round) => ({ ...round, kind: "repeat" })), start);
-    return this.join([branch.otherwise], breaks);
+    const { breaks, rounds } = this.#inLoop(() => this.flow(expr.body, [branch.taken]));
+    this.#connect(rounds.map((round) => ({ ...round, kind: "repeat" })), start);
+    return this.#join([branch.otherwise], breaks);
   }
 
   /** A loop over items has no node of its own: its body may follow itself, or be skipped. */
-  private flowFor(before: readonly LinkedExpr[], body: LinkedExpr, incoming: readonly Loose[]): readonly Loose[] {
+  #flowFor(before: readonly LinkedExpr[], body: LinkedExpr, incoming: readonly Loose[]): readonly Loose[] {
     const entered = before.reduce((loose, expr) => this.flow(expr, loose), incoming);
     const firstNode = this.nodes.length;
-    const { breaks, rounds } = this.inLoop(() => this.flow(body, entered));
+    const { breaks, rounds } = this.#inLoop(() => this.flow(body, entered));
     const start = this.nodes[firstNode]?.id;
     if (start === undefined) return entered;
-    this.connect(rounds.map((round) => ({ ...round, kind: "repeat" })), start);
-    return this.join(entered, rounds, breaks);
+    this.#connect(rounds.map((round) => ({ ...round, kind: "repeat" })), start);
+    return this.#join(entered, rounds, breaks);
   }
 
-  private inLoop(body: () => readonly Loose[]): { breaks: readonly Loose[]; rounds: readonly Loose[] } {
-    const outer = this.loop;
+  #inLoop(body: () => readonly Loose[]): { breaks: readonly Loose[]; rounds: readonly Loose[] } {
+    const outer = this.#loop;
     const ends: LoopEnds = { breaks: [], continues: [] };
-    this.loop = ends;
+    this.#loop = ends;
     const fallen = body();
-    this.loop = outer;
-    return { breaks: ends.breaks, rounds: this.join(fallen, ends.continues) };
+    this.#loop = outer;
+    return { breaks: ends.breaks, rounds: this.#join(fallen, ends.continues) };
   }
 
   /** Operations of an aggregate run side by side between its step and whatever follows. */
-  private flowBatch(expr: Extract<LinkedExpr, { kind: "Batch" }>, incoming: readonly Loose[]): readonly Loose[] {
+  #flowBatch(expr: Extract<LinkedExpr, { kind: "Batch" }>, incoming: readonly Loose[]): readonly Loose[] {
     const operations: Extract<LinkedExpr, { kind: "Operation" }>[] = [];
     let loose = incoming;
     const visit = (node: LinkedExpr): void => {
@@ -217,7 +217,7 @@ class EntryGraphBuilder {
       }
     };
     visit(expr.tree);
-    const fork: Loose = { from: this.step(expr, loose), kind: "next" };
-    return operations.map((operation) => ({ from: this.step(operation, [fork]), kind: "next" }));
+    const fork: Loose = { from: this.#step(expr, loose), kind: "next" };
+    return operations.map((operation) => ({ from: this.#step(operation, [fork]), kind: "next" }));
   }
 }

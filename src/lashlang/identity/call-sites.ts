@@ -5,38 +5,29 @@ import type { CallSite, LinkedExpr, SiteKind } from "../linker/linked-program.ts
 import type { Label } from "../syntax/ast.ts";
 import { sha256OfParts } from "./digest.ts";
 
+const SITE_KINDS: { readonly [kind in LinkedExpr["kind"]]?: SiteKind } = {
+  Operation: "resource_operation",
+  Start: "child_process",
+  Sleep: "sleep",
+  Await: "wait",
+  WaitSignal: "wait",
+  SignalRun: "signal",
+  Yield: "process_event",
+  Wake: "process_event",
+  Finish: "terminal",
+  Fail: "terminal",
+  If: "branch",
+  Ternary: "branch",
+  While: "branch",
+  Batch: "step",
+  Print: "step",
+  Cancel: "step",
+  Labeled: "step",
+};
+
 /** What a node is to an observer; null for nodes that only compute. */
-export function siteKindOf(node: LinkedExpr): SiteKind | null {
-  switch (node.kind) {
-    case "Operation":
-      return "resource_operation";
-    case "Start":
-      return "child_process";
-    case "Sleep":
-      return "sleep";
-    case "Await":
-    case "WaitSignal":
-      return "wait";
-    case "SignalRun":
-      return "signal";
-    case "Yield":
-    case "Wake":
-      return "process_event";
-    case "Finish":
-    case "Fail":
-      return "terminal";
-    case "If":
-    case "Ternary":
-    case "While":
-      return "branch";
-    case "Batch":
-    case "Print":
-    case "Cancel":
-    case "Labeled":
-      return "step";
-    default:
-      return null;
-  }
+export function siteKindOf({ kind }: LinkedExpr): SiteKind | null {
+  return SITE_KINDS[kind] ?? null;
 }
 
 export function nodeIdOf(moduleRef: string, entryKey: string, path: readonly number[], kind: SiteKind): string {
@@ -50,13 +41,11 @@ export function callSitesOf(body: LinkedExpr, siteCount: number, moduleRef: stri
   const path: number[] = [];
 
   const visit = (node: LinkedExpr, label: Label | null): void => {
-    if (node.kind === "Labeled") {
-      // No level of its own; so it shares a path with what it labels, and its kind must tell them apart.
-      sites.set(node.site, { nodeId: nodeIdOf(moduleRef, entryKey, path, "step"), nodeKind: "step", label: node.label });
-      return visit(node.statement, node.label);
-    }
     const kind = siteKindOf(node);
-    if (kind !== null && "site" in node) sites.set(node.site, siteOf(nodeIdOf(moduleRef, entryKey, path, kind), kind, label));
+    const own = node.kind === "Labeled" ? node.label : label;
+    if (kind !== null && "site" in node) sites.set(node.site, siteOf(nodeIdOf(moduleRef, entryKey, path, kind), kind, own));
+    // No level of its own; so it shares a path with what it labels, and its kind tells them apart.
+    if (node.kind === "Labeled") return visit(node.statement, own);
     // A label is about its statement, not about the statements inside that statement's blocks.
     const inner = node.kind === "Block" ? null : label;
     childrenOf(node).forEach((child, index) => {

@@ -1,5 +1,5 @@
 // The checks that need no body: names, types and parameters of declarations (`LL-69`, `LL-73`).
-import type { Declaration, Param, ProcessDeclaration, Program } from "../syntax/ast.ts";
+import type { Declaration, Param, ProcessDeclaration, Program, TypeDeclaration } from "../syntax/ast.ts";
 import type { Span } from "../syntax/span.ts";
 import type { TypeExpr } from "../syntax/type-expr.ts";
 import { partsOf } from "../types/type-algebra.ts";
@@ -10,7 +10,7 @@ export function checkDeclarations(context: LinkContext, { declarations }: Progra
   for (const declaration of declarations) {
     if (declaration.kind === "Type") {
       checkType(context, declaration.type, declaration.span);
-      checkAliasEnds(context, declaration.name, declaration.span);
+      checkAliasEnds(context, declaration);
     } else {
       checkProcess(context, declaration);
     }
@@ -51,7 +51,7 @@ function checkType(context: LinkContext, type: TypeExpr, span: Span): void {
 }
 
 /** `type A = B | null; type B = A` describes no value; through a field or a list a type may well hold itself. */
-function checkAliasEnds(context: LinkContext, name: string, span: Span): void {
+function checkAliasEnds(context: LinkContext, { name, type: own, span }: TypeDeclaration): void {
   const visited = new Set<string>();
   const visit = (type: TypeExpr): void => {
     if (type.kind === "Union") return type.members.forEach(visit);
@@ -62,6 +62,5 @@ function checkAliasEnds(context: LinkContext, name: string, span: Span): void {
     const meaning = context.declaredTypes.get(type.name);
     if (meaning !== undefined) visit(meaning);
   };
-  const own = context.declaredTypes.get(name);
-  if (own !== undefined) visit(own);
+  visit(own);
 }

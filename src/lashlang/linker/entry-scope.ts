@@ -19,12 +19,12 @@ interface Change {
 
 export class EntryScope {
   readonly inProcess: boolean;
-  private readonly bindings = new Map<string, Binding>();
-  private readonly named = new Set<number>();
-  /** Names that a loop around the current place binds further down. */
-  private readonly boundLater = new Map<string, number>();
-  private changes: Change[] = [];
-  private siteCount = 0;
+  readonly #bindings = new Map<string, Binding>();
+  readonly #named = new Set<number>();
+  /** For each loop around the current place, the names it binds somewhere. */
+  readonly #boundLater: ReadonlySet<string>[] = [];
+  #changes: Change[] = [];
+  #siteCount = 0;
 
   constructor(inProcess: boolean) {
     this.inProcess = inProcess;
@@ -32,47 +32,47 @@ export class EntryScope {
 
   /** Slot to name. */
   get variables(): readonly string[] {
-    return Array.from(this.bindings.keys());
+    return Array.from(this.#bindings.keys());
   }
 
   /** Slots whose names are more than a choice of the author: params and session variables. */
   get namedSlots(): readonly number[] {
-    return Array.from(this.named).sort((left, right) => left - right);
+    return Array.from(this.#named).sort((left, right) => left - right);
   }
 
   get sites(): number {
-    return this.siteCount;
+    return this.#siteCount;
   }
 
   nextSite(): number {
-    this.siteCount += 1;
-    return this.siteCount - 1;
+    this.#siteCount += 1;
+    return this.#siteCount - 1;
   }
 
   isBound(name: string): boolean {
-    return this.bindings.get(name)?.bound ?? false;
+    return this.#bindings.get(name)?.bound ?? false;
   }
 
   isBoundLater(name: string): boolean {
-    return (this.boundLater.get(name) ?? 0) > 0;
+    return this.#boundLater.some((names) => names.has(name));
   }
 
   /** `any` for what is not bound so far. */
   typeOf(name: string): TypeExpr {
-    const binding = this.bindings.get(name);
+    const binding = this.#bindings.get(name);
     return binding?.bound === true ? binding.type : ANY;
   }
 
   /** The slot of a name that is read; read before it is bound, it is a session variable or a mistake. */
   read(name: string): number {
-    const binding = this.slotOf(name);
-    if (!binding.bound) this.named.add(binding.slot);
+    const binding = this.#slotOf(name);
+    if (!binding.bound) this.#named.add(binding.slot);
     return binding.slot;
   }
 
   assign(name: string, type: TypeExpr): number {
-    const binding = this.slotOf(name);
-    this.changes.push({ name, bound: binding.bound, type: binding.type });
+    const binding = this.#slotOf(name);
+    this.#changes.push({ name, bound: binding.bound, type: binding.type });
     binding.bound = true;
     binding.type = type;
     return binding.slot;
@@ -80,12 +80,12 @@ export class EntryScope {
 
   /** Binds something the entry is given rather than something it computes. */
   declare(name: string, type: TypeExpr): void {
-    this.named.add(this.assign(name, type));
+    this.#named.add(this.assign(name, type));
   }
 
   /** Binds `name` for `body` only; afterwards it is what it was (`LL-41`). */
   bindDuring<T>(name: string, type: TypeExpr, body: (slot: number) => T): T {
-    const binding = this.slotOf(name);
+    const binding = this.#slotOf(name);
     const { bound, type: typeBefore } = binding;
     const result = body(this.assign(name, type));
     binding.bound = bound;
@@ -94,35 +94,35 @@ export class EntryScope {
   }
 
   /** Names that `body` will bind may be read in it before that, in a later round of the loop. */
-  inLoop<T>(names: readonly string[], body: () => T): T {
-    for (const name of names) this.boundLater.set(name, (this.boundLater.get(name) ?? 0) + 1);
+  inLoop<T>(names: ReadonlySet<string>, body: () => T): T {
+    this.#boundLater.push(names);
     const result = body();
-    for (const name of names) this.boundLater.set(name, (this.boundLater.get(name) ?? 0) - 1);
+    this.#boundLater.pop();
     return result;
   }
 
   /** Lowers ways of which only one is taken: a variable they set ends with the union of what they leave in it. */
   alternatives<T>(ways: readonly (() => T)[]): T[] {
-    const outer = this.changes;
+    const outer = this.#changes;
     const ends: ReadonlyMap<string, TypeExpr>[] = [];
     const before = new Map<string, Change>();
     const results: T[] = [];
     for (const way of ways) {
-      this.changes = [];
+      this.#changes = [];
       results.push(way());
       const end = new Map<string, TypeExpr>();
       const first = new Map<string, Change>();
-      for (const change of this.changes) {
+      for (const change of this.#changes) {
         if (this.isBound(change.name)) end.set(change.name, this.typeOf(change.name));
         if (!first.has(change.name)) first.set(change.name, change);
       }
       for (const [name, change] of first) {
-        this.slotOf(name).type = change.type;
+        this.#slotOf(name).type = change.type;
         if (!before.has(name)) before.set(name, change);
       }
       ends.push(end);
     }
-    this.changes = outer;
+    this.#changes = outer;
     for (const [name, { bound, type }] of before) {
       if (!this.isBound(name)) continue; // a loop variable of one of the ways
       this.assign(name, unionOf(ends.flatMap((end) => end.get(name) ?? (bound ? [type] : []))));
@@ -130,11 +130,11 @@ export class EntryScope {
     return results;
   }
 
-  private slotOf(name: string): Binding {
-    const known = this.bindings.get(name);
+  #slotOf(name: string): Binding {
+    const known = this.#bindings.get(name);
     if (known !== undefined) return known;
-    const binding = { slot: this.bindings.size, bound: false, type: ANY };
-    this.bindings.set(name, binding);
+    const binding = { slot: this.#bindings.size, bound: false, type: ANY };
+    this.#bindings.set(name, binding);
     return binding;
   }
 }

@@ -11,7 +11,6 @@ import type {
   LanguageFeatures,
   ModuleInstance,
   NamedDataType,
-  OperationSignature,
   ResourceType,
   TriggerSource,
   ValueConstructor,
@@ -64,7 +63,7 @@ export class HostCatalogError extends Error {
  */
 export function createHostEnvironment(...parts: readonly HostEnvironmentInput[]): HostEnvironment {
   const modules = new Map<string, ModuleInstance>();
-  const resourceTypes = new Map<string, Map<string, OperationSignature>>();
+  const resourceTypes = new Map<string, ResourceType>();
   const namedDataTypes = new Map<string, NamedDataType>();
   const valueConstructors = new Map<string, ValueConstructor>();
   const triggerSources = new Map<string, TriggerSource>();
@@ -73,12 +72,13 @@ export function createHostEnvironment(...parts: readonly HostEnvironmentInput[])
     for (const [name, type] of Object.entries(part.namedDataTypes ?? {})) addNamedType(name, toType(type), namedDataTypes);
     for (const constructor of part.constructors ?? []) addConstructor(constructor, valueConstructors, triggerSources);
   }
+  // Names of a catalog are data: `fromEntries` makes `__proto__` an entry like any other.
   const catalog: HostCatalog = {
-    modules: toRecord(modules),
-    resourceTypes: toRecord(new Map(Array.from(resourceTypes, ([name, operations]): [string, ResourceType] => [name, { operations: toRecord(operations) }]))),
-    namedDataTypes: toRecord(namedDataTypes),
-    triggerSources: toRecord(triggerSources),
-    valueConstructors: toRecord(valueConstructors),
+    modules: Object.fromEntries(modules),
+    resourceTypes: Object.fromEntries(resourceTypes),
+    namedDataTypes: Object.fromEntries(namedDataTypes),
+    triggerSources: Object.fromEntries(triggerSources),
+    valueConstructors: Object.fromEntries(valueConstructors),
   };
   checkNames(catalog);
   const ability = (name: keyof HostAbilities): boolean => {
@@ -92,26 +92,20 @@ export function createHostEnvironment(...parts: readonly HostEnvironmentInput[])
   };
 }
 
-/** Names of a catalog are data: `Object.fromEntries` makes `__proto__` an entry like any other. */
-function toRecord<T>(entries: ReadonlyMap<string, T>): Readonly<Record<string, T>> {
-  return Object.fromEntries(entries);
-}
-
-function addModule(input: ModuleInput, modules: Map<string, ModuleInstance>, resourceTypes: Map<string, Map<string, OperationSignature>>): void {
-  const { path: alias, resourceType } = input;
+function addModule({ path: alias, resourceType, operations: added }: ModuleInput, modules: Map<string, ModuleInstance>, resourceTypes: Map<string, ResourceType>): void {
   const known = modules.get(alias);
   if (known !== undefined && known.resourceType !== resourceType) {
     throw new HostCatalogError(`module \`${alias}\` changes its resource type from \`${known.resourceType}\` to \`${resourceType}\``);
   }
-  const signatures = resourceTypes.get(resourceType) ?? new Map<string, OperationSignature>();
-  for (const [name, { input: inputType = "any", output = "any" }] of Object.entries(input.operations)) {
-    const signature = { inputType: toType(inputType), outputType: toType(output) };
-    define(signatures, name, signature, `operation \`${name}\` of resource type \`${resourceType}\` changes its types`);
-  }
-  resourceTypes.set(resourceType, signatures);
+  const signatures = new Map(Object.entries(resourceTypes.get(resourceType)?.operations ?? {}));
   const operations = new Map(Object.entries(known?.operations ?? {}));
-  for (const [name, { hostOperation }] of Object.entries(input.operations)) operations.set(name, { hostOperation });
-  modules.set(alias, { path: alias.split("."), resourceType, alias, operations: toRecord(operations) });
+  for (const [name, { hostOperation, input = "any", output = "any" }] of Object.entries(added)) {
+    const signature = { inputType: toType(input), outputType: toType(output) };
+    define(signatures, name, signature, `operation \`${name}\` of resource type \`${resourceType}\` changes its types`);
+    operations.set(name, { hostOperation });
+  }
+  resourceTypes.set(resourceType, { operations: Object.fromEntries(signatures) });
+  modules.set(alias, { path: alias.split("."), resourceType, alias, operations: Object.fromEntries(operations) });
 }
 
 function addConstructor({ path, input, typeName = path, emits }: ConstructorInput, constructors: Map<string, ValueConstructor>, sources: Map<string, TriggerSource>): void {
@@ -139,19 +133,19 @@ function addNamedType(name: string, type: TypeExpr, namedDataTypes: Map<string, 
 /** A signature that names a type nobody knows would fail at the first program that uses it, far from its cause. */
 function checkNames({ resourceTypes, namedDataTypes, triggerSources, valueConstructors }: HostCatalog): void {
   const known = new Set([...Object.keys(namedDataTypes), ...Object.keys(resourceTypes), ...Object.values(valueConstructors).map(({ typeName }) => typeName)]);
-  const check = (type: TypeExpr, where: string): void => {
-    if (type.kind === "Ref" && !known.has(type.name)) throw new HostCatalogError(`${where} names the unknown type \`${type.name}\``);
-    for (const part of partsOf(type)) check(part, where);
+  const check = (where: string, ...types: readonly TypeExpr[]): void => {
+    for (const type of types) {
+      if (type.kind === "Ref" && !known.has(type.name)) throw new HostCatalogError(`${where} names the unknown type \`${type.name}\``);
+      check(where, ...partsOf(type));
+    }
   };
   for (const [name, { operations }] of Object.entries(resourceTypes)) {
     for (const [operation, { inputType, outputType }] of Object.entries(operations)) {
-      const where = `operation \`${operation}\` of resource type \`${name}\``;
-      check(inputType, where);
-      check(outputType, where);
+      check(`operation \`${operation}\` of resource type \`${name}\``, inputType, outputType);
     }
   }
-  for (const [path, { inputType }] of Object.entries(valueConstructors)) check(inputType, `value constructor \`${path}\``);
-  for (const [path, { eventType }] of Object.entries(triggerSources)) check(eventType, `trigger source \`${path}\``);
+  for (const [path, { inputType }] of Object.entries(valueConstructors)) check(`value constructor \`${path}\``, inputType);
+  for (const [path, { eventType }] of Object.entries(triggerSources)) check(`trigger source \`${path}\``, eventType);
 }
 
 function checkNamedType(name: string, type: TypeExpr): void {

@@ -30,14 +30,14 @@ export class LinkContext {
   readonly meanings = new WeakMap<TypeExpr, TypeMeaning>();
   /** The process whose body is being lowered. */
   declaration: Span | null = null;
-  private readonly opaqueTypes: ReadonlySet<string>;
+  readonly #opaqueTypes: ReadonlySet<string>;
 
   constructor(source: string, environment: HostEnvironment) {
     this.source = source;
     this.environment = environment;
     this.required = new RequirementsCollector(environment.catalog);
     this.modules = new Map(Object.values(environment.catalog.modules).map((module) => [module.path.join("."), module]));
-    this.opaqueTypes = new Set(Object.values(environment.catalog.valueConstructors).map((constructor) => constructor.typeName));
+    this.#opaqueTypes = new Set(Object.values(environment.catalog.valueConstructors).map((constructor) => constructor.typeName));
   }
 
   needAbility(ability: Ability, span: Span): void {
@@ -78,11 +78,11 @@ export class LinkContext {
 
   /** The name of a host descriptor type, whose inside is the host's business (`LL-72`). */
   opaqueTypeOf(type: TypeExpr): string | null {
-    return type.kind === "Ref" && this.opaqueTypes.has(type.name) && this.resolveType(type.name) === null ? type.name : null;
+    return type.kind === "Ref" && this.#opaqueTypes.has(type.name) && this.resolveType(type.name) === null ? type.name : null;
   }
 
   isKnownType(name: string): boolean {
-    return this.resolveType(name) !== null || lookup(this.environment.catalog.resourceTypes, name) !== undefined || this.opaqueTypes.has(name);
+    return this.resolveType(name) !== null || lookup(this.environment.catalog.resourceTypes, name) !== undefined || this.#opaqueTypes.has(name);
   }
 
   fail(code: LinkErrorCode, message: string, span: Span): never {

@@ -8,3 +8,8 @@ import type { LinkedExpr } from "./linked-program.ts";
 export function childrenOf(node: LinkedExpr): readonly LinkedExpr[] {
   return collectParts(node, []);
 }
+
+/** Whether the node itself, its parts apart, has an effect or takes a way at run time; a `?:` between values is no more than a value. */
+export function acts(node: LinkedExpr): boolean {
+  return "site" in node && node.kind !== "Ternary";
+}

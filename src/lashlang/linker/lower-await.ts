@@ -4,7 +4,7 @@ import type { Expr } from "../syntax/ast.ts";
 import type { Span } from "../syntax/span.ts";
 import type { TypeExpr } from "../syntax/type-expr.ts";
 import { ANY, unionOf, wrapperOf } from "../types/type-algebra.ts";
-import { childrenOf } from "./linked-children.ts";
+import { acts, childrenOf } from "./linked-children.ts";
 import type { LinkedExpr } from "./linked-program.ts";
 import { lowerReceiverCall } from "./lower-call.ts";
 import type { Lowering, Typed } from "./lowering.ts";
@@ -32,11 +32,11 @@ export function lowerAwait(lowering: Lowering, value: Expr, span: Span): Typed {
     }
     case "Comprehension": {
       const list = lowering.lower(value);
-      const element = list.node.kind === "Comprehension" ? list.node.element : null;
+      const { node, type } = list;
       // `await [m.op(x) for x in xs]`: each operation performs itself, and there is no handle to wait for.
-      if (list.node.kind !== "Comprehension" || element === null || !isBatch(element)) return waitFor(lowering, list, span);
-      if (element.kind === "Operation") return list;
-      return { node: { ...list.node, element: { kind: "Batch", tree: element, site: lowering.scope.nextSite(), span } }, type: list.type };
+      if (node.kind !== "Comprehension" || !isBatch(node.element)) return waitFor(lowering, list, span);
+      if (node.element.kind === "Operation") return list;
+      return { node: { ...node, element: { kind: "Batch", tree: node.element, site: lowering.scope.nextSite(), span } }, type };
     }
     default:
       return waitFor(lowering, lowering.lower(value), span);
@@ -93,16 +93,5 @@ function isBatch(tree: LinkedExpr): boolean {
 }
 
 function isPure(node: LinkedExpr): boolean {
-  switch (node.kind) {
-    case "Operation":
-    case "Batch":
-    case "Await":
-    case "Start":
-    case "Sleep":
-    case "WaitSignal":
-    case "SignalRun":
-      return false;
-    default:
-      return childrenOf(node).every(isPure);
-  }
+  return !acts(node) && childrenOf(node).every(isPure);
 }

@@ -1,27 +1,27 @@
 // Lowers what calls: module operations, value constructors, builtins, processes, sleeps and signals
 // (`LL-67`, `LL-68`, `LL-69`, `LL-73`).
+import { builtinNames, builtinResultType } from "../builtins/table.ts";
 import type { BuiltinCall, ReceiverCall, SignalRunExpr, SleepExpr, StartExpr, WaitSignalExpr } from "../syntax/ast.ts";
-import { dottedPath } from "../syntax/operation-paths.ts";
 import type { Span } from "../syntax/span.ts";
 import type { TypeExpr } from "../syntax/type-expr.ts";
 import { ANY, DICT, NULL, unionOf, wrapperOf } from "../types/type-algebra.ts";
-import { builtinResultType, isBuiltin } from "./builtin-signatures.ts";
 import type { ModuleInstance, ValueConstructor } from "./host-environment.ts";
 import { showType } from "./link-context.ts";
 import type { LinkedExpr } from "./linked-program.ts";
 import { lookup } from "./lookup.ts";
 import { lowerTriggerCall } from "./lower-trigger.ts";
 import type { Lowering, Typed } from "./lowering.ts";
-import { lowerModule, moduleAt } from "./resolve-path.ts";
+import { hostPathOf, lowerModule } from "./resolve-path.ts";
 import { TRIGGERS_RESOURCE_TYPE } from "./triggers-module.ts";
 
 /** `receiver.operation(args)`: a constructor if the whole path is one, else an operation of an authority. */
 export function lowerReceiverCall(lowering: Lowering, call: ReceiverCall, unwrap: boolean): Typed {
-  const path = dottedPath(call.receiver);
-  const constructor = constructorAt(lowering, path, call.operation);
-  if (constructor !== null) return lowerConstructor(lowering, call, constructor);
+  const path = hostPathOf(lowering, call.receiver);
+  const { catalog } = lowering.context.environment;
+  const constructor = path === null ? undefined : lookup(catalog.valueConstructors, `${path}.${call.operation}`);
+  if (constructor !== undefined) return lowerConstructor(lowering, call, constructor);
 
-  const module = moduleAt(lowering, path);
+  const module = (path === null ? undefined : lowering.context.modules.get(path)) ?? null;
   const receiver = module === null ? lowerReceiver(lowering, call, path) : lowerModule(lowering, module, call.receiver.span);
   const resourceType = lowering.context.resourceTypeOf(receiver.type);
   if (resourceType === null) return failReceiver(lowering, call);
@@ -61,12 +61,6 @@ function argumentSpan({ args, span }: ReceiverCall): Span {
   return first === undefined || last === undefined ? span : { start: first.span.start, end: last.span.end };
 }
 
-function constructorAt({ context, scope }: Lowering, path: readonly string[] | null, operation: string): ValueConstructor | null {
-  const root = path?.[0];
-  if (path === null || root === undefined || scope.isBound(root)) return null;
-  return lookup(context.environment.catalog.valueConstructors, [...path, operation].join(".")) ?? null;
-}
-
 function lowerConstructor(lowering: Lowering, call: ReceiverCall, constructor: ValueConstructor): Typed {
   const { context } = lowering;
   const path = constructor.path.join(".");
@@ -83,15 +77,14 @@ function lowerConstructor(lowering: Lowering, call: ReceiverCall, constructor: V
 }
 
 /** A receiver that is no module: it must hold an authority, or the path was meant to be a module. */
-function lowerReceiver(lowering: Lowering, call: ReceiverCall, path: readonly string[] | null): Typed {
-  const root = path?.[0];
-  if (path !== null && root !== undefined && !lowering.scope.isBound(root)) {
-    const paths = operationsBelow(lowering, `${path.join(".")}.`, (operation) => operation === call.operation);
+function lowerReceiver(lowering: Lowering, call: ReceiverCall, path: string | null): Typed {
+  if (path !== null) {
+    const paths = operationsBelow(lowering, `${path}.`, (operation) => operation === call.operation);
     if (paths.length > 0) {
-      const message = `module \`${path.join(".")}\` does not expose operation \`${call.operation}\`; available identity-qualified paths: ${paths.join(", ")}`;
+      const message = `module \`${path}\` does not expose operation \`${call.operation}\`; available identity-qualified paths: ${paths.join(", ")}`;
       lowering.context.fail("UnknownOperation", message, call.span);
     }
-    if (!lowering.context.processes.has(root) && path.length === 1) failReceiver(lowering, call);
+    if (call.receiver.kind === "Variable" && !lowering.context.processes.has(path)) failReceiver(lowering, call);
   }
   return lowering.lower(call.receiver);
 }
@@ -122,7 +115,7 @@ function signatureOf({ context }: Lowering, resourceType: string, module: Module
 
 export function lowerBuiltinCall(lowering: Lowering, call: BuiltinCall): Typed {
   const { context } = lowering;
-  if (!isBuiltin(call.name)) {
+  if (!builtinNames.includes(call.name)) {
     // Where a tool that was called by its bare name can be reached (LL-68).
     const [tool] = operationsBelow(lowering, "", (_, hostOperation) => hostOperation === call.name);
     if (tool === undefined) return context.fail("UnknownBuiltin", `unknown builtin \`${call.name}\``, call.span);

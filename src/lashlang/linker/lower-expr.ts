@@ -1,6 +1,5 @@
 // Lowers expressions: names resolved, types inferred, everything the run time need not ask again.
 import type { BinaryOperator, ComprehensionClause, ComprehensionExpr, Expr, FieldExpr, IndexExpr, TypeLiteral } from "../syntax/ast.ts";
-import { dottedPath } from "../syntax/operation-paths.ts";
 import type { TypeExpr } from "../syntax/type-expr.ts";
 import { ANY, BOOL, DICT, FLOAT, listOf, NULL, objectOf, partsOf, STR, unionOf } from "../types/type-algebra.ts";
 import { lowerAwait, lowerUnwrap } from "./lower-await.ts";
@@ -8,7 +7,7 @@ import { lowerBuiltinCall, lowerReceiverCall, lowerSignalRun, lowerSleep, lowerS
 import { lowerStatement } from "./lower-statement.ts";
 import type { LinkedClause, LinkedExpr } from "./linked-program.ts";
 import type { Lowering, Typed } from "./lowering.ts";
-import { lowerModule, lowerVariable, moduleAt } from "./resolve-path.ts";
+import { hostPathOf, lowerModule, lowerVariable } from "./resolve-path.ts";
 
 export function lowerExpr(lowering: Lowering, expr: Expr): Typed {
   const { span } = expr;
@@ -177,15 +176,15 @@ function substitute(type: TypeExpr, meaningOf: (name: string) => TypeExpr): Type
 }
 
 function lowerField(lowering: Lowering, expr: FieldExpr): Typed {
-  const { context, scope } = lowering;
-  const path = dottedPath(expr);
-  const module = moduleAt(lowering, path);
-  if (module !== null) return lowerModule(lowering, module, expr.span);
-  if (path?.[0] === "trigger" && path[1] === "event" && !scope.isBound("trigger")) {
-    if (path.length > 2) {
-      context.fail("InvalidTrigger", "`trigger.event` represents the whole event; map it to a process param and read fields there", expr.span);
-    }
+  const { context } = lowering;
+  const path = hostPathOf(lowering, expr) ?? "";
+  const module = context.modules.get(path);
+  if (module !== undefined) return lowerModule(lowering, module, expr.span);
+  if (path === "trigger.event") {
     context.fail("InvalidTrigger", "`trigger.event` is only valid as a direct value inside `triggers.register` inputs", expr.span);
+  }
+  if (path.startsWith("trigger.event.")) {
+    context.fail("InvalidTrigger", "`trigger.event` represents the whole event; map it to a process param and read fields there", expr.span);
   }
   const object = lowering.lower(expr.object);
   const opaque = context.opaqueTypeOf(object.type);

@@ -94,7 +94,7 @@ function lowerLoopBody(lowering: Lowering, body: Expr): LinkedExpr {
   return once ?? NOTHING;
 }
 
-function namesBoundIn(body: Expr): readonly string[] {
+function namesBoundIn(body: Expr): ReadonlySet<string> {
   const names = new Set<string>();
   const visit = (expr: Expr): void => {
     if (expr.kind === "Assign" && expr.target.steps.length === 0) names.add(expr.target.name);
@@ -103,7 +103,7 @@ function namesBoundIn(body: Expr): readonly string[] {
     }
   };
   visit(body);
-  return Array.from(names);
+  return names;
 }
 
 /** LL-37: a path needs a root that exists; its index expressions come before the value. */

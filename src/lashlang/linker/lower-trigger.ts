@@ -6,9 +6,11 @@ import { showType } from "./link-context.ts";
 import type { LinkedExpr } from "./linked-program.ts";
 import { lookup } from "./lookup.ts";
 import type { Lowering, Typed } from "./lowering.ts";
+import { hostPathOf } from "./resolve-path.ts";
 
 interface TriggerCall {
-  readonly args: readonly Typed[];
+  /** Unless the call's own arguments are lowered like any others. */
+  readonly args?: readonly Typed[];
   readonly output: TypeExpr;
 }
 
@@ -17,65 +19,53 @@ export function lowerTriggerCall(lowering: Lowering, call: ReceiverCall): Trigge
   switch (call.operation) {
     case "register":
       return lowerRegister(lowering, call);
-    case "list": {
-      checkKeys(lowering, call, [], ["target", "name", "source_type", "enabled"], "trigger listing requires { target }");
-      return { args: call.args.map((argument) => lowering.lower(argument)), output: listOf(ANY) };
-    }
-    case "cancel": {
-      checkKeys(lowering, call, ["handle"], [], "trigger cancellation requires { handle }");
-      return { args: call.args.map((argument) => lowering.lower(argument)), output: BOOL };
-    }
+    case "list":
+      literalArgument(lowering, call, [], ["target", "name", "source_type", "enabled"], "trigger listing requires { target }");
+      return { output: listOf(ANY) };
+    case "cancel":
+      literalArgument(lowering, call, ["handle"], [], "trigger cancellation requires { handle }");
+      return { output: BOOL };
     default:
       return null;
   }
 }
 
-/** The literal record argument, if its keys are right; a value that is not written out can only be checked by its type. */
-function checkKeys(lowering: Lowering, call: ReceiverCall, required: readonly string[], optional: readonly string[], message: string): void {
+/** The literal record argument, its keys checked; null for none, and for a variable, which can only be checked by its type. */
+function literalArgument(lowering: Lowering, call: ReceiverCall, required: readonly string[], optional: readonly string[], message: string): RecordExpr | null {
   const [argument, second] = call.args;
-  const invalid = (): never => lowering.context.fail("InvalidTrigger", message, call.span);
-  if (second !== undefined) invalid();
-  if (argument === undefined) {
-    if (required.length > 0) invalid();
-    return;
-  }
-  if (argument.kind !== "Record") {
-    if (argument.kind !== "Variable") invalid();
-    return;
-  }
-  const keys = argument.entries.map(({ key }) => key);
-  const allowed = new Set([...required, ...optional]);
-  if (!required.every((key) => keys.includes(key)) || !keys.every((key) => allowed.has(key)) || new Set(keys).size < keys.length) invalid();
+  const record = argument?.kind === "Record" ? argument : null;
+  const keys = record?.entries.map(({ key }) => key) ?? [];
+  const allowed = [...required, ...optional];
+  const fits =
+    argument?.kind === "Variable" ||
+    ((argument === undefined || record !== null) &&
+      required.every((key) => keys.includes(key)) &&
+      keys.every((key, index) => allowed.includes(key) && keys.indexOf(key) === index));
+  if (second !== undefined || !fits) lowering.context.fail("InvalidTrigger", message, call.span);
+  return record;
 }
-
-const REGISTRATION = "trigger registration requires { source, target, inputs, name? }";
 
 function lowerRegister(lowering: Lowering, call: ReceiverCall): TriggerCall {
   const { context } = lowering;
-  const [argument] = call.args;
-  if (argument?.kind !== "Record") return context.fail("InvalidTrigger", REGISTRATION, call.span);
-  checkKeys(lowering, call, ["source", "target", "inputs"], ["name"], REGISTRATION);
+  const message = "trigger registration requires { source, target, inputs, name? }";
+  const argument = literalArgument(lowering, call, ["source", "target", "inputs"], ["name"], message);
+  if (argument === null) return context.fail("InvalidTrigger", message, call.span);
 
   const written = new Map(argument.entries.map(({ key, value }) => [key, value]));
-  const inputs = written.get("inputs");
-  const parts = new Map<string, Typed>();
-  for (const [key, value] of written) {
-    if (value !== inputs) parts.set(key, lowering.lower(value));
-  }
-  const [source, target] = [parts.get("source"), parts.get("target")];
-  if (source === undefined || target === undefined || inputs === undefined) return context.fail("InvalidTrigger", REGISTRATION, call.span);
-  const spanOf = (key: string): Expr["span"] => written.get(key)?.span ?? argument.span;
+  const [source, target, inputs] = ["source", "target", "inputs"].map((key) => written.get(key)) as [Expr, Expr, Expr];
+  const parts = new Map(Array.from(written, ([key, value]) => [key, value === inputs ? null : lowering.lower(value)]));
+  const targetType = (parts.get("target") as Typed).type;
 
-  const eventType = eventTypeOf(lowering, source, spanOf("source"));
-  if (target.type.kind !== "Process") {
-    context.fail("InvalidTrigger", `trigger target must be a process value, got ${showType(target.type)}`, spanOf("target"));
+  const eventType = eventTypeOf(lowering, parts.get("source") as Typed, source.span);
+  if (targetType.kind !== "Process") {
+    context.fail("InvalidTrigger", `trigger target must be a process value, got ${showType(targetType)}`, target.span);
   }
   if (inputs.kind !== "Record") return context.fail("InvalidTrigger", "trigger registration `inputs` must be a literal record", inputs.span);
-  const meaning = context.meanings.get(target.type);
+  const meaning = context.meanings.get(targetType);
   const process = meaning?.kind === "process" ? (context.processes.get(meaning.process) ?? null) : null;
   const mapped = lowerInputs(lowering, inputs, process, eventType);
 
-  const entries = argument.entries.map(({ key }) => ({ key, value: parts.get(key)?.node ?? mapped }));
+  const entries = Array.from(parts, ([key, part]) => ({ key, value: part?.node ?? mapped }));
   return {
     args: [{ node: { kind: "Record", entries, span: argument.span }, type: ANY }],
     output: { kind: "TriggerHandle", event: eventType },
@@ -103,7 +93,7 @@ function lowerInputs(lowering: Lowering, inputs: RecordExpr, process: ProcessDec
     if (process !== null && param === undefined) {
       context.fail("InvalidTrigger", `trigger target \`${process.name}\` has no input \`${key}\``, value.span);
     }
-    if (!isTriggerEvent(lowering, value)) return { key, value: lowering.lower(value).node };
+    if (hostPathOf(lowering, value) !== "trigger.event") return { key, value: lowering.lower(value).node };
     fromEvent += 1;
     if (param !== undefined && !context.isAssignable(eventType, param.type)) {
       const message = `trigger source emits ${showType(eventType)}, but target input \`${key}\` expects ${showType(param.type)}`;
@@ -120,10 +110,4 @@ function lowerInputs(lowering: Lowering, inputs: RecordExpr, process: ProcessDec
     context.fail("InvalidTrigger", "trigger registration `inputs` must map at least one param to `trigger.event`", inputs.span);
   }
   return { kind: "Record", entries, span: inputs.span };
-}
-
-function isTriggerEvent({ scope }: Lowering, value: Expr): boolean {
-  return (
-    value.kind === "Field" && value.field === "event" && value.object.kind === "Variable" && value.object.name === "trigger" && !scope.isBound("trigger")
-  );
 }

@@ -8,64 +8,64 @@ import { lookup } from "./lookup.ts";
 export class RequirementsCollector {
   readonly abilities = new Set<Ability>();
   readonly features = new Set<LanguageFeature>();
-  private readonly catalog: HostCatalog;
+  readonly #catalog: HostCatalog;
   /** Names of the catalog; those of modules and resource types with the operations used on them. */
-  private readonly modules = new Map<string, Set<string>>();
-  private readonly resourceTypes = new Map<string, Set<string>>();
-  private readonly namedDataTypes = new Set<string>();
-  private readonly constructors = new Set<string>();
-  private readonly triggerSources = new Set<string>();
+  readonly #modules = new Map<string, Set<string>>();
+  readonly #resourceTypes = new Map<string, Set<string>>();
+  readonly #namedDataTypes = new Set<string>();
+  readonly #constructors = new Set<string>();
+  readonly #triggerSources = new Set<string>();
 
   constructor(catalog: HostCatalog) {
-    this.catalog = catalog;
+    this.#catalog = catalog;
   }
 
   module({ alias, resourceType }: ModuleInstance): Set<string> {
-    entryOf(this.resourceTypes, resourceType);
-    return entryOf(this.modules, alias);
+    entryOf(this.#resourceTypes, resourceType);
+    return entryOf(this.#modules, alias);
   }
 
   operation(module: ModuleInstance | null, resourceType: string, name: string, { inputType, outputType }: OperationSignature): void {
     if (module !== null) this.module(module).add(name);
-    entryOf(this.resourceTypes, resourceType).add(name);
+    entryOf(this.#resourceTypes, resourceType).add(name);
     this.type(inputType);
     this.type(outputType);
   }
 
   constructorOf(path: string, { inputType, outputType }: ValueConstructor): void {
-    this.constructors.add(path);
+    this.#constructors.add(path);
     this.type(inputType);
     this.type(outputType);
   }
 
   triggerSource(sourceType: string, eventType: TypeExpr): void {
-    this.triggerSources.add(sourceType);
+    this.#triggerSources.add(sourceType);
     this.type(eventType);
   }
 
   /** Notes the host's names inside a type. */
   type(type: TypeExpr): void {
     if (type.kind !== "Ref") return partsOf(type).forEach((part) => this.type(part));
-    if (lookup(this.catalog.namedDataTypes, type.name) !== undefined) this.namedDataTypes.add(type.name);
-    else if (lookup(this.catalog.resourceTypes, type.name) !== undefined) entryOf(this.resourceTypes, type.name);
+    if (lookup(this.#catalog.namedDataTypes, type.name) !== undefined) this.#namedDataTypes.add(type.name);
+    else if (lookup(this.#catalog.resourceTypes, type.name) !== undefined) entryOf(this.#resourceTypes, type.name);
   }
 
   collect(): HostRequirements {
-    const { catalog, modules, resourceTypes } = this;
+    const catalog = this.#catalog;
     return {
       abilities: Array.from(this.abilities).sort(),
       languageFeatures: Array.from(this.features).sort(),
-      modules: pick(catalog.modules, modules.keys(), ({ path, resourceType, operations }, alias) => ({
+      modules: pick(catalog.modules, this.#modules.keys(), ({ path, resourceType, operations }, alias) => ({
         path,
         resourceType,
-        operations: pick(operations, entryOf(modules, alias)),
+        operations: pick(operations, entryOf(this.#modules, alias)),
       })),
-      resourceTypes: pick(catalog.resourceTypes, resourceTypes.keys(), ({ operations }, name) => ({
-        operations: pick(operations, entryOf(resourceTypes, name)),
+      resourceTypes: pick(catalog.resourceTypes, this.#resourceTypes.keys(), ({ operations }, name) => ({
+        operations: pick(operations, entryOf(this.#resourceTypes, name)),
       })),
-      namedDataTypes: pick(catalog.namedDataTypes, this.namedDataTypes),
-      valueConstructors: pick(catalog.valueConstructors, this.constructors),
-      triggerSources: pick(catalog.triggerSources, this.triggerSources),
+      namedDataTypes: pick(catalog.namedDataTypes, this.#namedDataTypes),
+      valueConstructors: pick(catalog.valueConstructors, this.#constructors),
+      triggerSources: pick(catalog.triggerSources, this.#triggerSources),
     };
   }
 }

@@ -1,4 +1,6 @@
 // What a name stands for: a module, a variable, a process, or nothing (`LL-66`).
+import type { Expr } from "../syntax/ast.ts";
+import { dottedPath } from "../syntax/operation-paths.ts";
 import type { Span } from "../syntax/span.ts";
 import type { TypeExpr } from "../syntax/type-expr.ts";
 import { ANY } from "../types/type-algebra.ts";
@@ -6,11 +8,10 @@ import type { ModuleInstance } from "./host-environment.ts";
 import type { Lowering, Typed } from "./lowering.ts";
 import { processTypeOf } from "./process-types.ts";
 
-/** The module a path names, unless a variable of this program shadows its root. */
-export function moduleAt({ context, scope }: Lowering, path: readonly string[] | null): ModuleInstance | null {
-  const root = path?.[0];
-  if (path === null || root === undefined || scope.isBound(root)) return null;
-  return context.modules.get(path.join(".")) ?? null;
+/** `a.b.c` as text, if no variable of this program shadows its root: then it may name something of the host. */
+export function hostPathOf({ scope }: Lowering, expr: Expr): string | null {
+  const path = dottedPath(expr);
+  return path === null || scope.isBound(path[0] ?? "") ? null : path.join(".");
 }
 
 export function lowerModule({ context }: Lowering, module: ModuleInstance, span: Span): Typed {
@@ -24,8 +25,8 @@ export function lowerModule({ context }: Lowering, module: ModuleInstance, span:
 export function lowerVariable(lowering: Lowering, name: string, span: Span): Typed {
   const { context, scope } = lowering;
   if (scope.isBound(name)) return { node: { kind: "Variable", slot: scope.read(name), name, span }, type: scope.typeOf(name) };
-  const module = moduleAt(lowering, [name]);
-  if (module !== null) return lowerModule(lowering, module, span);
+  const module = context.modules.get(name);
+  if (module !== undefined) return lowerModule(lowering, module, span);
   const process = context.processes.get(name);
   if (process !== undefined) {
     context.needAbility("processes", span);

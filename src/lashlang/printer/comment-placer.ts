@@ -6,24 +6,24 @@ import type { Comment } from "../syntax/lexer.ts";
 import type { Span } from "../syntax/span.ts";
 
 export class CommentPlacer {
-  private readonly source: string;
-  private readonly comments: readonly Comment[];
+  readonly #source: string;
+  readonly #comments: readonly Comment[];
 
   constructor(source: string, comments: readonly Comment[]) {
-    this.source = source;
-    this.comments = comments;
+    this.#source = source;
+    this.#comments = comments;
   }
 
   /** Nothing to place: canonical text is wanted, not a formatted source. */
   get isEmpty(): boolean {
-    return this.source === "";
+    return this.#source === "";
   }
 
   /** Comments that begin in `[start, end)`. */
   between(start: number, end: number): readonly Comment[] {
-    const first = this.firstAt(start);
-    const after = this.firstAt(end);
-    return this.comments.slice(first, after);
+    const first = this.#firstAt(start);
+    const after = this.#firstAt(end);
+    return this.#comments.slice(first, after);
   }
 
   /** Those after `end`, up to the item, and those inside it that no block of it will print. */
@@ -37,19 +37,19 @@ export class CommentPlacer {
   /** The comment on the line where the item ends. */
   trailing(item: Declaration | Expr, nextStart: number): Comment | null {
     const [comment] = this.between(item.span.end, nextStart);
-    if (comment === undefined || this.source.slice(item.span.end, comment.start).includes("\n")) return null;
+    if (comment === undefined || this.#source.slice(item.span.end, comment.start).includes("\n")) return null;
     return comment;
   }
 
   blankBetween(start: number, end: number): boolean {
-    return /\n[ \t\r]*\n/.test(this.source.slice(start, end));
+    return /\n[ \t\r]*\n/.test(this.#source.slice(start, end));
   }
 
-  private firstAt(offset: number): number {
-    let [low, high] = [0, this.comments.length];
+  #firstAt(offset: number): number {
+    let [low, high] = [0, this.#comments.length];
     while (low < high) {
       const middle = (low + high) >> 1;
-      if ((this.comments[middle]?.start ?? 0) < offset) low = middle + 1;
+      if ((this.#comments[middle]?.start ?? 0) < offset) low = middle + 1;
       else high = middle;
     }
     return low;

@@ -1,16 +1,6 @@
 // Types as text: in canonical source and in messages.
 import { isReserved } from "../syntax/token.ts";
-import type { ScalarTypeKind, TypeExpr, TypeField } from "../syntax/type-expr.ts";
-
-const SCALAR_NAMES: Readonly<Record<ScalarTypeKind, string>> = {
-  Any: "any",
-  Str: "str",
-  Int: "int",
-  Float: "float",
-  Bool: "bool",
-  Dict: "dict",
-  Null: "null",
-};
+import type { TypeExpr, TypeField } from "../syntax/type-expr.ts";
 
 export function printType(type: TypeExpr): string {
   switch (type.kind) {
@@ -30,7 +20,7 @@ export function printType(type: TypeExpr): string {
       // Without members: the item type of an empty list, which no source can write.
       return type.members.length === 0 ? "any" : type.members.map(printType).join(" | ");
     default:
-      return SCALAR_NAMES[type.kind];
+      return type.kind.toLowerCase();
   }
 }
 
@@ -50,8 +40,7 @@ export function isIdentifier(name: string): boolean {
   return WORD.test(name) && !isReserved(name);
 }
 
-const ESCAPES: Readonly<Record<string, string>> = { "\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t" };
-
+/** Only what the language has escapes for is escaped, as in JSON. */
 export function printString(text: string): string {
-  return `"${text.replace(/[\\"\n\r\t]/g, (character) => ESCAPES[character] ?? character)}"`;
+  return `"${text.replace(/[\\"\n\r\t]/g, (character) => JSON.stringify(character).slice(1, -1))}"`;
 }

@@ -5,7 +5,6 @@ import type { CompiledEntry } from "../compiler/compile.ts";
 import { DEFAULT_BOUNDS, type Bounds, fixedMeter } from "../values/bounds.ts";
 import { fromJson } from "../values/from-json.ts";
 import type { Json } from "../values/json-value.ts";
-import { jsonObject } from "../values/from-json.ts";
 import { decodeValue, encodeValue, type Rehydrate } from "../values/snapshot-value.ts";
 import { toJson } from "../values/to-json.ts";
 import type { Value } from "../values/value.ts";
@@ -23,10 +22,10 @@ export interface CellOptions extends VmOptions {
 }
 
 export class Session {
-  private globals: Map<string, Value>;
+  #globals: Map<string, Value>;
 
   constructor(globals: Map<string, Value> = new Map()) {
-    this.globals = globals;
+    this.#globals = globals;
   }
 
   /** Reads back what `snapshot` gave; nested projections are looked up through `rehydrate`. */
@@ -40,30 +39,30 @@ export class Session {
 
   /** Names in the order they were first bound. */
   get names(): readonly string[] {
-    return [...this.globals.keys()];
+    return [...this.#globals.keys()];
   }
 
   /** A copy of a variable as JSON; undefined when it is unbound. */
   get(name: string): Json | undefined {
-    const value = this.globals.get(name);
+    const value = this.#globals.get(name);
     return value === undefined ? undefined : toJson(value);
   }
 
   /** Sets a variable unless it is bound already; true if it was not (`RLM-32`). */
   setDefault(name: string, json: Json): boolean {
-    if (this.globals.has(name)) return false;
-    this.globals.set(name, fromJson(json, fixedMeter()));
+    if (this.#globals.has(name)) return false;
+    this.#globals.set(name, fromJson(json, fixedMeter()));
     return true;
   }
 
   /** Forgets variables that a projected binding hides. */
   drop(names: Iterable<string>): void {
-    for (const name of names) this.globals.delete(name);
+    for (const name of names) this.#globals.delete(name);
   }
 
   /** A VM for one cell that sees the variables. Nothing of it stays until `keep`. */
   begin(cell: CompiledEntry, options: CellOptions = {}): Vm {
-    const globals = new Map<string, Value>(this.globals);
+    const globals = new Map<string, Value>(this.#globals);
     for (const [name, value] of options.projections?.bindings ?? []) globals.set(name, value);
     return Vm.start(cell, { ...options, globals });
   }
@@ -76,11 +75,11 @@ export class Session {
 
   /** Takes over what a cell assigned, whether it finished or failed (`LL-45`). */
   keep(vm: Vm): void {
-    for (const [name, value] of vm.variables()) this.globals.set(name, value);
+    for (const [name, value] of vm.variables()) this.#globals.set(name, value);
   }
 
   /** Each variable as a value of its own; bigger than `globals` when a program bound the same large value twice. */
   snapshot(): SessionSnapshot {
-    return { globals: jsonObject([...this.globals].map(([name, value]) => [name, encodeValue(value)] as const)) };
+    return { globals: Object.fromEntries([...this.#globals].map(([name, value]) => [name, encodeValue(value)] as const)) };
   }
 }

@@ -2,35 +2,12 @@
 // linked one (linker/linked-children.ts), which share their words.
 import type { Expr } from "./ast.ts";
 
-/** Where a node keeps its parts. */
-const PARTS: Readonly<Record<string, readonly string[]>> = {
-  List: ["items"],
-  Tuple: ["items"],
-  Record: ["entries"],
-  Comprehension: ["clauses", "element"],
-  TypeLiteral: ["refs"],
-  Field: ["object"],
-  Index: ["object", "index"],
-  Unary: ["operand"],
-  Binary: ["left", "right"],
-  Ternary: ["condition", "consequent", "otherwise"],
-  BuiltinCall: ["args"],
-  ReceiverCall: ["receiver", "args"],
-  Operation: ["receiver", "args"],
-  Construct: ["argument"],
-  Batch: ["tree"],
-  Start: ["args"],
-  SignalRun: ["run", "payload"],
-  Block: ["statements"],
-  Labeled: ["statement"],
-  If: ["condition", "consequent", "otherwise"],
-  For: ["iterable", "body"],
-  While: ["condition", "body"],
-  Cancel: ["handle", "value"],
-};
-
-/** Every other node, and what entries, arguments and assignment targets have. */
-const OTHER_PARTS = ["target", "steps", "value"];
+/** Where nodes keep their parts. One order serves all kinds of nodes: no two kinds evaluate shared keys the other way round. */
+const RANKS: ReadonlyMap<string, number> = new Map([
+  "items", "entries", "clauses", "element", "refs", "object", "index", "operand", "left", "right", "receiver", "args", "argument",
+  "tree", "run", "payload", "statements", "statement", "condition", "consequent", "otherwise", "iterable", "body", "handle",
+  "target", "steps", "value",
+].map((key, rank) => [key, rank]));
 
 /** Clauses and steps have kinds, too, but are no expressions: what counts is inside. */
 const GROUPS = ["clauses", "steps"];
@@ -43,7 +20,9 @@ type Fields = { readonly [key: string]: unknown };
 
 /** Adds the expressions directly inside `node` to `found`, and returns it. */
 export function collectParts<E extends { readonly kind: string }>(node: E, found: E[]): E[] {
-  for (const key of PARTS[node.kind] ?? OTHER_PARTS) {
+  const keys = Object.keys(node).filter((key) => RANKS.has(key));
+  if (keys.length > 1) keys.sort((left, right) => (RANKS.get(left) ?? 0) - (RANKS.get(right) ?? 0));
+  for (const key of keys) {
     const part = (node as unknown as Fields)[key];
     for (const each of Array.isArray(part) ? part : [part]) {
       if (typeof each !== "object" || each === null) continue;

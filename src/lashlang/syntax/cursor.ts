@@ -5,9 +5,9 @@ import type { ParseErrorCode } from "../diagnostics/source-error.ts";
 import { MAX_NESTING, NESTING_MESSAGE } from "./limits.ts";
 import { createLookahead } from "./lookahead.ts";
 import type { Lookahead } from "./lookahead.ts";
-import type { Span } from "./span.ts";
+import type { Span, Unspanned } from "./span.ts";
 import { describeToken } from "./token.ts";
-import type { Punctuation, ReservedWord, Token } from "./token.ts";
+import type { ContextualWord, Punctuation, ReservedWord, Token } from "./token.ts";
 
 export interface CursorOptions {
   readonly submitKeyword: "accept" | "reject";
@@ -23,84 +23,85 @@ export class Cursor {
   commaSeparates = false;
   /** True between a statement keyword and its block, where `{` opens that block. */
   inHeader = false;
-  private readonly tokens: readonly Token[];
-  private readonly last: Token;
-  private index = 0;
-  private depth = 0;
+  readonly #tokens: readonly Token[];
+  readonly #last: Token;
+  #index = 0;
+  #depth = 0;
 
   constructor(source: string, tokens: readonly Token[], options: CursorOptions) {
     this.source = source;
     this.options = options;
-    this.tokens = tokens;
-    this.last = tokens.at(-1) ?? { kind: "end", text: "", start: source.length, end: source.length };
+    this.#tokens = tokens;
+    this.#last = tokens.at(-1) as Token; // the lexer's `end`
     this.lookahead = createLookahead(tokens);
   }
 
   peek(offset = 0): Token {
-    return this.tokens[this.index + offset] ?? this.last;
+    return this.#tokens[this.#index + offset] ?? this.#last;
   }
 
   next(): Token {
     const token = this.peek();
-    this.index += 1;
+    this.#index += 1;
     return token;
   }
 
   /** Where the last taken token ended. */
   get end(): number {
-    return this.tokens[this.index - 1]?.end ?? 0;
+    return this.#tokens[this.#index - 1]?.end ?? 0;
   }
 
   spanFrom(start: number): Span {
     return { start, end: Math.max(start, this.end) };
   }
 
-  at(text: Punctuation | ReservedWord, offset = 0): boolean {
-    const token = this.peek(offset);
-    return (token.kind === "punctuation" || token.kind === "reserved") && token.text === text;
+  /** The node that `parse` makes, with the span of the tokens it takes; one that has a span already keeps it. */
+  node<Node extends object>(parse: () => Node | Unspanned<Node>): Node {
+    const { start } = this.peek();
+    const node: { span?: Span } = parse();
+    node.span ??= this.spanFrom(start);
+    return node as Node;
   }
 
-  /** A contextual word: an identifier that means something here (`LL-6`). */
-  atWord(word: string, offset = 0): boolean {
+  /** At this mark or word: a reserved one, or one that means something here (`LL-6`). A string that spells it is neither. */
+  at(text: Punctuation | ReservedWord | ContextualWord, offset = 0): boolean {
     const token = this.peek(offset);
-    return token.kind === "identifier" && token.text === word;
+    return token.kind !== "string" && token.text === text;
   }
 
   atIdentifier(offset = 0): boolean {
     return this.peek(offset).kind === "identifier";
   }
 
-  take(text: Punctuation | ReservedWord): boolean {
+  atEnd(): boolean {
+    return this.peek().kind === "end";
+  }
+
+  take(text: Punctuation | ReservedWord | ContextualWord): boolean {
     const found = this.at(text);
-    if (found) this.index += 1;
+    if (found) this.#index += 1;
     return found;
   }
 
-  takeWord(word: string): boolean {
-    const found = this.atWord(word);
-    if (found) this.index += 1;
-    return found;
-  }
-
-  expect(text: Punctuation | ReservedWord): Token {
+  expect(text: Punctuation | ReservedWord | ContextualWord): Token {
     if (!this.at(text)) this.failExpected(`\`${text}\``);
     return this.next();
   }
 
   expectIdentifier(what: string): string {
-    return this.expectKind(what, ["identifier"]);
+    return this.#expectKind(what, ["identifier"]);
   }
 
   expectString(what: string): string {
-    return this.expectKind(what, ["string"]);
+    return this.#expectKind(what, ["string"]);
   }
 
   /** key := IDENT | STRING | reserved word */
   expectKey(what: string): string {
-    return this.expectKind(what, KEY_KINDS);
+    return this.#expectKind(what, KEY_KINDS);
   }
 
-  private expectKind(what: string, kinds: readonly Token["kind"][]): string {
+  #expectKind(what: string, kinds: readonly Token["kind"][]): string {
     if (!kinds.includes(this.peek().kind)) this.failExpected(what);
     return this.next().text;
   }
@@ -117,19 +118,19 @@ export class Cursor {
 
   /** Offset of the token after the bracket that closes the one at `offset`. */
   offsetAfterBracket(offset: number): number {
-    return this.lookahead.afterBracket(this.index + offset) - this.index;
+    return this.lookahead.afterBracket(this.#index + offset) - this.#index;
   }
 
   atTernary(): boolean {
-    return this.at("?") && this.lookahead.beginsTernary(this.index);
+    return this.at("?") && this.lookahead.beginsTernary(this.#index);
   }
 
   /** Runs `parse` one level deeper (`LL-19`). */
   nested<T>(parse: () => T): T {
-    if (this.depth >= MAX_NESTING) this.fail("NestingTooDeep", NESTING_MESSAGE);
-    this.depth += 1;
+    if (this.#depth >= MAX_NESTING) this.fail("NestingTooDeep", NESTING_MESSAGE);
+    this.#depth += 1;
     const parsed = parse();
-    this.depth -= 1;
+    this.#depth -= 1;
     return parsed;
   }
 

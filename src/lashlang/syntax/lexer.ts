@@ -18,10 +18,10 @@ export interface Lexed {
 }
 
 /**
- * Everything but strings: space, which `;` is no more than (`LL-4`), and in groups comments, words, numbers and punctuation,
+ * Space, which `;` is no more than (`LL-4`), and in groups comments, what opens a string, words, numbers and punctuation,
  * that of two characters first.
  */
-const TOKEN = /[\s;\uFEFF]+|((?:#|\/\/)[^\n]*)|([A-Za-z_][A-Za-z0-9_]*)|([0-9][0-9.]*)|([=!<>]=|&&|\|\||[{}()[\],:@?.!=|<>+\-*/%])/y;
+const TOKEN = /[\s;\uFEFF]+|((?:#|\/\/)[^\n]*)|([rR]?(?:"""|'''|["']))|([A-Za-z_][A-Za-z0-9_]*)|([0-9][0-9.]*)|([=!<>]=|&&|\|\||[{}()[\],:@?.!=|<>+\-*/%])/y;
 
 /** @throws SourceError of phase `parse`; no input makes it throw anything else (`LL-10`). */
 export function lex(source: string): Lexed {
@@ -34,74 +34,51 @@ export function lex(source: string): Lexed {
 
   while (at < source.length) {
     const start = at;
-    const opening = stringOpening(source, at);
-    if (opening !== null) {
+    TOKEN.lastIndex = at;
+    const [text = "", comment, opening, word, number, mark] = TOKEN.exec(source) ?? [];
+    if (opening !== undefined) {
       const string = readString(source, at, opening);
       if (string === null) return fail("UnterminatedString", "unterminated string", at, at + opening.length);
       at = string.end;
       tokens.push({ kind: "string", text: string.value, start, end: at });
       continue;
     }
-    TOKEN.lastIndex = at;
-    const [text = "", comment, word, number, punctuation] = TOKEN.exec(source) ?? [];
-    at += text.length;
-    if (comment !== undefined) comments.push({ start, end: at, text: comment.trimEnd() });
-    else if (word !== undefined) {
-      tokens.push(isReserved(word) ? { kind: "reserved", text: word, start, end: at } : { kind: "identifier", text: word, start, end: at });
-    } else if (number !== undefined) {
-      if (number.indexOf(".") !== number.lastIndexOf(".")) fail("InvalidNumber", `invalid number \`${number}\``, start, at); // LL-5
-      tokens.push({ kind: "number", text: number, value: Number(number), start, end: at });
-    } else if (punctuation !== undefined) {
-      tokens.push({ kind: "punctuation", text: punctuation as Punctuation, start, end: at });
-    } else if (text === "") {
+    if (text === "") {
       const character = String.fromCodePoint(source.codePointAt(at) ?? 0);
       return fail("UnexpectedCharacter", `unexpected \`${character}\``, at, at + character.length);
     }
+    at += text.length;
+    const end = at;
+    if (comment !== undefined) comments.push({ start, end, text: comment.trimEnd() });
+    if (word !== undefined) tokens.push(isReserved(word) ? { kind: "reserved", text: word, start, end } : { kind: "identifier", text: word, start, end });
+    if (mark !== undefined) tokens.push({ kind: "punctuation", text: mark as Punctuation, start, end });
+    if (number === undefined) continue;
+    if (number.indexOf(".") !== number.lastIndexOf(".")) fail("InvalidNumber", `invalid number \`${number}\``, start, at); // LL-5
+    tokens.push({ kind: "number", text: number, value: Number(number), start, end });
   }
   tokens.push({ kind: "end", text: "", start: source.length, end: source.length });
   return { tokens, comments };
 }
 
-interface StringOpening {
-  readonly raw: boolean;
-  readonly delimiter: string;
-  /** Of prefix and delimiter together. */
-  readonly length: number;
-}
-
-function stringOpening(source: string, at: number): StringOpening | null {
-  const raw = source[at] === "r" || source[at] === "R";
-  const quoteAt = raw ? at + 1 : at;
-  const quote = source[quoteAt];
-  if (quote !== '"' && quote !== "'") return null;
-  const delimiter = source.startsWith(quote.repeat(3), quoteAt) ? quote.repeat(3) : quote;
-  return { raw, delimiter, length: quoteAt - at + delimiter.length };
-}
-
 const ESCAPES: Readonly<Record<string, string>> = { n: "\n", r: "\r", t: "\t" };
 
-/** Null when the string never ends (`LL-8`, `LL-9`). */
-function readString(source: string, start: number, { raw, delimiter, length }: StringOpening): { value: string; end: number } | null {
-  const bodyStart = start + length;
-  if (raw) {
+/** Where the search for the end of a string has to stop; an escape takes the character after it, which may be a quote. */
+const STOPS = new Map(['"', "'", '"""', "'''"].map((delimiter) => [delimiter, new RegExp(`\\\\[^]|${delimiter}`, "gu")]));
+
+/** The value and the end of the string that begins at `start`; null when it never ends (`LL-8`, `LL-9`). */
+function readString(source: string, start: number, opening: string): { value: string; end: number } | null {
+  const bodyStart = start + opening.length;
+  const stops = STOPS.get(opening);
+  if (stops === undefined) {
+    const delimiter = opening.slice(1); // raw
     const close = source.indexOf(delimiter, bodyStart);
     return close < 0 ? null : { value: source.slice(bodyStart, close), end: close + delimiter.length };
   }
-  let value = "";
-  let at = bodyStart;
-  let copied = bodyStart; // everything before it is in `value`
-  while (at < source.length) {
-    if (source.startsWith(delimiter, at)) return { value: value + source.slice(copied, at), end: at + delimiter.length };
-    if (source[at] !== "\\") {
-      at += 1;
-      continue;
-    }
-    const escaped = source.codePointAt(at + 1);
-    if (escaped === undefined) return null;
-    const character = String.fromCodePoint(escaped);
-    value += source.slice(copied, at) + (ESCAPES[character] ?? character);
-    at += 1 + character.length;
-    copied = at;
+  stops.lastIndex = bodyStart;
+  for (let stop = stops.exec(source); stop !== null; stop = stops.exec(source)) {
+    if (stop[0] !== opening) continue;
+    const value = source.slice(bodyStart, stop.index).replace(/\\([^])/gu, (_, character: string) => ESCAPES[character] ?? character);
+    return { value, end: stops.lastIndex };
   }
   return null;
 }

@@ -1,10 +1,10 @@
 // Answers that need a look past the next token, computed once per source so that parsing stays linear:
 // where a bracket closes, and whether a `?` begins a ternary or unwraps (`LL-15`).
-import { isMark, isNamedOrLiteral, isOneOf, startsExpression } from "./token.ts";
+import { isNamedOrLiteral, isOneOf, startsExpression } from "./token.ts";
 import type { Token } from "./token.ts";
 
-const OPENERS = "([{";
-const CLOSERS = ")]}";
+const OPENERS = ["(", "[", "{"];
+const CLOSERS = [")", "]", "}"];
 
 export interface Lookahead {
   /** Index of the token after the bracket that closes the one at `index`; past the end when nothing closes it. */
@@ -32,8 +32,8 @@ function matchBrackets(tokens: readonly Token[]): Int32Array {
   const after = new Int32Array(tokens.length).fill(tokens.length);
   const open: number[] = [];
   tokens.forEach((token, index) => {
-    if (isMark(token, OPENERS)) open.push(index);
-    if (!isMark(token, CLOSERS)) return;
+    if (isOneOf(token, OPENERS)) open.push(index);
+    if (!isOneOf(token, CLOSERS)) return;
     const opener = open.pop();
     if (opener !== undefined) after[opener] = index + 1;
   });
@@ -50,29 +50,27 @@ function scanForColons(tokens: readonly Token[], after: Int32Array): Uint8Array 
   for (let index = tokens.length - 1; index >= 0; index -= 1) {
     const token = tokens[index];
     if (token === undefined || endsScan(tokens, index)) continue;
-    if (isMark(token, ":")) {
+    if (isOneOf(token, [":"])) {
       meets[index] = 1;
       continue;
     }
-    const next = isMark(token, OPENERS) ? (after[index] ?? tokens.length) : index + 1;
+    const next = isOneOf(token, OPENERS) ? (after[index] ?? tokens.length) : index + 1;
     if (!startsNewStatement(tokens, next)) meets[index] = meets[next] ?? 0;
   }
   return meets;
 }
 
-const SCAN_ENDS: ReadonlySet<string> = new Set(["=", ",", ")", "]", "}", "@", "|", "if", "else", "in", "print", "cancel", "submit", "call"]);
+const SCAN_ENDS = ["=", ",", ")", "]", "}", "@", "|", "if", "else", "in", "print", "cancel", "submit", "call"];
 
-const STATEMENT_WORDS: ReadonlySet<string> = new Set(["finish", "yield", "wake", "fail", "while", "break", "continue"]);
+const STATEMENT_WORDS = ["finish", "yield", "wake", "fail", "while", "break", "continue"];
 
 function endsScan(tokens: readonly Token[], index: number): boolean {
-  const token = tokens[index];
-  if (token === undefined || token.kind === "end") return true;
+  const [before, token, after] = [tokens[index - 1], tokens[index], tokens[index + 1]];
+  if (token?.kind === "end") return true;
   if (isFieldName(tokens, index)) return false;
   // No builtin has such a name, so this is `finish (a) ? b : c` on the next line.
-  if (token.kind === "identifier" && STATEMENT_WORDS.has(token.text) && tokens[index + 1]?.text === "(") return !isWord(tokens[index - 1], "start");
-  if (token.kind !== "punctuation" && token.kind !== "reserved") return false;
-  if (token.text === "for") return !isWord(tokens[index - 1], "sleep");
-  return SCAN_ENDS.has(token.text);
+  if (isOneOf(token, STATEMENT_WORDS) && isOneOf(after, ["("])) return !isOneOf(before, ["start"]);
+  return isOneOf(token, ["for"]) ? !isOneOf(before, ["sleep"]) : isOneOf(token, SCAN_ENDS);
 }
 
 function startsNewStatement(tokens: readonly Token[], index: number): boolean {
@@ -80,24 +78,20 @@ function startsNewStatement(tokens: readonly Token[], index: number): boolean {
   if (previous === undefined || next === undefined || !startsOperand(next)) return false;
   if (isFieldName(tokens, index - 1)) return true;
   if (!endsOperand(previous)) return false;
-  if (isWord(previous, "start") || isWord(previous, "sleep") || isWord(previous, "Type")) return false;
-  return !(isWord(previous, "until") && isWord(before, "sleep"));
+  if (isOneOf(previous, ["start", "sleep", "Type"])) return false;
+  return !(isOneOf(previous, ["until"]) && isOneOf(before, ["sleep"]));
 }
 
 /** After a dot any word is a field name, `a.if` and `a.start` too. */
 function isFieldName(tokens: readonly Token[], index: number): boolean {
-  return isMark(tokens[index - 1], ".");
+  return isOneOf(tokens[index - 1], ["."]);
 }
 
 function endsOperand(token: Token): boolean {
-  return isNamedOrLiteral(token) || isMark(token, CLOSERS) || isOneOf(token, ["null", "true", "false"]);
+  return isNamedOrLiteral(token) || isOneOf(token, [...CLOSERS, "null", "true", "false"]);
 }
 
 /** Not `(`, `[` and `-`: they may as well go on with the operand before them (`LL-14`). */
 function startsOperand(token: Token): boolean {
-  return startsExpression(token) && !isMark(token, "([-");
-}
-
-function isWord(token: Token | undefined, word: string): boolean {
-  return token?.kind === "identifier" && token.text === word;
+  return startsExpression(token) && !isOneOf(token, ["(", "[", "-"]);
 }

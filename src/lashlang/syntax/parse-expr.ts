@@ -1,6 +1,7 @@
 // Expression grammar (section 3 of the language), one function per production.
 import type { BinaryOperator, ComprehensionClause, Expr, RecordEntry, StartArgument } from "./ast.ts";
 import type { Cursor } from "./cursor.ts";
+import type { Unspanned } from "./span.ts";
 import { parseObjectType } from "./parse-type.ts";
 import { startsExpression } from "./token.ts";
 import type { Token } from "./token.ts";
@@ -61,31 +62,9 @@ function parseBinary(cursor: Cursor, minimum: number): Expr {
   }
 }
 
-function binaryOperator(token: Token): BinaryOperator | null {
-  if (token.kind !== "punctuation" && token.kind !== "reserved") return null;
-  const { text } = token;
-  switch (text) {
-    case "||":
-      return "or";
-    case "&&":
-      return "and";
-    case "or":
-    case "and":
-    case "==":
-    case "!=":
-    case "<":
-    case "<=":
-    case ">":
-    case ">=":
-    case "+":
-    case "-":
-    case "*":
-    case "/":
-    case "%":
-      return text;
-    default:
-      return null;
-  }
+function binaryOperator({ kind, text }: Token): BinaryOperator | null {
+  const operator = text === "||" ? "or" : text === "&&" ? "and" : text;
+  return kind !== "string" && Object.hasOwn(BINDING_POWER, operator) ? (operator as BinaryOperator) : null;
 }
 
 /** unary := ("-"|"not"|"!"|"await") unary | postfix */
@@ -130,34 +109,33 @@ export function parseIndex(cursor: Cursor): Expr {
   return index;
 }
 
+/** Its span, unless it has one of its own, is that of all its tokens. */
+type Primary = Expr | Unspanned<Expr>;
+
 function parsePrimary(cursor: Cursor): Expr {
-  const token = cursor.peek();
-  switch (token.kind) {
-    case "number":
-      cursor.next();
-      return { kind: "Number", value: token.value, span: cursor.spanFrom(token.start) };
-    case "string":
-      cursor.next();
-      return { kind: "String", value: token.text, span: cursor.spanFrom(token.start) };
-    case "identifier":
-      return parseNamed(cursor, token.text);
-    case "punctuation":
-      if (token.text === "[") return parseList(cursor);
-      if (token.text === "{") return parseRecord(cursor);
-      if (token.text === "(") return parseParens(cursor);
-      return cursor.failUnexpected();
-    case "reserved":
-      if (cursor.take("null")) return { kind: "Null", span: cursor.spanFrom(token.start) };
-      if (token.text === "true" || token.text === "false") {
+  return cursor.node<Expr>(() => {
+    const token = cursor.peek();
+    switch (token.kind) {
+      case "number":
         cursor.next();
-        return { kind: "Bool", value: token.text === "true", span: cursor.spanFrom(token.start) };
-      }
-      // LL-2: in strict mode the message helps wherever the old word stands
-      if (token.text === "submit" && cursor.options.submitKeyword === "reject") return failSubmitRemoved(cursor);
-      return cursor.failUnexpected();
-    case "end":
-      return cursor.failUnexpected();
-  }
+        return { kind: "Number", value: token.value };
+      case "string":
+        cursor.next();
+        return { kind: "String", value: token.text };
+      case "identifier":
+        return parseNamed(cursor, token.text);
+      default:
+        if (cursor.at("[")) return parseList(cursor);
+        if (cursor.at("{")) return parseRecord(cursor);
+        if (cursor.at("(")) return parseParens(cursor);
+        if (cursor.take("null")) return { kind: "Null" };
+        if (cursor.take("true")) return { kind: "Bool", value: true };
+        if (cursor.take("false")) return { kind: "Bool", value: false };
+        // LL-2: in strict mode the message helps wherever the old word stands
+        if (cursor.at("submit") && cursor.options.submitKeyword === "reject") return failSubmitRemoved(cursor);
+        return cursor.failUnexpected();
+    }
+  });
 }
 
 export function failSubmitRemoved(cursor: Cursor): never {
@@ -165,24 +143,19 @@ export function failSubmitRemoved(cursor: Cursor): never {
 }
 
 /** A primary that begins with an identifier: special forms, a builtin call, or a variable (`LL-6`, `LL-12`). */
-function parseNamed(cursor: Cursor, name: string): Expr {
-  const { start } = cursor.peek();
+function parseNamed(cursor: Cursor, name: string): Primary {
   const special = parseSpecial(cursor, name);
   if (special !== null) return special;
   cursor.next();
-  if (cursor.at("(")) return { kind: "BuiltinCall", name, args: parseArgs(cursor), span: cursor.spanFrom(start) };
-  return { kind: "Variable", name, span: cursor.spanFrom(start) };
+  return cursor.at("(") ? { kind: "BuiltinCall", name, args: parseArgs(cursor) } : { kind: "Variable", name };
 }
 
-function parseSpecial(cursor: Cursor, name: string): Expr | null {
-  const { start } = cursor.peek();
+function parseSpecial(cursor: Cursor, name: string): Primary | null {
   switch (name) {
-    case "Type": {
+    case "Type":
       if (!cursor.at("{", 1)) return null;
       cursor.next();
-      const type = parseObjectType(cursor);
-      return { kind: "TypeLiteral", type, span: cursor.spanFrom(start) };
-    }
+      return { kind: "TypeLiteral", type: parseObjectType(cursor) };
     case "sleep":
       return parseSleep(cursor);
     case "start":
@@ -200,9 +173,8 @@ function parseSpecial(cursor: Cursor, name: string): Expr | null {
 }
 
 /** "sleep" ("for"|"until") expr; a lone `sleep` is a name, unless what follows shows that a duration was meant */
-function parseSleep(cursor: Cursor): Expr | null {
-  const token = cursor.peek();
-  const mode = cursor.at("for", 1) ? "For" : cursor.atWord("until", 1) ? "Until" : null;
+function parseSleep(cursor: Cursor): Primary | null {
+  const mode = cursor.at("for", 1) ? "For" : cursor.at("until", 1) ? "Until" : null;
   if (mode === null) {
     const after = cursor.peek(1);
     if (after.kind !== "number" && after.kind !== "string" && !cursor.at("(", 1)) return null;
@@ -211,12 +183,11 @@ function parseSleep(cursor: Cursor): Expr | null {
   }
   cursor.next();
   cursor.next();
-  const value = parseExpr(cursor);
-  return { kind: "Sleep", mode, value, span: cursor.spanFrom(token.start) };
+  return { kind: "Sleep", mode, value: parseExpr(cursor) };
 }
 
 /** "start" IDENT "(" [ key ":" single {"," key ":" single} [","] ] ")" */
-function parseStart(cursor: Cursor): Expr | null {
+function parseStart(cursor: Cursor): Primary | null {
   const { start, end } = cursor.peek();
   if (cursor.at("call", 1)) cursor.fail("Unexpected", "unexpected `start call`", { span: { start, end: cursor.peek(1).end } });
   const inlineBody = cursor.at("{", 1) || (cursor.at("(", 1) && cursor.at("{", cursor.offsetAfterBracket(1)));
@@ -232,24 +203,24 @@ function parseStart(cursor: Cursor): Expr | null {
     cursor.expect(":");
     return { name, value: parseSingle(cursor), span: cursor.spanFrom(argumentStart) };
   });
-  return { kind: "Start", process, args, span: cursor.spanFrom(start) };
+  return { kind: "Start", process, args };
 }
 
 /** "wait_signal" "(" STRING ")" */
-function parseWaitSignal(cursor: Cursor): Expr {
-  const { start } = cursor.next();
+function parseWaitSignal(cursor: Cursor): Primary {
+  cursor.next();
   cursor.expect("(");
   const name = parseSignalName(cursor, "wait_signal", "one signal name for `wait_signal`");
   cursor.take(",");
   if (!cursor.at(")")) cursor.failExpected("one signal name for `wait_signal`");
   cursor.next();
-  return { kind: "WaitSignal", name, span: cursor.spanFrom(start) };
+  return { kind: "WaitSignal", name };
 }
 
 /** "signal_run" "(" single "," STRING "," single ")" */
-function parseSignalRun(cursor: Cursor): Expr {
+function parseSignalRun(cursor: Cursor): Primary {
   const arity = "three arguments for `signal_run`: handle, signal name, payload";
-  const { start } = cursor.next();
+  cursor.next();
   cursor.expect("(");
   return cursor.separated(() => {
     if (cursor.at(")")) cursor.failExpected(arity);
@@ -261,7 +232,7 @@ function parseSignalRun(cursor: Cursor): Expr {
     cursor.take(",");
     if (!cursor.at(")")) cursor.failExpected(arity);
     cursor.next();
-    return { kind: "SignalRun", run, name, payload, span: cursor.spanFrom(start) };
+    return { kind: "SignalRun", run, name, payload };
   });
 }
 
@@ -285,19 +256,19 @@ function parseArgs(cursor: Cursor): Expr[] {
 }
 
 /** list := "[" [ single {"," single} [","] ] "]" | "[" single compFor { compFor | compIf } "]" */
-function parseList(cursor: Cursor): Expr {
-  const { start } = cursor.expect("[");
-  if (cursor.take("]")) return { kind: "List", items: [], span: cursor.spanFrom(start) };
+function parseList(cursor: Cursor): Primary {
+  cursor.next();
+  if (cursor.take("]")) return { kind: "List", items: [] };
   const first = cursor.separated(() => parseSingle(cursor));
   if (cursor.at("for")) {
     const clauses = cursor.afresh(() => parseClauses(cursor));
     cursor.expect("]");
-    return { kind: "Comprehension", element: first, clauses, span: cursor.spanFrom(start) };
+    return { kind: "Comprehension", element: first, clauses };
   }
   let rest: readonly Expr[] = [];
   if (cursor.take(",")) rest = cursor.list("]", () => parseSingle(cursor));
   else cursor.expect("]");
-  return { kind: "List", items: [first, ...rest], span: cursor.spanFrom(start) };
+  return { kind: "List", items: [first, ...rest] };
 }
 
 /** compFor := "for" IDENT "in" expr; compIf := "if" expr */
@@ -317,22 +288,22 @@ function parseClauses(cursor: Cursor): ComprehensionClause[] {
 }
 
 /** record := "{" [ key ":" single {"," key ":" single} [","] ] "}" */
-function parseRecord(cursor: Cursor): Expr {
-  const { start } = cursor.expect("{");
+function parseRecord(cursor: Cursor): Primary {
+  cursor.next();
   const entries = cursor.list("}", (): RecordEntry => {
     const key = cursor.expectKey("a field name or `}`");
     cursor.expect(":");
     return { key, value: parseSingle(cursor) };
   });
-  return { kind: "Record", entries, span: cursor.spanFrom(start) };
+  return { kind: "Record", entries };
 }
 
 /** "(" ")" | "(" expr ")" */
-function parseParens(cursor: Cursor): Expr {
-  const { start } = cursor.expect("(");
-  if (cursor.take(")")) return { kind: "Tuple", items: [], span: cursor.spanFrom(start) };
+function parseParens(cursor: Cursor): Primary {
+  cursor.next();
+  if (cursor.take(")")) return { kind: "Tuple", items: [] };
   const inner = cursor.afresh(() => parseExpr(cursor));
   cursor.expect(")");
   // A tuple owns its parentheses, so that a caret under it covers them; other nodes keep the span they have.
-  return inner.kind === "Tuple" ? { ...inner, span: cursor.spanFrom(start) } : inner;
+  return inner.kind === "Tuple" ? { kind: "Tuple", items: inner.items } : inner;
 }

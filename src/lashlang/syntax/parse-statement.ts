@@ -1,6 +1,7 @@
 // Statement grammar: blocks, control flow, assignment, what ends or leaves a program.
 import type { AssignTarget, Block, Expr, IfStatement, Label, TargetStep } from "./ast.ts";
 import type { Cursor } from "./cursor.ts";
+import type { Unspanned } from "./span.ts";
 import { failSubmitRemoved, parseExpr, parseIndex } from "./parse-expr.ts";
 
 /** What the statements around allow. */
@@ -16,7 +17,7 @@ export function parseBlock(cursor: Cursor, context: StatementContext): Block {
       const { start } = cursor.expect("{");
       const statements: Expr[] = [];
       while (!cursor.at("}")) {
-        if (cursor.peek().kind === "end") cursor.failExpected("`}`");
+        if (cursor.atEnd()) cursor.failExpected("`}`");
         statements.push(parseLabeledStatement(cursor, context));
       }
       cursor.expect("}");
@@ -27,17 +28,17 @@ export function parseBlock(cursor: Cursor, context: StatementContext): Block {
 
 function parseLabeledStatement(cursor: Cursor, context: StatementContext): Expr {
   if (!cursor.at("@")) return parseStatement(cursor, context);
-  const { start } = cursor.peek();
-  const label = parseLabel(cursor);
-  if (isDeclaration(cursor)) failLabelTarget(cursor);
-  const statement = parseStatement(cursor, context);
-  return { kind: "Labeled", label, statement, span: cursor.spanFrom(start) };
+  return cursor.node<Expr>(() => {
+    const label = parseLabel(cursor);
+    if (isDeclaration(cursor)) failLabelTarget(cursor);
+    return { kind: "Labeled", label, statement: parseStatement(cursor, context) };
+  });
 }
 
 /** label := "@" "label" "(" lkey ":" STRING {"," lkey ":" STRING} [","] ")"; the target must follow (`LL-20`) */
 export function parseLabel(cursor: Cursor): Label {
   const { start } = cursor.expect("@");
-  if (!cursor.takeWord("label")) cursor.failExpected("`label`");
+  cursor.expect("label");
   cursor.expect("(");
   const label: Record<"title" | "description", string | null> = { title: null, description: null };
   const invalid = (message: string): never =>
@@ -51,7 +52,7 @@ export function parseLabel(cursor: Cursor): Label {
   });
   const { title, description } = label;
   if (title === null) return invalid("`title` is required");
-  if (cursor.at("@") || cursor.at("}") || cursor.peek().kind === "end") failLabelTarget(cursor);
+  if (cursor.at("@") || cursor.at("}") || cursor.atEnd()) failLabelTarget(cursor);
   return { title, description };
 }
 
@@ -64,13 +65,20 @@ export function failLabelTarget(cursor: Cursor): never {
 
 /** At `type Name` or `process name`, which only the top level may hold. A bare `type` as a statement would mean nothing. */
 export function isDeclaration(cursor: Cursor): boolean {
-  return (cursor.atWord("type") || cursor.atWord("process")) && cursor.atIdentifier(1);
+  return (cursor.at("type") || cursor.at("process")) && cursor.atIdentifier(1);
 }
 
 export function parseStatement(cursor: Cursor, context: StatementContext): Expr {
+  return cursor.node<Expr>(() => parseByKeyword(cursor, context));
+}
+
+/** Its span, unless it has one of its own, is that of all its tokens. */
+type Parsed = Expr | Unspanned<Expr>;
+
+function parseByKeyword(cursor: Cursor, context: StatementContext): Parsed {
   const token = cursor.peek();
   if (token.kind === "identifier") {
-    if (cursor.at("=", cursor.offsetAfterPath())) return parseAssignment(cursor, token.start); // LL-11: before any keyword
+    if (cursor.at("=", cursor.offsetAfterPath())) return parseAssignment(cursor); // LL-11: before any keyword
     return parseContextual(cursor, context, token.text) ?? parseExpr(cursor);
   }
   if (token.kind !== "reserved") return parseExpr(cursor);
@@ -82,10 +90,10 @@ export function parseStatement(cursor: Cursor, context: StatementContext): Expr 
     case "print":
       if (context.inProcess) failForeground(cursor, "print");
       cursor.next();
-      return { kind: "Print", value: parseExpr(cursor), span: cursor.spanFrom(token.start) };
+      return { kind: "Print", value: parseExpr(cursor) };
     case "cancel":
       cursor.next();
-      return { kind: "Cancel", handle: parseExpr(cursor), span: cursor.spanFrom(token.start) };
+      return { kind: "Cancel", handle: parseExpr(cursor) };
     case "submit":
       if (cursor.options.submitKeyword === "reject") failSubmitRemoved(cursor);
       if (context.inProcess) failForeground(cursor, "submit"); // LL-1
@@ -96,36 +104,33 @@ export function parseStatement(cursor: Cursor, context: StatementContext): Expr 
 }
 
 /** Words that are keywords at statement position only. */
-function parseContextual(cursor: Cursor, context: StatementContext, word: string): Expr | null {
-  const { start } = cursor.peek();
+function parseContextual(cursor: Cursor, context: StatementContext, word: string): Parsed | null {
   switch (word) {
     case "let":
       if (!cursor.atIdentifier(1)) return null;
       cursor.next();
-      return parseAssignment(cursor, start);
+      return parseAssignment(cursor);
     case "while":
       return parseWhile(cursor, context);
     case "break":
     case "continue":
       if (!context.inLoop) cursor.fail("LoopControlOutsideLoop", `\`${word}\` can only be used inside a loop`);
       cursor.next();
-      return { kind: word === "break" ? "Break" : "Continue", span: cursor.spanFrom(start) };
+      return { kind: word === "break" ? "Break" : "Continue" };
     case "finish":
       return parseFinish(cursor, "finish");
     case "yield":
     case "wake":
-    case "fail": {
+    case "fail":
       if (!context.inProcess) cursor.fail("SessionProcessAdminOutsideBlock", `\`${word}\` can only be used inside a \`process\` body`);
       cursor.next();
-      const kind = word === "yield" ? "Yield" : word === "wake" ? "Wake" : "Fail";
-      return { kind, value: parseExpr(cursor), span: cursor.spanFrom(start) };
-    }
+      return { kind: word === "yield" ? "Yield" : word === "wake" ? "Wake" : "Fail", value: parseExpr(cursor) };
     case "trigger":
       if (opensTriggerDeclaration(cursor)) failTriggerRemoved(cursor);
       return null;
     case "sleep":
       // A statement that is the bare name `sleep` means nothing, so an operand after it was meant as a duration.
-      if (cursor.atIdentifier(1) && !cursor.atWord("until", 1)) {
+      if (cursor.atIdentifier(1) && !cursor.at("until", 1)) {
         cursor.next();
         cursor.failExpected("`for` or `until`");
       }
@@ -158,20 +163,20 @@ function failForeground(cursor: Cursor, word: "print" | "submit"): never {
 }
 
 /** ("finish"|"submit") expr */
-function parseFinish(cursor: Cursor, word: "finish" | "submit"): Expr {
+function parseFinish(cursor: Cursor, word: "finish" | "submit"): Parsed {
   const { start, end } = cursor.next();
-  if (cursor.at("}") || cursor.peek().kind === "end") {
+  if (cursor.at("}") || cursor.atEnd()) {
     const goal = word === "finish" ? "finish with null" : "submit null";
     cursor.fail("MissingFinishValue", `\`${word}\` requires a value; use \`${word} null\` to ${goal}`, { span: { start, end } });
   }
-  return { kind: "Finish", value: parseExpr(cursor), span: cursor.spanFrom(start) };
+  return { kind: "Finish", value: parseExpr(cursor) };
 }
 
-/** ["let"] target "=" expr; the span begins at `let` */
-function parseAssignment(cursor: Cursor, start: number): Expr {
+/** target "=" expr; a `let` before it is part of the statement */
+function parseAssignment(cursor: Cursor): Parsed {
   const target = parseTarget(cursor);
   cursor.expect("=");
-  return { kind: "Assign", target, value: parseExpr(cursor), span: cursor.spanFrom(start) };
+  return { kind: "Assign", target, value: parseExpr(cursor) };
 }
 
 /** target := IDENT { "." key | "[" expr "]" } */
@@ -191,47 +196,36 @@ function parseHeader(cursor: Cursor): Expr {
   return cursor.within(cursor.commaSeparates, true, () => parseExpr(cursor));
 }
 
-interface IfArm {
-  readonly start: number;
-  readonly condition: Expr;
-  readonly consequent: Block;
-}
-
 /** if := "if" expr block [ "else" (if | block) ]; a loop, because `else if` chains are long but not deep */
-function parseIf(cursor: Cursor, context: StatementContext): IfStatement {
-  const arms: IfArm[] = [];
-  let otherwise: IfStatement | Block | null = null;
+function parseIf(cursor: Cursor, context: StatementContext): Expr {
+  const arms: { readonly start: number; readonly condition: Expr; readonly consequent: Block }[] = [];
+  let last: Block | null = null;
   do {
     const { start } = cursor.expect("if");
     arms.push({ start, condition: parseHeader(cursor), consequent: parseBlock(cursor, context) });
     if (!cursor.take("else")) break;
-    if (!cursor.at("if")) {
-      otherwise = parseBlock(cursor, context);
-      break;
-    }
-  } while (cursor.at("if"));
-  const [first, ...rest] = arms;
-  if (first === undefined) return cursor.failExpected("`if`");
-  for (const arm of rest.reverse()) {
-    otherwise = { kind: "If", condition: arm.condition, consequent: arm.consequent, otherwise, span: cursor.spanFrom(arm.start) };
-  }
-  return { kind: "If", condition: first.condition, consequent: first.consequent, otherwise, span: cursor.spanFrom(first.start) };
+    if (!cursor.at("if")) last = parseBlock(cursor, context);
+  } while (last === null);
+  return arms.reduceRight<IfStatement | Block | null>(
+    (otherwise, { start, ...arm }) => ({ kind: "If", ...arm, otherwise, span: cursor.spanFrom(start) }),
+    last,
+  ) as IfStatement;
 }
 
 /** for := "for" IDENT "in" expr block */
-function parseFor(cursor: Cursor, context: StatementContext): Expr {
-  const { start } = cursor.expect("for");
+function parseFor(cursor: Cursor, context: StatementContext): Parsed {
+  cursor.next();
   const name = cursor.expectIdentifier("a variable name");
   cursor.expect("in");
   const iterable = parseHeader(cursor);
   const body = parseBlock(cursor, { ...context, inLoop: true });
-  return { kind: "For", name, iterable, body, span: cursor.spanFrom(start) };
+  return { kind: "For", name, iterable, body };
 }
 
 /** while := "while" expr block */
-function parseWhile(cursor: Cursor, context: StatementContext): Expr {
-  const { start } = cursor.next();
+function parseWhile(cursor: Cursor, context: StatementContext): Parsed {
+  cursor.next();
   const condition = parseHeader(cursor);
   const body = parseBlock(cursor, { ...context, inLoop: true });
-  return { kind: "While", condition, body, span: cursor.spanFrom(start) };
+  return { kind: "While", condition, body };
 }

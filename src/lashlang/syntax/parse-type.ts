@@ -1,15 +1,13 @@
 // Type grammar.
 import type { Cursor } from "./cursor.ts";
+import type { Unspanned } from "./span.ts";
+import { JSON_TYPE_NAMES } from "./type-expr.ts";
 import type { ObjectType, ScalarTypeKind, TypeExpr, TypeField } from "./type-expr.ts";
 
 const SCALARS: ReadonlyMap<string, ScalarTypeKind> = new Map([
-  ["str", "Str"], ["string", "Str"],
-  ["int", "Int"], ["integer", "Int"],
-  ["float", "Float"], ["number", "Float"],
-  ["bool", "Bool"], ["boolean", "Bool"],
-  ["dict", "Dict"], ["object", "Dict"],
   ["any", "Any"],
-]);
+  ...Object.entries(JSON_TYPE_NAMES).flatMap(([kind, name]) => [[kind.toLowerCase(), kind], [name, kind]]),
+] as [string, ScalarTypeKind][]);
 
 /** type := term { "|" term } */
 export function parseType(cursor: Cursor): TypeExpr {
@@ -25,63 +23,48 @@ export function parseType(cursor: Cursor): TypeExpr {
 
 /** term := "null" | STRING | ["Type"] typeObject | enum | list | Process | TriggerHandle | name */
 function parseTerm(cursor: Cursor): TypeExpr {
-  const token = cursor.peek();
-  const { start } = token;
-  if (cursor.take("null")) return { kind: "Null", span: cursor.spanFrom(start) };
-  if (token.kind === "string") {
+  return cursor.node<TypeExpr>(() => {
+    const token = cursor.peek();
+    if (cursor.at("{")) return parseObjectType(cursor);
+    if (cursor.take("null")) return { kind: "Null" };
+    if (token.kind !== "identifier" && token.kind !== "string") return cursor.failExpected("a type");
     cursor.next();
-    return { kind: "Enum", values: [token.text], span: cursor.spanFrom(start) };
-  }
-  if (cursor.at("{")) return parseObjectType(cursor);
-  if (token.kind !== "identifier") return cursor.failExpected("a type");
-  if (token.text === "Type" && cursor.at("{", 1)) {
-    cursor.next();
-    return parseObjectType(cursor);
-  }
-  if (token.text === "enum" && cursor.at("[", 1)) return parseEnum(cursor);
-  if (token.text === "list" && cursor.at("[", 1)) {
-    cursor.next();
-    cursor.expect("[");
-    const item = parseType(cursor);
-    cursor.expect("]");
-    return { kind: "List", item, span: cursor.spanFrom(start) };
-  }
-  if (token.text === "Process" && cursor.at("<", 1)) return parseProcessType(cursor);
-  if (token.text === "TriggerHandle" && cursor.at("<", 1)) {
-    cursor.next();
-    cursor.expect("<");
-    const event = parseType(cursor);
-    cursor.expect(">");
-    return { kind: "TriggerHandle", event, span: cursor.spanFrom(start) };
-  }
-  cursor.next();
-  const parts = [token.text];
-  while (cursor.take(".")) parts.push(cursor.expectIdentifier("a type name"));
-  const name = parts.join(".");
-  const span = cursor.spanFrom(start);
-  const scalar = SCALARS.get(name);
-  return scalar === undefined ? { kind: "Ref", name, span } : { kind: scalar, span };
+    if (token.kind === "string") return { kind: "Enum", values: [token.text] };
+    if (token.text === "Type" && cursor.at("{")) return parseObjectType(cursor);
+    if (token.text === "enum" && cursor.take("[")) return parseEnum(cursor);
+    if (token.text === "list" && cursor.take("[")) {
+      const item = parseType(cursor);
+      cursor.expect("]");
+      return { kind: "List", item };
+    }
+    if (token.text === "Process" && cursor.take("<")) return parseProcessType(cursor);
+    if (token.text === "TriggerHandle" && cursor.take("<")) {
+      const event = parseType(cursor);
+      cursor.expect(">");
+      return { kind: "TriggerHandle", event };
+    }
+    let name = token.text;
+    while (cursor.take(".")) name += `.${cursor.expectIdentifier("a type name")}`;
+    const scalar = SCALARS.get(name);
+    return scalar === undefined ? { kind: "Ref", name } : { kind: scalar };
+  });
 }
 
 /** "enum" "[" STRING {"," STRING} "]" */
-function parseEnum(cursor: Cursor): TypeExpr {
-  const { start } = cursor.next();
-  cursor.expect("[");
+function parseEnum(cursor: Cursor): Unspanned<TypeExpr> {
   const values = [cursor.expectString("at least one enum string literal")];
   while (cursor.take(",") && !cursor.at("]")) values.push(cursor.expectString("an enum string literal"));
   cursor.expect("]");
-  return { kind: "Enum", values, span: cursor.spanFrom(start) };
+  return { kind: "Enum", values };
 }
 
 /** "Process" "<" type "," type ">". The input is one value, or an object with one field per param. */
-function parseProcessType(cursor: Cursor): TypeExpr {
-  const { start } = cursor.next();
-  cursor.expect("<");
+function parseProcessType(cursor: Cursor): Unspanned<TypeExpr> {
   const input = parseType(cursor);
   cursor.expect(",");
   const output = parseType(cursor);
   cursor.expect(">");
-  return { kind: "Process", input, output, inputCount: inputCountOf(input), span: cursor.spanFrom(start) };
+  return { kind: "Process", input, output, inputCount: inputCountOf(input) };
 }
 
 function inputCountOf(input: TypeExpr): number {

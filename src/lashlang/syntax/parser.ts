@@ -41,7 +41,7 @@ export function parseWithComments(source: string, options: ParseOptions = {}): {
 export function parseTypeText(source: string): TypeExpr {
   const cursor = new Cursor(source, lex(source).tokens, { submitKeyword: "accept" });
   const type = parseType(cursor);
-  if (cursor.peek().kind !== "end") cursor.failExpected("the end of the type");
+  if (!cursor.atEnd()) cursor.failExpected("the end of the type");
   return type;
 }
 
@@ -50,10 +50,10 @@ function parseProgram(cursor: Cursor): Program {
   const declarations: Declaration[] = [];
   const statements: Expr[] = [];
   const context = { inProcess: false, inLoop: false };
-  while (cursor.peek().kind !== "end") {
+  while (!cursor.atEnd()) {
     const { start } = cursor.peek();
     const label = cursor.at("@") ? parseLabel(cursor) : null;
-    if (isDeclaration(cursor) && cursor.atWord("type")) {
+    if (isDeclaration(cursor) && cursor.at("type")) {
       if (label !== null) failLabelTarget(cursor);
       declarations.push(parseTypeDeclaration(cursor));
     } else if (isDeclaration(cursor)) {
@@ -82,7 +82,7 @@ function parseProcessDeclaration(cursor: Cursor, start: number, label: Label | n
   cursor.expect("(");
   const params = parseParams(cursor, ")", "a parameter name or `)`");
   let signals: readonly Param[] = [];
-  if (cursor.takeWord("signals")) {
+  if (cursor.take("signals")) {
     cursor.expect("{");
     signals = parseParams(cursor, "}", "a signal name or `}`");
   }

@@ -22,6 +22,9 @@ const RESERVED = [
 
 export type ReservedWord = (typeof RESERVED)[number];
 
+/** Identifiers that mean something in some places. */
+export type ContextualWord = "label" | "process" | "signals" | "type" | "until";
+
 const reservedWords: ReadonlySet<string> = new Set(RESERVED);
 
 export function isReserved(word: string): word is ReservedWord {
@@ -45,17 +48,13 @@ export function describeToken(token: Token): string {
 
 /** Messages go to models: a page of text in quotes would hide what is wrong. */
 function shorten(text: string): string {
-  const characters = Array.from(text.slice(0, 200));
-  return characters.length <= 60 && text.length <= 200 ? text : `${characters.slice(0, 60).join("")}…`;
+  const characters = Array.from(text);
+  return characters.length <= 60 ? text : `${characters.slice(0, 60).join("")}…`;
 }
 
-/** Whether it is one of the given punctuation characters. */
-export function isMark(token: Token | undefined, characters: string): boolean {
-  return token?.kind === "punctuation" && characters.includes(token.text);
-}
-
-export function isOneOf(token: Token | undefined, words: readonly string[]): boolean {
-  return token?.kind === "reserved" && words.includes(token.text);
+/** Whether it is one of these marks and words; a string that spells one is not. */
+export function isOneOf(token: Token | undefined, texts: readonly string[]): boolean {
+  return token !== undefined && token.kind !== "string" && texts.includes(token.text);
 }
 
 /** Tokens that are an operand, or the beginning or end of one. */
@@ -63,7 +62,9 @@ export function isNamedOrLiteral({ kind }: Token): boolean {
   return kind === "identifier" || kind === "number" || kind === "string";
 }
 
+const OPERAND_STARTS = ["(", "[", "{", "-", "!", "null", "true", "false", "await", "not"];
+
 /** Whether an expression may begin with this token (`LL-15`). */
 export function startsExpression(token: Token): boolean {
-  return isNamedOrLiteral(token) || isMark(token, "([{-!") || isOneOf(token, ["null", "true", "false", "await", "not"]);
+  return isNamedOrLiteral(token) || isOneOf(token, OPERAND_STARTS);
 }

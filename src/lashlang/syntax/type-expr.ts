@@ -14,6 +14,16 @@ export type TypeExpr =
 
 export type ScalarTypeKind = "Any" | "Str" | "Int" | "Float" | "Bool" | "Dict" | "Null";
 
+/** What JSON Schema calls them; in source both this and the kind in lower case is understood, and the latter printed. */
+export const JSON_TYPE_NAMES: Readonly<Record<Exclude<ScalarTypeKind, "Any">, string>> = {
+  Str: "string",
+  Int: "integer",
+  Float: "number",
+  Bool: "boolean",
+  Dict: "object",
+  Null: "null",
+};
+
 export interface ScalarType {
   readonly kind: ScalarTypeKind;
   readonly span?: Span;

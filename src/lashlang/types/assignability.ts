@@ -1,5 +1,6 @@
 // Whether a value of one type may stand where another is expected (`LL-71`).
 import type { ObjectType, TypeExpr } from "../syntax/type-expr.ts";
+import { partsOf } from "./type-algebra.ts";
 
 /** What a name stands for; null when it stands for itself, as resource types and opaque descriptors do. */
 export type ResolveType = (name: string) => TypeExpr | null;
@@ -23,8 +24,6 @@ export function isAssignable(source: TypeExpr, target: TypeExpr, resolve: Resolv
         return to.kind === "Int" || to.kind === "Float";
       case "Enum":
         return to.kind === "Str" || (to.kind === "Enum" && from.values.every((value) => to.values.includes(value)));
-      case "List":
-        return to.kind === "List" && assignable(from.item, to.item);
       case "Object":
         return to.kind === "Dict" || (to.kind === "Object" && objectAssignable(from, to));
       case "Process":
@@ -34,10 +33,8 @@ export function isAssignable(source: TypeExpr, target: TypeExpr, resolve: Resolv
           assignable(to.input, from.input) && // whoever starts it passes what `to` promises
           assignable(from.output, to.output)
         );
-      case "TriggerHandle":
-        return to.kind === "TriggerHandle" && assignable(from.event, to.event);
-      default:
-        return from.kind === to.kind;
+      default: // scalars, and lists and trigger handles, which are covariant
+        return from.kind === to.kind && partsOf(from).every((part, index) => assignable(part, partsOf(to)[index] as TypeExpr));
     }
   };
 
@@ -63,10 +60,9 @@ export function isAssignable(source: TypeExpr, target: TypeExpr, resolve: Resolv
 
   const objectAssignable = (from: ObjectType, to: ObjectType): boolean => {
     const fields = new Map(from.fields.map((field) => [field.name, field]));
-    return to.fields.every((wanted) => {
-      const given = fields.get(wanted.name);
-      if (given === undefined) return wanted.optional;
-      return (wanted.optional || !given.optional) && assignable(given.type, wanted.type);
+    return to.fields.every(({ name, type, optional }) => {
+      const given = fields.get(name);
+      return given === undefined ? optional : (optional || !given.optional) && assignable(given.type, type);
     });
   };
 

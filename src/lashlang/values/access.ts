@@ -33,7 +33,10 @@ export function readIndex(value: Value, index: Value, meter: Meter): Value {
     return at < 0 ? null : (charAt(value, at) ?? null);
   }
   if (value === null) return null;
-  if (value instanceof Projected) return projectedIndex(value, index, meter);
+  if (value instanceof Projected) {
+    if (typeof index === "number" || typeof index === "string") return projectedChild(value, index, `[${JSON.stringify(index)}]`, meter);
+    return readIndex(materialize(value, meter), index, meter);
+  }
   throw typeError(`can't index ${typeName(value)}`);
 }
 
@@ -42,12 +45,6 @@ function integerIndex(index: Value, length: number): number {
   const at = typeof index === "number" ? index : toNumber(index);
   if (!Number.isInteger(at)) throw typeError("index must be an integer");
   return at < 0 ? at + length : at;
-}
-
-function projectedIndex(value: Projected, index: Value, meter: Meter): Value {
-  if (typeof index === "number") return projectedChild(value, index, `[${index}]`, meter);
-  if (typeof index === "string") return projectedChild(value, index, `[${JSON.stringify(index)}]`, meter);
-  return readIndex(materialize(value, meter), index, meter);
 }
 
 /** Stays projected, under the longer name. Null and absent are null: they have nothing to project. */

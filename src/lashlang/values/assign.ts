@@ -19,79 +19,46 @@ export function assignPath(root: Value, steps: readonly PathStep[], value: Value
 
 function assignFrom(target: Value, steps: readonly PathStep[], at: number, value: Value, meter: Meter): Value {
   const step = steps[at] as PathStep;
+  const isLast = at === steps.length - 1;
   const container = materialize(target, meter);
-  if (at === steps.length - 1) return putLast(container, step, value, meter);
+  let own: List | Rec;
+  let items: Value[];
+  let position: number | undefined;
   if (container instanceof Rec) {
-    const key = recordKey(step, meter);
-    const child = recGet(container, key);
-    if (child === undefined) {
+    const key = "field" in step ? step.field : toText(materialize(step.index, meter));
+    position = container.shape.at(key);
+    if (position === undefined) {
+      if (isLast) return addKey(ownRecord(container, meter), key, value);
       throw valueError(`can't assign through missing ${"field" in step ? `field \`.${key}\`` : `key \`${key}\``}`);
     }
-    const own = ownRecord(container, meter);
-    return descend(own, own.values, own.shape.at(key) as number, child, steps, at, value, meter);
-  }
-  if (container instanceof List && "index" in step) {
-    const position = listPosition(step.index, container.items.length, meter);
-    const own = ownList(container, meter);
-    return descend(own, own.items, position, own.items[position] as Value, steps, at, value, meter);
-  }
-  throw typeError(`can't assign through ${"field" in step ? `\`.${step.field}\`` : "index"} on ${typeName(container)}`);
-}
-
-function descend(
-  own: List | Rec,
-  items: Value[],
-  position: number,
-  child: Value,
-  steps: readonly PathStep[],
-  at: number,
-  value: Value,
-  meter: Meter,
-): Value {
-  const weight = weigh(child);
-  const depth = depthOf(child);
-  replace(own, items, position, assignFrom(child, steps, at + 1, value, meter), weight, depth, meter);
+    own = ownRecord(container, meter);
+    items = own.values;
+  } else if (container instanceof List && "index" in step) {
+    position = listPosition(step.index, container.items.length, meter);
+    own = ownList(container, meter);
+    items = own.items;
+  } else throw unfit(container, step, isLast);
+  const old = items[position] as Value;
+  const oldWeight = weigh(old);
+  const oldDepth = depthOf(old);
+  replace(own, items, position, isLast ? value : assignFrom(old, steps, at + 1, value, meter), oldWeight, oldDepth, meter);
   return own;
 }
 
-function putLast(container: Value, step: PathStep, value: Value, meter: Meter): Value {
-  if (container instanceof Rec) return putKey(container, recordKey(step, meter), value, meter);
-  if ("index" in step) {
-    if (container instanceof List) return putIndex(container, step.index, value, meter);
-    if (container instanceof Tuple) throw typeError("can't assign tuple indexes; tuples are immutable");
-    throw typeError(`can't assign index on ${typeName(container)}`);
-  }
-  if (container instanceof Image) throw typeError("can't assign image fields; images are immutable");
-  throw typeError(`can't assign \`.${step.field}\` on ${typeName(container)}`);
+function unfit(container: Value, step: PathStep, isLast: boolean): Error {
+  if (isLast && container instanceof Tuple && "index" in step) return typeError("can't assign tuple indexes; tuples are immutable");
+  if (isLast && container instanceof Image && "field" in step) return typeError("can't assign image fields; images are immutable");
+  return typeError(`can't assign ${isLast ? "" : "through "}${"field" in step ? `\`.${step.field}\`` : "index"} on ${typeName(container)}`);
 }
 
-/** `record[key] = value`; without the check of the new weight, which is the caller's. */
-function putKey(record: Rec, key: string, value: Value, meter: Meter): Rec {
-  const own = ownRecord(record, meter);
-  const at = own.shape.at(key);
-  if (at !== undefined) {
-    const old = own.values[at] as Value;
-    replace(own, own.values, at, value, weigh(old), depthOf(old), meter);
-    return own;
-  }
+/** Without the check of the new weight, which is the caller's. */
+function addKey(own: Rec, key: string, value: Value): Rec {
   const keys = own.shape.keyWeight;
   own.shape = own.shape.with(key);
   own.values.push(value);
   own.weight += own.shape.keyWeight - keys + weigh(value);
   if (depthOf(value) >= own.depth) own.depth = depthOf(value) + 1;
   return own;
-}
-
-function putIndex(list: List, index: Value, value: Value, meter: Meter): List {
-  const at = listPosition(index, list.items.length, meter);
-  const own = ownList(list, meter);
-  const old = own.items[at] as Value;
-  replace(own, own.items, at, value, weigh(old), depthOf(old), meter);
-  return own;
-}
-
-function recordKey(step: PathStep, meter: Meter): string {
-  return "field" in step ? step.field : toText(materialize(step.index, meter));
 }
 
 function listPosition(index: Value, length: number, meter: Meter): number {

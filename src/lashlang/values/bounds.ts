@@ -25,7 +25,7 @@ export const MAX_VALUE_DEPTH = 1000;
 /** Texts beyond this are refused whatever the heap bound says: engines cannot hold them. */
 export const MAX_TEXT_UNITS = 1 << 28;
 
-export const boundExhausted = (bound: keyof Bounds, limit: number): ProgramError =>
+export const boundExhausted = (bound: keyof Bounds | "active time", limit: number | string): ProgramError =>
   new ProgramError("BoundExhausted", `execution bound exhausted: ${bound} (limit ${limit})`);
 
 export const limitOf = (bound: number | "unbounded"): number => (bound === "unbounded" ? Infinity : bound);

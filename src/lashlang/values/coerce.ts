@@ -53,3 +53,10 @@ function parseNumber(raw: string): number {
   }
   throw typeError("expected a number");
 }
+
+/** @throws ProgramError TypeError saying `requirement`, for anything but a whole number. */
+export function toInteger(value: Value, requirement: string): number {
+  if (typeof value !== "number") throw typeError(`${requirement}, got ${typeName(value)}`);
+  if (!Number.isInteger(value)) throw typeError(requirement);
+  return value;
+}

@@ -1,9 +1,9 @@
 // JSON in (`LL-27`): host data becomes the program's own values; nothing of the host's objects stays reachable.
 import { type Meter, fixedMeter } from "./bounds.ts";
 import { typeError } from "./errors.ts";
-import { setOwn, type Json } from "./json-value.ts";
+import type { Json } from "./json-value.ts";
 import { Shape } from "./shape.ts";
-import { compareText, wellFormed } from "./unicode.ts";
+import { compareText } from "./unicode.ts";
 import { Image, Resource, type Value, makeList, makeRec, weigh } from "./value.ts";
 
 /**
@@ -19,7 +19,7 @@ export function fromJson(json: Json, meter: Meter = fixedMeter()): Value {
 function convert(json: unknown, meter: Meter, level: number): Value {
   switch (typeof json) {
     case "string":
-      return wellFormed(json);
+      return json.toWellFormed();
     case "number":
     case "boolean":
       return json;
@@ -55,7 +55,7 @@ function convertObject(object: Record<string, unknown>, meter: Meter, level: num
   for (const key of keys) {
     const value = object[key];
     if (value === undefined) continue;
-    const name = wellFormed(key);
+    const name = key.toWellFormed();
     const at = shape.at(name);
     if (at === undefined) shape = shape.with(name);
     values[at ?? values.length] = convert(value, meter, level + 1);
@@ -68,25 +68,17 @@ const IMAGE_KEYS: ReadonlySet<string> = new Set(["type", "id", "label", "size", 
 function asImage(object: Record<string, unknown>): Image | undefined {
   if (!Object.hasOwn(object, "type") || object["type"] !== "image") return undefined;
   if (!Object.keys(object).every((key) => IMAGE_KEYS.has(key))) return undefined;
-  const { id, label, size } = object;
-  const width = object["width"] ?? null;
-  const height = object["height"] ?? null;
+  const { id, label, size, width = null, height = null } = object as Record<string, unknown>;
   if (typeof id !== "string" || typeof label !== "string" || typeof size !== "number") return undefined;
-  if (width !== null && typeof width !== "number") return undefined;
-  if (height !== null && typeof height !== "number") return undefined;
+  if (!isSide(width) || !isSide(height)) return undefined;
   return new Image({ type: "image", id, label, size, width, height });
 }
+
+const isSide = (side: unknown): side is number | null => side === null || typeof side === "number";
 
 function asResource(object: Record<string, unknown>): Resource | undefined {
   if (!Object.hasOwn(object, "__resource__") || object["__resource__"] !== true) return undefined;
   const { type, alias } = object;
   if (typeof type !== "string" || typeof alias !== "string" || Object.keys(object).length !== 3) return undefined;
   return new Resource(type, alias);
-}
-
-/** A plain object from entries, with own keys only. */
-export function jsonObject(entries: Iterable<readonly [string, Json]>): { [key: string]: Json } {
-  const object: { [key: string]: Json } = {};
-  for (const [key, value] of entries) setOwn(object, key, value);
-  return object;
 }

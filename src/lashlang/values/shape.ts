@@ -15,14 +15,14 @@ export class Shape {
   /** Logical bytes of the keys: a function of the keys alone (W1). */
   keyWeight: number;
   /** False for a dictionary, which one record owns and appends to in place. */
-  private readonly shared: boolean;
-  private index: Map<string, number> | null = null;
-  private next: Map<string, Shape> | null = null;
+  readonly #shared: boolean;
+  #index: Map<string, number> | null = null;
+  #next: Map<string, Shape> | null = null;
 
   private constructor(names: string[], keyWeight: number, shared: boolean) {
     this.names = names;
     this.keyWeight = keyWeight;
-    this.shared = shared;
+    this.#shared = shared;
   }
 
   static empty(): Shape {
@@ -44,24 +44,24 @@ export class Shape {
       for (let i = 0; i < names.length; i += 1) if (names[i] === name) return i;
       return undefined;
     }
-    this.index ??= new Map(names.map((key, i) => [key, i]));
-    return this.index.get(name);
+    this.#index ??= new Map(names.map((key, i) => [key, i]));
+    return this.#index.get(name);
   }
 
   /** The shape with `name` appended; the receiver itself if it is a dictionary. `name` must be new to it. */
   with(name: string): Shape {
-    if (!this.shared) {
-      this.append(name);
+    if (!this.#shared) {
+      this.#append(name);
       return this;
     }
-    const known = this.next?.get(name);
+    const known = this.#next?.get(name);
     if (known !== undefined) return known;
     const shared = this.names.length < MAX_SHARED_KEYS && cache.shapes <= MAX_SHAPES;
     const grown = new Shape([...this.names], this.keyWeight, shared);
-    grown.append(name);
+    grown.#append(name);
     if (shared) {
-      this.next ??= new Map();
-      this.next.set(name, grown);
+      this.#next ??= new Map();
+      this.#next.set(name, grown);
       cache.shapes += 1;
     }
     return grown;
@@ -69,11 +69,11 @@ export class Shape {
 
   /** A shape another record may use: dictionaries are copied. */
   fork(): Shape {
-    return this.shared ? this : new Shape([...this.names], this.keyWeight, false);
+    return this.#shared ? this : new Shape([...this.names], this.keyWeight, false);
   }
 
-  private append(name: string): void {
-    this.index?.set(name, this.names.length);
+  #append(name: string): void {
+    this.#index?.set(name, this.names.length);
     // Keys of a dictionary are kept once more than those of a shared shape, in its Map.
     this.keyWeight += 2 * name.length + (this.names.length < MAX_SHARED_KEYS ? 16 : 80);
     this.names.push(name);

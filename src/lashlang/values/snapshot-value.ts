@@ -3,7 +3,6 @@
 //   N2. A record is marked too when a plain object would lose it: keys that engines reorder, or keys that look like marks.
 //   N3. Projected values are named, not materialized.
 import type { Meter } from "./bounds.ts";
-import { jsonObject } from "./from-json.ts";
 import type { Json } from "./json-value.ts";
 import { Projected, type ProjectionRef, type ProjectionSource, unavailableProjection } from "./projected.ts";
 import { Image, type ImageFields, List, Rec, Tuple, type Value, makeList, makeTuple, recordOf, Resource } from "./value.ts";
@@ -33,9 +32,13 @@ const numberName = (value: number): string => (Object.is(value, -0) ? "-0" : Str
 
 function encodeRecord(record: Rec): Json {
   const { names } = record.shape;
-  const entries = record.values.map((value, i) => [names[i] as string, encodeValue(value)] as const);
   const plain = names.every((name) => !INTEGER_LIKE.test(name) && !name.startsWith(MARK) && name !== "__proto__");
-  return plain ? jsonObject(entries) : marked("record", { entries: entries.map(([key, value]) => [key, value]) });
+  if (!plain) return marked("record", { entries: record.values.map((value, i) => [names[i] as string, encodeValue(value)]) });
+  const object: { [key: string]: Json } = {};
+  record.values.forEach((value, i) => {
+    object[names[i] as string] = encodeValue(value);
+  });
+  return object;
 }
 
 export function encodeProjected(value: Projected): Json {
@@ -67,17 +70,22 @@ function decodeMarked(
   meter: Meter,
   rehydrate: Rehydrate,
 ): Value {
-  const list = (name: string): readonly Json[] => {
-    const value = fields[name];
-    return Array.isArray(value) ? value : [];
-  };
+  const listed = (json: Json | undefined): readonly Json[] => (Array.isArray(json) ? (json as readonly Json[]) : []);
+  const decode = (item: Json = null): Value => decodeValue(item, meter, rehydrate);
   switch (kind) {
     case "number":
       return Number(fields["text"]);
     case "tuple":
-      return makeTuple(list("items").map((item) => decodeValue(item, meter, rehydrate)), meter);
+      return makeTuple(listed(fields["items"]).map(decode), meter);
     case "record":
-      return recordOf(list("entries").map((entry) => decodeEntry(entry, meter, rehydrate)), meter);
+      return recordOf(
+        listed(fields["entries"]).map((entry) => {
+          const [key, item] = listed(entry);
+          if (typeof key !== "string") throw new TypeError("snapshot holds a record entry without a key");
+          return [key, decode(item)];
+        }),
+        meter,
+      );
     case "image": {
       const { id, label, size, width, height } = fields as unknown as ImageFields;
       return new Image({ type: "image", id, label, size, width, height });
@@ -89,12 +97,6 @@ function decodeMarked(
     default:
       throw new TypeError(`snapshot holds a value of unknown kind \`${kind}\``);
   }
-}
-
-function decodeEntry(entry: Json, meter: Meter, rehydrate: Rehydrate): readonly [string, Value] {
-  const [key, value = null] = Array.isArray(entry) ? (entry as readonly Json[]) : [];
-  if (typeof key !== "string") throw new TypeError("snapshot holds a record entry without a key");
-  return [key, decodeValue(value, meter, rehydrate)];
 }
 
 function decodeProjected(fields: { readonly [key: string]: Json }, rehydrate: Rehydrate): Projected {

@@ -1,5 +1,4 @@
 // JSON out (`LL-27`): what tools, hosts and outcomes see of a value.
-import { jsonObject } from "./from-json.ts";
 import type { Json } from "./json-value.ts";
 import { Projected } from "./projected.ts";
 import { Image, List, Rec, Tuple, type Value } from "./value.ts";
@@ -17,8 +16,9 @@ export function toJson(value: Value): Json {
   if (value === null) return null;
   if (value instanceof List || value instanceof Tuple) return value.items.map((item) => toJson(item));
   if (value instanceof Rec) {
-    const names = value.shape.names;
-    return jsonObject(value.values.map((item, i) => [names[i] as string, toJson(item)] as const));
+    const { names } = value.shape;
+    // Makes a key `__proto__` an own property like any other.
+    return Object.fromEntries(value.values.map((item, i) => [names[i] as string, toJson(item)] as const));
   }
   if (value instanceof Projected) return value.source.materialize();
   return value instanceof Image ? { ...value.fields } : { __resource__: true, type: value.resourceType, alias: value.alias };

@@ -29,13 +29,6 @@ function countPoints(text: string): number {
 
 const isHigh = (unit: number): boolean => unit >= 0xd800 && unit < 0xdc00;
 
-const LONE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
-
-/** `text` with every lone surrogate replaced by U+FFFD. */
-export function wellFormed(text: string): string {
-  return SURROGATE.test(text) ? text.replace(LONE, "\ufffd") : text;
-}
-
 /**
  * Instructions that finding a position in `text` is worth: pairs are counted from the start, and even without them the
  * engine may have to look for them.

@@ -1,4 +1,5 @@
 // Drives a VM with a host that answers in its own time. Everything that is asynchronous about a program is here.
+import { boundExhausted } from "../values/bounds.ts";
 import type { EffectOutcome, EffectRequest } from "./effects.ts";
 import type { Outcome, Vm } from "./vm.ts";
 import { SLICE } from "./vm.ts";
@@ -35,37 +36,31 @@ const HOLD_MS = 4;
  * for 4 ms (`LL-60`).
  */
 export async function drive(vm: Vm, host: LashHost, options: DriveOptions = {}): Promise<DriveResult> {
-  const abort = abortWatch(options.signal);
-  try {
-    return await driveWatched(vm, host, options, abort.happened);
-  } finally {
-    abort.end();
-  }
-}
-
-async function driveWatched(vm: Vm, host: LashHost, options: DriveOptions, aborted: Promise<"aborted">): Promise<DriveResult> {
   const { signal, maxActiveMs = Infinity, now = () => performance.now(), pause = macrotask } = options;
+  const over = new AbortController(); // takes the listener off a signal that lives longer
+  const aborted = new Promise<null>((resolve) => {
+    signal?.addEventListener("abort", () => resolve(null), { signal: over.signal });
+  });
   let active = 0;
   let since = now();
-  for (;;) {
-    if (signal?.aborted === true) return { kind: "cancelled" };
-    const state = vm.run(SLICE);
-    const held = now() - since;
-    if (state.kind === "done") return state.outcome;
-    if (active + held > maxActiveMs) return overtime(maxActiveMs);
-    const answer = state.kind === "parked" ? askHost(vm, host, state.effect, options) : null;
-    if (state.kind === "parked" && answer !== null && !(answer instanceof Promise)) {
-      vm.settle(state.effect.effectId, answer);
+  try {
+    for (;;) {
+      if (signal?.aborted === true) return { kind: "cancelled" };
+      const state = vm.run(SLICE);
+      const held = now() - since;
+      if (state.kind === "done") return state.outcome;
+      if (active + held > maxActiveMs) return overtime(maxActiveMs);
+      const answer = state.kind === "parked" ? askHost(vm, host, state.effect, options) : null;
+      const waits = answer instanceof Promise;
+      const outcome = waits ? await Promise.race([answer, aborted]) : answer;
+      if (state.kind === "parked" && outcome !== null) vm.settle(state.effect.effectId, outcome);
+      if (!waits && held < HOLD_MS) continue;
+      active += held;
+      if (!waits) await pause();
+      since = now();
     }
-    const waits = answer instanceof Promise;
-    if (!waits && held < HOLD_MS) continue;
-    active += held;
-    if (waits && state.kind === "parked") {
-      const outcome = await Promise.race([answer, aborted]);
-      if (outcome === "aborted") return { kind: "cancelled" };
-      vm.settle(state.effect.effectId, outcome);
-    } else await pause();
-    since = now();
+  } finally {
+    over.abort();
   }
 }
 
@@ -84,19 +79,9 @@ function askHost(vm: Vm, host: LashHost, request: EffectRequest, options: DriveO
   return durable instanceof Promise ? durable.then(perform) : perform();
 }
 
-/** A promise that resolves when the signal aborts, and its listener's end. */
-function abortWatch(signal: AbortSignal | undefined): { readonly happened: Promise<"aborted">; end(): void } {
-  let listener = (): void => {};
-  const happened = new Promise<"aborted">((resolve) => {
-    listener = () => resolve("aborted");
-  });
-  signal?.addEventListener("abort", listener);
-  return { happened, end: () => signal?.removeEventListener("abort", listener) };
-}
-
 function overtime(limit: number): DriveResult {
-  const message = `execution bound exhausted: active time (limit ${limit} ms)`;
-  return { kind: "error", error: { kind: "BoundExhausted", message } };
+  const { kind, message } = boundExhausted("active time", `${limit} ms`);
+  return { kind: "error", error: { kind, message } };
 }
 
 function macrotask(): Promise<void> {

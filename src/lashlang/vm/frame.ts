@@ -71,20 +71,20 @@ export class Frame implements Meter {
   effect: EffectRequest | null = null;
   outcome: EffectOutcome | null = null;
   ending: Ending | null = null;
-  private readonly heapLimit: number;
-  private readonly depthLimit: number;
-  private readonly outputLimit: number;
-  private readonly sites: readonly CallSite[];
+  readonly #heapLimit: number;
+  readonly #depthLimit: number;
+  readonly #outputLimit: number;
+  readonly #sites: readonly CallSite[];
 
   constructor(slots: number, sites: readonly CallSite[], bounds: Bounds, observer: Observer | null) {
-    this.sites = sites;
+    this.#sites = sites;
     this.bounds = bounds;
     this.observer = observer;
     this.slots = Array.from({ length: slots }, (): Value | undefined => undefined);
     this.counts = sites.map(() => 0);
-    this.heapLimit = limitOf(bounds.heap);
-    this.depthLimit = bounds.depth;
-    this.outputLimit = limitOf(bounds.output);
+    this.#heapLimit = limitOf(bounds.heap);
+    this.#depthLimit = bounds.depth;
+    this.#outputLimit = limitOf(bounds.output);
     this.reweigh();
   }
 
@@ -93,14 +93,14 @@ export class Frame implements Meter {
   }
 
   admit(weight: number, depth: number): void {
-    if (weight > this.heapLimit) throw boundExhausted("heap", this.heapLimit);
-    if (depth > this.depthLimit) throw boundExhausted("depth", this.depthLimit);
+    if (weight > this.#heapLimit) throw boundExhausted("heap", this.#heapLimit);
+    if (depth > this.#depthLimit) throw boundExhausted("depth", this.#depthLimit);
   }
 
   /** Says that what slots hold weighs `delta` more. */
   grew(delta: number): void {
     this.heap += delta;
-    if (this.heap > this.heapLimit) throw boundExhausted("heap", this.heapLimit);
+    if (this.heap > this.#heapLimit) throw boundExhausted("heap", this.#heapLimit);
   }
 
   /** Computes `heap` anew from the slots. */
@@ -150,9 +150,7 @@ export class Frame implements Meter {
   }
 
   siteAt(site: number): CallSite {
-    const found = this.sites[site];
-    if (found === undefined) throw new Error("linked program has an effect without a site");
-    return found;
+    return this.#sites[site] as CallSite;
   }
 
   /** Tells an observer of the last evaluation of a call site. */
@@ -173,10 +171,9 @@ export class Frame implements Meter {
     return PARKED;
   }
 
-  /** The outcome that the last request was settled with. */
+  /** The outcome that the last request was settled with; the VM runs no further without one. */
   settled(): EffectOutcome {
-    const outcome = this.outcome;
-    if (outcome === null) throw new Error("an effect was resumed without an outcome");
+    const outcome = this.outcome as EffectOutcome;
     this.outcome = null;
     return outcome;
   }
@@ -184,7 +181,7 @@ export class Frame implements Meter {
   /** Accounts for a text that is printed. */
   print(text: string): void {
     this.printed += 2 * text.length + 16;
-    if (this.printed > this.outputLimit) throw boundExhausted("output", this.outputLimit);
+    if (this.printed > this.#outputLimit) throw boundExhausted("output", this.#outputLimit);
   }
 
   end(ending: Ending): typeof DONE {

@@ -1,7 +1,6 @@
 // Values on their way to the host.
 import type { Meter } from "../values/bounds.ts";
 import { jsonText } from "../values/display.ts";
-import { jsonObject } from "../values/from-json.ts";
 import type { Json } from "../values/json-value.ts";
 import { Projected } from "../values/projected.ts";
 import { toJson } from "../values/to-json.ts";
@@ -17,13 +16,10 @@ export interface Payload {
 
 /** One record argument is the payload itself, anything else comes as `{ args: [...] }` (`LL-49`). */
 export function operationPayload(args: readonly Value[], meter: Meter): Payload {
-  const [only] = args;
-  if (args.length === 1 && only !== undefined) {
-    const whole = only instanceof Projected ? materialize(only, meter) : only;
-    if (whole instanceof Rec) {
-      const projections = only instanceof Projected ? [useOf(only, [])] : usesIn(only, []);
-      return { json: hostJson(whole, meter) as { [key: string]: Json }, projections };
-    }
+  const [only = null] = args;
+  const whole = args.length === 1 ? materialize(only, meter) : null;
+  if (whole instanceof Rec) {
+    return { json: hostJson(whole, meter) as { [key: string]: Json }, projections: usesIn(only, []) };
   }
   return {
     json: { args: args.map((arg) => hostJson(arg, meter)) },
@@ -60,5 +56,5 @@ export function printText(value: Value, meter: Meter): string {
 
 /** An object of named values, as a process gets its arguments. */
 export function namedJson(names: readonly string[], values: readonly Value[], meter: Meter): { [key: string]: Json } {
-  return jsonObject(names.map((name, i) => [name, hostJson(values[i] ?? null, meter)] as const));
+  return Object.fromEntries(names.map((name, i) => [name, hostJson(values[i] ?? null, meter)] as const));
 }

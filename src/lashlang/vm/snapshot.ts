@@ -73,12 +73,11 @@ export function fillFrame(f: Frame, snapshot: VmSnapshot, rehydrate: Rehydrate):
 
 /** Throws unless `snapshot` was taken from this very code. */
 export function checkSnapshot(compiled: CompiledEntry, snapshot: VmSnapshot): void {
-  const expected = [VM_VERSION, COMPILER_VERSION, compiled.program.moduleRef, compiled.entry.key];
-  const got = [snapshot.version, snapshot.compiler, snapshot.moduleRef, snapshot.entry];
-  const at = expected.findIndex((part, i) => part !== got[i]);
-  if (at < 0) return;
-  const field = ["version", "compiler", "moduleRef", "entry"][at];
-  throw new RangeError(`snapshot ${field} mismatch: expected ${expected[at]}, got ${got[at]}`);
+  const expected = { version: VM_VERSION, compiler: COMPILER_VERSION, moduleRef: compiled.program.moduleRef, entry: compiled.entry.key };
+  for (const [field, value] of Object.entries(expected)) {
+    const got = snapshot[field as keyof typeof expected];
+    if (got !== value) throw new RangeError(`snapshot ${field} mismatch: expected ${value}, got ${got}`);
+  }
 }
 
 function encodeOutcome(outcome: EffectOutcome): Json {

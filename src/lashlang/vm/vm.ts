@@ -11,7 +11,6 @@ import { DEFAULT_BOUNDS, type Bounds, MAX_VALUE_DEPTH, boundExhausted, fixedMete
 import { projectionAt } from "../values/access.ts";
 import { Projected } from "../values/projected.ts";
 import type { Rehydrate } from "../values/snapshot-value.ts";
-import { wellFormed } from "../values/unicode.ts";
 import { type Value, markShared } from "../values/value.ts";
 import type { EffectOutcome, EffectRequest } from "./effects.ts";
 import { type Ending, Frame, type Instruction, PARKED } from "./frame.ts";
@@ -65,32 +64,32 @@ const READY: VmState = { kind: "ready" };
 
 export class Vm {
   readonly compiled: CompiledEntry;
-  private readonly frame: Frame;
-  private readonly limit: number;
-  private at = 0;
-  private used = 0;
-  private current: VmState = READY;
+  readonly #frame: Frame;
+  readonly #limit: number;
+  #at = 0;
+  #used = 0;
+  #current: VmState = READY;
 
   private constructor(compiled: CompiledEntry, bounds: Bounds, observer: Observer | undefined) {
     this.compiled = compiled;
-    this.limit = limitOf(bounds.instructions);
-    this.frame = new Frame(compiled.slots, compiled.entry.sites, bounds, observer ?? null);
+    this.#limit = limitOf(bounds.instructions);
+    this.#frame = new Frame(compiled.slots, compiled.entry.sites, bounds, observer ?? null);
   }
 
   static start(compiled: CompiledEntry, options: VmStart = {}): Vm {
     const bounds = { ...DEFAULT_BOUNDS, ...options.bounds };
     if (bounds.depth > MAX_VALUE_DEPTH) throw new RangeError(`bounds.depth must be at most ${MAX_VALUE_DEPTH}`);
     const vm = new Vm(compiled, bounds, options.observer);
-    vm.used = options.spent ?? 0;
+    vm.#used = options.spent ?? 0;
     const { globals } = options;
     if (globals !== undefined) {
       compiled.entry.variables.forEach((name, slot) => {
         const value = globals.get(name);
         if (value === undefined) return;
         markShared(value);
-        vm.frame.slots[slot] = value;
+        vm.#frame.slots[slot] = value;
       });
-      vm.frame.reweigh();
+      vm.#frame.reweigh();
     }
     return vm;
   }
@@ -100,29 +99,29 @@ export class Vm {
     checkSnapshot(compiled, snapshot);
     const vm = new Vm(compiled, snapshot.bounds, options.observer);
     compiled.entry.variables.forEach((name, slot) => {
-      vm.frame.slots[slot] = options.bindings?.get(name);
+      vm.#frame.slots[slot] = options.bindings?.get(name);
     });
     const { bindings = new Map<string, Projected>(), rehydrate = () => undefined } = options;
     const meter = fixedMeter(snapshot.bounds);
-    fillFrame(vm.frame, snapshot, (name, ref) => rehydrate(name, ref) ?? projectionAt(bindings, name, meter));
-    vm.at = snapshot.at;
-    vm.used = snapshot.instructions;
-    if (snapshot.effect !== null) vm.current = { kind: "parked", effect: snapshot.effect };
+    fillFrame(vm.#frame, snapshot, (name, ref) => rehydrate(name, ref) ?? projectionAt(bindings, name, meter));
+    vm.#at = snapshot.at;
+    vm.#used = snapshot.instructions;
+    if (snapshot.effect !== null) vm.#current = { kind: "parked", effect: snapshot.effect };
     return vm;
   }
 
   get state(): VmState {
-    return this.current;
+    return this.#current;
   }
 
   /** Instructions spent so far. */
   get instructions(): number {
-    return this.used;
+    return this.#used;
   }
 
   /** Logical bytes the program holds now. */
   get heap(): number {
-    return this.frame.heap;
+    return this.#frame.heap;
   }
 
   /** Runs one instruction. */
@@ -132,14 +131,14 @@ export class Vm {
 
   /** Runs until the program parks, ends, or has spent about `instructions` more. Does nothing unless `ready`. */
   run(instructions = SLICE): VmState {
-    if (this.current.kind !== "ready") return this.current;
-    if (this.used >= this.limit) return this.fail(boundExhausted("instructions", this.limit));
-    const slice = Math.min(instructions, this.limit - this.used);
-    const f = this.frame;
+    if (this.#current.kind !== "ready") return this.#current;
+    if (this.#used >= this.#limit) return this.#fail(boundExhausted("instructions", this.#limit));
+    const slice = Math.min(instructions, this.#limit - this.#used);
+    const f = this.#frame;
     f.fuel = slice;
     const { code } = this.compiled;
     const { slots } = f;
-    let at = this.at;
+    let at = this.#at;
     let next = at;
     try {
       do {
@@ -148,19 +147,19 @@ export class Vm {
         f.fuel -= 1;
       } while (next >= 0 && f.fuel > 0);
     } catch (error) {
-      this.at = at;
-      this.used += slice - f.fuel + 1;
-      return this.fail(error);
+      this.#at = at;
+      this.#used += slice - f.fuel + 1;
+      return this.#fail(error);
     }
-    this.used += slice - f.fuel;
+    this.#used += slice - f.fuel;
     if (next >= 0) {
-      this.at = next;
+      this.#at = next;
       return READY;
     }
-    if (next === PARKED) return this.park(f);
-    this.at = at;
-    this.reportOpenSteps("node.completed");
-    return this.end(at, f.ending ?? { kind: "continued" });
+    if (next === PARKED) return this.#park(f);
+    this.#at = at;
+    this.#reportOpenSteps("node.completed");
+    return this.#end(at, f.ending ?? { kind: "continued" });
   }
 
   /**
@@ -168,75 +167,74 @@ export class Vm {
    * @throws RangeError when `effectId` is not the open effect: late and repeated answers are the caller's to drop.
    */
   settle(effectId: number, outcome: EffectOutcome): void {
-    if (this.current.kind !== "parked" || this.current.effect.effectId !== effectId) {
+    if (this.#current.kind !== "parked" || this.#current.effect.effectId !== effectId) {
       throw new RangeError(`effect ${effectId} is not open`);
     }
-    this.frame.outcome = outcome;
-    this.frame.effect = null;
-    this.current = READY;
+    this.#frame.outcome = outcome;
+    this.#frame.effect = null;
+    this.#current = READY;
   }
 
   /** @throws RangeError once the program is done: then there is an outcome to keep instead. */
   snapshot(): VmSnapshot {
-    if (this.current.kind === "done") throw new RangeError("a finished program has no snapshot");
-    return takeSnapshot(this.compiled, this.frame, this.at, this.used);
+    if (this.#current.kind === "done") throw new RangeError("a finished program has no snapshot");
+    return takeSnapshot(this.compiled, this.#frame, this.#at, this.#used);
   }
 
   /** The named variables that are bound now; projected bindings are the host's and left out (`LL-45`, `LL-90`). */
   variables(): Map<string, Value> {
-    const bound = new Map<string, Value>();
-    this.compiled.entry.variables.forEach((name, slot) => {
-      const value = this.frame.slots[slot];
-      if (value === undefined || value instanceof Projected) return;
-      bound.set(name, value);
-    });
-    return bound;
+    return this.#bound((value) => !(value instanceof Projected));
   }
 
   /** The projected bindings it was started with, for `VmRestore.bindings`. */
   bindings(): Map<string, Projected> {
-    const bound = new Map<string, Projected>();
+    return this.#bound((value) => value instanceof Projected);
+  }
+
+  #bound<Kept extends Value>(keep: (value: Value) => value is Kept): Map<string, Kept>;
+  #bound(keep: (value: Value) => boolean): Map<string, Value>;
+  #bound(keep: (value: Value) => boolean): Map<string, Value> {
+    const bound = new Map<string, Value>();
     this.compiled.entry.variables.forEach((name, slot) => {
-      const value = this.frame.slots[slot];
-      if (value instanceof Projected) bound.set(name, value);
+      const value = this.#frame.slots[slot];
+      if (value !== undefined && keep(value)) bound.set(name, value);
     });
     return bound;
   }
 
-  private park(f: Frame): VmState {
-    if (f.effect === null) throw new Error("the program parked without an effect");
-    this.at = f.resumeAt;
-    this.current = { kind: "parked", effect: f.effect };
-    return this.current;
+  #park(f: Frame): VmState {
+    this.#at = f.resumeAt;
+    this.#current = { kind: "parked", effect: f.effect as EffectRequest };
+    return this.#current;
   }
 
-  private end(at: number, outcome: Outcome): VmState {
-    this.at = at;
-    this.restoreBindings(at);
-    this.current = { kind: "done", outcome };
-    return this.current;
+  #end(at: number, outcome: Outcome): VmState {
+    this.#at = at;
+    this.#restoreBindings(at);
+    this.#current = { kind: "done", outcome };
+    return this.#current;
   }
 
   /** Loop variables get back what they were, however the program ended (`LL-41`). */
-  private restoreBindings(at: number): void {
-    const { slots } = this.frame;
+  #restoreBindings(at: number): void {
+    const { slots } = this.#frame;
     for (const loop of this.compiled.loops) {
       if (at >= loop.from && at < loop.to) slots[loop.slot] = slots[loop.saved];
     }
   }
 
-  private fail(thrown: unknown): VmState {
+  #fail(thrown: unknown): VmState {
     const error = thrown instanceof ProgramError ? thrown : foreignError(thrown);
-    const span = error.span ?? this.compiled.spans[this.at];
-    this.reportOpenSteps("node.failed", { error: clipped(error.message) });
+    const span = error.span ?? this.compiled.spans[this.#at];
+    this.#reportOpenSteps("node.failed", { error: clipped(error.message) });
     const report = { kind: error.kind, message: clipped(error.message) };
-    return this.end(this.at, { kind: "error", error: span === undefined ? report : { ...report, span } });
+    return this.#end(this.#at, { kind: "error", error: span === undefined ? report : { ...report, span } });
   }
 
   /** Labeled statements that the program ended inside, innermost first. */
-  private reportOpenSteps(type: "node.completed" | "node.failed", details?: { readonly error: string }): void {
+  #reportOpenSteps(type: "node.completed" | "node.failed", details?: { readonly error: string }): void {
     for (const { from, to, site } of this.compiled.steps) {
-      if (this.at >= from && this.at < to) this.frame.observe(type, site, details);
+      if (this.#at >= from && this.#at < to) this.#frame.observe(type, site, details);
     }
   }
 }
@@ -246,7 +244,7 @@ const MAX_MESSAGE = 4000;
 
 function clipped(message: string): string {
   if (message.length <= MAX_MESSAGE) return message;
-  return `${wellFormed(message.slice(0, MAX_MESSAGE))} ... ${message.length - MAX_MESSAGE} more`;
+  return `${message.slice(0, MAX_MESSAGE).toWellFormed()} ... ${message.length - MAX_MESSAGE} more`;
 }
 
 /** A projection that threw, or an engine limit: the program ends with it, the host lives on. */
