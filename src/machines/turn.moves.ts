@@ -46,7 +46,7 @@ export function moveAfter(protocol: ProtocolDriver, context: TurnContext, event:
   return asksAt(context, next) ? "collect" : next.onEmpty.type;
 }
 
-/** Whether a checkpoint is a state to be in; before completion, input alone is left to the commit to find (decision 0009). */
+/** Whether a checkpoint is a state to be in; before completion, input alone is left to the commit to find (decision 0011). */
 const asksAt = ({ hooks }: TurnContext, { checkpoint }: CheckpointMove): boolean =>
   hooks.includes("checkpoints") || (hooks.includes("takesInput") && checkpoint === "after_work");
 

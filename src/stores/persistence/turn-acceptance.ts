@@ -54,7 +54,7 @@ export async function acceptTurn(context: StoreContext, request: AcceptTurn): Pr
 
 /**
  * The inputs are `accepted` from here on and not merely claimed: the turn is durable, so they belong to it and not to the lease
- * under which it began (decision 0009).
+ * under which it began (decision 0011).
  */
 export async function acceptQueued(context: StoreContext, request: AcceptQueued): Promise<AcceptQueuedOutcome> {
   const { sessionId, turnId, claimToken, max, machine, config } = request;
