@@ -9,6 +9,7 @@ import { SessionRuntime } from "./actors/session-runtime.ts";
 import { WaitDesk } from "./actors/wait-desk.ts";
 import { systemClock } from "./domain/clock.ts";
 import { LashError, runtimeError } from "./domain/errors.ts";
+import { durableStoreRequired } from "./domain/wiring-errors.ts";
 import { consoleLogger, safeLogger } from "./domain/logger.ts";
 import type { SessionPolicy } from "./domain/session.ts";
 import type { Resolution, ResolveOutcome } from "./domain/waits.ts";
@@ -66,9 +67,10 @@ export class Lash implements AsyncDisposable {
   /** Use `createLash`. */
   constructor(options: LashOptions) {
     const clock = options.clock ?? systemClock;
-    const { engine, liveness, peers } = options.store ?? memory();
-    const persistence = createPersistence(engine, { clock });
+    const { engine, liveness, peers, attachments } = options.store ?? memory();
+    const persistence = createPersistence(engine, { clock, attachments });
     const isDurable = (options.effects ?? (engine.durable ? "journaled" : "inline")) === "journaled";
+    if (isDurable && attachments?.durable === false) throw durableStoreRequired("attachment_store");
     // A host that goes on changing its list of tools does not change a runtime that was wired (FA-6).
     this.#options = { ...options, ...(options.tools && { tools: [...options.tools] }) };
     const waits = new WaitDesk(

@@ -162,7 +162,8 @@ export class SessionRuntime {
     try {
       const commit = forkCommit(source, sessionId, at, fence, new Date(this.ports.clock.now()).toISOString());
       // The images are the new session's own from here on: deleting the old one must not take them away (C-46).
-      for (const id of commit.committedAttachmentIds) await this.ports.persistence.attachments.manifest.recordIntent(sessionId, id);
+      const { committedAttachmentIds: images } = commit;
+      if (images.length > 0) await this.ports.persistence.attachments.manifest.inherit(this.wiring.sessionId, sessionId, images);
       await sessions.commit(commit);
     } catch (error) {
       throw await this.#leaveLane(fence, error);

@@ -55,7 +55,7 @@ function print(report: StoreReport, nowMs: number): string {
   const lines = [
     `store        ${clean(report.store)}, ${size(report.fileBytes)}, write-ahead log ${size(report.logBytes)}`,
     `sessions     ${report.sessions.length}, of them ${inFlight} with a turn in flight, ${live} with a live lease; ${report.retiredSessions} deleted`,
-    `attachments  ${attachments.count}, ${size(attachments.bytes)}, ${attachments.uncommittedIntents} not committed`,
+    `attachments  ${attachments.count}, ${size(attachments.bytes)}${attachments.bytesElsewhere > 0 ? ` and ${size(attachments.bytesElsewhere)} in a directory` : ""}, ${attachments.uncommittedIntents} not committed`,
     `components   ${components.count}, ${size(components.bytes)}`,
   ];
   if (healthy.length > 0) {

@@ -1,5 +1,6 @@
 // What an operator wants to know of a store: sessions, turns in flight, leases, queues, sizes. No content, no tokens, no secret.
 
+import { isPlainObject } from "../domain/json.ts";
 import { LashError } from "../domain/errors.ts";
 import type { LeaseOwner } from "../stores/contract.ts";
 import { type Key, prefixRange, type ReadTransaction } from "../stores/engine.ts";
@@ -56,7 +57,7 @@ export interface StoreReport {
   readonly logBytes: number;
   readonly sessions: readonly (SessionReport | DamagedSession)[];
   readonly retiredSessions: number;
-  readonly attachments: { readonly count: number; readonly uncommittedIntents: number; readonly bytes: number };
+  readonly attachments: { readonly count: number; readonly uncommittedIntents: number; readonly bytes: number; /** In a home of their own, outside the file. */ readonly bytesElsewhere: number };
   readonly components: { readonly count: number; readonly bytes: number };
 }
 
@@ -77,13 +78,15 @@ export function reportOn({ engine, sizeOf, file }: ReadOnlyStore, nowMs: number)
       }
     }
     const uncommittedIntents = await countBelow(INTENTS);
+    const headers = await tx.range(...prefixRange(contentPrefix("attachment")));
+    const bytesElsewhere = headers.reduce((sum, { value }) => sum + (isPlainObject(value) && "home" in value && typeof value["bytes"] === "number" ? value["bytes"] : 0), 0);
     return {
       store: engine.name,
       fileBytes: file.bytes,
       logBytes: file.logBytes,
       sessions,
       retiredSessions: await countBelow(["retired"]),
-      attachments: { count: await countBelow(contentPrefix("attachment")), uncommittedIntents, bytes: sizeBelow(["piece", "attachment"]) },
+      attachments: { count: headers.length, uncommittedIntents, bytes: sizeBelow(["piece", "attachment"]), bytesElsewhere },
       components: { count: await countBelow(contentPrefix("component")), bytes: sizeBelow(["piece", "component"]) },
     };
   });

@@ -1,6 +1,7 @@
 // What every facet works with.
 
 import { storeError } from "../../domain/errors.ts";
+import type { AttachmentHome } from "../attachment-home.ts";
 import type { Engine } from "../engine.ts";
 
 export interface StoreContext {
@@ -9,6 +10,8 @@ export interface StoreContext {
   readonly now: () => number;
   /** Set when this handle serves one session only. */
   readonly boundSessionId: string | undefined;
+  /** Where new attachment bytes go; undefined keeps them in rows. */
+  readonly home: AttachmentHome | undefined;
 }
 
 /** @throws LashError `session_binding_mismatch` - the handle serves another session (P-7). */

@@ -19,7 +19,8 @@ import type {
   TurnInputClaim,
   TurnInputDraft,
 } from "../ingress-contract.ts";
-import { prepareAttachments, setAttachments } from "./attachment-rows.ts";
+import { writeWithBytes } from "./attachment-bytes.ts";
+import { setAttachments } from "./attachment-rows.ts";
 import { belongsTo, claimLiveness, claimRows, isClaimable, unclaimed } from "./claim-rows.ts";
 import { checkBinding, type StoreContext } from "./context.ts";
 import {
@@ -88,8 +89,7 @@ export function createInputs(context: StoreContext): InputFacet {
       const { sessionId } = draft;
       checkBinding(context, sessionId);
       const now = context.now();
-      const attachments = prepareAttachments(draft.attachments);
-      return engine.write(async (tx): Promise<PendingTurnInput> => {
+      return writeWithBytes(context, draft.attachments ?? [], async (tx, attachments): Promise<PendingTurnInput> => {
         const known = await findAdmitted(tx, draft);
         if (known !== undefined) return toInput(sessionId, known);
         await requireUsable(tx, sessionId);

@@ -6,7 +6,8 @@
 import { type LashError, storeError } from "../../domain/errors.ts";
 import type { AcceptOutcome, InFlight, RecordedTurn, ResumeOutcome, StepOutcome, TurnFacet } from "../contract.ts";
 import type { Bound, ReadTransaction, WriteTransaction } from "../engine.ts";
-import { prepareAttachments, setAttachments } from "./attachment-rows.ts";
+import { writeWithBytes } from "./attachment-bytes.ts";
+import { setAttachments } from "./attachment-rows.ts";
 import { checkBinding, type StoreContext } from "./context.ts";
 import { NO_HEAD, readHead } from "./head-row.ts";
 import { deferInputsOf } from "./input-rows.ts";
@@ -41,8 +42,7 @@ export function createTurns(context: StoreContext): TurnFacet {
       checkBinding(context, sessionId);
       const now = context.now();
       const input = prepareRow(writeInput(request, now));
-      const attachments = prepareAttachments(request.attachments);
-      return engine.write(async (tx): Promise<AcceptOutcome> => {
+      return writeWithBytes(context, request.attachments ?? [], async (tx, attachments): Promise<AcceptOutcome> => {
         await seedMeta(tx, sessionId, request.session, now);
         const inFlight = await readControl(tx, sessionId);
         if (inFlight?.turnId !== turnId) {

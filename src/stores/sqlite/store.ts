@@ -1,12 +1,28 @@
+import type { AttachmentHome } from "../attachment-home.ts";
 import type { Store } from "../store.ts";
 import { sqliteEngine, type SqliteOptions } from "./index.ts";
 import { processLiveness } from "./process-liveness.ts";
 
+export type { AttachmentHome } from "../attachment-home.ts";
+export { directory } from "../directory/index.ts";
 export { sqliteEngine, type SqliteOptions } from "./index.ts";
+
+export interface SqliteStoreOptions extends SqliteOptions {
+  /**
+   * Where the bytes of images live, such as `directory("agents.blobs")`; default: in the file. A file that was written with a
+   * home has to be opened with it; bytes that are in the file already stay there.
+   */
+  readonly attachments?: AttachmentHome;
+}
 
 /**
  * A store in one SQLite file; processes on one machine may share it. The file is made when missing.
  *
  * @throws LashError `invalid_argument` - a path that names no file.
  */
-export const sqlite = (pathOrOptions: string | SqliteOptions): Store => ({ engine: sqliteEngine(pathOrOptions), liveness: processLiveness });
+export function sqlite(path: string, options?: Omit<SqliteStoreOptions, "path">): Store;
+export function sqlite(options: SqliteStoreOptions): Store;
+export function sqlite(pathOrOptions: string | SqliteStoreOptions, more: Omit<SqliteStoreOptions, "path"> = {}): Store {
+  const { attachments, ...options } = typeof pathOrOptions === "string" ? { path: pathOrOptions, ...more } : pathOrOptions;
+  return { engine: sqliteEngine(options), liveness: processLiveness, ...(attachments && { attachments }) };
+}
