@@ -4,7 +4,7 @@
 // The store's lease is the truth between processes.
 
 import { createActor, fromCallback, type ActorRefFrom, type AnyActorRef } from "xstate";
-import { errorText, runtimeErrorOfStore } from "../domain/error-mapping.ts";
+import { errorText, isOutcomeUnknown, runtimeErrorOfLeaseClaim, runtimeErrorOfStore } from "../domain/error-mapping.ts";
 import { LashError, runtimeError, sessionError, storeError } from "../domain/errors.ts";
 import { canonicalJson } from "../domain/json.ts";
 import { sha256Hex } from "../domain/sha256.ts";
@@ -13,7 +13,7 @@ import { sessionStillInUse } from "../domain/wiring-errors.ts";
 import { EFFECTS, type EffectsMessage } from "../machines/effects.ts";
 import { sessionMachine, SESSION_MACHINE, type SessionEvent, type SessionRequest } from "../machines/session.machine.ts";
 import { persistSnapshot } from "../machines/snapshot.ts";
-import type { LeaseFence, RecordedTurn, SessionCommit } from "../stores/contract.ts";
+import type { ClaimOutcome, LeaseFence, RecordedTurn, SessionCommit } from "../stores/contract.ts";
 import { changeCommit, forkCommit, type SessionChange } from "./session-change.ts";
 import { followTurnId } from "./frames.ts";
 import { LaneClaims, type TurnToAccept } from "./lane-claims.ts";
@@ -151,12 +151,12 @@ export class SessionRuntime {
 
   /** Makes a new session over the active path up to message `at`. @throws LashError `session_id_retired`, `invalid_argument`. */
   async fork(sessionId: string, at: string | undefined): Promise<void> {
-    const { sessions, leases } = this.ports.persistence;
+    const { sessions } = this.ports.persistence;
     const source = await sessions.load(this.wiring.sessionId, { kind: "active_path" });
     if (!source) throw invalidArgument("fork", "called on a session that has committed something");
     if ((await sessions.headRevision(sessionId)) > 0) throw invalidArgument("id", "an id that no session has yet");
     await sessions.create({ sessionId, relation: { kind: "child", parentSessionId: this.wiring.sessionId }, model: source.head.policy.model.id });
-    const claim = await this.#lease.claim((wanted) => leases.claim(wanted), sessionId);
+    const claim = await this.#claimLane(sessionId);
     if (claim.kind === "busy") throw runtimeError("session_execution_busy", `session ${sessionId} is being made by somebody else`);
     const fence = fenceOf(claim.lease);
     try {
@@ -207,7 +207,7 @@ export class SessionRuntime {
    */
   commitChange(change: (resident: Resident) => SessionChange | Promise<SessionChange>): Promise<void> {
     return this.#inLane(async () => {
-      const claim = await this.#lease.claim((wanted) => this.ports.persistence.leases.claim(wanted));
+      const claim = await this.#claimLane();
       if (claim.kind === "busy") throw runtimeError("session_execution_busy", "another owner is running this session; nothing was changed, try again with backoff");
       const fence = fenceOf(claim.lease);
       try {
@@ -222,10 +222,20 @@ export class SessionRuntime {
     });
   }
 
+  /** A lane for a change. @throws LashError `store_commit_failed` (ER-4), `session_id_retired`. */
+  async #claimLane(sessionId?: string): Promise<ClaimOutcome> {
+    try {
+      return await this.#lease.claim((wanted) => this.ports.persistence.leases.claim(wanted), sessionId);
+    } catch (error) {
+      if (LashError.is(error) && error.family !== "store") throw error;
+      throw runtimeErrorOfLeaseClaim(error);
+    }
+  }
+
   /** What a failed change is reported as. After a commit with an unknown outcome the lease is left to expire (S-63). */
   async #leaveLane(fence: LeaseFence, failure: unknown): Promise<LashError> {
     const error = runtimeErrorOfStore(failure);
-    if (error.code !== "store_commit_failed") await this.ports.persistence.leases.release(fence).catch(() => undefined);
+    if (!isOutcomeUnknown(error)) await this.ports.persistence.leases.release(fence).catch(() => undefined);
     return error;
   }
 

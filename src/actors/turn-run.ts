@@ -4,7 +4,7 @@
 //   D2. Nothing in memory is load-bearing: another instance with the same record finishes the turn (E-45).
 
 import { createActor, type ActorRefFrom } from "xstate";
-import { runtimeErrorOfStore } from "../domain/error-mapping.ts";
+import { isOutcomeUnknown, runtimeErrorOfStore } from "../domain/error-mapping.ts";
 import { LashError, runtimeError } from "../domain/errors.ts";
 import { isPlainObject } from "../domain/json.ts";
 import { createMessage, type Message, type PartDraft } from "../domain/messages.ts";
@@ -191,7 +191,7 @@ export class TurnRun {
     if (!this.#lane) return;
     const { effects, keeper } = this.#lane;
     effects.stop();
-    if (code === "store_commit_failed" || code === "session_execution_lease_lost") return;
+    if (code === "session_execution_lease_lost" || (this.#failure && isOutcomeUnknown(this.#failure))) return;
     await this.#session.ports.persistence.leases.release(keeper.fence).catch(() => undefined);
   }
 
