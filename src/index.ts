@@ -5,6 +5,7 @@ export { Session } from "./session.ts";
 export type { RunOptions, SessionObservation, SessionViewStore, TurnOptions } from "./session.ts";
 export { Turn } from "./turn.ts";
 export type { ToolCallRecord, TurnResult } from "./turn-result.ts";
+export type { TurnCancellation, TurnCancelOutcome } from "./domain/cancellation.ts";
 export type { TurnInput, TurnInputItem } from "./domain/turn-input.ts";
 export type { SessionSighting, TurnActivity, TurnActivityBody } from "./observe/contract.ts";
 export type { SessionReadView } from "./observe/read-view.ts";

@@ -92,11 +92,11 @@ export class Session implements AsyncDisposable {
     const parsed = parseTurnInput(input);
     const turnId = turnIdOf(parsed, options) ?? this.#host.newId();
     const { input: accepted, attachments } = acceptInput(parsed);
-    return new Turn(turnId, async (turn) => {
+    const start = async (turn: Turn): Promise<TurnResult> => {
       await this.#host.background(this.id);
       this.#assertOpen();
       const emit: Emit = (body, correlationId) => turn.emit(body, correlationId);
-      const onAbort = (): void => turn.cancel();
+      const onAbort = (): void => void turn.cancel();
       if (options.signal?.aborted === true) onAbort();
       options.signal?.addEventListener("abort", onAbort, { once: true });
       try {
@@ -104,6 +104,11 @@ export class Session implements AsyncDisposable {
       } finally {
         options.signal?.removeEventListener("abort", onAbort);
       }
+    };
+    return new Turn(turnId, {
+      start,
+      requestOf: (reason) => ({ requestId: this.#host.newId(), origin: "turn", ...(reason !== undefined && { reason }), requestedAtMs: this.#runtime.ports.clock.now() }),
+      record: (request) => this.#runtime.requestCancel(turnId, request),
     });
   }
 
@@ -137,6 +142,17 @@ export class Session implements AsyncDisposable {
   /** Cancels the turns that run or wait on this handle and its clones. @returns how many (FA-27). */
   cancelRunningTurns(): number {
     return this.#runtime.cancelTurns();
+  }
+
+  /**
+   * Ends all waits of this session for answers from outside that are open now as cancelled; the session stays usable, and a
+   * turn that only waited for one goes on. Durable when it resolves. Later waits are not affected (FA-39).
+   *
+   * @returns how many waits that were.
+   */
+  revokeDurableWaits(): Promise<number> {
+    this.#assertOpen();
+    return this.#runtime.revokeWaits();
   }
 
   /**

@@ -10,6 +10,7 @@ import type { LlmAttempt, LlmRequest, Provider, ProviderFailure } from "../provi
 import type { LeaseOwner, Persistence } from "../stores/contract.ts";
 import type { Liveness, PeerChannel } from "../stores/store.ts";
 import type { Tool } from "../tools/contract.ts";
+import type { ChangeHub } from "./change-hub.ts";
 import type { EffectHost } from "./effect-host.ts";
 import type { LeaseTimings } from "./lease-keeper.ts";
 import type { WaitDesk } from "./wait-desk.ts";
@@ -29,6 +30,8 @@ export interface RuntimePorts {
   readonly maxRecoveries: number;
   readonly logger: Logger;
   readonly waits: WaitDesk;
+  /** Tells who waits for a row that it was written. */
+  readonly changes: ChangeHub;
   /** Puts the bytes of images into a request (PP-9). */
   readonly loadImages: (request: LlmRequest) => Promise<LlmRequest>;
   /** To other runtimes on this store that look at the same sessions; undefined where there are none (OP-9). */

@@ -4,6 +4,7 @@
 // The store's lease is the truth between processes.
 
 import { createActor, fromCallback, type ActorRefFrom, type AnyActorRef } from "xstate";
+import { CancelSignal, type TurnCancellation, type TurnCancelOutcome } from "../domain/cancellation.ts";
 import { errorText, isOutcomeUnknown, runtimeErrorOfLeaseClaim, runtimeErrorOfStore } from "../domain/error-mapping.ts";
 import { LashError, runtimeError, sessionError, storeError } from "../domain/errors.ts";
 import { canonicalJson } from "../domain/json.ts";
@@ -14,6 +15,7 @@ import { EFFECTS, type EffectsMessage } from "../machines/effects.ts";
 import { sessionMachine, SESSION_MACHINE, type SessionEvent, type SessionRequest } from "../machines/session.machine.ts";
 import { persistSnapshot } from "../machines/snapshot.ts";
 import type { ClaimOutcome, LeaseFence, RecordedTurn, SessionCommit } from "../stores/contract.ts";
+import { requestCancel } from "./cancel-request.ts";
 import { changeCommit, forkCommit, type SessionChange } from "./session-change.ts";
 import { followTurnId } from "./frames.ts";
 import { LaneClaims, type TurnToAccept } from "./lane-claims.ts";
@@ -78,13 +80,13 @@ export class SessionRuntime {
     this.#lease = new LaneClaims(ports, wiring);
     this.#resident = freshResident(wiring.sessionId, wiring.policy, ports.clock.now());
     const { sessionId, owner } = wiring;
-    this.feed = new SessionFeed({ sessionId, driver: owner.incarnationId, channel: ports.peers, clock: ports.clock, onCommitted: (revision) => void this.#catchUp(revision), onElsewhere: () => this.#standIn.standBy() });
     this.#standIn = new StandIn({
       ...ports,
       sessionId,
       staysReady: ports.peers !== undefined,
       finish: (turnId) => this.recoverTurn({ turnId, emit: () => undefined, signal: new AbortController().signal }),
     });
+    this.feed = new SessionFeed({ sessionId, driver: owner.incarnationId, channel: ports.peers, clock: ports.clock, onCommitted: (revision) => void this.#catchUp(revision), onElsewhere: () => this.#standIn.standBy() });
     this.#root = createActor(sessionMachine, {
       id: `session:${wiring.sessionId}`,
       input: { sessionId: wiring.sessionId, residency: ports.residency, hasStore: true },
@@ -199,6 +201,19 @@ export class SessionRuntime {
     return attended.length;
   }
 
+  /** Records that a turn is to end as cancelled, wherever it runs (OP-20). */
+  async requestCancel(turnId: string, request: TurnCancellation): Promise<TurnCancelOutcome> {
+    const { status } = await requestCancel(this.ports, this.wiring.sessionId, turnId, request);
+    return { status };
+  }
+
+  /** Ends all waits for answers that are open now as cancelled; a turn that only waited for one goes on (FA-39). */
+  async revokeWaits(): Promise<number> {
+    const revoked = await this.ports.waits.cancelOutstanding(this.wiring.sessionId);
+    if (revoked > 0) this.finishLeftover();
+    return revoked;
+  }
+
   /**
    * Commits a change that is no turn, under a lease of its own (S-53).
    *
@@ -282,7 +297,7 @@ export class SessionRuntime {
     const attended: Attended = { turnId: request.turnId, emit: request.emit, cancel, signal: cancel.signal };
     const onHostAbort = (): void => cancel.abort(signal.reason);
     const onAbort = (): void => {
-      if (this.#run?.turnId === request.turnId) this.#run.cancel();
+      if (this.#run?.turnId === request.turnId) this.#run.cancel(CancelSignal.of(cancel.signal));
     };
     this.#attended.add(attended);
     cancel.signal.addEventListener("abort", onAbort, { once: true });
@@ -322,12 +337,12 @@ export class SessionRuntime {
     };
     const run: TurnRun = this.#newRun({ ...request, onParked }, claim);
     this.#run = run;
-    const onAbort = (): void => run.cancel();
+    const onAbort = (): void => run.cancel(CancelSignal.of(request.signal));
     request.signal.addEventListener("abort", onAbort, { once: true });
     try {
       const running = run.run();
-      const isCancelled = [...this.#attended].some(({ turnId, signal }) => turnId === request.turnId && signal.aborted);
-      if (request.signal.aborted || isCancelled) run.cancel();
+      const aborted = [request, ...this.#attended].find(({ turnId, signal }) => turnId === request.turnId && signal.aborted);
+      if (aborted) run.cancel(CancelSignal.of(aborted.signal));
       return await running;
     } catch (error) {
       if (LashError.is(error) && error.isCode("session_execution_busy")) this.#send({ type: "lease.busy" });

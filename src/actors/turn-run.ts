@@ -4,6 +4,7 @@
 //   D2. Nothing in memory is load-bearing: another instance with the same record finishes the turn (E-45).
 
 import { createActor, type ActorRefFrom } from "xstate";
+import type { TurnCancellation } from "../domain/cancellation.ts";
 import { isOutcomeUnknown, runtimeErrorOfStore } from "../domain/error-mapping.ts";
 import { LashError, runtimeError } from "../domain/errors.ts";
 import { isPlainObject } from "../domain/json.ts";
@@ -15,7 +16,8 @@ import type { EffectRequest, EffectsMessage, HistoryReference, PhaseName, ToolRe
 import { persistSnapshot, restoreTurn } from "../machines/snapshot.ts";
 import { TURN_MACHINE, turnMachine, type TurnMachine } from "../machines/turn.machine.ts";
 import type { MachineSnapshot, RecordedTurn, SessionLease, TurnRecord } from "../stores/contract.ts";
-import { buildCommit, resultOf, type FinishedTurn } from "./committer.ts";
+import { cancelTopic, CancelWatch } from "./cancel-watch.ts";
+import { buildCommit, closedLog, isCancelled, resultOf, type FinishedTurn } from "./committer.ts";
 import { partsOf } from "./images.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import type { Emit, TurnPlan } from "./model-call.ts";
@@ -52,6 +54,7 @@ interface Lane {
   readonly headRevision: number;
   readonly keeper: LeaseKeeper;
   readonly effects: TurnEffects;
+  readonly watch: CancelWatch;
 }
 
 type TurnActor = ActorRefFrom<TurnMachine>;
@@ -72,6 +75,7 @@ export class TurnRun {
   #lane: Lane | undefined;
   #plan: TurnPlan | undefined;
   #result: RecordedTurn | undefined;
+  #cancellation: TurnCancellation | undefined;
   #failure: LashError | undefined;
 
   constructor(session: TurnSession, request: TurnRequest, claim: () => Promise<Claimed>) {
@@ -94,9 +98,14 @@ export class TurnRun {
     return this.#end.promise;
   }
 
-  /** Ends the turn as cancelled. A request that comes before the turn runs waits in the mailbox until it does. */
-  cancel(reason?: string): void {
-    this.#mail = { type: "turn.cancel", ...(reason !== undefined && { reason }) };
+  /**
+   * Ends the turn as cancelled. A request that comes before the turn runs waits in the mailbox until it does.
+   *
+   * @param request - what the result names as the reason; the first one does.
+   */
+  cancel(request?: TurnCancellation): void {
+    this.#cancellation ??= request;
+    this.#mail = { type: "turn.cancel" };
     this.#deliverMail();
   }
 
@@ -165,6 +174,7 @@ export class TurnRun {
   #onDone(actor: TurnActor): void {
     if (actor !== this.#actor) return;
     this.#lane?.keeper.stop();
+    this.#lane?.watch.stop();
     const { output, value } = actor.getSnapshot();
     if (value === "suspended") {
       const error = suspendedError(this.#session.wiring.sessionId, this.#request.turnId);
@@ -254,11 +264,14 @@ export class TurnRun {
     if (claimed.kind === "busy") return this.#send({ type: "lane.busy" });
     if (claimed.kind === "settled") {
       this.#result = claimed.result;
+      // Ended by somebody else since this session was read: what is shown here has to have it, too.
+      if (claimed.result.headRevision > this.#session.resident().headRevision) await this.#session.refresh(claimed.result.headRevision);
       const { outcome, issues, usage } = claimed.result;
       return this.#send({ type: "turn.recorded", outcome, issues, usage });
     }
     this.#lane = this.#openLane(claimed);
     const { turn } = claimed;
+    if (turn.cancellation) this.cancel(turn.cancellation);
     if (turn.recoveries > this.#session.ports.maxRecoveries) return this.#giveUp(turn);
     if (turn.snapshot) return this.#takeUp(turn, turn.snapshot);
     this.#send(this.#prepared() ?? { type: "lane.claimed" });
@@ -286,7 +299,7 @@ export class TurnRun {
     const effects = new TurnEffects({
       session: this.#session,
       turn,
-      host: ports.effectHost.scoped({ turn, fence: keeper.fence, ensureLive: () => keeper.ensureLive() }),
+      host: ports.effectHost.scoped({ turn, fence: keeper.fence, ensureLive: () => keeper.ensureLive(), onCancelRequest: (request) => this.cancel(request) }),
       log: this.#log,
       emit: this.#request.emit,
       plan: () => (this.#plan ??= this.#session.plan()),
@@ -295,7 +308,15 @@ export class TurnRun {
         if (parked) this.#request.onParked?.();
       },
     });
-    return { turn, headRevision, keeper, effects };
+    const watch = new CancelWatch({
+      hub: ports.changes,
+      clock: ports.clock,
+      topic: cancelTopic(turn.sessionId, turn.turnId),
+      isShared: ports.persistence.durable,
+      look: () => ports.persistence.turns.cancellation(turn.sessionId, turn.turnId),
+      onRequest: (request) => this.cancel(request),
+    });
+    return { turn, headRevision, keeper, effects, watch };
   }
 
   /** OP-6: a turn that fails every time it is taken up must not keep its session for ever. */
@@ -326,8 +347,9 @@ export class TurnRun {
     this.#actor = this.#createActor(snapshot);
     claiming.send({ type: "turn.takenUp" });
     this.#actor.start();
-    for (const request of snapshot.context.open) this.#runEffect(request, undefined);
+    // A cancel overtakes the effects that are sent again: they are told before they begin anything (T-63).
     this.#deliverMail();
+    for (const request of snapshot.context.open) this.#runEffect(request, undefined);
   }
 
   /** A snapshot of another machine version is refused, and the turn starts again from its input (design 4). */
@@ -380,12 +402,21 @@ export class TurnRun {
       machine: machineSnapshot(),
       now: ports.clock.now(),
     });
-    const { turn } = await ports.persistence.sessions.commit(commit);
+    const { turn, cancelledBy } = await ports.persistence.sessions.commit(commit);
+    if (cancelledBy) return this.#yieldTo(cancelledBy, finished);
     if (!turn) throw new LashError("runtime", "other", "the store recorded no result for the turn");
     this.#result = turn;
     adopt(turn, commit);
     report({ type: "turn.committed" });
     this.#send({ type: "turn.committed" });
+  }
+
+  /** Somebody asked for the end of this turn before it ended: it keeps what was said and ends as cancelled (OP-20). */
+  #yieldTo(request: TurnCancellation, { context, log }: FinishedTurn): Promise<void> | void {
+    this.#cancellation = request;
+    // Cancelled here, by nobody's request, at the same moment: only the evidence was missing.
+    if (isCancelled(context.outcome)) return this.#commit();
+    this.#send({ type: "cancel.won", messages: closedLog(context, log).slice(log.length) });
   }
 
   async #settle(): Promise<void> {
@@ -406,6 +437,7 @@ export class TurnRun {
       modelCalls: this.#log.modelCalls,
       startedAtMs: this.#startedAtMs,
       durationMs: Math.round(clock.monotonic() - this.#startedAt),
+      cancellation: this.#cancellation,
     };
   }
 

@@ -270,6 +270,7 @@ function buildTurnMachine(protocol: ProtocolDriver) {
             { guard: { type: "takesPart", params: { hook: "afterPersist" } }, target: "postPersist" },
             { target: "done" },
           ],
+          "cancel.won": { target: "assembling", actions: ["appendMessages", "stopCancelled"] },
         },
       },
       postPersist: {

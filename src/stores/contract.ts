@@ -8,6 +8,7 @@ import type { Message } from "../domain/messages.ts";
 import type { ModelCallRecord, TurnIssue, TurnOutcome } from "../domain/outcome.ts";
 import type { AgentFrame, SessionNode, SessionPolicy, SessionRelation, TokenLedgerEntry } from "../domain/session.ts";
 import type { AcceptedInput } from "../domain/turn-input.ts";
+import type { TurnCancellation, TurnCancelOutcome } from "../domain/cancellation.ts";
 import type { TokenUsage } from "../domain/usage.ts";
 import type { ArtifactFacet, AttachmentFacet, EnvironmentFacet, NewAttachment } from "./content-contract.ts";
 import type { ClaimedRows, InputFacet, QueueFacet } from "./ingress-contract.ts";
@@ -123,7 +124,7 @@ export interface ResumeTurn extends LeaseClaim {
 }
 
 export type StepOutcome =
-  | { readonly kind: "recorded" }
+  | { readonly kind: "recorded"; readonly cancellation?: TurnCancellation }
   /** The turn had ended before, by this owner or another one; nothing was written (OP-1). */
   | { readonly kind: "settled"; readonly result: RecordedTurn };
 
@@ -171,6 +172,8 @@ export interface TurnRecord {
    * recoveries in a row (OP-6). Taking up a suspended turn counts none (OP-8).
    */
   readonly recoveries: number;
+  /** Somebody asked for its end while it was in flight (OP-20). */
+  readonly cancellation?: TurnCancellation;
 }
 
 /** What a turn had claimed and is done with. */
@@ -228,6 +231,13 @@ export interface TurnFacet {
    * @throws `session_execution_lease_expired`, `turn_input_claim_superseded`, `queued_work_claim_superseded`
    */
   settle(settlement: TurnSettlement): Promise<RecordedTurn>;
+  /**
+   * Records that a turn in flight is to end as cancelled; needs no lease. The first request stays. From then on only a commit
+   * that names a cancellation ends the turn (OP-20); one that is settled for its input ends as it is.
+   */
+  requestCancel(sessionId: string, turnId: string, cancellation: TurnCancellation): Promise<TurnCancelOutcome>;
+  /** The request that was recorded for a turn in flight. */
+  cancellation(sessionId: string, turnId: string): Promise<TurnCancellation | undefined>;
   load(sessionId: string, turnId: string): Promise<TurnRecord | undefined>;
   /** Turns accepted and not finished: of one session (at most one), or of all sessions of the store. */
   inFlight(sessionId?: string): Promise<readonly InFlight[]>;
@@ -284,6 +294,8 @@ export interface TurnResultRecord {
   readonly toolCalls: readonly ToolCallReference[];
   readonly startedAtMs: number;
   readonly durationMs: number;
+  /** The request that ended it, for a turn that was cancelled by one (OP-20). */
+  readonly cancellation?: TurnCancellation;
 }
 
 export interface RecordedTurn extends TurnResultRecord {
@@ -348,6 +360,8 @@ export interface CommitResult {
   readonly turn?: RecordedTurn;
   /** True when the stamp showed that this very commit had happened before (P-8). */
   readonly replayed: boolean;
+  /** Nothing was committed: a request to cancel the turn came first. It is to be committed as cancelled by it (OP-20). */
+  readonly cancelledBy?: TurnCancellation;
 }
 
 export type ReadScope = { readonly kind: "full_graph" } | { readonly kind: "active_path"; readonly leafNodeId?: string };

@@ -3,6 +3,7 @@
 
 import type { AttachmentHome } from "../stores/attachment-home.ts";
 import type { OpenEngine } from "./engine-suite.ts";
+import { cancelCases } from "./persistence/cancel-cases.ts";
 import { contentCases } from "./persistence/content-cases.ts";
 import { crashCases } from "./persistence/crash-cases.ts";
 import { damageCases } from "./persistence/damage-cases.ts";
@@ -41,6 +42,7 @@ export function persistenceSuite(): readonly PersistenceSuiteCase[] {
     ...sessionCases,
     ...leaseCases,
     ...turnCases,
+    ...cancelCases,
     ...queueCases,
     ...inputCases,
     ...contentCases,

@@ -16,6 +16,7 @@ import { turnControlKey, turnInputKey, turnPrefix, turnStepKey } from "./layout.
 import { type Fault, readMessage, writeMessage } from "./message-row.ts";
 import { count, fitting, invalidRow, opaque, parseRecord, parseRow, SCHEMA_VERSION, schemaVersion } from "./schema.ts";
 import { shareTexts, textsOf, unshareTexts } from "./shared-texts.ts";
+import { cancellationRow } from "./turn-result-row.ts";
 import { modelCallRow, readModelCall, writeModelCall } from "./usage-row.ts";
 
 const outcome = z.union([z.strictObject({ ok: opaque }), z.strictObject({ error: z.strictObject({ code: z.string(), message: z.string() }) })]);
@@ -42,6 +43,8 @@ const controlRow = z.strictObject({
   deltas: z.exactOptional(z.array(opaque)),
   /** Steps that have a row. */
   rows: z.exactOptional(z.array(count)),
+  /** Carried from step to step, so that whoever writes the turn's rows hears of it (OP-20). */
+  cancel: z.exactOptional(cancellationRow),
   /** Some row of this turn is chunked: its keys do not follow from these numbers. */
   chunked: z.exactOptional(z.literal(true)),
 });
@@ -163,8 +166,11 @@ export async function readTurn(tx: ReadTransaction, sessionId: string, control: 
     replay(key, deltas);
   }
   replay(turnControlKey(sessionId), control.deltas ?? []);
-  const { turnId, step, snapshot, issued = [], recoveries } = control;
-  const record = { sessionId, turnId, input, inputHash, machine: { machine, version }, acceptedAtMs, step, log, journal, modelCalls, issued, recoveries };
+  const { turnId, step, snapshot, issued = [], recoveries, cancel } = control;
+  const record = {
+    sessionId, turnId, input, inputHash, machine: { machine, version }, acceptedAtMs, step, log, journal, modelCalls, issued, recoveries,
+    ...(cancel && { cancellation: cancel }),
+  };
   return snapshot === undefined ? record : { ...record, snapshot: snapshot satisfies MachineSnapshot };
 }
 

@@ -3,6 +3,7 @@
 // A turn that is in flight cannot be stamped, because the transaction that stamps it deletes its rows. So the stamp, which
 // every operation checks first, is only read when the turn is not in flight.
 
+import type { TurnCancelOutcome } from "../../domain/cancellation.ts";
 import { type LashError, storeError } from "../../domain/errors.ts";
 import type { AcceptOutcome, InFlight, RecordedTurn, ResumeOutcome, StepOutcome, TurnFacet } from "../contract.ts";
 import type { Bound, ReadTransaction, WriteTransaction } from "../engine.ts";
@@ -106,7 +107,7 @@ export function createTurns(context: StoreContext): TurnFacet {
         if (inFlight?.turnId !== turnId) throw stepConflict(sessionId, turnId, step.step, null);
         if (step.step !== inFlight.step + 1) throw stepConflict(sessionId, turnId, step.step, inFlight.step);
         setStep(tx, sessionId, inFlight, step, delta);
-        return { kind: "recorded" };
+        return { kind: "recorded", ...(inFlight.cancel && { cancellation: inFlight.cancel }) };
       });
     },
 
@@ -136,6 +137,27 @@ export function createTurns(context: StoreContext): TurnFacet {
         writeReleased(tx, sessionId, lease.fencingToken);
         return record(ending, { revision, firstNode: appended, nodeCount: 0 });
       });
+    },
+
+    async requestCancel(sessionId, turnId, cancellation) {
+      checkBinding(context, sessionId);
+      return engine.write(async (tx): Promise<TurnCancelOutcome> => {
+        const inFlight = await readControl(tx, sessionId);
+        if (inFlight?.turnId === turnId) {
+          if (inFlight.cancel === undefined) setControl(tx, sessionId, { ...inFlight, cancel: cancellation });
+          return { status: "accepted" };
+        }
+        const ended = await findSettled(tx, sessionId, turnId);
+        if (ended === undefined) return { status: "unknown_turn" };
+        // A turn that this very request ended before its row was written.
+        return { status: ended.cancellation?.requestId === cancellation.requestId ? "accepted" : "completion_won" };
+      });
+    },
+
+    async cancellation(sessionId, turnId) {
+      checkBinding(context, sessionId);
+      const control = await engine.read((tx) => readControl(tx, sessionId));
+      return control?.turnId === turnId ? control.cancel : undefined;
     },
 
     async load(sessionId, turnId) {
