@@ -21,6 +21,8 @@ export interface TurnReport {
   readonly state?: string;
   readonly acceptedAtMs: number;
   readonly recoveries: number;
+  /** Somebody asked for its end. */
+  readonly isCancelRequested: boolean;
 }
 
 export interface LeaseReport {
@@ -117,9 +119,9 @@ async function reportSession(tx: ReadTransaction, sessionId: string, nowMs: numb
 async function reportTurn(tx: ReadTransaction, sessionId: string): Promise<TurnReport | undefined> {
   const control = await readControl(tx, sessionId);
   if (control === undefined) return undefined;
-  const { turnId, step, recoveries, snapshot } = control;
+  const { turnId, step, recoveries, snapshot, cancel } = control;
   const { acceptedAtMs } = await readInput(tx, sessionId);
-  return { turnId, step, recoveries, acceptedAtMs, ...(snapshot !== undefined && { state: stateName(snapshot.value) }) };
+  return { turnId, step, recoveries, acceptedAtMs, isCancelRequested: cancel !== undefined, ...(snapshot !== undefined && { state: stateName(snapshot.value) }) };
 }
 
 /** The value of a state chart as a path, nested states joined by dots and parallel ones by commas. */

@@ -73,6 +73,9 @@ describe("lash inspect-store", () => {
     expect(out).toMatch(/attachments +1, 2\.0 KiB, 1 not committed/);
     expect(out).toMatch(/components +1, \d+ B/);
     expect(out).toMatch(/busy +gpt-5 +0 +0 +0 +[\d.]+ (B|KiB) +0 +0 +process 4711 on host, 18 s left +t1, step 1 \(running\.callingModel\), for 12 s/);
+    await store.turns.requestCancel("busy", "t1", { requestId: "r", origin: "lash", reason: "secret-text", requestedAtMs: NOW });
+    const asked = (await run(path)).out;
+    expect([asked.includes("for 12 s, to be cancelled"), asked.includes("secret-text")]).toEqual([true, false]);
     expect(out).toMatch(/idle +gpt-5 +1 +0 +2 +[\d.]+ KiB +1 +1 +free +none/);
     await store.close();
   });

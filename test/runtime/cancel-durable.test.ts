@@ -5,11 +5,12 @@ import * as z from "zod";
 import { createLash, switchFrame, tool, type TurnCancelOutcome, type TurnResult } from "../../src/index.ts";
 import type { Engine } from "../../src/stores/engine.ts";
 import { memoryEngine } from "../../src/stores/memory/index.ts";
+import { sqliteEngine } from "../../src/stores/sqlite/index.ts";
 import { opaqueLiveness } from "../../src/stores/store.ts";
 import { byAssistantMessages, byToolResults, countingEngine, gate, manualClock, scriptedProvider } from "../../src/testing/index.ts";
-import { askingLash, untilWaiting } from "../support/asking.ts";
+import { askingLash, untilWaiting, whileTimePasses } from "../support/asking.ts";
 import { crashEverywhere } from "../support/crash-sweep.ts";
-import { engineCases } from "../support/engines.ts";
+import { engineCases, scratchFiles } from "../support/engines.ts";
 import { staysOpen, testLash, transcriptOf } from "../support/lash.ts";
 import { Mortal } from "../support/mortal.ts";
 import { peerBus } from "../support/peers.ts";
@@ -179,6 +180,7 @@ describe.each(engineCases())("on $name", ({ open }) => {
 });
 
 describe("hearing of it (OP-9)", () => {
+  const fileOf = scratchFiles();
   const sqlite = engineCases()[1];
 
   test("a turn that another process drives is told within 25 ms, and later ones within a second; a store that fails meanwhile is asked again", async () => {
@@ -202,6 +204,22 @@ describe("hearing of it (OP-9)", () => {
       await lash.close();
     }
     await engine.close();
+  });
+
+  test("through another connection to the same file it is no different, and neither where effects are kept in memory only", async () => {
+    for (const effects of ["journaled", "inline"] as const) {
+      const path = fileOf();
+      const [own, theirs] = [sqliteEngine(path), sqliteEngine(path)];
+      const hold = gate();
+      const { lash, clock } = testLash({ engine: own, effects, script: [{ text: "never", before: hold }] });
+      const ended = (await lash.openSession("s")).run("go", { turnId: "t" });
+      await hold.reached;
+      expect(await testLash({ engine: theirs, clock }).lash.cancelTurn("s", "t")).toEqual(ACCEPTED);
+      expectCancelled(await whileTimePasses(clock, ended), { origin: "lash" });
+      await lash.close();
+      await expectNothingLeft(own);
+      for (const engine of [own, theirs]) await engine.close();
+    }
   });
 
   test("a turn that is over sooner reads nothing for it, and leaves no timer (design 9)", async () => {

@@ -1,3 +1,4 @@
+import { refuseUnknown } from "../../domain/invalid-argument.ts";
 import type { AttachmentHome } from "../attachment-home.ts";
 import type { Store } from "../store.ts";
 import { sqliteEngine, type SqliteOptions } from "./index.ts";
@@ -18,11 +19,13 @@ export interface SqliteStoreOptions extends SqliteOptions {
 /**
  * A store in one SQLite file; processes on one machine may share it. The file is made when missing.
  *
- * @throws LashError `invalid_argument` - a path that names no file.
+ * @throws LashError `invalid_argument` - a path that names no file, options that do not exist.
  */
 export function sqlite(path: string, options?: Omit<SqliteStoreOptions, "path">): Store;
 export function sqlite(options: SqliteStoreOptions): Store;
 export function sqlite(pathOrOptions: string | SqliteStoreOptions, more: Omit<SqliteStoreOptions, "path"> = {}): Store {
-  const { attachments, ...options } = typeof pathOrOptions === "string" ? { path: pathOrOptions, ...more } : pathOrOptions;
+  const given = typeof pathOrOptions === "string" ? { path: pathOrOptions, ...more } : pathOrOptions;
+  refuseUnknown(given, ["path", "busyTimeoutMs", "maxBytes", "attachments"], "sqlite options");
+  const { attachments, ...options } = given;
   return { engine: sqliteEngine(options), liveness: processLiveness, ...(attachments && { attachments }) };
 }
