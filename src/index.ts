@@ -32,7 +32,6 @@ export type { Clock } from "./domain/clock.ts";
 export type { LogRecord, Logger } from "./domain/logger.ts";
 
 export { memory } from "./stores/memory/store.ts";
-export type { AttachmentHome } from "./stores/attachment-home.ts";
 export type { Liveness, PeerChannel, Store } from "./stores/store.ts";
 export type { Engine } from "./stores/engine.ts";
 export type { Provider } from "./providers/contract.ts";

@@ -124,10 +124,6 @@ export function checkOptions(options: LashOptions): void {
   if (store !== undefined && (typeof store !== "object" || store === null || !("engine" in store))) {
     throw invalidArgument("store", "made by memory(), sqlite(path), indexedDb(name) or another store factory");
   }
-  const home = store?.attachments;
-  if (home !== undefined && !["put", "get", "delete"].every((name) => isFunctionAt(home, name))) {
-    throw invalidArgument("store.attachments", "made by directory(path), or an AttachmentHome of your own");
-  }
   if (waitSecret !== undefined && !(typeof waitSecret === "string" && /^[0-9a-f]{64}$/.test(waitSecret))) {
     throw invalidArgument("waitSecret", "64 hexadecimal digits in lower case");
   }

@@ -1,8 +1,8 @@
 // Store: what a host hands to createLash. An engine, what this place can find out about owners of leases, and, where several
 // runtimes may look at one session, how they tell each other what happens.
 
-import type { AttachmentHome } from "./attachment-home.ts";
 import type { Engine } from "./engine.ts";
+import type { BytesPlace } from "./persistence/attachment-bytes.ts";
 import type { LeaseOwner } from "./contract.ts";
 import type { Json } from "../domain/json.ts";
 
@@ -36,7 +36,7 @@ export interface Store {
   /** Left out where nobody watches live, as between processes on a server. */
   readonly peers?: PeerChannel;
   /** Where the bytes of attachments live; left out: in the engine, with everything else. */
-  readonly attachments?: AttachmentHome;
+  readonly attachments?: BytesPlace;
 }
 
 /** Knows nothing of anybody: only time tells. */

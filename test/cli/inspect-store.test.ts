@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { inspectStore } from "../../src/cli/inspect-store.ts";
 import type { AttachmentHome } from "../../src/stores/attachment-home.ts";
 import { directory } from "../../src/stores/directory/index.ts";
+import { attachmentsIn } from "../../src/stores/persistence/attachments-in-home.ts";
 import { createPersistence } from "../../src/stores/persistence/index.ts";
 import { sqliteEngine } from "../../src/stores/sqlite/index.ts";
 import { manualClock } from "../../src/testing/manual-clock.ts";
@@ -27,7 +28,7 @@ async function run(...args: string[]) {
 
 async function filled(name: string, attachments?: AttachmentHome) {
   const path = join(folder, name);
-  const store = createPersistence(sqliteEngine(path), { clock: manualClock(NOW), attachments });
+  const store = createPersistence(sqliteEngine(path), { clock: manualClock(NOW), attachments: attachments && attachmentsIn(attachments) });
   const fence = await acquire(store, "idle", "alice", { leaseToken: "secret-token" });
   const turn = { commitHash: "h", result: resultOf("t0", "x"), modelCalls: [] };
   await store.sessions.commit(commitOf("idle", fence, { nodes: chain("idle", ["a", "b"]), turn, releaseLease: true, components: { toolState: { a: 1 } } }));

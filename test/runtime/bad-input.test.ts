@@ -22,7 +22,6 @@ describe("createLash", () => {
     ["null", null, "invalid_argument", "options"],
     ["an unknown option", { stoer: memory() }, "invalid_argument", "stoer"],
     ["a store that is a path", { store: "agents.db" }, "invalid_argument", "store"],
-    ["a path in place of a home for attachments", { store: { ...memory(), attachments: "agents.blobs" } }, "invalid_argument", "directory(path)"],
     ["a store that is null", { store: null }, "invalid_argument", "store"],
     ["effects there are not", { effects: "eager" }, "invalid_argument", "effects"],
     ["a residency there is not", { residency: "all" }, "invalid_argument", "residency"],
@@ -175,6 +174,10 @@ describe("closed", () => {
 });
 
 describe("store files", () => {
+  test("a path in place of a home for attachments is refused, with what makes one (design 10)", () => {
+    expect(() => sqlite("a.db", { attachments: "a.blobs" as never })).toThrow(expect.objectContaining({ code: "invalid_argument", message: expect.stringContaining("directory(path)") }));
+  });
+
   test("options of a store that do not exist are refused, with those that do (design 10)", () => {
     expect(() => sqlite("a.db", { attachment: "a.blobs" } as never)).toThrow(expect.objectContaining({ code: "invalid_argument", message: expect.stringContaining("known are path, busyTimeoutMs, maxBytes, attachments") }));
   });

@@ -8,6 +8,7 @@ import { sha256Hex } from "../../src/domain/sha256.ts";
 import type { Engine } from "../../src/stores/engine.ts";
 import type { AttachmentHome } from "../../src/stores/attachment-home.ts";
 import { memoryEngine } from "../../src/stores/memory/index.ts";
+import { attachmentsIn } from "../../src/stores/persistence/attachments-in-home.ts";
 import { createPersistence } from "../../src/stores/persistence/index.ts";
 import { directory } from "../../src/stores/directory/index.ts";
 import { sqliteEngine } from "../../src/stores/sqlite/index.ts";
@@ -35,8 +36,9 @@ const storeCases = (): readonly EngineCase[] => [
     },
   },
 ];
+const placeOf = (home: AttachmentHome | undefined) => home && attachmentsIn(home);
 const lashOn = ({ engine = memoryEngine(), ...options }: TestLashOptions): TestLash => testLash({ engine, attachments: homes.get(engine), ...options });
-const attachmentsOf = (engine: Engine, clock: ManualClock) => createPersistence(engine, { clock, attachments: homes.get(engine) }).attachments;
+const attachmentsOf = (engine: Engine, clock: ManualClock) => createPersistence(engine, { clock, attachments: placeOf(homes.get(engine)) }).attachments;
 const camera = (...images: readonly Uint8Array[]) => tool({ name: "photo", description: "", input: z.object({}), readOnly: true, run: () => withImages("one photo", images) });
 const shooting = byAssistantMessages([{ toolCalls: [{ name: "photo" }] }, "done"]);
 const NEVER = Number.MAX_SAFE_INTEGER;

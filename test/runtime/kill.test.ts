@@ -5,6 +5,7 @@ import { dirname } from "node:path";
 import { expect, test } from "vitest";
 import { sha256Hex } from "../../src/domain/sha256.ts";
 import { directory } from "../../src/stores/directory/index.ts";
+import { attachmentsIn } from "../../src/stores/persistence/attachments-in-home.ts";
 import { createPersistence } from "../../src/stores/persistence/index.ts";
 import { sqliteEngine } from "../../src/stores/sqlite/index.ts";
 import { scratchFiles } from "../support/engines.ts";
@@ -43,7 +44,7 @@ test(`after ${KILLS} kills of a process that shows and makes images every image 
   expect(recovered.filter((entry) => "error" in entry)).toEqual([]);
   await lash.maintenance.sweepAttachments(Number.MAX_SAFE_INTEGER);
   const engine = sqliteEngine(file);
-  const store = createPersistence(engine, { clock: { now: () => Date.now() }, attachments: directory(blobs) });
+  const store = createPersistence(engine, { clock: { now: () => Date.now() }, attachments: attachmentsIn(directory(blobs)) });
   const named = new Set<string>();
   let turns = 0;
   for (const id of await store.sessions.list()) {

@@ -7,6 +7,7 @@ import type { AttachmentHome } from "../../src/stores/attachment-home.ts";
 import type { Persistence } from "../../src/stores/contract.ts";
 import { type Engine, prefixRange } from "../../src/stores/engine.ts";
 import { memoryEngine } from "../../src/stores/memory/index.ts";
+import { attachmentsIn } from "../../src/stores/persistence/attachments-in-home.ts";
 import { createPersistence } from "../../src/stores/persistence/index.ts";
 import { crashPoints, gate, type Gate, manualClock } from "../../src/testing/index.ts";
 import { acceptOf, acquire, commitOf, inputDraft } from "../../src/testing/persistence-fixtures.ts";
@@ -22,7 +23,7 @@ const image = (text: string) => ({ bytes: bytesOf(text), mime: "image/png" });
 
 function storage(engine: Engine = memoryEngine(), home = memoryHome()) {
   const clock = manualClock(1_000);
-  const connect = (attachments: AttachmentHome | undefined = home, through: Engine = engine): Persistence => createPersistence(through, { clock, attachments });
+  const connect = (attachments: AttachmentHome | undefined = home, through: Engine = engine): Persistence => createPersistence(through, { clock, attachments: attachments && attachmentsIn(attachments) });
   return { engine, home, clock, connect, store: connect() };
 }
 

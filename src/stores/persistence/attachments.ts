@@ -5,7 +5,7 @@ import { sha256Hex } from "../../domain/sha256.ts";
 import type { AttachmentRef } from "../../domain/messages.ts";
 import type { AttachmentFacet, AttachmentIntent, AttachmentManifest } from "../content-contract.ts";
 import { prefixRange, type ReadTransaction, type WriteTransaction } from "../engine.ts";
-import { clearDropped, dropBytes, readBytes, setBytes, writeWithBytes } from "./attachment-bytes.ts";
+import { dropBytes, readBytes, setBytes, writeWithBytes } from "./attachment-bytes.ts";
 import { isHeld, readManifest, recordIntent, removeManifest, stampAttachments } from "./attachment-rows.ts";
 import { checkBinding, type StoreContext } from "./context.ts";
 import { collect, scanRows } from "./large-row.ts";
@@ -14,10 +14,10 @@ import { requireUsable } from "./retired.ts";
 import { invalidRow } from "./schema.ts";
 
 export function createAttachments(context: StoreContext): AttachmentFacet {
-  const { engine, home, now } = context;
+  const { engine, place, now } = context;
   const manifest = createManifest(context);
   return {
-    persistence: engine.durable && home?.durable !== false ? "durable" : "ephemeral",
+    persistence: engine.durable && place?.durable !== false ? "durable" : "ephemeral",
     manifest,
 
     async put(bytes, mime): Promise<AttachmentRef> {
@@ -35,7 +35,7 @@ export function createAttachments(context: StoreContext): AttachmentFacet {
     async delete(id) {
       const droppedAtMs = now();
       await engine.write((tx) => dropBytes(tx, id, droppedAtMs));
-      await clearDropped(context);
+      await place?.clear(context);
     },
 
     async sweep(cutoffMs) {
@@ -45,7 +45,7 @@ export function createAttachments(context: StoreContext): AttachmentFacet {
       for (const { sessionId, attachmentId } of aged) {
         if (await engine.write((tx) => reclaim(tx, sessionId, attachmentId, { cutoffMs, droppedAtMs }))) reclaimed++;
       }
-      const reserved = await clearDropped(context, cutoffMs);
+      const reserved = (await place?.clear(context, cutoffMs)) ?? 0;
       return { scanned: aged.length + reserved, reclaimed: reclaimed + reserved };
     },
   };

@@ -1,8 +1,8 @@
 // What every facet works with.
 
 import { storeError } from "../../domain/errors.ts";
-import type { AttachmentHome } from "../attachment-home.ts";
 import type { Engine } from "../engine.ts";
+import type { BytesPlace } from "./attachment-bytes.ts";
 
 export interface StoreContext {
   readonly engine: Engine;
@@ -11,7 +11,7 @@ export interface StoreContext {
   /** Set when this handle serves one session only. */
   readonly boundSessionId: string | undefined;
   /** Where new attachment bytes go; undefined keeps them in rows. */
-  readonly home: AttachmentHome | undefined;
+  readonly place: BytesPlace | undefined;
 }
 
 /** @throws LashError `session_binding_mismatch` - the handle serves another session (P-7). */

@@ -3,7 +3,7 @@
 import type { SessionNode } from "../../domain/session.ts";
 import type { SessionFacet, SessionMeta, SessionSeed, SessionSummary } from "../contract.ts";
 import { type Key, prefixRange, type WriteTransaction } from "../engine.ts";
-import { clearDropped, dropBytes } from "./attachment-bytes.ts";
+import { dropBytes } from "./attachment-bytes.ts";
 import { isHeld, removeManifest } from "./attachment-rows.ts";
 import { checkBinding, type StoreContext } from "./context.ts";
 import { manifestPrefix, retiredKey, sessionKey, sessionPrefix, textAt, turnPrefix } from "./layout.ts";
@@ -19,7 +19,7 @@ const PAGE = 512;
 type Directory = Pick<SessionFacet, "create" | "open" | "summarize" | "delete">;
 
 export function createDirectory(context: StoreContext): Directory {
-  const { engine } = context;
+  const { engine, place } = context;
   return {
     async create(seed: SessionSeed): Promise<SessionMeta> {
       const { sessionId } = seed;
@@ -73,7 +73,7 @@ export function createDirectory(context: StoreContext): Directory {
         return true;
       });
       // The session is gone whatever becomes of this; what is left here falls to the next sweep.
-      await clearDropped(context).catch(() => undefined);
+      await place?.clear(context).catch(() => undefined);
       return existed;
     },
   };

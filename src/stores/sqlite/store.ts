@@ -1,5 +1,6 @@
-import { refuseUnknown } from "../../domain/invalid-argument.ts";
+import { invalidArgument, refuseUnknown } from "../../domain/invalid-argument.ts";
 import type { AttachmentHome } from "../attachment-home.ts";
+import { attachmentsIn } from "../persistence/attachments-in-home.ts";
 import type { Store } from "../store.ts";
 import { sqliteEngine, type SqliteOptions } from "./index.ts";
 import { processLiveness } from "./process-liveness.ts";
@@ -19,7 +20,7 @@ export interface SqliteStoreOptions extends SqliteOptions {
 /**
  * A store in one SQLite file; processes on one machine may share it. The file is made when missing.
  *
- * @throws LashError `invalid_argument` - a path that names no file, options that do not exist.
+ * @throws LashError `invalid_argument` - a path that names no file, options that do not exist or do not fit.
  */
 export function sqlite(path: string, options?: Omit<SqliteStoreOptions, "path">): Store;
 export function sqlite(options: SqliteStoreOptions): Store;
@@ -27,5 +28,11 @@ export function sqlite(pathOrOptions: string | SqliteStoreOptions, more: Omit<Sq
   const given = typeof pathOrOptions === "string" ? { path: pathOrOptions, ...more } : pathOrOptions;
   refuseUnknown(given, ["path", "busyTimeoutMs", "maxBytes", "attachments"], "sqlite options");
   const { attachments, ...options } = given;
-  return { engine: sqliteEngine(options), liveness: processLiveness, ...(attachments && { attachments }) };
+  return { engine: sqliteEngine(options), liveness: processLiveness, ...(attachments && { attachments: attachmentsIn(checked(attachments)) }) };
+}
+
+function checked(home: AttachmentHome): AttachmentHome {
+  const fits = (["put", "get", "delete"] as const).every((name) => typeof (home as Partial<AttachmentHome>)[name] === "function");
+  if (!fits) throw invalidArgument("attachments", "made by directory(path), or an AttachmentHome of your own");
+  return home;
 }

@@ -4,6 +4,7 @@ import { LashError } from "../../domain/errors.ts";
 import type { AttachmentHome } from "../../stores/attachment-home.ts";
 import type { Persistence } from "../../stores/contract.ts";
 import { END, type Engine, type Entry } from "../../stores/engine.ts";
+import { attachmentsIn } from "../../stores/persistence/attachments-in-home.ts";
 import { createPersistence } from "../../stores/persistence/index.ts";
 import { rejection } from "../assertions.ts";
 import type { OpenEngine } from "../engine-suite.ts";
@@ -46,7 +47,7 @@ export async function runCase({ run }: PersistenceCase, open: OpenEngine, attach
     async connect({ sessionId, wrap = (inner: Engine): Engine => inner } = {}) {
       const own = engine.durable ? await open() : engine;
       if (own !== engine) opened.push(own);
-      return createPersistence(wrap(own), { clock, attachments, ...(sessionId !== undefined && { sessionId }) });
+      return createPersistence(wrap(own), { clock, attachments: attachments && attachmentsIn(attachments), ...(sessionId !== undefined && { sessionId }) });
     },
   });
   for (const each of opened) await each.close();
