@@ -10,6 +10,7 @@ export type { EnqueueOptions } from "./enqueue.ts";
 export type { CancelOutcome, CancelTarget, PendingTurnInput, SuffixCancelOutcome } from "./stores/ingress-contract.ts";
 export { Turn } from "./turn.ts";
 export type { ToolCallRecord, TurnResult } from "./turn-result.ts";
+export type { TurnCancellation, TurnCancelOutcome } from "./domain/cancellation.ts";
 export type { TurnInput, TurnInputItem } from "./domain/turn-input.ts";
 export type { SessionSighting, TurnActivity, TurnActivityBody } from "./observe/contract.ts";
 export type { SessionReadView } from "./observe/read-view.ts";

@@ -141,6 +141,13 @@ export function checkOptions(options: LashOptions): void {
   if (provider) modelOf(options.model, provider);
 }
 
+export function checkAddress(sessionId: string, turnId: string): void {
+  for (const [field, id] of [["sessionId", sessionId], ["turnId", turnId]] as const) {
+    if (typeof id !== "string" || id.trim() === "") throw invalidArgument(field, "an id that is not blank");
+    assertId(id, field);
+  }
+}
+
 /** @returns the grace in milliseconds; undefined for no limit. */
 export function checkClose(options: { readonly graceMs?: number }): number | undefined {
   refuseUnknown(options, ["graceMs"], "close options");

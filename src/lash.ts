@@ -1,5 +1,6 @@
 // createLash(): wiring, checked once, and the sessions that run on it.
 
+import { requestCancel } from "./actors/cancel-request.ts";
 import { ChangeHub } from "./actors/change-hub.ts";
 import { inline } from "./actors/inline-host.ts";
 import { journaled } from "./actors/journaled-host.ts";
@@ -7,15 +8,17 @@ import type { Emit } from "./actors/model-call.ts";
 import type { RuntimePorts, SessionWiring } from "./actors/ports.ts";
 import { SessionRuntime } from "./actors/session-runtime.ts";
 import { WaitDesk } from "./actors/wait-desk.ts";
+import { assertReason, type TurnCancelOutcome } from "./domain/cancellation.ts";
 import { systemClock } from "./domain/clock.ts";
 import { LashError, runtimeError } from "./domain/errors.ts";
+import { durableStoreRequired } from "./domain/wiring-errors.ts";
 import { consoleLogger, safeLogger } from "./domain/logger.ts";
 import { layerOf } from "./domain/prompt-input.ts";
 import { NO_PROMPT } from "./domain/turn-config.ts";
 import type { SessionPolicy } from "./domain/session.ts";
 import type { Resolution, ResolveOutcome } from "./domain/waits.ts";
 import {
-  checkClose, checkOptions, checkRecover, checkResolution, checkSession, leaseTimingsOf, modelOf, toolsByName,
+  checkAddress, checkClose, checkOptions, checkRecover, checkResolution, checkSession, leaseTimingsOf, modelOf, toolsByName,
   type Completions, type LashOptions, type Maintenance, type RecoverOptions, type SessionOptions,
 } from "./lash-options.ts";
 import { standardProtocol } from "./protocols/standard.ts";
@@ -69,14 +72,16 @@ export class Lash implements AsyncDisposable {
   /** Use `createLash`. */
   constructor(options: LashOptions) {
     const clock = options.clock ?? systemClock;
-    const { engine, liveness, peers } = options.store ?? memory();
-    const persistence = createPersistence(engine, { clock });
+    const { engine, liveness, peers, attachments } = options.store ?? memory();
+    const persistence = createPersistence(engine, { clock, attachments });
     const isDurable = (options.effects ?? (engine.durable ? "journaled" : "inline")) === "journaled";
+    if (isDurable && attachments?.durable === false) throw durableStoreRequired("attachment_store");
     // A host that goes on changing its list of tools does not change a runtime that was wired (FA-6).
     this.#options = { ...options, ...(options.tools && { tools: [...options.tools] }) };
+    const changes = new ChangeHub(clock, peers);
     const waits = new WaitDesk(
       persistence.waits,
-      new ChangeHub(clock, peers),
+      changes,
       clock,
       () => options.waitSecret ?? randomSecret(),
       ({ scope }, dueAtMs) => this.#wakeAt(scope.session_id, scope.turn_id, dueAtMs),
@@ -85,6 +90,7 @@ export class Lash implements AsyncDisposable {
     const loadImages = (request: LlmRequest): Promise<LlmRequest> => resolveAttachments(request, async (id) => (await persistence.attachments.get(id)).bytes);
     this.#ports = {
       waits,
+      changes,
       loadImages,
       direct: async () => (await import("./providers/direct-port.ts")).directPort(clock, loadImages),
       persistence,
@@ -147,6 +153,26 @@ export class Lash implements AsyncDisposable {
   /** Opens a parked session again. @throws LashError `session_id_retired` - it was deleted meanwhile (S-89). */
   resume(parked: ParkedSession, options: SessionOptions = {}): Promise<Session> {
     return this.openSession(parked.sessionId, options);
+  }
+
+  /**
+   * Asks for the end of a turn by its address, from any process that has the store: it ends as `stopped: "cancelled"`, with this
+   * request in its result. Whoever drives it hears of it at once in this process and in other tabs, within a second elsewhere;
+   * a turn that nobody drives is ended here. Durable when it resolves (OP-20).
+   *
+   * @param reason - kept in the result's `cancellation`; at most 4 KiB.
+   * @returns `completion_won` for a turn that had ended; `unknown_turn` also for one that still waits to be accepted.
+   * @throws LashError `invalid_argument` - ids or reason that cannot be.
+   */
+  async cancelTurn(sessionId: string, turnId: string, reason?: string): Promise<TurnCancelOutcome> {
+    this.#assertOpen();
+    checkAddress(sessionId, turnId);
+    assertReason(reason);
+    const { clock, newId } = this.#ports;
+    const cancellation = { requestId: newId(), origin: "lash", ...(reason !== undefined && { reason }), requestedAtMs: clock.now() } as const;
+    const { status, turnId: asked } = await requestCancel(this.#ports, sessionId, turnId, cancellation);
+    if (status === "accepted" && this.#options.provider) this.#wake(sessionId, asked);
+    return { status };
   }
 
   /**

@@ -111,11 +111,11 @@ export class Session implements AsyncDisposable {
     const parsed = parseTurnInput(input);
     const turnId = turnIdOf(parsed, options) ?? this.#host.newId();
     const { input: accepted, attachments } = acceptInput(parsed);
-    return new Turn(turnId, async (turn) => {
+    const start = async (turn: Turn): Promise<TurnResult> => {
       await this.#host.background(this.id);
       this.#assertOpen();
       const emit: Emit = (body, correlationId) => turn.emit(body, correlationId);
-      const onAbort = (): void => turn.cancel();
+      const onAbort = (): void => void turn.cancel();
       if (options.signal?.aborted === true) onAbort();
       options.signal?.addEventListener("abort", onAbort, { once: true });
       try {
@@ -123,6 +123,11 @@ export class Session implements AsyncDisposable {
       } finally {
         options.signal?.removeEventListener("abort", onAbort);
       }
+    };
+    return new Turn(turnId, {
+      start,
+      requestOf: (reason) => ({ requestId: this.#host.newId(), origin: "turn", ...(reason !== undefined && { reason }), requestedAtMs: this.#runtime.ports.clock.now() }),
+      record: (request) => this.#runtime.requestCancel(turnId, request),
     });
   }
 
@@ -238,6 +243,17 @@ export class Session implements AsyncDisposable {
     this.#assertOpen();
     refuseUnknown(patch, SETTINGS, "configure");
     await this.#runtime.configure(patchOf(patch, this.#runtime.settings, this.#runtime.ports.retrying));
+  }
+
+  /**
+   * Ends all waits of this session for answers from outside that are open now as cancelled; the session stays usable, and a
+   * turn that only waited for one goes on. Durable when it resolves. Later waits are not affected (FA-39).
+   *
+   * @returns how many waits that were.
+   */
+  revokeDurableWaits(): Promise<number> {
+    this.#assertOpen();
+    return this.#runtime.revokeWaits();
   }
 
   /**

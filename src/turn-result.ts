@@ -1,5 +1,6 @@
 // What a turn came to, as hosts see it.
 
+import type { TurnCancellation } from "./domain/cancellation.ts";
 import type { Json } from "./domain/json.ts";
 import { toHostOutcome, type HostOutcome, type TurnIssue } from "./domain/outcome.ts";
 import type { ToolCallOutput } from "./domain/tool-output.ts";
@@ -31,6 +32,8 @@ export interface TurnResult {
   readonly execution: { readonly startedAtMs: number; readonly durationMs: number };
   /** The session's revision with this turn in it. */
   readonly headRevision: number;
+  /** The request that ended a cancelled turn (OP-20); absent where it was cancelled without one, as by `cancelRunningTurns()`. */
+  readonly cancellation?: TurnCancellation;
 }
 
 export function turnResultOf({ result, toolResults }: TurnEnd): TurnResult {
@@ -47,5 +50,6 @@ export function turnResultOf({ result, toolResults }: TurnEnd): TurnResult {
     errors: result.issues,
     execution: { startedAtMs: result.startedAtMs, durationMs: result.durationMs },
     headRevision: result.headRevision,
+    ...(result.cancellation && { cancellation: result.cancellation }),
   };
 }

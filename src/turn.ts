@@ -1,7 +1,15 @@
 // Turn handle: what a host holds while a turn runs.
 
+import { assertReason, CancelSignal, type TurnCancellation, type TurnCancelOutcome } from "./domain/cancellation.ts";
 import type { TurnActivity, TurnActivityBody } from "./observe/contract.ts";
 import type { TurnResult } from "./turn-result.ts";
+
+/** @internal What a turn needs of its session. */
+export interface TurnWiring {
+  readonly start: (turn: Turn) => Promise<TurnResult>;
+  readonly requestOf: (reason: string | undefined) => TurnCancellation;
+  readonly record: (request: TurnCancellation) => Promise<TurnCancelOutcome>;
+}
 
 /** Activities a slow consumer may be behind before the turn waits for it (FA-22). */
 const BUFFER = 64;
@@ -15,16 +23,17 @@ const BUFFER = 64;
 export class Turn implements AsyncIterable<TurnActivity> {
   /** Unique in its session; asking for a turn under an id that has ended gives the recorded result. */
   readonly id: string;
-  readonly #start: (turn: Turn) => Promise<TurnResult>;
+  readonly #wiring: TurnWiring;
   readonly #cancel = new AbortController();
   readonly #feed = new Feed();
   #result: Promise<TurnResult> | undefined;
   #count = 0;
+  #isOver = false;
 
   /** Made by `session.turn()`. */
-  constructor(id: string, start: (turn: Turn) => Promise<TurnResult>) {
+  constructor(id: string, wiring: TurnWiring) {
     this.id = id;
-    this.#start = start;
+    this.#wiring = wiring;
   }
 
   /**
@@ -38,11 +47,31 @@ export class Turn implements AsyncIterable<TurnActivity> {
     return this.#started();
   }
 
-  /** Ends the turn as `stopped: "cancelled"`; what has finished is kept. A turn that has ended stays as it is. */
-  cancel(reason?: string): void {
-    this.#cancel.abort(reason);
+  /**
+   * Ends the turn as `stopped: "cancelled"`; what has finished is kept. What runs is told at once. The request is durable when
+   * this resolves: should this process die before the turn has ended, whoever finishes it ends it as cancelled (OP-20).
+   *
+   * @param reason - kept in the result's `cancellation`; at most 4 KiB.
+   * @returns whether the turn ends as cancelled, or had ended before.
+   * @throws LashError `invalid_argument` - at once: a reason that is no text, or too long.
+   */
+  cancel(reason?: string): Promise<TurnCancelOutcome> {
+    assertReason(reason);
+    const request = this.#wiring.requestOf(reason);
+    this.#cancel.abort(new CancelSignal(request));
     // A consumer that cancels may read no further; its turn ends all the same.
     this.#feed.hurry();
+    const recorded = this.#record(request);
+    // Who does not ask whether the request could be recorded need not handle that it could not.
+    recorded.catch(() => undefined);
+    return recorded;
+  }
+
+  async #record(request: TurnCancellation): Promise<TurnCancelOutcome> {
+    // One that has not begun begins as cancelled, and so does one that still waits to be accepted.
+    if (!this.#result) return { status: "accepted" };
+    const outcome = await this.#wiring.record(request);
+    return outcome.status === "unknown_turn" && !this.#isOver ? { status: "accepted" } : outcome;
   }
 
   /** Aborts when the host cancels. */
@@ -67,9 +96,11 @@ export class Turn implements AsyncIterable<TurnActivity> {
   }
 
   #started(): Promise<TurnResult> {
-    this.#result ??= this.#start(this);
+    if (this.#result) return this.#result;
+    this.#result = this.#wiring.start(this);
+    const end = (): void => void (this.#isOver = true);
     // A host that only iterates meets the failure there; it is not an unhandled rejection.
-    this.#result.catch(() => undefined);
+    this.#result.then(end, end);
     return this.#result;
   }
 }

@@ -31,6 +31,16 @@ export class ChangeHub {
     for (const wake of this.#waiting.get(topic) ?? []) wake();
   }
 
+  /** Calls `wake` after every notice of the topic. @returns what takes it back. */
+  listen(topic: string, wake: () => void): () => void {
+    const listeners = this.#waiting.get(topic) ?? new Set();
+    this.#waiting.set(topic, listeners.add(wake));
+    return () => {
+      listeners.delete(wake);
+      if (listeners.size === 0 && this.#waiting.get(topic) === listeners) this.#waiting.delete(topic);
+    };
+  }
+
   /**
    * Looks again and again until `look` finds something: at once after a notice in this process or another tab, and every 25 ms doubling
    * to 1 s for what other processes write.
@@ -53,17 +63,14 @@ export class ChangeHub {
 
   #change(topic: string, pause: number, signal: AbortSignal): { readonly promise: Promise<void>; readonly stop: () => void } {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const listeners = this.#waiting.get(topic) ?? new Set();
-    this.#waiting.set(topic, listeners);
     const cancelTimer = this.#clock.setTimer(pause, () => stop());
     const stop = (): void => {
       cancelTimer();
       signal.removeEventListener("abort", stop);
-      listeners.delete(stop);
-      if (listeners.size === 0) this.#waiting.delete(topic);
+      unlisten();
       resolve();
     };
-    listeners.add(stop);
+    const unlisten = this.listen(topic, stop);
     if (signal.aborted) stop();
     else signal.addEventListener("abort", stop, { once: true });
     return { promise, stop };

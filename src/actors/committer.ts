@@ -1,7 +1,8 @@
 // Committer: what a turn came to, as one commit (T-73).
 
+import type { TurnCancellation } from "../domain/cancellation.ts";
 import { createMessage, isTransient, messageText, type Message } from "../domain/messages.ts";
-import { outcomeText, tidy, type ModelCallRecord, type TurnIssue } from "../domain/outcome.ts";
+import { outcomeText, tidy, type ModelCallRecord, type TurnIssue, type TurnOutcome } from "../domain/outcome.ts";
 import type { AgentFrame, SessionPolicy, TokenLedgerEntry } from "../domain/session.ts";
 import type { SessionSettings } from "../domain/turn-config.ts";
 import { addUsage, isZeroUsage, zeroUsage } from "../domain/usage.ts";
@@ -26,6 +27,8 @@ export interface FinishedTurn {
   readonly claims: readonly ClaimedRows[];
   readonly startedAtMs: number;
   readonly durationMs: number;
+  /** The request to cancel that this turn knows of (OP-20). */
+  readonly cancellation: TurnCancellation | undefined;
 }
 
 /**
@@ -60,8 +63,11 @@ export function resultOf(turn: FinishedTurn): TurnResultRecord {
     ),
     startedAtMs: turn.startedAtMs,
     durationMs: turn.durationMs,
+    ...(isCancelled(outcome) && turn.cancellation && { cancellation: turn.cancellation }),
   };
 }
+
+export const isCancelled = (outcome: TurnOutcome | null): boolean => outcome !== null && "stopped" in outcome && outcome.stopped === "cancelled";
 
 /** A turn that stopped still shows the last thing the assistant said in it (T-59). */
 function textAndIssues({ context, log }: FinishedTurn, text: string | undefined): { text: string; issues: readonly TurnIssue[] } {

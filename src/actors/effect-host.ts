@@ -4,6 +4,7 @@
 //   H2. An executor runs only after a durable step named the effect as issued, on hosts that are durable.
 //   H3. Outcomes are remembered at once and become durable with the next `step`, or with the turn's final commit.
 
+import type { TurnCancellation } from "../domain/cancellation.ts";
 import type { Message } from "../domain/messages.ts";
 import type { ModelCallRecord } from "../domain/outcome.ts";
 import type { InputCollection, JournaledOutcome, LeaseFence, MachineSnapshot, TurnRecord } from "../stores/contract.ts";
@@ -62,6 +63,8 @@ export interface TurnScope {
   readonly fence: LeaseFence;
   /** Before a write: renews the lease where a late timer let it run out (S-60). */
   readonly ensureLive: () => Promise<void>;
+  /** Told of a request to cancel the turn that a step came across (OP-20). */
+  readonly onCancelRequest: (request: TurnCancellation) => void;
 }
 
 export interface EffectHost {

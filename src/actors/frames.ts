@@ -20,11 +20,23 @@ export interface FrameOpening {
 
 const FOLLOW = ":agent-frame:";
 
-/** `<root>:agent-frame:<n>`, n = finished turns of the chain (T-68). */
-export function followTurnId(turnId: string): string {
+/** The root of a chain of turns, and how many of them had finished before this one. */
+function placeOf(turnId: string): { readonly root: string; readonly number: number } {
   const at = turnId.lastIndexOf(FOLLOW);
   const number = at < 0 ? Number.NaN : Number(turnId.slice(at + FOLLOW.length));
-  return Number.isSafeInteger(number) ? `${turnId.slice(0, at)}${FOLLOW}${number + 1}` : `${turnId}${FOLLOW}1`;
+  return Number.isSafeInteger(number) ? { root: turnId.slice(0, at), number } : { root: turnId, number: 0 };
+}
+
+/** `<root>:agent-frame:<n>`, n = finished turns of the chain (T-68). */
+export function followTurnId(turnId: string): string {
+  const { root, number } = placeOf(turnId);
+  return `${root}${FOLLOW}${number + 1}`;
+}
+
+/** Whether a turn comes after another one in the same chain. */
+export function isFollowOf(turnId: string, earlier: string): boolean {
+  const [place, before] = [placeOf(turnId), placeOf(earlier)];
+  return place.root === before.root && place.number > before.number;
 }
 
 /** What the outcome opens; undefined for other outcomes, and for a blank, current or used frame id (S-16). */

@@ -32,6 +32,8 @@ async function find(sessionId: string, id: string, attachments: AttachmentFacet)
     return imageType(bytes) ? reference : `image ${id} is none that models read; use png, jpeg, gif or webp`;
   } catch (error) {
     if (LashError.is(error) && error.isCode("attachment_not_found")) return missing;
+    // As much the end of this turn as an image that is none: its session must not wait for somebody to find the bytes.
+    if (LashError.is(error) && error.isCode("attachment_damaged")) return error.message;
     throw error;
   }
 }

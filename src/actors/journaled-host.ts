@@ -60,13 +60,14 @@ class JournaledController implements EffectController {
   async #record(draft: StepDraft, collect: InputCollection | undefined): Promise<TurnInputClaim | undefined> {
     const settled = this.#unsaved;
     this.#unsaved = [];
-    const { fence, turn, ensureLive } = this.#scope;
+    const { fence, turn, ensureLive, onCancelRequest } = this.#scope;
     await ensureLive();
     const { turnId } = turn;
     const outcome = await this.#persistence.turns.recordStep({ ...draft, fence, turnId, step: this.#step + 1, settled, ...(collect && { collect }) });
     // Somebody else took this turn over and ended it; its result is asked for by its id (OP-1).
     if (outcome.kind === "settled") throw runtimeError("session_execution_lease_lost", `turn ${turnId} has been ended by another owner`, { details: { turnId } });
     this.#step += 1;
+    if (outcome.cancellation) onCancelRequest(outcome.cancellation);
     return outcome.claim;
   }
 

@@ -11,6 +11,7 @@ import type { LlmAttempt, LlmRequest, LlmResponse, Provider, ProviderFailure } f
 import type { LeaseOwner, Persistence } from "../stores/contract.ts";
 import type { Liveness, PeerChannel } from "../stores/store.ts";
 import type { DirectAnswer, Tool, ToolCall } from "../tools/contract.ts";
+import type { ChangeHub } from "./change-hub.ts";
 import type { EffectHost } from "./effect-host.ts";
 import type { LeaseTimings } from "./lease-keeper.ts";
 import type { WaitDesk } from "./wait-desk.ts";
@@ -50,6 +51,8 @@ export interface RuntimePorts {
   readonly maxRecoveries: number;
   readonly logger: Logger;
   readonly waits: WaitDesk;
+  /** Tells who waits for a row that it was written. */
+  readonly changes: ChangeHub;
   /** Puts the bytes of images into a request (PP-9). */
   readonly loadImages: (request: LlmRequest) => Promise<LlmRequest>;
   /** Loaded when a tool first asks: most never do. */

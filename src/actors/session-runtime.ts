@@ -4,7 +4,8 @@
 // The store's lease is the truth between processes.
 
 import { createActor, fromCallback, type ActorRefFrom, type AnyActorRef } from "xstate";
-import { errorText, runtimeErrorOfStore } from "../domain/error-mapping.ts";
+import { CancelSignal, type TurnCancellation, type TurnCancelOutcome } from "../domain/cancellation.ts";
+import { errorText, isOutcomeUnknown, runtimeErrorOfLeaseClaim, runtimeErrorOfStore } from "../domain/error-mapping.ts";
 import { LashError, runtimeError, storeError } from "../domain/errors.ts";
 import type { SessionSettings } from "../domain/turn-config.ts";
 import { invalidArgument } from "../domain/invalid-argument.ts";
@@ -13,7 +14,8 @@ import { sessionStillInUse } from "../domain/wiring-errors.ts";
 import { EFFECTS, type EffectsMessage } from "../machines/effects.ts";
 import { sessionMachine, SESSION_MACHINE, type SessionEvent, type SessionRequest } from "../machines/session.machine.ts";
 import { persistSnapshot } from "../machines/snapshot.ts";
-import type { LeaseFence, RecordedTurn, SessionCommit } from "../stores/contract.ts";
+import type { ClaimOutcome, LeaseFence, RecordedTurn, SessionCommit } from "../stores/contract.ts";
+import { requestCancel } from "./cancel-request.ts";
 import { changeCommit, forkCommit, settingsCommit, type SessionChange } from "./session-change.ts";
 import { followTurnId } from "./frames.ts";
 import { InputLane } from "./input-lane.ts";
@@ -98,13 +100,13 @@ export class SessionRuntime {
     this.inputs = new InputLane(ports, wiring.sessionId);
     this.#resident = freshResident(wiring.sessionId, wiring.policy, ports.clock.now());
     const { sessionId, owner } = wiring;
-    this.feed = new SessionFeed({ sessionId, driver: owner.incarnationId, channel: ports.peers, clock: ports.clock, onCommitted: (revision) => void this.#catchUp(revision), onElsewhere: () => this.#standIn.standBy() });
     this.#standIn = new StandIn({
       ...ports,
       sessionId,
       staysReady: ports.peers !== undefined,
       finish: (turnId) => this.recoverTurn({ turnId, emit: () => undefined, signal: new AbortController().signal }),
     });
+    this.feed = new SessionFeed({ sessionId, driver: owner.incarnationId, channel: ports.peers, clock: ports.clock, onCommitted: (revision) => void this.#catchUp(revision), onElsewhere: () => this.#standIn.standBy() });
     this.#root = createActor(sessionMachine, {
       id: `session:${wiring.sessionId}`,
       input: { sessionId: wiring.sessionId, residency: ports.residency, hasStore: true },
@@ -203,18 +205,19 @@ export class SessionRuntime {
 
   /** Makes a new session over the active path up to message `at`. @throws LashError `session_id_retired`, `invalid_argument`. */
   async fork(sessionId: string, at: string | undefined): Promise<void> {
-    const { sessions, leases } = this.ports.persistence;
+    const { sessions } = this.ports.persistence;
     const source = await sessions.load(this.wiring.sessionId, { kind: "active_path" });
     if (!source) throw invalidArgument("fork", "called on a session that has committed something");
     if ((await sessions.headRevision(sessionId)) > 0) throw invalidArgument("id", "an id that no session has yet");
     await sessions.create({ sessionId, relation: { kind: "child", parentSessionId: this.wiring.sessionId }, model: source.head.policy.model.id });
-    const claim = await this.#lease.claim((wanted) => leases.claim(wanted), sessionId);
+    const claim = await this.#claimLane(sessionId);
     if (claim.kind === "busy") throw runtimeError("session_execution_busy", `session ${sessionId} is being made by somebody else`);
     const fence = fenceOf(claim.lease);
     try {
       const commit = forkCommit(source, sessionId, at, fence, new Date(this.ports.clock.now()).toISOString());
       // The images are the new session's own from here on: deleting the old one must not take them away (C-46).
-      for (const id of commit.committedAttachmentIds) await this.ports.persistence.attachments.manifest.recordIntent(sessionId, id);
+      const { committedAttachmentIds: images } = commit;
+      if (images.length > 0) await this.ports.persistence.attachments.manifest.inherit(this.wiring.sessionId, sessionId, images);
       await sessions.commit(commit);
     } catch (error) {
       throw await this.#leaveLane(fence, error);
@@ -250,6 +253,19 @@ export class SessionRuntime {
     return attended.length;
   }
 
+  /** Records that a turn is to end as cancelled, wherever it runs (OP-20). */
+  async requestCancel(turnId: string, request: TurnCancellation): Promise<TurnCancelOutcome> {
+    const { status } = await requestCancel(this.ports, this.wiring.sessionId, turnId, request);
+    return { status };
+  }
+
+  /** Ends all waits for answers that are open now as cancelled; a turn that only waited for one goes on (FA-39). */
+  async revokeWaits(): Promise<number> {
+    const revoked = await this.ports.waits.cancelOutstanding(this.wiring.sessionId);
+    if (revoked > 0) this.finishLeftover();
+    return revoked;
+  }
+
   /**
    * Commits a change that is no turn, under a lease of its own (S-53).
    *
@@ -269,7 +285,7 @@ export class SessionRuntime {
   async #tryChange(change: (resident: Resident) => SessionChange | Promise<SessionChange>, besideTurn: "waits" | "goesOn"): Promise<string | undefined> {
     const { sessions, leases, turns } = this.ports.persistence;
     const { sessionId } = this.wiring;
-    const claim = await this.#lease.claim((wanted) => leases.claim(wanted));
+    const claim = await this.#claimLane();
     if (claim.kind === "busy") throw runtimeError("session_execution_busy", "another owner is running this session; nothing was changed, try again with backoff");
     const fence = fenceOf(claim.lease);
     try {
@@ -303,10 +319,20 @@ export class SessionRuntime {
     return this.#stated.change(change, () => this.#inLane(record));
   }
 
+  /** A lane for a change. @throws LashError `store_commit_failed` (ER-4), `session_id_retired`. */
+  async #claimLane(sessionId?: string): Promise<ClaimOutcome> {
+    try {
+      return await this.#lease.claim((wanted) => this.ports.persistence.leases.claim(wanted), sessionId);
+    } catch (error) {
+      if (LashError.is(error) && error.family !== "store") throw error;
+      throw runtimeErrorOfLeaseClaim(error);
+    }
+  }
+
   /** What a failed change is reported as. After a commit with an unknown outcome the lease is left to expire (S-63). */
   async #leaveLane(fence: LeaseFence, failure: unknown): Promise<LashError> {
     const error = runtimeErrorOfStore(failure);
-    if (error.code !== "store_commit_failed") await this.ports.persistence.leases.release(fence).catch(() => undefined);
+    if (!isOutcomeUnknown(error)) await this.ports.persistence.leases.release(fence).catch(() => undefined);
     return error;
   }
 
@@ -353,7 +379,7 @@ export class SessionRuntime {
     const attended: Attended = { turnId: request.turnId, emit: request.emit, cancel, signal: cancel.signal };
     const onHostAbort = (): void => cancel.abort(signal.reason);
     const onAbort = (): void => {
-      if (this.#run?.turnId === request.turnId) this.#run.cancel();
+      if (this.#run?.turnId === request.turnId) this.#run.cancel(CancelSignal.of(cancel.signal));
     };
     this.#attended.add(attended);
     cancel.signal.addEventListener("abort", onAbort, { once: true });
@@ -393,12 +419,12 @@ export class SessionRuntime {
     };
     const run: TurnRun = this.#newRun({ ...request, onParked }, claim);
     this.#run = run;
-    const onAbort = (): void => run.cancel();
+    const onAbort = (): void => run.cancel(CancelSignal.of(request.signal));
     request.signal.addEventListener("abort", onAbort, { once: true });
     try {
       const running = run.run();
-      const isCancelled = [...this.#attended].some(({ turnId, signal }) => turnId === request.turnId && signal.aborted);
-      if (request.signal.aborted || isCancelled) run.cancel();
+      const aborted = [request, ...this.#attended].find(({ turnId, signal }) => turnId === request.turnId && signal.aborted);
+      if (aborted) run.cancel(CancelSignal.of(aborted.signal));
       return await running;
     } catch (error) {
       if (LashError.is(error) && error.isCode("session_execution_busy")) this.#send({ type: "lease.busy" });

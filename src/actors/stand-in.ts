@@ -46,7 +46,8 @@ export class StandIn {
     this.#hasBegun = true;
     try {
       const left = await this.#inFlight();
-      if (!left) return;
+      // A session that was closed meanwhile begins nothing more.
+      if (!left || this.#closed.signal.aborted) return;
       await this.#finish(left.turnId);
     } catch (error) {
       this.#report(error);

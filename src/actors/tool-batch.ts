@@ -32,6 +32,9 @@ type RecordedAttempt =
 
 type AttemptEnd = { readonly output: ToolCallOutput } | { readonly pending: RecordedPending };
 
+/** As the tool gave it, with images that are not stored yet. */
+type ProducedEnd = AttemptEnd | { readonly output: ToolCallOutput; readonly images: readonly Uint8Array[] };
+
 /** Attempts that the step which opens the batch has to name: all parallel calls, or else the first serial one. */
 export function firstIssued(plan: readonly PlannedCall[]): readonly string[] {
   const launches = leavesOf(plan).filter((call) => call.kind === "launch");
@@ -199,25 +202,27 @@ class BatchRun {
       complete: questionsOf(this.#context, call, asking),
       completionKey: () => (key ??= desk.keyFor(waitOf(this.#context, call))),
     };
-    const end = async (value: unknown): Promise<AttemptEnd> => {
+    const end = (value: unknown): ProducedEnd => {
       if (ToolPending.is(value)) return key ? { pending: this.#pendingUntil(value) } : { output: missingKey() };
       const output = success(value);
       if (!ToolReply.is(value) || value.images.length === 0 || output.outcome.status !== "success") return { output };
       const problem = imageProblem(value.images);
       if (problem) return { output: problem };
-      return { output: { ...output, attachments: await this.#storeImages(value.images) } };
+      return { output, images: value.images };
     };
-    try {
+    const produce = async (): Promise<ProducedEnd> => {
       if (interrupted && tool.onInterrupted !== "retry") {
         if (tool.onInterrupted === "report") return { output: interruptedOutput };
         const answer = await probe(tool.onInterrupted, input, handle);
         if (answer === "report") return { output: interruptedOutput };
-        if (answer !== "retry") return await end(answer);
+        if (answer !== "retry") return end(answer);
       }
-      return await end(await tool.run(input, handle));
-    } catch (error) {
-      return { output: failure(error, signal) };
-    }
+      return end(await tool.run(input, handle));
+    };
+    const produced = await produce().catch((error: unknown): ProducedEnd => ({ output: failure(error, signal) }));
+    if (!("images" in produced)) return produced;
+    // A store that cannot take the images is no failure of the tool, which has run: the turn stays in flight (E-6).
+    return { output: { ...produced.output, attachments: await this.#storeImages(produced.images) } };
   }
 
   /** Stored before the outcome that names them is (E-4). */

@@ -173,7 +173,12 @@ export class TurnEffects {
       asActor: (id, run) => {
         const running = run();
         // An actor that nobody looks at would only cost what a macrostep costs.
-        if (session.ports.inspect) createActor(fromPromise(() => running), { id, parent: session.effects }).start();
+        if (session.ports.inspect) {
+          const actor = createActor(fromPromise(() => running), { id, parent: session.effects });
+          // Who asked for the call hears of it; XState would report an error that nobody watches once more.
+          actor.subscribe({ error: () => undefined });
+          actor.start();
+        }
         return running;
       },
     });

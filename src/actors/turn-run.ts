@@ -4,7 +4,8 @@
 //   D2. Nothing in memory is load-bearing: another instance with the same record finishes the turn (E-45).
 
 import { createActor, type ActorRefFrom } from "xstate";
-import { runtimeErrorOfStore } from "../domain/error-mapping.ts";
+import type { TurnCancellation } from "../domain/cancellation.ts";
+import { isOutcomeUnknown, runtimeErrorOfStore } from "../domain/error-mapping.ts";
 import { LashError, runtimeError } from "../domain/errors.ts";
 import { isPlainObject } from "../domain/json.ts";
 import { createMessage, type Message, type PartDraft } from "../domain/messages.ts";
@@ -14,7 +15,8 @@ import type { EffectRequest, EffectsMessage, HistoryReference, PhaseName, ToolRe
 import { persistSnapshot, restoreTurn } from "../machines/snapshot.ts";
 import { TURN_MACHINE, turnMachine, type TurnMachine } from "../machines/turn.machine.ts";
 import type { MachineSnapshot, RecordedTurn, SessionLease, TurnRecord } from "../stores/contract.ts";
-import { buildCommit, resultOf, type FinishedTurn } from "./committer.ts";
+import { cancelTopic, CancelWatch } from "./cancel-watch.ts";
+import { buildCommit, closedLog, isCancelled, resultOf, type FinishedTurn } from "./committer.ts";
 import { partsOf } from "./images.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import type { Emit } from "./model-call.ts";
@@ -53,6 +55,7 @@ interface Lane {
   readonly headRevision: number;
   readonly keeper: LeaseKeeper;
   readonly effects: TurnEffects;
+  readonly watch: CancelWatch;
 }
 
 type TurnActor = ActorRefFrom<TurnMachine>;
@@ -73,6 +76,7 @@ export class TurnRun {
   #lane: Lane | undefined;
   #plan: TurnPlan | undefined;
   #result: RecordedTurn | undefined;
+  #cancellation: TurnCancellation | undefined;
   #failure: LashError | undefined;
 
   constructor(session: TurnSession, request: TurnRequest, claim: () => Promise<Claimed>) {
@@ -95,9 +99,14 @@ export class TurnRun {
     return this.#end.promise;
   }
 
-  /** Ends the turn as cancelled. A request that comes before the turn runs waits in the mailbox until it does. */
-  cancel(reason?: string): void {
-    this.#mail = { type: "turn.cancel", ...(reason !== undefined && { reason }) };
+  /**
+   * Ends the turn as cancelled. A request that comes before the turn runs waits in the mailbox until it does.
+   *
+   * @param request - what the result names as the reason; the first one does.
+   */
+  cancel(request?: TurnCancellation): void {
+    this.#cancellation ??= request;
+    this.#mail = { type: "turn.cancel" };
     this.#deliverMail();
   }
 
@@ -166,6 +175,7 @@ export class TurnRun {
   #onDone(actor: TurnActor): void {
     if (actor !== this.#actor) return;
     this.#lane?.keeper.stop();
+    this.#lane?.watch.stop();
     const { output, value } = actor.getSnapshot();
     if (value === "suspended") {
       const error = suspendedError(this.#session.wiring.sessionId, this.#request.turnId);
@@ -192,7 +202,7 @@ export class TurnRun {
     if (!this.#lane) return;
     const { effects, keeper } = this.#lane;
     effects.stop();
-    if (code === "store_commit_failed" || code === "session_execution_lease_lost") return;
+    if (code === "session_execution_lease_lost" || (this.#failure && isOutcomeUnknown(this.#failure))) return;
     await this.#session.ports.persistence.leases.release(keeper.fence).catch(() => undefined);
   }
 
@@ -254,12 +264,15 @@ export class TurnRun {
     if (claimed.kind === "busy") return this.#send({ type: "lane.busy" });
     if (claimed.kind === "settled") {
       this.#result = claimed.result;
+      // Ended by somebody else since this session was read: what is shown here has to have it, too.
+      if (claimed.result.headRevision > this.#session.resident().headRevision) await this.#session.refresh(claimed.result.headRevision);
       const { outcome, issues, usage } = claimed.result;
       return this.#send({ type: "turn.recorded", outcome, issues, usage });
     }
     this.#lane = this.#openLane(claimed);
     const { turn } = claimed;
     for (const { replayKey, rows } of turn.claims) if (replayKey === undefined) this.#log.recordClaim(rows);
+    if (turn.cancellation) this.cancel(turn.cancellation);
     if (turn.recoveries > this.#session.ports.maxRecoveries) return this.#giveUp(turn);
     this.#plan = this.#session.planOf(turn, this.#request.overlay);
     if (turn.snapshot) return this.#takeUp(turn, turn.snapshot);
@@ -288,7 +301,7 @@ export class TurnRun {
     const effects = new TurnEffects({
       session: this.#session,
       turn,
-      host: ports.effectHost.scoped({ turn, fence: keeper.fence, ensureLive: () => keeper.ensureLive() }),
+      host: ports.effectHost.scoped({ turn, fence: keeper.fence, ensureLive: () => keeper.ensureLive(), onCancelRequest: (request) => this.cancel(request) }),
       log: this.#log,
       emit: this.#request.emit,
       plan: () => this.#planned,
@@ -297,7 +310,15 @@ export class TurnRun {
         if (parked) this.#request.onParked?.();
       },
     });
-    return { turn, headRevision, keeper, effects };
+    const watch = new CancelWatch({
+      hub: ports.changes,
+      clock: ports.clock,
+      topic: cancelTopic(turn.sessionId, turn.turnId),
+      isShared: ports.persistence.durable,
+      look: () => ports.persistence.turns.cancellation(turn.sessionId, turn.turnId),
+      onRequest: (request) => this.cancel(request),
+    });
+    return { turn, headRevision, keeper, effects, watch };
   }
 
   /** OP-6: a turn that fails every time it is taken up must not keep its session for ever. */
@@ -330,8 +351,9 @@ export class TurnRun {
     this.#actor = this.#createActor(snapshot);
     claiming.send({ type: "turn.takenUp" });
     this.#actor.start();
-    for (const request of snapshot.context.open) this.#runEffect(request, undefined);
+    // A cancel overtakes the effects that are sent again: they are told before they begin anything (T-63).
     this.#deliverMail();
+    for (const request of snapshot.context.open) this.#runEffect(request, undefined);
   }
 
   /** A snapshot of another machine version is refused, and the turn starts again from its input (design 4). */
@@ -384,17 +406,25 @@ export class TurnRun {
       machine: machineSnapshot(),
       now: ports.clock.now(),
     });
-    const { turn, inputWaits } = await ports.persistence.sessions.commit(commit);
-    if (inputWaits) {
+    const { turn, cancelledBy, inputWaits } = await ports.persistence.sessions.commit(commit);
+    if (cancelledBy || inputWaits) {
       keeper.goingOn();
       report({ type: "turn.continued" });
-      return this.#send({ type: "input.waiting" });
+      return cancelledBy ? this.#yieldTo(cancelledBy, finished) : this.#send({ type: "input.waiting" });
     }
     if (!turn) throw new LashError("runtime", "other", "the store recorded no result for the turn");
     this.#result = turn;
     adopt(turn, commit);
     report({ type: "turn.committed" });
     this.#send({ type: "turn.committed" });
+  }
+
+  /** Somebody asked for the end of this turn before it ended: it keeps what was said and ends as cancelled (OP-20). */
+  #yieldTo(request: TurnCancellation, { context, log }: FinishedTurn): Promise<void> | void {
+    this.#cancellation = request;
+    // Cancelled here, by nobody's request, at the same moment: only the evidence was missing.
+    if (isCancelled(context.outcome)) return this.#commit();
+    this.#send({ type: "cancel.won", messages: closedLog(context, log).slice(log.length) });
   }
 
   async #settle(): Promise<void> {
@@ -417,6 +447,7 @@ export class TurnRun {
       claims: this.#log.claims,
       startedAtMs: this.#startedAtMs,
       durationMs: Math.round(clock.monotonic() - this.#startedAt),
+      cancellation: this.#cancellation,
     };
   }
 

@@ -55,7 +55,7 @@ function print(report: StoreReport, nowMs: number): string {
   const lines = [
     `store        ${clean(report.store)}, ${size(report.fileBytes)}, write-ahead log ${size(report.logBytes)}`,
     `sessions     ${report.sessions.length}, of them ${inFlight} with a turn in flight, ${live} with a live lease; ${report.retiredSessions} deleted`,
-    `attachments  ${attachments.count}, ${size(attachments.bytes)}, ${attachments.uncommittedIntents} not committed`,
+    `attachments  ${attachments.count}, ${size(attachments.bytes)}${attachments.bytesElsewhere > 0 ? ` and ${size(attachments.bytesElsewhere)} in a directory` : ""}, ${attachments.uncommittedIntents} not committed`,
     `components   ${components.count}, ${size(components.bytes)}`,
   ];
   if (healthy.length > 0) {
@@ -72,7 +72,7 @@ function rowOf(session: SessionReport, nowMs: number): string[] {
   const left = lease === undefined ? "" : duration(Math.abs(lease.expiresAtMs - nowMs));
   const held = lease === undefined ? "free" : `${lease.holder}, ${lease.isLive ? `${left} left` : `expired ${left} ago`}`;
   const recovered = turn !== undefined && turn.recoveries > 0 ? `, recovered ${turn.recoveries} times` : "";
-  const running = turn === undefined ? "none" : `${turn.turnId}, step ${turn.step} (${turn.state ?? "accepted"}), for ${duration(nowMs - turn.acceptedAtMs)}${recovered}`;
+  const running = turn === undefined ? "none" : `${turn.turnId}, step ${turn.step} (${turn.state ?? "accepted"}), for ${duration(nowMs - turn.acceptedAtMs)}${recovered}${turn.isCancelRequested ? ", to be cancelled" : ""}`;
   return [session.sessionId, session.model, ...counts, size(session.bytes), String(session.waitingInputs), String(session.queuedBatches), held, running].map(clean);
 }
 

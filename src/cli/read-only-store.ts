@@ -1,12 +1,11 @@
 // A store file opened to look at, never to change: no journal is replayed, no lease taken, nothing created. Node only.
 
 import { statSync } from "node:fs";
-import { DatabaseSync } from "node:sqlite";
-import { pathToFileURL } from "node:url";
+import type { DatabaseSync } from "node:sqlite";
 import { storeError } from "../domain/errors.ts";
 import type { Bound, Engine } from "../stores/engine.ts";
 import { encodeKey } from "../stores/key-codec.ts";
-import { APPLICATION_ID, STORE_VERSION } from "../stores/sqlite/open-database.ts";
+import { APPLICATION_ID, openToLook, STORE_VERSION } from "../stores/sqlite/open-database.ts";
 import { SqliteTransaction, Statements } from "../stores/sqlite/sqlite-transaction.ts";
 
 export interface ReadOnlyStore {
@@ -24,7 +23,7 @@ export function openReadOnly(path: string): ReadOnlyStore {
   if (bytes === undefined) throw storeError("store_unavailable", `there is no file ${path}`);
   const logBytes = statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
   const name = `sqlite:${path}`;
-  const database = open(path, logBytes > 0);
+  const database = openToLook(path);
   try {
     checkIdentity(database, name);
     const statements = new Statements(database);
@@ -38,14 +37,6 @@ export function openReadOnly(path: string): ReadOnlyStore {
     database.close();
     throw error;
   }
-}
-
-/** Without a log nobody is writing, and SQLite is told to take no locks and make no files; a log has to be read along. */
-function open(path: string, hasLog: boolean): DatabaseSync {
-  if (hasLog) return new DatabaseSync(path, { readOnly: true, timeout: 5_000 });
-  const url = pathToFileURL(path);
-  url.searchParams.set("immutable", "1");
-  return new DatabaseSync(url, { readOnly: true });
 }
 
 function readOnlyEngine(name: string, database: DatabaseSync, statements: Statements): Engine {

@@ -1,5 +1,6 @@
 // What an operator wants to know of a store: sessions, turns in flight, leases, queues, sizes. No content, no tokens, no secret.
 
+import { isPlainObject } from "../domain/json.ts";
 import { LashError } from "../domain/errors.ts";
 import type { LeaseOwner } from "../stores/contract.ts";
 import { type Key, prefixRange, type ReadTransaction } from "../stores/engine.ts";
@@ -20,6 +21,8 @@ export interface TurnReport {
   readonly state?: string;
   readonly acceptedAtMs: number;
   readonly recoveries: number;
+  /** Somebody asked for its end. */
+  readonly isCancelRequested: boolean;
 }
 
 export interface LeaseReport {
@@ -56,7 +59,7 @@ export interface StoreReport {
   readonly logBytes: number;
   readonly sessions: readonly (SessionReport | DamagedSession)[];
   readonly retiredSessions: number;
-  readonly attachments: { readonly count: number; readonly uncommittedIntents: number; readonly bytes: number };
+  readonly attachments: { readonly count: number; readonly uncommittedIntents: number; readonly bytes: number; /** In a home of their own, outside the file. */ readonly bytesElsewhere: number };
   readonly components: { readonly count: number; readonly bytes: number };
 }
 
@@ -77,13 +80,15 @@ export function reportOn({ engine, sizeOf, file }: ReadOnlyStore, nowMs: number)
       }
     }
     const uncommittedIntents = await countBelow(INTENTS);
+    const headers = await tx.range(...prefixRange(contentPrefix("attachment")));
+    const bytesElsewhere = headers.reduce((sum, { value }) => sum + (isPlainObject(value) && "home" in value && typeof value["bytes"] === "number" ? value["bytes"] : 0), 0);
     return {
       store: engine.name,
       fileBytes: file.bytes,
       logBytes: file.logBytes,
       sessions,
       retiredSessions: await countBelow(["retired"]),
-      attachments: { count: await countBelow(contentPrefix("attachment")), uncommittedIntents, bytes: sizeBelow(["piece", "attachment"]) },
+      attachments: { count: headers.length, uncommittedIntents, bytes: sizeBelow(["piece", "attachment"]), bytesElsewhere },
       components: { count: await countBelow(contentPrefix("component")), bytes: sizeBelow(["piece", "component"]) },
     };
   });
@@ -114,9 +119,9 @@ async function reportSession(tx: ReadTransaction, sessionId: string, nowMs: numb
 async function reportTurn(tx: ReadTransaction, sessionId: string): Promise<TurnReport | undefined> {
   const control = await readControl(tx, sessionId);
   if (control === undefined) return undefined;
-  const { turnId, step, recoveries, snapshot } = control;
+  const { turnId, step, recoveries, snapshot, cancel } = control;
   const { acceptedAtMs } = await readInput(tx, sessionId);
-  return { turnId, step, recoveries, acceptedAtMs, ...(snapshot !== undefined && { state: stateName(snapshot.value) }) };
+  return { turnId, step, recoveries, acceptedAtMs, isCancelRequested: cancel !== undefined, ...(snapshot !== undefined && { state: stateName(snapshot.value) }) };
 }
 
 /** The value of a state chart as a path, nested states joined by dots and parallel ones by commas. */

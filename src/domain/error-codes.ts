@@ -288,6 +288,7 @@ export const ERROR_CODES = {
   ],
   attachment: [
     "attachment_not_found",
+    "attachment_damaged",
     "attachment_io",
     "attachment_missing_meta",
     "attachment_metadata_decode",

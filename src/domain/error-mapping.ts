@@ -25,6 +25,9 @@ export function runtimeErrorOfStore(error: unknown): LashError {
   });
 }
 
+/** Whether the store may have done what it reported as failed (S-63). A full one is sure that it has not. */
+export const isOutcomeUnknown = (error: LashError): boolean => error.isCode("store_commit_failed") && error.details["causeCode"] !== "store_full";
+
 /** What a turn throws when claiming its lease failed: no lease was held, so none was lost (ER-4). */
 export const runtimeErrorOfLeaseClaim = (error: unknown): LashError =>
   runtimeError("store_commit_failed", errorText(error), { details: detailsWithCause(error), cause: error });

@@ -96,6 +96,8 @@ export type TurnEvent =
   | { readonly type: "turn.committed" }
   /** The commit was not made, because an input waits for this turn. */
   | { readonly type: "input.waiting" }
+  /** The commit was refused, because a request to cancel came first (OP-20). What the turn was about to say is in the messages. */
+  | { readonly type: "cancel.won"; readonly messages: readonly Message[] }
   | { readonly type: "turn.persisted" }
   | { readonly type: "phase.failed"; readonly code: string; readonly message: string }
   | { readonly type: "lease.lost" }

@@ -279,6 +279,7 @@ function buildTurnMachine(protocol: ProtocolDriver) {
           ],
           // T-57: nothing was committed. The turn goes on with what arrived since its last look.
           "input.waiting": { guard: "yieldsToInput", target: "running.atCheckpoint", actions: "collectInput" },
+          "cancel.won": { target: "assembling", actions: ["appendMessages", "stopCancelled"] },
         },
       },
       postPersist: {

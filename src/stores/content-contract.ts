@@ -9,13 +9,17 @@ export interface NewAttachment {
   readonly mime: string;
 }
 
-/** Where attachment bytes live; a host may give another home (design 6). */
+/** Attachments by the hash of their bytes. Where the bytes lie, in the store or in a home of their own, makes no difference here. */
 export interface AttachmentBytes {
   /** Whether bytes survive the process (P-54). */
   readonly persistence: "ephemeral" | "durable";
   /** Idempotent: the id is the SHA-256 of the bytes. */
   put(bytes: Uint8Array, mime: string): Promise<AttachmentRef>;
-  /** @throws `attachment_not_found` */
+  /**
+   * @throws LashError `attachment_not_found` - nothing was ever put under this id, or it was deleted.
+   * @throws LashError `attachment_damaged` - the bytes in the store's home are gone or are not those that were put there.
+   * @throws LashError `missing_attachment_store` - they are in a home that this store was opened without.
+   */
   get(id: string): Promise<{ readonly reference: AttachmentRef; readonly bytes: Uint8Array }>;
   /** Deleting unknown bytes does nothing. */
   delete(id: string): Promise<void>;
@@ -29,8 +33,14 @@ export interface AttachmentIntent {
 
 /** Which session refers to which attachment, and since when for good (P-44). Keys are (session, id). */
 export interface AttachmentManifest {
-  /** Recorded before bytes are put; an existing row stays as it is (S-77). */
+  /** Recorded before bytes are put (S-77). A committed row stays as it is, one without a stamp is as young as a new one. */
   recordIntent(sessionId: string, attachmentId: string): Promise<void>;
+  /**
+   * Records intents of a session for what another one holds, while that one exists: from then on the bytes outlive it.
+   *
+   * @throws LashError `session_id_retired` - one of the two was deleted; nothing was recorded.
+   */
+  inherit(sourceSessionId: string, sessionId: string, attachmentIds: readonly string[]): Promise<void>;
   /** Stamps rows of this session once; unknown ids are ignored, never created (P-15). */
   commitRefs(sessionId: string, attachmentIds: readonly string[]): Promise<void>;
   /** Rows without stamp whose intent is at or before the cutoff, over all sessions. */
@@ -52,11 +62,12 @@ export interface AttachmentFacet extends AttachmentBytes {
   readonly manifest: AttachmentManifest;
   /**
    * Reclaims aged uncommitted intents, one transaction each (S-79). Spared: ids that a waiting input, an accepted turn, its
-   * log or its journal names (OP-25), and bytes that another session holds (C-46).
+   * log or its journal names (OP-25), and bytes that another session holds (C-46). Bytes in a home of their own are deleted after
+   * the rows that named them; what a dead process put there and nobody named counts as an intent of its own.
    *
-   * @param home - where the bytes are, when not in this store; it must not be given the same bytes anew meanwhile.
+   * @param cutoffMs - epoch milliseconds; older than any put that may still be under way.
    */
-  sweep(cutoffMs: number, home?: Pick<AttachmentBytes, "delete">): Promise<SweepReport>;
+  sweep(cutoffMs: number): Promise<SweepReport>;
 }
 
 /** Execution environments of processes (P-46). Refs are the caller's: `process-env:sha256:<hash>`. */

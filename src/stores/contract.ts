@@ -9,6 +9,7 @@ import type { ModelCallRecord, TurnIssue, TurnOutcome } from "../domain/outcome.
 import type { AgentFrame, SessionNode, SessionPolicy, SessionRelation, TokenLedgerEntry } from "../domain/session.ts";
 import type { TurnConfig } from "../domain/turn-config.ts";
 import type { AcceptedInput } from "../domain/turn-input.ts";
+import type { TurnCancellation, TurnCancelOutcome } from "../domain/cancellation.ts";
 import type { TokenUsage } from "../domain/usage.ts";
 import type { ArtifactFacet, AttachmentFacet, EnvironmentFacet, NewAttachment } from "./content-contract.ts";
 import type { CheckpointKind, ClaimedRows, InputFacet, QueueFacet, TurnInputClaim } from "./ingress-contract.ts";
@@ -150,7 +151,12 @@ export interface ResumeTurn extends LeaseClaim {
 }
 
 export type StepOutcome =
-  | { readonly kind: "recorded"; /** What `collect` claimed, if anything. */ readonly claim?: TurnInputClaim }
+  | {
+      readonly kind: "recorded";
+      /** What `collect` claimed, if anything. */
+      readonly claim?: TurnInputClaim;
+      readonly cancellation?: TurnCancellation;
+    }
   /** The turn had ended before, by this owner or another one; nothing was written (OP-1). */
   | { readonly kind: "settled"; readonly result: RecordedTurn };
 
@@ -222,6 +228,8 @@ export interface TurnRecord {
    * recoveries in a row (OP-6). Taking up a suspended turn counts none (OP-8).
    */
   readonly recoveries: number;
+  /** Somebody asked for its end while it was in flight (OP-20). */
+  readonly cancellation?: TurnCancellation;
 }
 
 /** What a turn had claimed and is done with. */
@@ -284,6 +292,13 @@ export interface TurnFacet {
    * @throws `session_execution_lease_expired`, `turn_input_claim_superseded`, `queued_work_claim_superseded`
    */
   settle(settlement: TurnSettlement): Promise<RecordedTurn>;
+  /**
+   * Records that a turn in flight is to end as cancelled; needs no lease. The first request stays. From then on only a commit
+   * that names a cancellation ends the turn (OP-20); one that is settled for its input ends as it is.
+   */
+  requestCancel(sessionId: string, turnId: string, cancellation: TurnCancellation): Promise<TurnCancelOutcome>;
+  /** The request that was recorded for a turn in flight. */
+  cancellation(sessionId: string, turnId: string): Promise<TurnCancellation | undefined>;
   load(sessionId: string, turnId: string): Promise<TurnRecord | undefined>;
   /** Turns accepted and not finished: of one session (at most one), or of all sessions of the store. */
   inFlight(sessionId?: string): Promise<readonly InFlight[]>;
@@ -340,6 +355,8 @@ export interface TurnResultRecord {
   readonly toolCalls: readonly ToolCallReference[];
   readonly startedAtMs: number;
   readonly durationMs: number;
+  /** The request that ended it, for a turn that was cancelled by one (OP-20). */
+  readonly cancellation?: TurnCancellation;
 }
 
 export interface RecordedTurn extends TurnResultRecord {
@@ -408,6 +425,8 @@ export interface CommitResult {
   readonly replayed: boolean;
   /** An input waits (`unlessInputWaits`): nothing was written, and the head is as it was. */
   readonly inputWaits?: true;
+  /** Nothing was committed: a request to cancel the turn came first. It is to be committed as cancelled by it (OP-20). */
+  readonly cancelledBy?: TurnCancellation;
 }
 
 export type ReadScope = { readonly kind: "full_graph" } | { readonly kind: "active_path"; readonly leafNodeId?: string };

@@ -2,6 +2,7 @@
 // runtimes may look at one session, how they tell each other what happens.
 
 import type { Engine } from "./engine.ts";
+import type { BytesPlace } from "./persistence/attachment-bytes.ts";
 import type { LeaseOwner } from "./contract.ts";
 import type { Json } from "../domain/json.ts";
 
@@ -34,6 +35,8 @@ export interface Store {
   readonly liveness: Liveness;
   /** Left out where nobody watches live, as between processes on a server. */
   readonly peers?: PeerChannel;
+  /** Where the bytes of attachments live; left out: in the engine, with everything else. */
+  readonly attachments?: BytesPlace;
 }
 
 /** Knows nothing of anybody: only time tells. */

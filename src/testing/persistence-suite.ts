@@ -1,7 +1,9 @@
 // The conformance suite of the persistence contract: what src/stores/contract.ts promises, on a storage engine of your own, as
 // cases that any test runner can run. An engine passes its own suite (engine-suite.ts) first.
 
+import type { AttachmentHome } from "../stores/attachment-home.ts";
 import type { OpenEngine } from "./engine-suite.ts";
+import { cancelCases } from "./persistence/cancel-cases.ts";
 import { configCases } from "./persistence/config-cases.ts";
 import { contentCases } from "./persistence/content-cases.ts";
 import { crashCases } from "./persistence/crash-cases.ts";
@@ -20,8 +22,14 @@ export interface PersistenceSuiteCase {
   /** The case or requirement of the contract; cases that look at the same fact of several rows share one. */
   readonly id: string;
   readonly title: string;
-  /** Rejects with an explanation when the fact does not hold. @param open - the storage of this case, as for engine cases. */
-  run(open: OpenEngine): Promise<void>;
+  /**
+   * Rejects with an explanation when the fact does not hold.
+   *
+   * @param open - the storage of this case, as for engine cases.
+   * @param attachments - an empty home for the bytes of attachments; default: the storage itself. The cases C-47 leave it aside:
+   *   they count the transactions of a store without one.
+   */
+  run(open: OpenEngine, attachments?: AttachmentHome): Promise<void>;
 }
 
 /**
@@ -37,6 +45,7 @@ export function persistenceSuite(): readonly PersistenceSuiteCase[] {
     ...leaseCases,
     ...turnCases,
     ...configCases,
+    ...cancelCases,
     ...queueCases,
     ...inputCases,
     ...turnInputCases,
@@ -46,5 +55,5 @@ export function persistenceSuite(): readonly PersistenceSuiteCase[] {
     ...damageCases,
     ...crashCases,
   ];
-  return all.map((each) => ({ id: each.id, title: each.title, run: (open) => runCase(each, open) }));
+  return all.map((each) => ({ id: each.id, title: each.title, run: (open, attachments) => runCase(each, open, each.id === "C-47" ? undefined : attachments) }));
 }

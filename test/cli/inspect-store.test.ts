@@ -5,6 +5,9 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { inspectStore } from "../../src/cli/inspect-store.ts";
+import type { AttachmentHome } from "../../src/stores/attachment-home.ts";
+import { directory } from "../../src/stores/directory/index.ts";
+import { attachmentsIn } from "../../src/stores/persistence/attachments-in-home.ts";
 import { createPersistence } from "../../src/stores/persistence/index.ts";
 import { sqliteEngine } from "../../src/stores/sqlite/index.ts";
 import { manualClock } from "../../src/testing/manual-clock.ts";
@@ -23,9 +26,9 @@ async function run(...args: string[]) {
   return { code, ...written };
 }
 
-async function filled(name: string) {
+async function filled(name: string, attachments?: AttachmentHome) {
   const path = join(folder, name);
-  const store = createPersistence(sqliteEngine(path), { clock: manualClock(NOW) });
+  const store = createPersistence(sqliteEngine(path), { clock: manualClock(NOW), attachments: attachments && attachmentsIn(attachments) });
   const fence = await acquire(store, "idle", "alice", { leaseToken: "secret-token" });
   const turn = { commitHash: "h", result: resultOf("t0", "x"), modelCalls: [] };
   await store.sessions.commit(commitOf("idle", fence, { nodes: chain("idle", ["a", "b"]), turn, releaseLease: true, components: { toolState: { a: 1 } } }));
@@ -57,6 +60,13 @@ async function filled(name: string) {
 const hashOf = (path: string): string => createHash("sha256").update(readFileSync(path)).digest("hex");
 
 describe("lash inspect-store", () => {
+  test("says how many bytes of attachments are in a directory, without looking into it", async () => {
+    const { path, store } = await filled("blobs.db", directory(join(folder, "blobs")));
+    await store.close();
+    rmSync(join(folder, "blobs"), { recursive: true });
+    expect((await run(path)).out).toMatch(/attachments +1, 0 B and 2\.0 KiB in a directory, 1 not committed/);
+  });
+
   test("prints sessions, turns in flight, leases, queues and sizes of a store that another process has open", async () => {
     const { path, store } = await filled("live.db");
     const { code, out } = await run(path);
@@ -65,6 +75,9 @@ describe("lash inspect-store", () => {
     expect(out).toMatch(/attachments +1, 2\.0 KiB, 1 not committed/);
     expect(out).toMatch(/components +2, \d+ B/);
     expect(out).toMatch(/busy +gpt-5 +0 +0 +0 +[\d.]+ (B|KiB) +0 +0 +process 4711 on host, 18 s left +t1, step 1 \(running\.callingModel\), for 12 s/);
+    await store.turns.requestCancel("busy", "t1", { requestId: "r", origin: "lash", reason: "secret-text", requestedAtMs: NOW });
+    const asked = (await run(path)).out;
+    expect([asked.includes("for 12 s, to be cancelled"), asked.includes("secret-text")]).toEqual([true, false]);
     expect(out).toMatch(/idle +gpt-5 +1 +0 +2 +[\d.]+ KiB +1 +1 +free +none/);
     await store.close();
   });

@@ -174,6 +174,14 @@ describe("closed", () => {
 });
 
 describe("store files", () => {
+  test("a path in place of a home for attachments is refused, with what makes one (design 10)", () => {
+    expect(() => sqlite("a.db", { attachments: "a.blobs" as never })).toThrow(expect.objectContaining({ code: "invalid_argument", message: expect.stringContaining("directory(path)") }));
+  });
+
+  test("options of a store that do not exist are refused, with those that do (design 10)", () => {
+    expect(() => sqlite("a.db", { attachment: "a.blobs" } as never)).toThrow(expect.objectContaining({ code: "invalid_argument", message: expect.stringContaining("known are path, busyTimeoutMs, maxBytes, attachments") }));
+  });
+
   test("a file that is no database, and one of another program, are refused untouched (OP-18)", async () => {
     const [text, foreign] = [fileOf(), fileOf()];
     writeFileSync(text, "this is a letter to my grandmother, and no database at all");

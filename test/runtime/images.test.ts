@@ -3,27 +3,50 @@
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
 import { tool, withImages, type TurnInput } from "../../src/index.ts";
+import { storeError } from "../../src/domain/errors.ts";
 import { sha256Hex } from "../../src/domain/sha256.ts";
 import type { Engine } from "../../src/stores/engine.ts";
+import type { AttachmentHome } from "../../src/stores/attachment-home.ts";
 import { memoryEngine } from "../../src/stores/memory/index.ts";
+import { attachmentsIn } from "../../src/stores/persistence/attachments-in-home.ts";
 import { createPersistence } from "../../src/stores/persistence/index.ts";
+import { directory } from "../../src/stores/directory/index.ts";
+import { sqliteEngine } from "../../src/stores/sqlite/index.ts";
 import { byAssistantMessages, gate, manualClock, type ManualClock } from "../../src/testing/index.ts";
 import { crashEverywhere } from "../support/crash-sweep.ts";
-import { engineCases } from "../support/engines.ts";
-import { testLash, transcriptOf } from "../support/lash.ts";
+import { engineCases, scratchFiles, type EngineCase } from "../support/engines.ts";
+import { testLash, transcriptOf, type TestLash, type TestLashOptions } from "../support/lash.ts";
+import { memoryHome } from "../support/homes.ts";
 import { gif, jpeg, png, svg, webp } from "../support/pictures.ts";
 import { keysOf } from "../support/rows.ts";
 
 const show = (bytes: Uint8Array, id = "a"): TurnInput => ({ items: [{ type: "text", text: "Look:" }, { type: "image_ref", id }], imageBlobs: { [id]: bytes } });
-const attachmentsOf = (engine: Engine, clock: ManualClock) => createPersistence(engine, { clock }).attachments;
+const fileOf = scratchFiles();
+/** Where the bytes of an engine's attachments are, when not in it. */
+const homes = new WeakMap<Engine, AttachmentHome>();
+const storeCases = (): readonly EngineCase[] => [
+  ...engineCases(),
+  {
+    name: "sqlite with a directory",
+    open: () => {
+      const file = fileOf();
+      const engine = sqliteEngine(file);
+      homes.set(engine, directory(`${file}.blobs`));
+      return engine;
+    },
+  },
+];
+const placeOf = (home: AttachmentHome | undefined) => home && attachmentsIn(home);
+const lashOn = ({ engine = memoryEngine(), ...options }: TestLashOptions): TestLash => testLash({ engine, attachments: homes.get(engine), ...options });
+const attachmentsOf = (engine: Engine, clock: ManualClock) => createPersistence(engine, { clock, attachments: placeOf(homes.get(engine)) }).attachments;
 const camera = (...images: readonly Uint8Array[]) => tool({ name: "photo", description: "", input: z.object({}), readOnly: true, run: () => withImages("one photo", images) });
 const shooting = byAssistantMessages([{ toolCalls: [{ name: "photo" }] }, "done"]);
 const NEVER = Number.MAX_SAFE_INTEGER;
 
-describe.each(engineCases())("on $name", ({ open }) => {
+describe.each(storeCases())("on $name", ({ open }) => {
   test("a model is sent the bytes of an input's image, in its place, and later turns send it again (T-39, PP-9, E-4)", async () => {
     const engine = open();
-    const { lash, provider } = testLash({ engine, script: ["I see.", "Still."] });
+    const { lash, provider } = lashOn({ engine, script: ["I see.", "Still."] });
     const session = await lash.openSession("s");
     expect(await session.run(show(png(1)))).toMatchObject({ isSuccess: true });
     await session.run("And now?");
@@ -32,13 +55,13 @@ describe.each(engineCases())("on $name", ({ open }) => {
       expect(request.messages[0]?.blocks).toMatchObject([{ type: "text", text: "Look:" }, { type: "image", attachmentIndex: 0 }]);
     }
     await lash.close();
-    const reopened = testLash({ engine, script: ["Yes."] });
+    const reopened = lashOn({ engine, script: ["Yes."] });
     await (await reopened.lash.openSession("s")).run("Really?");
     expect(reopened.provider.requests[0]?.attachments).toMatchObject([{ data: png(1) }]);
   });
 
   test("images go by the hash of their bytes: the same ones are stored once, whatever the host calls them (S-76, OP-25)", async () => {
-    const { lash, engine } = testLash({ engine: open(), script: ["a", "b"] });
+    const { lash, engine } = lashOn({ engine: open(), script: ["a", "b"] });
     const session = await lash.openSession("s");
     await session.run(show(png(1), "first"));
     const before = (await keysOf(engine)).filter((key) => key.includes(sha256Hex(png(1))));
@@ -48,7 +71,7 @@ describe.each(engineCases())("on $name", ({ open }) => {
   });
 
   test("a tool's images are shown to the model beside its result and stored with the session (T-31, PT-58, S-78)", async () => {
-    const { lash, provider, engine, clock } = testLash({ engine: open(), script: shooting, tools: [camera(png(1), jpeg(2))] });
+    const { lash, provider, engine, clock } = lashOn({ engine: open(), script: shooting, tools: [camera(png(1), jpeg(2))] });
     const session = await lash.openSession("s");
     expect(await session.run("go")).toMatchObject({ isSuccess: true, toolCalls: [{ status: "success" }] });
     expect(transcriptOf(session)[2]).toBe("User: ToolResult one photo | Image  | Image ");
@@ -57,7 +80,7 @@ describe.each(engineCases())("on $name", ({ open }) => {
   });
 
   test("what a commit names is never swept, what nobody names is (S-78, S-79, FA-71)", async () => {
-    const { lash, engine, clock } = testLash({ engine: open() });
+    const { lash, engine, clock } = lashOn({ engine: open() });
     const session = await lash.openSession("s");
     await session.run(show(png(1)));
     const attachments = attachmentsOf(engine, clock);
@@ -69,7 +92,7 @@ describe.each(engineCases())("on $name", ({ open }) => {
   });
 
   test("a fork keeps its images when the session it came from is deleted (S-79, C-46, design 7.3)", async () => {
-    const { lash, engine, clock } = testLash({ engine: open(), script: byAssistantMessages(["I see.", "Still."]) });
+    const { lash, engine, clock } = lashOn({ engine: open(), script: byAssistantMessages(["I see.", "Still."]) });
     const session = await lash.openSession("s");
     await session.run(show(png(1)));
     const id = await session.fork();
@@ -81,7 +104,7 @@ describe.each(engineCases())("on $name", ({ open }) => {
   });
 
   test("deleting a session removes the bytes that only it had (S-84, C-46)", async () => {
-    const { lash, engine, clock } = testLash({ engine: open(), script: ["a", "b", "c"] });
+    const { lash, engine, clock } = lashOn({ engine: open(), script: ["a", "b", "c"] });
     for (const id of ["s", "u"]) {
       const session = await lash.openSession(id);
       await session.run({ items: [{ type: "image_ref", id: "x" }, { type: "image_ref", id: "y" }], imageBlobs: { x: png(1), y: id === "s" ? png(2) : png(3) } });
@@ -138,15 +161,59 @@ describe("what is taken", () => {
   });
 });
 
+describe("images in a directory", () => {
+  test("an image whose file is lost ends the turn that shows it; the session goes on (S-76, T-9)", async () => {
+    const lost: AttachmentHome = { ...memoryHome(), get: async () => undefined };
+    const session = await testLash({ attachments: lost }).lash.openSession("s");
+    const refused = await session.run(show(png(1)), { turnId: "t" });
+    expect(refused).toMatchObject({ outcome: { stop: "invalid_input" }, errors: [{ code: "invalid_turn_input", message: expect.stringContaining(sha256Hex(png(1))) }] });
+    expect(await session.run("go")).toMatchObject({ isSuccess: true });
+  });
+
+  test("an image of an earlier turn whose file is lost ends the turn whose model needs it, and says which; once it is back the session goes on (PP-9)", async () => {
+    const home = memoryHome();
+    let isLost = false;
+    const losing: AttachmentHome = { ...home, get: async (key) => (isLost ? undefined : home.get(key)) };
+    const session = await testLash({ attachments: losing, script: ["a", "b"] }).lash.openSession("s");
+    await session.run(show(png(1)));
+    isLost = true;
+    expect(await session.run("go")).toMatchObject({ outcome: { stop: "provider_error" }, errors: [{ code: "attachment_resolution_failed", message: expect.stringContaining(sha256Hex(png(1))) }] });
+    isLost = false;
+    expect(await session.run("go")).toMatchObject({ isSuccess: true });
+  });
+
+  test("bytes that end with the process are refused beside a journal that does not (design 7.10)", () => {
+    const ephemeral = { ...memoryHome(), durable: false };
+    expect(() => testLash({ attachments: ephemeral })).toThrow(expect.objectContaining({ code: "durable_store_required:attachment_store" }));
+  });
+
+  test("a directory that fails while a tool's image is stored leaves the turn in flight, and the next try finishes it (design 10)", async () => {
+    const home = memoryHome();
+    let isFull = true;
+    const filling: AttachmentHome = { ...home, put: async (key, bytes) => (isFull ? Promise.reject(storeError("store_full", "the directory is full")) : home.put(key, bytes)) };
+    const { lash, provider } = testLash({ attachments: filling, script: shooting, tools: [camera(png(1))] });
+    const session = await lash.openSession("s");
+    await expect(session.run("go", { turnId: "t" })).rejects.toMatchObject({ code: "store_commit_failed", details: { causeCode: "store_full" } });
+    isFull = false;
+    expect(await session.run("go", { turnId: "t" })).toMatchObject({ text: "done", isSuccess: true, toolCalls: [{ status: "success" }] });
+    expect(provider.requests.at(-1)?.attachments).toMatchObject([{ mime: "image/png", data: png(1) }]);
+  });
+});
+
 describe("crashes (S-77, S-79, OP-25)", { timeout: 60_000 }, () => {
-  test.each(engineCases())("a turn with an image in and an image out that dies at any engine call on $name keeps both; bytes without a commit have an intent, so that nothing is lost track of (S-77, S-78, E-4, C-47)", async ({ open }) => {
+  test.each(storeCases())("a turn with an image in and an image out that dies at any engine call on $name keeps both; bytes without a commit have an intent, so that nothing is lost track of (S-77, S-78, E-4, C-47)", async ({ open }) => {
     const script = byAssistantMessages([{ toolCalls: [{ name: "photo" }] }, "done"]);
     const ids = [sha256Hex(png(1)), sha256Hex(png(2))];
+    let home: AttachmentHome | undefined;
     await crashEverywhere({
-      open,
+      open: () => {
+        const disk = open();
+        home = homes.get(disk);
+        return disk;
+      },
       world: () => null,
       job: async (process, clock) => {
-        const { lash } = testLash({ engine: process.engine, clock, script, tools: [camera(png(2))] });
+        const { lash } = testLash({ engine: process.engine, attachments: home && process.home(home), clock, script, tools: [camera(png(2))] });
         await (await lash.openSession("s")).run(show(png(1)), { turnId: "t" });
         await lash.close();
       },
@@ -158,7 +225,7 @@ describe("crashes (S-77, S-79, OP-25)", { timeout: 60_000 }, () => {
         }
         // A sweep between the crash and the recovery spares what the turn in flight names (OP-25).
         await attachments.sweep(NEVER);
-        const host = testLash({ engine: disk, clock, script, tools: [camera(png(2))] });
+        const host = lashOn({ engine: disk, clock, script, tools: [camera(png(2))] });
         await host.lash.recover();
         const session = await host.lash.openSession("s");
         expect(await session.run(show(png(1)), { turnId: "t" })).toMatchObject({ text: "done", isSuccess: true });

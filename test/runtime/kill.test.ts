@@ -1,9 +1,17 @@
 // Real processes on one SQLite file, killed with SIGKILL. scripts/soak.ts does the same for longer.
 
+import { readdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { expect, test } from "vitest";
+import { sha256Hex } from "../../src/domain/sha256.ts";
+import { directory } from "../../src/stores/directory/index.ts";
+import { attachmentsIn } from "../../src/stores/persistence/attachments-in-home.ts";
+import { createPersistence } from "../../src/stores/persistence/index.ts";
+import { sqliteEngine } from "../../src/stores/sqlite/index.ts";
 import { scratchFiles } from "../support/engines.ts";
+import { imagesLash, inputImage, toolImage } from "../support/kill-images-job.ts";
 import { bundleKillJob, inspectKilled, killOnce, seeded } from "../support/kill-rounds.ts";
+import { heldLanes } from "../support/rows.ts";
 
 const KILLS = 40;
 const fileOf = scratchFiles();
@@ -23,4 +31,35 @@ test(`after ${KILLS} kills at random moments every turn is whole, finished tools
     expect(report.violations).toEqual([]);
     expect(report.turns).toBeGreaterThan(0);
   }
+});
+
+test(`after ${KILLS} kills of a process that shows and makes images every image of a turn is there, and no other file (S-77, S-79, OP-25)`, { timeout: 120_000 }, async () => {
+  const random = seeded(7);
+  const file = fileOf();
+  const blobs = `${file}.blobs`;
+  const job = await bundleKillJob(dirname(file), "kill-images-job");
+  for (let kill = 0; kill < KILLS; kill++) await killOnce(job, file, blobs, random() * 150);
+  await using lash = imagesLash(file, blobs);
+  const recovered = await lash.recover();
+  expect(recovered.filter((entry) => "error" in entry)).toEqual([]);
+  await lash.maintenance.sweepAttachments(Number.MAX_SAFE_INTEGER);
+  const engine = sqliteEngine(file);
+  const store = createPersistence(engine, { clock: { now: () => Date.now() }, attachments: attachmentsIn(directory(blobs)) });
+  const named = new Set<string>();
+  let turns = 0;
+  for (const id of await store.sessions.list()) {
+    const read = await store.sessions.load(id, { kind: "full_graph" });
+    const shown = (read?.nodes ?? []).flatMap(({ body }) => (body.kind === "message" ? body.message.parts.flatMap(({ attachment }) => (attachment ? [attachment.reference.id] : [])) : []));
+    const session = Number(id.slice(1));
+    const expected = Array.from({ length: read?.head.turnIndex ?? 0 }, (_, turn) => [inputImage(session, turn), toolImage(session, turn)]).flat();
+    expect(shown).toEqual(expected.map((bytes) => sha256Hex(bytes)));
+    for (const [index, each] of shown.entries()) expect((await store.attachments.get(each)).bytes).toEqual(expected[index]);
+    for (const each of shown) named.add(each);
+    turns += read?.head.turnIndex ?? 0;
+  }
+  expect(turns).toBeGreaterThan(0);
+  const files = readdirSync(blobs, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  expect(files.map(({ name }) => name.split(".")[0]).sort()).toEqual([...named].sort());
+  expect(await heldLanes(engine)).toEqual([]);
+  await engine.close();
 });

@@ -22,9 +22,9 @@ export function seeded(seed: number): () => number {
 }
 
 /** One file starts in a fraction of the time that a tree of TypeScript modules takes. @returns its path. */
-export async function bundleKillJob(folder: string): Promise<string> {
-  const outfile = join(folder, "kill-job.mjs");
-  const entry = fileURLToPath(new URL("kill-job.ts", import.meta.url));
+export async function bundleKillJob(folder: string, name: "kill-job" | "kill-images-job" = "kill-job"): Promise<string> {
+  const outfile = join(folder, `${name}.mjs`);
+  const entry = fileURLToPath(new URL(`${name}.ts`, import.meta.url));
   await build({ entryPoints: [entry], outfile, bundle: true, platform: "node", format: "esm", logLevel: "error" });
   return outfile;
 }

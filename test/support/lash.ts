@@ -1,6 +1,8 @@
 // A lash for tests: scripted model, clock that stands still, quiet logger that remembers.
 
 import { createLash, type Lash, type LashOptions, type LogRecord, type Session, type TurnActivity } from "../../src/index.ts";
+import type { AttachmentHome } from "../../src/stores/attachment-home.ts";
+import { attachmentsIn } from "../../src/stores/persistence/attachments-in-home.ts";
 import { memoryEngine } from "../../src/stores/memory/index.ts";
 import { opaqueLiveness } from "../../src/stores/store.ts";
 import type { Engine } from "../../src/stores/engine.ts";
@@ -17,18 +19,19 @@ export interface TestLash {
 export interface TestLashOptions extends Omit<LashOptions, "store" | "provider" | "clock" | "logger"> {
   readonly script?: ProviderScript;
   readonly engine?: Engine;
+  readonly attachments?: AttachmentHome | undefined;
   readonly clock?: ManualClock;
   readonly providerOptions?: ScriptedProviderOptions;
 }
 
 /** Journaled effects on a memory engine unless told otherwise. Closing the lash leaves the engine open. */
-export function testLash({ script = ["done"], engine = memoryEngine(), clock = manualClock(1_000), providerOptions = {}, ...options }: TestLashOptions = {}): TestLash {
+export function testLash({ script = ["done"], engine = memoryEngine(), attachments, clock = manualClock(1_000), providerOptions = {}, ...options }: TestLashOptions = {}): TestLash {
   const provider = scriptedProvider(script, providerOptions);
   const logged: LogRecord[] = [];
   const lash = createLash({
     effects: "journaled",
     ...options,
-    store: { engine: staysOpen(engine), liveness: opaqueLiveness },
+    store: { engine: staysOpen(engine), liveness: opaqueLiveness, ...(attachments && { attachments: attachmentsIn(attachments) }) },
     provider,
     clock,
     logger: (record) => logged.push(record),

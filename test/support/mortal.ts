@@ -6,6 +6,7 @@
 
 import type { Inspect } from "../../src/actors/ports.ts";
 import type { Provider } from "../../src/providers/contract.ts";
+import type { AttachmentHome } from "../../src/stores/attachment-home.ts";
 import type { Engine } from "../../src/stores/engine.ts";
 import { type CrashPoint, type EngineCall, faultyEngine } from "../../src/testing/faulty-engine.ts";
 
@@ -15,7 +16,7 @@ export type DeathPoint =
   | { readonly kind: "boundary"; readonly channel: Channel; readonly nth: number }
   | { readonly kind: "never" };
 
-/** `effect`: model calls and tools, as they begin and end. `message`: what reaches the effects actor. */
+/** `effect`: model calls, tools and calls of a home of bytes, as they begin and end. `message`: what reaches the effects actor. */
 export type Channel = "effect" | "message";
 
 export class Mortal {
@@ -64,6 +65,23 @@ export class Mortal {
   readonly inspect: Inspect = (event) => {
     if (event.type === "@xstate.event" && "id" in event.actorRef && String(event.actorRef.id).startsWith("effects:")) this.mark("message", event.event.type);
   };
+
+  /** A home of attachment bytes that this process uses; each call is a boundary before and after it. */
+  home(inner: AttachmentHome): AttachmentHome {
+    const passing = async <T>(name: string, call: () => Promise<T>): Promise<T> => {
+      await this.reach("effect", `${name} begins`);
+      const given = await call();
+      await this.reach("effect", `${name} ends`);
+      return given;
+    };
+    return {
+      name: inner.name,
+      durable: inner.durable,
+      put: (key, bytes) => passing("put", () => inner.put(key, bytes)),
+      get: (key) => passing("get", () => inner.get(key)),
+      delete: (key) => passing("delete", () => inner.delete(key)),
+    };
+  }
 
   provider(inner: Provider, onCall: (index: number) => void): Provider {
     let calls = 0;

@@ -4,28 +4,19 @@
 //   ["held", id, sid]    the sessions that refer to these bytes: what deleting them asks
 
 import * as z from "zod/mini";
-import { sha256Hex } from "../../domain/sha256.ts";
 import { prefixRange, type ReadTransaction, type WriteTransaction } from "../engine.ts";
-import type { NewAttachment } from "../content-contract.ts";
-import { type PreparedContent, putContent, withId } from "./content.ts";
+import { type PlacedBytes, setBytes } from "./attachment-bytes.ts";
 import { heldKey, heldPrefix, intentKey, manifestKey } from "./layout.ts";
 import { parseRow } from "./schema.ts";
-
-/** Space of attachment bytes in content.ts. */
-export const ATTACHMENT_BYTES = "attachment";
 
 const manifestRow = z.strictObject({ intentAtMs: z.number(), committedAtMs: z.exactOptional(z.number()) });
 export type ManifestRow = z.output<typeof manifestRow>;
 
-export const prepareAttachment = ({ bytes, mime }: NewAttachment): PreparedContent => ({ ...withId(sha256Hex(bytes), bytes), mime });
-
-export const prepareAttachments = (attachments: readonly NewAttachment[] = []): readonly PreparedContent[] => attachments.map(prepareAttachment);
-
 /** Stores bytes with their intents (OP-25). */
-export async function setAttachments(tx: WriteTransaction, sessionId: string, attachments: readonly PreparedContent[], now: number): Promise<void> {
-  for (const content of attachments) {
-    await recordIntent(tx, sessionId, content.id, now);
-    await putContent(tx, ATTACHMENT_BYTES, content);
+export async function setAttachments(tx: WriteTransaction, sessionId: string, attachments: readonly PlacedBytes[], now: number): Promise<void> {
+  for (const placed of attachments) {
+    await recordIntent(tx, sessionId, placed.id, now);
+    await setBytes(tx, placed);
   }
 }
 
@@ -35,8 +26,9 @@ export async function readManifest(tx: ReadTransaction, sessionId: string, attac
   return value === undefined ? undefined : parseRow(manifestRow, "attachment manifest", key, value);
 }
 
+/** An intent that waits for its commit is made young again: bytes that are put once more must not fall to a sweep of the old one. */
 export async function recordIntent(tx: WriteTransaction, sessionId: string, attachmentId: string, now: number): Promise<void> {
-  if ((await readManifest(tx, sessionId, attachmentId)) !== undefined) return;
+  if ((await readManifest(tx, sessionId, attachmentId))?.committedAtMs !== undefined) return;
   tx.set(manifestKey(sessionId, attachmentId), { intentAtMs: now });
   tx.set(intentKey(sessionId, attachmentId), now);
   tx.set(heldKey(attachmentId, sessionId), true);

@@ -1,20 +1,12 @@
 // Facet `attachments`: content-addressed bytes (P-45), the manifest of who refers to them (P-44), and the sweep of what no commit
 // stood behind in time (S-79). Rows: attachment-rows.ts, content.ts.
 
-import { attachmentError } from "../../domain/errors.ts";
+import { sha256Hex } from "../../domain/sha256.ts";
 import type { AttachmentRef } from "../../domain/messages.ts";
 import type { AttachmentFacet, AttachmentIntent, AttachmentManifest } from "../content-contract.ts";
 import { prefixRange, type ReadTransaction, type WriteTransaction } from "../engine.ts";
-import {
-  ATTACHMENT_BYTES,
-  isHeld,
-  prepareAttachment,
-  readManifest,
-  recordIntent,
-  removeManifest,
-  stampAttachments,
-} from "./attachment-rows.ts";
-import { deleteContent, describeContent, getBytes, putContent } from "./content.ts";
+import { dropBytes, readBytes, setBytes, writeWithBytes } from "./attachment-bytes.ts";
+import { isHeld, readManifest, recordIntent, removeManifest, stampAttachments } from "./attachment-rows.ts";
 import { checkBinding, type StoreContext } from "./context.ts";
 import { collect, scanRows } from "./large-row.ts";
 import { INTENTS, inputsPrefix, intentKey, textAt, turnPrefix } from "./layout.ts";
@@ -22,43 +14,39 @@ import { requireUsable } from "./retired.ts";
 import { invalidRow } from "./schema.ts";
 
 export function createAttachments(context: StoreContext): AttachmentFacet {
-  const { engine } = context;
+  const { engine, place, now } = context;
   const manifest = createManifest(context);
   return {
-    persistence: engine.durable ? "durable" : "ephemeral",
+    persistence: engine.durable && place?.durable !== false ? "durable" : "ephemeral",
     manifest,
 
     async put(bytes, mime): Promise<AttachmentRef> {
-      const content = prepareAttachment({ bytes, mime });
-      await engine.write((tx) => putContent(tx, ATTACHMENT_BYTES, content));
-      return { id: content.id, mime, byteLength: content.bytes };
+      await writeWithBytes(context, [{ bytes, mime }], async (tx, placed) => {
+        for (const each of placed) await setBytes(tx, each);
+      });
+      return { id: sha256Hex(bytes), mime, byteLength: bytes.length };
     },
 
     async get(id) {
-      return engine.read(async (tx) => {
-        const described = await describeContent(tx, ATTACHMENT_BYTES, id);
-        const bytes = await getBytes(tx, ATTACHMENT_BYTES, id);
-        if (described === undefined || bytes === undefined) {
-          throw attachmentError("attachment_not_found", `there is no attachment ${id}`, { details: { attachmentId: id } });
-        }
-        return { reference: { id, mime: described.mime ?? "application/octet-stream", byteLength: bytes.length }, bytes };
-      });
+      const { header, bytes } = await readBytes(context, id);
+      return { reference: { id, mime: header.mime ?? "application/octet-stream", byteLength: bytes.length }, bytes };
     },
 
     async delete(id) {
-      await engine.write((tx) => deleteContent(tx, ATTACHMENT_BYTES, id));
+      const droppedAtMs = now();
+      await engine.write((tx) => dropBytes(tx, id, droppedAtMs));
+      await place?.clear(context);
     },
 
-    async sweep(cutoffMs, home) {
+    async sweep(cutoffMs) {
       const aged = await manifest.listUncommitted(cutoffMs);
+      const droppedAtMs = now();
       let reclaimed = 0;
       for (const { sessionId, attachmentId } of aged) {
-        const dropped = await engine.write(async (tx) => reclaim(tx, sessionId, attachmentId, cutoffMs));
-        if (dropped === "spared") continue;
-        reclaimed++;
-        if (dropped === "last") await home?.delete(attachmentId);
+        if (await engine.write((tx) => reclaim(tx, sessionId, attachmentId, { cutoffMs, droppedAtMs }))) reclaimed++;
       }
-      return { scanned: aged.length, reclaimed };
+      const reserved = (await place?.clear(context, cutoffMs)) ?? 0;
+      return { scanned: aged.length + reserved, reclaimed: reclaimed + reserved };
     },
   };
 }
@@ -72,6 +60,15 @@ function createManifest(context: StoreContext): AttachmentManifest {
       await engine.write(async (tx) => {
         await requireUsable(tx, sessionId);
         await recordIntent(tx, sessionId, attachmentId, now);
+      });
+    },
+
+    async inherit(sourceSessionId, sessionId, attachmentIds) {
+      checkBinding(context, sessionId);
+      const now = context.now();
+      await engine.write(async (tx) => {
+        for (const id of [sourceSessionId, sessionId]) await requireUsable(tx, id);
+        for (const id of attachmentIds) await recordIntent(tx, sessionId, id, now);
       });
     },
 
@@ -108,14 +105,13 @@ function createManifest(context: StoreContext): AttachmentManifest {
   };
 }
 
-/** Drops one intent if it is still aged and nothing in flight names it; the bytes go with their last holder. */
-async function reclaim(tx: WriteTransaction, sessionId: string, attachmentId: string, cutoffMs: number): Promise<"spared" | "dropped" | "last"> {
+/** Drops one intent if it is still aged and nothing in flight names it; the bytes go with their last holder. @returns whether it did. */
+async function reclaim(tx: WriteTransaction, sessionId: string, attachmentId: string, { cutoffMs, droppedAtMs }: { readonly cutoffMs: number; readonly droppedAtMs: number }): Promise<boolean> {
   const intentAtMs = await tx.get(intentKey(sessionId, attachmentId));
-  if (typeof intentAtMs !== "number" || intentAtMs > cutoffMs || (await isNamed(tx, sessionId, attachmentId))) return "spared";
+  if (typeof intentAtMs !== "number" || intentAtMs > cutoffMs || (await isNamed(tx, sessionId, attachmentId))) return false;
   removeManifest(tx, sessionId, attachmentId);
-  if (await isHeld(tx, attachmentId)) return "dropped";
-  await deleteContent(tx, ATTACHMENT_BYTES, attachmentId);
-  return "last";
+  if (!(await isHeld(tx, attachmentId))) await dropBytes(tx, attachmentId, droppedAtMs);
+  return true;
 }
 
 /** Whether a waiting input, or the turn in flight with its log and journal, names the id (OP-25). */
@@ -128,6 +124,7 @@ async function isNamed(tx: ReadTransaction, sessionId: string, attachmentId: str
 /** For stores that keep nothing: every call succeeds, nothing is retained (P-44, C-9). */
 export const emptyManifest: AttachmentManifest = {
   recordIntent: async () => {},
+  inherit: async () => {},
   commitRefs: async () => {},
   listUncommitted: async () => [],
   forget: async () => {},

@@ -72,13 +72,18 @@ async function apply(tx: WriteTransaction, prepared: PreparedCommit): Promise<Co
   const stored = await readHead(tx, sessionId);
   const before = stored ?? NO_HEAD;
   checkRevision(commit, before.revision);
+  const inFlight = turn && (await readControl(tx, sessionId));
+  const isOwn = inFlight !== undefined && inFlight.turnId === turn?.result.turnId;
+  // Whoever writes first has won: a request that is recorded must not be passed over by a completion (OP-20).
+  if (isOwn && inFlight.cancel !== undefined && turn?.result.cancellation === undefined) {
+    return { headRevision: before.revision, replayed: false, cancelledBy: inFlight.cancel };
+  }
   const claims = await checkClaims(tx, sessionId, commit);
   await checkNodes(tx, prepared);
   await checkLeaf(tx, commit, stored);
   const takenRefs = commit.componentRefs ?? {};
   await checkRefs(tx, sessionId, takenRefs);
   const waiting = await waitingFor(tx, commit, claims.inputs);
-  const inFlight = turn === undefined ? undefined : await readControl(tx, sessionId);
   if (isAwaited(commit, waiting, lease.fencingToken, inFlight)) return { headRevision: before.revision, replayed: false, inputWaits: true };
 
   if (stored === undefined) await seedMeta(tx, sessionId, { relation: { kind: "root" }, model: commit.head.policy.model.id }, now);
@@ -94,7 +99,6 @@ async function apply(tx: WriteTransaction, prepared: PreparedCommit): Promise<Co
   tx.set(headKey(sessionId), writeHead(sessionId, { revision, appended, hidden: before.hidden, head: commit.head, components }));
   if (turn !== undefined) {
     setStamp(tx, sessionId, turn.result.turnId, place);
-    const isOwn = inFlight?.turnId === turn.result.turnId;
     if (isOwn) await deleteTurn(tx, sessionId, inFlight);
     if (turn.next !== undefined && prepared.next !== undefined) {
       // A session has one turn in flight; throwing rolls back what was written.

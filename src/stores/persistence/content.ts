@@ -12,7 +12,8 @@ import { count, invalidRow, parseRow } from "./schema.ts";
 const PIECE_BYTES = 4 * 1024 * 1024;
 const KIND = "content header";
 
-const header = z.strictObject({ bytes: count, pieces: count, mime: z.exactOptional(z.string()) });
+const header = z.strictObject({ bytes: count, pieces: count, mime: z.exactOptional(z.string()), home: z.exactOptional(z.string()) });
+export type ContentHeader = z.output<typeof header>;
 
 /** Ready to be stored: hashing and serializing have no place inside a transaction (E4). */
 export interface PreparedContent {
@@ -21,6 +22,8 @@ export interface PreparedContent {
   readonly pieces: readonly Uint8Array[];
   /** Media type, where the kind of content has one. */
   readonly mime?: string;
+  /** Key of the bytes in a home outside the store; there are no pieces then. */
+  readonly home?: string;
 }
 
 /** A document or bytes under an id that also says which of the two it is, so that equal text and bytes stay apart. */
@@ -47,8 +50,8 @@ export async function putContent(tx: WriteTransaction, space: string, content: P
   setContent(tx, space, content);
 }
 
-function setContent(tx: WriteTransaction, space: string, { id, bytes, pieces, mime }: PreparedContent): void {
-  tx.set(contentKey(space, id), { bytes, pieces: pieces.length, ...(mime !== undefined && { mime }) });
+export function setContent(tx: WriteTransaction, space: string, { id, bytes, pieces, mime, home }: PreparedContent): void {
+  tx.set(contentKey(space, id), { bytes, pieces: pieces.length, ...(mime !== undefined && { mime }), ...(home !== undefined && { home }) });
   pieces.forEach((piece, index) => tx.set(pieceKey(space, id, index), piece));
 }
 
@@ -58,8 +61,8 @@ export async function replaceContent(tx: WriteTransaction, space: string, conten
   setContent(tx, space, content);
 }
 
-/** Media type and size, without reading the content. */
-export async function describeContent(tx: ReadTransaction, space: string, id: string): Promise<z.output<typeof header> | undefined> {
+/** Media type, size and home, without reading the content. */
+export async function describeContent(tx: ReadTransaction, space: string, id: string): Promise<ContentHeader | undefined> {
   const key = contentKey(space, id);
   const value = await tx.get(key);
   return value === undefined ? undefined : parseRow(header, KIND, key, value);

@@ -2,6 +2,7 @@
 
 import { storeError } from "../../domain/errors.ts";
 import type { Engine } from "../engine.ts";
+import type { BytesPlace } from "./attachment-bytes.ts";
 
 export interface StoreContext {
   readonly engine: Engine;
@@ -9,6 +10,8 @@ export interface StoreContext {
   readonly now: () => number;
   /** Set when this handle serves one session only. */
   readonly boundSessionId: string | undefined;
+  /** Where new attachment bytes go; undefined keeps them in rows. */
+  readonly place: BytesPlace | undefined;
 }
 
 /** @throws LashError `session_binding_mismatch` - the handle serves another session (P-7). */

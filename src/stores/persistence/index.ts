@@ -4,6 +4,7 @@
 import type { Clock } from "../../domain/clock.ts";
 import type { Persistence } from "../contract.ts";
 import type { Engine } from "../engine.ts";
+import type { BytesPlace } from "./attachment-bytes.ts";
 import { createAttachments } from "./attachments.ts";
 import type { StoreContext } from "./context.ts";
 import { createArtifacts, createEnvironments } from "./documents.ts";
@@ -20,11 +21,13 @@ export interface PersistenceOptions {
   readonly clock: Pick<Clock, "now">;
   /** Serve this session only: operations on another one are `session_binding_mismatch` (P-2, P-7). Default: all sessions. */
   readonly sessionId?: string;
+  /** Where the bytes of attachments go; default: rows of the engine. What is in rows already stays there and is found there. */
+  readonly attachments?: BytesPlace | undefined;
 }
 
 /** The store that a runtime works on. Closing it closes the engine. */
-export function createPersistence(engine: Engine, { clock, sessionId }: PersistenceOptions): Persistence {
-  const context: StoreContext = { engine, now: () => clock.now(), boundSessionId: sessionId };
+export function createPersistence(engine: Engine, { clock, sessionId, attachments: place }: PersistenceOptions): Persistence {
+  const context: StoreContext = { engine, now: () => clock.now(), boundSessionId: sessionId, place };
   return {
     name: engine.name,
     durable: engine.durable,

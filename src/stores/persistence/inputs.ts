@@ -20,7 +20,8 @@ import type {
   TurnInputIngress,
   TurnInputState,
 } from "../ingress-contract.ts";
-import { prepareAttachments, setAttachments } from "./attachment-rows.ts";
+import { writeWithBytes } from "./attachment-bytes.ts";
+import { setAttachments } from "./attachment-rows.ts";
 import { belongsTo, claimLiveness, isClaimable, superseded, unclaimed } from "./claim-rows.ts";
 import { checkBinding, type StoreContext } from "./context.ts";
 import { isActiveFor, selectInputs, takeInputs } from "./input-claims.ts";
@@ -73,8 +74,7 @@ export function createInputs(context: StoreContext): InputFacet {
       const { sessionId } = draft;
       checkBinding(context, sessionId);
       const now = context.now();
-      const attachments = prepareAttachments(draft.attachments);
-      return engine.write(async (tx): Promise<PendingTurnInput> => {
+      return writeWithBytes(context, draft.attachments ?? [], async (tx, attachments): Promise<PendingTurnInput> => {
         const known = await findAdmitted(tx, draft);
         if (known !== undefined) return toInput(sessionId, known);
         await requireUsable(tx, sessionId);

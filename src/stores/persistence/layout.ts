@@ -21,6 +21,7 @@
 //   ["turn", sid, 2, step]                      turn in flight: what one step settled and appended
 //   ["intent", sid, attachmentId]               manifest rows without commit stamp
 //   ["held", attachmentId, sid]                 sessions that refer to an attachment
+//   ["blob", key]                               bytes in the attachments' home that no header names: being put, or to be deleted
 //   ["wait", sid, keyId], ["waits", sid], ["secret", "wait"]   durable waits (waits.ts)
 //   ["content", space, id]                      header of a content-addressed document or bytes (content.ts)
 //   ["piece", space, id, n]                     its content, apart so that listings and checks do not read it
@@ -79,6 +80,9 @@ export const intentKey = (sessionId: string, attachmentId: string): Key => ["int
 export const INTENTS: Key = ["intent"];
 export const heldKey = (attachmentId: string, sessionId: string): Key => ["held", attachmentId, sessionId];
 export const heldPrefix = (attachmentId: string): Key => ["held", attachmentId];
+
+export const blobKey = (key: string): Key => ["blob", key];
+export const BLOBS: Key = ["blob"];
 
 export const sessionKey = (sessionId: string): Key => ["session", sessionId];
 export const SESSIONS: Key = ["session"];

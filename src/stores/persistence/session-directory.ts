@@ -3,8 +3,8 @@
 import type { SessionNode } from "../../domain/session.ts";
 import type { SessionFacet, SessionMeta, SessionSeed, SessionSummary } from "../contract.ts";
 import { type Key, prefixRange, type WriteTransaction } from "../engine.ts";
-import { ATTACHMENT_BYTES, isHeld, removeManifest } from "./attachment-rows.ts";
-import { deleteContent } from "./content.ts";
+import { dropBytes } from "./attachment-bytes.ts";
+import { isHeld, removeManifest } from "./attachment-rows.ts";
 import { checkBinding, type StoreContext } from "./context.ts";
 import { manifestPrefix, retiredKey, sessionKey, sessionPrefix, textAt, turnPrefix } from "./layout.ts";
 import { loadSession } from "./load.ts";
@@ -19,7 +19,7 @@ const PAGE = 512;
 type Directory = Pick<SessionFacet, "create" | "open" | "summarize" | "delete">;
 
 export function createDirectory(context: StoreContext): Directory {
-  const { engine } = context;
+  const { engine, place } = context;
   return {
     async create(seed: SessionSeed): Promise<SessionMeta> {
       const { sessionId } = seed;
@@ -60,11 +60,11 @@ export function createDirectory(context: StoreContext): Directory {
     async delete(sessionId) {
       checkBinding(context, sessionId);
       const now = context.now();
-      return engine.write(async (tx) => {
+      const existed = await engine.write(async (tx) => {
         const isEntered = (await tx.get(sessionKey(sessionId))) !== undefined;
         const hasRows = (await tx.range(...prefixRange(sessionPrefix(sessionId)), { limit: 1 })).length > 0;
         if (!isEntered && !hasRows) return false;
-        for (const { key } of await tx.range(...prefixRange(manifestPrefix(sessionId)))) await release(tx, sessionId, textAt(key, 3));
+        for (const { key } of await tx.range(...prefixRange(manifestPrefix(sessionId)))) await release(tx, sessionId, textAt(key, 3), now);
         await deleteBelow(tx, sessionPrefix(sessionId));
         await deleteBelow(tx, turnPrefix(sessionId));
         await revokeWaits(tx, sessionId);
@@ -72,6 +72,9 @@ export function createDirectory(context: StoreContext): Directory {
         tx.set(retiredKey(sessionId), { retiredAtMs: now });
         return true;
       });
+      // The session is gone whatever becomes of this; what is left here falls to the next sweep.
+      await place?.clear(context).catch(() => undefined);
+      return existed;
     },
   };
 }
@@ -87,9 +90,9 @@ function userText({ body }: SessionNode): string[] {
 }
 
 /** Drops a session's reference; the bytes go with the last one (C-46). */
-async function release(tx: WriteTransaction, sessionId: string, attachmentId: string): Promise<void> {
+async function release(tx: WriteTransaction, sessionId: string, attachmentId: string, now: number): Promise<void> {
   removeManifest(tx, sessionId, attachmentId);
-  if (!(await isHeld(tx, attachmentId))) await deleteContent(tx, ATTACHMENT_BYTES, attachmentId);
+  if (!(await isHeld(tx, attachmentId))) await dropBytes(tx, attachmentId, now);
 }
 
 async function deleteBelow(tx: WriteTransaction, prefix: Key): Promise<void> {

@@ -5,7 +5,8 @@ import { inputHashOf, joinInputs } from "../../domain/turn-input.ts";
 import type { AcceptOutcome, AcceptQueued, AcceptQueuedOutcome, AcceptTurn, ConfigClaim, SessionLease, TurnClaim } from "../contract.ts";
 import type { WriteTransaction } from "../engine.ts";
 import { rowsOf } from "../ingress-contract.ts";
-import { prepareAttachments, setAttachments } from "./attachment-rows.ts";
+import { writeWithBytes } from "./attachment-bytes.ts";
+import { setAttachments } from "./attachment-rows.ts";
 import { prepareConfig, setConfig } from "./config-row.ts";
 import { checkBinding, type StoreContext } from "./context.ts";
 import { NO_HEAD, readHead } from "./head-row.ts";
@@ -24,8 +25,7 @@ export async function acceptTurn(context: StoreContext, request: AcceptTurn): Pr
   const now = context.now();
   const configured = prepareConfig(config.value);
   const input = prepareRow(writeInput(request, now));
-  const attachments = prepareAttachments(request.attachments);
-  return context.engine.write(async (tx): Promise<AcceptOutcome> => {
+  return writeWithBytes(context, request.attachments ?? [], async (tx, attachments): Promise<AcceptOutcome> => {
     await seedMeta(tx, sessionId, request.session, now);
     const inFlight = await readControl(tx, sessionId);
     if (inFlight?.turnId !== turnId) {

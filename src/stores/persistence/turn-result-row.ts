@@ -37,6 +37,13 @@ const issue = z.strictObject({
   providerFailureKind: z.exactOptional(z.string()),
 });
 
+export const cancellationRow = z.strictObject({
+  requestId: z.string(),
+  origin: z.enum(["turn", "lash"]),
+  reason: z.exactOptional(z.string()),
+  requestedAtMs: z.number(),
+});
+
 const toolStatus = z.enum(["success", "failure", "cancelled"]);
 
 export const turnResultRow = z.strictObject({
@@ -55,6 +62,7 @@ export const turnResultRow = z.strictObject({
   calls: z.exactOptional(z.array(modelCallRow)),
   /** Start in epoch ms, duration in ms. */
   time: z.tuple([z.number(), z.number()]),
+  cancel: z.exactOptional(cancellationRow),
 });
 export type TurnResultRow = z.output<typeof turnResultRow>;
 type ToolRow = NonNullable<TurnResultRow["tools"]>[number];
@@ -80,6 +88,7 @@ export function writeTurnResult({ result, modelCalls, commitHash }: TurnEnding, 
     ...(toolCalls.length > 0 && { tools: writeTools(toolCalls, calledIn(nodes)) }),
     ...(modelCalls.length > 0 && { calls: modelCalls.map(writeModelCall) }),
     time: [result.startedAtMs, result.durationMs],
+    ...(result.cancellation && { cancel: result.cancellation }),
   };
 }
 
@@ -96,6 +105,7 @@ export function readTurnResult(row: TurnResultRow, nodes: readonly SessionNode[]
     toolCalls: readTools(row.tools ?? [], calledIn(nodes)),
     startedAtMs,
     durationMs,
+    ...(row.cancel && { cancellation: row.cancel }),
   };
   const modelCalls = (row.calls ?? []).map(readModelCall);
   return { result, modelCalls, ...(row.commitHash !== undefined && { commitHash: row.commitHash }) };

@@ -17,6 +17,7 @@ import { turnControlKey, turnInputKey, turnPrefix, turnStepKey } from "./layout.
 import { type Fault, readMessage, writeMessage } from "./message-row.ts";
 import { count, fitting, invalidRow, opaque, parseRecord, parseRow, SCHEMA_VERSION, schemaVersion } from "./schema.ts";
 import { shareTexts, textsOf, unshareTexts } from "./shared-texts.ts";
+import { cancellationRow } from "./turn-result-row.ts";
 import { modelCallRow, readModelCall, writeModelCall } from "./usage-row.ts";
 
 const outcome = z.union([z.strictObject({ ok: opaque }), z.strictObject({ error: z.strictObject({ code: z.string(), message: z.string() }) })]);
@@ -45,6 +46,8 @@ const controlRow = z.strictObject({
   rows: z.exactOptional(z.array(count)),
   /** Inputs that belong to it: the checkpoint that claimed them or null, claim id, token, input ids. */
   claims: z.exactOptional(z.array(z.tuple([z.nullable(z.string()), z.string(), z.string(), z.array(z.string())]))),
+  /** Carried from step to step, so that whoever writes the turn's rows hears of it (OP-20). */
+  cancel: z.exactOptional(cancellationRow),
   /** Some row of this turn is chunked: its keys do not follow from these numbers. */
   chunked: z.exactOptional(z.literal(true)),
 });
@@ -193,8 +196,11 @@ export async function readTurn(tx: ReadTransaction, sessionId: string, control: 
     replay(key, deltas);
   }
   replay(turnControlKey(sessionId), control.deltas ?? []);
-  const { turnId, step, snapshot, issued = [], recoveries } = control;
-  const record = { sessionId, turnId, input, inputHash, machine: { machine, version }, config, ...(madeFrom !== undefined && { madeFrom }), acceptedAtMs, step, log, journal, modelCalls, issued, claims: claimsOf(sessionId, control), recoveries };
+  const { turnId, step, snapshot, issued = [], recoveries, cancel } = control;
+  const record = {
+    sessionId, turnId, input, inputHash, machine: { machine, version }, config, ...(madeFrom !== undefined && { madeFrom }), acceptedAtMs,
+    step, log, journal, modelCalls, issued, claims: claimsOf(sessionId, control), recoveries, ...(cancel && { cancellation: cancel }),
+  };
   return snapshot === undefined ? record : { ...record, snapshot: snapshot satisfies MachineSnapshot };
 }
 

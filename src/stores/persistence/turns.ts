@@ -3,6 +3,7 @@
 // A turn that is in flight cannot be stamped, because the transaction that stamps it deletes its rows. So the stamp, which
 // every operation checks first, is only read when the turn is not in flight.
 
+import type { TurnCancelOutcome } from "../../domain/cancellation.ts";
 import { type LashError, storeError } from "../../domain/errors.ts";
 import type { InFlight, RecordedTurn, ResumeOutcome, StepOutcome, TurnFacet } from "../contract.ts";
 import type { Bound } from "../engine.ts";
@@ -19,7 +20,7 @@ import { requireNotRetired } from "./retired.ts";
 import { invalidRow } from "./schema.ts";
 import { checkClaims, completeClaims } from "./settled-claims.ts";
 import { findEnded, findSettled, record, settledStamp, turnConflict } from "./stamp.ts";
-import { claimsOf, countRecovery, deleteTurn, prepareDelta, readControl, readTurn, setStep, turnIdOf } from "./turn-rows.ts";
+import { claimsOf, countRecovery, deleteTurn, prepareDelta, readControl, readTurn, setControl, setStep, turnIdOf } from "./turn-rows.ts";
 
 export function createTurns(context: StoreContext): TurnFacet {
   const { engine } = context;
@@ -62,6 +63,7 @@ export function createTurns(context: StoreContext): TurnFacet {
         const lease = await requireFence(tx, sessionId, fence, now);
         if (inFlight?.turnId !== turnId) throw stepConflict(sessionId, turnId, step.step, null);
         if (step.step !== inFlight.step + 1) throw stepConflict(sessionId, turnId, step.step, inFlight.step);
+        const asked = inFlight.cancel && { cancellation: inFlight.cancel };
         const rows = collection && (await selectInputs(tx, sessionId, {
           generation: lease.fencingToken,
           max: collection.max,
@@ -69,12 +71,12 @@ export function createTurns(context: StoreContext): TurnFacet {
         }));
         if (collection === undefined || rows === undefined || rows.length === 0) {
           setStep(tx, sessionId, inFlight, step, delta);
-          return { kind: "recorded" };
+          return { kind: "recorded", ...asked };
         }
         const { replayKey, checkpoint, claimToken } = collection;
         const claim = await takeInputs(tx, rows, lease, { claimToken, mode: { kind: "active_turn", turnId, checkpoint }, accepts: true });
         setStep(tx, sessionId, inFlight, step, delta, { replayKey, rows: rowsOf(claim) });
-        return { kind: "recorded", claim };
+        return { kind: "recorded", claim, ...asked };
       });
     },
 
@@ -104,6 +106,27 @@ export function createTurns(context: StoreContext): TurnFacet {
         writeReleased(tx, sessionId, lease.fencingToken);
         return record(ending, { revision, firstNode: appended, nodeCount: 0 });
       });
+    },
+
+    async requestCancel(sessionId, turnId, cancellation) {
+      checkBinding(context, sessionId);
+      return engine.write(async (tx): Promise<TurnCancelOutcome> => {
+        const inFlight = await readControl(tx, sessionId);
+        if (inFlight?.turnId === turnId) {
+          if (inFlight.cancel === undefined) setControl(tx, sessionId, { ...inFlight, cancel: cancellation });
+          return { status: "accepted" };
+        }
+        const ended = await findSettled(tx, sessionId, turnId);
+        if (ended === undefined) return { status: "unknown_turn" };
+        // A turn that this very request ended before its row was written.
+        return { status: ended.cancellation?.requestId === cancellation.requestId ? "accepted" : "completion_won" };
+      });
+    },
+
+    async cancellation(sessionId, turnId) {
+      checkBinding(context, sessionId);
+      const control = await engine.read((tx) => readControl(tx, sessionId));
+      return control?.turnId === turnId ? control.cancel : undefined;
     },
 
     async load(sessionId, turnId) {

@@ -6,10 +6,12 @@
 //       switched to WAL afterwards. So the first page of a file that is ours says so from its first byte on, whatever is
 //       still in a log, and concurrent first opens never see version 0 (P-58).
 
-import { statSync } from "node:fs";
+import { accessSync, constants, statSync } from "node:fs";
+import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import { storeError } from "../../domain/errors.ts";
+import { fromFileSystem } from "./sqlite-errors.ts";
 
 /** "lash", in the header field that SQLite keeps for this (https://sqlite.org/pragma.html#pragma_application_id). */
 export const APPLICATION_ID = 0x6c_61_73_68;
@@ -37,10 +39,15 @@ export interface FileLimits {
 /**
  * Opens `path`, making the store when there is none. Fails as busy when another process is in the way, and may be called again.
  *
- * @throws LashError `store_foreign` or `store_version_unsupported`; nothing was changed then.
+ * @throws LashError `store_foreign`, `store_version_unsupported`, or `store_unavailable` for a file that may not be written;
+ *   nothing was changed then.
  */
 export function openDatabase(path: string, name: string, limits: FileLimits): Connections {
-  if (hasContent(path)) refuseForeign(path, name);
+  if (hasContent(path)) {
+    refuseForeign(path, name);
+    // Before SQLite takes the file for one to read and leaves a log beside it that nobody may write either.
+    refuseReadOnly(path, name);
+  }
   const writer = new DatabaseSync(path, { timeout: 0, enableForeignKeyConstraints: false });
   try {
     prepareFile(writer, name, limits);
@@ -57,9 +64,7 @@ export function openDatabase(path: string, name: string, limits: FileLimits): Co
 const hasContent = (path: string): boolean => (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 0;
 
 function refuseForeign(path: string, name: string): void {
-  const url = pathToFileURL(path);
-  url.searchParams.set("immutable", "1");
-  const glance = new DatabaseSync(url, { readOnly: true, defensive: false });
+  const glance = new DatabaseSync(immutable(path), { readOnly: true, defensive: false });
   try {
     // Lets SQLite read the header of a file that is shorter than its header says: a checkpoint that was cut off (a killed
     // process, a full disk) leaves one, and the log, which holds the rest, is not read here.
@@ -68,6 +73,32 @@ function refuseForeign(path: string, name: string): void {
   } finally {
     glance.close();
   }
+}
+
+/** The log of a file lies beside it, so its folder has to take files, too. */
+function refuseReadOnly(path: string, name: string): void {
+  for (const place of [path, dirname(path)]) {
+    try {
+      accessSync(place, constants.W_OK);
+    } catch (error) {
+      throw fromFileSystem(error, name);
+    }
+  }
+}
+
+/**
+ * Opens a file to look at: nothing is made, changed or locked. Without a log nobody is writing, and SQLite is told to take no
+ * locks; a log has to be read along.
+ */
+export function openToLook(path: string): DatabaseSync {
+  const hasLog = (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
+  return hasLog ? new DatabaseSync(path, { readOnly: true, timeout: 5_000 }) : new DatabaseSync(immutable(path), { readOnly: true });
+}
+
+function immutable(path: string): URL {
+  const url = pathToFileURL(path);
+  url.searchParams.set("immutable", "1");
+  return url;
 }
 
 function prepareFile(database: DatabaseSync, name: string, limits: FileLimits): void {

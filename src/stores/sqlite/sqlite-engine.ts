@@ -5,6 +5,8 @@
 //   S2. A write resolves when a sync that started after its commit has ended (WalSync).
 //   S3. Readers take turns on their own connection, and wait neither for writers nor for syncs.
 //   S4. A file that was removed or replaced while it is open takes no more writes: they would go where nobody finds them.
+//   S5. A file that may not be written is opened anew by every read, which takes no locks and so must not be kept: it may
+//       become writable at any time.
 
 import { closeSync, fdatasync, fdatasyncSync, openSync, realpathSync } from "node:fs";
 import { promisify } from "node:util";
@@ -15,8 +17,8 @@ import { Lifetime } from "../lifetime.ts";
 import { settleWithoutWaiting } from "../unwaiting-body.ts";
 import { type RetryHost, retryWhileBusy } from "./busy-retry.ts";
 import { Checkpointer } from "./checkpointer.ts";
-import { type FileLimits, fileAt, openDatabase } from "./open-database.ts";
-import { fromSqlite } from "./sqlite-errors.ts";
+import { type FileLimits, fileAt, openDatabase, openToLook } from "./open-database.ts";
+import { fromFileSystem, fromSqlite, isReadOnly } from "./sqlite-errors.ts";
 import { SqliteTransaction, Statements } from "./sqlite-transaction.ts";
 import { WalSync } from "./wal-sync.ts";
 
@@ -72,8 +74,11 @@ export class SqliteEngine implements Engine {
   async read<T>(body: (tx: ReadTransaction) => Promise<T>): Promise<T> {
     this.#lifetime.enter();
     try {
-      const { reader } = await this.#open();
-      return await this.#readers.run(() => this.#readOnce(reader, body));
+      const opened = await this.#open().catch((error: unknown) => {
+        if (isReadOnly(error)) return undefined;
+        throw error;
+      });
+      return await this.#readers.run(() => (opened ? this.#readOnce(opened.reader, body) : this.#look(body)));
     } finally {
       this.#lifetime.leave();
     }
@@ -110,6 +115,20 @@ export class SqliteEngine implements Engine {
     } finally {
       tx.end();
       sql.rollbackIfOpen();
+    }
+  }
+
+  /** Reads a file that may not be written (S5). */
+  async #look<T>(body: (tx: ReadTransaction) => Promise<T>): Promise<T> {
+    try {
+      const database = openToLook(this.#settings.absolutePath);
+      try {
+        return await this.#readOnce(new Statements(database), body);
+      } finally {
+        database.close();
+      }
+    } catch (error) {
+      throw fromSqlite(error, this.name);
     }
   }
 
@@ -183,7 +202,7 @@ export class SqliteEngine implements Engine {
     } catch (error) {
       reader.close();
       writer.close();
-      throw fromSqlite(error, this.name);
+      throw fromFileSystem(fromSqlite(error, this.name), this.name);
     }
   }
 

@@ -1,6 +1,7 @@
 // What SQLite and the file system report, as errors of this package.
 
-import { runtimeError, storeError } from "../../domain/errors.ts";
+import type { JsonObject } from "../../domain/json.ts";
+import { LashError, runtimeError, storeError } from "../../domain/errors.ts";
 
 /** Primary result codes, the low byte of `errcode` (https://sqlite.org/rescode.html). */
 const BUSY = 5;
@@ -38,7 +39,7 @@ export function fromSqlite(error: unknown, name: string): unknown {
     case PROTOCOL:
       return storeError("store_unavailable", `${name} is locked by another process; nothing was written, try again later`, { cause: error, details });
     case READONLY:
-      return storeError("store_unavailable", `${name} cannot be written: the file or its folder is read-only`, { cause: error, details });
+      return readOnly(error, name, details);
     case CANTOPEN:
       return storeError("store_unavailable", `${name} cannot be opened; its folder has to exist and to be writable`, { cause: error, details });
     case IOERR:
@@ -55,3 +56,18 @@ export function fromSqlite(error: unknown, name: string): unknown {
       return storeError("store_backend", `${name}: SQLite refused (${code}): ${text}`, { cause: error, details });
   }
 }
+
+/** @returns a LashError for a file that may not be written; anything else comes back as it is. */
+export function fromFileSystem(error: unknown, name: string): unknown {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  return code === "EACCES" || code === "EROFS" || code === "EPERM" ? readOnly(error, name, { store: name, systemCode: code }) : error;
+}
+
+const readOnly = (cause: unknown, name: string, details: JsonObject): LashError =>
+  storeError("store_unavailable", `${name} cannot be written: the file or its folder is read-only; its sessions can be read, make it writable to go on`, {
+    cause,
+    details: { ...details, readOnly: true },
+  });
+
+/** Whether a file was refused because it may only be read. */
+export const isReadOnly = (error: unknown): boolean => LashError.is(error) && error.isCode("store_unavailable") && error.details["readOnly"] === true;

@@ -72,6 +72,14 @@ const operations: readonly Operation[] = [
     },
   },
   {
+    name: "requestCancel",
+    prepare: async (store) => {
+      const fence = await accept(store, S, "t");
+      await store.turns.recordStep(stepOf(fence, "t", 1, { appended: [textMessage("m", "User", "x".repeat(4_000))] }));
+      return ({ turns }) => turns.requestCancel(S, "t", { requestId: "r", origin: "lash", reason: "why", requestedAtMs: 1 });
+    },
+  },
+  {
     name: "settle",
     prepare: async (store) => {
       const fence = await accept(store, S, "t");

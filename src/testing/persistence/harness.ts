@@ -1,8 +1,10 @@
 // What a case of the persistence suite gets to work with, and the checks that several of them need.
 
 import { LashError } from "../../domain/errors.ts";
+import type { AttachmentHome } from "../../stores/attachment-home.ts";
 import type { Persistence } from "../../stores/contract.ts";
 import { END, type Engine, type Entry } from "../../stores/engine.ts";
+import { attachmentsIn } from "../../stores/persistence/attachments-in-home.ts";
 import { createPersistence } from "../../stores/persistence/index.ts";
 import { rejection } from "../assertions.ts";
 import type { OpenEngine } from "../engine-suite.ts";
@@ -33,7 +35,7 @@ export interface PersistenceCase {
 export const START_MS = Date.UTC(2026, 10, 21, 10);
 
 /** Runs a case on fresh storage; everything is closed when it succeeds. */
-export async function runCase({ run }: PersistenceCase, open: OpenEngine): Promise<void> {
+export async function runCase({ run }: PersistenceCase, open: OpenEngine, attachments?: AttachmentHome): Promise<void> {
   const engine = await open();
   // Opens the storage, too: cases look at rows while the store's own connection may be busy with them.
   await engine.read((tx) => tx.get(["none"]));
@@ -45,7 +47,7 @@ export async function runCase({ run }: PersistenceCase, open: OpenEngine): Promi
     async connect({ sessionId, wrap = (inner: Engine): Engine => inner } = {}) {
       const own = engine.durable ? await open() : engine;
       if (own !== engine) opened.push(own);
-      return createPersistence(wrap(own), sessionId === undefined ? { clock } : { clock, sessionId });
+      return createPersistence(wrap(own), { clock, attachments: attachments && attachmentsIn(attachments), ...(sessionId !== undefined && { sessionId }) });
     },
   });
   for (const each of opened) await each.close();

@@ -1,12 +1,13 @@
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { isDeepStrictEqual } from "node:util";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { LashError } from "../../../src/domain/errors.ts";
 import { END } from "../../../src/stores/engine.ts";
 import { sqliteEngine } from "../../../src/stores/sqlite/index.ts";
 import { APPLICATION_ID, STORE_VERSION } from "../../../src/stores/sqlite/open-database.ts";
+import { withReadOnly } from "../../support/read-only.ts";
 import { fetchValue, put, temporaryFolder } from "./harness.ts";
 
 const pathOf = temporaryFolder();
@@ -206,20 +207,20 @@ describe("a disk that takes no more", () => {
     await engine.close();
   });
 
-  test("a file that may not be written is store_unavailable", async () => {
-    const path = pathOf("read-only.db");
+  test.each([["file", 0o755, 0o444], ["folder", 0o555, 0o644], ["file and folder", 0o555, 0o444]])("a store whose %s may not be written can be read, and written again once it may: no call is lost in between", async (what, folderMode, fileMode) => {
+    mkdirSync(pathOf(what));
+    const path = pathOf(`${what}/read-only.db`);
     await makeStore(path);
-    chmodSync(dirname(path), 0o555);
-    chmodSync(path, 0o444);
-    // Root may write everything, so it becomes nobody for the moment.
-    const isRoot = process.geteuid?.() === 0;
-    if (isRoot) process.seteuid?.(65_534);
-    onTestFinished(() => {
-      if (isRoot) process.seteuid?.(0);
-      chmodSync(dirname(path), 0o755);
-    });
     const engine = sqliteEngine(path);
-    await expect(put(engine, ["a"], 1)).rejects.toMatchObject({ code: "store_unavailable" });
+    const refused = { code: "store_unavailable", message: matching(/read-only; its sessions can be read, make it writable/), details: { readOnly: true } };
+    await withReadOnly(path, { folder: folderMode, file: fileMode }, async () => {
+      await expect(put(engine, ["row", 1], 1)).rejects.toMatchObject(refused);
+      expect(await fetchValue(engine, ["row", 1])).toMatchObject({ i: 1 });
+      await expect(put(engine, ["row", 1], 1)).rejects.toMatchObject(refused);
+    });
+    expect(await fetchValue(engine, ["row", 1])).toMatchObject({ i: 1 });
+    await put(engine, ["row", 1], 2);
+    expect(await fetchValue(engine, ["row", 1])).toBe(2);
     await engine.close();
   });
 });
