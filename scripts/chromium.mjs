@@ -1,5 +1,5 @@
 // Finds the Chromium that browser tests drive: CHROMIUM_PATH, then one on PATH, then the one inside @sparticuz/chromium.
-import { accessSync, constants, existsSync } from "node:fs";
+import { accessSync, constants, existsSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -58,10 +58,17 @@ async function fromPackage() {
     await inflate(join(home, "bin", "al2023.tar.br"));
     return {
       executablePath,
-      env: { LD_LIBRARY_PATH: join(root, "al2023", "lib"), FONTCONFIG_PATH: join(root, "fonts") },
+      env: { LD_LIBRARY_PATH: join(root, "al2023", "lib"), FONTCONFIG_FILE: fontsOf(root) },
     };
   } finally {
     if (before === undefined) delete process.env.TMPDIR;
     else process.env.TMPDIR = before;
   }
+}
+
+/** The package's own configuration looks for its fonts in /tmp; a page without fonts has text of no size, which nobody can click. */
+function fontsOf(root) {
+  const path = join(root, "fonts.conf");
+  writeFileSync(path, `<?xml version="1.0"?><fontconfig><dir>${join(root, "fonts")}</dir><cachedir>${join(root, "fonts-cache")}</cachedir></fontconfig>\n`);
+  return path;
 }
