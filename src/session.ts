@@ -242,7 +242,7 @@ export class Session implements AsyncDisposable {
   async configure(patch: SessionPatch): Promise<void> {
     this.#assertOpen();
     refuseUnknown(patch, SETTINGS, "configure");
-    await this.#runtime.configure(patchOf(patch, this.#runtime.settings, this.#runtime.ports.retrying));
+    await this.#runtime.changes.configure(patchOf(patch, this.#runtime.settings, this.#runtime.ports.retrying));
   }
 
   /**
@@ -266,7 +266,7 @@ export class Session implements AsyncDisposable {
    */
   async branch({ at }: { readonly at: string | null }): Promise<void> {
     this.#assertOpen();
-    await this.#runtime.commitChange((resident) => branchTo(resident, at, async (nodeId) => (await this.historicNode(nodeId))?.parentNodeId));
+    await this.#runtime.changes.commit((resident) => branchTo(resident, at, async (nodeId) => (await this.historicNode(nodeId))?.parentNodeId));
   }
 
   /**
@@ -277,7 +277,7 @@ export class Session implements AsyncDisposable {
    */
   async fork({ at, id = this.#host.newId() }: { readonly at?: string; readonly id?: string } = {}): Promise<string> {
     this.#assertOpen();
-    await this.#runtime.fork(id, at);
+    await this.#runtime.changes.fork(id, at);
     return id;
   }
 
@@ -308,7 +308,7 @@ export class Session implements AsyncDisposable {
   async reset(): Promise<void> {
     this.#assertOpen();
     const { clock, newId } = this.#runtime.ports;
-    await this.#runtime.commitChange((resident) =>
+    await this.#runtime.changes.commit((resident) =>
       openFrame(resident, { frameId: `${this.id}:frame:reset:${newId()}`, reason: "reset", createdAt: new Date(clock.now()).toISOString(), messages: [] }),
     );
   }

@@ -24,7 +24,7 @@ interface Compacted {
   readonly provider: Provider;
   readonly wiring: SessionWiring;
   readonly ports: Pick<RuntimePorts, "clock" | "newId">;
-  commitChange(change: (resident: Resident) => SessionChange): Promise<void>;
+  readonly changes: { commit(change: (resident: Resident) => SessionChange): Promise<void> };
 }
 
 /** @returns false when there was nothing to make shorter; then nothing changed. */
@@ -41,7 +41,7 @@ export async function compactSession(session: Compacted, compactor: Compactor, {
   const drafts = made.messages.map((message) => readDraft(copyJson(message)) ?? refuse());
   const frameId = `${sessionId}:frame:compaction:${ports.newId()}`;
   const createdAt = new Date(ports.clock.now()).toISOString();
-  await session.commitChange((resident) => {
+  await session.changes.commit((resident) => {
     // What went on since is not in the summary.
     if (resident.headRevision !== seen.headRevision) {
       throw runtimeError("session_execution_busy", "the conversation went on while it was compacted; nothing was changed, try again", { details: { sessionId } });

@@ -5,28 +5,26 @@
 
 import { createActor, fromCallback, type ActorRefFrom, type AnyActorRef } from "xstate";
 import { CancelSignal, type TurnCancellation, type TurnCancelOutcome } from "../domain/cancellation.ts";
-import { errorText, isOutcomeUnknown, runtimeErrorOfLeaseClaim, runtimeErrorOfStore } from "../domain/error-mapping.ts";
+import { errorText } from "../domain/error-mapping.ts";
 import { LashError, runtimeError, storeError } from "../domain/errors.ts";
 import type { SessionSettings } from "../domain/turn-config.ts";
-import { invalidArgument } from "../domain/invalid-argument.ts";
 import type { Provider } from "../providers/contract.ts";
 import { sessionStillInUse } from "../domain/wiring-errors.ts";
 import { EFFECTS, type EffectsMessage } from "../machines/effects.ts";
 import { sessionMachine, SESSION_MACHINE, type SessionEvent, type SessionRequest } from "../machines/session.machine.ts";
 import { persistSnapshot } from "../machines/snapshot.ts";
-import type { ClaimOutcome, LeaseFence, RecordedTurn, SessionCommit } from "../stores/contract.ts";
+import type { RecordedTurn, SessionCommit } from "../stores/contract.ts";
 import { requestCancel } from "./cancel-request.ts";
-import { changeCommit, forkCommit, settingsCommit, type SessionChange } from "./session-change.ts";
 import { followTurnId } from "./frames.ts";
 import { InputLane } from "./input-lane.ts";
 import { LaneClaims, type Acceptance, type TurnToAccept } from "./lane-claims.ts";
-import { fenceOf } from "./lease-keeper.ts";
 import type { Emit } from "./model-call.ts";
 import type { RuntimePorts, SessionWiring } from "./ports.ts";
 import { freshResident, residentAfter, residentOf, type LoadedResident, type Resident } from "./resident.ts";
 import { SessionFeed } from "./session-feed.ts";
 import { StandIn } from "./stand-in.ts";
-import { areRecorded, settingsOf, StatedSettings, type SettingsChange } from "./session-settings.ts";
+import { SessionChanges } from "./session-changes.ts";
+import { settingsOf, StatedSettings } from "./session-settings.ts";
 import { type TurnOverlay, TurnPlans } from "./turn-plan.ts";
 import { TurnRun, type Claimed, type TurnEnd, type TurnRequest } from "./turn-run.ts";
 import type { TurnSession } from "./turn-session.ts";
@@ -71,6 +69,8 @@ export class SessionRuntime {
   readonly feed: SessionFeed;
   /** Inputs that wait for turns of this session. */
   readonly inputs: InputLane;
+  /** What happens to the session beside its turns. */
+  readonly changes: SessionChanges;
   readonly #standIn: StandIn;
   readonly #lease: LaneClaims;
   readonly #plans: TurnPlans;
@@ -98,13 +98,23 @@ export class SessionRuntime {
     this.#lease = new LaneClaims(ports, wiring);
     this.#plans = new TurnPlans(() => this.wiring);
     this.inputs = new InputLane(ports, wiring.sessionId);
+    this.changes = new SessionChanges({
+      ports,
+      lease: this.#lease,
+      stated: this.#stated,
+      resident: () => this.#resident,
+      inLane: (body) => this.#inLane(body),
+      refresh: (headRevision) => this.#refresh(headRevision),
+      finish: (turnId) => this.#finish(turnId),
+      committed: async () => this.feed.committed((await this.#read()).resident.headRevision),
+    });
     this.#resident = freshResident(wiring.sessionId, wiring.policy, ports.clock.now());
     const { sessionId, owner } = wiring;
     this.#standIn = new StandIn({
       ...ports,
       sessionId,
       staysReady: ports.peers !== undefined,
-      finish: (turnId) => this.recoverTurn({ turnId, emit: () => undefined, signal: new AbortController().signal }),
+      finish: (turnId) => this.#finish(turnId),
     });
     this.feed = new SessionFeed({ sessionId, driver: owner.incarnationId, channel: ports.peers, clock: ports.clock, onCommitted: (revision) => void this.#catchUp(revision), onElsewhere: () => this.#standIn.standBy() });
     this.#root = createActor(sessionMachine, {
@@ -203,25 +213,9 @@ export class SessionRuntime {
     });
   }
 
-  /** Makes a new session over the active path up to message `at`. @throws LashError `session_id_retired`, `invalid_argument`. */
-  async fork(sessionId: string, at: string | undefined): Promise<void> {
-    const { sessions } = this.ports.persistence;
-    const source = await sessions.load(this.wiring.sessionId, { kind: "active_path" });
-    if (!source) throw invalidArgument("fork", "called on a session that has committed something");
-    if ((await sessions.headRevision(sessionId)) > 0) throw invalidArgument("id", "an id that no session has yet");
-    await sessions.create({ sessionId, relation: { kind: "child", parentSessionId: this.wiring.sessionId }, model: source.head.policy.model.id });
-    const claim = await this.#claimLane(sessionId);
-    if (claim.kind === "busy") throw runtimeError("session_execution_busy", `session ${sessionId} is being made by somebody else`);
-    const fence = fenceOf(claim.lease);
-    try {
-      const commit = forkCommit(source, sessionId, at, fence, new Date(this.ports.clock.now()).toISOString());
-      // The images are the new session's own from here on: deleting the old one must not take them away (C-46).
-      const { committedAttachmentIds: images } = commit;
-      if (images.length > 0) await this.ports.persistence.attachments.manifest.inherit(this.wiring.sessionId, sessionId, images);
-      await sessions.commit(commit);
-    } catch (error) {
-      throw await this.#leaveLane(fence, error);
-    }
+  /** Drives a turn that nobody watches. */
+  #finish(turnId: string): Promise<TurnEnd> {
+    return this.recoverTurn({ turnId, emit: () => undefined, signal: new AbortController().signal });
   }
 
   /** Leaves a turn that only waits for answers from outside in flight, so that the session can be closed (OP-8). */
@@ -264,76 +258,6 @@ export class SessionRuntime {
     const revoked = await this.ports.waits.cancelOutstanding(this.wiring.sessionId);
     if (revoked > 0) this.finishLeftover();
     return revoked;
-  }
-
-  /**
-   * Commits a change that is no turn, under a lease of its own (S-53).
-   *
-   * @param change - builds the commit from the state that the lease protects.
-   * @throws LashError `session_execution_busy` - nothing changed. `store_commit_failed` - unknown whether it did.
-   */
-  async commitChange(change: (resident: Resident) => SessionChange | Promise<SessionChange>): Promise<void> {
-    for (;;) {
-      const left = await this.#inLane(() => this.#tryChange(change, "waits"));
-      if (left === undefined) return;
-      // It was accepted on the history as it is: moved under it, the turn would answer to a conversation it never saw.
-      await this.recoverTurn({ turnId: left, emit: () => undefined, signal: new AbortController().signal });
-    }
-  }
-
-  /** @returns the turn in flight that stands in the way; undefined when the change is committed. */
-  async #tryChange(change: (resident: Resident) => SessionChange | Promise<SessionChange>, besideTurn: "waits" | "goesOn"): Promise<string | undefined> {
-    const { sessions, leases, turns } = this.ports.persistence;
-    const { sessionId } = this.wiring;
-    const claim = await this.#claimLane();
-    if (claim.kind === "busy") throw runtimeError("session_execution_busy", "another owner is running this session; nothing was changed, try again with backoff");
-    const fence = fenceOf(claim.lease);
-    try {
-      const [left] = besideTurn === "waits" ? await turns.inFlight(sessionId) : [];
-      if (left) {
-        await leases.release(fence);
-        return left.turnId;
-      }
-      await this.#refresh(await sessions.headRevision(sessionId));
-      await sessions.commit(changeCommit(sessionId, this.#resident, fence, await change(this.#resident)));
-    } catch (error) {
-      throw await this.#leaveLane(fence, error);
-    }
-    this.feed.committed((await this.#read()).resident.headRevision);
-    return undefined;
-  }
-
-  /**
-   * Changes settings from the next turn on. They are staged at once, so that the commit of a turn that runs records them; what
-   * no turn has recorded by the time the lane is free gets a commit of its own. A turn in flight that nobody drives is no
-   * obstacle: it has its own settings and the history that it began with.
-   *
-   * @throws LashError as `commitChange` - nothing changed.
-   */
-  configure(change: SettingsChange): Promise<void> {
-    const record = async (): Promise<void> => {
-      const revision = await this.ports.persistence.sessions.headRevision(this.wiring.sessionId);
-      if (revision === this.#resident.headRevision && areRecorded(this.settings, this.#resident)) return;
-      await this.#tryChange((resident) => settingsCommit(settingsOf(this.wiring, resident), resident), "goesOn");
-    };
-    return this.#stated.change(change, () => this.#inLane(record));
-  }
-
-  /** A lane for a change. @throws LashError `store_commit_failed` (ER-4), `session_id_retired`. */
-  async #claimLane(sessionId?: string): Promise<ClaimOutcome> {
-    try {
-      return await this.#lease.claim((wanted) => this.ports.persistence.leases.claim(wanted), sessionId);
-    } catch (error) {
-      if (LashError.is(error) && error.family !== "store") throw error;
-      throw runtimeErrorOfLeaseClaim(error);
-    }
-  }
-
-  /** What a failed change is reported as. After a commit with an unknown outcome the lease is left to expire (S-63). */
-  async #leaveLane(fence: LeaseFence, failure: unknown): Promise<LashError> {
-    const error = runtimeErrorOfStore(failure);
-    if (!isOutcomeUnknown(error)) await this.ports.persistence.leases.release(fence).catch(() => undefined);
-    return error;
   }
 
   /** S-42: needs the only handle and no running turn. */

@@ -1,0 +1,134 @@
+// Session changes: what is committed beside turns - going back, a new frame, settings - and the making of forks (S-48, S-53).
+//
+//   N1. Each is one commit under a lease of its own, in the session's lane: never beside a turn of this runtime.
+//   N2. A turn that somebody left in flight ends before the history that it began with is moved (OP-7).
+
+import { runtimeErrorOfLeaseClaim, isOutcomeUnknown, runtimeErrorOfStore } from "../domain/error-mapping.ts";
+import { LashError, runtimeError } from "../domain/errors.ts";
+import { invalidArgument } from "../domain/invalid-argument.ts";
+import type { ClaimOutcome, LeaseFence } from "../stores/contract.ts";
+import type { LaneClaims } from "./lane-claims.ts";
+import { fenceOf } from "./lease-keeper.ts";
+import type { RuntimePorts } from "./ports.ts";
+import type { Resident } from "./resident.ts";
+import { changeCommit, forkCommit, settingsCommit, type SessionChange } from "./session-change.ts";
+import { areRecorded, settingsOf, type SettingsChange, type StatedSettings } from "./session-settings.ts";
+
+export interface ChangedSession {
+  readonly ports: RuntimePorts;
+  readonly lease: LaneClaims;
+  readonly stated: StatedSettings;
+  readonly resident: () => Resident;
+  /** Runs the body when no turn of this runtime does. */
+  readonly inLane: <T>(body: () => Promise<T>) => Promise<T>;
+  /** Reads the session again where the store has moved on. */
+  readonly refresh: (headRevision: number) => Promise<Resident>;
+  /** Drives a turn that was left in flight to its end. */
+  readonly finish: (turnId: string) => Promise<unknown>;
+  /** A change is committed: makes it resident and tells of it. */
+  readonly committed: () => Promise<void>;
+}
+
+type MakeChange = (resident: Resident) => SessionChange | Promise<SessionChange>;
+
+export class SessionChanges {
+  readonly #session: ChangedSession;
+
+  constructor(session: ChangedSession) {
+    this.#session = session;
+  }
+
+  /**
+   * @param change - builds the commit from the state that the lease protects.
+   * @throws LashError `session_execution_busy` - nothing changed. `store_commit_failed` - unknown whether it did.
+   */
+  async commit(change: MakeChange): Promise<void> {
+    const { inLane, finish } = this.#session;
+    for (;;) {
+      const left = await inLane(() => this.#try(change, "waits"));
+      if (left === undefined) return;
+      // It was accepted on the history as it is: moved under it, the turn would answer to a conversation it never saw (N2).
+      await finish(left);
+    }
+  }
+
+  /**
+   * Changes settings from the next turn on. They are staged at once, so that the commit of a turn that runs records them; what
+   * no turn has recorded by the time the lane is free gets a commit of its own. A turn in flight that nobody drives is no
+   * obstacle: it has its own settings and the history that it began with.
+   *
+   * @throws LashError as `commit` - nothing changed.
+   */
+  configure(change: SettingsChange): Promise<void> {
+    const { ports, stated, resident, inLane } = this.#session;
+    const record = async (): Promise<void> => {
+      const revision = await ports.persistence.sessions.headRevision(stated.wiring.sessionId);
+      if (revision === resident().headRevision && areRecorded(settingsOf(stated.wiring, resident()), resident())) return;
+      await this.#try((current) => settingsCommit(settingsOf(stated.wiring, current), current), "goesOn");
+    };
+    return stated.change(change, () => inLane(record));
+  }
+
+  /** Makes a new session over the active path up to message `at`. @throws LashError `session_id_retired`, `invalid_argument`. */
+  async fork(sessionId: string, at: string | undefined): Promise<void> {
+    const { ports, stated } = this.#session;
+    const { sessions, attachments } = ports.persistence;
+    const own = stated.wiring.sessionId;
+    const source = await sessions.load(own, { kind: "active_path" });
+    if (!source) throw invalidArgument("fork", "called on a session that has committed something");
+    if ((await sessions.headRevision(sessionId)) > 0) throw invalidArgument("id", "an id that no session has yet");
+    await sessions.create({ sessionId, relation: { kind: "child", parentSessionId: own }, model: source.head.policy.model.id });
+    const fence = await this.#claim(`session ${sessionId} is being made by somebody else`, sessionId);
+    try {
+      const commit = forkCommit(source, sessionId, at, fence, new Date(ports.clock.now()).toISOString());
+      // The images are the new session's own from here on: deleting the old one must not take them away (C-46).
+      const { committedAttachmentIds: images } = commit;
+      if (images.length > 0) await attachments.manifest.inherit(own, sessionId, images);
+      await sessions.commit(commit);
+    } catch (error) {
+      throw await this.#leave(fence, error);
+    }
+  }
+
+  /** @returns the turn in flight that stands in the way; undefined when the change is committed. */
+  async #try(change: MakeChange, besideTurn: "waits" | "goesOn"): Promise<string | undefined> {
+    const { ports, stated, refresh, committed } = this.#session;
+    const { sessions, leases, turns } = ports.persistence;
+    const { sessionId } = stated.wiring;
+    const fence = await this.#claim("another owner is running this session; nothing was changed, try again with backoff");
+    try {
+      const [left] = besideTurn === "waits" ? await turns.inFlight(sessionId) : [];
+      if (left) {
+        await leases.release(fence);
+        return left.turnId;
+      }
+      const resident = await refresh(await sessions.headRevision(sessionId));
+      await sessions.commit(changeCommit(sessionId, resident, fence, await change(resident)));
+    } catch (error) {
+      throw await this.#leave(fence, error);
+    }
+    await committed();
+    return undefined;
+  }
+
+  /** A lane for a change. @throws LashError `session_execution_busy`, `store_commit_failed` (ER-4), `session_id_retired`. */
+  async #claim(busy: string, sessionId?: string): Promise<LeaseFence> {
+    const { ports, lease } = this.#session;
+    let claim: ClaimOutcome;
+    try {
+      claim = await lease.claim((wanted) => ports.persistence.leases.claim(wanted), sessionId);
+    } catch (error) {
+      if (LashError.is(error) && error.family !== "store") throw error;
+      throw runtimeErrorOfLeaseClaim(error);
+    }
+    if (claim.kind === "busy") throw runtimeError("session_execution_busy", busy);
+    return fenceOf(claim.lease);
+  }
+
+  /** What a failed change is reported as. After a commit with an unknown outcome the lease is left to expire (S-63). */
+  async #leave(fence: LeaseFence, failure: unknown): Promise<LashError> {
+    const error = runtimeErrorOfStore(failure);
+    if (!isOutcomeUnknown(error)) await this.#session.ports.persistence.leases.release(fence).catch(() => undefined);
+    return error;
+  }
+}
