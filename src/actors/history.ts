@@ -51,16 +51,18 @@ export class History {
 
   /** What a model is shown: this history and then the messages of the turn that runs. */
   prompt(turn: readonly Message[]): Prompt {
-    for (; this.#shown < this.#messages.length; this.#shown += 1) show(this.#messages[this.#shown], this.#prompt, this.#images);
-    const images = this.#images.slice();
-    const messages = this.#prompt.slice();
-    for (const message of turn) show(message, messages, images);
-    return { messages, images };
+    for (; this.#shown < this.#messages.length; this.#shown += 1) show(this.#messages[this.#shown], this.#prompt, this.#images, 0);
+    const messages: LlmMessage[] = [];
+    const images: AttachmentRef[] = [];
+    for (const message of turn) show(message, messages, images, this.#images.length);
+    // Joined at once: pushing onto a copy would copy a long history a second time.
+    return { messages: this.#prompt.concat(messages), images: this.#images.concat(images) };
   }
 }
 
-function show(message: Message | undefined, into: LlmMessage[], images: AttachmentRef[]): void {
-  const shown = message && toLlmMessage(message, (image) => images.push(image) - 1);
+/** @param before - images that stand before the first of `images` in the request. */
+function show(message: Message | undefined, into: LlmMessage[], images: AttachmentRef[], before: number): void {
+  const shown = message && toLlmMessage(message, (image) => before + images.push(image) - 1);
   if (shown) into.push(shown);
 }
 
