@@ -37,6 +37,7 @@ export type { Message, Part } from "./domain/messages.ts";
 export type { TokenUsage } from "./domain/usage.ts";
 export type { Json } from "./domain/json.ts";
 export type { Clock } from "./domain/clock.ts";
+export type { Limits } from "./domain/limits.ts";
 export type { LogRecord, Logger } from "./domain/logger.ts";
 
 export { memory } from "./stores/memory/store.ts";

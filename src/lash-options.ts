@@ -7,6 +7,7 @@ import type { Clock } from "./domain/clock.ts";
 import { wiringError } from "./domain/errors.ts";
 import { assertId } from "./domain/id-rules.ts";
 import { invalidArgument, refuseUnknown } from "./domain/invalid-argument.ts";
+import { type Limits, resolveLimits } from "./domain/limits.ts";
 import type { Logger } from "./domain/logger.ts";
 import { layerOf, type Prompt } from "./domain/prompt-input.ts";
 import type { ModelSpec } from "./domain/session.ts";
@@ -59,6 +60,8 @@ export interface LashOptions {
   /** Times a turn may be taken up from a dead owner without getting any further; then it ends as `runtime_error`. Default 5. */
   readonly maxRecoveries?: number;
   readonly lease?: Partial<LeaseTimings>;
+  /** Largest inputs, images, model responses, tool arguments and results; those left out keep their defaults (OP-17). */
+  readonly limits?: Partial<Limits>;
   /** Receives XState inspection events of every actor of every session. */
   readonly inspect?: Inspect;
   /** Default: warnings and errors to the console (FA-78). */
@@ -105,13 +108,13 @@ export interface Maintenance {
 }
 
 const OPTIONS = [
-  "provider", "model", "store", "tools", "prompt", "maxTurns", "effects", "protocol", "residency", "lease", "inspect", "logger", "clock", "newId", "waitSecret", "maxRecoveries",
+  "provider", "model", "store", "tools", "prompt", "maxTurns", "effects", "protocol", "residency", "lease", "inspect", "logger", "clock", "newId", "waitSecret", "maxRecoveries", "limits",
 ];
 const SESSION_OPTIONS = ["provider", "model", "tools", "prompt", "maxTurns"];
 
-export function checkResolution(resolution: Resolution): void {
+export function checkResolution(resolution: Resolution, limits: Limits): void {
   const { status } = { ...resolution };
-  if (status === "ok") assertJson((resolution as { payload: unknown }).payload, { field: "resolution.payload", limit: "toolResultBytes" });
+  if (status === "ok") assertJson((resolution as { payload: unknown }).payload, { field: "resolution.payload", limit: "toolResultBytes", limits });
   else if (status === "err") {
     const { code, message } = { ...(resolution as { payload?: { code?: unknown; message?: unknown } }).payload };
     if (typeof code !== "string" || typeof message !== "string") throw invalidArgument("resolution.payload", "{ code, message } with texts");
@@ -138,6 +141,7 @@ export function checkOptions(options: LashOptions): void {
   checkSeams(options);
   toolsByName(options.tools ?? []);
   leaseTimingsOf(options.lease);
+  if (options.limits !== undefined) checkLimits(options.limits);
   if (provider) modelOf(options.model, provider);
 }
 
@@ -161,6 +165,11 @@ export function checkRecover(options: RecoverOptions): void {
   const { signal, onActivity } = options;
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalidArgument("signal", "an AbortSignal");
   if (onActivity !== undefined && typeof onActivity !== "function") throw invalidArgument("onActivity", "a function");
+}
+
+function checkLimits(limits: unknown): void {
+  if (typeof limits !== "object" || limits === null) throw invalidArgument("limits", "an object with limits by name");
+  resolveLimits(limits);
 }
 
 /** Parts that hosts bring for tests and hosting. */

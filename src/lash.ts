@@ -12,6 +12,7 @@ import { assertReason, type TurnCancelOutcome } from "./domain/cancellation.ts";
 import { systemClock } from "./domain/clock.ts";
 import { LashError, runtimeError } from "./domain/errors.ts";
 import { durableStoreRequired } from "./domain/wiring-errors.ts";
+import { resolveLimits } from "./domain/limits.ts";
 import { consoleLogger, safeLogger } from "./domain/logger.ts";
 import { layerOf } from "./domain/prompt-input.ts";
 import { NO_PROMPT } from "./domain/turn-config.ts";
@@ -102,6 +103,7 @@ export class Lash implements AsyncDisposable {
       leaseTimings: leaseTimingsOf(options.lease),
       maxRecoveries: options.maxRecoveries ?? 5,
       residency: options.residency ?? "keep_all",
+      limits: resolveLimits(options.limits),
       logger: safeLogger(options.logger ?? consoleLogger),
       newId: options.newId ?? randomId,
       retrying: (provider) => this.#retryingFor(provider),
@@ -263,7 +265,7 @@ export class Lash implements AsyncDisposable {
   /** An answer wakes its turn: here if the session is open, else by taking the turn up (OP-8). */
   async #resolveCompletion(key: string, resolution: Resolution): Promise<ResolveOutcome> {
     this.#assertOpen();
-    checkResolution(resolution);
+    checkResolution(resolution, this.#ports.limits);
     const { name, ...outcome } = await this.#ports.waits.resolve(key, resolution);
     if (outcome.status === "accepted" && name && this.#options.provider) this.#wake(name.scope.session_id, name.scope.turn_id);
     return outcome;

@@ -9,6 +9,7 @@ import type { Compactor } from "./domain/compaction.ts";
 import { runtimeError } from "./domain/errors.ts";
 import { assertId } from "./domain/id-rules.ts";
 import { invalidArgument, refuseUnknown } from "./domain/invalid-argument.ts";
+import type { Limits } from "./domain/limits.ts";
 import type { SessionNode } from "./domain/session.ts";
 import { acceptInput, parseTurnInput, type TurnInput } from "./domain/turn-input.ts";
 import { checkedId, checkedTarget, checkedTargets, submittedIngress, type EnqueueOptions } from "./enqueue.ts";
@@ -108,7 +109,7 @@ export class Session implements AsyncDisposable {
     this.#assertOpen();
     checkTurnOptions(options);
     const overlay = overlayOf(options, this.#runtime.settings, this.#runtime.ports.retrying);
-    const parsed = parseTurnInput(input);
+    const parsed = parseTurnInput(input, this.#runtime.ports.limits);
     const turnId = turnIdOf(parsed, options) ?? this.#host.newId();
     const { input: accepted, attachments } = acceptInput(parsed);
     const start = async (turn: Turn): Promise<TurnResult> => {
@@ -153,14 +154,14 @@ export class Session implements AsyncDisposable {
     this.#assertOpen();
     const ingress = submittedIngress(options);
     const { id } = options;
-    return this.#runtime.inputs.enqueue({ input: parseWaiting(input), ingress, ...(id !== undefined && { sourceKey: `host:${checkedId(id, "id")}` }) });
+    return this.#runtime.inputs.enqueue({ input: parseWaiting(input, this.#runtime.ports.limits), ingress, ...(id !== undefined && { sourceKey: `host:${checkedId(id, "id")}` }) });
   }
 
   /** Tells the running turn something as soon as its tools are done (FA-64). Otherwise as `enqueue`; ids are counted apart. */
   async inject(input: string | TurnInput, { id }: { readonly id?: string } = {}): Promise<PendingTurnInput> {
     this.#assertOpen();
     const ingress = { scope: "active_turn", minBoundary: "after_work" } as const;
-    return this.#runtime.inputs.enqueue({ input: parseWaiting(input), ingress, ...(id !== undefined && { sourceKey: `injection:${checkedId(id, "id")}` }) });
+    return this.#runtime.inputs.enqueue({ input: parseWaiting(input, this.#runtime.ports.limits), ingress, ...(id !== undefined && { sourceKey: `injection:${checkedId(id, "id")}` }) });
   }
 
   /**
@@ -390,8 +391,8 @@ export class Session implements AsyncDisposable {
 }
 
 /** An input that is kept for a turn to come. */
-function parseWaiting(input: string | TurnInput): TurnInput {
-  const parsed = parseTurnInput(input);
+function parseWaiting(input: string | TurnInput, limits: Limits): TurnInput {
+  const parsed = parseTurnInput(input, limits);
   turnIdOf(parsed, {});
   return parsed;
 }

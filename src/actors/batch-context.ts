@@ -1,6 +1,7 @@
 // What the calls of one batch share: who journals them, what stops them, and where their answers come from.
 
 import type { Clock } from "../domain/clock.ts";
+import type { Limits } from "../domain/limits.ts";
 import type { Logger } from "../domain/logger.ts";
 import type { AttachmentFacet } from "../stores/content-contract.ts";
 import type { EffectController } from "./effect-host.ts";
@@ -27,6 +28,7 @@ export interface BatchContext {
   readonly desk: WaitDesk;
   readonly attachments: AttachmentFacet;
   readonly logger: Logger;
+  readonly limits: Limits;
   /** Aborts when the turn is suspended: waits end without being recorded (OP-8). */
   readonly detach: AbortSignal;
   /** What a tool that asks a model needs. */

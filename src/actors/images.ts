@@ -1,6 +1,6 @@
 // Images: content-addressed, stored before anything refers to them, committed with their turn (S-76..S-78, E-4).
 
-import { DEFAULT_LIMITS, limitExceeded } from "../domain/limits.ts";
+import { limitExceeded, type Limits } from "../domain/limits.ts";
 import { imageType } from "../domain/image-type.ts";
 import { LashError } from "../domain/errors.ts";
 import type { AttachmentRef, Message, PartDraft } from "../domain/messages.ts";
@@ -39,11 +39,11 @@ async function find(sessionId: string, id: string, attachments: AttachmentFacet)
 }
 
 /** What is wrong with images that a tool returned; nothing of them may be stored then, or no model would take the history. */
-export function imageProblem(images: readonly Uint8Array[]): ToolCallOutput | undefined {
+export function imageProblem(images: readonly Uint8Array[], { imageBytes }: Limits): ToolCallOutput | undefined {
   for (const [index, bytes] of images.entries()) {
     const field = `images[${index}]`;
     if (!(bytes instanceof Uint8Array)) return failedOutput({ class: "internal", code: "tool_result_invalid", message: `${field} is no Uint8Array` });
-    if (bytes.byteLength > DEFAULT_LIMITS.imageBytes) return failedOutput({ class: "resource_limit", code: "limit_exceeded", message: limitExceeded(field, "imageBytes", DEFAULT_LIMITS.imageBytes).message });
+    if (bytes.byteLength > imageBytes) return failedOutput({ class: "resource_limit", code: "limit_exceeded", message: limitExceeded(field, "imageBytes", imageBytes).message });
     if (!imageType(bytes)) return failedOutput({ class: "internal", code: "unsupported_image_format", message: `${field} is no image that models read; use png, jpeg, gif or webp` });
   }
   return undefined;

@@ -11,6 +11,7 @@ import type { EffectOutcome } from "../machines/effects.ts";
 import type { TurnActivityBody } from "../observe/contract.ts";
 import type { LlmAttempt, LlmMessage, LlmRequest, LlmResponse, LlmStreamEvent, ProviderFailure } from "../providers/contract.ts";
 import type { JournaledOutcome } from "../stores/contract.ts";
+import { ResponseSize } from "./response-size.ts";
 import type { TurnPlan } from "./turn-plan.ts";
 
 /** Takes what happens during the call. May give a promise, which the stream then waits for (T-46). */
@@ -26,6 +27,8 @@ export interface ModelCall {
   readonly signal: AbortSignal;
   readonly clock: Clock;
   readonly emit: Emit;
+  /** Of text, reasoning and arguments together (OP-17). */
+  readonly maxResponseBytes: number;
   /** Distinguishes providers' errors from others without knowing their class. */
   readonly failureOf: (error: unknown) => { readonly failure: ProviderFailure; readonly attempts: readonly LlmAttempt[] };
 }
@@ -56,15 +59,22 @@ export async function callModel(call: ModelCall): Promise<JournaledOutcome> {
     recorded = { failure: copyJson({ ...cancelled, attempts: [] }) };
     return { ok: recorded };
   }
+  const size = new ResponseSize(call.maxResponseBytes);
   try {
+    const stream = streamTo(call);
     const { fullText: _derivable, providerUsage: _raw, ...response } = await call.plan.provider.complete(await call.loadImages(buildRequest(call)), {
-      signal: call.signal,
+      signal: AbortSignal.any([call.signal, size.exceeded]),
       clock: call.clock,
-      onStreamEvent: streamTo(call),
+      onStreamEvent: (event) => {
+        size.count(event);
+        return stream(event);
+      },
     });
+    size.check(response);
     recorded = { response: copyJson(response) };
   } catch (error) {
-    recorded = { failure: copyJson(call.failureOf(error)) };
+    // What the provider said of being cut off is not what went wrong.
+    recorded = { failure: copyJson(size.failure ?? call.failureOf(error)) };
   }
   return { ok: recorded };
 }

@@ -2,6 +2,7 @@
 
 import type { InspectionEvent, Observer } from "xstate";
 import type { Clock } from "../domain/clock.ts";
+import type { Limits } from "../domain/limits.ts";
 import type { Logger } from "../domain/logger.ts";
 import type { PromptLayer } from "../domain/prompt.ts";
 import type { ModelSpec, SessionPolicy } from "../domain/session.ts";
@@ -50,6 +51,7 @@ export interface RuntimePorts {
   /** Recoveries without progress after which a turn is given up (OP-6). */
   readonly maxRecoveries: number;
   readonly logger: Logger;
+  readonly limits: Limits;
   readonly waits: WaitDesk;
   /** Tells who waits for a row that it was written. */
   readonly changes: ChangeHub;

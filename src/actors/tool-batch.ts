@@ -85,7 +85,7 @@ class BatchRun {
   /** Once all of its calls have a result, a `batch` call has one. */
   async #settleGroup(group: GroupedCall): Promise<void> {
     const results = group.calls.flatMap((call) => this.#results.get(call) ?? []);
-    if (results.length === group.calls.length) this.#results.set(group, await this.#completed(group, groupResult(results)));
+    if (results.length === group.calls.length) this.#results.set(group, await this.#completed(group, groupResult(results, this.#context.limits)));
   }
 
   async #started(call: PlannedCall): Promise<void> {
@@ -186,7 +186,7 @@ class BatchRun {
 
   async #outputOf(call: LaunchedCall, attempt: number, interrupted: boolean, asking: Asking): Promise<AttemptEnd> {
     const { tool, input } = call;
-    const { sessionId, turnId, signal, desk } = this.#context;
+    const { sessionId, turnId, signal, desk, limits } = this.#context;
     let key: Promise<string> | undefined;
     const handle: ToolCall = {
       callId: call.callId,
@@ -204,9 +204,9 @@ class BatchRun {
     };
     const end = (value: unknown): ProducedEnd => {
       if (ToolPending.is(value)) return key ? { pending: this.#pendingUntil(value) } : { output: missingKey() };
-      const output = success(value);
+      const output = success(value, limits);
       if (!ToolReply.is(value) || value.images.length === 0 || output.outcome.status !== "success") return { output };
-      const problem = imageProblem(value.images);
+      const problem = imageProblem(value.images, limits);
       if (problem) return { output: problem };
       return { output, images: value.images };
     };

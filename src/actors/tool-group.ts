@@ -2,7 +2,7 @@
 
 import type { Json } from "../domain/json.ts";
 import { utf8Length } from "../domain/utf8.ts";
-import { DEFAULT_LIMITS } from "../domain/limits.ts";
+import type { Limits } from "../domain/limits.ts";
 import { shownOutput, type ToolCallOutput } from "../domain/tool-output.ts";
 import type { ToolResult } from "../machines/effects.ts";
 
@@ -16,8 +16,8 @@ export interface FinishedCall {
  * Made of recorded outcomes only, so that a recovery comes to the same. The first call that asks something of the turn is
  * heard, as it would be outside (T-31). Together the results keep the limit of one: what no longer fits says so.
  */
-export function groupResult(calls: readonly ToolResult[]): FinishedCall {
-  let room = DEFAULT_LIMITS.toolResultBytes;
+export function groupResult(calls: readonly ToolResult[], { toolResultBytes }: Limits): FinishedCall {
+  let room = toolResultBytes;
   const results = calls.map(({ toolName, output, durationMs }, index): Json => {
     const entry = { index, tool: toolName, success: output.outcome.status === "success", duration_ms: durationMs };
     const shown: Json = { ...entry, ...shownOutput(output) };

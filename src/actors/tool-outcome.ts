@@ -3,7 +3,7 @@
 import { parseHostileJson } from "../domain/bounded-json.ts";
 import { LashError } from "../domain/errors.ts";
 import type { Json } from "../domain/json.ts";
-import { DEFAULT_LIMITS } from "../domain/limits.ts";
+import type { Limits } from "../domain/limits.ts";
 import { ToolError } from "../domain/tool-error.ts";
 import { failedOutput, type ToolCallOutput, type ToolControl, type ToolFailure } from "../domain/tool-output.ts";
 import { ToolReply } from "../domain/tool-reply.ts";
@@ -17,11 +17,11 @@ export const interruptedOutput: ToolCallOutput = failedOutput({
 export const cancelledOutput: ToolCallOutput = { outcome: { status: "cancelled", payload: { message: "tool call cancelled" } } };
 
 /** Takes what a tool gave as JSON, whatever it was made of: size, depth and prototype keys are the tool's to answer for. */
-export function success(value: unknown): ToolCallOutput {
+export function success(value: unknown, limits: Limits): ToolCallOutput {
   try {
-    if (!ToolReply.is(value)) return { outcome: { status: "success", payload: asResult(value) } };
+    if (!ToolReply.is(value)) return { outcome: { status: "success", payload: asResult(value, limits) } };
     const { payload, control } = value;
-    return { outcome: { status: "success", payload: asResult(payload) }, ...(control && { control: asResult(control) as ToolControl }) };
+    return { outcome: { status: "success", payload: asResult(payload, limits) }, ...(control && { control: asResult(control, limits) as ToolControl }) };
   } catch (error) {
     const tooMuch = LashError.is(error) && error.isCode("limit_exceeded");
     return failedOutput({
@@ -32,11 +32,11 @@ export function success(value: unknown): ToolCallOutput {
   }
 }
 
-function asResult(value: unknown): Json {
+function asResult(value: unknown, limits: Limits): Json {
   // Six bytes is what JSON makes of a character at most: a text that surely fits is its own result.
-  if (typeof value === "string" && value.length * 6 + 2 <= DEFAULT_LIMITS.toolResultBytes) return value;
+  if (typeof value === "string" && value.length * 6 + 2 <= limits.toolResultBytes) return value;
   const text = JSON.stringify(value ?? null) ?? "null";
-  return parseHostileJson(text, { field: "result", limit: "toolResultBytes", prototypeKeys: "drop" });
+  return parseHostileJson(text, { field: "result", limit: "toolResultBytes", limits, prototypeKeys: "drop" });
 }
 
 export function failure(error: unknown, signal: AbortSignal): ToolCallOutput {

@@ -4,6 +4,7 @@ import { MOST_BATCH_ENTRIES, type BatchEntry } from "../domain/batch-entry.ts";
 import { parseHostileJson } from "../domain/bounded-json.ts";
 import { LashError } from "../domain/errors.ts";
 import type { Json } from "../domain/json.ts";
+import type { Limits } from "../domain/limits.ts";
 import type { Message } from "../domain/messages.ts";
 import { ToolError } from "../domain/tool-error.ts";
 import { failedOutput, type ToolCallOutput, type ToolFailureClass } from "../domain/tool-output.ts";
@@ -39,18 +40,20 @@ export const attemptKey = (call: PlannedLeaf, attempt: number): string => `${cal
 export const leavesOf = (plan: readonly PlannedCall[]): readonly PlannedLeaf[] =>
   plan.flatMap((call) => (call.kind === "group" ? call.calls : [call]));
 
-/**
- * Plans the tool calls of one assistant message. Failures are results for the model, not failures of the turn.
- *
- * @param isRecorded - whether the attempt under this replay key has an outcome: then the call goes on from there, even
- *   where this process has no such tool any more, or another one that would refuse the arguments.
- */
-export async function planBatch(
-  message: Message,
-  tools: ReadonlyMap<string, Tool>,
-  batchKey: string,
-  isRecorded: (replayKey: string) => boolean,
-): Promise<readonly PlannedCall[]> {
+/** What calls are planned by. */
+export interface BatchPlan {
+  readonly tools: ReadonlyMap<string, Tool>;
+  readonly batchKey: string;
+  /**
+   * Whether the attempt under this replay key has an outcome: then the call goes on from there, even where this process has no
+   * such tool any more, or another one that would refuse the arguments.
+   */
+  readonly isRecorded: (replayKey: string) => boolean;
+  readonly limits: Limits;
+}
+
+/** Plans the tool calls of one assistant message. Failures are results for the model, not failures of the turn. */
+export async function planBatch(message: Message, batch: BatchPlan): Promise<readonly PlannedCall[]> {
   const parts = message.parts.filter((part) => part.kind === "ToolCall");
   const seen = new Set<string>();
   const plans = parts.map((part, index) => {
@@ -58,22 +61,22 @@ export async function planBatch(
     // Providers reuse ids and leave them out; within one reply they have to differ (OP-10).
     const unique = callId === "" || seen.has(callId) ? `${callId}~${index}` : callId;
     seen.add(callId);
-    const named = { callId, toolName: part.toolName ?? "", key: `${batchKey}:child:${index}:${unique}` };
-    const args = readArguments(part.content);
-    return "problem" in args ? refuse({ ...named, args: {} }, "resource_limit", "invalid_tool_args", args.problem) : planCall({ ...named, args: args.value }, tools, isRecorded);
+    const named = { callId, toolName: part.toolName ?? "", key: `${batch.batchKey}:child:${index}:${unique}` };
+    const args = readArguments(part.content, batch.limits);
+    return "problem" in args ? refuse({ ...named, args: {} }, "resource_limit", "invalid_tool_args", args.problem) : planCall({ ...named, args: args.value }, batch);
   });
   return Promise.all(plans);
 }
 
-async function planCall(call: PlannedBase, tools: ReadonlyMap<string, Tool>, isRecorded: (replayKey: string) => boolean): Promise<PlannedCall> {
-  const tool = tools.get(call.toolName);
-  if (!tool?.dispatches) return planLeaf(call, tools, isRecorded);
+async function planCall(call: PlannedBase, batch: BatchPlan): Promise<PlannedCall> {
+  const tool = batch.tools.get(call.toolName);
+  if (!tool?.dispatches) return planLeaf(call, batch);
   const validated = await validate(tool, call.args);
   if ("problem" in validated) return refuse(call, "invalid_request", "invalid_tool_args", validated.problem);
-  return { ...call, kind: "group", calls: await planEntries(call, validated.args as readonly BatchEntry[], tools, isRecorded) };
+  return { ...call, kind: "group", calls: await planEntries(call, validated.args as readonly BatchEntry[], batch) };
 }
 
-async function planLeaf(call: PlannedBase, tools: ReadonlyMap<string, Tool>, isRecorded: (replayKey: string) => boolean): Promise<PlannedLeaf> {
+async function planLeaf(call: PlannedBase, { tools, isRecorded }: BatchPlan): Promise<PlannedLeaf> {
   const recorded = isRecorded(`${call.key}:attempt:1`);
   const tool = tools.get(call.toolName) ?? (recorded ? goneTool(call.toolName) : undefined);
   if (!tool) return refuse(call, "unavailable", "tool_unavailable", `there is no tool named "${call.toolName}"; available are: ${[...tools.keys()].join(", ") || "none"}`);
@@ -84,7 +87,7 @@ async function planLeaf(call: PlannedBase, tools: ReadonlyMap<string, Tool>, isR
 }
 
 /** PP-42: what is wrong with one entry is that entry's failure. */
-function planEntries(group: PlannedBase, entries: readonly BatchEntry[], tools: ReadonlyMap<string, Tool>, isRecorded: (replayKey: string) => boolean): Promise<readonly PlannedLeaf[]> {
+function planEntries(group: PlannedBase, entries: readonly BatchEntry[], batch: BatchPlan): Promise<readonly PlannedLeaf[]> {
   return Promise.all(
     entries.map(({ tool, parameters }, index) => {
       const suffix = String(index).padStart(2, "0");
@@ -96,8 +99,8 @@ function planEntries(group: PlannedBase, entries: readonly BatchEntry[], tools: 
         parentCallId: group.callId,
       };
       if (index >= MOST_BATCH_ENTRIES) return refuse(call, "invalid_request", "batch_too_long", `a batch runs at most ${MOST_BATCH_ENTRIES} calls; make this one in another batch`);
-      if (tools.get(tool)?.dispatches) return refuse(call, "invalid_request", "batch_nested", "a batch cannot run a batch; list its calls instead");
-      return planLeaf(call, tools, isRecorded);
+      if (batch.tools.get(tool)?.dispatches) return refuse(call, "invalid_request", "batch_nested", "a batch cannot run a batch; list its calls instead");
+      return planLeaf(call, batch);
     }),
   );
 }
@@ -123,10 +126,10 @@ const goneTool = (name: string): Tool => ({
 });
 
 /** Unparsable text dispatches as `{}`, while the raw text stays in history (T-30). */
-function readArguments(text: string): { readonly value: Json } | { readonly problem: string } {
+function readArguments(text: string, limits: Limits): { readonly value: Json } | { readonly problem: string } {
   if (text.trim() === "") return { value: {} };
   try {
-    return { value: parseHostileJson(text, { field: "arguments", limit: "toolArgumentsBytes", prototypeKeys: "drop" }) };
+    return { value: parseHostileJson(text, { field: "arguments", limit: "toolArgumentsBytes", limits, prototypeKeys: "drop" }) };
   } catch (error) {
     return LashError.is(error) && error.isCode("limit_exceeded") ? { problem: error.message } : { value: {} };
   }

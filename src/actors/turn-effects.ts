@@ -135,6 +135,7 @@ export class TurnEffects {
         clock: session.ports.clock,
         emit,
         failureOf: session.ports.failureOf,
+        maxResponseBytes: session.ports.limits.modelResponseBytes,
       });
     });
     if ("error" in outcome) return { outcome: { kind: "fault", ...outcome.error }, source };
@@ -145,7 +146,7 @@ export class TurnEffects {
     const { session, turn, host, log, emit } = this.#options;
     const message = log.messages[logIndex];
     if (!message) throw effectError("runtime_effect_tool_batch_id", "the message whose tools are to run is not in the turn's log");
-    const plan = await planBatch(message, this.#options.plan().tools, request.replayKey, (key) => host.has(key));
+    const plan = await planBatch(message, { tools: this.#options.plan().tools, batchKey: request.replayKey, isRecorded: (key) => host.has(key), limits: session.ports.limits });
     if (snapshot) {
       const issued = firstIssued(plan);
       await this.#step(snapshot, issued);
@@ -164,6 +165,7 @@ export class TurnEffects {
       desk: session.ports.waits,
       attachments: session.ports.persistence.attachments,
       logger: session.ports.logger,
+      limits: session.ports.limits,
       direct: { port: session.ports.direct, plan: this.#options.plan, record: (call) => log.recordCall({ effectId: request.effectId, ...call }) },
       detach: this.#detach.signal,
       onProgress: ({ running, parked }) => this.#report(running === 0 && parked > 0),

@@ -5,7 +5,7 @@ import { LashError, runtimeError } from "./errors.ts";
 import { imageType } from "./image-type.ts";
 import { invalidArgument } from "./invalid-argument.ts";
 import { canonicalJson, type Json } from "./json.ts";
-import { assertBytesWithin, assertTextWithin } from "./limits.ts";
+import { assertBytesWithin, assertTextWithin, type Limits } from "./limits.ts";
 import { sha256Hex } from "./sha256.ts";
 import { protocolTurnOptionsInvalid } from "./wiring-errors.ts";
 
@@ -46,9 +46,9 @@ export function normalizeItems(items: readonly TurnInputItem[]): readonly TurnIn
  * @throws LashError `invalid_argument` naming the field that is wrong; nothing durable happened.
  * @throws LashError `limit_exceeded` - larger than `turnInputBytes`; `json_invalid` - options that are no JSON.
  */
-export function parseTurnInput(input: string | TurnInput): TurnInput {
+export function parseTurnInput(input: string | TurnInput, limits: Limits): TurnInput {
   if (typeof input === "string") {
-    assertTextWithin(input, "input", "turnInputBytes");
+    assertTextWithin(input, "input", "turnInputBytes", limits);
     return { items: [{ type: "text", text: wellFormed(input, "input") }] };
   }
   if (typeof input !== "object" || input === null) throw invalidArgument("input", "a string or an object with `items`");
@@ -64,25 +64,25 @@ export function parseTurnInput(input: string | TurnInput): TurnInput {
       throw invalidArgument(at, '{ type: "text", text } or { type: "image_ref", id }');
     }
   });
-  assertJson(input.items, { field: "input.items", limit: "turnInputBytes" });
-  checkBlobs(input.imageBlobs);
-  if (input.protocolTurnOptions !== undefined) checkOptions(input.protocolTurnOptions);
+  assertJson(input.items, { field: "input.items", limit: "turnInputBytes", limits });
+  checkBlobs(input.imageBlobs, limits);
+  if (input.protocolTurnOptions !== undefined) checkOptions(input.protocolTurnOptions, limits);
   return input;
 }
 
-function checkBlobs(blobs: TurnInput["imageBlobs"]): void {
+function checkBlobs(blobs: TurnInput["imageBlobs"], limits: Limits): void {
   if (blobs === undefined) return;
   if (typeof blobs !== "object" || blobs === null) throw invalidArgument("input.imageBlobs", "an object of bytes by id");
   for (const [id, bytes] of Object.entries(blobs)) {
     if (!(bytes instanceof Uint8Array)) throw invalidArgument(`input.imageBlobs.${id}`, "a Uint8Array");
-    assertBytesWithin(bytes, `input.imageBlobs.${id}`, "imageBytes");
+    assertBytesWithin(bytes, `input.imageBlobs.${id}`, "imageBytes", limits);
   }
 }
 
 /** ER-24: options that are no JSON are refused by the call that takes them. */
-function checkOptions(options: Json): void {
+function checkOptions(options: Json, limits: Limits): void {
   try {
-    assertJson(options, { field: "input.protocolTurnOptions", limit: "turnInputBytes" });
+    assertJson(options, { field: "input.protocolTurnOptions", limit: "turnInputBytes", limits });
   } catch (error) {
     if (LashError.is(error) && error.isCode("limit_exceeded")) throw error;
     throw protocolTurnOptionsInvalid(error);
