@@ -18,7 +18,7 @@ import type { MachineSnapshot, RecordedTurn, SessionLease, TurnRecord } from "..
 import { cancelTopic, CancelWatch } from "./cancel-watch.ts";
 import { buildCommit, closedLog, isCancelled, resultOf, type FinishedTurn } from "./committer.ts";
 import { partsOf } from "./images.ts";
-import { LeaseKeeper } from "./lease-keeper.ts";
+import { fenceOf, LeaseKeeper } from "./lease-keeper.ts";
 import type { Emit } from "./model-call.ts";
 import { sendFrom } from "./relay.ts";
 import type { Resident } from "./resident.ts";
@@ -73,6 +73,7 @@ export class TurnRun {
   #asked: EffectsMessage[] = [];
   /** A request that the machine cannot take yet. */
   #mail: TurnEvent | undefined;
+  #claiming: Promise<Claimed> | undefined;
   #lane: Lane | undefined;
   #plan: TurnPlan | undefined;
   #result: RecordedTurn | undefined;
@@ -199,7 +200,7 @@ export class TurnRun {
 
   /** S-63: other errors release the lease; after an ambiguous commit or a loss it is left to expire. */
   async #letGo(code: string): Promise<void> {
-    if (!this.#lane) return;
+    if (!this.#lane) return this.#giveBack();
     const { effects, keeper } = this.#lane;
     effects.stop();
     if (code === "session_execution_lease_lost" || (this.#failure && isOutcomeUnknown(this.#failure))) return;
@@ -219,6 +220,13 @@ export class TurnRun {
       if (this.#lane && code === "store_commit_failed") this.#session.report({ type: "turn.commitFailed", code, message });
       this.#send({ type: "phase.failed", code, message });
     }
+  }
+
+  /** A lane that was being claimed when the turn was abandoned: nobody drives it, so nobody else should have to wait for it. */
+  async #giveBack(): Promise<void> {
+    const claimed = await this.#claiming?.catch(() => undefined);
+    if (claimed?.kind !== "claimed") return;
+    await this.#session.ports.persistence.leases.release(fenceOf(claimed.lease)).catch(() => undefined);
   }
 
   // ---- phases -----------------------------------------------------------------------------------------------------
@@ -260,7 +268,11 @@ export class TurnRun {
   }
 
   async #claimLane(): Promise<void> {
-    const claimed = await this.#claim();
+    const claiming = this.#claim();
+    this.#claiming = claiming;
+    const claimed = await claiming;
+    // Abandoned meanwhile: whoever waits for its end gives the lane back.
+    if (this.#failure) return;
     if (claimed.kind === "busy") return this.#send({ type: "lane.busy" });
     if (claimed.kind === "settled") {
       this.#result = claimed.result;

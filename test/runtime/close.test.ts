@@ -3,9 +3,10 @@
 import { expect, test } from "vitest";
 import * as z from "zod";
 import { tool, type ToolCall } from "../../src/index.ts";
+import type { Engine } from "../../src/stores/engine.ts";
 import { memoryEngine } from "../../src/stores/memory/index.ts";
 import { byAssistantMessages, gate, manualClock } from "../../src/testing/index.ts";
-import { testLash, transcriptOf } from "../support/lash.ts";
+import { staysOpen, testLash, transcriptOf } from "../support/lash.ts";
 import { heldLanes } from "../support/rows.ts";
 
 const script = byAssistantMessages([{ toolCalls: [{ name: "it" }] }, "done"]);
@@ -54,6 +55,23 @@ test("past the grace a turn is left in flight: its caller is told, its lane is f
   expect(await second.lash.recover()).toMatchObject([{ turnId: "t", result: { text: "done" } }]);
   expect(calls).toMatchObject([{ interrupted: true, attempt: 1 }]);
   expect(transcriptOf(await second.lash.openSession("s"))).toEqual(["User: Text go", "Assistant: ToolCall {}", "User: ToolResult ran", "Assistant: Prose done"]);
+});
+
+test("a turn that is abandoned while its lane is being claimed gives the lane back, and is found by the next process (OP-8, S-62)", async () => {
+  const engine = memoryEngine();
+  const clock = manualClock(1_000);
+  const claiming = gate();
+  const slow: Engine = { ...staysOpen(engine), write: async (body) => (await claiming.pass(), engine.write(body)) };
+  const first = testLash({ engine: slow, clock });
+  const turn = (await first.lash.openSession("s")).run("go", { turnId: "t" }).catch((error: unknown) => error);
+  await claiming.reached;
+  const closed = first.lash.close({ graceMs: 0 });
+  await clock.advance(0);
+  claiming.open();
+  await closed;
+  expect(await turn).toMatchObject({ code: "lash_closed" });
+  expect(await heldLanes(engine)).toEqual([]);
+  expect(await testLash({ engine, clock }).lash.recover()).toMatchObject([{ turnId: "t", result: { text: "done" } }]);
 });
 
 test.each([[{ graceMs: -1 }], [{ graceMs: Number.NaN }], [{ grace: 5 }]])("close(%o) is refused", async (options) => {
