@@ -81,8 +81,8 @@ export class SessionRuntime {
   readonly #listeners = new Set<(resident: Resident) => void>();
   /** Turns of this runtime that run or wait, by what cancels them. */
   readonly #attended = new Set<Attended>();
-  /** Aborted once the session is being left: turns that only wait are suspended from then on. */
-  readonly #leaving = new AbortController();
+  /** The session is being left: turns that only wait are suspended from then on. */
+  #isLeaving = false;
   /** Aborted once nothing is to be begun here any more. */
   readonly #abandoned = new AbortController();
   #run: TurnRun | undefined;
@@ -222,14 +222,14 @@ export class SessionRuntime {
   async suspend(): Promise<void> {
     // Where the session cannot be left anyway, nothing must happen (S-42).
     if (this.#root.getSnapshot().context.handles > 1 || !this.#run?.suspend()) return;
-    this.#leaving.abort();
+    this.#isLeaving = true;
     await this.idle();
   }
 
   /** Waits for running turns to end; those that only wait for answers are left in flight. */
   async drain(): Promise<void> {
     this.#standIn.close();
-    this.#leaving.abort();
+    this.#isLeaving = true;
     this.#run?.suspend();
     await this.idle();
   }
@@ -263,6 +263,8 @@ export class SessionRuntime {
   /** S-42: needs the only handle and no running turn. */
   async close(then: "session.park" | "session.close"): Promise<void> {
     if (this.#turns > 0 || !this.#root.getSnapshot().can({ type: then })) {
+      // It stays open, and its turns wait again.
+      this.#isLeaving = false;
       throw sessionStillInUse(this.wiring.sessionId, then);
     }
     this.#flushing = Promise.withResolvers<void>();
@@ -339,7 +341,7 @@ export class SessionRuntime {
   async #drive(request: TurnAttendance, claim: () => Promise<Claimed>): Promise<TurnEnd> {
     this.#send({ type: "turn.started" });
     const onParked = (): void => {
-      if (request.whenParked === "suspend" || this.#leaving.signal.aborted) run.suspend();
+      if (request.whenParked === "suspend" || this.#isLeaving) run.suspend();
     };
     const run: TurnRun = this.#newRun({ ...request, onParked }, claim);
     this.#run = run;
@@ -448,7 +450,7 @@ export class SessionRuntime {
   async #finishOther(turnId: string): Promise<void> {
     const waiting = this.#run;
     const onParked = (): void => {
-      if (this.#leaving.signal.aborted) run.suspend();
+      if (this.#isLeaving) run.suspend();
     };
     const run: TurnRun = this.#newRun({ turnId, emit: () => undefined, onParked }, () => this.#lease.resume(turnId));
     this.#run = run;
