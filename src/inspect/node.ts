@@ -1,3 +1,4 @@
 // Node-only part of inspection: the local viewer and the bridge to Stately's, both on the loopback interface.
-export { inspectServer, type InspectServer, type InspectServerOptions } from "./server.ts";
+export type { InspectServer } from "./live-server.ts";
+export { inspectServer, type InspectServerOptions } from "./server.ts";
 export { statelyServer, type StatelyServerOptions } from "./stately-server.ts";

@@ -4,8 +4,9 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { ServerResponse } from "node:http";
 import { EventStream } from "./event-stream.ts";
-import { end, listenOnLoopback } from "./loopback.ts";
-import { createTap, type InspectObserver, type TapOptions } from "./tap.ts";
+import { serveLive, type InspectServer } from "./live-server.ts";
+import { end } from "./loopback.ts";
+import type { TapOptions } from "./tap.ts";
 
 export interface InspectServerOptions extends TapOptions {
   /** Default 0: the system chooses a free one. */
@@ -14,14 +15,6 @@ export interface InspectServerOptions extends TapOptions {
   readonly replay?: number;
   /** Folder of the built viewer page; default the one inside the package. */
   readonly viewerFolder?: string;
-}
-
-export interface InspectServer extends InspectObserver {
-  /** Open this in a browser on the same machine. It holds a secret: whoever has it can look. */
-  readonly url: string;
-  /** Viewers connected now. */
-  readonly watchers: number;
-  close(): Promise<void>;
 }
 
 /** A map, not an object: a path may be called `constructor`. */
@@ -42,26 +35,8 @@ const POLICY =
  * console.log(viewer.url);
  * const lash = createLash({ provider, inspect: viewer });
  */
-export async function inspectServer(options: InspectServerOptions = {}): Promise<InspectServer> {
-  const stream = new EventStream(options.replay ?? 5000);
-  const folder = options.viewerFolder ?? findViewer();
-  const server = await listenOnLoopback(options.port ?? 0, (path, response) => {
-    if (path === "events") stream.connect(response);
-    else serveFile(folder, path, response);
-  });
-  const tap = createTap((records) => stream.push(records), options);
-  return {
-    next: tap.next,
-    url: server.url,
-    get watchers() {
-      return stream.watchers;
-    },
-    close: async () => {
-      tap.close();
-      stream.close();
-      await server.close();
-    },
-  };
+export function inspectServer({ port, replay = 5000, viewerFolder = findViewer(), ...options }: InspectServerOptions = {}): Promise<InspectServer> {
+  return serveLive({ ...options, port, stream: new EventStream(replay), serve: (path, response) => serveFile(viewerFolder, path, response) });
 }
 
 function serveFile(folder: string | undefined, path: string, response: ServerResponse): void {

@@ -1,11 +1,12 @@
 // Stately's inspector for a Node process: a loopback page that holds Stately's viewer in a frame and feeds it. Node only.
 // The server that comes with @statelyai/inspect listens on every interface and lets anybody read; this one does neither,
 // and needs no package at all.
+import type { ServerResponse } from "node:http";
 import { EventStream } from "./event-stream.ts";
-import { end, listenOnLoopback } from "./loopback.ts";
-import type { InspectServer } from "./server.ts";
+import { serveLive, type InspectServer } from "./live-server.ts";
+import { end } from "./loopback.ts";
 import { statelyConverter } from "./stately.ts";
-import { createTap, type TapOptions } from "./tap.ts";
+import type { TapOptions } from "./tap.ts";
 
 export interface StatelyServerOptions extends TapOptions {
   /** Default 0: the system chooses a free one. */
@@ -22,32 +23,18 @@ export interface StatelyServerOptions extends TapOptions {
  *
  * @throws TypeError when `viewer` is no http(s) URL.
  */
-export async function statelyServer(options: StatelyServerOptions = {}): Promise<InspectServer> {
-  const viewer = new URL(options.viewer ?? "https://stately.ai/inspect");
+export async function statelyServer({ port, replay = 2000, viewer: address = "https://stately.ai/inspect", ...options }: StatelyServerOptions = {}): Promise<InspectServer> {
+  const viewer = new URL(address);
   if (viewer.protocol !== "https:" && viewer.protocol !== "http:") throw new TypeError(`viewer must be an http(s) URL, not ${viewer.protocol}`);
-  const stream = new EventStream(options.replay ?? 2000, statelyConverter);
   const policy = `default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; frame-src ${viewer.origin}; base-uri 'none'; frame-ancestors 'none'`;
-  const server = await listenOnLoopback(options.port ?? 0, (path, response) => {
-    if (path === "events") return stream.connect(response);
+  const serve = (path: string, response: ServerResponse): void => {
     const file = files(viewer).get(path);
     if (!file) return end(response, 404, "not found");
     response.setHeader("Content-Security-Policy", policy);
     response.writeHead(200, { "Content-Type": `${file.type}; charset=utf-8` });
     response.end(file.text);
-  });
-  const tap = createTap((records) => stream.push(records), options);
-  return {
-    next: tap.next,
-    url: server.url,
-    get watchers() {
-      return stream.watchers;
-    },
-    close: async () => {
-      tap.close();
-      stream.close();
-      await server.close();
-    },
   };
+  return serveLive({ ...options, port, stream: new EventStream(replay, statelyConverter), serve });
 }
 
 function files(viewer: URL): ReadonlyMap<string, { readonly type: string; readonly text: string }> {
