@@ -180,6 +180,15 @@ describe("artifacts (LL-80, LL-84, LL-87)", () => {
     expect(bare(again)).toEqual(bare(program));
   });
 
+  test.each(["print (await 1)?", "print await 1?", "print (await await 1)?", "print await await 1?", "print (await (await 1)?)?", "print (await await await (0).if)?"])(
+    "`%s` prints as source that links to the same refs (LL-16, LL-84)",
+    (source) => {
+      const first = linked(source);
+      const again = linked(sourceOfArtifact(artifactOf(first)));
+      expect([again.moduleRef, again.main.sites]).toEqual([first.moduleRef, first.main.sites]);
+    },
+  );
+
   test("it says what it offers and needs", () => {
     expect(describeModule(artifact)).toMatchObject({
       moduleRef: program.moduleRef,

@@ -171,9 +171,10 @@ function awaitOf(value: Expr): Expr {
   return { kind: "Await", value, span };
 }
 
-/** `await x?`, which is what linking reads `(await x)?` as. */
+/** `await x?`, which is what linking reads `(await x)?` as; not so with more than one `await`. */
 function unwrapOf(value: Expr): Expr {
-  return value.kind === "Await" ? awaitOf(unwrapOf(value.value)) : { kind: "Unwrap", value, span };
+  const isOnce = value.kind === "Await" && value.value.kind !== "Await";
+  return isOnce ? awaitOf({ kind: "Unwrap", value: value.value, span }) : { kind: "Unwrap", value, span };
 }
 
 /** An awaited ternary moves its `await` into its branches, so awaiting the result once more takes one to move. */
