@@ -3,7 +3,7 @@
 // An envelope holds no live values, times or random ids, and names history by reference, so that the same operation
 // hashes equal in every process and however long the session is (E-4, E-5).
 
-import { canonicalJson, type Json, type JsonObject } from "../domain/json.ts";
+import { canonicalJson, type JsonObject } from "../domain/json.ts";
 import { sha256Hex } from "../domain/sha256.ts";
 
 export interface Envelope {
@@ -23,4 +23,3 @@ export const envelopeHash = (envelope: Envelope): string => sha256Hex(canonicalJ
 /** Digest of a growing list: names all of it in 64 characters, at the cost of its newest element. */
 export const chainDigest = (previous: string, value: unknown): string => sha256Hex(`${previous}\n${canonicalJson(value)}`);
 
-export type CommandPayload = Readonly<Record<string, Json | undefined>>;

@@ -177,9 +177,18 @@ class BatchRun {
     const { clock } = this.#context;
     const startedAt = clock.monotonic();
     let hasEnded = false;
-    const asking = { hasEnded: () => hasEnded, save: () => this.#context.step([...this.#running]) };
-    const ended = await this.#untilCancelled(this.#outputOf(call, attempt, interrupted, asking));
+    let unsaved: Promise<void> | undefined;
+    const save = (): Promise<void> => {
+      const saved = this.#context.step([...this.#running]);
+      saved.catch(() => {
+        unsaved ??= saved;
+      });
+      return saved;
+    };
+    const ended = await this.#untilCancelled(this.#outputOf(call, attempt, interrupted, { hasEnded: () => hasEnded, save }));
     hasEnded = true;
+    // What the store could not take is no failure of the tool, whatever the tool made of it: the turn stays in flight (E-6).
+    await unsaved;
     const durationMs = Math.round(clock.monotonic() - startedAt);
     return { ok: copyJson({ ...ended, durationMs, ...(mayRetry(ended) && { endedAtMs: clock.now() }) }) };
   }

@@ -38,15 +38,6 @@ export interface ToolCallOutput {
   readonly attachments?: readonly AttachmentRef[];
 }
 
-export interface PendingToolCall {
-  /** The provider's own id: the wire's only (OP-10). */
-  readonly callId: string;
-  readonly toolName: string;
-  /** Arguments as the model wrote them; unparsable text dispatches as `{}` (T-30). */
-  readonly inputJson: string;
-  readonly replay?: { readonly itemId?: string; readonly opaque?: Json };
-}
-
 export interface CompletedToolCall {
   readonly callId: string;
   readonly toolName: string;

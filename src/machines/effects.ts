@@ -21,8 +21,6 @@ export type EffectCommand =
   | { readonly kind: "checkpoint"; readonly iteration: number; readonly checkpoint: CheckpointKind }
   | { readonly kind: "sync_execution_environment"; readonly iteration: number };
 
-export type EffectKind = EffectCommand["kind"];
-
 export interface EffectRequest {
   /** 1, 2, 3.. per turn (T-18); global only as the full replay key. */
   readonly effectId: number;

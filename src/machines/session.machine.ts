@@ -55,8 +55,6 @@ export type SessionEvent =
 /** What the session machine asks of its actor. */
 export type SessionRequest = { readonly type: "session.load" } | { readonly type: "session.flush"; readonly into: "parked" | "closed" };
 
-export type SessionMachine = typeof sessionMachine;
-
 export const sessionMachine = setup({
   types: {
     context: {} as SessionContext,

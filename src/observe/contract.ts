@@ -58,9 +58,6 @@ export type TurnActivityBody =
   | { readonly type: "queued_messages_committed"; readonly checkpoint: "after_work" | "before_completion"; readonly messages: readonly Message[] }
   | { readonly type: "error"; readonly message: string };
 
-/** Receives activities; awaited, so a slow sink slows its turn, and a broken one changes nothing (T-46). */
-export type ActivitySink = (activity: TurnActivity) => void | Promise<void>;
-
 /**
  * What a session shows while it is watched, whoever drives it: this runtime (`here`) or another tab. Live only: what counts is
  * committed, and `session.view` follows it.

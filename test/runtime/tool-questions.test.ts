@@ -5,11 +5,13 @@ import * as z from "zod";
 import { tool, ToolError, type DirectRequest, type Tool, type ToolCall } from "../../src/index.ts";
 import type { LlmRequest } from "../../src/providers/contract.ts";
 import type { Engine } from "../../src/stores/engine.ts";
+import { memoryEngine } from "../../src/stores/memory/index.ts";
+import { storeError } from "../../src/domain/errors.ts";
 import { createPersistence } from "../../src/stores/persistence/index.ts";
 import { gate, manualClock, type ScriptedReply } from "../../src/testing/index.ts";
 import { crashEverywhere } from "../support/crash-sweep.ts";
 import { engineCases } from "../support/engines.ts";
-import { testLash, transcriptOf } from "../support/lash.ts";
+import { staysOpen, testLash, transcriptOf } from "../support/lash.ts";
 import { heldLanes } from "../support/rows.ts";
 
 const asking = (content: string, rest: Partial<DirectRequest> = {}): DirectRequest => ({ messages: [{ role: "user", content }], ...rest });
@@ -131,6 +133,26 @@ describe("call.complete", () => {
     expect(result.text).toBe("done");
     expect(await late).toBe("durable_effects_unavailable_in_tool_attempt");
     expect(transcriptOf(session)).toEqual(told("gone"));
+  });
+
+  test("a store that cannot take an answer is no failure of the tool, also where the tool swallows it: the turn stays in flight (E-6)", async () => {
+    const disk = memoryEngine();
+    let writes = 0;
+    const engine: Engine = {
+      ...staysOpen(disk),
+      write: (body) => disk.write(async (tx) => {
+        const written = await body(tx);
+        // Acceptance, the step that opens the batch, and the one that keeps the answer.
+        if (++writes === 3) throw storeError("store_full", "the disk is full; nothing was written");
+        return written;
+      }),
+    };
+    const tools = [asker((call) => call.complete(asking("a")).then(({ text }) => text, () => "no answer"))];
+    const first = testLash({ engine, script: script(), tools });
+    await expect((await first.lash.openSession("s")).run("go", { turnId: "t" })).rejects.toMatchObject({ code: "store_commit_failed" });
+    const { lash } = testLash({ engine: disk, script: script(), tools });
+    expect(await lash.recover()).toMatchObject([{ turnId: "t", result: { text: "done" } }]);
+    expect(transcriptOf(await lash.openSession("s"))).toEqual(told("re a"));
   });
 
   test.each(engineCases())("dying at any engine call on $name, no answer that the tool has had is asked for again, and each is booked once (OP-5, T-79, E-45)", { timeout: 60_000 }, async ({ open }) => {

@@ -70,7 +70,7 @@ const ownTask = (): Promise<void> => new Promise((resolve) => setTimeout(resolve
 const api: TabApi = {
   async open(database, sessionId) {
     await ownTask();
-    const lash = createLash({ store: indexedDb(database), provider, tools: [witnessed("quick", false), witnessed("slow", true)], logger: () => {} });
+    const lash = createLash({ store: indexedDb({ name: database, onLost: () => void post("/lost", { tab }) }), provider, tools: [witnessed("quick", false), witnessed("slow", true)], logger: () => {} });
     const opened = await lash.openSession(sessionId);
     session = opened;
     close = () => lash.close();
