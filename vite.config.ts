@@ -1,5 +1,5 @@
 import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { playwright } from "@vitest/browser-playwright";
 import { defineConfig } from "vitest/config";
@@ -61,6 +61,8 @@ export default defineConfig({
     rolldownOptions: { external: (id: string) => !/^([./]|\w:)/.test(id) && !id.startsWith("src/") },
   },
   test: {
+    // Many tests wait for a disk, a process or a browser: one more than there are cores keeps the cores at work.
+    maxWorkers: availableParallelism() + 1,
     projects: [
       {
         test: {

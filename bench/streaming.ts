@@ -1,6 +1,8 @@
 // Streaming: what a delta costs between the provider's callback and the consumer, beside a provider that calls the same sink itself.
 
 import { memory } from "../src/index.ts";
+import { StreamAccumulator } from "../src/providers/accumulate.ts";
+import { ResponseBuilder } from "../src/providers/ai-sdk/response.ts";
 import { memoryEngine } from "../src/stores/memory/index.ts";
 import { opaqueLiveness } from "../src/stores/store.ts";
 import { createLash, type Provider, type Session } from "../src/index.ts";
@@ -74,6 +76,7 @@ export async function streaming(report: Report): Promise<void> {
         const opened = await fresh();
         return perDelta(() => opened.run("go on"));
       },
+      adapter: () => perDelta(async () => adapt(DELTAS)),
       direct: () => perDelta(() => speak(DELTAS, (text) => sink.take(text))),
     },
     ROUNDS,
@@ -83,7 +86,18 @@ export async function streaming(report: Report): Promise<void> {
   report.add({ section: SECTION, what: "sink called by the provider itself, per delta", value: best("direct"), unit: "us" });
   report.add({ section: SECTION, what: "runtime per delta, nobody watching", value: best("unwatched") - best("direct"), unit: "us", budget: { atMost: 2 } });
   report.add({ section: SECTION, what: "runtime per delta, consumed with for await", value: best("watched") - best("direct"), unit: "us", budget: { atMost: 2 } });
+  report.add({ section: SECTION, what: "adapter and accumulator of the AI SDK, per delta", value: best("adapter"), unit: "us", budget: { atMost: 2 } });
   report.add({ section: SECTION, what: "transactions that 1,000 deltas add to a turn", value: await addedTransactions(), unit: "tx", budget: { exactly: 0 } });
+}
+
+/** What lies between a stream part of the AI SDK and the runtime. */
+function adapt(deltas: number): void {
+  const builder = new ResponseBuilder({ originProvider: "p", originModel: "m", exposeThinking: true, replayAllReasoning: false });
+  const accumulator = new StreamAccumulator();
+  for (let i = 0; i < deltas; i++) {
+    const event = builder.take({ type: "text-delta", id: "0", delta: pieces[i % pieces.length] ?? "" });
+    if (event !== null) accumulator.push(event);
+  }
 }
 
 async function addedTransactions(): Promise<number> {

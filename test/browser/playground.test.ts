@@ -47,20 +47,21 @@ async function leave(page: Page): Promise<void> {
 
 const statusOf = (page: Page, text: string): Promise<void> => page.getByRole("status").filter({ hasText: text }).waitFor();
 /** A row of the story, such as `trains` that `runs again`. */
-const row = (page: Page, what: string, badge: string): Locator => page.locator("#story li").filter({ hasText: what }).filter({ has: page.getByText(badge, { exact: true }) }).last();
+const row = (page: Page, what: string, badge: string | RegExp): Locator => page.locator("#story li").filter({ hasText: what }).filter({ has: page.getByText(badge, { exact: true }) }).last();
 const agent = (page: Page): Locator => page.getByRole("article", { name: "Agent" }).last();
 
 // At once, as most of the time is spent on tools that take theirs.
 describe.skipIf(isMissing).concurrent("playground", { timeout: 90_000 }, () => {
   test("an agent that is crashed in mid-tool goes on: the finished tool comes from the journal, the other one runs again", async () => {
-    const page = await openPlayground();
+    // Tools slow enough to be caught running on a machine that has more to do.
+    const page = await openPlayground({}, 1);
     await page.getByRole("button", { name: "Plan my day in Oslo" }).click();
     await row(page, "weather", "ran").waitFor();
     await row(page, "trains", "running").waitFor();
     await page.getByRole("button", { name: "Crash it" }).click();
     await statusOf(page, "crashed");
     await row(page, "weather", "from the journal").waitFor();
-    await row(page, "trains", "runs again").waitFor();
+    await row(page, "trains", /^(?:runs|ran) again$/).waitFor();
     await page.getByLabel("State chart of the turn").getByText("runningTools").first().waitFor();
 
     // Now in the middle of the tool that must not run twice.

@@ -53,11 +53,11 @@ test("texts, lists, objects and nesting are cut and say by how much", () => {
 });
 
 test("a huge value costs what its limits allow", () => {
-  const huge = Array.from({ length: 300 }, () => Array.from({ length: 300 }, () => ({ text: "z".repeat(5000) })));
+  let reads = 0;
+  const item = { get text() { reads += 1; return "z".repeat(5000); } };
+  const huge = Array.from({ length: 300 }, () => Array.from({ length: 300 }, () => item));
   expect(JSON.stringify(condense(huge)).length).toBeLessThan(1_100_000);
-  const started = performance.now();
-  for (let round = 0; round < 20; round += 1) condense(huge);
-  expect((performance.now() - started) / 20).toBeLessThan(200);
+  expect(reads).toBeLessThan(9_000);
 });
 
 test("live handles, cycles, hostile keys and odd values become text", () => {
@@ -79,9 +79,8 @@ test("a getter that throws is shown as unreadable", () => {
 
 test("text made to run a pattern away is scrubbed in linear time", () => {
   const hostile = `${"eyJ".repeat(20_000)}${"://a:".repeat(20_000)}${"sk-".repeat(20_000)}`;
-  const started = performance.now();
-  scrubSecrets(hostile.slice(0, 100_000));
-  expect(performance.now() - started).toBeLessThan(1000);
+  // A pattern that backtracks over it would run into the test's timeout.
+  expect(scrubSecrets(hostile.slice(0, 100_000)).length).toBeLessThanOrEqual(100_000);
 });
 
 test("a state whose name sounds like a secret stays in its chart", () => {

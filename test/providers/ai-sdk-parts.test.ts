@@ -320,23 +320,3 @@ describe("wiring", () => {
     expect(() => aiSdk(modelOf([]).model, { maxTokens: 3 } as AiSdkOptions)).toThrow(/options.maxTokens is not an option/);
   });
 });
-
-test("a delta costs the adapter and the ladder's bookkeeping little (design 9: budget 2 microseconds)", async () => {
-  const { ResponseBuilder } = await import("../../src/providers/ai-sdk/response.ts");
-  const { StreamAccumulator } = await import("../../src/providers/accumulate.ts");
-  const count = 200_000;
-  const delta = text("0", "token ");
-  const options = { originProvider: "p", originModel: "m", exposeThinking: true, replayAllReasoning: false };
-  const run = (): number => {
-    const builder = new ResponseBuilder(options);
-    const accumulator = new StreamAccumulator();
-    const started = performance.now();
-    for (let index = 0; index < count; index += 1) {
-      const event = builder.take(delta);
-      if (event !== null) accumulator.push(event);
-    }
-    return ((performance.now() - started) * 1000) / count;
-  };
-  const best = Math.min(run(), run(), run());
-  expect(best).toBeLessThan(2);
-});

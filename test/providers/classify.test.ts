@@ -92,10 +92,9 @@ describe("classification by text (PP-18, ER-13)", () => {
     expect(classifyFailure(cancelledFailure())).toEqual(cancelledFailure());
   });
 
-  test("a hostile text of four million characters is classified at once", () => {
-    const started = performance.now();
-    classified({ message: "too many input ".repeat(270_000) });
-    expect(performance.now() - started).toBeLessThan(2_000);
+  test("a hostile text of four million characters is classified without backtracking", () => {
+    // A pattern that backtracks over it would run into the test's timeout.
+    expect(classified({ message: "too many input ".repeat(270_000) })).toMatchObject({ kind: "unknown" });
   });
 });
 

@@ -58,6 +58,9 @@ const provider = scriptedProvider(({ messages }) => {
   return results === 0 ? { text: "looking ", toolCalls: [{ name: "quick" }, { name: "slow" }] } : "done";
 });
 
+/** A driver's end has to be noticed by its lock: waiting for the lease would outlast every test. */
+const LONG_LEASE = { ttlMs: 600_000, renewMs: 10_000 };
+
 let session: Session | undefined;
 let close: () => Promise<void> = () => Promise.resolve();
 const seen: string[] = [];
@@ -70,7 +73,7 @@ const ownTask = (): Promise<void> => new Promise((resolve) => setTimeout(resolve
 const api: TabApi = {
   async open(database, sessionId) {
     await ownTask();
-    const lash = createLash({ store: indexedDb({ name: database, onLost: () => void post("/lost", { tab }) }), provider, tools: [witnessed("quick", false), witnessed("slow", true)], logger: () => {} });
+    const lash = createLash({ store: indexedDb({ name: database, onLost: () => void post("/lost", { tab }) }), provider, tools: [witnessed("quick", false), witnessed("slow", true)], lease: LONG_LEASE, logger: () => {} });
     const opened = await lash.openSession(sessionId);
     session = opened;
     close = () => lash.close();
