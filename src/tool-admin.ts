@@ -99,7 +99,8 @@ export class ToolAdmin {
   /**
    * Adopts a state from elsewhere with its generation, whatever the present one is. Tools that no source offers become orphans:
    * they keep manifest and membership, cannot be called, and are bound again by whoever offers their id. What is offered and
-   * not in the state stays unlisted until a refresh, or until the session is opened again.
+   * not in the state stays unlisted until a refresh, or until a process reads the state from the store; to take a tool away for
+   * good, change its membership.
    *
    * @throws LashError `tool_reconfigure_validation`, `session_execution_busy` - nothing changed.
    */

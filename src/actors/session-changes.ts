@@ -92,21 +92,24 @@ export class SessionChanges {
 
   async #recordTools<Result>(registry: ToolRegistry, change: (registry: ToolRegistry) => Result): Promise<Result> {
     const { ports, stated, refresh } = this.#session;
-    const attempt = (): { readonly draft: ToolRegistry; readonly result: Result } => {
-      const draft = registry.draft();
-      return { result: change(draft), draft };
+    const attempt = () => {
+      const [base, draft] = [registry.state(), registry.draft()];
+      return { base, draft, result: change(draft) };
     };
     await refresh(await ports.persistence.sessions.headRevision(stated.wiring.sessionId));
-    let { draft, result } = attempt();
-    if (draft.unrecorded === undefined || draft.state() === registry.state()) {
-      registry.take(draft);
-      return result;
+    let made = attempt();
+    // Sources may have come or gone while it was committed: then the session follows its own commit as it would another one's.
+    const hold = (): void => (registry.state() === made.base ? registry.take(made.draft) : undefined);
+    if (made.draft.unrecorded === undefined || made.draft.state() === made.base) hold();
+    else {
+      const record = (current: Resident): SessionChange => {
+        made = attempt();
+        const tools = made.draft.unrecorded as JsonObject | undefined;
+        return settingsCommit({ ...settingsOf(stated.wiring, current), ...(tools && { tools }) }, current);
+      };
+      await this.#try(record, "goesOn", hold);
     }
-    await this.#try((current) => {
-      ({ draft, result } = attempt());
-      return settingsCommit({ ...settingsOf(stated.wiring, current), ...(draft.unrecorded && { tools: draft.unrecorded as unknown as JsonObject }) }, current);
-    }, "goesOn");
-    return result;
+    return made.result;
   }
 
   /** After a turn that did not record what it owed: records it now, or leaves it to whatever commits next (S-51). */
@@ -145,7 +148,7 @@ export class SessionChanges {
   }
 
   /** @returns the turn in flight that stands in the way; undefined when the change is committed. */
-  async #try(change: MakeChange, besideTurn: "waits" | "goesOn"): Promise<string | undefined> {
+  async #try(change: MakeChange, besideTurn: "waits" | "goesOn", onCommit = (): void => undefined): Promise<string | undefined> {
     const { ports, stated, refresh, committed } = this.#session;
     const { sessions, leases, turns } = ports.persistence;
     const { sessionId } = stated.wiring;
@@ -161,6 +164,7 @@ export class SessionChanges {
     } catch (error) {
       throw await this.#leave(fence, error);
     }
+    onCommit();
     await committed();
     return undefined;
   }
