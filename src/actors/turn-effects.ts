@@ -287,6 +287,10 @@ export class TurnEffects {
   }
 }
 
-const wasSynced = ({ snapshot }: TurnRecord): boolean => isPlainObject(snapshot?.context) && typeof snapshot.context["syncedIteration"] === "number";
+/** Whether the tools of a turn that was found have been looked at since its acceptance: after every iteration, where it syncs at all. */
+function wasSynced({ snapshot }: TurnRecord): boolean {
+  const { hooks, iteration } = isPlainObject(snapshot?.context) ? snapshot.context : {};
+  return Array.isArray(hooks) && hooks.includes("syncsEnvironment") && iteration !== 0;
+}
 
 const cancelled = (): LashError => new LashError("issue", "cancelled", "the turn was cancelled");

@@ -2,15 +2,17 @@
 
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
-import { pending, tool, type Session, type Tool } from "../../src/index.ts";
+import { createLash, pending, tool, type Session, type Tool } from "../../src/index.ts";
 import { createPersistence } from "../../src/stores/persistence/index.ts";
+import { opaqueLiveness } from "../../src/stores/store.ts";
 import { memoryEngine } from "../../src/stores/memory/index.ts";
-import { byToolResults, gate, manualClock } from "../../src/testing/index.ts";
+import { byToolResults, gate, manualClock, scriptedProvider } from "../../src/testing/index.ts";
 import { countingEngine } from "../../src/testing/counting-engine.ts";
 import { crashEverywhere } from "../support/crash-sweep.ts";
 import { engineCases } from "../support/engines.ts";
-import { testLash, transcriptOf, type TestLash } from "../support/lash.ts";
+import { staysOpen, testLash, transcriptOf, type TestLash } from "../support/lash.ts";
 import { Mortal } from "../support/mortal.ts";
+import { peerBus } from "../support/peers.ts";
 import { heldLanes, rowsOf } from "../support/rows.ts";
 
 type Run = (args: Record<string, never>, call: { readonly toolName: string }) => unknown;
@@ -47,34 +49,34 @@ describe.each(engineCases())("on $name", ({ open }) => {
     expect(offeredTo(next)).toEqual(["a", "__proto__", "new"]);
     expect((await reopened.tools.state()).generation).toBe(5);
   });
+});
 
-  test("killed at any engine call, a session has the old membership or the new one, and the old one only where nobody was told (FA-61, E-45)", async () => {
-    const seen = new Set<string>();
-    await crashEverywhere<{ told: boolean }>({
-      open,
-      world: () => ({ told: false }),
-      prepare: async (disk, clock) => {
-        const { lash } = testLash({ engine: disk, clock });
-        await (await lash.openSession("s")).run("go");
-        await lash.close();
-      },
-      job: async (process, clock, world) => {
-        const session = await testLash({ engine: process.engine, clock, tools: [named("a"), named("b")] }).lash.openSession("s");
-        await session.tools.setMembership(["a", "b"], false);
-        world.told = !process.isDead;
-      },
-      check: async (disk, clock, { told }) => {
-        const next = testLash({ engine: disk, clock, script: () => "done", tools: [named("a"), named("b")] });
-        await (await next.lash.openSession("s")).run("go");
-        const offered = offeredTo(next).join();
-        expect(told ? [""] : ["", "a,b"]).toContain(offered);
-        seen.add(offered);
-        expect(await heldLanes(disk)).toEqual([]);
-        await next.lash.close();
-      },
-    });
-    expect([...seen].sort()).toEqual(["", "a,b"]);
+test("killed at any engine call, a session has the old membership or the new one, and the old one only where nobody was told (FA-61, E-45)", async () => {
+  const seen = new Set<string>();
+  await crashEverywhere<{ told: boolean }>({
+    open: memoryEngine,
+    world: () => ({ told: false }),
+    prepare: async (disk, clock) => {
+      const { lash } = testLash({ engine: disk, clock });
+      await (await lash.openSession("s")).run("go");
+      await lash.close();
+    },
+    job: async (process, clock, world) => {
+      const session = await testLash({ engine: process.engine, clock, tools: [named("a"), named("b")] }).lash.openSession("s");
+      await session.tools.setMembership(["a", "b"], false);
+      world.told = !process.isDead;
+    },
+    check: async (disk, clock, { told }) => {
+      const next = testLash({ engine: disk, clock, script: () => "done", tools: [named("a"), named("b")] });
+      await (await next.lash.openSession("s")).run("go");
+      const offered = offeredTo(next).join();
+      expect(told ? [""] : ["", "a,b"]).toContain(offered);
+      seen.add(offered);
+      expect(await heldLanes(disk)).toEqual([]);
+      await next.lash.close();
+    },
   });
+  expect([...seen].sort()).toEqual(["", "a,b"]);
 });
 
 test("killed at any engine call, a turn whose tool changes the tools ends with the change recorded: it is as durable as the tool's outcome (FA-61, T-33, PT-45, E-45)", async () => {
@@ -179,7 +181,7 @@ describe("sources", () => {
     expect([asked, offeredTo({ provider }), (await session.tools.state()).generation]).toEqual([3, ["b"], 3]);
   });
 
-  test("clones of a session share its tools, two runtimes share what is recorded, and a source belongs to the session that added it (PT-38, S-35)", async () => {
+  test("clones of a session share its tools, two runtimes share what is recorded, and a source belongs to the session that added it (PT-38, FA-49)", async () => {
     const [engine, clock] = [memoryEngine(), manualClock(1_000)];
     const hosts = [testLash({ engine, clock, script: () => "done", tools: [named("a"), named("b")] }), testLash({ engine, clock, script: () => "done", tools: [named("a"), named("b")] })] as const;
     const [one, two] = await Promise.all(hosts.map(({ lash }) => lash.openSession("s")));
@@ -244,16 +246,20 @@ describe("states", () => {
     expect(await heldLanes(engine)).toEqual([]);
   });
 
-  test("what is stored as the tools' state and is none is an error of the row, and nothing is opened on it (design 6)", async () => {
-    const [engine, clock] = [memoryEngine(), manualClock(1_000)];
-    const { lash } = testLash({ engine, clock, tools: [named("a")] });
-    const session = await lash.openSession("s");
+  test("what is stored as the tools' state and is none is an error of the row: nothing is opened on it, and whoever watches stays as it was (design 6)", async () => {
+    const [engine, clock, bus] = [memoryEngine(), manualClock(1_000), peerBus()];
+    const tab = (): Promise<Session> =>
+      createLash({ store: { engine: staysOpen(engine), liveness: opaqueLiveness, peers: bus.join() }, clock, tools: [named("a")], provider: scriptedProvider(() => "done") }).openSession("s");
+    const [session, watcher] = await Promise.all([tab(), tab()]);
     await session.tools.setMembership("a", false);
+    await expect.poll(async () => (await watcher.tools.state()).generation).toBe(2);
     const body = (await rowsOf(engine)).find(({ value }) => value instanceof Uint8Array && new TextDecoder().decode(value).includes('"manifest"'));
     if (!body) throw new Error("a row of the state");
     const text = new TextDecoder().decode(body.value as Uint8Array).replace('"scheduling":"parallel"', '"scheduling":"paralyse"');
     await engine.write(async (tx) => tx.set(body.key, new TextEncoder().encode(text)));
-    await expect(testLash({ engine, clock, tools: [named("a")] }).lash.openSession("s")).rejects.toMatchObject({ code: "stored_row_invalid" });
+    await session.run("go");
+    expect((await watcher.tools.state()).generation).toBe(2);
+    await expect(tab()).rejects.toMatchObject({ code: "stored_row_invalid" });
   });
 });
 
@@ -296,6 +302,21 @@ describe("while a turn runs", () => {
     expect(results).toContain("changed");
   });
 
+  test("what runs is what its source offers now, under the same id (PT-43)", async () => {
+    const hold = gate();
+    const { lash } = testLash({ script: byToolResults([{ toolCalls: [{ name: "a" }], before: hold }, "done"]) });
+    const session = await lash.openSession("s");
+    let offered = [named("a", () => "old")];
+    await session.tools.add(() => offered);
+    const running = session.run("go");
+    await hold.reached;
+    offered = [named("a", () => "new")];
+    await session.tools.refresh();
+    hold.open();
+    await running;
+    expect(resultsOf(session)).toEqual(["User: ToolResult new"]);
+  });
+
   test("tools that a tool brings are in the next model call and can be called there, in a session whose tools were touched before the turn (T-33)", async () => {
     const opened: Session[] = [];
     const learn = async (): Promise<string> => (await opened[0]?.tools.add([named("skill")]), "learned");
@@ -308,17 +329,18 @@ describe("while a turn runs", () => {
     expect(resultsOf(session)).toEqual(["User: ToolResult learned", "User: ToolResult skill ran"]);
   });
 
-  test("a turn that dies after such a change goes on with the tools as they had become (T-33, E-45)", async () => {
+  test.each(["tool", "host"])("a turn that dies after a change that its %s made goes on with the tools as they had become (T-33, E-45)", async (who) => {
     const [engine, clock, hold] = [memoryEngine(), manualClock(1_000), gate()];
     const process = new Mortal(engine);
     const opened: Session[] = [];
-    const swap = async (): Promise<string> => (await opened[0]?.tools.setMembership("b", false), "swapped");
+    const change = () => opened[0]?.tools.setMembership("b", false);
+    const swap = async (): Promise<string> => (who === "tool" && (await change()), "swapped");
     const tools = [named("swap", swap), named("b"), named("c")];
     const script = byToolResults([{ toolCalls: [{ name: "swap" }] }, { toolCalls: [{ name: "c" }], before: hold }, "done"]);
     const dying = testLash({ engine: process.engine, clock, script, tools });
     opened.push(await dying.lash.openSession("s"));
     await opened[0]?.tools.state();
-    void opened[0]?.run("go", { turnId: "t" });
+    void opened[0]?.run("go", { turnId: "t", onActivity: async ({ type }) => void (who === "host" && type === "tool_call_completed" && (await change())) });
     await hold.reached;
     process.kill();
     await clock.advance(31_000);

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
 import { tool, type Tool, type ToolState } from "../../src/index.ts";
+import type { Json } from "../../src/domain/json.ts";
 import type { ToolRegistry } from "../../src/tools/registry/contract.ts";
 import { toolRegistry } from "../../src/tools/registry/registry.ts";
 
@@ -37,6 +38,24 @@ describe("generations", () => {
     expect(rebuilt.state()).toEqual(source.state());
     expect(rebuilt.setMembership(["a"], true)).toBe(4);
   });
+});
+
+test("PT-44 what is recorded again changes nothing, what somebody else recorded is followed, and only what is in no record is left to record", () => {
+  const registry = hosting(make("a"), make("b"));
+  expect(registry.unrecorded).toBeUndefined();
+  registry.setMembership(["a"], false);
+  const body = registry.unrecorded as unknown as Json;
+  registry.adopt(body);
+  expect([registry.unrecorded, registry.recordedGeneration]).toEqual([undefined, 2]);
+  registry.setMembership(["b"], false);
+  const dirty = registry.unrecorded;
+  registry.adopt(JSON.parse(JSON.stringify(body)) as Json);
+  expect([registry.unrecorded, namesOf(registry)]).toEqual([dirty, []]);
+  const other = hosting(make("a"));
+  other.setMembership(["a"], false);
+  other.setMembership(["a"], true);
+  registry.adopt(wire(other.state()) as unknown as Json);
+  expect([namesOf(registry), registry.recordedGeneration, registry.unrecorded?.generation]).toEqual([["a", "b"], 3, 4]);
 });
 
 describe("orphans", () => {
@@ -87,7 +106,7 @@ describe("orphans", () => {
     expect(registry.state()).toBe(before);
   });
 
-  test("PT-42 S-29 what is offered and is not in a restored state stays unlisted until the sources are read again", async () => {
+  test("PT-42 what is offered and is not in a restored state stays unlisted until the sources are read again", async () => {
     const registry = hosting(make("a"), make("b"));
     registry.restoreState(wire(hosting(make("a")).state()));
     expect([namesOf(registry), registry.refusalOf("b")]).toEqual([["a"], 'there is no tool "b" in this session any more']);
@@ -218,7 +237,9 @@ test("PT-43 S-73 after any changes a state goes through JSON into a new registry
           else if (each.kind === "refresh") await registry.refresh();
           else {
             const handle = [...handles.keys()][each.at];
-            if (handle) registry.remove(handle), handles.delete(handle);
+            if (!handle) continue;
+            registry.remove(handle);
+            handles.delete(handle);
           }
         } catch {
           // What is refused leaves no trace, which the comparison shows.
