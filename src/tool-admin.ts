@@ -81,7 +81,8 @@ export class ToolAdmin {
    * @throws LashError `tool_reconfigure_validation` - what they offer does not go together; nothing changed. And whatever a source throws.
    */
   async refresh(): Promise<number> {
-    return (await this.#registry()).refresh();
+    this.#assertOpen();
+    return this.#runtime.wiring.tools.refresh();
   }
 
   /**

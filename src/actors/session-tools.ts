@@ -74,6 +74,11 @@ export class SessionTools {
     return (this.#registry ??= make(this.#sources));
   }
 
+  /** Asks every source again (PT-40, I-47). What came of it is recorded by the next commit of settings or of a turn. @returns the generation. */
+  async refresh(): Promise<number> {
+    return (await this.registry()).refresh();
+  }
+
   /** Follows what a commit recorded; where it recorded something, the registry has to be there. */
   adopt(recorded: Json | undefined): void {
     if (recorded !== undefined) this.#registry?.adopt(recorded);

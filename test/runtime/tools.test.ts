@@ -350,6 +350,22 @@ describe("while a turn runs", () => {
     expect((await recorded(next)).state).toMatchObject({ tools: { b: { member: false } } });
   });
 
+  test("a change that its host makes before anything of the turn is journaled is gone with the process, and so for all that follows (OP-22)", async () => {
+    const [engine, clock, hold] = [memoryEngine(), manualClock(1_000), gate()];
+    const process = new Mortal(engine);
+    const tools = [named("a"), named("b")];
+    const session = await testLash({ engine: process.engine, clock, script: [{ text: "late", before: hold }], tools }).lash.openSession("s");
+    void session.run("go", { turnId: "t" });
+    await hold.reached;
+    await session.tools.setMembership("b", false);
+    process.kill();
+    await clock.advance(31_000);
+    const next = testLash({ engine, clock, script: calling("b"), tools });
+    expect(await next.lash.recover()).toMatchObject([{ result: { text: "done" } }]);
+    expect(resultsOf(await next.lash.openSession("s"))).toEqual(["User: ToolResult b ran"]);
+    expect((await recorded(next)).state).toBeUndefined();
+  });
+
   test("a turn that is found is bound by ids: an orphan answers that its source is not registered, another tool of the name is not called (S-73, PT-43, PT-49)", async () => {
     const [engine, clock, hold] = [memoryEngine(), manualClock(1_000), gate()];
     const process = new Mortal(engine);
