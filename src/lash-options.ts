@@ -2,9 +2,9 @@
 
 import { defaultLeaseTimings, type LeaseTimings } from "./actors/lease-keeper.ts";
 import type { Inspect } from "./actors/ports.ts";
+import { toolsByName } from "./actors/session-tools.ts";
 import { assertJson } from "./domain/bounded-json.ts";
 import type { Clock } from "./domain/clock.ts";
-import { wiringError } from "./domain/errors.ts";
 import { assertId } from "./domain/id-rules.ts";
 import { invalidArgument, refuseUnknown } from "./domain/invalid-argument.ts";
 import { type Limits, resolveLimits } from "./domain/limits.ts";
@@ -208,19 +208,6 @@ export function checkShared({ provider, prompt, maxTurns, tools, model }: Sessio
     if (limit !== undefined && !(Number.isSafeInteger(limit) && limit > 0)) throw invalidArgument(`model.${field}`, "a positive integer");
   }
   if (model.id !== undefined && (typeof model.id !== "string" || model.id.trim() === "")) throw invalidArgument("model.id", "a model id that is not blank");
-}
-
-/** FA-7: two tools of one name could not be told apart by a model. */
-export function toolsByName(tools: readonly Tool[]): ReadonlyMap<string, Tool> {
-  const byName = new Map<string, Tool>();
-  for (const [index, entry] of tools.entries()) {
-    if (typeof entry?.run !== "function" || typeof entry.validate !== "function") throw invalidArgument(`tools[${index}]`, "made by tool(...)");
-    if (byName.has(entry.name)) {
-      throw wiringError("duplicate_tool_name", `two tools are named "${entry.name}"; rename one of them`, { details: { tool: entry.name } });
-    }
-    byName.set(entry.name, entry);
-  }
-  return byName;
 }
 
 /** FA-9: the host's model, else the one the provider wraps; no id anywhere is a mistake in the wiring. */

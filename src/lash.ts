@@ -7,6 +7,7 @@ import { journaled } from "./actors/journaled-host.ts";
 import type { Emit } from "./actors/model-call.ts";
 import type { RuntimePorts, SessionWiring } from "./actors/ports.ts";
 import { SessionRuntime } from "./actors/session-runtime.ts";
+import { SessionTools } from "./actors/session-tools.ts";
 import { WaitDesk } from "./actors/wait-desk.ts";
 import { assertReason, type TurnCancelOutcome } from "./domain/cancellation.ts";
 import { systemClock } from "./domain/clock.ts";
@@ -19,7 +20,7 @@ import { NO_PROMPT } from "./domain/turn-config.ts";
 import type { SessionPolicy } from "./domain/session.ts";
 import type { Resolution, ResolveOutcome } from "./domain/waits.ts";
 import {
-  checkAddress, checkClose, checkOptions, checkRecover, checkResolution, checkSession, leaseTimingsOf, modelOf, toolsByName,
+  checkAddress, checkClose, checkOptions, checkRecover, checkResolution, checkSession, leaseTimingsOf, modelOf,
   type Completions, type LashOptions, type Maintenance, type RecoverOptions, type SessionOptions,
 } from "./lash-options.ts";
 import { standardProtocol } from "./protocols/standard.ts";
@@ -32,6 +33,7 @@ import { randomId, randomSecret } from "./random-id.ts";
 import type { InFlight, LeaseOwner } from "./stores/contract.ts";
 import { memory } from "./stores/memory/store.ts";
 import { createPersistence } from "./stores/persistence/index.ts";
+import type { MakeToolRegistry } from "./tools/registry/contract.ts";
 import { turnResultOf, type TurnResult } from "./turn-result.ts";
 
 /** One recovered turn: what it came to, or why it could not go on. */
@@ -320,7 +322,7 @@ export class Lash implements AsyncDisposable {
         maxTurns: options.maxTurns !== undefined || this.#options.maxTurns !== undefined,
       },
       core: layerOf(this.#options.prompt ?? "", "core"),
-      tools: toolsByName([...(this.#options.tools ?? []), ...(options.tools ?? [])]),
+      tools: new SessionTools([...(this.#options.tools ?? []), ...(options.tools ?? [])], loadToolRegistry),
       owner,
     };
   }
@@ -351,6 +353,8 @@ export class Lash implements AsyncDisposable {
 const ELSEWHERE: ReadonlySet<string> = new Set(["session_execution_busy", "unknown_turn", "turn_suspended"]);
 
 const runtimeErrorOfRow = (error: Error): LashError => (LashError.is(error) ? error : runtimeError("store_commit_failed", error.message, { cause: error }));
+
+const loadToolRegistry = async (): Promise<MakeToolRegistry> => (await import("./tools/registry/registry.ts")).toolRegistry;
 
 /** Nobody watches, nobody cancels. */
 const unattended = (signal = new AbortController().signal) => ({ emit: () => undefined, signal });

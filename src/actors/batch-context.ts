@@ -9,6 +9,7 @@ import type { Envelope } from "./envelope.ts";
 import type { ModelCallRecord } from "../domain/outcome.ts";
 import type { Emit } from "./model-call.ts";
 import type { DirectPort } from "./ports.ts";
+import type { ToolChange } from "./session-tools.ts";
 import type { TurnPlan } from "./turn-plan.ts";
 import type { WaitDesk } from "./wait-desk.ts";
 
@@ -25,6 +26,10 @@ export interface BatchContext {
   /** Replay keys that a durable step has named already. */
   readonly issued: ReadonlySet<string>;
   readonly envelope: (replayKey: string, causedBy: string, command: Envelope["command"]) => Envelope;
+  /** Asked once more when a call is about to run: its tool may have gone meanwhile (PT-49). */
+  readonly refusalOf: (toolName: string) => string | undefined;
+  /** A change of the session's tools that is in no journal yet. */
+  readonly takeToolChange: () => ToolChange | undefined;
   readonly desk: WaitDesk;
   readonly attachments: AttachmentFacet;
   readonly logger: Logger;

@@ -11,10 +11,11 @@ import type { Residency } from "../machines/session.machine.ts";
 import type { LlmAttempt, LlmRequest, LlmResponse, Provider, ProviderFailure } from "../providers/contract.ts";
 import type { LeaseOwner, Persistence } from "../stores/contract.ts";
 import type { Liveness, PeerChannel } from "../stores/store.ts";
-import type { DirectAnswer, Tool, ToolCall } from "../tools/contract.ts";
+import type { DirectAnswer, ToolCall } from "../tools/contract.ts";
 import type { ChangeHub } from "./change-hub.ts";
 import type { EffectHost } from "./effect-host.ts";
 import type { LeaseTimings } from "./lease-keeper.ts";
+import type { SessionTools } from "./session-tools.ts";
 import type { WaitDesk } from "./wait-desk.ts";
 
 export type Inspect = Observer<InspectionEvent> | ((event: InspectionEvent) => void);
@@ -83,6 +84,6 @@ export interface SessionWiring {
   readonly stated: { readonly provider: boolean; readonly model: boolean; readonly maxTurns: boolean; readonly prompt: boolean };
   /** The lash's layer of the prompt; never recorded. */
   readonly core: PromptLayer;
-  readonly tools: ReadonlyMap<string, Tool>;
+  readonly tools: SessionTools;
   readonly owner: LeaseOwner;
 }

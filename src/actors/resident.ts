@@ -2,6 +2,7 @@
 
 import { activePath } from "../domain/graph.ts";
 import { initialFrame, type AgentFrame, type SessionPolicy, type TokenLedgerEntry } from "../domain/session.ts";
+import type { Json } from "../domain/json.ts";
 import type { PromptLayer } from "../domain/prompt.ts";
 import { NO_PROMPT } from "../domain/turn-config.ts";
 import { zeroUsage } from "../domain/usage.ts";
@@ -16,6 +17,8 @@ export interface Resident {
   readonly frames: readonly AgentFrame[];
   /** The session's own layer of the prompt, as recorded. */
   readonly prompt: PromptLayer;
+  /** State of the session's tools, as recorded; undefined where nobody has touched them. */
+  readonly toolState?: Json;
   readonly ledger: readonly TokenLedgerEntry[];
   readonly history: History;
   /** Messages of `history` at this revision; the history itself may have grown since. */
@@ -50,6 +53,7 @@ export function residentOf(read: SessionRead): LoadedResident {
     head: { ...rootless, ...(leafNodeId !== undefined && { leafNodeId }) },
     frames: read.frames,
     prompt: storedPrompt(read.components.prompt),
+    ...(read.components.toolState !== undefined && { toolState: read.components.toolState as Json }),
     ledger: read.ledger,
     history,
     messageCount: history.length,
@@ -70,6 +74,7 @@ export function residentAfter(before: Resident, headRevision: number, { sessionI
     headRevision,
     head,
     ...(components?.prompt !== undefined && { prompt: components.prompt === null ? NO_PROMPT : (components.prompt as PromptLayer) }),
+    ...(components?.toolState && { toolState: components.toolState as Json }),
     frames: frames.length === 0 ? before.frames : [...kept, ...frames.filter((frame) => !known.has(frame.frameId))],
     history,
     messageCount: history.length,

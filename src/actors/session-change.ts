@@ -93,9 +93,15 @@ export function forkCommit(source: SessionRead, sessionId: string, at: string | 
     frames: [frame],
     nodes,
     usageDeltas: [],
-    ...(source.componentRefs.prompt !== undefined && { componentRefs: { prompt: source.componentRefs.prompt } }),
+    ...takenRefs(source),
     committedAttachmentIds: attachmentIds(nodes.flatMap(({ body }) => (body.kind === "message" ? [body.message] : []))),
   };
+}
+
+/** A fork goes on with the prompt and the tools of its source (PT-27, S-67). */
+function takenRefs({ componentRefs: { prompt, toolState } }: SessionRead): Pick<SessionCommit, "componentRefs"> {
+  if (prompt === undefined && toolState === undefined) return {};
+  return { componentRefs: { ...(prompt !== undefined && { prompt }), ...(toolState !== undefined && { toolState }) } };
 }
 
 export interface FrameToOpen extends Compaction {

@@ -3,10 +3,12 @@
 //   N1. Each is one commit under a lease of its own, in the session's lane: never beside a turn of this runtime.
 //   N2. A turn that somebody left in flight ends before the history that it began with is moved (OP-7).
 
-import { runtimeErrorOfLeaseClaim, isOutcomeUnknown, runtimeErrorOfStore } from "../domain/error-mapping.ts";
+import { errorText, runtimeErrorOfLeaseClaim, isOutcomeUnknown, runtimeErrorOfStore } from "../domain/error-mapping.ts";
 import { LashError, runtimeError } from "../domain/errors.ts";
 import { invalidArgument } from "../domain/invalid-argument.ts";
+import type { JsonObject } from "../domain/json.ts";
 import type { ClaimOutcome, LeaseFence } from "../stores/contract.ts";
+import type { ToolRegistry } from "../tools/registry/contract.ts";
 import type { LaneClaims } from "./lane-claims.ts";
 import { fenceOf } from "./lease-keeper.ts";
 import type { RuntimePorts } from "./ports.ts";
@@ -19,6 +21,8 @@ export interface ChangedSession {
   readonly lease: LaneClaims;
   readonly stated: StatedSettings;
   readonly resident: () => Resident;
+  /** A turn of this runtime runs. */
+  readonly isDriving: () => boolean;
   /** Runs the body when no turn of this runtime does. */
   readonly inLane: <T>(body: () => Promise<T>) => Promise<T>;
   /** Reads the session again where the store has moved on. */
@@ -33,6 +37,8 @@ type MakeChange = (resident: Resident) => SessionChange | Promise<SessionChange>
 
 export class SessionChanges {
   readonly #session: ChangedSession;
+  /** A change was made while a turn ran, whose commit is to record it. */
+  #isOwed = false;
 
   constructor(session: ChangedSession) {
     this.#session = session;
@@ -69,6 +75,57 @@ export class SessionChanges {
     return stated.change(change, () => inLane(record));
   }
 
+  /**
+   * Changes the tools from the next turn on. While a turn of this runtime runs, the change holds at once and is recorded by its
+   * commit: whoever made it may be a tool of that very turn, and must not wait for its end. Else it is durable when it resolves.
+   *
+   * @param change - at once, on the registry or on a draft of it; run again where the session has moved on.
+   * @throws LashError as `commit`, and whatever `change` throws - nothing changed.
+   */
+  async reconfigure<Result>(change: (registry: ToolRegistry) => Result): Promise<Result> {
+    const { stated, isDriving, inLane } = this.#session;
+    const registry = await stated.wiring.tools.registry();
+    if (!isDriving()) return inLane(() => this.#recordTools(registry, change));
+    this.#isOwed = true;
+    return change(registry);
+  }
+
+  async #recordTools<Result>(registry: ToolRegistry, change: (registry: ToolRegistry) => Result): Promise<Result> {
+    const { ports, stated, refresh } = this.#session;
+    const attempt = () => {
+      const [base, draft] = [registry.state(), registry.draft()];
+      return { base, draft, result: change(draft) };
+    };
+    await refresh(await ports.persistence.sessions.headRevision(stated.wiring.sessionId));
+    let made = attempt();
+    // Sources may have come or gone while it was committed: then the session follows its own commit as it would another one's.
+    const hold = (): void => (registry.state() === made.base ? registry.take(made.draft) : undefined);
+    if (made.draft.unrecorded === undefined || made.draft.state() === made.base) hold();
+    else {
+      const record = (current: Resident): SessionChange => {
+        made = attempt();
+        const tools = made.draft.unrecorded as JsonObject | undefined;
+        return settingsCommit({ ...settingsOf(stated.wiring, current), ...(tools && { tools }) }, current);
+      };
+      await this.#try(record, "goesOn", hold);
+    }
+    return made.result;
+  }
+
+  /** After a turn that did not record what it owed: records it now, or leaves it to whatever commits next (S-51). */
+  async settle(): Promise<void> {
+    if (!this.#isOwed) return;
+    this.#isOwed = false;
+    const { ports, stated } = this.#session;
+    if (stated.wiring.tools.unrecorded === undefined) return;
+    try {
+      await this.#try((current) => settingsCommit(settingsOf(stated.wiring, current), current), "goesOn");
+    } catch (error) {
+      const code = LashError.is(error) ? { code: error.code } : {};
+      ports.logger({ level: "warn", event: "tools.not_recorded", sessionId: stated.wiring.sessionId, ...code, message: `a change of the session's tools waits for its next commit: ${errorText(error)}` });
+    }
+  }
+
   /** Makes a new session over the active path up to message `at`. @throws LashError `session_id_retired`, `invalid_argument`. */
   async fork(sessionId: string, at: string | undefined): Promise<void> {
     const { ports, stated } = this.#session;
@@ -91,7 +148,7 @@ export class SessionChanges {
   }
 
   /** @returns the turn in flight that stands in the way; undefined when the change is committed. */
-  async #try(change: MakeChange, besideTurn: "waits" | "goesOn"): Promise<string | undefined> {
+  async #try(change: MakeChange, besideTurn: "waits" | "goesOn", onCommit = (): void => undefined): Promise<string | undefined> {
     const { ports, stated, refresh, committed } = this.#session;
     const { sessions, leases, turns } = ports.persistence;
     const { sessionId } = stated.wiring;
@@ -107,6 +164,7 @@ export class SessionChanges {
     } catch (error) {
       throw await this.#leave(fence, error);
     }
+    onCommit();
     await committed();
     return undefined;
   }

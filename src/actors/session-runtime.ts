@@ -7,6 +7,7 @@ import { createActor, fromCallback, type ActorRefFrom, type AnyActorRef } from "
 import { CancelSignal, type TurnCancellation, type TurnCancelOutcome } from "../domain/cancellation.ts";
 import { errorText } from "../domain/error-mapping.ts";
 import { LashError, runtimeError, storeError } from "../domain/errors.ts";
+import type { Json } from "../domain/json.ts";
 import type { SessionSettings } from "../domain/turn-config.ts";
 import type { Provider } from "../providers/contract.ts";
 import { sessionStillInUse } from "../domain/wiring-errors.ts";
@@ -17,7 +18,7 @@ import type { RecordedTurn, SessionCommit } from "../stores/contract.ts";
 import { requestCancel } from "./cancel-request.ts";
 import { followTurnId } from "./frames.ts";
 import { InputLane } from "./input-lane.ts";
-import { LaneClaims, type Acceptance, type TurnToAccept } from "./lane-claims.ts";
+import { LaneClaims, type Acceptance } from "./lane-claims.ts";
 import type { Emit } from "./model-call.ts";
 import type { RuntimePorts, SessionWiring } from "./ports.ts";
 import { freshResident, residentAfter, residentOf, type LoadedResident, type Resident } from "./resident.ts";
@@ -25,41 +26,13 @@ import { SessionFeed } from "./session-feed.ts";
 import { StandIn } from "./stand-in.ts";
 import { SessionChanges } from "./session-changes.ts";
 import { settingsOf, StatedSettings } from "./session-settings.ts";
+import type { Attended, QueuedTurnStart, TurnAttendance, TurnStart } from "./turn-attendance.ts";
 import { type TurnOverlay, TurnPlans } from "./turn-plan.ts";
 import { TurnRun, type Claimed, type TurnEnd, type TurnRequest } from "./turn-run.ts";
 import type { TurnSession } from "./turn-session.ts";
 
-/** Who watches a turn, and may cancel it. */
-export interface TurnAttendance {
-  readonly turnId: string;
-  readonly emit: Emit;
-  readonly signal: AbortSignal;
-  /** What to do once the turn only waits for answers from outside: go on waiting (default), or leave it in flight. */
-  readonly whenParked?: "wait" | "suspend";
-}
-
-export interface TurnStart extends TurnAttendance, TurnToAccept {
-  readonly overlay?: TurnOverlay | undefined;
-}
-
-/** A turn whose input is what waits. */
-export interface QueuedTurnStart {
-  /** Id of the turn; default: what an input asks for, else a fresh one (I-29). */
-  readonly drainId?: string;
-  readonly emitFor: (turnId: string) => Emit;
-  readonly signal: AbortSignal;
-}
-
 /** A drain has nothing to do: nothing waits, or somebody else runs the session (I-24). */
 const NOTHING_TO_DRAIN: ReadonlySet<string> = new Set(["unknown_turn", "session_execution_busy"]);
-
-interface Attended {
-  readonly turnId: string;
-  readonly emit: Emit;
-  readonly cancel: AbortController;
-  /** Aborted by `cancel`, or by whoever asked. */
-  readonly signal: AbortSignal;
-}
 
 type SessionActor = ActorRefFrom<typeof sessionMachine>;
 
@@ -104,6 +77,7 @@ export class SessionRuntime {
       stated: this.#stated,
       resident: () => this.#resident,
       inLane: (body) => this.#inLane(body),
+      isDriving: () => this.#run !== undefined,
       refresh: (headRevision) => this.#refresh(headRevision),
       finish: (turnId) => this.#finish(turnId),
       committed: async () => this.feed.committed((await this.#read()).resident.headRevision),
@@ -312,7 +286,7 @@ export class SessionRuntime {
     if (signal.aborted) onHostAbort();
     else signal.addEventListener("abort", onHostAbort, { once: true });
     try {
-      return await this.#inLane(() => body({ ...request, signal: cancel.signal }));
+      return await this.#inLane(() => body({ ...request, signal: cancel.signal }).finally(() => this.changes.settle()));
     } finally {
       signal.removeEventListener("abort", onHostAbort);
       this.#attended.delete(attended);
@@ -377,7 +351,9 @@ export class SessionRuntime {
     };
     return new TurnRun(this.#turnSession(), { ...request, emit }, async () => {
       const claimed = await claim();
-      if (claimed.kind === "claimed") this.feed.started(turnId, claimed.turn.recoveries > 0);
+      if (claimed.kind !== "claimed") return claimed;
+      this.feed.started(turnId, claimed.turn.recoveries > 0);
+      if (claimed.turn.journal.length > 0) await this.#takeUpTools(claimed);
       return claimed;
     });
   }
@@ -401,6 +377,12 @@ export class SessionRuntime {
     }
   }
 
+  /** What the turn changed about its tools before it was found here. */
+  async #takeUpTools({ turn, headRevision }: Extract<Claimed, { kind: "claimed" }>): Promise<void> {
+    await this.#refresh(headRevision);
+    await this.wiring.tools.takeUp(turn.journal);
+  }
+
   #turnSession(): TurnSession {
     return {
       ports: this.ports,
@@ -410,6 +392,7 @@ export class SessionRuntime {
       resident: () => this.#resident,
       refresh: (headRevision) => this.#refresh(headRevision),
       planOf: (turn, overlay) => this.#plans.of(turn, overlay),
+      synced: (plan) => this.#plans.synced(plan),
       settingsAfter: (turn) => settingsOf(this.wiring, this.#resident, turn),
       machineSnapshot: () => persistSnapshot(SESSION_MACHINE, this.#root.getSnapshot()),
       adopt: (turn, commit) => this.#adopt(turn, commit),
@@ -489,8 +472,7 @@ export class SessionRuntime {
 
   async #read(): Promise<LoadedResident> {
     const loaded = await this.#loadCommitted();
-    this.#resident = loaded.resident;
-    this.#publish();
+    this.#show(loaded.resident);
     return loaded;
   }
 
@@ -501,6 +483,8 @@ export class SessionRuntime {
     let read = await sessions.load(sessionId, this.ports.residency === "keep_all" ? full : { kind: "active_path" });
     // S-37: a path that leads nowhere is healed from the whole graph, never from the part of it that was asked for.
     if (read && read.nodes.length === 0 && read.nodeCount > 0 && read.head.leafNodeId !== undefined) read = await sessions.load(sessionId, full);
+    const recordedTools = read?.components.toolState;
+    if (recordedTools !== undefined) (await this.wiring.tools.registry()).assertStored(recordedTools as Json);
     return read ? residentOf(read) : { resident: freshResident(sessionId, policy, this.ports.clock.now()), repaired: false };
   }
 
@@ -511,8 +495,7 @@ export class SessionRuntime {
     const loaded = await this.#loadCommitted().catch(() => undefined);
     // A turn of this runtime may have begun meanwhile; it reads for itself.
     if (this.#run || !loaded || loaded.resident.headRevision <= this.#resident.headRevision) return;
-    this.#resident = loaded.resident;
-    this.#publish();
+    this.#show(loaded.resident);
   }
 
   async #refresh(headRevision: number): Promise<Resident> {
@@ -520,12 +503,13 @@ export class SessionRuntime {
   }
 
   #adopt(turn: RecordedTurn, commit: SessionCommit): void {
-    this.#resident = residentAfter(this.#resident, turn.headRevision, commit);
-    this.#publish();
+    this.#show(residentAfter(this.#resident, turn.headRevision, commit));
     this.feed.committed(turn.headRevision);
   }
 
-  #publish(): void {
-    for (const listener of this.#listeners) listener(this.#resident);
+  #show(resident: Resident): void {
+    this.#resident = resident;
+    this.wiring.tools.adopt(resident.toolState);
+    for (const listener of this.#listeners) listener(resident);
   }
 }

@@ -26,7 +26,7 @@ export interface SettingsChange {
  * @param turn - the turn that commits: what its session was set to at its acceptance counts as recorded, unless somebody has
  *   committed since.
  */
-export function settingsOf({ policy, prompt, stated }: SessionWiring, { head, headRevision, prompt: recordedPrompt }: Resident, turn?: TurnRecord): SessionSettings {
+export function settingsOf({ policy, prompt, stated, tools: { unrecorded: tools } }: SessionWiring, { head, headRevision, prompt: recordedPrompt }: Resident, turn?: TurnRecord): SessionSettings {
   const accepted = turn && turn.madeFrom === headRevision ? settingsIn(turn.config) : undefined;
   const recorded = accepted ?? (headRevision > 0 ? { policy: head.policy, prompt: recordedPrompt } : { policy, prompt });
   return {
@@ -36,6 +36,7 @@ export function settingsOf({ policy, prompt, stated }: SessionWiring, { head, he
       maxTurns: stated.maxTurns ? policy.maxTurns : recorded.policy.maxTurns,
     },
     prompt: stated.prompt ? prompt : recorded.prompt,
+    ...(tools && { tools }),
   };
 }
 
@@ -92,10 +93,11 @@ export class StatedSettings {
 export const areRecorded = ({ policy, prompt }: SessionSettings, { headRevision, head, prompt: recorded }: Resident): boolean =>
   headRevision > 0 && jsonEqual(policy, head.policy) && jsonEqual(prompt, recorded);
 
-/** The part of a commit that records settings; a prompt only where it has changed, because it may be long. */
-export function recording({ policy, prompt }: SessionSettings, resident: Resident): { readonly policy: SessionPolicy } & Pick<SessionCommit, "components"> {
-  if (jsonEqual(prompt, resident.prompt)) return { policy };
-  return { policy, components: { prompt: jsonEqual(prompt, NO_PROMPT) ? null : (prompt as ComponentBody) } };
+/** The part of a commit that records settings; prompt and tools only where they have changed, because they may be long. */
+export function recording({ policy, prompt, tools }: SessionSettings, resident: Resident): { readonly policy: SessionPolicy } & Pick<SessionCommit, "components"> {
+  const isNews = !jsonEqual(prompt, resident.prompt);
+  if (!isNews && !tools) return { policy };
+  return { policy, components: { ...(isNews && { prompt: jsonEqual(prompt, NO_PROMPT) ? null : (prompt as ComponentBody) }), ...(tools && { toolState: tools }) } };
 }
 
 /** @throws LashError `stored_row_invalid` - what is stored is no layer of a prompt. */

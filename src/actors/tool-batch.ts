@@ -190,7 +190,9 @@ class BatchRun {
     // What the store could not take is no failure of the tool, whatever the tool made of it: the turn stays in flight (E-6).
     await unsaved;
     const durationMs = Math.round(clock.monotonic() - startedAt);
-    return { ok: copyJson({ ...ended, durationMs, ...(mayRetry(ended) && { endedAtMs: clock.now() }) }) };
+    // What the tool did to the session's tools is as durable as its outcome.
+    const toolChange = this.#context.takeToolChange();
+    return { ok: copyJson({ ...ended, durationMs, ...(mayRetry(ended) && { endedAtMs: clock.now() }), ...(toolChange && { toolChange }) }) };
   }
 
   async #outputOf(call: LaunchedCall, attempt: number, interrupted: boolean, asking: Asking): Promise<AttemptEnd> {
@@ -226,6 +228,8 @@ class BatchRun {
         if (answer === "report") return { output: interruptedOutput };
         if (answer !== "retry") return end(answer);
       }
+      const refusal = this.#context.refusalOf(call.toolName);
+      if (refusal !== undefined) return { output: failedOutput({ class: "unavailable", code: "tool_unavailable", message: refusal }) };
       return end(await tool.run(input, handle));
     };
     const produced = await produce().catch((error: unknown): ProducedEnd => ({ output: failure(error, signal) }));

@@ -43,6 +43,8 @@ export const leavesOf = (plan: readonly PlannedCall[]): readonly PlannedLeaf[] =
 /** What calls are planned by. */
 export interface BatchPlan {
   readonly tools: ReadonlyMap<string, Tool>;
+  /** Why a tool that the turn was accepted with cannot be called any more (PT-48). */
+  readonly refusalOf: (toolName: string) => string | undefined;
   readonly batchKey: string;
   /**
    * Whether the attempt under this replay key has an outcome: then the call goes on from there, even where this process has no
@@ -76,10 +78,10 @@ async function planCall(call: PlannedBase, batch: BatchPlan): Promise<PlannedCal
   return { ...call, kind: "group", calls: await planEntries(call, validated.args as readonly BatchEntry[], batch) };
 }
 
-async function planLeaf(call: PlannedBase, { tools, isRecorded }: BatchPlan): Promise<PlannedLeaf> {
+async function planLeaf(call: PlannedBase, { tools, refusalOf, isRecorded }: BatchPlan): Promise<PlannedLeaf> {
   const recorded = isRecorded(`${call.key}:attempt:1`);
   const tool = tools.get(call.toolName) ?? (recorded ? goneTool(call.toolName) : undefined);
-  if (!tool) return refuse(call, "unavailable", "tool_unavailable", `there is no tool named "${call.toolName}"; available are: ${[...tools.keys()].join(", ") || "none"}`);
+  if (!tool) return refuse(call, "unavailable", "tool_unavailable", refusalOf(call.toolName) ?? `there is no tool named "${call.toolName}"; available are: ${[...tools.keys()].join(", ") || "none"}`);
   const validated = await validate(tool, call.args);
   if ("args" in validated) return { ...call, kind: "launch", tool, input: validated.args };
   if (recorded) return { ...call, kind: "launch", tool, input: call.args };

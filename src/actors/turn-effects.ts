@@ -4,7 +4,9 @@
 //   X2. Every nondeterministic operation goes through the host, under an envelope that names history by reference (E-1).
 
 import { createActor, fromPromise } from "xstate";
+import { copyJson } from "../domain/copy-json.ts";
 import { LashError, effectError, sessionError } from "../domain/errors.ts";
+import { isPlainObject } from "../domain/json.ts";
 import type { CheckpointKind, EffectOutcome, EffectRequest } from "../machines/effects.ts";
 import type { MachineSnapshot, TurnRecord } from "../stores/contract.ts";
 import type { ClaimedRows } from "../stores/ingress-contract.ts";
@@ -42,6 +44,8 @@ export class TurnEffects {
   /** Aborted before they were run: a cancel may overtake the effects that a recovery sends again. */
   readonly #abortedBefore = new Set<number>();
   readonly #detach = new AbortController();
+  /** The plan since the tools were changed while the turn runs (T-33). */
+  #synced: TurnPlan | undefined;
   #parked = false;
   #hasWaited = false;
   /** Attempts that a durable step has named. */
@@ -95,7 +99,7 @@ export class TurnEffects {
       case "checkpoint":
         return this.#collect(request, request.command.checkpoint, snapshot, signal);
       case "sync_execution_environment":
-        return { outcome: { kind: "sync_execution_environment" }, source: "run" };
+        return this.#syncTools(request);
       case "exec_code":
         throw sessionError("code_execution_unavailable", "this session has no code executor; a protocol that runs code brings one");
     }
@@ -105,7 +109,7 @@ export class TurnEffects {
     const { session, turn, host, log, emit } = this.#options;
     const { effectId, command } = request;
     const { head, history } = session.resident();
-    const plan = this.#options.plan();
+    const plan = this.#plan;
     // Where nothing settled since the last durable state - acceptance, or a checkpoint - that state leads to this very call,
     // which then needs no step of its own (design 9).
     if (snapshot && host.hasUnsaved) await this.#step(snapshot, []);
@@ -142,11 +146,32 @@ export class TurnEffects {
     return { outcome: modelOutcome(outcome.ok, effectId, plan), source };
   }
 
+  /** T-33: what changed about the tools is in the next model call. A change that is in no journal yet is recorded with it. */
+  async #syncTools(request: EffectRequest): Promise<Settled> {
+    const { session, host } = this.#options;
+    const before = this.#plan;
+    this.#synced = session.synced(before);
+    const toolChange = this.#synced === before ? undefined : session.wiring.tools.takeChange();
+    if (toolChange) await host.execute(request.replayKey, () => this.#envelope(request, { kind: request.command.kind }), () => Promise.resolve({ ok: copyJson({ toolChange }) }));
+    return { outcome: { kind: "sync_execution_environment" }, source: "run" };
+  }
+
+  get #plan(): TurnPlan {
+    const { session, turn, plan } = this.#options;
+    // A turn that was found goes on with the tools as its last sync would find them.
+    if (!this.#synced && wasSynced(turn)) this.#synced = session.synced(plan());
+    return this.#synced ?? plan();
+  }
+
   async #runTools(request: EffectRequest, logIndex: number, snapshot: MachineSnapshot | undefined, signal: AbortSignal): Promise<Settled> {
     const { session, turn, host, log, emit } = this.#options;
     const message = log.messages[logIndex];
     if (!message) throw effectError("runtime_effect_tool_batch_id", "the message whose tools are to run is not in the turn's log");
-    const plan = await planBatch(message, { tools: this.#options.plan().tools, batchKey: request.replayKey, isRecorded: (key) => host.has(key), limits: session.ports.limits });
+    const { tools } = session.wiring;
+    const { config, tools: bound } = this.#plan;
+    const refusalOf = (name: string): string | undefined => tools.refusalOf(config.tools, name);
+    const callable = tools.isManaged ? tools.bind(config.tools) : bound;
+    const plan = await planBatch(message, { tools: callable, refusalOf, batchKey: request.replayKey, isRecorded: (key) => host.has(key), limits: session.ports.limits });
     if (snapshot) {
       const issued = firstIssued(plan);
       await this.#step(snapshot, issued);
@@ -166,6 +191,8 @@ export class TurnEffects {
       attachments: session.ports.persistence.attachments,
       logger: session.ports.logger,
       limits: session.ports.limits,
+      refusalOf,
+      takeToolChange: () => tools.takeChange(),
       direct: { port: session.ports.direct, plan: this.#options.plan, record: (call) => log.recordCall({ effectId: request.effectId, ...call }) },
       detach: this.#detach.signal,
       onProgress: ({ running, parked }) => this.#report(running === 0 && parked > 0),
@@ -258,6 +285,12 @@ export class TurnEffects {
       command,
     };
   }
+}
+
+/** Whether the tools of a turn that was found have been looked at since its acceptance: after every iteration, where it syncs at all. */
+function wasSynced({ snapshot }: TurnRecord): boolean {
+  const { hooks, iteration } = isPlainObject(snapshot?.context) ? snapshot.context : {};
+  return Array.isArray(hooks) && hooks.includes("syncsEnvironment") && iteration !== 0;
 }
 
 const cancelled = (): LashError => new LashError("issue", "cancelled", "the turn was cancelled");

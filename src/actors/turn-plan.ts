@@ -6,13 +6,14 @@ import { LashError, runtimeError, sessionError } from "../domain/errors.ts";
 import { canonicalJson, jsonEqual } from "../domain/json.ts";
 import { renderPrompt } from "../domain/prompt.ts";
 import { sha256Hex } from "../domain/sha256.ts";
-import { NO_PROMPT, type SessionSettings, type TurnConfig } from "../domain/turn-config.ts";
+import { NO_PROMPT, type SessionSettings, type ToolSpec, type TurnConfig } from "../domain/turn-config.ts";
 import type { Provider } from "../providers/contract.ts";
 import type { TurnRecord } from "../stores/contract.ts";
 import type { Tool } from "../tools/contract.ts";
 import type { SessionWiring } from "./ports.ts";
 import type { Resident } from "./resident.ts";
 import { overlaid, settingsOf, type SettingsChange } from "./session-settings.ts";
+import type { SessionTools } from "./session-tools.ts";
 
 /** Fixed for the whole turn. */
 export interface TurnPlan {
@@ -57,7 +58,7 @@ export class TurnPlans {
     const wiring = this.#wiring();
     const settings = settingsOf(wiring, resident);
     const { providerId, model, maxTurns } = settings.policy;
-    const from = [wiring.tools, wiring.provider, providerId, model, maxTurns, settings.prompt, overlay];
+    const from = [wiring.tools.callable, wiring.provider, providerId, model, maxTurns, settings.prompt, overlay];
     if (this.#latest?.from.every((part, index) => part === from[index])) return this.#latest.plan;
     const plan = binding(() => {
       const config = configOf(wiring, settings, overlay);
@@ -75,6 +76,13 @@ export class TurnPlans {
     return binding(() => planOf(config, this.#bind(config.policy.providerId, `accepted turn ${turnId}`, candidates), tools));
   }
 
+  /** The plan of a turn that goes on, with the tools as they are now (T-33); the same one where they are what they were. */
+  synced(plan: TurnPlan): TurnPlan {
+    const { tools } = this.#wiring();
+    const specs = specsOf(tools.callable);
+    return !tools.isManaged || jsonEqual(specs, plan.config.tools) ? plan : planOf({ ...plan.config, tools: specs }, plan.provider, tools);
+  }
+
   /** A session never switches providers silently (PP-27). */
   #bind(expected: string, did: string, candidates: readonly Provider[]): Provider {
     const found = candidates.find(({ id }) => id === expected);
@@ -87,7 +95,7 @@ export class TurnPlans {
   }
 }
 
-function configOf({ core, tools }: SessionWiring, settings: SessionSettings, overlay: TurnOverlay): TurnConfig {
+function configOf({ core, tools: { callable } }: SessionWiring, settings: SessionSettings, overlay: TurnOverlay): TurnConfig {
   const policy = overlaid(settings.policy, overlay);
   const layers = [core, settings.prompt, ...(overlay.prompt ? [overlay.prompt] : [])];
   const session = {
@@ -96,21 +104,19 @@ function configOf({ core, tools }: SessionWiring, settings: SessionSettings, ove
   };
   return {
     policy,
-    system: renderPrompt(layers, new Set(tools.keys())),
-    tools: [...tools.values()].map(({ name, description, inputSchema }) => ({ name, description, inputSchema })),
+    system: renderPrompt(layers, new Set(callable.keys())),
+    tools: specsOf(callable),
     ...(Object.keys(session).length > 0 && { session }),
   };
 }
 
-function planOf(config: TurnConfig, provider: Provider, registered: ReadonlyMap<string, Tool>): TurnPlan {
-  const tools = new Map<string, Tool>();
-  for (const { name } of config.tools) {
-    const tool = registered.get(name);
-    if (tool) tools.set(name, tool);
-  }
+const specsOf = (tools: ReadonlyMap<string, Tool>): readonly ToolSpec[] =>
+  [...tools.values()].map(({ id, name, description, inputSchema }) => ({ ...(id !== undefined && id !== name && { id }), name, description, inputSchema }));
+
+function planOf(config: TurnConfig, provider: Provider, registered: SessionTools): TurnPlan {
   // Not of the session's settings: they do not reach the model.
   const { session: _, ...given } = config;
-  return { config, provider, tools, digest: sha256Hex(canonicalJson(given)) };
+  return { config, provider, tools: registered.bind(config.tools), digest: sha256Hex(canonicalJson(given)) };
 }
 
 /** OP-18: whatever else goes wrong where a provider is bound has one code. */

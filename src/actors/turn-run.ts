@@ -143,7 +143,7 @@ export class TurnRun {
     const actor = createActor(machine, {
       id: `turn:${wiring.sessionId}:${turnId}`,
       parent: root,
-      input: { sessionId: wiring.sessionId, turnId, hooks: ["takesInput"] },
+      input: { sessionId: wiring.sessionId, turnId, hooks: wiring.tools.isManaged ? ["takesInput", "syncsEnvironment"] : ["takesInput"] },
       ...(snapshot && { snapshot }),
     });
     actor.subscribe({ next: () => this.#onMacrostep(actor), error: (error) => this.#fail(error), complete: () => this.#onDone(actor) });

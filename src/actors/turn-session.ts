@@ -20,6 +20,8 @@ export interface TurnSession {
   readonly refresh: (headRevision: number) => Promise<Resident>;
   /** What an accepted turn is run with; fails where the provider is not the one it was accepted with (PP-26). */
   readonly planOf: (turn: TurnRecord, overlay: TurnOverlay | undefined) => TurnPlan;
+  /** Its plan, with the tools as they are now (T-33). */
+  readonly synced: (plan: TurnPlan) => TurnPlan;
   /** What the commit of that turn records. */
   readonly settingsAfter: (turn: TurnRecord) => SessionSettings;
   readonly machineSnapshot: () => MachineSnapshot;

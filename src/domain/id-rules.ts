@@ -1,4 +1,4 @@
-// What ids of sessions and turns may look like. They are parts of store keys, two of them in one (OP-2).
+// What ids may look like. Those of sessions and turns are parts of store keys, two of them in one (OP-2); those of tools are not.
 
 import { invalidArgument } from "./invalid-argument.ts";
 import { utf8Length } from "./utf8.ts";
@@ -14,3 +14,8 @@ export function assertId(id: string, field: string): void {
     throw invalidArgument(field, `well-formed text without NUL of at most ${MAX_CHARS} characters and ${MAX_BYTES} bytes of UTF-8`);
   }
 }
+
+/** Ids of tools are kept in every state of their session. */
+export const isToolId = (id: unknown): id is string => typeof id === "string" && id.trim() !== "" && id.length <= MAX_CHARS && id.isWellFormed();
+/** Completes "must be …". */
+export const TOOL_ID = `well-formed text that is not blank, of at most ${MAX_CHARS} characters`;

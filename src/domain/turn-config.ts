@@ -1,22 +1,30 @@
 // What a turn is run with beside its input and its history, as far as it is data (T-16). Live parts - provider, tools - are
 // found again by the ids and names in here.
 
+import type { JsonObject } from "./json.ts";
 import type { PromptLayer } from "./prompt.ts";
 import type { SessionPolicy } from "./session.ts";
 
 /** A tool as the model sees it. */
 export interface ToolSpec {
+  /** Where it is not the name. */
+  readonly id?: string;
   readonly name: string;
   readonly description: string;
   /** JSON Schema of the arguments. */
   readonly inputSchema: { readonly [keyword: string]: unknown };
 }
 
+/** What a tool is known by, whatever it is called at the time (PT-36). */
+export const toolIdOf = ({ id, name }: { readonly id?: string; readonly name: string }): string => id ?? name;
+
 /** What a session records of its configuration (design 7.5). */
 export interface SessionSettings {
   readonly policy: SessionPolicy;
   /** The session's own layer of the prompt, beneath the lash's and above the turn's. */
   readonly prompt: PromptLayer;
+  /** State of its tools, where it is not the recorded one (PT-44). */
+  readonly tools?: JsonObject;
 }
 
 /** Fixed when the turn is accepted and used again by whoever finishes it (OP-7). */

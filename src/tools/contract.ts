@@ -79,9 +79,14 @@ export interface ToolRetryPolicy {
 }
 
 export interface Tool<Args = unknown> {
+  /** What it is known by: membership and what is recorded of it hold on to this. Default: its name. */
+  readonly id?: string;
+  /** What the model calls it. */
   readonly name: string;
   readonly description: string;
   readonly inputSchema: JsonSchema;
+  /** What its results look like, as far as it says so; nothing is checked against it. */
+  readonly outputSchema?: JsonSchema;
   readonly readOnly: boolean;
   readonly idempotent: boolean;
   readonly onInterrupted: OnInterrupted<Args>;

@@ -1,38 +1,57 @@
 // tool(): a typed function with a schema becomes something a model can call.
 
 import { invalidArgument, refuseUnknown } from "../domain/invalid-argument.ts";
-import type { Json } from "../domain/json.ts";
+import { isJson, isPlainObject, type Json, type JsonObject } from "../domain/json.ts";
+import { isToolId, TOOL_ID } from "../domain/id-rules.ts";
 import { wiringError } from "../domain/errors.ts";
 import type { JsonSchema } from "../providers/contract.ts";
 import type { InferOutput, OnInterrupted, StandardSchema, Tool, ToolCall, ToolRetryPolicy } from "./contract.ts";
 
-export interface ToolOptions<Schema extends StandardSchema> {
+/** What a tool says of itself, whatever its arguments are described with. */
+interface CommonOptions<Args> {
+  /**
+   * What the tool is known by, when its name may change: membership and all that is recorded of it hold on to this. Default: the
+   * name. Not blank, at most 200 characters.
+   */
+  readonly id?: string;
   /** Unique among the tools of a session; letters, digits, `_`, `-` and `.`, 1 to 64 characters. */
   readonly name: string;
   /** What the model is told the tool does. */
   readonly description: string;
-  /** Any Standard Schema; arguments are validated with it before `run` sees them. */
-  readonly input: Schema;
-  /** JSON Schema shown to the model; needed where `input` cannot describe itself (OP-23). */
-  readonly inputSchema?: JsonSchema;
+  /** JSON Schema of the results, for those who read the tool's contract; nothing is checked against it. */
+  readonly outputSchema?: JsonSchema;
   /** Changes nothing outside. A call cut off by a crash is simply run again. Default false. */
   readonly readOnly?: boolean;
   /** Running it twice with one `idempotencyKey` does no more than running it once. Default false. */
   readonly idempotent?: boolean;
   /** What a crash during a call means. Default `retry` for read-only and idempotent tools, else `report`. */
-  readonly onInterrupted?: OnInterrupted<InferOutput<Schema>>;
+  readonly onInterrupted?: OnInterrupted<Args>;
   /** Default `parallel`. */
   readonly execution?: "parallel" | "serial";
   /** Default: a failed call is not tried again. */
   readonly retry?: Partial<ToolRetryPolicy>;
   /** Stops work outside when a pending call of this tool is cancelled. */
-  readonly cancel?: (args: InferOutput<Schema>) => unknown;
+  readonly cancel?: (args: Args) => unknown;
   /** Gives the result, any JSON value, or throws. `undefined` counts as null. */
-  readonly run: (args: InferOutput<Schema>, call: ToolCall) => unknown;
+  readonly run: (args: Args, call: ToolCall) => unknown;
+}
+
+export interface ToolOptions<Schema extends StandardSchema> extends CommonOptions<InferOutput<Schema>> {
+  /** Any Standard Schema; arguments are validated with it before `run` sees them. */
+  readonly input: Schema;
+  /** JSON Schema shown to the model; needed where `input` cannot describe itself (OP-23). */
+  readonly inputSchema?: JsonSchema;
+}
+
+/** A tool that has nothing but a JSON Schema (PT-69). */
+export interface JsonToolOptions<Args> extends CommonOptions<Args> {
+  readonly input?: never;
+  /** Shown to the model as it is; arguments are checked against it, draft 2020-12, and handed to `run` unchanged. */
+  readonly inputSchema: JsonSchema;
 }
 
 const NAME_CHARS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
-const KNOWN = new Set(["name", "description", "input", "inputSchema", "readOnly", "idempotent", "onInterrupted", "execution", "retry", "cancel", "run"]);
+const KNOWN = new Set(["id", "name", "description", "input", "inputSchema", "outputSchema", "readOnly", "idempotent", "onInterrupted", "execution", "retry", "cancel", "run"]);
 const defaultRetry: ToolRetryPolicy = { maxAttempts: 3, baseDelayMs: 500, maxDelayMs: 10_000 };
 
 /**
@@ -41,30 +60,45 @@ const defaultRetry: ToolRetryPolicy = { maxAttempts: 3, baseDelayMs: 500, maxDel
  * @throws LashError `invalid_argument` naming the field that is wrong; `tool_schema_missing` when neither `input` nor
  *   `inputSchema` says what the arguments look like as JSON Schema.
  */
-export function tool<Schema extends StandardSchema>(options: ToolOptions<Schema>): Tool<InferOutput<Schema>> {
+export function tool<Schema extends StandardSchema>(options: ToolOptions<Schema>): Tool<InferOutput<Schema>>;
+/** The same for arguments that only a JSON Schema describes; what type they have is for the caller to say. */
+export function tool<Args = JsonObject>(options: JsonToolOptions<Args>): Tool<Args>;
+export function tool<Args>(options: AnyOptions<Args>): Tool<Args> {
   check(options);
   const { input } = options;
+  const inputSchema = schemaOf(options);
   const readOnly = options.readOnly ?? false;
   const idempotent = options.idempotent ?? false;
   return {
+    ...(options.id !== undefined && { id: options.id }),
     name: options.name,
     description: options.description,
-    inputSchema: schemaOf(options),
+    inputSchema,
+    ...(options.outputSchema && { outputSchema: options.outputSchema }),
     readOnly,
     idempotent,
     onInterrupted: options.onInterrupted ?? (readOnly || idempotent ? "retry" : "report"),
     execution: options.execution ?? "parallel",
     retry: options.retry ? { ...defaultRetry, ...options.retry } : null,
-    validate: async (args: Json) => {
-      const result = await input["~standard"].validate(args);
-      return result.issues ? { problem: describeIssues(result.issues) } : { args: result.value as InferOutput<Schema> };
-    },
+    validate: input
+      ? async (args: Json) => {
+          const result = await input["~standard"].validate(args);
+          return result.issues ? { problem: describeIssues(result.issues) } : { args: result.value };
+        }
+      : async (args: Json) => {
+          // Loaded with the first call: most tools have a schema that validates itself.
+          const { jsonSchemaProblem } = await import("../providers/json-schema.ts");
+          const problem = jsonSchemaProblem(inputSchema, args);
+          return problem === null ? { args: args as Args } : { problem };
+        },
     run: options.run,
     ...(options.cancel && { cancel: options.cancel }),
   };
 }
 
-function check(options: ToolOptions<StandardSchema>): void {
+type AnyOptions<Args> = CommonOptions<Args> & { readonly input?: StandardSchema<unknown, Args>; readonly inputSchema?: JsonSchema };
+
+function check<Args>(options: AnyOptions<Args>): void {
   if (typeof options !== "object" || options === null) throw invalidArgument("tool", "called with an object of options");
   for (const key of Object.keys(options)) {
     if (!KNOWN.has(key)) throw invalidArgument(`tool.${key}`, `left out: it is no option; known are ${[...KNOWN].join(", ")}`);
@@ -75,8 +109,13 @@ function check(options: ToolOptions<StandardSchema>): void {
   }
   if (typeof options.description !== "string") throw invalidArgument(`tool.description (of "${name}")`, "a string");
   if (typeof options.run !== "function") throw invalidArgument(`tool.run (of "${name}")`, "a function");
-  if (typeof options.input?.["~standard"]?.validate !== "function") {
-    throw invalidArgument(`tool.input (of "${name}")`, "a Standard Schema, for example z.object({ city: z.string() })");
+  if (options.id !== undefined && !isToolId(options.id)) throw invalidArgument(`tool.id (of "${name}")`, TOOL_ID);
+  for (const field of ["inputSchema", "outputSchema"] as const) {
+    const schema = options[field];
+    if (schema !== undefined && !(isPlainObject(schema) && isJson(schema))) throw invalidArgument(`tool.${field} (of "${name}")`, "a JSON Schema: an object that is JSON");
+  }
+  if (typeof options.input?.["~standard"]?.validate !== "function" && (options.input !== undefined || !options.inputSchema)) {
+    throw invalidArgument(`tool.input (of "${name}")`, "a Standard Schema, for example z.object({ city: z.string() }); or leave it out and give `inputSchema`");
   }
   const { onInterrupted, execution, retry } = options;
   for (const flag of ["readOnly", "idempotent"] as const) {
@@ -99,13 +138,13 @@ function check(options: ToolOptions<StandardSchema>): void {
   }
 }
 
-function schemaOf({ name, input, inputSchema }: ToolOptions<StandardSchema>): JsonSchema {
+function schemaOf({ name, input, inputSchema }: { readonly name: string; readonly input?: StandardSchema; readonly inputSchema?: JsonSchema }): JsonSchema {
   if (inputSchema) return inputSchema;
-  const own = input["~standard"].jsonSchema;
+  const own = input?.["~standard"].jsonSchema;
   if (!own) {
     throw wiringError(
       "tool_schema_missing",
-      `tool "${name}": its schema library (${input["~standard"].vendor}) gives no JSON Schema; pass \`inputSchema\`, or use a schema that has one, such as zod's`,
+      `tool "${name}": its schema library (${input?.["~standard"].vendor}) gives no JSON Schema; pass \`inputSchema\`, or use a schema that has one, such as zod's`,
       { details: { tool: name } },
     );
   }

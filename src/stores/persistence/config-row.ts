@@ -22,7 +22,7 @@ const configBody = z.strictObject({
   policy: policyRow,
   system: z.string(),
   session: z.exactOptional(z.strictObject({ policy: z.exactOptional(policyRow), prompt: z.exactOptional(promptLayer) })),
-  tools: z.array(z.strictObject({ name: z.string(), description: z.string(), inputSchema: z.record(z.string(), opaque) })),
+  tools: z.array(z.strictObject({ id: z.exactOptional(z.string()), name: z.string(), description: z.string(), inputSchema: z.record(z.string(), opaque) })),
 });
 
 /** A runtime accepts turn after turn with the same value: hashing it costs as much as hashing what the turns say. */

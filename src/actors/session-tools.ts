@@ -1,0 +1,138 @@
+// Session tools: which tools a session has, for those who plan, run and record its turns.
+//
+//   G1. A session whose tools nobody touches has a fixed list; the registry is loaded where somebody asks for it, or where
+//       the store has a state of it, and is the truth from then on. Until then nothing here costs anything.
+//   G2. A tool is bound and refused by its id. What a turn was accepted with names it; what may run is decided when it runs.
+
+import { wiringError } from "../domain/errors.ts";
+import { isPlainObject, jsonEqual, type Json, type JsonObject } from "../domain/json.ts";
+import { invalidArgument } from "../domain/invalid-argument.ts";
+import { toolIdOf, type ToolSpec } from "../domain/turn-config.ts";
+import type { JournalEntry } from "../stores/contract.ts";
+import type { Tool } from "../tools/contract.ts";
+import type { BaseSource, MakeToolRegistry, ReadTools, ToolRegistry } from "../tools/registry/contract.ts";
+
+/** State of the tools after an effect that changed them, and the generation that was recorded then. A type: it goes into JSON. */
+export type ToolChange = { readonly state: JsonObject; readonly onto: number };
+
+export class SessionTools {
+  readonly #load: () => Promise<MakeToolRegistry>;
+  #sources: readonly BaseSource[];
+  /** By name. */
+  #fixed: ReadonlyMap<string, Tool>;
+  #registry: ToolRegistry | undefined;
+  /** What this process put into the journal last. */
+  #journaled: Json | undefined;
+
+  /** @throws LashError `duplicate_tool_name`, `invalid_argument`. */
+  constructor(host: readonly Tool[], load: () => Promise<MakeToolRegistry>) {
+    this.#load = load;
+    this.#sources = [{ id: "host", tools: host }];
+    this.#fixed = toolsByName(host);
+  }
+
+  /**
+   * Adds the tools of the session's plugins, before it is opened.
+   *
+   * @param read - asked again by a refresh; without it they never change.
+   * @throws LashError `duplicate_tool_name`, `invalid_argument`.
+   */
+  addPluginTools(tools: readonly Tool[], read?: ReadTools): void {
+    if (tools.length === 0 && !read) return;
+    const sources: readonly BaseSource[] = [...this.#sources, { id: "plugins", tools, read }];
+    this.#fixed = toolsByName(sources.flatMap((source) => source.tools));
+    this.#sources = sources;
+  }
+
+  /** By name: what a turn that begins now offers its model. The same map until something changes. */
+  get callable(): ReadonlyMap<string, Tool> {
+    return this.#registry?.callable ?? this.#fixed;
+  }
+
+  /** The tools of a turn that can run here and now, by name. */
+  bind(specs: readonly ToolSpec[]): ReadonlyMap<string, Tool> {
+    const bound = new Map<string, Tool>();
+    for (const spec of specs) {
+      const tool = this.#toolOf(spec);
+      if (tool) bound.set(spec.name, tool);
+    }
+    return bound;
+  }
+
+  /** Why a tool of a turn cannot run any more; undefined where nothing was ever changed. */
+  refusalOf(specs: readonly ToolSpec[], name: string): string | undefined {
+    const spec = this.#registry && specs.find((each) => each.name === name);
+    return spec && this.#registry?.refusalOf(toolIdOf(spec));
+  }
+
+  get isManaged(): boolean {
+    return this.#registry !== undefined;
+  }
+
+  async registry(): Promise<ToolRegistry> {
+    const make = await this.#load();
+    return (this.#registry ??= make(this.#sources));
+  }
+
+  /** Asks every source again (PT-40, I-47). What came of it is recorded by the next commit of settings or of a turn. @returns the generation. */
+  async refresh(): Promise<number> {
+    return (await this.registry()).refresh();
+  }
+
+  /** Follows what a commit recorded; where it recorded something, the registry has to be there. */
+  adopt(recorded: Json | undefined): void {
+    if (recorded !== undefined) this.#registry?.adopt(recorded);
+  }
+
+  /** For the next commit (PT-44). */
+  get unrecorded(): JsonObject | undefined {
+    return this.#registry?.unrecorded as JsonObject | undefined;
+  }
+
+  /** For the journal, beside an outcome: a change that is in no journal yet. */
+  takeChange(): ToolChange | undefined {
+    const state = this.unrecorded;
+    if (state === undefined || state === this.#journaled) return undefined;
+    this.#journaled = state;
+    return { state, onto: this.#registry?.recordedGeneration ?? 0 };
+  }
+
+  /** Of a turn that another process began: what was changed while it ran, unless somebody has recorded another state since. */
+  async takeUp(journal: readonly JournalEntry[]): Promise<void> {
+    const change = journal.map(({ outcome }) => changeIn(outcome)).findLast((each) => each !== undefined);
+    // Made by this very process, it holds here already.
+    if (!change || jsonEqual(change.state, this.#journaled)) return;
+    const registry = await this.registry();
+    if (registry.recordedGeneration !== change.onto) return;
+    registry.restoreState(change.state);
+    registry.listOffered();
+  }
+
+  #toolOf(spec: ToolSpec): Tool | undefined {
+    const id = toolIdOf(spec);
+    if (this.#registry) return this.#registry.toolOf(id);
+    const tool = this.#fixed.get(spec.name);
+    return tool && toolIdOf(tool) === id ? tool : undefined;
+  }
+}
+
+const changeIn = (outcome: JournalEntry["outcome"]): ToolChange | undefined => {
+  const change = "ok" in outcome && isPlainObject(outcome.ok) ? outcome.ok["toolChange"] : undefined;
+  return isPlainObject(change) && isPlainObject(change["state"]) && typeof change["onto"] === "number" ? (change as unknown as ToolChange) : undefined;
+};
+
+/** FA-7: two tools of one name could not be told apart by a model, two of one id not by anybody. */
+export function toolsByName(tools: readonly Tool[]): ReadonlyMap<string, Tool> {
+  const byName = new Map<string, Tool>();
+  const ids = new Set<string>();
+  for (const [index, entry] of tools.entries()) {
+    if (typeof entry?.run !== "function" || typeof entry.validate !== "function") throw invalidArgument(`tools[${index}]`, "made by tool(...)");
+    const { name } = entry;
+    const id = toolIdOf(entry);
+    if (byName.has(name)) throw wiringError("duplicate_tool_name", `two tools are named "${name}"; rename one of them`, { details: { tool: name } });
+    if (ids.has(id)) throw wiringError("duplicate_tool_name", `two tools have the id "${id}"; give one of them another one`, { details: { tool: name, id } });
+    byName.set(name, entry);
+    ids.add(id);
+  }
+  return byName;
+}
