@@ -15,6 +15,7 @@ import type { DirectAnswer, Tool, ToolCall } from "../tools/contract.ts";
 import type { ChangeHub } from "./change-hub.ts";
 import type { EffectHost } from "./effect-host.ts";
 import type { LeaseTimings } from "./lease-keeper.ts";
+import type { TracePort } from "./trace-port.ts";
 import type { WaitDesk } from "./wait-desk.ts";
 
 export type Inspect = Observer<InspectionEvent> | ((event: InspectionEvent) => void);
@@ -66,6 +67,7 @@ export interface RuntimePorts {
   /** The provider with its ladder of attempts, one and the same for one provider (PP-14). */
   readonly retrying: (provider: Provider) => Provider;
   readonly inspect?: Inspect;
+  readonly trace?: TracePort;
   readonly failureOf: (error: unknown) => { readonly failure: ProviderFailure; readonly attempts: readonly LlmAttempt[] };
 }
 

@@ -14,6 +14,7 @@ import { EFFECTS, type EffectsMessage } from "../machines/effects.ts";
 import { sessionMachine, SESSION_MACHINE, type SessionEvent, type SessionRequest } from "../machines/session.machine.ts";
 import { persistSnapshot } from "../machines/snapshot.ts";
 import type { RecordedTurn, SessionCommit } from "../stores/contract.ts";
+import { toAudience } from "./audience.ts";
 import { requestCancel } from "./cancel-request.ts";
 import { followTurnId } from "./frames.ts";
 import { InputLane } from "./input-lane.ts";
@@ -365,17 +366,11 @@ export class SessionRuntime {
   }
 
   /** A run whose turn can be watched from the moment its lane is claimed. */
-  #newRun(request: TurnRequest, claim: () => Promise<Claimed>): TurnRun {
+  #newRun(request: Omit<TurnRequest, "trace">, claim: () => Promise<Claimed>): TurnRun {
     const { turnId } = request;
-    const emit: Emit = (body, correlationId) => {
-      this.feed.activity(turnId, body, correlationId);
-      for (const watcher of this.#attended) {
-        // One that joined later watches at its own pace (T-46 is about the turn's own sink).
-        if (watcher.turnId === turnId && watcher.emit !== request.emit) void watcher.emit(body, correlationId);
-      }
-      return request.emit(body, correlationId);
-    };
-    return new TurnRun(this.#turnSession(), { ...request, emit }, async () => {
+    const emit = toAudience(request, this.feed, this.#attended);
+    const trace = this.ports.trace?.turnStarted({ sessionId: this.wiring.sessionId, turnId, turnIndex: this.#resident.head.turnIndex, policy: this.settings.policy });
+    return new TurnRun(this.#turnSession(), { ...request, emit, trace }, async () => {
       const claimed = await claim();
       if (claimed.kind === "claimed") this.feed.started(turnId, claimed.turn.recoveries > 0);
       return claimed;
