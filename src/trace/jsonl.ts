@@ -10,7 +10,7 @@ import { dirname, resolve } from "node:path";
 import { promisify } from "node:util";
 import type { TraceTarget } from "../actors/trace-port.ts";
 import { invalidArgument } from "../domain/invalid-argument.ts";
-import type { TraceSink } from "./records.ts";
+import type { TraceRecord, TraceSink } from "./records.ts";
 import { traceSink } from "./sinks.ts";
 
 const [sync, closed] = [promisify(fsync), promisify(close)];
@@ -27,8 +27,11 @@ const LINE_FEED = 0x0a;
 export function jsonlTrace(path: string): TraceSink & TraceTarget {
   if (typeof path !== "string" || path === "") throw invalidArgument("path", "the path of a file");
   const writer = writerOf(resolve(path));
-  return traceSink({ append: (record) => writer.append(`${JSON.stringify(record)}\n`), flush: () => writer.flush() });
+  return traceSink({ append: (record) => writer.append(lineOf(record)), flush: () => writer.flush() });
 }
+
+/** Other programs' readers take U+2028 and U+2029 for the end of a line. */
+const lineOf = (record: TraceRecord): string => `${JSON.stringify(record).replace(/[\u2028\u2029]/g, (end) => (end === "\u2028" ? "\\u2028" : "\\u2029"))}\n`;
 
 /** By absolute path. They hold a file only between a record and the next flush. */
 const writers = new Map<string, LineWriter>();

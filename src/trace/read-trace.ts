@@ -1,5 +1,4 @@
 import { createReadStream } from "node:fs";
-import { createInterface } from "node:readline";
 import { isPlainObject, type Json } from "../domain/json.ts";
 
 /** A record as it stands in the file; types and fields of later versions are kept as they are (TR-10). */
@@ -20,7 +19,7 @@ export async function readTrace(path: string): Promise<ReadTrace> {
   const records: StoredRecord[] = [];
   const torn: number[] = [];
   let number = 0;
-  for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Infinity })) {
+  for await (const line of linesOf(path)) {
     number += 1;
     if (line === "") continue;
     const record = parsed(line);
@@ -28,6 +27,18 @@ export async function readTrace(path: string): Promise<ReadTrace> {
     else torn.push(number);
   }
   return { records, torn };
+}
+
+/** Node's own reader of lines also breaks them at U+2028, which JSON may hold. */
+async function* linesOf(path: string): AsyncGenerator<string, void> {
+  let rest = "";
+  for await (const chunk of createReadStream(path, "utf8") as AsyncIterable<string>) {
+    const [first = "", ...others] = chunk.split("\n");
+    const lines = [rest + first, ...others];
+    rest = lines.pop() ?? "";
+    yield* lines;
+  }
+  yield rest;
 }
 
 function parsed(line: string): unknown {

@@ -132,7 +132,10 @@ export interface ProviderStreamEvent {
 }
 
 interface ToolCallFields {
+  /** The provider's id; models use one again. */
   readonly call_id: string;
+  /** One of its own for each call, the same in every process that drives the turn: it joins the two records. */
+  readonly call_key: string;
   /** The `batch` call that made this one. */
   readonly parent_call_id?: string;
   readonly tool: string;

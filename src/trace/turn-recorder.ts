@@ -122,18 +122,19 @@ export class TurnRecorder implements TurnTrace {
 class OpenToolCall implements OpenCall {
   readonly #recorder: Recorder;
   readonly #context: TraceContext;
-  readonly #fields: Pick<ToolCallCompleted, "call_id" | "parent_call_id" | "tool" | "graph_key" | "args">;
+  readonly #fields: Pick<ToolCallCompleted, "call_id" | "call_key" | "parent_call_id" | "tool" | "graph_key" | "args">;
   readonly #onEnd: () => void;
   readonly #startedAt: number;
   #isOver = false;
 
-  constructor(recorder: Recorder, context: TraceContext, { callId, parentCallId, toolName, args }: PlannedCall, graphKey: string, onEnd: () => void) {
+  constructor(recorder: Recorder, context: TraceContext, { callId, key, parentCallId, toolName, args }: PlannedCall, graphKey: string, onEnd: () => void) {
     this.#recorder = recorder;
     this.#context = context;
     this.#onEnd = onEnd;
     this.#startedAt = recorder.clock.monotonic();
     this.#fields = {
       call_id: shownText(callId, 500),
+      call_key: shownText(key, 2_000),
       ...(parentCallId !== undefined && { parent_call_id: shownText(parentCallId, 500) }),
       tool: shownText(toolName, 500),
       graph_key: graphKey,
@@ -157,7 +158,7 @@ class OpenToolCall implements OpenCall {
     this.#end(() => ({ status: "interrupted", duration_ms: Math.round(this.#recorder.clock.monotonic() - this.#startedAt) }));
   }
 
-  #end(content: () => Omit<ToolCallCompleted, "type" | "call_id" | "parent_call_id" | "tool" | "graph_key" | "args">): void {
+  #end(content: () => Omit<ToolCallCompleted, "type" | "call_id" | "call_key" | "parent_call_id" | "tool" | "graph_key" | "args">): void {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#onEnd();
