@@ -185,7 +185,7 @@ export class SessionRuntime {
     return this.#attend(start, async (start) => {
       // Before anything is accepted (PP-26).
       this.#plans.next(this.#resident, start.overlay);
-      return this.#follow(start, await this.#drive(start, () => this.#lease.accept(start, this.#acceptance(start.overlay))));
+      return this.#follow(start, await this.#drive(start, () => this.#lease.accept(start, this.#acceptance(start.overlay)), "asked"));
     });
   }
 
@@ -197,7 +197,7 @@ export class SessionRuntime {
     try {
       return await this.#attend({ turnId, emit: emitFor(turnId), signal }, async (start) => {
         this.#plans.next(this.#resident);
-        return this.#follow(start, await this.#drive(start, () => this.#lease.acceptQueued(turnId, this.#acceptance())));
+        return this.#follow(start, await this.#drive(start, () => this.#lease.acceptQueued(turnId, this.#acceptance()), "asked"));
       });
     } catch (error) {
       if (LashError.is(error) && NOTHING_TO_DRAIN.has(error.code)) return undefined;
@@ -339,12 +339,12 @@ export class SessionRuntime {
     if (residency === "lost" || residency === "stale" || residency === "failed") await this.#load({ type: "session.reopen" });
   }
 
-  async #drive(request: TurnAttendance, claim: () => Promise<Claimed>): Promise<TurnEnd> {
+  async #drive(request: TurnAttendance, claim: () => Promise<Claimed>, origin: "asked" | "found" = "found"): Promise<TurnEnd> {
     this.#send({ type: "turn.started" });
     const onParked = (): void => {
       if (request.whenParked === "suspend" || this.#isLeaving) run.suspend();
     };
-    const run: TurnRun = this.#newRun({ ...request, onParked }, claim);
+    const run: TurnRun = this.#newRun({ ...request, onParked }, claim, origin);
     this.#run = run;
     const onAbort = (): void => run.cancel(CancelSignal.of(request.signal));
     request.signal.addEventListener("abort", onAbort, { once: true });
@@ -366,13 +366,16 @@ export class SessionRuntime {
   }
 
   /** A run whose turn can be watched from the moment its lane is claimed. */
-  #newRun(request: Omit<TurnRequest, "trace">, claim: () => Promise<Claimed>): TurnRun {
+  #newRun(request: Omit<TurnRequest, "trace">, claim: () => Promise<Claimed>, origin: "asked" | "found"): TurnRun {
     const { turnId } = request;
     const emit = toAudience(request, this.feed, this.#attended);
-    const trace = this.ports.trace?.turnStarted({ sessionId: this.wiring.sessionId, turnId, turnIndex: this.#resident.head.turnIndex, policy: this.settings.policy });
+    const trace = this.ports.trace?.turn({ sessionId: this.wiring.sessionId, turnId, turnIndex: this.#resident.head.turnIndex, policy: this.settings.policy, origin });
     return new TurnRun(this.#turnSession(), { ...request, emit, trace }, async () => {
       const claimed = await claim();
-      if (claimed.kind === "claimed") this.feed.started(turnId, claimed.turn.recoveries > 0);
+      if (claimed.kind !== "claimed") return claimed;
+      const { recoveries } = claimed.turn;
+      this.feed.started(turnId, recoveries > 0);
+      trace?.claimed(recoveries);
       return claimed;
     });
   }
@@ -447,7 +450,7 @@ export class SessionRuntime {
     const onParked = (): void => {
       if (this.#isLeaving) run.suspend();
     };
-    const run: TurnRun = this.#newRun({ turnId, emit: () => undefined, onParked }, () => this.#lease.resume(turnId));
+    const run: TurnRun = this.#newRun({ turnId, emit: () => undefined, onParked }, () => this.#lease.resume(turnId), "found");
     this.#run = run;
     try {
       await run.run();

@@ -71,7 +71,7 @@ export interface Tracer extends TracePort {
 /** For the sessions of a runtime. */
 export interface TracePort {
   sessionStarted(session: { readonly sessionId: string; readonly headRevision: number; readonly policy: SessionPolicy }): void;
-  turnStarted(turn: TracedTurn): TurnTrace;
+  turn(turn: TracedTurn): TurnTrace;
   /** The same provider; its calls are traced, as made beside any turn. */
   watchProvider(provider: Provider, sessionId: string, source: string): Provider;
 }
@@ -82,10 +82,14 @@ export interface TracedTurn {
   /** As far as is known before the lane is claimed. */
   readonly turnIndex: number;
   readonly policy: SessionPolicy;
+  /** `found` in flight: it is somebody else's affair until its lane is claimed here, and not traced before. */
+  readonly origin: "asked" | "found";
 }
 
 /** One drive of a turn, by one process. */
 export interface TurnTrace {
+  /** @param recoveries - how often the turn was taken over from a dead owner without getting any further (OP-6). */
+  claimed(recoveries: number): void;
   /** @returns the same end, which is traced before it is told (TR-12). */
   ending(end: Promise<TurnEnd>): Promise<TurnEnd>;
   effect(request: EffectRequest, turnIndex: number): EffectTrace;

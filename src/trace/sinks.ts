@@ -33,7 +33,7 @@ function openTrace(sink: TraceSink, wiring: TraceWiring): ReturnType<TraceTarget
   return {
     sessionStarted: ({ sessionId, headRevision, policy }) =>
       recorder.record({ session_id: sessionId }, "session_started", () => ({ metadata: { ...shownPolicy(policy), head_revision: headRevision } })),
-    turnStarted: (turn) => new TurnRecorder(recorder, turn, (context, code) => store.turnFailed(context, code)),
+    turn: (turn) => new TurnRecorder(recorder, turn, (context, code) => store.turnFailed(context, code)),
     watchProvider: (provider, sessionId, source) => watchedProvider(recorder, provider, { context: { session_id: sessionId }, source, open: () => new Set() }),
     watchStore: (persistence) => store.watch(persistence),
     flush: () => recorder.flush(),

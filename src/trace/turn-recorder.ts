@@ -30,10 +30,12 @@ export class TurnRecorder implements TurnTrace {
   readonly #ran = new Set<string>();
   #turnIndex: number;
   #model: string;
+  /** Undefined once the beginning of the turn is told. */
+  #start: ((recoveries: number) => void) | undefined;
   #isOver = false;
   #hasPrompt = false;
 
-  constructor(recorder: Recorder, { sessionId, turnId, turnIndex, policy }: TracedTurn, onFailed: (context: TraceContext, code: string) => void) {
+  constructor(recorder: Recorder, { sessionId, turnId, turnIndex, policy, origin }: TracedTurn, onFailed: (context: TraceContext, code: string) => void) {
     this.#recorder = recorder;
     this.#sessionId = sessionId;
     this.#turnId = turnId;
@@ -41,11 +43,17 @@ export class TurnRecorder implements TurnTrace {
     this.#model = policy.model.id;
     this.#onFailed = onFailed;
     this.#startedAt = recorder.clock.monotonic();
-    recorder.record(this.#context, "turn_started", () => ({ metadata: shownPolicy(policy) }));
+    this.#start = (recoveries) => recorder.record(this.#context, "turn_started", () => ({ metadata: { ...shownPolicy(policy), ...(recoveries > 0 && { recoveries }) } }));
+    if (origin === "asked") this.claimed(0);
   }
 
   get #context(): TraceContext {
     return { session_id: this.#sessionId, turn_id: this.#turnId, turn_index: this.#turnIndex };
+  }
+
+  claimed(recoveries: number): void {
+    this.#start?.(recoveries);
+    this.#start = undefined;
   }
 
   async ending(end: Promise<TurnEnd>): Promise<TurnEnd> {
@@ -69,6 +77,8 @@ export class TurnRecorder implements TurnTrace {
   }
 
   #completed(content: () => Omit<TurnCompleted, "type" | "duration_ms">): void {
+    // Found, and left to whoever has it.
+    if (this.#start) return;
     this.#recorder.record(this.#context, "turn_completed", () => ({ ...content(), duration_ms: this.#since(this.#startedAt) }));
   }
 
