@@ -85,11 +85,12 @@ function shownBlock(block: LlmContentBlock, text: (source: string) => string): J
     case "toolResult":
       return { type: "tool_result", call_id: text(block.callId), ...(block.toolName !== undefined && { tool_name: text(block.toolName) }), content: text(block.content), ...(block.isError && { is_error: true }) };
     case "reasoning": {
+      // Opaque is what a provider wrapped up in its own form: signatures and encrypted content among it.
       const { signature, encryptedContent, redacted, opaque } = block.replay ?? {};
       return {
         type: "reasoning",
         text: text(block.text),
-        ...(signature !== undefined && { has_signature: true }),
+        ...((signature !== undefined || opaque?.toLowerCase().includes('signature"')) && { has_signature: true }),
         ...((encryptedContent !== undefined || opaque !== undefined || redacted) && { has_encrypted: true }),
       };
     }
