@@ -9,6 +9,9 @@ import type { Engine } from "../../src/stores/engine.ts";
 import { memoryEngine } from "../../src/stores/memory/index.ts";
 import { byAssistantMessages, gate, manualClock, type Gate, type ManualClock } from "../../src/testing/index.ts";
 import { memoryTrace, type MemoryTrace } from "../../src/trace/index.ts";
+import type { LlmResponse } from "../../src/providers/contract.ts";
+import { zeroUsage } from "../../src/domain/usage.ts";
+import { request } from "../providers/fixtures.ts";
 import { crashEverywhere } from "../support/crash-sweep.ts";
 import { engineCases } from "../support/engines.ts";
 import { testLash, type TestLash, type TestLashOptions } from "../support/lash.ts";
@@ -103,6 +106,42 @@ const ENDINGS: Readonly<Record<string, Ending>> = {
 };
 
 describe("a turn that is ended by", () => {
+  test("a lease that ran out while its store was down tells of the loss, known by the clock alone (S-64, TR-12)", async () => {
+    const disk = memoryEngine();
+    let isDown = false;
+    const up = async <T>(call: () => Promise<T>): Promise<T> => {
+      if (isDown) throw storeError("store_unavailable", "down");
+      return call();
+    };
+    const engine: Engine = { name: "m", durable: true, read: (body) => up(() => disk.read(body)), write: (body) => up(() => disk.write(body)), close: () => disk.close() };
+    const { lash, clock, hold, sink } = scene((held) => ({ engine, script: [{ before: held, text: "late" }] }));
+    const failed = (await lash.openSession("s")).run("go", { turnId: "t" }).catch((error: unknown) => error);
+    await hold.reached;
+    isDown = true;
+    await clock.advance(60_000);
+    expect(await failed).toMatchObject({ code: "session_execution_lease_lost" });
+    expect(outlineOf(sink.records).slice(-3)).toEqual(["llm_call_failed cancelled", "session_execution_lease.lost", "turn_completed failed session_execution_lease_lost"]);
+  });
+
+  test("a call that its provider does not let go of is ended with its turn; what comes of it later is not told, and reaches who asked (TR-4)", async () => {
+    const sink = memoryTrace();
+    const tracer = sink.openTrace({ clock: manualClock(0), newId: () => `${sink.records.length}`, logger: () => undefined });
+    const policy = { providerId: "p", model: { id: "m" }, maxTurns: null };
+    const turn = tracer.turn({ sessionId: "s", turnId: "t", turnIndex: 0, policy, origin: "asked" });
+    const end = Promise.withResolvers<never>();
+    const ending = turn.ending(end.promise).catch((error: unknown) => error);
+    const answer = Promise.withResolvers<LlmResponse>();
+    const effect = turn.effect({ effectId: 1, replayKey: "k", command: { kind: "llm_call", iteration: 0, logLength: 1 } }, 0);
+    const provider = effect.watchProvider({ id: "p", complete: () => answer.promise }, "turn");
+    const call = { signal: new AbortController().signal, clock: manualClock(0) };
+    const [early, late] = [provider.complete(request(), call), effect.watchProvider({ id: "p", complete: () => answer.promise }, "turn")];
+    end.reject(new LashError("runtime", "lash_closed", "closed"));
+    await ending;
+    answer.resolve({ fullText: "x", parts: [], usage: zeroUsage, terminalReason: "stop" });
+    expect(await early).toEqual(await late.complete(request(), call));
+    expect(outlineOf(sink.records)).toEqual(["turn_started", "llm_call_started", "llm_call_failed lash_closed", "turn_completed failed lash_closed"]);
+  });
+
   test.each(Object.entries(ENDINGS))("%s leaves no call open, and says how it ended (TR-4, TR-12, S-64)", async (_name, { options, end, outline }) => {
     const host = scene(options);
     const session = await host.lash.openSession("s");

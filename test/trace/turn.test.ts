@@ -7,6 +7,7 @@ import type { Provider } from "../../src/index.ts";
 import { summarize } from "../../src/compaction.ts";
 import { byAssistantMessages, manualClock } from "../../src/testing/index.ts";
 import { memoryTrace, teeTrace, traceSink, type TraceRecord, type TraceSink } from "../../src/trace/index.ts";
+import { layered } from "../../src/trace/context.ts";
 import { activitiesOf, testLash, transcriptOf, type TestLashOptions } from "../support/lash.ts";
 import { png } from "../support/pictures.ts";
 import { ofType, outlineOf, pairsOf } from "../support/trace-pairs.ts";
@@ -67,6 +68,7 @@ describe("records", () => {
     expect(call?.context).toEqual({ run_id: "r", session_id: "s", turn_id: "t", turn_index: 0, protocol_iteration: 0, effect_id: "1", llm_call_id: expect.any(String), metadata: { app: "x" } });
     expect(call).toMatchObject({ schema_version: 2, id: expect.any(String), timestamp: new Date(clock.now()).toISOString() });
     expect(new Set(sink.records.map(({ id }) => id)).size).toBe(sink.records.length);
+    expect(layered({ run_id: "r", metadata: { a: 1, b: 1 } }, { run_id: "s", metadata: { b: 2 } })).toEqual({ run_id: "s", metadata: { a: 1, b: 2 } });
     expect(sink.records[0]?.context).toEqual({ run_id: "r", turn_id: "theirs", session_id: "s", metadata: { app: "x" } });
   });
 
@@ -181,8 +183,8 @@ describe("what is not in records", () => {
   test("TR-2 hostile content is cut: a record stays below 700 kB, whatever a model or a tool says, and its pair is whole", async () => {
     let deep: unknown = "end";
     for (let level = 0; level < 60; level++) deep = { [`k${level}`]: deep };
-    const flood = tool({ name: "flood", description: "", input: z.unknown(), run: () => ({ wide: Array.from({ length: 8_000 }, (_, n) => `entry ${n}`), deep, ["k".repeat(100_000)]: "x".repeat(400_000), ["__proto__x"]: 1 }) });
-    const { records } = await traced({ tools: [flood], script: byAssistantMessages([{ text: "y".repeat(700_000), toolCalls: Array.from({ length: 3 }, () => ({ name: "flood", inputJson: JSON.stringify({ a: "z".repeat(400_000) }) })) }, "done"]) });
+    const flood = tool({ name: "flood", description: "", input: z.unknown(), run: () => ({ wide: Array.from({ length: 8_000 }, (_, n) => `entry ${n}`.padEnd(150)), deep, ["k".repeat(100_000)]: "x".repeat(400_000), ["__proto__x"]: 1 }) });
+    const { records } = await traced({ tools: [flood], script: byAssistantMessages([{ text: "y".repeat(700_000), toolCalls: Array.from({ length: 2 }, () => ({ name: "flood", inputJson: JSON.stringify({ a: "z".repeat(400_000) }) })) }, "done"]) });
     expect(pairsOf(records)).toEqual({ open: [], wrong: [] });
     expect(Math.max(...records.map((record) => JSON.stringify(record).length))).toBeLessThan(700_000);
     const second = ofType(records, "llm_call_started")[1];
