@@ -1,7 +1,8 @@
 // What records show of what models and tools said: bounded in size, without secrets, and never bytes, signatures or encrypted
 // content (TR-2). Everything here is a copy, so that no sink reaches what the runtime works with.
 
-import type { Json, JsonObject } from "../domain/json.ts";
+import type { TraceLevel } from "../actors/trace-port.ts";
+import { deepFreeze, type Json, type JsonObject } from "../domain/json.ts";
 import type { AttachmentRef } from "../domain/messages.ts";
 import { redact, redactJsonText } from "../domain/redact.ts";
 import type { SessionPolicy } from "../domain/session.ts";
@@ -15,7 +16,9 @@ const MAX_TEXT = 16_384;
 /** Of one JSON value in all. */
 const MAX_VALUE = 131_072;
 /** Of all messages of one request. */
-const MAX_MESSAGES = 262_144;
+const MAX_MESSAGES: Readonly<Record<TraceLevel, number>> = { standard: 65_536, extended: 262_144 };
+/** Of all parts of one answer. */
+const MAX_PARTS = 262_144;
 /** That a block counts for beside its text. */
 const BLOCK = 64;
 
@@ -42,21 +45,38 @@ export const shownUsage = (usage: TokenUsage): TracedUsage => ({
 /** Metadata of sessions and turns. */
 export const shownPolicy = ({ providerId, model, maxTurns }: SessionPolicy): JsonObject => ({ provider_id: providerId, model: model.id, max_turns: maxTurns });
 
+interface ShownMessage {
+  readonly message: JsonObject;
+  readonly length: number;
+}
+
+/** Messages are immutable and keep their identity from call to call: those of the history are read once. */
+const known = new WeakMap<LlmMessage, ShownMessage>();
+
 /** The latest messages that fit, in order. */
-export function shownMessages(messages: readonly LlmMessage[]): readonly JsonObject[] {
+export function shownMessages(messages: readonly LlmMessage[], level: TraceLevel): readonly JsonObject[] {
   const shown: JsonObject[] = [];
-  let left = MAX_MESSAGES;
+  let left = MAX_MESSAGES[level];
   for (let index = messages.length - 1; index >= 0 && left > 0; index--) {
     const message = messages[index];
     if (!message) continue;
-    const { blocks, length } = shownBlocks(message.blocks, left);
+    const whole = known.get(message);
+    const { message: copy, length } = whole && whole.length <= left ? whole : shownMessage(message, left);
     left -= length;
-    shown.push({ role: message.role, blocks });
+    shown.push(copy);
   }
   return shown.reverse();
 }
 
-export const shownParts = (parts: readonly LlmOutputPart[]): readonly JsonObject[] => shownBlocks(parts, MAX_MESSAGES).blocks;
+function shownMessage(message: LlmMessage, room: number): ShownMessage {
+  const { blocks, length } = shownBlocks(message.blocks, room);
+  // Shared by records from here on, so that no sink may write to it.
+  const shown = { message: deepFreeze({ role: message.role, blocks }), length };
+  if (length < room) known.set(message, shown);
+  return shown;
+}
+
+export const shownParts = (parts: readonly LlmOutputPart[]): readonly JsonObject[] => shownBlocks(parts, MAX_PARTS).blocks;
 
 function shownBlocks(blocks: readonly LlmContentBlock[], room: number): { readonly blocks: readonly JsonObject[]; readonly length: number } {
   let left = room;

@@ -47,7 +47,7 @@ export interface TracedRequest {
   readonly message_count: number;
   /** Names of the tools, joined by commas (T-21). */
   readonly tool_names: string;
-  /** The latest ones, up to 256 Ki characters. */
+  /** The latest ones, up to 64 Ki characters, on `extended` 256 Ki. Frozen: records share them. */
   readonly messages: readonly JsonObject[];
   readonly attachments: readonly TracedAttachment[];
   readonly tools: readonly { readonly name: string; readonly description: string }[];

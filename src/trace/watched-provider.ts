@@ -77,7 +77,7 @@ class WatchedCall implements OpenCall {
       ...(modelVariant !== undefined && { model_variant: modelVariant }),
       message_count: messages.length,
       tool_names: tools.map(({ name }) => name).join(","),
-      messages: shownMessages(messages),
+      messages: shownMessages(messages, this.#recorder.level),
       attachments: attachments.slice(0, 1_000).map(shownAttachment),
       tools: tools.slice(0, 1_000).map(({ name, description }) => ({ name, description: shownText(description, 1_000) })),
       tool_choice: toolChoice,
