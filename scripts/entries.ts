@@ -12,6 +12,8 @@ export const entries: Record<string, string> = {
   "inspect/index": "src/inspect/index.ts",
   "inspect/node": "src/inspect/node.ts",
   "inspect/stately-inspector": "src/inspect/stately-inspector.ts",
+  "trace/index": "src/trace/index.ts",
+  "trace/node": "src/trace/node.ts",
   "lashlang/index": "src/lashlang/index.ts",
   "lashlang/durable": "src/lashlang/durable.ts",
   "lashlang/tools": "src/lashlang/tools.ts",

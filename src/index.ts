@@ -1,6 +1,7 @@
 export { createLash, Lash } from "./lash.ts";
 export type { Recovered } from "./lash.ts";
 export type { Completions, LashOptions, Maintenance, ModelOptions, RecoverOptions, SessionOptions, TurnAddress } from "./lash-options.ts";
+export type { TraceContext, TraceLevel, TraceOptions, TraceTarget } from "./actors/trace-port.ts";
 export { Session } from "./session.ts";
 export type { QueuedTurnOptions, RunOptions, SessionObservation, SessionViewStore } from "./session.ts";
 export type { TurnOptions } from "./turn-options.ts";

@@ -3,6 +3,7 @@
 import { defaultLeaseTimings, type LeaseTimings } from "./actors/lease-keeper.ts";
 import type { Inspect } from "./actors/ports.ts";
 import { toolsByName } from "./actors/session-tools.ts";
+import type { TraceOptions } from "./actors/trace-port.ts";
 import { assertJson } from "./domain/bounded-json.ts";
 import type { Clock } from "./domain/clock.ts";
 import { assertId } from "./domain/id-rules.ts";
@@ -64,6 +65,11 @@ export interface LashOptions {
   readonly limits?: Partial<Limits>;
   /** Receives XState inspection events of every actor of every session. */
   readonly inspect?: Inspect;
+  /**
+   * Records of what happens, for diagnosis: `{ sink: jsonlTrace("trace.jsonl") }` of `lash-runtime/trace/node`. Nothing a sink does
+   * reaches a turn (TR-1). Default: no trace.
+   */
+  readonly trace?: TraceOptions;
   /** Default: warnings and errors to the console (FA-78). */
   readonly logger?: Logger;
   readonly clock?: Clock;
@@ -108,7 +114,7 @@ export interface Maintenance {
 }
 
 const OPTIONS = [
-  "provider", "model", "store", "tools", "prompt", "maxTurns", "effects", "protocol", "residency", "lease", "inspect", "logger", "clock", "newId", "waitSecret", "maxRecoveries", "limits",
+  "provider", "model", "store", "tools", "prompt", "maxTurns", "effects", "protocol", "residency", "lease", "inspect", "logger", "clock", "newId", "waitSecret", "maxRecoveries", "limits", "trace",
 ];
 const SESSION_OPTIONS = ["provider", "model", "tools", "prompt", "maxTurns"];
 
@@ -173,7 +179,11 @@ function checkLimits(limits: unknown): void {
 }
 
 /** Parts that hosts bring for tests and hosting. */
-function checkSeams({ clock, logger, newId, protocol, inspect, lease }: LashOptions): void {
+function checkSeams({ clock, logger, newId, protocol, inspect, lease, trace }: LashOptions): void {
+  if (trace !== undefined) {
+    refuseUnknown(trace, ["sink", "level", "context"], "trace");
+    if (!isFunctionAt(trace.sink, "openTrace")) throw invalidArgument("trace.sink", "made by jsonlTrace(path), memoryTrace() or traceSink({ append }) of lash-runtime/trace");
+  }
   if (clock !== undefined && !["now", "monotonic", "sleep", "setTimer"].every((name) => isFunctionAt(clock, name))) {
     throw invalidArgument("clock", "an object with now, monotonic, sleep and setTimer");
   }

@@ -6,6 +6,7 @@ import { inline } from "./actors/inline-host.ts";
 import { journaled } from "./actors/journaled-host.ts";
 import type { Emit } from "./actors/model-call.ts";
 import type { RuntimePorts, SessionWiring } from "./actors/ports.ts";
+import type { Tracer } from "./actors/trace-port.ts";
 import { SessionRuntime } from "./actors/session-runtime.ts";
 import { SessionTools } from "./actors/session-tools.ts";
 import { WaitDesk } from "./actors/wait-desk.ts";
@@ -70,13 +71,18 @@ export class Lash implements AsyncDisposable {
   readonly #background = new Map<string, Promise<void>>();
   /** Take back what would wake suspended turns. */
   readonly #timers = new Set<() => void>();
+  readonly #trace: Tracer | undefined;
   #closing: Promise<void> | undefined;
 
   /** Use `createLash`. */
   constructor(options: LashOptions) {
     const clock = options.clock ?? systemClock;
     const { engine, liveness, peers, attachments } = options.store ?? memory();
-    const persistence = createPersistence(engine, { clock, attachments });
+    const newId = options.newId ?? randomId;
+    const logger = safeLogger(options.logger ?? consoleLogger);
+    const trace = options.trace?.sink.openTrace({ ...options.trace, clock, newId, logger });
+    const store = createPersistence(engine, { clock, attachments });
+    const persistence = trace?.watchStore(store) ?? store;
     const isDurable = (options.effects ?? (engine.durable ? "journaled" : "inline")) === "journaled";
     if (isDurable && attachments?.durable === false) throw durableStoreRequired("attachment_store");
     // A host that goes on changing its list of tools does not change a runtime that was wired (FA-6).
@@ -106,12 +112,14 @@ export class Lash implements AsyncDisposable {
       maxRecoveries: options.maxRecoveries ?? 5,
       residency: options.residency ?? "keep_all",
       limits: resolveLimits(options.limits),
-      logger: safeLogger(options.logger ?? consoleLogger),
-      newId: options.newId ?? randomId,
+      logger,
+      newId,
       retrying: (provider) => this.#retryingFor(provider),
       failureOf: (error) => ({ failure: failureOf(error), attempts: ProviderError.is(error) ? error.attempts : [] }),
       ...(options.inspect && { inspect: options.inspect }),
+      ...(trace && { trace }),
     };
+    this.#trace = trace;
     this.#scopeId = this.#ports.newId();
   }
 
@@ -207,6 +215,7 @@ export class Lash implements AsyncDisposable {
     await Promise.all(this.#background.values());
     for (const session of this.#sessions) await session[Symbol.asyncDispose]();
     endGrace?.();
+    await this.flushTrace().catch(({ code, message }: LashError) => this.#ports.logger({ level: "warn", event: "trace.flush_failed", code, message }));
     await this.#ports.persistence.close();
     this.#ports.liveness.close();
     this.#ports.peers?.close();
@@ -219,6 +228,15 @@ export class Lash implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /**
+   * Makes durable what the trace's sink was given so far, as far as the sink can: a file is synced. `close` does it, too.
+   *
+   * @throws LashError `trace_flush`, or the code of the sink's own error (ER-21) - turns are not affected.
+   */
+  async flushTrace(): Promise<void> {
+    await this.#trace?.flush();
   }
 
   /** What a host may do about disk space; nothing of it runs by itself (FA-56). */
@@ -240,6 +258,7 @@ export class Lash implements AsyncDisposable {
     await this.#ports.persistence.sessions.open(id);
     const runtime = new SessionRuntime(this.#ports, await this.#wiringOf(id, options));
     await runtime.open();
+    this.#trace?.sessionStarted({ sessionId: id, headRevision: runtime.resident.headRevision, policy: runtime.settings.policy });
     return runtime;
   }
 

@@ -10,6 +10,7 @@ import type { ModelCallRecord } from "../domain/outcome.ts";
 import type { Emit } from "./model-call.ts";
 import type { DirectPort } from "./ports.ts";
 import type { ToolChange } from "./session-tools.ts";
+import type { EffectTrace } from "./trace-port.ts";
 import type { TurnPlan } from "./turn-plan.ts";
 import type { WaitDesk } from "./wait-desk.ts";
 
@@ -42,6 +43,7 @@ export interface BatchContext {
     readonly plan: () => Pick<TurnPlan, "provider" | "config">;
     readonly record: (call: Omit<ModelCallRecord, "effectId">) => void;
   };
+  readonly trace: EffectTrace | undefined;
   /** Told how many calls run, and how many only wait for an answer from outside. */
   readonly onProgress: (progress: { readonly running: number; readonly parked: number }) => void;
   /** Shows a running call as an actor of its own (design section 4). */

@@ -23,15 +23,16 @@ interface Compacted {
   readonly resident: Resident;
   readonly provider: Provider;
   readonly wiring: SessionWiring;
-  readonly ports: Pick<RuntimePorts, "clock" | "newId">;
+  readonly ports: Pick<RuntimePorts, "clock" | "newId" | "trace">;
   readonly changes: { commit(change: (resident: Resident) => SessionChange): Promise<void> };
 }
 
 /** @returns false when there was nothing to make shorter; then nothing changed. */
 export async function compactSession(session: Compacted, compactor: Compactor, { instructions = "", signal = new AbortController().signal }: CompactOptions): Promise<boolean> {
-  const { resident: seen, provider, wiring, ports } = session;
+  const { resident: seen, provider: own, wiring, ports } = session;
   const { sessionId } = wiring;
   if (seen.messageCount === 0) return false;
+  const provider = ports.trace?.watchProvider(own, sessionId, "compaction") ?? own;
   const { model } = settingsOf(wiring, seen).policy;
   const made = await compactor({ sessionId, messages: seen.history.slice(seen.messageCount), provider, model, instructions, signal, clock: ports.clock });
   signal.throwIfAborted();

@@ -12,6 +12,7 @@ import type { TurnActivityBody } from "../observe/contract.ts";
 import type { LlmAttempt, LlmMessage, LlmRequest, LlmResponse, LlmStreamEvent, ProviderFailure } from "../providers/contract.ts";
 import type { JournaledOutcome } from "../stores/contract.ts";
 import { ResponseSize } from "./response-size.ts";
+import type { EffectTrace } from "./trace-port.ts";
 import type { TurnPlan } from "./turn-plan.ts";
 
 /** Takes what happens during the call. May give a promise, which the stream then waits for (T-46). */
@@ -19,6 +20,7 @@ export type Emit = (body: TurnActivityBody, correlationId: string) => void | Pro
 
 export interface ModelCall {
   readonly plan: TurnPlan;
+  readonly trace: EffectTrace | undefined;
   readonly prompt: Prompt;
   /** Puts the bytes of images into a request; fails as a provider does. */
   readonly loadImages: (request: LlmRequest) => Promise<LlmRequest>;
@@ -62,7 +64,9 @@ export async function callModel(call: ModelCall): Promise<JournaledOutcome> {
   const size = new ResponseSize(call.maxResponseBytes);
   try {
     const stream = streamTo(call);
-    const { fullText: _derivable, providerUsage: _raw, ...response } = await call.plan.provider.complete(await call.loadImages(buildRequest(call)), {
+    const { provider, config } = call.plan;
+    const watched = call.trace?.watchProvider(provider, "turn", config) ?? provider;
+    const { fullText: _derivable, providerUsage: _raw, ...response } = await watched.complete(await call.loadImages(buildRequest(call)), {
       signal: AbortSignal.any([call.signal, size.exceeded]),
       clock: call.clock,
       onStreamEvent: (event) => {

@@ -16,6 +16,7 @@ import type { ChangeHub } from "./change-hub.ts";
 import type { EffectHost } from "./effect-host.ts";
 import type { LeaseTimings } from "./lease-keeper.ts";
 import type { SessionTools } from "./session-tools.ts";
+import type { TracePort } from "./trace-port.ts";
 import type { WaitDesk } from "./wait-desk.ts";
 
 export type Inspect = Observer<InspectionEvent> | ((event: InspectionEvent) => void);
@@ -67,6 +68,7 @@ export interface RuntimePorts {
   /** The provider with its ladder of attempts, one and the same for one provider (PP-14). */
   readonly retrying: (provider: Provider) => Provider;
   readonly inspect?: Inspect;
+  readonly trace?: TracePort;
   readonly failureOf: (error: unknown) => { readonly failure: ProviderFailure; readonly attempts: readonly LlmAttempt[] };
 }
 

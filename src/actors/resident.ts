@@ -6,6 +6,7 @@ import type { Json } from "../domain/json.ts";
 import type { PromptLayer } from "../domain/prompt.ts";
 import { NO_PROMPT } from "../domain/turn-config.ts";
 import { zeroUsage } from "../domain/usage.ts";
+import type { HistoryReference } from "../machines/effects.ts";
 import type { SessionCommit, SessionHead, SessionRead } from "../stores/contract.ts";
 import { History } from "./history.ts";
 import { storedPrompt } from "./session-settings.ts";
@@ -78,5 +79,16 @@ export function residentAfter(before: Resident, headRevision: number, { sessionI
     frames: frames.length === 0 ? before.frames : [...kept, ...frames.filter((frame) => !known.has(frame.frameId))],
     history,
     messageCount: history.length,
+  };
+}
+
+/** What a turn that begins now starts from. */
+export function referenceOf({ headRevision, head, messageCount }: Resident): HistoryReference {
+  return {
+    headRevision,
+    frameId: head.currentFrameId,
+    leafNodeId: head.leafNodeId ?? null,
+    turnIndex: head.turnIndex,
+    messageCount,
   };
 }

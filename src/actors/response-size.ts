@@ -1,5 +1,6 @@
 // A model that never stops talking is stopped (OP-17): while it streams, and for providers that do not, when it has ended.
 
+import type { LashError } from "../domain/errors.ts";
 import { limitExceeded } from "../domain/limits.ts";
 import { utf8Length } from "../domain/utf8.ts";
 import type { LlmAttempt, LlmResponse, LlmStreamEvent, ProviderFailure } from "../providers/contract.ts";
@@ -21,14 +22,14 @@ export class ResponseSize {
 
   get failure(): { readonly failure: ProviderFailure; readonly attempts: readonly LlmAttempt[] } | undefined {
     if (!this.#abort.signal.aborted) return undefined;
-    const { code, message } = limitExceeded("response", "modelResponseBytes", this.#max);
+    const { code, message } = this.#tooLarge();
     return { failure: { kind: "validation", code, message, retryable: false, headers: [], terminalReason: "provider_error" }, attempts: [] };
   }
 
   count(event: LlmStreamEvent): void {
     if (event.type === "modelAttemptReset") this.#bytes = 0;
     else if (event.type === "textDelta" || event.type === "reasoningDelta") this.#bytes += event.text.length;
-    if (this.#bytes > this.#max) this.#abort.abort();
+    if (this.#bytes > this.#max) this.#abort.abort(this.#tooLarge());
   }
 
   /** @throws where the response is too large. */
@@ -38,6 +39,10 @@ export class ResponseSize {
     if (atLeast <= this.#max / 3) return;
     if (texts.reduce((sum, text) => sum + utf8Length(text), 0) <= this.#max) return;
     this.#abort.abort();
-    throw limitExceeded("response", "modelResponseBytes", this.#max);
+    throw this.#tooLarge();
+  }
+
+  #tooLarge(): LashError {
+    return limitExceeded("response", "modelResponseBytes", this.#max);
   }
 }

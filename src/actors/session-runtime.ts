@@ -15,6 +15,7 @@ import { EFFECTS, type EffectsMessage } from "../machines/effects.ts";
 import { sessionMachine, SESSION_MACHINE, type SessionEvent, type SessionRequest } from "../machines/session.machine.ts";
 import { persistSnapshot } from "../machines/snapshot.ts";
 import type { RecordedTurn, SessionCommit } from "../stores/contract.ts";
+import { toAudience } from "./audience.ts";
 import { requestCancel } from "./cancel-request.ts";
 import { followTurnId } from "./frames.ts";
 import { InputLane } from "./input-lane.ts";
@@ -158,7 +159,7 @@ export class SessionRuntime {
     return this.#attend(start, async (start) => {
       // Before anything is accepted (PP-26).
       this.#plans.next(this.#resident, start.overlay);
-      return this.#follow(start, await this.#drive(start, () => this.#lease.accept(start, this.#acceptance(start.overlay))));
+      return this.#follow(start, await this.#drive(start, () => this.#lease.accept(start, this.#acceptance(start.overlay)), "asked"));
     });
   }
 
@@ -170,7 +171,7 @@ export class SessionRuntime {
     try {
       return await this.#attend({ turnId, emit: emitFor(turnId), signal }, async (start) => {
         this.#plans.next(this.#resident);
-        return this.#follow(start, await this.#drive(start, () => this.#lease.acceptQueued(turnId, this.#acceptance())));
+        return this.#follow(start, await this.#drive(start, () => this.#lease.acceptQueued(turnId, this.#acceptance()), "asked"));
       });
     } catch (error) {
       if (LashError.is(error) && NOTHING_TO_DRAIN.has(error.code)) return undefined;
@@ -312,12 +313,12 @@ export class SessionRuntime {
     if (residency === "lost" || residency === "stale" || residency === "failed") await this.#load({ type: "session.reopen" });
   }
 
-  async #drive(request: TurnAttendance, claim: () => Promise<Claimed>): Promise<TurnEnd> {
+  async #drive(request: TurnAttendance, claim: () => Promise<Claimed>, origin: "asked" | "found" = "found"): Promise<TurnEnd> {
     this.#send({ type: "turn.started" });
     const onParked = (): void => {
       if (request.whenParked === "suspend" || this.#isLeaving) run.suspend();
     };
-    const run: TurnRun = this.#newRun({ ...request, onParked }, claim);
+    const run: TurnRun = this.#newRun({ ...request, onParked }, claim, origin);
     this.#run = run;
     const onAbort = (): void => run.cancel(CancelSignal.of(request.signal));
     request.signal.addEventListener("abort", onAbort, { once: true });
@@ -339,21 +340,17 @@ export class SessionRuntime {
   }
 
   /** A run whose turn can be watched from the moment its lane is claimed. */
-  #newRun(request: TurnRequest, claim: () => Promise<Claimed>): TurnRun {
+  #newRun(request: Omit<TurnRequest, "trace">, claim: () => Promise<Claimed>, origin: "asked" | "found"): TurnRun {
     const { turnId } = request;
-    const emit: Emit = (body, correlationId) => {
-      this.feed.activity(turnId, body, correlationId);
-      for (const watcher of this.#attended) {
-        // One that joined later watches at its own pace (T-46 is about the turn's own sink).
-        if (watcher.turnId === turnId && watcher.emit !== request.emit) void watcher.emit(body, correlationId);
-      }
-      return request.emit(body, correlationId);
-    };
-    return new TurnRun(this.#turnSession(), { ...request, emit }, async () => {
+    const emit = toAudience(request, this.feed, this.#attended);
+    const trace = this.ports.trace?.turn({ sessionId: this.wiring.sessionId, turnId, turnIndex: this.#resident.head.turnIndex, policy: this.settings.policy, origin });
+    return new TurnRun(this.#turnSession(), { ...request, emit, trace }, async () => {
       const claimed = await claim();
       if (claimed.kind !== "claimed") return claimed;
-      this.feed.started(turnId, claimed.turn.recoveries > 0);
-      if (claimed.turn.journal.length > 0) await this.#takeUpTools(claimed);
+      const { recoveries, journal } = claimed.turn;
+      this.feed.started(turnId, recoveries > 0);
+      trace?.claimed(recoveries);
+      if (journal.length > 0) await this.#takeUpTools(claimed);
       return claimed;
     });
   }
@@ -435,7 +432,7 @@ export class SessionRuntime {
     const onParked = (): void => {
       if (this.#isLeaving) run.suspend();
     };
-    const run: TurnRun = this.#newRun({ turnId, emit: () => undefined, onParked }, () => this.#lease.resume(turnId));
+    const run: TurnRun = this.#newRun({ turnId, emit: () => undefined, onParked }, () => this.#lease.resume(turnId), "found");
     this.#run = run;
     try {
       await run.run();

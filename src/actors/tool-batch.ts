@@ -89,10 +89,13 @@ class BatchRun {
   }
 
   async #started(call: PlannedCall): Promise<void> {
+    this.#context.trace?.toolStarted(call);
     await this.#context.emit({ type: "tool_call_started", ...named(call) }, `tool:${call.key}`);
   }
 
-  async #completed(call: PlannedCall, { output, durationMs, stopsTurn }: FinishedCall): Promise<ToolResult> {
+  async #completed(call: PlannedCall, finished: FinishedCall): Promise<ToolResult> {
+    const { output, durationMs, stopsTurn } = finished;
+    this.#context.trace?.toolCompleted(call, finished);
     await this.#context.emit({ type: "tool_call_completed", ...named(call), output, durationMs }, `tool:${call.key}`);
     return {
       callId: call.callId,
@@ -135,6 +138,7 @@ class BatchRun {
     let waits = false;
     const onWaiting = (): void => {
       waits = true;
+      this.#context.trace?.toolRan(call);
       this.#count(1);
     };
     try {
@@ -155,6 +159,7 @@ class BatchRun {
     const { callId, toolName, args } = call;
     const command = { kind: "tool_attempt", call: { callId, toolName, args }, attempt, maxAttempts: most };
     const { outcome, source } = await controller.execute(replayKey, () => envelope(replayKey, batchKey, command), async (execution) => {
+      this.#context.trace?.toolRan(call);
       if (this.#context.signal.aborted) return { ok: copyJson({ output: cancelledOutput, durationMs: 0 }) };
       await this.#ensureIssued(replayKey);
       this.#count(0);

@@ -42,7 +42,8 @@ async function ask(context: BatchContext, call: LaunchedCall, attempt: Asking, p
   assertRunning();
   const { provider, config: { policy: { model } } } = direct.plan();
   const { outcome, source } = await controller.execute(replayKey, () => envelope(replayKey, call.key, { kind: "direct", question: digest }), async () => {
-    const response = await port.ask(question, { provider, model, sessionId, requestId: replayKey, signal });
+    const asked = context.trace?.watchProvider(provider, "direct") ?? provider;
+    const response = await port.ask(question, { provider: asked, model, sessionId, requestId: replayKey, signal });
     direct.record({ source: "direct", model: question.model ?? model.id, usage: response.usage, status: "completed" });
     const { providerUsage: _raw, ...kept } = response;
     return { ok: copyJson(kept) };

@@ -16,6 +16,7 @@ import type { Envelope } from "./envelope.ts";
 import { callModel, modelOutcome, type Emit } from "./model-call.ts";
 import { firstIssued, runBatch } from "./tool-batch.ts";
 import { attemptKey, leavesOf, planBatch, type PlannedLeaf } from "./tool-plan.ts";
+import type { TurnTrace } from "./trace-port.ts";
 import type { TurnLog } from "./turn-log.ts";
 import type { TurnPlan } from "./turn-plan.ts";
 import type { TurnSession } from "./turn-session.ts";
@@ -34,6 +35,7 @@ export interface TurnEffectsOptions {
   readonly log: TurnLog;
   readonly emit: Emit;
   readonly plan: () => TurnPlan;
+  readonly trace: TurnTrace | undefined;
   /** Told whether all that is open are waits for answers from outside. */
   readonly onParked: (parked: boolean) => void;
 }
@@ -106,7 +108,7 @@ export class TurnEffects {
   }
 
   async #callModel(request: EffectRequest, logLength: number, snapshot: MachineSnapshot | undefined, signal: AbortSignal): Promise<Settled> {
-    const { session, turn, host, log, emit } = this.#options;
+    const { session, turn, host, log, emit, trace } = this.#options;
     const { effectId, command } = request;
     const { head, history } = session.resident();
     const plan = this.#plan;
@@ -127,6 +129,7 @@ export class TurnEffects {
       this.#show("effect.running", request);
       return callModel({
         plan,
+        trace: trace?.effect(request, session.resident().head.turnIndex),
         prompt: history.prompt(log.messages.slice(0, logLength)),
         loadImages: session.ports.loadImages,
         scope: {
@@ -187,6 +190,7 @@ export class TurnEffects {
       signal,
       clock: session.ports.clock,
       emit,
+      trace: this.#options.trace?.effect(request, session.resident().head.turnIndex),
       desk: session.ports.waits,
       attachments: session.ports.persistence.attachments,
       logger: session.ports.logger,

@@ -11,7 +11,7 @@ import { isPlainObject } from "../domain/json.ts";
 import { createMessage, type Message, type PartDraft } from "../domain/messages.ts";
 import { normalizeItems, type TurnInputItem } from "../domain/turn-input.ts";
 import { addUsage, zeroUsage } from "../domain/usage.ts";
-import type { EffectRequest, EffectsMessage, HistoryReference, PhaseName, ToolResult, TurnEvent } from "../machines/effects.ts";
+import type { EffectRequest, EffectsMessage, PhaseName, ToolResult, TurnEvent } from "../machines/effects.ts";
 import { persistSnapshot, restoreTurn } from "../machines/snapshot.ts";
 import { TURN_MACHINE, turnMachine, type TurnMachine } from "../machines/turn.machine.ts";
 import type { MachineSnapshot, RecordedTurn, SessionLease, TurnRecord } from "../stores/contract.ts";
@@ -21,8 +21,9 @@ import { partsOf } from "./images.ts";
 import { fenceOf, LeaseKeeper } from "./lease-keeper.ts";
 import type { Emit } from "./model-call.ts";
 import { sendFrom } from "./relay.ts";
-import type { Resident } from "./resident.ts";
+import { referenceOf } from "./resident.ts";
 import { suspendedError } from "./tool-completion.ts";
+import type { TurnTrace } from "./trace-port.ts";
 import { TurnEffects, type Settled } from "./turn-effects.ts";
 import { TurnLog } from "./turn-log.ts";
 import type { TurnOverlay, TurnPlan } from "./turn-plan.ts";
@@ -31,6 +32,7 @@ import type { TurnSession } from "./turn-session.ts";
 export interface TurnRequest {
   readonly turnId: string;
   readonly emit: Emit;
+  readonly trace: TurnTrace | undefined;
   /** What its host gives for this turn alone. */
   readonly overlay?: TurnOverlay | undefined;
   /** Told when the turn only waits for answers from outside: it may be suspended then. */
@@ -96,8 +98,9 @@ export class TurnRun {
 
   /** Runs to the end. Rejects where the turn could not end: busy, lease lost, store failed. */
   run(): Promise<TurnEnd> {
+    const { trace } = this.#request;
     this.#actor.start();
-    return this.#end.promise;
+    return trace ? trace.ending(this.#end.promise) : this.#end.promise;
   }
 
   /**
@@ -317,6 +320,7 @@ export class TurnRun {
       log: this.#log,
       emit: this.#request.emit,
       plan: () => this.#planned,
+      trace: this.#request.trace,
       onParked: (parked) => {
         this.#send({ type: parked ? "tools.parked" : "tools.resumed" });
         if (parked) this.#request.onParked?.();
@@ -483,7 +487,8 @@ export class TurnRun {
     );
   }
 
-  #settleEffect({ effectId, command }: EffectRequest, { outcome, source, claim }: Settled): void {
+  #settleEffect(request: EffectRequest, { outcome, source, claim }: Settled): void {
+    const { effectId, command } = request;
     if (claim) this.#log.recordClaim(claim);
     if (outcome.kind === "tool_batch") this.#log.recordResults(outcome.results);
     if (outcome.kind === "llm_call" || outcome.kind === "llm_failure") {
@@ -492,6 +497,7 @@ export class TurnRun {
       if (call.usage) {
         // The machine counts this call when it hears of it, which is after this (T-78).
         const cumulative = addUsage(this.#actor.getSnapshot().context.usage, call.usage);
+        if (source === "run") this.#request.trace?.used(request, call.usage, cumulative);
         void this.#request.emit({ type: "usage", protocolIteration: command.iteration, usage: call.usage, cumulative }, `llm:${effectId}`);
       }
     }
@@ -521,14 +527,4 @@ function openKeys(snapshot: MachineSnapshot | undefined): readonly unknown[] {
 function textParts(items: readonly TurnInputItem[]): readonly PartDraft[] | undefined {
   if (items.length === 0) return [{ kind: "Text", content: "" }];
   return items.every((item) => item.type === "text") ? items.map(({ text }) => ({ kind: "Text", content: text })) : undefined;
-}
-
-export function referenceOf({ headRevision, head, messageCount }: Resident): HistoryReference {
-  return {
-    headRevision,
-    frameId: head.currentFrameId,
-    leafNodeId: head.leafNodeId ?? null,
-    turnIndex: head.turnIndex,
-    messageCount,
-  };
 }

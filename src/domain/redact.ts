@@ -9,10 +9,16 @@ export interface RedactBounds {
   readonly maxValues?: number;
   /** UTF-16 units of one string that are shown. Default 10,000. */
   readonly maxTextLength?: number;
+  /** UTF-16 units of all strings and keys together. Default: no limit. */
+  readonly maxTotalLength?: number;
+  /** How strings are shown. Default `redactText`. */
+  readonly text?: (text: string, maxLength: number) => string;
 }
 
 export const REDACTED = "[redacted]";
 const CUT = "[cut]";
+/** UTF-16 units of a key that are shown. */
+const MAX_KEY_LENGTH = 256;
 
 /**
  * Ends of key names, compared in lower case without separators: `accessToken`, `X-API-Key`, `wait_secret`, `key_id`
@@ -21,25 +27,61 @@ const CUT = "[cut]";
 const SECRET_KEY =
   /(apikey|accesskey|privatekey|secretkey|encryptionkey|secret|password|passwd|passphrase|authorization|cookie|credentials?|token|signature|waitkey|keyid|encryptedcontent)$/;
 
-/** Secrets inside text. None of the patterns can back-track past its own match. */
+/** Too short, or too common as the end of a longer name. */
+const SECRET_NAMES: ReadonlySet<string> = new Set(["auth", "bearer", "pwd", "hmackey", "signingkey", "connectionstring"]);
+
+/** Secrets inside text. Literal starts and bounded repeats: none of the patterns can run away on hostile text. */
 const SECRET_TEXT: readonly (readonly [RegExp, string])[] = [
   [/\b(Bearer|Basic) +[\w+/.~=-]{8,}/gi, `$1 ${REDACTED}`],
-  [/\b(sk|rk|pk|gh[pos]|github_pat|xox[abp])[-_][\w-]{16,}/g, REDACTED],
+  [/\b(sk|rk|pk|gh[posur]|github_pat|glpat|xox[abpr])[-_][\w-]{16,}/g, REDACTED],
+  [/\bAKIA[A-Z0-9]{16}|\bAIza[\w-]{30,60}|\beyJ[\w-]{10,2000}\.[\w-]{10,4000}(?:\.[\w-]{0,2000})?/g, REDACTED],
+  [/-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[\w+/=\s\\]{0,8000}(?:-----END [A-Z ]{0,30}-----)?/g, REDACTED],
   [/(:\/\/)[^\s/@]{1,256}@/g, `$1${REDACTED}@`],
   [/(lash-await-event:)[\w-]+/g, `$1${REDACTED}`],
 ];
 
-/** One look that spares most texts the four patterns above: each of them starts with something of this. */
-const MAY_HOLD_SECRET = /bearer |basic |:\/\/|lash-await-event:|\b(sk|rk|pk|gh[pos]|github_pat|xox[abp])[-_]/i;
+/** One look that spares most texts the patterns above: each of them starts with something of this. */
+const MAY_HOLD_SECRET = /bearer |basic |:\/\/|lash-await-event:|\b(sk|rk|pk|gh[posur]|github_pat|glpat|xox[abpr])[-_]|\bAKIA|\bAIza|\beyJ|-----BEGIN /i;
 
 /** @returns whether values under `key` are secret by name. */
-export const isSecretKey = (key: string): boolean => key.length <= 100 && SECRET_KEY.test(key.replace(/[-_.\s]/g, "").toLowerCase());
+export function isSecretKey(key: string): boolean {
+  if (key.length > 100) return false;
+  const name = key.replace(/[-_.\s]/g, "").toLowerCase();
+  return SECRET_KEY.test(name) || SECRET_NAMES.has(name);
+}
+
+/** Read beyond the cut, so that no secret survives it in part. */
+const LOOK_AHEAD = 256;
 
 /** @returns `text` with tokens, credentials and wait keys replaced, cut at `maxLength` UTF-16 units. */
-export function redactText(text: string, maxLength = 10_000): string {
-  const short = text.length > maxLength ? `${text.slice(0, maxLength)}${CUT}` : text;
-  if (!MAY_HOLD_SECRET.test(short)) return short;
-  return SECRET_TEXT.reduce((clean, [pattern, replacement]) => clean.replace(pattern, replacement), short);
+export const redactText = (text: string, maxLength = 10_000): string => cutAfter(text, maxLength, redacted);
+
+function redacted(text: string): string {
+  if (!MAY_HOLD_SECRET.test(text)) return text;
+  return SECRET_TEXT.reduce((clean, [pattern, replacement]) => clean.replace(pattern, replacement), text);
+}
+
+/** Members of JSON whose values are texts: in a text, in a string of JSON, and in a string of such a string. */
+const TEXT_MEMBERS: readonly (readonly [quote: string, RegExp])[] = [
+  ['"', /"([\w.\- ]{1,100})"(\s{0,9}:\s{0,9})"(?:[^"\\]|\\[^]){0,10000}"?/g],
+  ['\\"', /\\"([\w.\- ]{1,100})\\"(\s{0,9}:\s{0,9})\\"(?:[^"\\]|\\{2,9}"|\\(?!")[^]){0,10000}(?:\\")?/g],
+  ['\\\\\\"', /\\{3}"([\w.\- ]{1,100})\\{3}"(\s{0,9}:\s{0,9})\\{3}"[^"\\]{0,10000}(?:\\{3}")?/g],
+];
+
+/** As `redactText`, for text that may hold JSON, whole or cut off: members that are secret by name go, too. */
+export const redactJsonText = (text: string, maxLength = 10_000): string =>
+  cutAfter(text, maxLength, (read) => {
+    let clean = redacted(read);
+    for (const [quote, member] of TEXT_MEMBERS) {
+      if (!clean.includes(`${quote}:`) && !clean.includes(`${quote} :`)) continue;
+      clean = clean.replace(member, (whole, name: string, colon: string) => (isSecretKey(name) ? `${quote}${name}${quote}${colon}${quote}${REDACTED}${quote}` : whole));
+    }
+    return clean;
+  });
+
+function cutAfter(text: string, maxLength: number, clean: (text: string) => string): string {
+  if (text.length <= maxLength) return clean(text);
+  return `${clean(text.slice(0, maxLength + LOOK_AHEAD)).slice(0, maxLength)}${CUT}`;
 }
 
 /**
@@ -48,11 +90,17 @@ export function redactText(text: string, maxLength = 10_000): string {
  * @param value - JSON; anything else in it shows as its type, what is over a bound as `[cut]`.
  */
 export function redact(value: unknown, bounds: RedactBounds = {}): Json {
-  const { maxDepth = 16, maxValues = 10_000, maxTextLength = 10_000 } = bounds;
+  const { maxDepth = 16, maxValues = 10_000, maxTextLength = 10_000, maxTotalLength = Infinity, text = redactText } = bounds;
   let left = maxValues;
+  let lengthLeft = maxTotalLength;
+  const shown = (source: string): string => {
+    const copied = text(source, Math.max(0, Math.min(maxTextLength, lengthLeft)));
+    lengthLeft -= copied.length;
+    return copied;
+  };
   const copy = (source: unknown, depth: number): Json => {
     left -= 1;
-    if (typeof source === "string") return redactText(source, maxTextLength);
+    if (typeof source === "string") return shown(source);
     if (isJsonPrimitive(source)) return source;
     if (typeof source !== "object") return `[${typeof source}]`;
     if (depth === maxDepth || left <= 0) return CUT;
@@ -74,7 +122,9 @@ export function redact(value: unknown, bounds: RedactBounds = {}): Json {
         members.push([CUT, CUT]);
         break;
       }
-      if (member !== undefined) members.push([key, isSecretKey(key) && member !== null ? REDACTED : copy(member, depth)]);
+      if (member === undefined) continue;
+      lengthLeft -= Math.min(key.length, MAX_KEY_LENGTH);
+      members.push([redactText(key, MAX_KEY_LENGTH), isSecretKey(key) && member !== null ? REDACTED : copy(member, depth)]);
     }
     // Defines own properties, so a key `__proto__` stays a key.
     return Object.fromEntries(members);

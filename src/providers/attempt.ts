@@ -86,11 +86,15 @@ export function runAttempt(
       if (!over) heard(newChars);
     };
 
+    const onProviderTrace = (raw: unknown): void => {
+      if (!over) call.onProviderTrace?.(raw);
+    };
+
     signal.addEventListener("abort", onAbort, { once: true });
     watch();
     const answer = async (): Promise<void> => {
       try {
-        const response = await provider.complete(request, { signal: inner.signal, clock, onStreamEvent, onProgress });
+        const response = await provider.complete(request, { signal: inner.signal, clock, onStreamEvent, onProgress, ...(call.onProviderTrace && { onProviderTrace }) });
         if (end()) resolve(finished(accumulator.complete(response), limits.maxResponseChars));
       } catch (error) {
         end();

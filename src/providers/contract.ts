@@ -297,6 +297,8 @@ export interface ProviderCall {
    * timer and the size limit. `chars` is the length of that content.
    */
   onProgress?(chars: number): void;
+  /** Given where stream events are traced: to be called with each one as it arrived. Must not be waited for. */
+  onProviderTrace?(raw: unknown): void;
 }
 
 /**

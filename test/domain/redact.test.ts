@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { isJson } from "../../src/domain/json.ts";
-import { isSecretKey, redact, redactText } from "../../src/domain/redact.ts";
+import { isSecretKey, redact, redactJsonText, redactText } from "../../src/domain/redact.ts";
 
 describe("keys", () => {
   test.each([
@@ -46,8 +46,29 @@ describe("text", () => {
     expect(redact([text])).toEqual([clean]);
   });
 
-  test("a long text is cut", () => {
+  test("a long text is cut; a secret that straddles the cut does not survive in part", () => {
     expect(redactText("abcdef", 3)).toBe("abc[cut]");
+    expect(redactText(`${"x".repeat(20)} sk-proj-abcdefghijklmnop1234 ${"y".repeat(50)}`, 30)).toBe(`${"x".repeat(20)} [redacted[cut]`);
+  });
+
+  test("a private key goes with its body, also where its lines are escaped", () => {
+    const key = "-----BEGIN RSA PRIVATE KEY-----\nMIIE/+=\nabc\n-----END RSA PRIVATE KEY-----";
+    expect([redactText(`a ${key} b`), redactText(JSON.stringify({ a: key }))]).toEqual(["a [redacted] b", '{"a":"[redacted]"}']);
+  });
+
+  test.each([
+    ["in JSON", '{"password":"hun\\"ter2","a":"b","api_key" : "hunter2"}', '{"password":"[redacted]","a":"b","api_key" : "[redacted]"}'],
+    ["in JSON that is cut off", '{"a":1,"token":"hunter2', '{"a":1,"token":"[redacted]"'],
+    ["in JSON within JSON", JSON.stringify({ out: JSON.stringify({ secret: 'hun"ter2', ok: "yes" }) }), JSON.stringify({ out: JSON.stringify({ secret: "[redacted]", ok: "yes" }) })],
+    ["three levels down", JSON.stringify({ a: JSON.stringify({ b: JSON.stringify({ pwd: "hunter2" }) }) }), JSON.stringify({ a: JSON.stringify({ b: JSON.stringify({ pwd: "[redacted]" }) }) })],
+  ])("members that are secret by name go %s, too", (_where, text, clean) => {
+    expect(redactJsonText(text)).toBe(clean);
+  });
+
+  test("text made to run a pattern away is read in linear time", () => {
+    const started = performance.now();
+    for (const part of ['"a":', '"a":"', '\\"', "\\", '"token":"\\', '\\\\\\"token\\\\\\":', "-----BEGIN PRIVATE KEY-----", "eyJaaaaaaaaaaa."]) redactJsonText(part.repeat(20_000), 100_000);
+    expect(performance.now() - started).toBeLessThan(2_000);
   });
 });
 
@@ -64,6 +85,11 @@ describe("bounds", () => {
   test("what is over the number of values is cut", () => {
     expect(redact([1, 2, 3, 4], { maxValues: 3 })).toEqual([1, 2, "[cut]"]);
     expect(redact({ a: 1, b: 2, c: 3 }, { maxValues: 3 })).toEqual({ a: 1, b: 2, "[cut]": "[cut]" });
+  });
+
+  test("all strings and keys together keep a bound; a key is cut, and read for secrets, as a text is", () => {
+    expect(JSON.stringify(redact(Array.from({ length: 1_000 }, () => ({ name: "x".repeat(100) })), { maxTotalLength: 500 })).length).toBeLessThan(20_000);
+    expect(redact({ ["k".repeat(300)]: 1, "Bearer abcdefgh123": 2 })).toEqual({ [`${"k".repeat(256)}[cut]`]: 1, "Bearer [redacted]": 2 });
   });
 
   test("what is no JSON shows as its type", () => {

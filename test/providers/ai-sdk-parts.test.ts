@@ -74,6 +74,16 @@ describe("stream parts", () => {
     expect(response.parts).toEqual([{ type: "text", text: "fine", itemId: "0" }]);
   });
 
+  test("raw events are asked for where somebody traces them, are told as they came, and change nothing (TR-8)", async () => {
+    const parts: readonly LanguageModelV4StreamPart[] = [{ type: "raw", rawValue: { type: "delta", n: 1 } }, text("0", "fine"), finish()];
+    const untraced = await ask(parts);
+    const { model, calls } = modelOf(parts);
+    const raw: unknown[] = [];
+    const call = { ...recordingCall(), onProviderTrace: (event: unknown) => void raw.push(event) };
+    expect(await aiSdk(model).complete(request(), call)).toEqual(untraced.response);
+    expect([raw, call.events, calls[0]?.includeRawChunks, untraced.sent?.includeRawChunks]).toEqual([[{ type: "delta", n: 1 }], untraced.events, true, undefined]);
+  });
+
   test("an id that is used again opens a new part, so that order is kept (PP-7)", async () => {
     const { response, events } = await ask([
       { type: "text-start", id: "txt" },

@@ -8,6 +8,8 @@ export const REQUIREMENTS: Readonly<Record<string, string>> = {
   P: "1-22 24 26-33 35-40 42-46 51-52 54-58 60",
   ER: "1-24",
   PP: "1-12 14-23 26-49 52-57",
+  /** Of traces; the remote protocol, the testing kit and the performance harness (25 and up) are not counted yet. */
+  TR: "1-6 8 10-12",
   FA: "1-7 9-13 15-16 20-29 35-41 45-47 49-54 60-64 66 68-72 75-78 80-82",
 };
 

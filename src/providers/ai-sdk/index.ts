@@ -126,7 +126,8 @@ async function stream(
   builder: ResponseBuilder,
 ): Promise<LlmResponse> {
   const { signal } = call;
-  const { stream: parts } = await orFailure(() => model.doStream(options), signal, failureOfCallError);
+  const asked = call.onProviderTrace ? { ...options, includeRawChunks: true } : options;
+  const { stream: parts } = await orFailure(() => model.doStream(asked), signal, failureOfCallError);
   const reader = parts.getReader();
   // Models that do not listen to the signal are stopped by their reader.
   const onAbort = (): void => void reader.cancel(signal.reason).catch(() => {});
@@ -136,6 +137,10 @@ async function stream(
     await orFailure(
       async () => {
         for (let next = await reader.read(); !next.done; next = await reader.read()) {
+          if (next.value.type === "raw") {
+            call.onProviderTrace?.(next.value.rawValue);
+            continue;
+          }
           const event = builder.take(next.value);
           if (event === null) {
             call.onProgress?.(builder.silentChars);
