@@ -17,7 +17,7 @@ import type { ProtocolDriver } from "./machines/protocol.ts";
 import type { TurnActivity } from "./observe/contract.ts";
 import type { Provider } from "./providers/contract.ts";
 import type { SweepReport } from "./stores/content-contract.ts";
-import type { GcReport, VacuumReport } from "./stores/contract.ts";
+import type { GcReport, VacuumReport } from "./stores/upkeep-contract.ts";
 import type { Store } from "./stores/store.ts";
 import type { Tool } from "./tools/contract.ts";
 

@@ -5,8 +5,10 @@ import { initialFrame, type AgentFrame, type SessionPolicy, type TokenLedgerEntr
 import type { PromptLayer } from "../domain/prompt.ts";
 import { NO_PROMPT } from "../domain/turn-config.ts";
 import { zeroUsage } from "../domain/usage.ts";
+import type { HistoryReference } from "../machines/effects.ts";
 import type { SessionCommit, SessionHead, SessionRead } from "../stores/contract.ts";
 import { History } from "./history.ts";
+import type { RuntimePorts, SessionWiring } from "./ports.ts";
 import { storedPrompt } from "./session-settings.ts";
 
 export interface Resident {
@@ -41,7 +43,7 @@ export interface LoadedResident {
   readonly repaired: boolean;
 }
 
-export function residentOf(read: SessionRead): LoadedResident {
+function residentOf(read: SessionRead): LoadedResident {
   const { nodes, leafNodeId, repaired } = activePath(read.nodes, read.head.leafNodeId);
   const history = History.of(nodes, read.sessionId, read.head.currentFrameId);
   const { leafNodeId: _, ...rootless } = read.head;
@@ -55,6 +57,15 @@ export function residentOf(read: SessionRead): LoadedResident {
     messageCount: history.length,
   };
   return { resident, repaired };
+}
+
+/** What is committed, or the beginning of a session that has nothing. */
+export async function loadResident({ persistence: { sessions }, residency, clock }: RuntimePorts, { sessionId, policy }: SessionWiring): Promise<LoadedResident> {
+  const full = { kind: "full_graph" } as const;
+  let read = await sessions.load(sessionId, residency === "keep_all" ? full : { kind: "active_path" });
+  // S-37: a path that leads nowhere is healed from the whole graph, never from the part of it that was asked for.
+  if (read && read.nodes.length === 0 && read.nodeCount > 0 && read.head.leafNodeId !== undefined) read = await sessions.load(sessionId, full);
+  return read ? residentOf(read) : { resident: freshResident(sessionId, policy, clock.now()), repaired: false };
 }
 
 /** Resident state after a commit of this session: what it appended is appended, never rebuilt (S-11). */
@@ -73,5 +84,16 @@ export function residentAfter(before: Resident, headRevision: number, { sessionI
     frames: frames.length === 0 ? before.frames : [...kept, ...frames.filter((frame) => !known.has(frame.frameId))],
     history,
     messageCount: history.length,
+  };
+}
+
+/** Where a turn that begins now starts from. */
+export function referenceOf({ headRevision, head, messageCount }: Resident): HistoryReference {
+  return {
+    headRevision,
+    frameId: head.currentFrameId,
+    leafNodeId: head.leafNodeId ?? null,
+    turnIndex: head.turnIndex,
+    messageCount,
   };
 }

@@ -1,0 +1,33 @@
+// How a turn is asked for: who watches it, and what it begins with.
+
+import type { TurnToAccept } from "./lane-claims.ts";
+import type { Emit } from "./model-call.ts";
+import type { TurnOverlay } from "./turn-plan.ts";
+
+/** Who watches a turn, and may cancel it. */
+export interface TurnAttendance {
+  readonly turnId: string;
+  readonly emit: Emit;
+  readonly signal: AbortSignal;
+  /** What to do once the turn only waits for answers from outside: go on waiting (default), or leave it in flight. */
+  readonly whenParked?: "wait" | "suspend";
+}
+
+export interface TurnStart extends TurnAttendance, TurnToAccept {
+  readonly overlay?: TurnOverlay | undefined;
+}
+
+/** A turn whose input is what waits. */
+export interface QueuedTurnStart extends Pick<TurnAttendance, "signal" | "whenParked"> {
+  /** Id of the turn; default: the first of `batchIds`, else what an input asks for, else a fresh one (I-29). */
+  readonly drainId?: string;
+  /** Exactly these batches, if they are next; then no inputs (I-22, I-25). */
+  readonly batchIds?: readonly string[];
+  readonly emitFor: (turnId: string) => Emit;
+}
+
+/** A drain has nothing to do: nothing waits, or somebody else runs the session (I-24). */
+export const NOTHING_TO_DRAIN: ReadonlySet<string> = new Set(["unknown_turn", "session_execution_busy"]);
+
+/** Nobody watches, nobody cancels. */
+export const unattended = (signal = new AbortController().signal) => ({ emit: () => undefined, signal });
