@@ -16,7 +16,7 @@ import { after, lanesKey, SESSION_ROWS, sessionPrefix, textAt } from "./layout.t
 import { countWork, type HeldLane, readLane, requireFence } from "./lease-rules.ts";
 import { requireUsable } from "./retired.ts";
 import { readControl } from "./turn-rows.ts";
-import { exactGroup, isTakenBy, leadingCommand, nextGroup, readyWork, takeWork } from "./work-claims.ts";
+import { exactGroup, isTakenBy, leadingCommand, nextGroup, ofTurn, readyWork, takeWork } from "./work-claims.ts";
 import { addWork, findWork, queuedWork, removeWork, setWork, toBatch, type WorkRow } from "./work-rows.ts";
 
 /** Picks the next group from what may be claimed, in sequence. */
@@ -110,8 +110,7 @@ export function createQueue(context: StoreContext): QueueFacet {
         for (const id of rows.ids) {
           const row = await findWork(tx, sessionId, { id });
           if (row === undefined || !belongsTo(row, rows)) continue;
-          const { turn: _, ...free } = unclaimed(row);
-          setWork(tx, sessionId, free);
+          setWork(tx, sessionId, ofTurn(unclaimed(row), undefined));
         }
       });
     },

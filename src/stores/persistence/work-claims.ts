@@ -62,6 +62,12 @@ const joins = (row: WorkRow, head: WorkRow): boolean =>
   row.merge !== "never" &&
   jsonEqual(row.merge, head.merge);
 
+/** The row as it belongs to that turn, or to none. */
+export function ofTurn(row: WorkRow, turnId: string | undefined): WorkRow {
+  const { turn: _, ...free } = row;
+  return turnId === undefined ? free : { ...free, turn: turnId };
+}
+
 /**
  * Writes a claim on rows, which are not empty.
  *
@@ -70,7 +76,7 @@ const joins = (row: WorkRow, head: WorkRow): boolean =>
 export function takeWork(tx: WriteTransaction, rows: readonly WorkRow[], lease: SessionLease, claimToken: string, turnId?: string): WorkClaim {
   const { sessionId, owner, fencingToken: generation } = lease;
   const claimed = claimRows("qwc", rows, lease, claimToken);
-  const taken = claimed.rows.map(({ turn: _, ...row }): WorkRow => ({ ...row, ...(turnId !== undefined && { turn: turnId }) }));
+  const taken = claimed.rows.map((row) => ofTurn(row, turnId));
   for (const row of taken) setWork(tx, sessionId, row);
   return {
     sessionId,
