@@ -5,10 +5,9 @@
 //       after it is done.
 //   K2. All under one lease, which is held on for the turn behind them (T-4).
 
-import { isOutcomeUnknown, runtimeErrorOfLeaseClaim, runtimeErrorOfStore } from "../domain/error-mapping.ts";
+import { errorText, isOutcomeUnknown, runtimeErrorOfLeaseClaim, runtimeErrorOfStore } from "../domain/error-mapping.ts";
 import type { RuntimeErrorCode } from "../domain/error-codes.ts";
 import { LashError, runtimeError } from "../domain/errors.ts";
-import { errorText } from "../domain/error-mapping.ts";
 import { sha256Hex } from "../domain/sha256.ts";
 import type { SessionCommit } from "../stores/contract.ts";
 import { type QueuedBatch, type SessionCommand, type WorkClaim, workRowsOf } from "../stores/ingress-contract.ts";
@@ -33,7 +32,7 @@ export interface CommandedSession {
  */
 export async function drainCommands(session: CommandedSession): Promise<void> {
   const { ports, sessionId, lease } = session;
-  const { leases, queue } = ports.persistence;
+  const { leases, queue, turns } = ports.persistence;
   const claim = await lease.claim((wanted) => leases.claim(wanted), sessionId).catch((error: unknown) => {
     throw LashError.is(error) && error.family !== "store" ? error : runtimeErrorOfLeaseClaim(error);
   });
@@ -42,6 +41,8 @@ export async function drainCommands(session: CommandedSession): Promise<void> {
   const nothing = (): void => undefined;
   const keeper = new LeaseKeeper(leases, ports.clock, ports.leaseTimings, claim.lease, { renewing: nothing, renewed: nothing, renewFailed: nothing, lost: nothing });
   try {
+    // Accepted and left since somebody looked: it ends on the history that it began with, before anything moves that (OP-7).
+    if ((await turns.inFlight(sessionId)).length > 0) return;
     for (;;) {
       await keeper.ensureLive();
       const claimed = await queue.claimCommand({ fence: keeper.fence, claimToken: ports.newId() });

@@ -1,5 +1,6 @@
 // Turn causes: what a turn is told that no user said, such as the wake of a process (T-10, I-48).
 
+import { isId } from "./id-rules.ts";
 import { isPlainObject, type Json, type JsonObject } from "./json.ts";
 import { createMessage, type Message, type MessageOrigin } from "./messages.ts";
 
@@ -13,8 +14,8 @@ export interface TurnCause {
   readonly text: string;
 }
 
-/** Of wakes; other ids could be those of a turn's own messages. */
-const WAKE_ID = /^wake:.{1,200}$/;
+/** Ids of wakes; other ones could be those of a turn's own messages. */
+const PREFIX = "wake:";
 
 /**
  * The cause that the delivery of a wake is. Whoever wrote the delivery is trusted for its words, not for its shape.
@@ -27,7 +28,7 @@ export function wakeCause(wake: Json, fallbackId: string): TurnCause {
   const processId = textOr(delivery["processId"], "unknown");
   const eventType = textOr(delivery["eventType"], "process.wake");
   const sequence = typeof delivery["sequence"] === "number" ? delivery["sequence"] : 0;
-  const id = typeof wakeId === "string" && WAKE_ID.test(wakeId) ? wakeId : fallbackId;
+  const id = typeof wakeId === "string" && wakeId.startsWith(PREFIX) && isId(wakeId) ? wakeId : fallbackId;
   const origin: ProcessOrigin = { kind: "process", processId, eventType, sequence, wakeId: id, ...(causedBy !== undefined && causedBy !== null && { causedBy }) };
   const input = wakeInput(delivery["input"] ?? wake);
   return { id, eventType, origin, text: `Background process wake\nProcess: ${processId}\nEvent: ${eventType} #${sequence}\nWake input:\n${input}` };

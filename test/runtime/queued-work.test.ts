@@ -220,6 +220,7 @@ describe("without a journal", () => {
 describe("hostile deliveries", () => {
   test.each<readonly [string, Json, string]>([
     ["an id that a message of the turn could have", { wakeId: "d:1", text: "x" }, "x"],
+    ["an id that no key can hold", { wakeId: `wake:${"\0".repeat(3)}${"x".repeat(900)}`, text: "x" }, "x"],
     ["no object", 7, "7"],
     ["fields of other kinds", { wakeId: 1, processId: 2, eventType: null, sequence: "3", input: null, text: "y" }, "y"],
     ["keys of prototypes", JSON.parse('{"__proto__":{"text":"evil"},"input":{"text":"z"}}') as Json, "z"],
