@@ -1,12 +1,11 @@
 // What a host says about an input that waits: checked and given its stored form.
 
-import { assertReason } from "./domain/cancellation.ts";
 import { runtimeError } from "./domain/errors.ts";
 import { assertId } from "./domain/id-rules.ts";
 import { invalidArgument, refuseUnknown } from "./domain/invalid-argument.ts";
 import type { Limits } from "./domain/limits.ts";
 import { parseTurnInput, type TurnInput } from "./domain/turn-input.ts";
-import type { CancelTarget, CheckpointKind, DeliveryPolicy, SessionCommand, SlotPolicy, SubmittedIngress } from "./stores/ingress-contract.ts";
+import type { CancelTarget, CheckpointKind, SubmittedIngress } from "./stores/ingress-contract.ts";
 
 /** Most batches that one turn takes (I-17). */
 const MOST_BATCHES = 64;
@@ -59,34 +58,6 @@ export function checkedTarget(target: CancelTarget, field = "target"): CancelTar
   if (kind !== "input_id" && kind !== "source_key") throw invalidArgument(`${field}.kind`, '"input_id" or "source_key"');
   if (typeof value !== "string") throw invalidArgument(`${field}.value`, "a text");
   return { kind, value };
-}
-
-/** How queued input enters a turn (I-52). */
-export interface TurnInputPolicies {
-  readonly deliveryPolicy: DeliveryPolicy;
-  readonly slotPolicy: SlotPolicy;
-  readonly sourceKey?: string;
-}
-
-export function checkedPolicies(policies: TurnInputPolicies): TurnInputPolicies {
-  refuseUnknown(policies, ["deliveryPolicy", "slotPolicy", "sourceKey"], "turn input policies");
-  const { deliveryPolicy, slotPolicy, sourceKey } = policies;
-  if (deliveryPolicy !== "earliest_safe_boundary" && deliveryPolicy !== "after_current_turn_commit") {
-    throw invalidArgument("deliveryPolicy", '"earliest_safe_boundary" or "after_current_turn_commit"');
-  }
-  if (slotPolicy !== "join" && slotPolicy !== "exclusive") throw invalidArgument("slotPolicy", '"join" or "exclusive"');
-  if (sourceKey !== undefined) checkedId(sourceKey, "sourceKey");
-  return policies;
-}
-
-export function checkedCommand(kind: SessionCommand["kind"], reason: string, key: string): SessionCommand {
-  if (typeof key !== "string" || key.trim() === "") {
-    throw runtimeError("session_command_idempotency_key", "`key` is blank; name the command, so that submitting it again does not do it twice");
-  }
-  assertId(key, "key");
-  if (typeof reason !== "string") throw invalidArgument("reason", "a text");
-  assertReason(reason);
-  return { kind, reason };
 }
 
 export function checkedIds(ids: readonly string[], field: string): readonly string[] {

@@ -3,13 +3,11 @@
 
 import type { Emit } from "./actors/model-call.ts";
 import type { SessionRuntime } from "./actors/session-runtime.ts";
-import { runtimeError } from "./domain/errors.ts";
 import { invalidArgument, refuseUnknown } from "./domain/invalid-argument.ts";
 import type { TurnInput } from "./domain/turn-input.ts";
-import {
-  checkedCommand, checkedId, checkedIds, checkedPolicies, checkedSignal, checkedTarget, checkedTargets, parseWaiting, submittedIngress,
-  type EnqueueOptions, type TurnInputPolicies,
-} from "./enqueue.ts";
+import { checkedId, checkedIds, checkedSignal, checkedTarget, checkedTargets, parseWaiting, submittedIngress, type EnqueueOptions } from "./enqueue.ts";
+import type * as QueuedWork from "./queued-work.ts";
+import type { TurnInputPolicies } from "./queued-work.ts";
 import type { CommandReceipt } from "./actors/work-lane.ts";
 import type { TurnActivity } from "./observe/contract.ts";
 import type { CancelOutcome, CancelTarget, PendingTurnInput, QueuedBatch, SuffixCancelOutcome } from "./stores/ingress-contract.ts";
@@ -49,14 +47,9 @@ export abstract class SessionLanes {
 
   constructor(runtime: SessionRuntime) {
     this.#runtime = runtime;
-    const submit = async (kind: "refresh_tool_catalog" | "reset_session", reason: string, key: string): Promise<CommandReceipt> => {
-      this.assertOpen();
-      const command = checkedCommand(kind, reason, key);
-      return (await runtime.work()).submit(command, key);
-    };
     this.commands = {
-      refreshToolCatalog: (reason, key) => submit("refresh_tool_catalog", reason, key),
-      reset: (reason, key) => submit("reset_session", reason, key),
+      refreshToolCatalog: async (reason, key) => (await this.#work()).submitCommand(runtime, "refresh_tool_catalog", reason, key),
+      reset: async (reason, key) => (await this.#work()).submitCommand(runtime, "reset_session", reason, key),
     };
   }
 
@@ -145,33 +138,23 @@ export abstract class SessionLanes {
    * @param options.all - also what a turn or a drain has taken. Default: only what could still be taken back.
    */
   async queuedWork(options: { readonly all?: boolean } = {}): Promise<readonly QueuedBatch[]> {
-    this.assertOpen();
-    refuseUnknown(options, ["all"], "queued work options");
-    return (await this.#runtime.work()).list(options.all === true);
+    return (await this.#work()).listWork(this.#runtime, options);
   }
 
   /**
    * Leaves an input to the session as queued work, behind what is queued already (FA-41). Needs no lease. Durable when it
    * resolves, images included.
    *
-   * @param policies.deliveryPolicy - `earliest_safe_boundary`: also a turn that runs may take it; `after_current_turn_commit`:
-   *   only a drain of the idle session.
-   * @param policies.slotPolicy - `join`: in one turn with neighbours of the same policies; `exclusive`: alone.
-   * @param policies.sourceKey - while a batch with this key is queued, that one is given back, whatever `input` says (I-4).
+   * @returns the batch as it waits; with a `sourceKey` that is queued already, that one.
    * @throws LashError `invalid_argument`, `store_commit_failed`.
    */
   async enqueueTurnInput(input: string | TurnInput, policies: TurnInputPolicies): Promise<QueuedBatch> {
-    this.assertOpen();
-    const { deliveryPolicy, slotPolicy, sourceKey } = checkedPolicies(policies);
-    const waiting = parseWaiting(input, this.#runtime.ports.limits);
-    return (await this.#runtime.work()).enqueueInput({ input: waiting, deliveryPolicy, slotPolicy, sourceKey });
+    return (await this.#work()).enqueueTurnInput(this.#runtime, input, policies);
   }
 
   /** Takes back a batch that nothing has taken (FA-41). Durable when it resolves. @returns it; undefined where there is no such batch, or a turn or drain has it. */
   async cancelQueuedWork(batchId: string): Promise<QueuedBatch | undefined> {
-    this.assertOpen();
-    const id = checkedId(batchId, "batchId");
-    return (await this.#runtime.work()).cancel(id);
+    return (await this.#work()).cancelWork(this.#runtime, batchId);
   }
 
   /**
@@ -181,17 +164,11 @@ export abstract class SessionLanes {
    * @throws LashError `session_closed` - the session was closed meanwhile; `store_commit_failed`.
    */
   async awaitQueuedWorkBatch(batchId: string, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    return (await this.#work()).awaitWork(this.#runtime, batchId, options, this.whenClosed);
+  }
+
+  #work(): Promise<typeof QueuedWork> {
     this.assertOpen();
-    refuseUnknown(options, ["signal"], "await options");
-    const id = checkedId(batchId, "batchId");
-    const signal = checkedSignal(options.signal);
-    const work = await this.#runtime.work();
-    try {
-      await work.gone(id, signal ? AbortSignal.any([signal, this.whenClosed]) : this.whenClosed);
-    } catch (error) {
-      if (!this.whenClosed.aborted) throw error;
-      const { sessionId } = this.#runtime.wiring;
-      throw runtimeError("session_closed", `session ${sessionId} was closed before batch ${id} was gone`, { details: { sessionId } });
-    }
+    return import("./queued-work.ts");
   }
 }

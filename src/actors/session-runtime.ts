@@ -29,7 +29,6 @@ import { type TurnOverlay, TurnPlans } from "./turn-plan.ts";
 import { TurnRun, type Claimed, type TurnEnd, type TurnRequest } from "./turn-run.ts";
 import type { TurnSession } from "./turn-session.ts";
 import { NOTHING_TO_DRAIN, type QueuedTurnStart, type TurnAttendance, type TurnStart, unattended } from "./turn-start.ts";
-import type { WorkLane } from "./work-lane.ts";
 
 interface Attended {
   readonly turnId: string;
@@ -49,8 +48,8 @@ export class SessionRuntime {
   readonly inputs: InputLane;
   /** What happens to the session beside its turns. */
   readonly changes: SessionChanges;
-  readonly #lanes: LaneListener;
-  #work: WorkLane | undefined;
+  /** Hears of what happens in the lanes. */
+  readonly lanes: LaneListener;
   readonly #standIn: StandIn;
   readonly #lease: LaneClaims;
   readonly #plans: TurnPlans;
@@ -77,14 +76,14 @@ export class SessionRuntime {
     this.#stated = new StatedSettings(wiring);
     this.#lease = new LaneClaims(ports, wiring);
     this.#plans = new TurnPlans(() => this.wiring);
-    this.#lanes = {
+    this.lanes = {
       changed: (kind, ids) => {
         this.feed.queueChanged(kind, ids);
         ports.changes.notify(queueTopic(wiring.sessionId));
       },
       poke: (reason) => ports.poke?.(wiring.sessionId, reason),
     };
-    this.inputs = new InputLane(ports, wiring.sessionId, this.#lanes);
+    this.inputs = new InputLane(ports, wiring.sessionId, this.lanes);
     this.changes = new SessionChanges({
       ports,
       lease: this.#lease,
@@ -141,11 +140,6 @@ export class SessionRuntime {
     return this.#root;
   }
 
-  /** Queued work of this session. Most sessions never have any. */
-  async work(): Promise<WorkLane> {
-    return (this.#work ??= new (await import("./work-lane.ts")).WorkLane(this.ports, this.wiring.sessionId, this.#lanes));
-  }
-
   /** Calls the listener with every newly committed state. @returns what takes it back. */
   onCommit(listener: (resident: Resident) => void): () => void {
     this.#listeners.add(listener);
@@ -161,7 +155,7 @@ export class SessionRuntime {
   finishOthers(): void {
     if (!this.wiring.provider) return;
     void this.#standIn.finishLeftover();
-    this.#lanes.poke("session_open");
+    this.lanes.poke("session_open");
   }
 
   /** An answer came for a turn of this session, which is open: drives it on if nobody does (OP-8). */
@@ -411,7 +405,7 @@ export class SessionRuntime {
       leaveLane: () => this.#lease.leave(),
       ended: ({ completedWork = [] }, leaves) => {
         if (completedWork.length > 0) this.ports.changes.notify(queueTopic(this.wiring.sessionId));
-        if (leaves) this.#lanes.poke("turn_ended");
+        if (leaves) this.lanes.poke("turn_ended");
       },
       report: (event) => this.#send(event),
     };

@@ -1,6 +1,5 @@
 // Work lane: what the host does with queued work of a session - session commands, and turn input of the older form (ingress.md
-// sections 6 to 8). Needs no lease. Loaded when a session is first asked for it; what drains it is lane-claims.ts and
-// command-drain.ts.
+// sections 6 to 8). Needs no lease. What drains it is lane-claims.ts and command-drain.ts.
 
 import { runtimeErrorOfStore } from "../domain/error-mapping.ts";
 import { acceptInput, type TurnInput } from "../domain/turn-input.ts";

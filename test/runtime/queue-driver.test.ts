@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 // Loaded on demand; here, before anything is waited for.
 import "../../src/actors/command-drain.ts";
 import "../../src/actors/queue-driver.ts";
-import "../../src/actors/work-lane.ts";
+import "../../src/queued-work.ts";
 import { createLash, type Session } from "../../src/index.ts";
 import { memoryEngine } from "../../src/stores/memory/index.ts";
 import { gate, manualClock } from "../../src/testing/index.ts";
