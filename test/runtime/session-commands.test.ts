@@ -4,9 +4,11 @@ import { describe, expect, test } from "vitest";
 import type { Session } from "../../src/index.ts";
 import type { Engine } from "../../src/stores/engine.ts";
 import { memoryEngine } from "../../src/stores/memory/index.ts";
+import type { LeaseClaim } from "../../src/stores/contract.ts";
 import { createPersistence } from "../../src/stores/persistence/index.ts";
 import { gate, manualClock, type ManualClock } from "../../src/testing/index.ts";
 import { countingEngine } from "../../src/testing/counting-engine.ts";
+import { ASKING, askingLash, askTool, newAsked, quiet } from "../support/asking.ts";
 import { crashEverywhere } from "../support/crash-sweep.ts";
 import { engineCases } from "../support/engines.ts";
 import { testLash, transcriptOf } from "../support/lash.ts";
@@ -143,6 +145,44 @@ describe.each(engineCases())("on $name", ({ open }) => {
     expect(counts[1]).toEqual(counts[0]);
     expect(counts[0]).toMatchObject({ writes: 2, reads: 0 });
   });
+});
+
+test("a turn that was accepted and left while commands were being claimed ends on its own history before they move it (OP-7, I-30)", async () => {
+  const engine = memoryEngine();
+  const { lash, clock } = testLash({ engine, tools: [askTool(newAsked())], script: ASKING });
+  const session = await lash.openSession("s");
+  const other = askingLash({ engine, clock });
+  await session.commands.refreshToolCatalog("r", "first");
+  const { leases, turns } = session.runtime.ports.persistence;
+  const { claim } = leases;
+  const intrusion = Promise.withResolvers<void>();
+  const intrude = async (): Promise<void> => {
+    const theirs = await other.lash.openSession("s");
+    void theirs.run("left", { turnId: "left" }).catch(() => undefined);
+    await other.parked;
+    await theirs.park();
+    await session.commands.reset("r", "second");
+  };
+  Object.assign(leases, {
+    claim: async (wanted: LeaseClaim) => {
+      leases.claim = claim;
+      await intrude();
+      const claimed = await claim(wanted);
+      intrusion.resolve();
+      return claimed;
+    },
+  });
+  const turn = session.run("mine", { turnId: "mine" });
+  await intrusion.promise;
+  await quiet();
+  expect([framesOf(session), (await session.queuedWork()).length, await turns.inFlight("s")]).toEqual([1, 1, [{ sessionId: "s", turnId: "left" }]]);
+  await lash.completions.resolve(other.asked.keys[0] ?? "", { status: "ok", payload: 1 });
+  await quiet();
+  expect(await turns.settled("s", "left")).toMatchObject({ text: "done" });
+  expect([framesOf(session), await turns.inFlight("s"), await session.queuedWork()]).toEqual([2, [{ sessionId: "s", turnId: "mine" }], []]);
+  session.cancelRunningTurns();
+  expect(await turn).toMatchObject({ outcome: { stop: "cancelled" } });
+  expect(transcriptOf(session)[0]).toBe("User: Text mine");
 });
 
 test("a command without a key is refused before anything is durable (FA-62, I-47)", async () => {
