@@ -51,6 +51,9 @@ describe.each(engineCases())("on $name", ({ open }) => {
     expect([framesOf(session), transcriptOf(session).length, await session.queuedWork({ all: true })]).toEqual([2, 4, []]);
     await session.commands.reset("r", "another");
     expect([await session.queuedTurn(), framesOf(session), transcriptOf(session)]).toEqual([undefined, 3, []]);
+    await session.run("fresh");
+    await session.commands.reset("r", "k");
+    expect([await session.queuedTurn(), framesOf(session), transcriptOf(session).length]).toEqual([undefined, 3, 2]);
   });
 
   test("a drain has its commands first only if they were queued before its inputs; alone they are no turn and leave the lane free (I-25, I-28)", async () => {
