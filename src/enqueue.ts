@@ -14,8 +14,9 @@ export interface EnqueueOptions {
   /** Makes it repeatable: enqueueing again under one id gives the input that is there. Default: never the same. */
   readonly id?: string;
   /**
-   * Which turn takes it. `next_turn` (default) waits for `queuedTurn()`. `active_turn` waits for a checkpoint of the turn that is
-   * in flight, in whatever process, or of the named one; where that has ended, or there is none, it waits for the next turn.
+   * Which turn takes it. `next_turn` (default) waits for `queuedTurn()`, or for a lash that drains by itself. `active_turn` waits
+   * for a checkpoint of the turn that is in flight, in whatever process, or of the named one; where that has ended, or there is
+   * none, it waits for the next turn.
    */
   readonly ingress?:
     | { readonly scope: "next_turn" }

@@ -90,6 +90,8 @@ export class Session extends SessionLanes implements AsyncDisposable {
    * Asks the agent something. Nothing happens until the turn is iterated or its `result` is asked for; then its input
    * is accepted durably before anything else, and from there on it ends even if this process does not.
    *
+   * Session commands that are queued are applied first (T-4); one that fails fails the turn, before its input is accepted.
+   *
    * Settings among the options hold for this turn alone, also when another process finishes it; one that is in flight already
    * keeps those it was accepted with.
    *
