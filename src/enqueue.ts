@@ -2,14 +2,21 @@
 
 import { assertId } from "./domain/id-rules.ts";
 import { invalidArgument, refuseUnknown } from "./domain/invalid-argument.ts";
+import type { Limits } from "./domain/limits.ts";
+import { parseTurnInput, type TurnInput } from "./domain/turn-input.ts";
 import type { CancelTarget, CheckpointKind, SubmittedIngress } from "./stores/ingress-contract.ts";
+import { turnIdOf } from "./turn-options.ts";
+
+/** Most batches that one turn takes (I-17). */
+const MOST_BATCHES = 64;
 
 export interface EnqueueOptions {
   /** Makes it repeatable: enqueueing again under one id gives the input that is there. Default: never the same. */
   readonly id?: string;
   /**
-   * Which turn takes it. `next_turn` (default) waits for `queuedTurn()`. `active_turn` waits for a checkpoint of the turn that is
-   * in flight, in whatever process, or of the named one; where that has ended, or there is none, it waits for the next turn.
+   * Which turn takes it. `next_turn` (default) waits for `queuedTurn()`, or for a lash that drains by itself. `active_turn` waits
+   * for a checkpoint of the turn that is in flight, in whatever process, or of the named one; where that has ended, or there is
+   * none, it waits for the next turn.
    */
   readonly ingress?:
     | { readonly scope: "next_turn" }
@@ -52,4 +59,22 @@ export function checkedTarget(target: CancelTarget, field = "target"): CancelTar
   if (kind !== "input_id" && kind !== "source_key") throw invalidArgument(`${field}.kind`, '"input_id" or "source_key"');
   if (typeof value !== "string") throw invalidArgument(`${field}.value`, "a text");
   return { kind, value };
+}
+
+export function checkedIds(ids: readonly string[], field: string): readonly string[] {
+  if (!Array.isArray(ids) || ids.length === 0 || ids.length > MOST_BATCHES) throw invalidArgument(field, `an array of 1 to ${MOST_BATCHES} ids`);
+  ids.forEach((id: string, index) => checkedId(id, `${field}[${index}]`));
+  return ids;
+}
+
+export function checkedSignal(signal: AbortSignal | undefined): AbortSignal | undefined {
+  if (signal !== undefined && typeof signal?.addEventListener !== "function") throw invalidArgument("signal", "an AbortSignal");
+  return signal;
+}
+
+/** An input that is kept for a turn to come. */
+export function parseWaiting(input: string | TurnInput, limits: Limits): TurnInput {
+  const parsed = parseTurnInput(input, limits);
+  turnIdOf(parsed, {});
+  return parsed;
 }

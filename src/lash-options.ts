@@ -18,7 +18,7 @@ import type { ProtocolDriver } from "./machines/protocol.ts";
 import type { TurnActivity } from "./observe/contract.ts";
 import type { Provider } from "./providers/contract.ts";
 import type { SweepReport } from "./stores/content-contract.ts";
-import type { GcReport, VacuumReport } from "./stores/contract.ts";
+import type { GcReport, VacuumReport } from "./stores/upkeep-contract.ts";
 import type { Store } from "./stores/store.ts";
 import type { Tool } from "./tools/contract.ts";
 
@@ -53,6 +53,12 @@ export interface LashOptions {
   /** First part of the system prompt of all sessions; not recorded with them. */
   readonly prompt?: Prompt;
   readonly maxTurns?: number | null;
+  /**
+   * Who runs inputs for the next turn, queued work and session commands once they are durable. `host` (default): your calls of
+   * `session.queuedTurn()`. `auto`: this lash, in the background, in any session that it has open; also what a dead process left
+   * in it, when it is opened, resumed or recovered. What happens then is seen by `session.watch()`; failures are logged.
+   */
+  readonly drain?: "auto" | "host";
   /** `journaled` survives crashes and is the default on durable stores; `inline` keeps nothing in flight. */
   readonly effects?: "journaled" | "inline";
   readonly protocol?: ProtocolDriver;
@@ -114,7 +120,7 @@ export interface Maintenance {
 }
 
 const OPTIONS = [
-  "provider", "model", "store", "tools", "prompt", "maxTurns", "effects", "protocol", "residency", "lease", "inspect", "logger", "clock", "newId", "waitSecret", "maxRecoveries", "limits", "trace",
+  "provider", "model", "store", "tools", "prompt", "maxTurns", "effects", "protocol", "residency", "lease", "inspect", "logger", "clock", "newId", "waitSecret", "maxRecoveries", "limits", "trace", "drain",
 ];
 const SESSION_OPTIONS = ["provider", "model", "tools", "prompt", "maxTurns"];
 
@@ -131,7 +137,7 @@ export function checkResolution(resolution: Resolution, limits: Limits): void {
 
 export function checkOptions(options: LashOptions): void {
   refuseUnknown(options, OPTIONS, "createLash options");
-  const { store, effects, residency, provider, waitSecret, maxRecoveries } = options;
+  const { store, effects, residency, provider, waitSecret, maxRecoveries, drain } = options;
   if (store !== undefined && (typeof store !== "object" || store === null || !("engine" in store))) {
     throw invalidArgument("store", "made by memory(), sqlite(path), indexedDb(name) or another store factory");
   }
@@ -140,6 +146,7 @@ export function checkOptions(options: LashOptions): void {
   }
   if (maxRecoveries !== undefined && !(maxRecoveries >= 0)) throw invalidArgument("maxRecoveries", "a number of at least 0; Infinity for no limit");
   if (effects !== undefined && effects !== "journaled" && effects !== "inline") throw invalidArgument("effects", '"journaled" or "inline"');
+  if (drain !== undefined && drain !== "auto" && drain !== "host") throw invalidArgument("drain", '"auto" or "host"');
   if (residency !== undefined && residency !== "keep_all" && residency !== "active_path_only") {
     throw invalidArgument("residency", '"keep_all" or "active_path_only"');
   }

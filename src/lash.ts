@@ -6,9 +6,11 @@ import { inline } from "./actors/inline-host.ts";
 import { journaled } from "./actors/journaled-host.ts";
 import type { Emit } from "./actors/model-call.ts";
 import type { RuntimePorts, SessionWiring } from "./actors/ports.ts";
-import type { Tracer } from "./actors/trace-port.ts";
+import type { QueueDriver } from "./actors/queue-driver.ts";
 import { SessionRuntime } from "./actors/session-runtime.ts";
 import { SessionTools } from "./actors/session-tools.ts";
+import type { Tracer } from "./actors/trace-port.ts";
+import { unattended } from "./actors/turn-start.ts";
 import { WaitDesk } from "./actors/wait-desk.ts";
 import { assertReason, type TurnCancelOutcome } from "./domain/cancellation.ts";
 import { systemClock } from "./domain/clock.ts";
@@ -29,7 +31,8 @@ import type { LlmRequest, Provider } from "./providers/contract.ts";
 import { resolveAttachments } from "./providers/attachments.ts";
 import { ProviderError, failureOf } from "./providers/failure.ts";
 import { withRetry } from "./providers/retry.ts";
-import { Session, swallow, type ParkedSession } from "./session.ts";
+import { Session, type ParkedSession } from "./session.ts";
+import { swallow } from "./swallow.ts";
 import { randomId, randomSecret } from "./random-id.ts";
 import type { InFlight, LeaseOwner } from "./stores/contract.ts";
 import { memory } from "./stores/memory/store.ts";
@@ -69,6 +72,8 @@ export class Lash implements AsyncDisposable {
   readonly #sessions = new Set<Session>();
   /** Turns that an answer from outside woke, by session. */
   readonly #background = new Map<string, Promise<void>>();
+  /** Drains queues, where the host leaves that to this lash. */
+  #driver: Promise<QueueDriver> | undefined;
   /** Take back what would wake suspended turns. */
   readonly #timers = new Set<() => void>();
   readonly #trace: Tracer | undefined;
@@ -114,6 +119,7 @@ export class Lash implements AsyncDisposable {
       limits: resolveLimits(options.limits),
       logger,
       newId,
+      ...(options.drain === "auto" && { poke: (sessionId) => this.#poke(sessionId) }),
       retrying: (provider) => this.#retryingFor(provider),
       failureOf: (error) => ({ failure: failureOf(error), attempts: ProviderError.is(error) ? error.attempts : [] }),
       ...(options.inspect && { inspect: options.inspect }),
@@ -145,7 +151,9 @@ export class Lash implements AsyncDisposable {
    * @param options.signal - aborting it cancels the turns that are being finished, and begins no other.
    * @param options.onActivity - told of everything that happens in them; awaited, so a slow one slows its turn (T-46).
    *   What an earlier process saw is not told again, except for the calls of a batch that was cut off.
-   * @returns one entry per turn that this call dealt with; turns that others are running are not among them.
+   * With `drain: "auto"` queues that fill the store are drained, too; those turns are not among the results.
+   *
+   * @returns one entry per turn in flight that this call dealt with; turns that others are running are not among them.
    */
   async recover(options: RecoverOptions = {}): Promise<readonly Recovered[]> {
     this.#assertOpen();
@@ -159,6 +167,7 @@ export class Lash implements AsyncDisposable {
       }
     };
     await Promise.all(Array.from({ length: RECOVERIES_AT_ONCE }, worker));
+    if (this.#options.drain === "auto" && options.signal?.aborted !== true) await (await this.#queueDriver()).leftovers();
     return recovered;
   }
 
@@ -211,9 +220,12 @@ export class Lash implements AsyncDisposable {
   async #close(graceMs: number | undefined): Promise<void> {
     const { clock } = this.#ports;
     for (const cancel of this.#timers) cancel();
+    const driver = await this.#driver;
+    driver?.close();
     const endGrace = graceMs === undefined ? undefined : clock.setTimer(graceMs, () => this.#abandonTurns());
     await Promise.all(this.#background.values());
     for (const session of this.#sessions) await session[Symbol.asyncDispose]();
+    await driver?.idle();
     endGrace?.();
     await this.flushTrace().catch(({ code, message }: LashError) => this.#ports.logger({ level: "warn", event: "trace.flush_failed", code, message }));
     await this.#ports.persistence.close();
@@ -318,6 +330,20 @@ export class Lash implements AsyncDisposable {
     }
   }
 
+  #poke(sessionId: string): void {
+    if (!this.#closing) void this.#queueDriver().then((driver) => driver.poke(sessionId));
+  }
+
+  #queueDriver(): Promise<QueueDriver> {
+    this.#driver ??= import("./actors/queue-driver.ts").then(({ QueueDriver: Driver }) => new Driver({
+      queue: this.#ports.persistence.queue,
+      find: (sessionId) => [...this.#sessions].find((session) => session.id === sessionId)?.runtime,
+      open: (sessionId) => this.#openRuntime(sessionId, {}),
+      logger: this.#ports.logger,
+    }));
+    return this.#driver;
+  }
+
   async #wiringOf(sessionId: string, options: SessionOptions): Promise<SessionWiring> {
     const provider = options.provider ?? this.#options.provider;
     const model = modelOf(options.model ?? this.#options.model, provider);
@@ -374,6 +400,3 @@ const ELSEWHERE: ReadonlySet<string> = new Set(["session_execution_busy", "unkno
 const runtimeErrorOfRow = (error: Error): LashError => (LashError.is(error) ? error : runtimeError("store_commit_failed", error.message, { cause: error }));
 
 const loadToolRegistry = async (): Promise<MakeToolRegistry> => (await import("./tools/registry/registry.ts")).toolRegistry;
-
-/** Nobody watches, nobody cancels. */
-const unattended = (signal = new AbortController().signal) => ({ emit: () => undefined, signal });

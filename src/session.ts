@@ -3,34 +3,25 @@
 import { createStore } from "@xstate/store";
 import type { Emit } from "./actors/model-call.ts";
 import { compactSession, type CompactOptions } from "./actors/compaction.ts";
-import { branchTo, openFrame } from "./actors/session-change.ts";
+import { branchTo, resetTo } from "./actors/session-change.ts";
 import type { SessionRuntime } from "./actors/session-runtime.ts";
 import type { Compactor } from "./domain/compaction.ts";
 import { runtimeError } from "./domain/errors.ts";
 import { invalidArgument, refuseUnknown } from "./domain/invalid-argument.ts";
 import type { SessionNode } from "./domain/session.ts";
 import { acceptInput, parseTurnInput, type TurnInput } from "./domain/turn-input.ts";
-import { checkedId, checkedTarget, checkedTargets, submittedIngress, type EnqueueOptions } from "./enqueue.ts";
 import type { SessionSighting, TurnActivity } from "./observe/contract.ts";
 import { sightingsOf } from "./observe/sightings.ts";
 import { readViewOf, type SessionReadView } from "./observe/read-view.ts";
+import { SessionLanes } from "./session-lanes.ts";
 import { overlayOf, patchOf, SETTINGS, type SessionPatch } from "./settings-options.ts";
-import type { CancelOutcome, CancelTarget, PendingTurnInput, SuffixCancelOutcome } from "./stores/ingress-contract.ts";
+import { swallow } from "./swallow.ts";
 import { ToolAdmin } from "./tool-admin.ts";
 import { Turn } from "./turn.ts";
-import { checkTurnOptions, parseWaiting, turnIdOf, type TurnOptions } from "./turn-options.ts";
+import { checkTurnOptions, turnIdOf, type TurnOptions } from "./turn-options.ts";
 import { turnResultOf, type TurnResult } from "./turn-result.ts";
 
 export interface RunOptions extends TurnOptions {
-  /** Told of everything that happens; awaited, so a slow one slows the turn (T-46). */
-  readonly onActivity?: (activity: TurnActivity) => void | Promise<void>;
-}
-
-export interface QueuedTurnOptions {
-  /** Id of the turn, so that asking again attaches to it. Default: the `traceTurnId` of an input, else a fresh one. */
-  readonly drainId?: string;
-  /** Aborting it cancels the turn. */
-  readonly signal?: AbortSignal;
   /** Told of everything that happens; awaited, so a slow one slows the turn (T-46). */
   readonly onActivity?: (activity: TurnActivity) => void | Promise<void>;
 }
@@ -69,7 +60,7 @@ export interface SessionHost {
 
 const CURSOR = "lashsc2";
 
-export class Session implements AsyncDisposable {
+export class Session extends SessionLanes implements AsyncDisposable {
   readonly id: string;
   /** An `@xstate/store` store with the committed read view, for UI code: `session.view.subscribe(...)`. */
   readonly view: SessionViewStore;
@@ -83,10 +74,11 @@ export class Session implements AsyncDisposable {
 
   /** Made by `lash.openSession()`. */
   constructor(runtime: SessionRuntime, host: SessionHost) {
+    super(runtime);
     this.id = runtime.wiring.sessionId;
     this.#runtime = runtime;
     this.#host = host;
-    this.tools = new ToolAdmin(runtime, () => this.#assertOpen());
+    this.tools = new ToolAdmin(runtime, () => this.assertOpen());
     this.view = makeView(readViewOf(this.id, runtime.resident));
     this.#unsubscribe = runtime.onCommit((resident) => this.view.trigger.committed({ view: readViewOf(this.id, resident) }));
   }
@@ -95,6 +87,8 @@ export class Session implements AsyncDisposable {
    * Asks the agent something. Nothing happens until the turn is iterated or its `result` is asked for; then its input
    * is accepted durably before anything else, and from there on it ends even if this process does not.
    *
+   * Session commands that are queued are applied first (T-4); one that fails fails the turn, before its input is accepted.
+   *
    * Settings among the options hold for this turn alone, also when another process finishes it; one that is in flight already
    * keeps those it was accepted with.
    *
@@ -102,7 +96,7 @@ export class Session implements AsyncDisposable {
    * @throws LashError `missing_model_spec` - a provider without a model of its own, and no model.
    */
   turn(input: string | TurnInput, options: TurnOptions = {}): Turn {
-    this.#assertOpen();
+    this.assertOpen();
     checkTurnOptions(options);
     const overlay = overlayOf(options, this.#runtime.settings, this.#runtime.ports.retrying);
     const parsed = parseTurnInput(input, this.#runtime.ports.limits);
@@ -110,7 +104,7 @@ export class Session implements AsyncDisposable {
     const { input: accepted, attachments } = acceptInput(parsed);
     const start = async (turn: Turn): Promise<TurnResult> => {
       await this.#host.background(this.id);
-      this.#assertOpen();
+      this.assertOpen();
       const emit: Emit = (body, correlationId) => turn.emit(body, correlationId);
       const onAbort = (): void => void turn.cancel();
       if (options.signal?.aborted === true) onAbort();
@@ -137,74 +131,6 @@ export class Session implements AsyncDisposable {
     return turn.result;
   }
 
-  /**
-   * Leaves an input to a turn: the next one, or one that runs. Needs no lease, so it works while any handle or process runs the
-   * session. Durable when it resolves, images included; a turn that takes it commits it once, in its place (FA-35, design 7.4).
-   *
-   * @returns the input as it waits; with an `id` that was used before, that input in its present state.
-   * @throws LashError `invalid_argument` - naming the field that is wrong, images that no model reads among them.
-   * @throws LashError `store_commit_failed` - the store failed, or `id` was used with other content
-   *   (`details.causeCode`: `pending_turn_input_source_key_conflict`); then nothing was written.
-   */
-  async enqueue(input: string | TurnInput, options: EnqueueOptions = {}): Promise<PendingTurnInput> {
-    this.#assertOpen();
-    const ingress = submittedIngress(options);
-    const { id } = options;
-    return this.#runtime.inputs.enqueue({ input: parseWaiting(input, this.#runtime.ports.limits), ingress, ...(id !== undefined && { sourceKey: `host:${checkedId(id, "id")}` }) });
-  }
-
-  /** Tells the running turn something as soon as its tools are done (FA-64). Otherwise as `enqueue`; ids are counted apart. */
-  async inject(input: string | TurnInput, { id }: { readonly id?: string } = {}): Promise<PendingTurnInput> {
-    this.#assertOpen();
-    const ingress = { scope: "active_turn", minBoundary: "after_work" } as const;
-    return this.#runtime.inputs.enqueue({ input: parseWaiting(input, this.#runtime.ports.limits), ingress, ...(id !== undefined && { sourceKey: `injection:${checkedId(id, "id")}` }) });
-  }
-
-  /**
-   * Runs the inputs that wait for the next turn as one turn (FA-29): at most 64, in the order in which they were enqueued. From
-   * its acceptance on it is a turn like any other, finished by `recover()` if this process dies.
-   *
-   * @returns undefined where nothing waits, or another owner runs the session: then nothing happened.
-   */
-  async queuedTurn(options: QueuedTurnOptions = {}): Promise<TurnResult | undefined> {
-    this.#assertOpen();
-    refuseUnknown(options, ["drainId", "signal", "onActivity"], "queued turn options");
-    const { drainId, signal = new AbortController().signal, onActivity } = options;
-    if (typeof signal?.addEventListener !== "function") throw invalidArgument("signal", "an AbortSignal");
-    if (onActivity !== undefined && typeof onActivity !== "function") throw invalidArgument("onActivity", "a function");
-    if (drainId !== undefined) checkedId(drainId, "drainId");
-    await this.#host.background(this.id);
-    this.#assertOpen();
-    let count = 0;
-    const emitFor = (turnId: string): Emit => (body, correlationId) => onActivity && swallow(onActivity, { id: `${turnId}:${++count}`, correlationId, ...body });
-    const end = await this.#runtime.runQueued({ emitFor, signal, ...(drainId !== undefined && { drainId }) });
-    return end && turnResultOf(end);
-  }
-
-  /** Inputs that wait and that no turn has taken, in order. */
-  pendingTurnInputs(): Promise<readonly PendingTurnInput[]> {
-    this.#assertOpen();
-    return this.#runtime.inputs.pending();
-  }
-
-  /** Takes back an input that no turn has taken; the outcome says what became of it (FA-36). Durable when it resolves. */
-  async cancelTurnInput(target: CancelTarget): Promise<CancelOutcome> {
-    const [outcome = { outcome: "not_found" as const }] = await this.cancelTurnInputs([target]);
-    return outcome;
-  }
-
-  /** The same for several at once, all or nothing; one outcome per target, in order. */
-  async cancelTurnInputs(targets: readonly CancelTarget[]): Promise<readonly CancelOutcome[]> {
-    this.#assertOpen();
-    return this.#runtime.inputs.cancel(checkedTargets(targets));
-  }
-
-  /** The same for an input, in whatever state it is, and all that were enqueued after it. */
-  async cancelTurnInputsFrom(anchor: CancelTarget): Promise<SuffixCancelOutcome> {
-    this.#assertOpen();
-    return this.#runtime.inputs.cancelFrom(checkedTarget(anchor, "anchor"));
-  }
-
   /** The committed state and its cursor, at once, also while a turn runs. */
   observe(): SessionObservation {
     const { view } = this.view.getSnapshot().context;
@@ -219,7 +145,7 @@ export class Session implements AsyncDisposable {
    * @param options.signal - ends it, too.
    */
   watch({ signal }: { readonly signal?: AbortSignal } = {}): AsyncIterableIterator<SessionSighting> {
-    this.#assertOpen();
+    this.assertOpen();
     return sightingsOf(this.#runtime.feed, signal ? AbortSignal.any([signal, this.#closed.signal]) : this.#closed.signal);
   }
 
@@ -237,7 +163,7 @@ export class Session implements AsyncDisposable {
    * @throws LashError `session_execution_busy` - another owner runs this session; nothing changed.
    */
   async configure(patch: SessionPatch): Promise<void> {
-    this.#assertOpen();
+    this.assertOpen();
     refuseUnknown(patch, SETTINGS, "configure");
     await this.#runtime.changes.configure(patchOf(patch, this.#runtime.settings, this.#runtime.ports.retrying));
   }
@@ -249,7 +175,7 @@ export class Session implements AsyncDisposable {
    * @returns how many waits that were.
    */
   revokeDurableWaits(): Promise<number> {
-    this.#assertOpen();
+    this.assertOpen();
     return this.#runtime.revokeWaits();
   }
 
@@ -262,7 +188,7 @@ export class Session implements AsyncDisposable {
    * @throws LashError `session_execution_busy` - another owner runs this session; nothing changed.
    */
   async branch({ at }: { readonly at: string | null }): Promise<void> {
-    this.#assertOpen();
+    this.assertOpen();
     await this.#runtime.changes.commit((resident) => branchTo(resident, at, async (nodeId) => (await this.historicNode(nodeId))?.parentNodeId));
   }
 
@@ -273,7 +199,7 @@ export class Session implements AsyncDisposable {
    * @returns the id. Durable when it resolves.
    */
   async fork({ at, id = this.#host.newId() }: { readonly at?: string; readonly id?: string } = {}): Promise<string> {
-    this.#assertOpen();
+    this.assertOpen();
     await this.#runtime.changes.fork(id, at);
     return id;
   }
@@ -288,7 +214,7 @@ export class Session implements AsyncDisposable {
    * @throws LashError `provider_unconfigured`, `provider_mismatch` - as a turn would. And whatever `compactor` throws.
    */
   async compact(compactor: Compactor, options: CompactOptions = {}): Promise<boolean> {
-    this.#assertOpen();
+    this.assertOpen();
     refuseUnknown(options, ["instructions", "signal"], "compact options");
     if (typeof compactor !== "function") throw invalidArgument("compactor", "a function, such as summarize() of lash-runtime/compaction");
     if (options.instructions !== undefined && typeof options.instructions !== "string") throw invalidArgument("instructions", "a string");
@@ -303,16 +229,14 @@ export class Session implements AsyncDisposable {
    * @throws LashError `session_execution_busy` - another owner runs this session; nothing changed.
    */
   async reset(): Promise<void> {
-    this.#assertOpen();
+    this.assertOpen();
     const { clock, newId } = this.#runtime.ports;
-    await this.#runtime.changes.commit((resident) =>
-      openFrame(resident, { frameId: `${this.id}:frame:reset:${newId()}`, reason: "reset", createdAt: new Date(clock.now()).toISOString(), messages: [] }),
-    );
+    await this.#runtime.changes.commit((resident) => resetTo(resident, `${this.id}:frame:reset:${newId()}`, clock.now()) ?? {});
   }
 
   /** Another handle on the same runtime; `close` and `park` need the last one (FA-49). */
   clone(): Session {
-    this.#assertOpen();
+    this.assertOpen();
     this.#runtime.openHandle();
     const clone = new Session(this.#runtime, this.#host);
     this.#host.opened(clone);
@@ -357,7 +281,7 @@ export class Session implements AsyncDisposable {
   }
 
   async #leave(event: "session.park" | "session.close"): Promise<void> {
-    this.#assertOpen();
+    this.assertOpen();
     this.#state = "closing";
     try {
       await this.#runtime.suspend();
@@ -381,16 +305,16 @@ export class Session implements AsyncDisposable {
     return this.#runtime;
   }
 
-  #assertOpen(): void {
+  protected override get whenClosed(): AbortSignal {
+    return this.#closed.signal;
+  }
+
+  protected override background(): Promise<unknown> | undefined {
+    return this.#host.background(this.id);
+  }
+
+  protected override assertOpen(): void {
     if (this.#state !== "open") throw runtimeError("session_closed", `session ${this.id} is closed; open it again with lash.openSession`, { details: { sessionId: this.id } });
   }
 }
 
-/** @internal A broken sink never changes the outcome (T-46). */
-export async function swallow<Told extends readonly unknown[]>(sink: (...told: Told) => void | Promise<void>, ...told: Told): Promise<void> {
-  try {
-    await sink(...told);
-  } catch {
-    // There is nobody to tell.
-  }
-}

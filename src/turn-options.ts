@@ -3,8 +3,7 @@
 import { runtimeError } from "./domain/errors.ts";
 import { assertId } from "./domain/id-rules.ts";
 import { invalidArgument, refuseUnknown } from "./domain/invalid-argument.ts";
-import type { Limits } from "./domain/limits.ts";
-import { parseTurnInput, type TurnInput } from "./domain/turn-input.ts";
+import type { TurnInput } from "./domain/turn-input.ts";
 import { SETTINGS, type TurnSettings } from "./settings-options.ts";
 
 export interface TurnOptions extends TurnSettings {
@@ -14,19 +13,13 @@ export interface TurnOptions extends TurnSettings {
   readonly signal?: AbortSignal;
 }
 
-/** An input that is kept for a turn to come. */
-export function parseWaiting(input: string | TurnInput, limits: Limits): TurnInput {
-  const parsed = parseTurnInput(input, limits);
-  turnIdOf(parsed, {});
-  return parsed;
-}
-
 export function checkTurnOptions(options: TurnOptions): void {
   refuseUnknown(options, ["turnId", "signal", ...SETTINGS], "turn options");
   const { signal } = options;
   if (signal !== undefined && typeof signal?.addEventListener !== "function") throw invalidArgument("signal", "an AbortSignal");
 }
 
+/** The id that a turn is asked for under; undefined where its host leaves that to the runtime. */
 export function turnIdOf({ traceTurnId }: TurnInput, { turnId }: TurnOptions): string | undefined {
   for (const [field, id] of [["turnId", turnId], ["input.traceTurnId", traceTurnId]] as const) {
     if (id === undefined) continue;

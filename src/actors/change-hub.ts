@@ -45,10 +45,11 @@ export class ChangeHub {
    * Looks again and again until `look` finds something: at once after a notice in this process or another tab, and every 25 ms doubling
    * to 1 s for what other processes write.
    *
+   * @param longestPauseMs - between two looks, where that is not 1 s.
    * @throws the signal's reason when it aborts.
    */
-  async until<T>(topic: string, look: () => Promise<T | undefined>, signal: AbortSignal): Promise<T> {
-    for (let pause = FIRST_LOOK_MS; ; pause = Math.min(pause * 2, LAST_LOOK_MS)) {
+  async until<T>(topic: string, look: () => Promise<T | undefined>, signal: AbortSignal, longestPauseMs = LAST_LOOK_MS): Promise<T> {
+    for (let pause = FIRST_LOOK_MS; ; pause = Math.min(pause * 2, longestPauseMs)) {
       // Listening starts before looking, so that what is written in between is not missed.
       const change = this.#change(topic, pause, signal);
       const found = await look();

@@ -1,51 +1,64 @@
-// Checkpoints: input that reached a running turn becomes messages of its log (T-55..T-57a).
+// Checkpoints: what reached a running turn becomes messages of its log (T-55..T-57a): its inputs, then queued work (I-31).
 //
 //   C1. What is claimed is remembered with the turn in the same write, so a turn that is taken up is told the same once more.
-//   C2. Message ids follow from where a message stands in the log (T-23).
+//   C2. Message ids follow from where a message stands in the log (T-23), or from the cause (I-34).
 
 import type { CheckpointKind } from "../machines/effects.ts";
 import { createMessage, type Message, type PartDraft } from "../domain/messages.ts";
 import { normalizeItems } from "../domain/turn-input.ts";
+import type { TurnActivityBody } from "../observe/contract.ts";
 import type { AttachmentFacet } from "../stores/content-contract.ts";
-import type { PendingTurnInput } from "../stores/ingress-contract.ts";
-import type { Emit } from "./model-call.ts";
+import type { Persistence } from "../stores/contract.ts";
+import type { PendingTurnInput, WaitingInput } from "../stores/ingress-contract.ts";
+import { causesIn, inputsIn } from "../stores/work-input.ts";
+import type { Collected } from "./effect-host.ts";
 import { partsOf } from "./images.ts";
+import { causeMessages, type LogPlace } from "./opening.ts";
 
-/** Most inputs that a turn takes at once (I-17). */
+/** Most inputs, or batches, that a turn takes at once (I-17). */
 export const MOST_INPUTS = 64;
 
-interface Delivery {
-  readonly input: PendingTurnInput;
-  readonly message: Message;
+interface Delivered {
+  readonly messages: readonly Message[];
+  /** Inputs of the input lane, with the message that each became. */
+  readonly accepted: readonly { readonly input: PendingTurnInput; readonly message: Message }[];
 }
 
-/** One message per input, in order; an input of nothing gives none (I-51). */
-export async function deliveriesOf(
-  inputs: readonly PendingTurnInput[],
-  { turnId, from, attachments }: { readonly turnId: string; readonly from: number; readonly attachments: AttachmentFacet },
-): Promise<readonly Delivery[]> {
-  const deliveries: Delivery[] = [];
+/** One message per input and per cause, in order; an input of nothing gives none (I-51). */
+export async function deliver({ inputs, batches }: Collected, place: LogPlace, persistence: Persistence): Promise<Delivered> {
+  const { sessionId, turnId, log } = place;
+  const messages: Message[] = [];
+  const say = async (input: WaitingInput): Promise<Message | undefined> => {
+    const parts = await partsOfInput(sessionId, input, persistence.attachments);
+    if (parts.length === 0) return undefined;
+    const message = createMessage(`${turnId}:${log.length + messages.length}`, "User", parts);
+    messages.push(message);
+    return message;
+  };
+  const accepted: { input: PendingTurnInput; message: Message }[] = [];
   for (const input of inputs) {
-    const parts = await partsOfInput(input, attachments);
-    if (parts.length > 0) deliveries.push({ input, message: createMessage(`${turnId}:${from + deliveries.length}`, "User", parts) });
+    const message = await say(input.input);
+    if (message) accepted.push({ input, message });
   }
-  return deliveries;
+  messages.push(...(await causeMessages(causesIn(batches), { ...place, log: [...log, ...messages] }, persistence)));
+  for (const input of inputsIn(batches)) await say(input);
+  return { messages, accepted };
 }
 
 /** Images were looked at when the input was admitted; one that has gone since does not take the words along. */
-async function partsOfInput({ sessionId, input }: PendingTurnInput, attachments: AttachmentFacet): Promise<readonly PartDraft[]> {
+async function partsOfInput(sessionId: string, { items }: WaitingInput, attachments: AttachmentFacet): Promise<readonly PartDraft[]> {
   const parts: PartDraft[] = [];
-  for (const item of normalizeItems(input.items)) {
+  for (const item of normalizeItems(items)) {
     const found = await partsOf(sessionId, [item], attachments);
     parts.push(...(typeof found === "string" ? [{ kind: "Text" as const, content: `[${found}]` }] : found));
   }
   return parts;
 }
 
-export function announce(deliveries: readonly Delivery[], checkpoint: CheckpointKind, emit: Emit, correlationId: string): void {
-  if (deliveries.length === 0) return;
-  const inputs = deliveries.map(({ input, message }) => ({ id: displayId(input), message }));
-  void emit({ type: "queued_input_accepted", checkpoint, inputs }, correlationId);
+export function announce({ accepted }: Delivered, { batches }: Collected, checkpoint: CheckpointKind, emit: (body: TurnActivityBody) => void): void {
+  const inputs = accepted.map(({ input, message }) => ({ id: displayId(input), message }));
+  if (inputs.length > 0) emit({ type: "queued_input_accepted", checkpoint, inputs });
+  if (batches.length > 0) emit({ type: "queued_work_started", boundary: "active_turn_checkpoint", batchIds: batches.map(({ batchId }) => batchId), causes: causesIn(batches) });
 }
 
 /** As the host named it, else by its own id (ingress.md section 1). */

@@ -8,9 +8,8 @@ import type { SessionSettings } from "../domain/turn-config.ts";
 import { addUsage, isZeroUsage, zeroUsage } from "../domain/usage.ts";
 import type { ToolResult } from "../machines/effects.ts";
 import { yieldsToInput, type TurnContext } from "../machines/turn.context.ts";
-import type { LeaseFence, MachineSnapshot, SessionCommit, ToolCallReference, TurnResultRecord } from "../stores/contract.ts";
+import type { LeaseFence, MachineSnapshot, SessionCommit, SettledClaims, ToolCallReference, TurnClaim, TurnResultRecord } from "../stores/contract.ts";
 import { commitHash } from "../stores/commit-hash.ts";
-import type { ClaimedRows } from "../stores/ingress-contract.ts";
 import { frameOpening, type FrameOpening } from "./frames.ts";
 import { attachmentIds } from "./images.ts";
 import type { Resident } from "./resident.ts";
@@ -23,8 +22,8 @@ export interface FinishedTurn {
   readonly log: readonly Message[];
   readonly toolResults: readonly ToolResult[];
   readonly modelCalls: readonly ModelCallRecord[];
-  /** Inputs that the turn has said. */
-  readonly claims: readonly ClaimedRows[];
+  /** What the turn has said of both lanes. */
+  readonly claims: readonly TurnClaim[];
   readonly startedAtMs: number;
   readonly durationMs: number;
   /** The request to cancel that this turn knows of (OP-20). */
@@ -128,7 +127,7 @@ export function buildCommit(turn: FinishedTurn, { resident, settings, model, fen
     // Input that still waits for this turn becomes input of the next one (I-32).
     interruptedTurnId: context.turnId,
     ...(yieldsToInput(context) && { unlessInputWaits: "before_completion" as const }),
-    ...(turn.claims.length > 0 && { completedInputs: turn.claims }),
+    ...completedBy(turn.claims),
     usageDeltas: [
       ...(isZeroUsage(context.usage) ? [] : [{ source: "turn", model, usage: context.usage }]),
       ...usageBeside(turn.modelCalls),
@@ -138,6 +137,14 @@ export function buildCommit(turn: FinishedTurn, { resident, settings, model, fen
   const result = resultOf(turn);
   return { ...commit, turn: { commitHash: commitHash({ ...commit, turn: { result } }), result, modelCalls: turn.modelCalls, ...(opening && { next: opening.next }) } };
 }
+
+/** What the end of a turn completes. */
+export function completedBy(claims: readonly TurnClaim[]): SettledClaims {
+  const [completedInputs, completedWork] = [rowsIn(claims, "inputs"), rowsIn(claims, "work")];
+  return { ...(completedInputs.length > 0 && { completedInputs }), ...(completedWork.length > 0 && { completedWork }) };
+}
+
+const rowsIn = (claims: readonly TurnClaim[], lane: TurnClaim["lane"]) => claims.flatMap((claim) => (claim.lane === lane ? [claim.rows] : []));
 
 /** Frames that are new or changed (OP-12): a first commit writes the initial one, an opening both ends of the switch. */
 function framesOf({ headRevision, frames }: Resident, opening: FrameOpening | undefined, policy: SessionPolicy): readonly AgentFrame[] {

@@ -7,8 +7,8 @@
 import type { TurnCancellation } from "../domain/cancellation.ts";
 import type { Message } from "../domain/messages.ts";
 import type { ModelCallRecord } from "../domain/outcome.ts";
-import type { InputCollection, JournaledOutcome, LeaseFence, MachineSnapshot, TurnRecord } from "../stores/contract.ts";
-import type { ClaimedRows, PendingTurnInput } from "../stores/ingress-contract.ts";
+import type { CollectedClaims, InputCollection, JournaledOutcome, LeaseFence, MachineSnapshot, TurnClaim, TurnRecord } from "../stores/contract.ts";
+import { type PendingTurnInput, type QueuedBatch, rowsOf, workRowsOf } from "../stores/ingress-contract.ts";
 import type { Envelope } from "./envelope.ts";
 
 /** What a step makes durable beside the outcomes that settled since the last one. */
@@ -24,9 +24,21 @@ export interface StepDraft {
 
 /** What a checkpoint claimed for its turn; the turn's end completes it (T-56). */
 export interface Collected {
-  readonly rows: ClaimedRows;
+  readonly claims: readonly TurnClaim[];
   readonly inputs: readonly PendingTurnInput[];
+  readonly batches: readonly QueuedBatch[];
   readonly source: "run" | "journal";
+}
+
+/** What was claimed now; undefined where that is nothing. */
+export function collectedNow(replayKey: string, { claim, work }: CollectedClaims): Collected | undefined {
+  if (!claim && !work) return undefined;
+  return {
+    claims: [...(claim ? [{ lane: "inputs" as const, replayKey, rows: rowsOf(claim) }] : []), ...(work ? [{ lane: "work" as const, replayKey, rows: workRowsOf(work) }] : [])],
+    inputs: claim?.inputs ?? [],
+    batches: work?.batches ?? [],
+    source: "run",
+  };
 }
 
 export interface Execution {

@@ -5,7 +5,7 @@ import { isTransient } from "../domain/messages.ts";
 import type { SessionNode } from "../domain/session.ts";
 import { initialFrameId } from "../domain/session.ts";
 import type { LlmMessage } from "../providers/contract.ts";
-import { toLlmMessage } from "./prompt-view.ts";
+import { eventsText, toLlmMessage } from "./prompt-view.ts";
 
 /**
  * Append-only while it lives: views taken of it stay valid, because they remember how far they reach.
@@ -54,7 +54,9 @@ export class History {
     for (; this.#shown < this.#messages.length; this.#shown += 1) show(this.#messages[this.#shown], this.#prompt, this.#images, 0);
     const messages: LlmMessage[] = [];
     const images: AttachmentRef[] = [];
-    for (const message of turn) show(message, messages, images, this.#images.length);
+    for (const message of turn) if (message.role !== "Event") show(message, messages, images, this.#images.length);
+    const events = eventsText(turn);
+    if (events !== undefined) messages.push({ role: "user", blocks: [{ type: "text", text: events }] });
     // Joined at once: pushing onto a copy would copy a long history a second time.
     return { messages: this.#prompt.concat(messages), images: this.#images.concat(images) };
   }

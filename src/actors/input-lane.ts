@@ -1,10 +1,12 @@
 // Input lane: what the host does with inputs that wait for a session's turns (ingress.md sections 2 and 6). Needs no lease.
+// Queued work beside it: work-lane.ts.
 
 import { runtimeErrorOfStore } from "../domain/error-mapping.ts";
 import { imageType } from "../domain/image-type.ts";
 import { invalidArgument } from "../domain/invalid-argument.ts";
 import { acceptInput, type TurnInput } from "../domain/turn-input.ts";
 import type { CancelOutcome, CancelTarget, InputFacet, PendingTurnInput, SubmittedIngress, SuffixCancelOutcome } from "../stores/ingress-contract.ts";
+import { inputsIn } from "../stores/work-input.ts";
 import { partsOf } from "./images.ts";
 import type { RuntimePorts } from "./ports.ts";
 
@@ -14,20 +16,35 @@ export interface InputToEnqueue {
   readonly sourceKey?: string;
 }
 
+/** Told of what happens in either lane once it is durable. */
+export interface LaneListener {
+  /** Ids of inputs or of batches (O-15, I-44). */
+  readonly changed: (kind: "enqueued" | "cancelled", ids: readonly string[]) => void;
+  /** Something waits for the next drain (I-45). */
+  readonly poke: (reason: PokeReason) => void;
+}
+
+/** Topic of notices that something came to the lanes of a session, or went. */
+export const queueTopic = (sessionId: string): string => `queue:${sessionId}`;
+
+export type PokeReason = "queued_turn_input" | "session_command" | "process_wake" | "session_open" | "turn_ended";
+
 export class InputLane {
   readonly #ports: RuntimePorts;
   readonly #sessionId: string;
+  readonly #listener: LaneListener;
 
-  constructor(ports: RuntimePorts, sessionId: string) {
+  constructor(ports: RuntimePorts, sessionId: string, listener: LaneListener) {
     this.#ports = ports;
     this.#sessionId = sessionId;
+    this.#listener = listener;
   }
 
   /** Durable when it resolves, bytes of images included (I-1, OP-25). @throws LashError `store_commit_failed`, also where the key was used with other content (I-3). */
   async enqueue({ input, ingress, sourceKey }: InputToEnqueue): Promise<PendingTurnInput> {
-    await this.#checkImages(input);
+    await checkImages(this.#ports, this.#sessionId, input);
     const { input: accepted, attachments } = acceptInput(input);
-    return this.#ask((inputs) =>
+    const admitted = await this.#ask((inputs) =>
       inputs.enqueue({
         sessionId: this.#sessionId,
         ...(sourceKey !== undefined && { sourceKey }),
@@ -36,40 +53,42 @@ export class InputLane {
         attachments,
       }),
     );
+    this.#listener.changed("enqueued", [admitted.inputId]);
+    if (admitted.state === "deferred_next_turn") this.#listener.poke("queued_turn_input");
+    return admitted;
   }
 
   pending(): Promise<readonly PendingTurnInput[]> {
     return this.#ask((inputs) => inputs.listPending(this.#sessionId));
   }
 
-  cancel(targets: readonly CancelTarget[]): Promise<readonly CancelOutcome[]> {
-    return this.#ask((inputs) => inputs.cancel(this.#sessionId, targets));
+  async cancel(targets: readonly CancelTarget[]): Promise<readonly CancelOutcome[]> {
+    return this.#told(await this.#ask((inputs) => inputs.cancel(this.#sessionId, targets)));
   }
 
-  cancelFrom(anchor: CancelTarget): Promise<SuffixCancelOutcome> {
-    return this.#ask((inputs) => inputs.cancelSuffix(this.#sessionId, anchor));
+  async cancelFrom(anchor: CancelTarget): Promise<SuffixCancelOutcome> {
+    const outcome = await this.#ask((inputs) => inputs.cancelSuffix(this.#sessionId, anchor));
+    if (outcome.outcome === "outcomes") this.#told(outcome.data.outcomes);
+    return outcome;
   }
 
-  /** Id of the turn that would take what waits now: the first one that an input asks for and that is not used up (I-29); undefined where nothing waits. */
+  /** Only what was cancelled now is told of (I-44). */
+  #told(outcomes: readonly CancelOutcome[]): readonly CancelOutcome[] {
+    const ids = outcomes.flatMap((each) => (each.outcome === "cancelled" ? [each.data.inputId] : []));
+    if (ids.length > 0) this.#listener.changed("cancelled", ids);
+    return outcomes;
+  }
+
+  /** Id of the turn that would take what waits now: the first one that an input asks for and that is not used up (I-29); undefined where nothing waits in either lane. */
   async nextTurnId(): Promise<string | undefined> {
     const waiting = (await this.pending()).filter(({ state }) => state === "deferred_next_turn");
-    if (waiting.length === 0) return undefined;
-    const asked = waiting.find(({ input }) => input.traceTurnId !== undefined)?.input.traceTurnId;
+    const work = waiting.length > 0 ? [] : await this.#ask(() => this.#ports.persistence.queue.listPending(this.#sessionId));
+    if (waiting.length + work.length === 0) return undefined;
+    const inputs = waiting.length > 0 ? waiting.map(({ input }) => input) : inputsIn(work.slice(0, 1));
+    const asked = inputs.find(({ traceTurnId }) => traceTurnId !== undefined)?.traceTurnId;
     const { turns, sessions } = this.#ports.persistence;
     const isFree = asked !== undefined && !(await turns.settled(this.#sessionId, asked)) && !(await sessions.loadNode(this.#sessionId, `${asked}:0`));
     return isFree ? asked : `queue-drain:${this.#ports.newId()}`;
-  }
-
-  /** An image that no model could be shown is refused here: later there is nobody to tell. */
-  async #checkImages({ items, imageBlobs = {} }: TurnInput): Promise<void> {
-    for (const [index, item] of items.entries()) {
-      if (item.type === "text") continue;
-      const bytes = Object.hasOwn(imageBlobs, item.id) ? imageBlobs[item.id] : undefined;
-      if (bytes && !imageType(bytes)) throw invalidArgument(`input.imageBlobs.${item.id}`, "a png, jpeg, gif or webp image");
-      if (bytes) continue;
-      const found = await partsOf(this.#sessionId, [item], this.#ports.persistence.attachments);
-      if (typeof found === "string") throw invalidArgument(`input.items[${index}]`, `an image that this session has: ${found}`);
-    }
   }
 
   async #ask<T>(question: (inputs: InputFacet) => Promise<T>): Promise<T> {
@@ -78,5 +97,17 @@ export class InputLane {
     } catch (error) {
       throw runtimeErrorOfStore(error);
     }
+  }
+}
+
+/** An image that no model could be shown is refused here: later there is nobody to tell. */
+export async function checkImages({ persistence }: Pick<RuntimePorts, "persistence">, sessionId: string, { items, imageBlobs = {} }: TurnInput): Promise<void> {
+  for (const [index, item] of items.entries()) {
+    if (item.type === "text") continue;
+    const bytes = Object.hasOwn(imageBlobs, item.id) ? imageBlobs[item.id] : undefined;
+    if (bytes && !imageType(bytes)) throw invalidArgument(`input.imageBlobs.${item.id}`, "a png, jpeg, gif or webp image");
+    if (bytes) continue;
+    const found = await partsOf(sessionId, [item], persistence.attachments);
+    if (typeof found === "string") throw invalidArgument(`input.items[${index}]`, `an image that this session has: ${found}`);
   }
 }

@@ -1,9 +1,9 @@
 // Journaled host: journal, turn log and machine snapshot live in the store, one transaction per step (design 2B).
 
 import { effectError, runtimeError } from "../domain/errors.ts";
-import type { InputCollection, JournalEntry, JournaledOutcome, Persistence, TurnRecord } from "../stores/contract.ts";
-import { rowsOf, type TurnInputClaim } from "../stores/ingress-contract.ts";
-import type { Collected, EffectController, EffectHost, Executed, Execution, StepDraft, TurnScope } from "./effect-host.ts";
+import type { CollectedClaims, InputCollection, JournalEntry, JournaledOutcome, Persistence, TurnRecord } from "../stores/contract.ts";
+import type { PendingTurnInput, QueuedBatch } from "../stores/ingress-contract.ts";
+import { type Collected, collectedNow, type EffectController, type EffectHost, type Executed, type Execution, type StepDraft, type TurnScope } from "./effect-host.ts";
 import { envelopeHash, type Envelope } from "./envelope.ts";
 
 /** The default wherever the store is durable. */
@@ -44,20 +44,26 @@ class JournaledController implements EffectController {
   }
 
   async collect(collection: InputCollection, draft: StepDraft): Promise<Collected | undefined> {
-    const known = this.#scope.turn.claims.find(({ replayKey }) => replayKey === collection.replayKey);
-    if (known) return { rows: known.rows, inputs: await this.#persistence.inputs.claimed(known.rows), source: "journal" };
-    const claim = await this.#write(draft, collection);
-    return claim && { rows: rowsOf(claim), inputs: claim.inputs, source: "run" };
+    const { replayKey } = collection;
+    const claims = this.#scope.turn.claims.filter((claim) => claim.replayKey === replayKey);
+    if (claims.length === 0) return collectedNow(replayKey, await this.#write(draft, collection));
+    const inputs: PendingTurnInput[] = [];
+    const batches: QueuedBatch[] = [];
+    for (const { lane, rows } of claims) {
+      if (lane === "inputs") inputs.push(...(await this.#persistence.inputs.claimed(rows)));
+      else batches.push(...(await this.#persistence.queue.claimed(rows)));
+    }
+    return { claims, inputs, batches, source: "journal" };
   }
 
   /** Steps are numbered, so they are written one after another. */
-  #write(draft: StepDraft, collect?: InputCollection): Promise<TurnInputClaim | undefined> {
+  #write(draft: StepDraft, collect?: InputCollection): Promise<CollectedClaims> {
     const written = this.#lastStep.then(() => this.#record(draft, collect));
     this.#lastStep = written.catch(() => undefined);
     return written;
   }
 
-  async #record(draft: StepDraft, collect: InputCollection | undefined): Promise<TurnInputClaim | undefined> {
+  async #record(draft: StepDraft, collect: InputCollection | undefined): Promise<CollectedClaims> {
     const settled = this.#unsaved;
     this.#unsaved = [];
     const { fence, turn, ensureLive, onCancelRequest } = this.#scope;
@@ -68,7 +74,7 @@ class JournaledController implements EffectController {
     if (outcome.kind === "settled") throw runtimeError("session_execution_lease_lost", `turn ${turnId} has been ended by another owner`, { details: { turnId } });
     this.#step += 1;
     if (outcome.cancellation) onCancelRequest(outcome.cancellation);
-    return outcome.claim;
+    return outcome;
   }
 
   async execute(replayKey: string, envelope: () => Envelope, run: (execution: Execution) => Promise<JournaledOutcome>): Promise<Executed> {

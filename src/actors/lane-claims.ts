@@ -5,7 +5,7 @@ import type { TurnConfig } from "../domain/turn-config.ts";
 import { type AcceptedInput, inputHashOf } from "../domain/turn-input.ts";
 import { TURN_MACHINE } from "../machines/turn.machine.ts";
 import type { NewAttachment } from "../stores/content-contract.ts";
-import type { AcceptOutcome, AcceptTurn, ConfigClaim, LeaseClaim, LeaseOwner, ResumeOutcome, SessionLease } from "../stores/contract.ts";
+import type { AcceptOutcome, AcceptTurn, ConfigClaim, LeaseClaim, LeaseFence, LeaseOwner, ResumeOutcome, SessionLease } from "../stores/contract.ts";
 import { MOST_INPUTS } from "./checkpoint.ts";
 import { fenceOf } from "./lease-keeper.ts";
 import type { RuntimePorts, SessionWiring } from "./ports.ts";
@@ -16,6 +16,12 @@ export interface TurnToAccept {
   readonly input: AcceptedInput;
   /** Bytes that the input refers to; stored by the write that accepts it (OP-25). */
   readonly attachments: readonly NewAttachment[];
+}
+
+/** A turn of what waits: of these batches, or of what comes next. */
+export interface QueuedTurn {
+  readonly turnId: string;
+  readonly batchIds?: readonly string[] | undefined;
 }
 
 /** What the session does while one of its turns is being accepted. */
@@ -33,6 +39,8 @@ export class LaneClaims {
   readonly #wiring: SessionWiring;
   /** The latest acceptance here. */
   #accepted: { readonly config: TurnConfig; readonly fencingToken: number } | undefined;
+  /** Claimed for the commands before a turn, and held until the turn is accepted or comes to nothing. */
+  #held: LeaseFence | undefined;
 
   constructor(ports: RuntimePorts, wiring: SessionWiring) {
     this.#ports = ports;
@@ -56,23 +64,48 @@ export class LaneClaims {
   }
 
   /** Otherwise as `accept`, with what waits as its input. @throws LashError `unknown_turn` - nothing waits. */
-  acceptQueued(turnId: string, acceptance: Acceptance): Promise<Claimed> {
+  acceptQueued({ turnId, batchIds }: QueuedTurn, acceptance: Acceptance): Promise<Claimed> {
     return this.#accept(acceptance, async (claim, config) => {
       const accepted = await this.#ports.persistence.turns.acceptQueued({
         ...claim,
         turnId,
         claimToken: this.#ports.newId(),
         max: MOST_INPUTS,
+        ...(batchIds && { batchIds }),
         machine: TURN_MACHINE,
         config,
         session: this.#seed(),
       });
-      if (accepted.kind === "nothing_queued") throw runtimeError("unknown_turn", `no input waits for turn ${turnId}`);
+      if (accepted.kind === "nothing_queued") throw runtimeError("unknown_turn", `nothing waits for turn ${turnId}`);
       return accepted;
     });
   }
 
-  async #accept({ config, finishOther, refresh }: Acceptance, attempt: (claim: LeaseClaim, config: ConfigClaim) => Promise<AcceptOutcome>): Promise<Claimed> {
+  async #accept(acceptance: Acceptance, attempt: (claim: LeaseClaim, config: ConfigClaim) => Promise<AcceptOutcome>): Promise<Claimed> {
+    let claimed: Claimed | undefined;
+    try {
+      claimed = await this.#acceptNow(acceptance, attempt);
+      return claimed;
+    } finally {
+      // The turn has the lane now, or its commands are to be applied first; otherwise nobody needs it any more.
+      if (claimed?.kind === "claimed") this.#held = undefined;
+      else if (claimed?.kind !== "commands") await this.leave();
+    }
+  }
+
+  /** A lane that was claimed before a turn could be accepted. */
+  hold(fence: LeaseFence | undefined): void {
+    this.#held = fence;
+  }
+
+  /** Gives it back, if it is still held. */
+  async leave(): Promise<void> {
+    const held = this.#held;
+    this.#held = undefined;
+    if (held) await this.#ports.persistence.leases.release(held).catch(() => undefined);
+  }
+
+  async #acceptNow({ config, finishOther, refresh }: Acceptance, attempt: (claim: LeaseClaim, config: ConfigClaim) => Promise<AcceptOutcome>): Promise<Claimed> {
     for (;;) {
       const made = config();
       const known = this.#accepted?.config === made.value ? { storedAt: this.#accepted.fencingToken } : {};
@@ -127,6 +160,8 @@ function claimedOf(outcome: Exclude<AcceptOutcome, { kind: "turn_in_flight" | "h
       return { kind: "claimed", lease: outcome.lease, turn: outcome.turn, headRevision: outcome.headRevision };
     case "settled":
       return { kind: "settled", result: outcome.result };
+    case "commands_wait":
+      return { kind: "commands" };
     case "busy":
       return { kind: "busy" };
   }

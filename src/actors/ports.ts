@@ -14,6 +14,7 @@ import type { Liveness, PeerChannel } from "../stores/store.ts";
 import type { DirectAnswer, ToolCall } from "../tools/contract.ts";
 import type { ChangeHub } from "./change-hub.ts";
 import type { EffectHost } from "./effect-host.ts";
+import type { PokeReason } from "./input-lane.ts";
 import type { LeaseTimings } from "./lease-keeper.ts";
 import type { SessionTools } from "./session-tools.ts";
 import type { TracePort } from "./trace-port.ts";
@@ -61,6 +62,8 @@ export interface RuntimePorts {
   readonly loadImages: (request: LlmRequest) => Promise<LlmRequest>;
   /** Loaded when a tool first asks: most never do. */
   readonly direct: () => Promise<DirectPort>;
+  /** Drains queues as they fill (I-45). Absent: the host does, with `queuedTurn()`. */
+  readonly poke?: (sessionId: string, reason: PokeReason) => void;
   /** To other runtimes on this store that look at the same sessions; undefined where there are none (OP-9). */
   readonly peers: PeerChannel | undefined;
   /** A fresh random id: turns, lease tokens, owners. */

@@ -20,6 +20,17 @@ export function toLlmMessage(message: Message, place: PlaceImage): LlmMessage | 
   }
 }
 
+/** What the turn that runs is told beside its user's words, said last and all at once (T-36); undefined where that is nothing. */
+export function eventsText(turn: readonly Message[]): string | undefined {
+  const events = turn.filter(({ role }) => role === "Event");
+  if (events.length === 0) return undefined;
+  const texts = events.map(({ id, origin, parts }, index) => {
+    const [type, from] = origin?.kind === "process" ? [origin.eventType, `process ${origin.processId} #${origin.sequence}`] : ["event", "runtime"];
+    return `--- event[${index}] · ${type} · ${id} ---\nOrigin: ${from}\n${joinProse(parts.map(textOf))}`;
+  });
+  return `=== TURN EVENTS ===\n${texts.join("\n\n")}`;
+}
+
 /** A loop, because a session that is opened again passes all its parts through here before its first call. */
 function ofBlocks(role: LlmMessage["role"], parts: readonly Part[], blockOf: (part: Part) => LlmContentBlock | undefined): LlmMessage | undefined {
   const blocks: LlmContentBlock[] = [];

@@ -9,6 +9,7 @@ import { zeroUsage } from "../domain/usage.ts";
 import type { HistoryReference } from "../machines/effects.ts";
 import type { SessionCommit, SessionHead, SessionRead } from "../stores/contract.ts";
 import { History } from "./history.ts";
+import type { RuntimePorts, SessionWiring } from "./ports.ts";
 import { storedPrompt } from "./session-settings.ts";
 
 export interface Resident {
@@ -45,7 +46,7 @@ export interface LoadedResident {
   readonly repaired: boolean;
 }
 
-export function residentOf(read: SessionRead): LoadedResident {
+function residentOf(read: SessionRead): LoadedResident {
   const { nodes, leafNodeId, repaired } = activePath(read.nodes, read.head.leafNodeId);
   const history = History.of(nodes, read.sessionId, read.head.currentFrameId);
   const { leafNodeId: _, ...rootless } = read.head;
@@ -60,6 +61,17 @@ export function residentOf(read: SessionRead): LoadedResident {
     messageCount: history.length,
   };
   return { resident, repaired };
+}
+
+/** What is committed, or the beginning of a session that has nothing. */
+export async function loadResident({ persistence: { sessions }, residency, clock }: RuntimePorts, { sessionId, policy, tools }: SessionWiring): Promise<LoadedResident> {
+  const full = { kind: "full_graph" } as const;
+  let read = await sessions.load(sessionId, residency === "keep_all" ? full : { kind: "active_path" });
+  // S-37: a path that leads nowhere is healed from the whole graph, never from the part of it that was asked for.
+  if (read && read.nodes.length === 0 && read.nodeCount > 0 && read.head.leafNodeId !== undefined) read = await sessions.load(sessionId, full);
+  const recordedTools = read?.components.toolState;
+  if (recordedTools !== undefined) (await tools.registry()).assertStored(recordedTools as Json);
+  return read ? residentOf(read) : { resident: freshResident(sessionId, policy, clock.now()), repaired: false };
 }
 
 /** Resident state after a commit of this session: what it appended is appended, never rebuilt (S-11). */
@@ -82,7 +94,7 @@ export function residentAfter(before: Resident, headRevision: number, { sessionI
   };
 }
 
-/** What a turn that begins now starts from. */
+/** Where a turn that begins now starts from. */
 export function referenceOf({ headRevision, head, messageCount }: Resident): HistoryReference {
   return {
     headRevision,

@@ -104,6 +104,12 @@ function takenRefs({ componentRefs: { prompt, toolState } }: SessionRead): Pick<
   return { componentRefs: { ...(prompt !== undefined && { prompt }), ...(toolState !== undefined && { toolState }) } };
 }
 
+/** A fresh context (S-32); undefined where the frame of that id was opened before. */
+export function resetTo(resident: Resident, frameId: string, now: number): SessionChange | undefined {
+  if (resident.frames.some((frame) => frame.frameId === frameId)) return undefined;
+  return openFrame(resident, { frameId, reason: "reset", createdAt: new Date(now).toISOString(), messages: [] });
+}
+
 export interface FrameToOpen extends Compaction {
   readonly frameId: string;
   readonly reason: "compaction" | "reset";

@@ -5,7 +5,7 @@
 //   F3. A driver is believed until another one starts: what the one before still says is dropped.
 
 import type { Clock } from "../domain/clock.ts";
-import type { SessionSighting, TurnActivityBody } from "../observe/contract.ts";
+import type { QueueChange, SessionSighting, TurnActivityBody } from "../observe/contract.ts";
 import type { PeerChannel } from "../stores/store.ts";
 import { asJson, readPeerMessage, type PeerMessage, type ToldActivity } from "./peer-message.ts";
 
@@ -36,6 +36,7 @@ export interface SessionFeedOptions {
 export class SessionFeed {
   readonly #options: SessionFeedOptions;
   readonly #watchers = new Set<(sighting: SessionSighting) => void>();
+  readonly #queueWatchers = new Set<(change: QueueChange) => void>();
   readonly #unlisten: () => void;
   #turn: RunningTurn | undefined;
   /** Not told to other tabs yet. */
@@ -87,6 +88,11 @@ export class SessionFeed {
     this.#post({ lash: 1, type: "committed", sessionId: this.#options.sessionId, revision });
   }
 
+  /** The lanes of the session changed (O-15). */
+  queueChanged(kind: QueueChange["kind"], batchIds: readonly string[]): void {
+    for (const watcher of this.#queueWatchers) watcher({ type: "queue_changed", kind, batchIds });
+  }
+
   // ---- watching -----------------------------------------------------------------------------------------------------
 
   /** Shows what is known of the running turn, then what happens. @returns what stops it. */
@@ -100,10 +106,17 @@ export class SessionFeed {
     return () => this.#watchers.delete(watcher);
   }
 
+  /** Shows what happens in the lanes from now on. @returns what stops it. */
+  watchQueue(watcher: (change: QueueChange) => void): () => void {
+    this.#queueWatchers.add(watcher);
+    return () => this.#queueWatchers.delete(watcher);
+  }
+
   close(): void {
     this.#flush();
     this.#unlisten();
     this.#watchers.clear();
+    this.#queueWatchers.clear();
   }
 
   #receive(message: PeerMessage | undefined): void {

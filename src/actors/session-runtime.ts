@@ -14,26 +14,23 @@ import { sessionStillInUse } from "../domain/wiring-errors.ts";
 import { EFFECTS, type EffectsMessage } from "../machines/effects.ts";
 import { sessionMachine, SESSION_MACHINE, type SessionEvent, type SessionRequest } from "../machines/session.machine.ts";
 import { persistSnapshot } from "../machines/snapshot.ts";
-import type { RecordedTurn, SessionCommit } from "../stores/contract.ts";
+import type { SessionCommit } from "../stores/contract.ts";
 import { toAudience } from "./audience.ts";
 import { requestCancel } from "./cancel-request.ts";
 import { followTurnId } from "./frames.ts";
-import { InputLane } from "./input-lane.ts";
+import { InputLane, type LaneListener, queueTopic } from "./input-lane.ts";
 import { LaneClaims, type Acceptance } from "./lane-claims.ts";
 import type { Emit } from "./model-call.ts";
 import type { RuntimePorts, SessionWiring } from "./ports.ts";
-import { freshResident, residentAfter, residentOf, type LoadedResident, type Resident } from "./resident.ts";
+import { freshResident, loadResident, residentAfter, type LoadedResident, type Resident } from "./resident.ts";
 import { SessionFeed } from "./session-feed.ts";
 import { StandIn } from "./stand-in.ts";
 import { SessionChanges } from "./session-changes.ts";
 import { settingsOf, StatedSettings } from "./session-settings.ts";
-import type { Attended, QueuedTurnStart, TurnAttendance, TurnStart } from "./turn-attendance.ts";
 import { type TurnOverlay, TurnPlans } from "./turn-plan.ts";
 import { TurnRun, type Claimed, type TurnEnd, type TurnRequest } from "./turn-run.ts";
 import type { TurnSession } from "./turn-session.ts";
-
-/** A drain has nothing to do: nothing waits, or somebody else runs the session (I-24). */
-const NOTHING_TO_DRAIN: ReadonlySet<string> = new Set(["unknown_turn", "session_execution_busy"]);
+import { type Attended, NOTHING_TO_DRAIN, type QueuedTurnStart, type TurnAttendance, type TurnStart, unattended } from "./turn-start.ts";
 
 type SessionActor = ActorRefFrom<typeof sessionMachine>;
 
@@ -45,6 +42,8 @@ export class SessionRuntime {
   readonly inputs: InputLane;
   /** What happens to the session beside its turns. */
   readonly changes: SessionChanges;
+  /** Hears of what happens in the lanes. */
+  readonly lanes: LaneListener;
   readonly #standIn: StandIn;
   readonly #lease: LaneClaims;
   readonly #plans: TurnPlans;
@@ -71,7 +70,14 @@ export class SessionRuntime {
     this.#stated = new StatedSettings(wiring);
     this.#lease = new LaneClaims(ports, wiring);
     this.#plans = new TurnPlans(() => this.wiring);
-    this.inputs = new InputLane(ports, wiring.sessionId);
+    this.lanes = {
+      changed: (kind, ids) => {
+        this.feed.queueChanged(kind, ids);
+        ports.changes.notify(queueTopic(wiring.sessionId));
+      },
+      poke: (reason) => ports.poke?.(wiring.sessionId, reason),
+    };
+    this.inputs = new InputLane(ports, wiring.sessionId, this.lanes);
     this.changes = new SessionChanges({
       ports,
       lease: this.#lease,
@@ -142,7 +148,9 @@ export class SessionRuntime {
 
   /** Finishes what others left, now and, in tabs, as soon as another driver is gone. Needs a provider. */
   finishOthers(): void {
-    if (this.wiring.provider) void this.#standIn.finishLeftover();
+    if (!this.wiring.provider) return;
+    void this.#standIn.finishLeftover();
+    this.lanes.poke("session_open");
   }
 
   /** An answer came for a turn of this session, which is open: drives it on if nobody does (OP-8). */
@@ -163,15 +171,15 @@ export class SessionRuntime {
     });
   }
 
-  /** Accepts and drives one turn of the inputs that wait. @returns undefined where there is nothing to do. */
-  async runQueued({ drainId, emitFor, signal }: QueuedTurnStart): Promise<TurnEnd | undefined> {
+  /** Applies the commands that come first, then accepts and drives one turn of what waits (I-25). @returns undefined where no turn was run. */
+  async runQueued({ drainId, batchIds, emitFor, ...attended }: QueuedTurnStart): Promise<TurnEnd | undefined> {
     // Behind the turns of this runtime: what they leave to the next turn is part of it.
-    const turnId = drainId ?? (await this.#inLane(() => this.inputs.nextTurnId()));
+    const turnId = drainId ?? batchIds?.[0] ?? (await this.#inLane(() => this.inputs.nextTurnId()));
     if (turnId === undefined) return undefined;
     try {
-      return await this.#attend({ turnId, emit: emitFor(turnId), signal }, async (start) => {
+      return await this.#attend({ turnId, emit: emitFor(turnId), ...attended }, async (start) => {
         this.#plans.next(this.#resident);
-        return this.#follow(start, await this.#drive(start, () => this.#lease.acceptQueued(turnId, this.#acceptance()), "asked"));
+        return this.#follow(start, await this.#drive(start, () => this.#lease.acceptQueued({ turnId, batchIds }, this.#acceptance()), "asked"));
       });
     } catch (error) {
       if (LashError.is(error) && NOTHING_TO_DRAIN.has(error.code)) return undefined;
@@ -190,7 +198,7 @@ export class SessionRuntime {
 
   /** Drives a turn that nobody watches. */
   #finish(turnId: string): Promise<TurnEnd> {
-    return this.recoverTurn({ turnId, emit: () => undefined, signal: new AbortController().signal });
+    return this.recoverTurn({ turnId, ...unattended() });
   }
 
   /** Leaves a turn that only waits for answers from outside in flight, so that the session can be closed (OP-8). */
@@ -392,7 +400,13 @@ export class SessionRuntime {
       synced: (plan) => this.#plans.synced(plan),
       settingsAfter: (turn) => settingsOf(this.wiring, this.#resident, turn),
       machineSnapshot: () => persistSnapshot(SESSION_MACHINE, this.#root.getSnapshot()),
-      adopt: (turn, commit) => this.#adopt(turn, commit),
+      adopt: (headRevision, commit) => this.#adopt(headRevision, commit),
+      drainCommands: () => this.#drainCommands(),
+      leaveLane: () => this.#lease.leave(),
+      ended: ({ completedWork = [] }, leaves) => {
+        if (completedWork.length > 0) this.ports.changes.notify(queueTopic(this.wiring.sessionId));
+        if (leaves) this.lanes.poke("turn_ended");
+      },
       report: (event) => this.#send(event),
     };
   }
@@ -468,28 +482,16 @@ export class SessionRuntime {
   }
 
   async #read(): Promise<LoadedResident> {
-    const loaded = await this.#loadCommitted();
+    const loaded = await loadResident(this.ports, this.wiring);
     this.#show(loaded.resident);
     return loaded;
-  }
-
-  async #loadCommitted(): Promise<LoadedResident> {
-    const { sessions } = this.ports.persistence;
-    const { sessionId, policy } = this.wiring;
-    const full = { kind: "full_graph" } as const;
-    let read = await sessions.load(sessionId, this.ports.residency === "keep_all" ? full : { kind: "active_path" });
-    // S-37: a path that leads nowhere is healed from the whole graph, never from the part of it that was asked for.
-    if (read && read.nodes.length === 0 && read.nodeCount > 0 && read.head.leafNodeId !== undefined) read = await sessions.load(sessionId, full);
-    const recordedTools = read?.components.toolState;
-    if (recordedTools !== undefined) (await this.wiring.tools.registry()).assertStored(recordedTools as Json);
-    return read ? residentOf(read) : { resident: freshResident(sessionId, policy, this.ports.clock.now()), repaired: false };
   }
 
   /** Another runtime committed: what is shown here follows, between the turns of this one. */
   async #catchUp(revision: number): Promise<void> {
     if (this.#run || revision <= this.#resident.headRevision) return;
     // A notice is a hint: a session that cannot be read now is read by its next turn, which also says why it cannot.
-    const loaded = await this.#loadCommitted().catch(() => undefined);
+    const loaded = await loadResident(this.ports, this.wiring).catch(() => undefined);
     // A turn of this runtime may have begun meanwhile; it reads for itself.
     if (this.#run || !loaded || loaded.resident.headRevision <= this.#resident.headRevision) return;
     this.#show(loaded.resident);
@@ -499,9 +501,19 @@ export class SessionRuntime {
     return this.#resident.headRevision === headRevision ? this.#resident : (await this.#read()).resident;
   }
 
-  #adopt(turn: RecordedTurn, commit: SessionCommit): void {
-    this.#show(residentAfter(this.#resident, turn.headRevision, commit));
-    this.feed.committed(turn.headRevision);
+  #adopt(headRevision: number, commit: SessionCommit): void {
+    this.#show(residentAfter(this.#resident, headRevision, commit));
+    this.feed.committed(headRevision);
+  }
+
+  async #drainCommands(): Promise<void> {
+    const { ports, wiring: { sessionId } } = this;
+    const committed = (headRevision: number, commit: SessionCommit): void => {
+      this.#adopt(headRevision, commit);
+      ports.changes.notify(queueTopic(sessionId));
+    };
+    const { drainCommands } = await import("./command-drain.ts");
+    await drainCommands({ ports, wiring: this.wiring, lease: this.#lease, refresh: (headRevision) => this.#refresh(headRevision), committed });
   }
 
   #show(resident: Resident): void {

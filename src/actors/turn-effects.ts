@@ -8,10 +8,9 @@ import { copyJson } from "../domain/copy-json.ts";
 import { LashError, effectError, sessionError } from "../domain/errors.ts";
 import { isPlainObject } from "../domain/json.ts";
 import type { CheckpointKind, EffectOutcome, EffectRequest } from "../machines/effects.ts";
-import type { MachineSnapshot, TurnRecord } from "../stores/contract.ts";
-import type { ClaimedRows } from "../stores/ingress-contract.ts";
+import type { MachineSnapshot, TurnClaim, TurnRecord } from "../stores/contract.ts";
 import type { EffectController, StepDraft } from "./effect-host.ts";
-import { announce, deliveriesOf, MOST_INPUTS } from "./checkpoint.ts";
+import { announce, deliver, MOST_INPUTS } from "./checkpoint.ts";
 import type { Envelope } from "./envelope.ts";
 import { callModel, modelOutcome, type Emit } from "./model-call.ts";
 import { firstIssued, runBatch } from "./tool-batch.ts";
@@ -24,8 +23,8 @@ import type { TurnSession } from "./turn-session.ts";
 export interface Settled {
   readonly outcome: EffectOutcome;
   readonly source: "run" | "journal";
-  /** Inputs that the turn has said with this outcome. */
-  readonly claim?: ClaimedRows;
+  /** What the turn has said with this outcome. */
+  readonly claims?: readonly TurnClaim[];
 }
 
 export interface TurnEffectsOptions {
@@ -228,10 +227,10 @@ export class TurnEffects {
     const collected = await host.collect({ replayKey, checkpoint, claimToken: session.ports.newId(), max: MOST_INPUTS }, this.#draft(snapshot, []));
     this.#show("effect.durable", request);
     if (!collected) return { outcome: { kind: "checkpoint", messages: [] }, source: "run" };
-    const { rows, inputs, source } = collected;
-    const deliveries = await deliveriesOf(inputs, { turnId: turn.turnId, from: log.messages.length, attachments: session.ports.persistence.attachments });
-    if (source === "run") announce(deliveries, checkpoint, emit, `checkpoint:${request.effectId}`);
-    return { outcome: { kind: "checkpoint", messages: deliveries.map(({ message }) => message) }, source, claim: rows };
+    const { claims, source } = collected;
+    const delivered = await deliver(collected, { sessionId: turn.sessionId, turnId: turn.turnId, log: log.messages }, session.ports.persistence);
+    if (source === "run") announce(delivered, collected, checkpoint, (body) => void emit(body, `checkpoint:${request.effectId}`));
+    return { outcome: { kind: "checkpoint", messages: delivered.messages }, source, claims };
   }
 
   #report(parked: boolean): void {

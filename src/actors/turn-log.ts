@@ -3,8 +3,7 @@
 import type { Message } from "../domain/messages.ts";
 import type { ModelCallRecord } from "../domain/outcome.ts";
 import type { ToolResult } from "../machines/effects.ts";
-import type { TurnRecord } from "../stores/contract.ts";
-import type { ClaimedRows } from "../stores/ingress-contract.ts";
+import type { TurnClaim, TurnRecord } from "../stores/contract.ts";
 import { chainDigest } from "./envelope.ts";
 import { resultsOf } from "./recovered-results.ts";
 
@@ -12,7 +11,7 @@ export class TurnLog {
   readonly #messages: Message[] = [];
   readonly #modelCalls: ModelCallRecord[] = [];
   readonly #toolResults: ToolResult[] = [];
-  readonly #claims: ClaimedRows[] = [];
+  readonly #claims: TurnClaim[] = [];
   #saved = { messages: 0, modelCalls: 0 };
   #digest = { length: 0, value: "" };
 
@@ -29,7 +28,7 @@ export class TurnLog {
     this.#messages.push(...log);
     this.#modelCalls.push(...calls.values());
     this.#toolResults.push(...resultsOf({ ...turn, log }));
-    for (const { replayKey, rows } of turn.claims) if (replayKey !== undefined && !isOpen(replayKey)) this.#claims.push(rows);
+    for (const claim of turn.claims) if (claim.replayKey !== undefined && !isOpen(claim.replayKey)) this.#claims.push(claim);
     this.#saved = { messages: this.#messages.length, modelCalls: this.#modelCalls.length };
   }
 
@@ -45,13 +44,13 @@ export class TurnLog {
     return this.#toolResults;
   }
 
-  /** Inputs that this turn has said; its end completes them (I-33). */
-  get claims(): readonly ClaimedRows[] {
+  /** Inputs and work that this turn has said; its end completes them (I-33). */
+  get claims(): readonly TurnClaim[] {
     return this.#claims;
   }
 
-  recordClaim(rows: ClaimedRows): void {
-    this.#claims.push(rows);
+  recordClaim(claim: TurnClaim): void {
+    this.#claims.push(claim);
   }
 
   append(messages: readonly Message[]): void {

@@ -8,18 +8,17 @@ import type { TurnCancellation } from "../domain/cancellation.ts";
 import { isOutcomeUnknown, runtimeErrorOfStore } from "../domain/error-mapping.ts";
 import { LashError, runtimeError } from "../domain/errors.ts";
 import { isPlainObject } from "../domain/json.ts";
-import { createMessage, type Message, type PartDraft } from "../domain/messages.ts";
-import { normalizeItems, type TurnInputItem } from "../domain/turn-input.ts";
+import type { Message } from "../domain/messages.ts";
 import { addUsage, zeroUsage } from "../domain/usage.ts";
 import type { EffectRequest, EffectsMessage, PhaseName, ToolResult, TurnEvent } from "../machines/effects.ts";
 import { persistSnapshot, restoreTurn } from "../machines/snapshot.ts";
 import { TURN_MACHINE, turnMachine, type TurnMachine } from "../machines/turn.machine.ts";
 import type { MachineSnapshot, RecordedTurn, SessionLease, TurnRecord } from "../stores/contract.ts";
 import { cancelTopic, CancelWatch } from "./cancel-watch.ts";
-import { buildCommit, closedLog, isCancelled, resultOf, type FinishedTurn } from "./committer.ts";
-import { partsOf } from "./images.ts";
+import { buildCommit, closedLog, completedBy, isCancelled, resultOf, type FinishedTurn } from "./committer.ts";
 import { fenceOf, LeaseKeeper } from "./lease-keeper.ts";
 import type { Emit } from "./model-call.ts";
+import { loadOpening, openingAtHand } from "./opening.ts";
 import { sendFrom } from "./relay.ts";
 import { referenceOf } from "./resident.ts";
 import { suspendedError } from "./tool-completion.ts";
@@ -43,6 +42,8 @@ export interface TurnRequest {
 export type Claimed =
   | { readonly kind: "claimed"; readonly lease: SessionLease; readonly turn: TurnRecord; readonly headRevision: number }
   | { readonly kind: "settled"; readonly result: RecordedTurn }
+  /** Session commands come first (T-4). */
+  | { readonly kind: "commands" }
   | { readonly kind: "busy" };
 
 export interface TurnEnd {
@@ -76,6 +77,7 @@ export class TurnRun {
   /** A request that the machine cannot take yet. */
   #mail: TurnEvent | undefined;
   #claiming: Promise<Claimed> | undefined;
+  #draining: Promise<void> | undefined;
   #lane: Lane | undefined;
   #plan: TurnPlan | undefined;
   #result: RecordedTurn | undefined;
@@ -228,6 +230,8 @@ export class TurnRun {
   /** A lane that was being claimed when the turn was abandoned: nobody drives it, so nobody else should have to wait for it. */
   async #giveBack(): Promise<void> {
     const claimed = await this.#claiming?.catch(() => undefined);
+    await this.#draining?.catch(() => undefined);
+    if (claimed?.kind === "commands") await this.#session.leaveLane();
     if (claimed?.kind !== "claimed") return;
     await this.#session.ports.persistence.leases.release(fenceOf(claimed.lease)).catch(() => undefined);
   }
@@ -260,7 +264,7 @@ export class TurnRun {
       case "settle":
         return this.#settle();
       case "drainCommands":
-        return this.#send({ type: "commands.drained" });
+        return this.#drainCommands();
       case "prepareContext":
         return this.#send({ type: "context.prepared" });
       case "beforeTurn":
@@ -277,6 +281,7 @@ export class TurnRun {
     // Abandoned meanwhile: whoever waits for its end gives the lane back.
     if (this.#failure) return;
     if (claimed.kind === "busy") return this.#send({ type: "lane.busy" });
+    if (claimed.kind === "commands") return this.#send({ type: "commands.waiting" });
     if (claimed.kind === "settled") {
       this.#result = claimed.result;
       // Ended by somebody else since this session was read: what is shown here has to have it, too.
@@ -286,22 +291,30 @@ export class TurnRun {
     }
     this.#lane = this.#openLane(claimed);
     const { turn } = claimed;
-    for (const { replayKey, rows } of turn.claims) if (replayKey === undefined) this.#log.recordClaim(rows);
+    for (const claim of turn.claims) if (claim.replayKey === undefined) this.#log.recordClaim(claim);
     if (turn.cancellation) this.cancel(turn.cancellation);
     if (turn.recoveries > this.#session.ports.maxRecoveries) return this.#giveUp(turn);
     this.#plan = this.#session.planOf(turn, this.#request.overlay);
     if (turn.snapshot) return this.#takeUp(turn, turn.snapshot);
+    const { claims: [first], input: { causes = [] } } = turn;
+    if (first?.lane === "work") void this.#request.emit({ type: "queued_work_started", boundary: "idle", batchIds: first.rows.ids, causes }, "queue");
     this.#send(this.#prepared() ?? { type: "lane.claimed" });
+  }
+
+  async #drainCommands(): Promise<void> {
+    this.#draining = this.#session.drainCommands();
+    await this.#draining;
+    this.#send({ type: "commands.drained" });
   }
 
   /** What the phases up to the first model call would say, unless one of them has to wait (M4). */
   #prepared(): TurnEvent | undefined {
     const { headRevision, turn } = this.#claimed;
     const resident = this.#session.resident();
-    const parts = textParts(normalizeItems(turn.input.items));
-    if (resident.headRevision !== headRevision || !parts) return undefined;
+    const messages = openingAtHand(turn);
+    if (resident.headRevision !== headRevision || !messages) return undefined;
     const { maxTurns } = this.#planned.config.policy;
-    return { type: "turn.prepared", history: referenceOf(resident), messages: [this.#inputMessage(parts)], maxTurns };
+    return { type: "turn.prepared", history: referenceOf(resident), messages, maxTurns };
   }
 
   #openLane({ lease, turn, headRevision }: Extract<Claimed, { kind: "claimed" }>): Lane {
@@ -389,26 +402,19 @@ export class TurnRun {
     return this.#session.refresh(this.#claimed.headRevision).then((fresh) => this.#send({ type: "head.refreshed", history: referenceOf(fresh) }));
   }
 
-  /** T-9, T-10: adjacent texts become one; a turn without any input still has one empty text. */
   #normalizeInput(): Promise<void> | void {
-    const { input } = this.#claimed.turn;
-    const items = normalizeItems(input.items);
-    const parts = textParts(items);
-    if (parts) return this.#normalized(parts);
-    return partsOf(this.#session.wiring.sessionId, items, this.#session.ports.persistence.attachments).then((parts) => this.#normalized(parts));
+    const { turn } = this.#claimed;
+    const messages = openingAtHand(turn);
+    return messages ? this.#send({ type: "input.normalized", messages }) : loadOpening(turn, this.#session.ports.persistence).then((loaded) => this.#normalized(loaded));
   }
 
-  #normalized(parts: readonly PartDraft[] | string): void {
-    if (typeof parts !== "string") return this.#send({ type: "input.normalized", messages: [this.#inputMessage(parts)] });
-    this.#send({ type: "input.refused", issue: { kind: "input_validation", code: "invalid_turn_input", message: parts, retryable: false } });
-  }
-
-  #inputMessage(parts: readonly PartDraft[]): Message {
-    return createMessage(`${this.#request.turnId}:0`, "User", parts);
+  #normalized(messages: readonly Message[] | string): void {
+    if (typeof messages !== "string") return this.#send({ type: "input.normalized", messages });
+    this.#send({ type: "input.refused", issue: { kind: "input_validation", code: "invalid_turn_input", message: messages, retryable: false } });
   }
 
   async #commit(): Promise<void> {
-    const { ports, resident, machineSnapshot, report, adopt, settingsAfter } = this.#session;
+    const { ports, resident, machineSnapshot, report, adopt, ended, settingsAfter } = this.#session;
     const { keeper, turn: accepted } = this.#claimed;
     await keeper.ensureLive();
     keeper.ending();
@@ -422,7 +428,7 @@ export class TurnRun {
       machine: machineSnapshot(),
       now: ports.clock.now(),
     });
-    const { turn, cancelledBy, inputWaits } = await ports.persistence.sessions.commit(commit);
+    const { turn, cancelledBy, inputWaits, leaves } = await ports.persistence.sessions.commit(commit);
     if (cancelledBy || inputWaits) {
       keeper.goingOn();
       report({ type: "turn.continued" });
@@ -430,7 +436,8 @@ export class TurnRun {
     }
     if (!turn) throw new LashError("runtime", "other", "the store recorded no result for the turn");
     this.#result = turn;
-    adopt(turn, commit);
+    adopt(turn.headRevision, commit);
+    ended(commit, leaves ?? false);
     report({ type: "turn.committed" });
     this.#send({ type: "turn.committed" });
   }
@@ -447,8 +454,10 @@ export class TurnRun {
     const { keeper } = this.#claimed;
     await keeper.ensureLive();
     keeper.ending();
-    const completedInputs = this.#log.claims;
-    this.#result = await this.#session.ports.persistence.turns.settle({ fence: keeper.fence, result: resultOf(this.#finished()), completedInputs });
+    const completed = completedBy(this.#log.claims);
+    this.#result = await this.#session.ports.persistence.turns.settle({ fence: keeper.fence, result: resultOf(this.#finished()), ...completed });
+    // What else waits is not known.
+    this.#session.ended(completed, true);
     this.#send({ type: "turn.settled" });
   }
 
@@ -487,9 +496,9 @@ export class TurnRun {
     );
   }
 
-  #settleEffect(request: EffectRequest, { outcome, source, claim }: Settled): void {
+  #settleEffect(request: EffectRequest, { outcome, source, claims = [] }: Settled): void {
     const { effectId, command } = request;
-    if (claim) this.#log.recordClaim(claim);
+    for (const claim of claims) this.#log.recordClaim(claim);
     if (outcome.kind === "tool_batch") this.#log.recordResults(outcome.results);
     if (outcome.kind === "llm_call" || outcome.kind === "llm_failure") {
       const { call } = outcome;
@@ -521,10 +530,4 @@ export class TurnRun {
 function openKeys(snapshot: MachineSnapshot | undefined): readonly unknown[] {
   const open = isPlainObject(snapshot?.context) ? snapshot.context["open"] : undefined;
   return Array.isArray(open) ? open.map((request) => (isPlainObject(request) ? request["replayKey"] : undefined)) : [];
-}
-
-/** Parts of an input that is nothing but text, which may be none. */
-function textParts(items: readonly TurnInputItem[]): readonly PartDraft[] | undefined {
-  if (items.length === 0) return [{ kind: "Text", content: "" }];
-  return items.every((item) => item.type === "text") ? items.map(({ text }) => ({ kind: "Text", content: text })) : undefined;
 }

@@ -3,7 +3,7 @@
 import type { AnyActorRef } from "xstate";
 import type { SessionSettings } from "../domain/turn-config.ts";
 import type { SessionEvent } from "../machines/session.machine.ts";
-import type { MachineSnapshot, RecordedTurn, SessionCommit, TurnRecord } from "../stores/contract.ts";
+import type { MachineSnapshot, SessionCommit, SettledClaims, TurnRecord } from "../stores/contract.ts";
 import type { RuntimePorts, SessionWiring } from "./ports.ts";
 import type { Resident } from "./resident.ts";
 import type { TurnOverlay, TurnPlan } from "./turn-plan.ts";
@@ -25,8 +25,14 @@ export interface TurnSession {
   /** What the commit of that turn records. */
   readonly settingsAfter: (turn: TurnRecord) => SessionSettings;
   readonly machineSnapshot: () => MachineSnapshot;
-  /** Makes a committed turn resident. */
-  readonly adopt: (turn: RecordedTurn, commit: SessionCommit) => void;
+  /** Makes a commit resident. */
+  readonly adopt: (headRevision: number, commit: SessionCommit) => void;
+  /** Applies the session commands that come before the next turn; holds the lane for it (T-4). */
+  readonly drainCommands: () => Promise<void>;
+  /** Gives that lane back where no turn took it. */
+  readonly leaveLane: () => Promise<void>;
+  /** A turn ended and completed these. @param leaves - something may wait for the next one. */
+  readonly ended: (completed: SettledClaims, leaves: boolean) => void;
   /** Tells the residency machine. */
   readonly report: (event: SessionEvent) => void;
 }

@@ -2,7 +2,7 @@
 
 import type { Clock } from "../domain/clock.ts";
 import { readWaitKey, signWait, type Resolution, type ResolveOutcome, type WaitName } from "../domain/waits.ts";
-import type { WaitFacet } from "../stores/contract.ts";
+import type { WaitFacet } from "../stores/upkeep-contract.ts";
 import type { ChangeHub } from "./change-hub.ts";
 
 export interface WaitLimits {

@@ -7,10 +7,12 @@ const MAX_CHARS = 200;
 /** Two ids, each half as long again in a key's order-keeping form, fit into 1 KiB with room for what stands beside them. */
 const MAX_BYTES = 320;
 
+/** Whether it can be part of a key. */
+export const isId = (id: string): boolean => id.length <= MAX_CHARS && utf8Length(id) <= MAX_BYTES && !id.includes("\0") && id.isWellFormed();
+
 /** @throws LashError `invalid_argument` - too long, NUL, or text that is not well-formed; blank ids are the caller's to refuse. */
 export function assertId(id: string, field: string): void {
-  const fits = id.length <= MAX_CHARS && utf8Length(id) <= MAX_BYTES;
-  if (!fits || id.includes("\0") || !id.isWellFormed()) {
+  if (!isId(id)) {
     throw invalidArgument(field, `well-formed text without NUL of at most ${MAX_CHARS} characters and ${MAX_BYTES} bytes of UTF-8`);
   }
 }

@@ -7,6 +7,7 @@ import { invalidArgument } from "./invalid-argument.ts";
 import { canonicalJson, type Json } from "./json.ts";
 import { assertBytesWithin, assertTextWithin, type Limits } from "./limits.ts";
 import { sha256Hex } from "./sha256.ts";
+import type { TurnCause } from "./turn-cause.ts";
 import { protocolTurnOptionsInvalid } from "./wiring-errors.ts";
 
 export type TurnInputItem =
@@ -26,6 +27,8 @@ export interface TurnInput {
 /** The durable part of an input: JSON, hashed for replays. Image bytes travel as attachments. */
 export interface AcceptedInput {
   readonly items: readonly TurnInputItem[];
+  /** What else the turn is about; said before the items (T-10). */
+  readonly causes?: readonly TurnCause[];
   readonly protocolTurnOptions?: Json;
 }
 

@@ -79,6 +79,8 @@ export type TurnEvent =
   | { readonly type: "turn.takenUp" }
   /** The turn id has ended before: what was recorded then is the result (E-32a). */
   | { readonly type: "turn.recorded"; readonly outcome: TurnOutcome; readonly issues: readonly TurnIssue[]; readonly usage: TokenUsage }
+  /** Session commands come before this turn; it is not accepted yet. */
+  | { readonly type: "commands.waiting" }
   | { readonly type: "commands.drained" }
   | { readonly type: "head.refreshed"; readonly history: HistoryReference }
   | { readonly type: "input.normalized"; readonly messages: readonly Message[] }

@@ -34,7 +34,7 @@ const turnContext = z.object({
   turnId: z.string(),
   maxTurns: z.nullable(count),
   hooks: z.array(
-    z.enum(["drainsCommands", "preparesContext", "beforeTurn", "syncsEnvironment", "takesInput", "checkpoints", "finalizes", "afterPersist"]),
+    z.enum(["preparesContext", "beforeTurn", "syncsEnvironment", "takesInput", "checkpoints", "finalizes", "afterPersist"]),
   ),
   history: z.object({ headRevision: count, frameId: z.string(), leafNodeId: z.nullable(z.string()), turnIndex: count, messageCount: count }),
   logLength: count,

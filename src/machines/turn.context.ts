@@ -12,7 +12,7 @@ import type { CheckpointMove, ProtocolView } from "./protocol.ts";
  * itself. With `checkpoints` somebody wants to be asked at both of them.
  */
 export type TurnHook =
-  | "drainsCommands" | "preparesContext" | "beforeTurn" | "syncsEnvironment" | "takesInput" | "checkpoints" | "finalizes" | "afterPersist";
+  | "preparesContext" | "beforeTurn" | "syncsEnvironment" | "takesInput" | "checkpoints" | "finalizes" | "afterPersist";
 
 export interface TurnMachineInput {
   readonly sessionId: string;

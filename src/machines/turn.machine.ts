@@ -145,10 +145,8 @@ function buildTurnMachine(protocol: ProtocolDriver) {
       claimingLane: {
         entry: { type: "requestPhase", params: { phase: "claimLane" } },
         on: {
-          "lane.claimed": [
-            { guard: { type: "takesPart", params: { hook: "drainsCommands" } }, target: "drainingCommands" },
-            { target: "refreshingHead" },
-          ],
+          "lane.claimed": "refreshingHead",
+          "commands.waiting": "drainingCommands",
           // All that the phases up to the first model call would bring was at hand (M4).
           "turn.prepared": { target: "running", actions: ["recordLimit", "recordHistory", "appendMessages"] },
           "turn.takenUp": "takenUp",
@@ -160,9 +158,10 @@ function buildTurnMachine(protocol: ProtocolDriver) {
           },
         },
       },
+      // T-4: nothing is accepted before them, so that the turn begins with what they changed.
       drainingCommands: {
         entry: { type: "requestPhase", params: { phase: "drainCommands" } },
-        on: { "commands.drained": "refreshingHead" },
+        on: { "commands.drained": "claimingLane" },
       },
       refreshingHead: {
         entry: { type: "requestPhase", params: { phase: "refreshHead" } },

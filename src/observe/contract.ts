@@ -3,6 +3,7 @@
 import type { Json } from "../domain/json.ts";
 import type { Message } from "../domain/messages.ts";
 import type { ToolCallOutput } from "../domain/tool-output.ts";
+import type { TurnCause } from "../domain/turn-cause.ts";
 import type { TokenUsage } from "../domain/usage.ts";
 
 /**
@@ -48,6 +49,14 @@ export type TurnActivityBody =
       readonly maxAttempts: number;
       readonly reason: string;
     }
+  /** Queued work is durably this turn's own: it began with it, or took it at a checkpoint. */
+  | {
+      readonly type: "queued_work_started";
+      readonly boundary: "idle" | "active_turn_checkpoint";
+      readonly batchIds: readonly string[];
+      /** Told to the model as events; input of users among the work is in its messages. */
+      readonly causes: readonly TurnCause[];
+    }
   /** Input that was enqueued for this turn is durably its own now. `id` is the one it was enqueued with, else the input's. */
   | {
       readonly type: "queued_input_accepted";
@@ -68,3 +77,10 @@ export type SessionSighting =
   | { readonly type: "turn_activity"; readonly turnId: string; readonly here: boolean; readonly activity: TurnActivity }
   /** Its driver is done with it; `session.view` holds what it committed, or will at once. */
   | { readonly type: "turn_ended"; readonly turnId: string; readonly here: boolean };
+
+/** Inputs or batches, by their ids, were enqueued or taken back through this runtime: to be read again (O-15). */
+export interface QueueChange {
+  readonly type: "queue_changed";
+  readonly kind: "enqueued" | "cancelled";
+  readonly batchIds: readonly string[];
+}

@@ -12,8 +12,8 @@ import type { AcceptedInput } from "../domain/turn-input.ts";
 import type { TurnCancellation, TurnCancelOutcome } from "../domain/cancellation.ts";
 import type { TokenUsage } from "../domain/usage.ts";
 import type { ArtifactFacet, AttachmentFacet, EnvironmentFacet, NewAttachment } from "./content-contract.ts";
-import type { CheckpointKind, ClaimedRows, InputFacet, QueueFacet, TurnInputClaim } from "./ingress-contract.ts";
-import type { Resolution, ResolveOutcome } from "../domain/waits.ts";
+import type { CheckpointKind, ClaimedRows, InputFacet, QueueFacet, TurnInputClaim, WorkClaim } from "./ingress-contract.ts";
+import type { MaintenanceFacet, WaitFacet } from "./upkeep-contract.ts";
 
 // ---- leases -------------------------------------------------------------------------------------------------------
 
@@ -131,14 +131,18 @@ export type AcceptOutcome =
   | { readonly kind: "turn_in_flight"; readonly turnId: string }
   /** The head is not the one that the configuration was made from; nothing was written. */
   | { readonly kind: "head_moved"; readonly headRevision: number }
+  /** Session commands come first (T-4, I-25): they are to be applied, then this is asked again. Nothing was written. */
+  | { readonly kind: "commands_wait" }
   | { readonly kind: "busy"; readonly holder: SessionLease };
 
 /** Accepts a turn whose input is what waits for the session's next turn (T-7). */
 export interface AcceptQueued extends LeaseClaim, Pick<AcceptTurn, "machine" | "config" | "session"> {
   readonly turnId: string;
   readonly claimToken: string;
-  /** Most inputs; the runtime asks for 64 (I-17). */
+  /** Most inputs or batches; the runtime asks for 64 (I-17). */
   readonly max: number;
+  /** Takes exactly these batches, if they are the next group in this order, and no inputs (I-22). */
+  readonly batchIds?: readonly string[];
 }
 
 export type AcceptQueuedOutcome =
@@ -150,13 +154,17 @@ export interface ResumeTurn extends LeaseClaim {
   readonly turnId: string;
 }
 
+/** What a checkpoint claimed, if anything. */
+export interface CollectedClaims {
+  readonly claim?: TurnInputClaim;
+  readonly work?: WorkClaim;
+}
+
 export type StepOutcome =
-  | {
+  | ({
       readonly kind: "recorded";
-      /** What `collect` claimed, if anything. */
-      readonly claim?: TurnInputClaim;
       readonly cancellation?: TurnCancellation;
-    }
+    } & CollectedClaims)
   /** The turn had ended before, by this owner or another one; nothing was written (OP-1). */
   | { readonly kind: "settled"; readonly result: RecordedTurn };
 
@@ -196,8 +204,9 @@ export interface InputCollection {
   readonly max: number;
 }
 
-/** Inputs that belong to a turn in flight and complete when it ends, whoever drives it by then (I-33). */
+/** Rows that belong to a turn in flight and complete when it ends, whoever drives it by then (I-33). */
 export interface TurnClaim {
+  readonly lane: "inputs" | "work";
   /** The checkpoint that claimed them; absent for those that the turn was accepted with. */
   readonly replayKey?: string;
   readonly rows: ClaimedRows;
@@ -257,14 +266,15 @@ export interface TurnFacet {
   /**
    * Claims the lane and accepts the input as step 0 in one write (T-82).
    *
-   * Order: session retired, stamp of the turn id, lease, the same turn in flight, another turn in flight, head revision.
+   * Order: session retired, stamp of the turn id, lease, the same turn in flight, another turn in flight, waiting commands,
+   * head revision.
    * @throws `runtime_turn_commit_conflict` - the turn id was used with another input.
    * @throws `session_id_retired` - the session was deleted.
    */
   accept(request: AcceptTurn): Promise<AcceptOutcome>;
   /**
-   * The same for a turn of the inputs that wait for it: claims them, accepts the turn with them and ties them to it, in one
-   * write. A turn that ended or is in flight under this id is answered as `accept` does, whatever its input was.
+   * The same for a turn of what waits: next-turn inputs, else a group of turn work (I-25..I-27). Claims it, accepts the turn
+   * with it and ties it to the turn, in one write. A turn that ended or is in flight under this id is answered as `accept` does, whatever its input was.
    */
   acceptQueued(request: AcceptQueued): Promise<AcceptQueuedOutcome>;
   /**
@@ -282,6 +292,8 @@ export interface TurnFacet {
    * @throws `turn_step_conflict` - the step does not follow the stored one, or the turn is not in flight.
    */
   recordStep(step: TurnStep): Promise<StepOutcome>;
+  /** Claims what waits for a checkpoint, without a step; the turn does not remember it. @throws `session_execution_lease_expired` */
+  collect(fence: LeaseFence, turnId: string, collection: InputCollection): Promise<CollectedClaims>;
   /**
    * Ends a turn without moving the session's head: rows gone, id stamped, its own inputs and work completed, its other active
    * inputs deferred, lease released and with it every other claim (OP-4).
@@ -304,26 +316,6 @@ export interface TurnFacet {
   inFlight(sessionId?: string): Promise<readonly InFlight[]>;
   /** The recorded result of a finished turn. */
   settled(sessionId: string, turnId: string): Promise<RecordedTurn | undefined>;
-}
-
-// ---- durable waits ------------------------------------------------------------------------------------------------
-
-export type WaitState =
-  | { readonly state: "unknown" | "open" | "revoked" }
-  | { readonly state: "resolved"; readonly resolution: Resolution };
-
-export interface WaitFacet {
-  /** The store's secret for signing keys: `fresh` becomes it if there is none yet (OP-13). */
-  secret(fresh: string): Promise<string>;
-  /** Marks a wait as waited for, so that a session-wide cancel finds it. */
-  open(sessionId: string, keyId: string): Promise<void>;
-  /** First resolution wins (E-20). */
-  resolve(sessionId: string, keyId: string, resolution: Resolution): Promise<ResolveOutcome>;
-  peek(sessionId: string, keyId: string): Promise<WaitState>;
-  /** @returns ids of the waits that were open and are cancelled now. */
-  cancelOutstanding(sessionId: string): Promise<readonly string[]>;
-  /** Voids all present and future waits of the session (E-22). */
-  revoke(sessionId: string): Promise<void>;
 }
 
 // ---- sessions -----------------------------------------------------------------------------------------------------
@@ -423,7 +415,9 @@ export interface CommitResult {
   readonly turn?: RecordedTurn;
   /** True when the stamp showed that this very commit had happened before (P-8). */
   readonly replayed: boolean;
-  /** An input waits (`unlessInputWaits`): nothing was written, and the head is as it was. */
+  /** Something is left for the session's next turn or drain; only told by a commit that ends a turn. */
+  readonly leaves?: true;
+  /** Input or work waits (`unlessInputWaits`): nothing was written, and the head is as it was. */
   readonly inputWaits?: true;
   /** Nothing was committed: a request to cancel the turn came first. It is to be committed as cancelled by it (OP-20). */
   readonly cancelledBy?: TurnCancellation;
@@ -469,6 +463,8 @@ export interface SessionFacet {
   /** Head revision alone, 0 when nothing was committed: the cheap check before a turn (T-6). */
   headRevision(sessionId: string): Promise<number>;
   loadNode(sessionId: string, nodeId: string): Promise<SessionNode | undefined>;
+  /** Whether the id is one that no new node may have: also that of a hidden node. */
+  usesNode(sessionId: string, nodeId: string): Promise<boolean>;
   loadMeta(sessionId: string): Promise<SessionMeta | undefined>;
   /** @throws `session_id_retired` - the session was deleted. */
   saveMeta(meta: SessionMeta): Promise<void>;
@@ -507,35 +503,6 @@ export interface SessionSummary {
   /** Of the first message that is the user's own; `[Image attached]` when it holds an image and no text. */
   readonly firstUserText?: string;
   readonly userMessageCount: number;
-}
-
-// ---- maintenance --------------------------------------------------------------------------------------------------
-
-export interface VacuumReport {
-  readonly removedNodeCount: number;
-  readonly removedPendingTurnInputTombstoneCount: number;
-}
-
-export interface GcReport {
-  /** Sessions that name any. */
-  readonly rootCount: number;
-  readonly retainedBlobCount: number;
-  readonly deletedBlobCount: number;
-}
-
-/** For the host alone; nothing here runs by itself. */
-export interface MaintenanceFacet {
-  /** Hides nodes from every read at once; unknown ids are ignored (P-48). @returns how many were hidden. */
-  tombstoneNodes(sessionId: string, nodeIds: readonly string[]): Promise<number>;
-  /** Removes tombstoned nodes and terminal inputs of a session for good (P-49). */
-  vacuum(sessionId: string): Promise<VacuumReport>;
-  /**
-   * Removes component bodies and turn configurations that no session names (P-50); that of a turn in flight is always named.
-   * A row that cannot be read aborts it with nothing deleted.
-   */
-  gcUnreachable(): Promise<GcReport>;
-  /** Nodes off the active path, in storage order (S-41, S-87). */
-  orphanedNodeIds(sessionId: string): Promise<readonly string[]>;
 }
 
 // ---- the whole ----------------------------------------------------------------------------------------------------

@@ -166,9 +166,10 @@ export type DeliveryPolicy = "earliest_safe_boundary" | "after_current_turn_comm
 export type SlotPolicy = "join" | "exclusive";
 export type MergeKey = "never" | "payload_default" | { readonly group: string };
 export type SessionCommand = { readonly kind: "refresh_tool_catalog" | "reset_session"; readonly reason: string };
-/** `wake` is the delivery of a process (processes.md); opaque to the store. */
+/** `wake` is the delivery of a process (processes.md); `turn_input` what a user says, in the older form (I-52). */
 export type QueuedPayload =
   | { readonly type: "process_wake"; readonly wake: Json }
+  | { readonly type: "turn_input"; readonly input: WaitingInput }
   | { readonly type: "session_command"; readonly command: SessionCommand };
 /** Derived from the payloads of a batch. */
 export type WorkClass = "session_command" | "turn_work";
@@ -185,6 +186,8 @@ export interface WorkDraft {
   readonly availableAtMs?: number;
   /** At least one, all of one class (I-8). */
   readonly payloads: readonly QueuedPayload[];
+  /** Bytes that its inputs refer to, stored with their intents in the same write. */
+  readonly attachments?: readonly NewAttachment[];
 }
 
 export interface QueuedBatch {
@@ -204,6 +207,14 @@ export interface WorkClaim extends Claim {
   readonly batches: readonly QueuedBatch[];
 }
 
+/** The batches of a claim, as a commit names them. */
+export const workRowsOf = ({ sessionId, claimId, claimToken, batches }: WorkClaim): ClaimedRows => ({
+  sessionId,
+  claimId,
+  claimToken,
+  ids: batches.map(({ batchId }) => batchId),
+});
+
 export type WorkBoundary = "active_turn_checkpoint" | "idle";
 
 export interface QueueFacet {
@@ -220,11 +231,18 @@ export interface QueueFacet {
   claimWork(request: ClaimRequest & { readonly boundary: WorkBoundary }): Promise<WorkClaim | undefined>;
   /** Claims exactly these batches if they are the next group in this order, else nothing (I-22). */
   claimBatches(request: Omit<ClaimRequest, "max"> & { readonly boundary: WorkBoundary; readonly batchIds: readonly string[] }): Promise<WorkClaim | undefined>;
+  /** The batches of a claim. @throws `queued_work_claim_superseded` - one is gone or belongs to another claim. */
+  claimed(rows: ClaimedRows): Promise<readonly QueuedBatch[]>;
   abandon(rows: ClaimedRows): Promise<void>;
-  /** Deletes and gives back a batch without live claim; undefined for a claimed or unknown one (I-40). */
+  /** Deletes and gives back a batch that neither a live claim nor the turn in flight has; undefined for another or unknown one (I-40). */
   cancel(sessionId: string, batchId: string): Promise<QueuedBatch | undefined>;
   /** All batches by sequence. */
   list(sessionId: string): Promise<readonly QueuedBatch[]>;
-  /** Those without live claim (I-41). */
+  /** Those that could be cancelled (I-41). */
   listPending(sessionId: string): Promise<readonly QueuedBatch[]>;
+  find(sessionId: string, batchId: string): Promise<QueuedBatch | undefined>;
+  /** Whether a drain would find something in either lane. */
+  isWaiting(sessionId: string): Promise<boolean>;
+  /** Sessions of the store in which something waits (I-55). Reads two small rows of every session. */
+  waiting(): Promise<readonly string[]>;
 }

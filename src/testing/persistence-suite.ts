@@ -11,6 +11,7 @@ import { damageCases } from "./persistence/damage-cases.ts";
 import { runCase } from "./persistence/harness.ts";
 import { inputCases } from "./persistence/input-cases.ts";
 import { turnInputCases } from "./persistence/turn-input-cases.ts";
+import { workTurnCases } from "./persistence/work-turn-cases.ts";
 import { leaseCases } from "./persistence/lease-cases.ts";
 import { maintenanceCases } from "./persistence/maintenance-cases.ts";
 import { queueCases } from "./persistence/queue-cases.ts";
@@ -49,6 +50,7 @@ export function persistenceSuite(): readonly PersistenceSuiteCase[] {
     ...queueCases,
     ...inputCases,
     ...turnInputCases,
+    ...workTurnCases,
     ...contentCases,
     ...maintenanceCases,
     ...waitCases,

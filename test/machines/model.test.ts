@@ -12,7 +12,7 @@ import { turnMachine, type TurnMachine } from "../../src/machines/turn.machine.t
 import { standardProtocol } from "../../src/protocols/standard.ts";
 import { call, calls, codeProtocol, fails, fault, hello, history, issue, ok, reply, result, results, says, turnInput } from "../support/turn-steps.ts";
 
-const ALL: readonly TurnHook[] = ["drainsCommands", "preparesContext", "beforeTurn", "syncsEnvironment", "takesInput", "checkpoints", "finalizes", "afterPersist"];
+const ALL: readonly TurnHook[] = ["preparesContext", "beforeTurn", "syncsEnvironment", "takesInput", "checkpoints", "finalizes", "afterPersist"];
 
 /** Goes anywhere from anywhere a protocol may: its results say where. */
 const anyProtocol: ProtocolDriver = {
@@ -33,7 +33,7 @@ const outcomes: readonly EffectOutcome[] = [
 
 const plain: readonly TurnEvent[] = [
   { type: "lane.claimed" }, { type: "lane.busy" }, { type: "turn.takenUp" }, { type: "turn.recorded", outcome: { stopped: "cancelled" }, issues: [], usage: call },
-  { type: "commands.drained" }, { type: "head.refreshed", history }, { type: "input.normalized", messages: [hello] }, { type: "input.refused", issue },
+  { type: "commands.waiting" }, { type: "commands.drained" }, { type: "head.refreshed", history }, { type: "input.normalized", messages: [hello] }, { type: "input.refused", issue },
   { type: "context.prepared" }, { type: "hooks.passed", messages: [] }, { type: "hooks.aborted", issue }, { type: "turn.built", maxTurns: null }, { type: "turn.unbuildable", issue },
   { type: "turn.finalized", messages: [] }, { type: "turn.settled" }, { type: "turn.committed" }, { type: "turn.persisted" }, { type: "input.waiting" }, { type: "cancel.won", messages: [] },
   { type: "tools.parked" }, { type: "tools.resumed" }, { type: "turn.suspend" }, { type: "turn.exhausted", issue, usage: call },

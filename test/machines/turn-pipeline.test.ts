@@ -5,7 +5,7 @@ import type { PhaseName, TurnEvent } from "../../src/machines/effects.ts";
 import type { TurnHook } from "../../src/machines/turn.context.ts";
 import { call, calls, hello, history, issue, opening, reply, running, says, Stepper, turnInput, zero } from "../support/turn-steps.ts";
 
-const ALL: readonly TurnHook[] = ["drainsCommands", "preparesContext", "beforeTurn", "syncsEnvironment", "checkpoints", "finalizes", "afterPersist"];
+const ALL: readonly TurnHook[] = ["preparesContext", "beforeTurn", "syncsEnvironment", "checkpoints", "finalizes", "afterPersist"];
 
 /** Phases asked for on the way through these events. */
 function phasesOf(hooks: readonly TurnHook[], ...events: readonly TurnEvent[]): readonly PhaseName[] {
@@ -37,17 +37,22 @@ describe("the way through", () => {
     expect(prepared.appended).toEqual([hello]);
   });
 
-  test("a turn that all take part in asks every phase in order (T-4, T-11, T-12, T-72, T-74)", () => {
-    expect(phasesOf(ALL, ...opening(ALL))).toEqual(["claimLane", "drainCommands", "refreshHead", "normalizeInput", "prepareContext", "beforeTurn", "buildTurn"]);
+  test("a turn that all take part in asks every phase in order (T-11, T-12, T-72, T-74)", () => {
+    expect(phasesOf(ALL, ...opening(ALL))).toEqual(["claimLane", "refreshHead", "normalizeInput", "prepareContext", "beforeTurn", "buildTurn"]);
     const turn = answered(ALL).send({ type: "turn.finalized", messages: [{ ...hello, id: "by-hook" }] }, { type: "turn.committed" });
     expect([turn.value, turn.asked]).toEqual(["postPersist", [{ type: "phase.requested", phase: "afterPersist" }]]);
     expect(turn.context.logLength).toBe(3);
     expect(turn.send({ type: "turn.persisted" }).value).toBe("done");
   });
 
-  test.each(["drainsCommands", "preparesContext", "beforeTurn"] as const)("with %s alone, just that phase is added (M4)", (hook) => {
-    const phase = ({ drainsCommands: "drainCommands", preparesContext: "prepareContext", beforeTurn: "beforeTurn" } as const)[hook];
+  test.each(["preparesContext", "beforeTurn"] as const)("with %s alone, just that phase is added (M4)", (hook) => {
+    const phase = ({ preparesContext: "prepareContext", beforeTurn: "beforeTurn" } as const)[hook];
     expect(phasesOf([hook], ...opening([hook])).filter((asked) => !phasesOf([], ...opening()).includes(asked))).toEqual([phase]);
+  });
+
+  test("commands that wait are drained before the lane is claimed for the turn, again and again (T-4, I-28)", () => {
+    const waiting: readonly TurnEvent[] = [{ type: "commands.waiting" }, { type: "commands.drained" }];
+    expect(phasesOf([], ...waiting, ...waiting, { type: "lane.claimed" })).toEqual(["claimLane", "drainCommands", "claimLane", "drainCommands", "claimLane", "refreshHead"]);
   });
 
   test("messages of before_turn hooks come after the input, and the first call sees them (T-12)", () => {
@@ -99,11 +104,11 @@ describe("ends before the model", () => {
 describe("interruptions", () => {
   const places: readonly (readonly [string, () => Stepper])[] = [
     ["claimingLane", () => new Stepper(turnInput())],
-    ["drainingCommands", () => new Stepper(turnInput({ hooks: ALL })).send({ type: "lane.claimed" })],
+    ["drainingCommands", () => new Stepper(turnInput()).send({ type: "commands.waiting" })],
     ["refreshingHead", () => new Stepper(turnInput()).send({ type: "lane.claimed" })],
     ["normalizing", () => new Stepper(turnInput()).send(...opening().slice(0, 2))],
-    ["preparingContext", () => new Stepper(turnInput({ hooks: ALL })).send(...opening(ALL).slice(0, 4))],
-    ["beforeTurn", () => new Stepper(turnInput({ hooks: ALL })).send(...opening(ALL).slice(0, 5))],
+    ["preparingContext", () => new Stepper(turnInput({ hooks: ALL })).send(...opening(ALL).slice(0, 3))],
+    ["beforeTurn", () => new Stepper(turnInput({ hooks: ALL })).send(...opening(ALL).slice(0, 4))],
     ["buildingTurn", () => new Stepper(turnInput({ hooks: ["finalizes"] })).send(...opening().slice(0, 3))],
     ["callingModel", () => running()],
     ["runningTools", () => running().settle(reply([calls("a")]))],

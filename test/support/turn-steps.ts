@@ -92,7 +92,6 @@ export class Stepper {
 export function opening(hooks: readonly TurnHook[] = [], maxTurns: number | null = null): readonly TurnEvent[] {
   return [
     { type: "lane.claimed" },
-    ...(hooks.includes("drainsCommands") ? [{ type: "commands.drained" } as const] : []),
     { type: "head.refreshed", history },
     { type: "input.normalized", messages: [hello] },
     ...(hooks.includes("preparesContext") ? [{ type: "context.prepared" } as const] : []),

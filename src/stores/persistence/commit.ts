@@ -11,6 +11,7 @@ import type { ReadTransaction, WriteTransaction } from "../engine.ts";
 import { stampAttachments } from "./attachment-rows.ts";
 import { changedRefs, checkRefs, COMPONENTS, type PreparedComponents, prepareComponents } from "./components.ts";
 import { putContent } from "./content.ts";
+import { rememberedInputs, workAtCheckpoint } from "./checkpoint-claims.ts";
 import { checkBinding, type StoreContext } from "./context.ts";
 import { setFrames } from "./frame-row.ts";
 import { NO_HEAD, readHead, type StoredHead, writeHead } from "./head-row.ts";
@@ -20,13 +21,13 @@ import { isNewFor } from "./input-claims.ts";
 import { deferInputsOf, type InputRow, liveInputs } from "./input-rows.ts";
 import { collect, type PreparedRow, prepareRow, setRow } from "./large-row.ts";
 import { headKey, historyKey, indexedUnderTurn, nodeIndexKey, turnInputKey, usageKey } from "./layout.ts";
-import { releaseIfHeld, requireFence, writeReleased } from "./lease-rules.ts";
+import { type HeldLane, releaseIfHeld, requireFence, writeLease, writeReleased } from "./lease-rules.ts";
 import { seedMeta } from "./meta-row.ts";
 import { findNode } from "./node-lookup.ts";
 import { checkClaims, completeClaims } from "./settled-claims.ts";
 import { findEnded, record, setStamp, turnConflict } from "./stamp.ts";
 import { findLiveNode } from "./tombstones.ts";
-import { acceptedControl, claimsOf, deleteTurn, readControl, setControl, type TurnControl, writeInput } from "./turn-rows.ts";
+import { acceptedControl, deleteTurn, readControl, setControl, type TurnControl, writeInput } from "./turn-rows.ts";
 import { addToLedger, readLedgerRow } from "./usage-row.ts";
 
 /** A commit with everything that could be computed before its transaction. */
@@ -68,7 +69,7 @@ async function apply(tx: WriteTransaction, prepared: PreparedCommit): Promise<Co
     const replay = await replayed(tx, commit, turn);
     if (replay !== undefined) return replay;
   }
-  const lease = await requireFence(tx, sessionId, commit.fence, now);
+  const held = await requireFence(tx, sessionId, commit.fence, now);
   const stored = await readHead(tx, sessionId);
   const before = stored ?? NO_HEAD;
   checkRevision(commit, before.revision);
@@ -84,7 +85,7 @@ async function apply(tx: WriteTransaction, prepared: PreparedCommit): Promise<Co
   const takenRefs = commit.componentRefs ?? {};
   await checkRefs(tx, sessionId, takenRefs);
   const waiting = await waitingFor(tx, commit, claims.inputs);
-  if (isAwaited(commit, waiting, lease.fencingToken, inFlight)) return { headRevision: before.revision, replayed: false, inputWaits: true };
+  if (await isAwaited(tx, commit, waiting, { held, inFlight, now })) return { headRevision: before.revision, replayed: false, inputWaits: true };
 
   if (stored === undefined) await seedMeta(tx, sessionId, { relation: { kind: "root" }, model: commit.head.policy.model.id }, now);
   const revision = before.revision + 1;
@@ -110,9 +111,12 @@ async function apply(tx: WriteTransaction, prepared: PreparedCommit): Promise<Co
   await completeClaims(tx, sessionId, claims);
   if (commit.interruptedTurnId !== undefined) await deferInputsOf(tx, sessionId, commit.interruptedTurnId, waiting);
   await stampAttachments(tx, sessionId, commit.committedAttachmentIds, now);
-  if (commit.releaseLease) writeReleased(tx, sessionId, lease.fencingToken);
+  const work = held.work - claims.work.length;
+  if (commit.releaseLease) writeReleased(tx, sessionId, held.lease.fencingToken, work);
+  else if (claims.work.length > 0) writeLease(tx, held.lease, work);
   const result = { headRevision: revision, replayed: false };
-  return turn === undefined ? result : { ...result, turn: record(turn, place) };
+  if (turn === undefined) return result;
+  return { ...result, turn: record(turn, place), ...(waiting.length + work > 0 && { leaves: true as const }) };
 }
 
 /** Inputs that wait for somebody, less those that the commit completes; read only by a commit that ends a turn. */
@@ -122,11 +126,17 @@ async function waitingFor(tx: ReadTransaction, { sessionId, interruptedTurnId }:
   return (await collect(liveInputs(tx, sessionId))).filter(({ seq }) => !done.has(seq));
 }
 
-/** Whether the turn would miss an input that came after its last look (T-57). */
-function isAwaited({ sessionId, unlessInputWaits, interruptedTurnId }: SessionCommit, waiting: readonly InputRow[], generation: number, inFlight: TurnControl | undefined): boolean {
-  if (unlessInputWaits === undefined || interruptedTurnId === undefined) return false;
-  const remembered = inFlight === undefined ? [] : claimsOf(sessionId, inFlight).map(({ rows }) => rows);
-  return waiting.some((row) => isNewFor(row, interruptedTurnId, unlessInputWaits, remembered) && isClaimable(row, generation));
+/** Whether the turn would miss what came after its last look (T-57). */
+async function isAwaited(
+  tx: ReadTransaction,
+  { sessionId, unlessInputWaits, interruptedTurnId: turnId }: SessionCommit,
+  waiting: readonly InputRow[],
+  { held, inFlight, now }: { readonly held: HeldLane; readonly inFlight: TurnControl | undefined; readonly now: number },
+): Promise<boolean> {
+  if (unlessInputWaits === undefined || turnId === undefined) return false;
+  const remembered = rememberedInputs(sessionId, inFlight);
+  if (waiting.some((row) => isNewFor(row, turnId, unlessInputWaits, remembered) && isClaimable(row, held.lease.fencingToken))) return true;
+  return (await workAtCheckpoint(tx, held, { turnId, now }, 1)).length > 0;
 }
 
 /** The result of this commit if it happened before; releases the lease if asked to, and needs none (P-8). */

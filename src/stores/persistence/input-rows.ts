@@ -16,6 +16,8 @@ const minBoundary = z.enum(["after_work", "before_completion"]);
 const activeTurn = z.strictObject({ scope: z.literal("active_turn"), turnId: z.string(), minBoundary });
 const whateverTurn = z.strictObject({ scope: z.literal("active_turn"), minBoundary });
 
+export const waitingInput = z.strictObject({ items: inputItems, protocolTurnOptions: z.exactOptional(opaque), traceTurnId: z.exactOptional(z.string()) });
+
 const inputRow = z.strictObject({
   seq: count,
   id: z.string(),
@@ -25,7 +27,7 @@ const inputRow = z.strictObject({
   submitted: z.exactOptional(z.union([nextTurn, activeTurn, whateverTurn])),
   state: z.enum(["pending_active", "deferred_next_turn", "accepted", "cancelled", "completed"]),
   atMs: z.number(),
-  input: z.strictObject({ items: inputItems, protocolTurnOptions: z.exactOptional(opaque), traceTurnId: z.exactOptional(z.string()) }),
+  input: waitingInput,
   ...claimColumns,
 });
 export type InputRow = z.output<typeof inputRow> & Claimable;

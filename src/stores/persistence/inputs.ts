@@ -59,7 +59,7 @@ export function createInputs(context: StoreContext): InputFacet {
     checkBinding(context, sessionId);
     const now = context.now();
     const select = async (tx: ReadTransaction, limit: number): Promise<{ lease: SessionLease; rows: InputRow[] }> => {
-      const lease = await requireFence(tx, sessionId, fence, now);
+      const { lease } = await requireFence(tx, sessionId, fence, now);
       return { lease, rows: await selectInputs(tx, sessionId, { generation: lease.fencingToken, max: limit, isWanted }) };
     };
     if ((await engine.read((tx) => select(tx, Math.min(max, 1)))).rows.length === 0) return undefined;
@@ -173,7 +173,7 @@ export function createInputs(context: StoreContext): InputFacet {
       checkBinding(context, sessionId);
       const now = context.now();
       return engine.write(async (tx) => {
-        const lease = await requireFence(tx, sessionId, fence, now);
+        const { lease } = await requireFence(tx, sessionId, fence, now);
         const isOrphaned = (row: InputRow): boolean => {
           if (row.state !== "pending_active" && row.state !== "accepted") return false;
           if (scope.kind === "turn") return isFor(row, scope.turnId);

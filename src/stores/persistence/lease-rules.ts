@@ -1,6 +1,7 @@
 // Who may write: the rules of the session lease, inside whatever transaction needs them.
 //
-// The row outlives its holder, because the fencing counter only ever grows (S-59).
+// The row outlives its holder, because the fencing counter only ever grows (S-59). It also counts the session's queued batches:
+// every write that may have to look at them reads this row anyway, so a session without queued work never looks (decision 0017).
 
 import * as z from "zod/mini";
 import { type LashError, storeError } from "../../domain/errors.ts";
@@ -20,6 +21,8 @@ export const ownerRow = z.strictObject({ ownerId: z.string(), incarnationId: z.s
 
 const leaseRow = z.strictObject({
   fencing: count,
+  /** Queued batches; absent where there are none. */
+  work: z.exactOptional(count),
   /** Absent: released. */
   holder: z.exactOptional(
     z.strictObject({
@@ -37,27 +40,43 @@ export interface Lane {
   readonly fencing: number;
   /** As stored, live or expired; undefined when released. */
   readonly lease: SessionLease | undefined;
+  /** Queued batches. */
+  readonly work: number;
+}
+
+/** A lane that the caller holds. */
+export interface HeldLane {
+  readonly lease: SessionLease;
+  readonly work: number;
 }
 
 export async function readLane(tx: ReadTransaction, sessionId: string): Promise<Lane> {
   const key = leaseKey(sessionId);
   const value = await tx.get(key);
-  if (value === undefined) return { fencing: 0, lease: undefined };
-  const { fencing, holder } = parseRow(leaseRow, "session lease", key, value);
-  if (holder === undefined) return { fencing, lease: undefined };
+  if (value === undefined) return { fencing: 0, lease: undefined, work: 0 };
+  const { fencing, holder, work = 0 } = parseRow(leaseRow, "session lease", key, value);
+  if (holder === undefined) return { fencing, lease: undefined, work };
   const { owner, token, claimedAtMs, expiresAtMs } = holder;
-  return { fencing, lease: { sessionId, owner, leaseToken: token, fencingToken: fencing, claimedAtMs, expiresAtMs } };
+  return { fencing, lease: { sessionId, owner, leaseToken: token, fencingToken: fencing, claimedAtMs, expiresAtMs }, work };
 }
 
-export function writeLease(tx: WriteTransaction, lease: SessionLease): void {
+/** @param work - queued batches, as they are once the write happens. */
+export function writeLease(tx: WriteTransaction, lease: SessionLease, work: number): void {
   const { owner, leaseToken: token, fencingToken: fencing, claimedAtMs, expiresAtMs } = lease;
-  const row: LeaseRow = { fencing, holder: { owner: { ...owner }, token, claimedAtMs, expiresAtMs } };
+  const row: LeaseRow = { fencing, ...(work > 0 && { work }), holder: { owner: { ...owner }, token, claimedAtMs, expiresAtMs } };
   tx.set(leaseKey(lease.sessionId), fitting(leaseRow, row));
 }
 
-/** Frees the lane and keeps its counter (P-26). */
-export function writeReleased(tx: WriteTransaction, sessionId: string, fencing: number): void {
-  tx.set(leaseKey(sessionId), fitting(leaseRow, { fencing }));
+/** Frees the lane and keeps its counters (P-26). */
+export function writeReleased(tx: WriteTransaction, sessionId: string, fencing: number, work: number): void {
+  tx.set(leaseKey(sessionId), fitting(leaseRow, { fencing, ...(work > 0 && { work }) }));
+}
+
+/** Counts a batch that was queued or taken back, whoever holds the lane. */
+export async function countWork(tx: WriteTransaction, sessionId: string, by: 1 | -1): Promise<void> {
+  const { fencing, lease, work } = await readLane(tx, sessionId);
+  if (lease === undefined) writeReleased(tx, sessionId, fencing, work + by);
+  else writeLease(tx, lease, work + by);
 }
 
 /**
@@ -65,24 +84,24 @@ export function writeReleased(tx: WriteTransaction, sessionId: string, fencing: 
  *
  * @throws LashError `session_id_retired` - nobody holds the lane because the session was deleted.
  */
-export async function decideClaim(tx: ReadTransaction, claim: LeaseClaim, now: number): Promise<ClaimOutcome & { readonly abandoned: boolean }> {
+export async function decideClaim(tx: ReadTransaction, claim: LeaseClaim, now: number): Promise<ClaimOutcome & { readonly abandoned: boolean; readonly work: number }> {
   const lane = await readLane(tx, claim.sessionId);
   if (lane.fencing === 0) await requireNotRetired(tx, claim.sessionId);
-  const { lease } = lane;
+  const { lease, work } = lane;
   const live = lease !== undefined && lease.expiresAtMs > now;
   if (live && isSameOwner(lease.owner, claim.owner)) {
     // Re-entry extends and never shortens (S-58).
     const expiresAtMs = Math.max(lease.expiresAtMs, now + claim.ttlMs);
-    return { kind: "acquired", lease: { ...lease, expiresAtMs }, reentered: true, abandoned: false };
+    return { kind: "acquired", lease: { ...lease, expiresAtMs }, reentered: true, abandoned: false, work };
   }
-  if (live && !(claim.deadHolder !== undefined && isHeldBy(lease, claim.deadHolder))) return { kind: "busy", holder: lease, abandoned: false };
+  if (live && !(claim.deadHolder !== undefined && isHeldBy(lease, claim.deadHolder))) return { kind: "busy", holder: lease, abandoned: false, work };
   const { sessionId, owner, leaseToken, ttlMs } = claim;
   const acquired = { sessionId, owner, leaseToken, fencingToken: lane.fencing + 1, claimedAtMs: now, expiresAtMs: now + ttlMs };
-  return { kind: "acquired", lease: acquired, reentered: false, abandoned: lease !== undefined };
+  return { kind: "acquired", lease: acquired, reentered: false, abandoned: lease !== undefined, work };
 }
 
 /**
- * The stored lease behind a fence (P-9).
+ * The lane behind a fence (P-9).
  *
  * @throws LashError `session_execution_lease_expired` - no fence, or one that is stale, released or expired.
  * @throws LashError `session_id_retired` - the session was deleted meanwhile (S-84).
@@ -92,30 +111,30 @@ export async function requireFence(
   sessionId: string,
   fence: LeaseFence | undefined,
   now: number,
-): Promise<SessionLease> {
-  const lease = await requireUnclaimed(tx, sessionId, fence);
-  if (lease.expiresAtMs <= now) throw leaseExpired(sessionId);
-  return lease;
+): Promise<HeldLane> {
+  const lane = await requireUnclaimed(tx, sessionId, fence);
+  if (lane.lease.expiresAtMs <= now) throw leaseExpired(sessionId);
+  return lane;
 }
 
 /**
- * The stored lease behind a fence, live or expired: nobody claimed the lane since, as every claim changes its fence. A holder
+ * The lane behind a fence, its lease live or expired: nobody claimed the lane since, as every claim changes its fence. A holder
  * whose timers came late, as in a hidden tab, may renew it.
  *
  * @throws LashError `session_execution_lease_expired` - no fence, or one that is stale or released.
  * @throws LashError `session_id_retired` - the session was deleted meanwhile (S-84).
  */
-export async function requireUnclaimed(tx: ReadTransaction, sessionId: string, fence: LeaseFence | undefined): Promise<SessionLease> {
-  const { fencing, lease } = await readLane(tx, sessionId);
-  if (lease !== undefined && fence !== undefined && fence.sessionId === sessionId && isHeldBy(lease, fence)) return lease;
+export async function requireUnclaimed(tx: ReadTransaction, sessionId: string, fence: LeaseFence | undefined): Promise<HeldLane> {
+  const { fencing, lease, work } = await readLane(tx, sessionId);
+  if (lease !== undefined && fence !== undefined && fence.sessionId === sessionId && isHeldBy(lease, fence)) return { lease, work };
   if (fencing === 0) await requireNotRetired(tx, sessionId);
   throw leaseExpired(sessionId);
 }
 
 /** Releases the lane if `fence` still holds it, expired or not; otherwise does nothing (P-26). */
 export async function releaseIfHeld(tx: WriteTransaction, fence: LeaseFence): Promise<void> {
-  const { fencing, lease } = await readLane(tx, fence.sessionId);
-  if (lease !== undefined && isHeldBy(lease, fence)) writeReleased(tx, fence.sessionId, fencing);
+  const { fencing, lease, work } = await readLane(tx, fence.sessionId);
+  if (lease !== undefined && isHeldBy(lease, fence)) writeReleased(tx, fence.sessionId, fencing, work);
 }
 
 const isSameOwner = (a: LeaseOwner, b: LeaseOwner): boolean => a.ownerId === b.ownerId && a.incarnationId === b.incarnationId;

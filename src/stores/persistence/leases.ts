@@ -13,7 +13,7 @@ export function createLeases(context: StoreContext): LeaseFacet {
       return engine.write(async (tx): Promise<ClaimOutcome> => {
         const decided = await decideClaim(tx, claim, now);
         if (decided.kind === "busy") return { kind: "busy", holder: decided.holder };
-        writeLease(tx, decided.lease);
+        writeLease(tx, decided.lease, decided.work);
         return { kind: "acquired", lease: decided.lease, reentered: decided.reentered };
       });
     },
@@ -22,9 +22,9 @@ export function createLeases(context: StoreContext): LeaseFacet {
       checkBinding(context, fence.sessionId);
       const now = context.now();
       return engine.write(async (tx): Promise<SessionLease> => {
-        const held = await requireUnclaimed(tx, fence.sessionId, fence);
-        const renewed = { ...held, expiresAtMs: now + ttlMs };
-        writeLease(tx, renewed);
+        const { lease, work } = await requireUnclaimed(tx, fence.sessionId, fence);
+        const renewed = { ...lease, expiresAtMs: now + ttlMs };
+        writeLease(tx, renewed, work);
         return renewed;
       });
     },

@@ -1,7 +1,7 @@
 // Facet `maintenance`: what a host does to a store now and then (P-48..P-50). Each operation is one transaction.
 
 import type { SessionNode } from "../../domain/session.ts";
-import type { GcReport, MaintenanceFacet, VacuumReport } from "../contract.ts";
+import type { GcReport, MaintenanceFacet, VacuumReport } from "../upkeep-contract.ts";
 import { type Bound, prefixRange, type ReadTransaction, type WriteTransaction } from "../engine.ts";
 import { COMPONENTS } from "./components.ts";
 import { readConfigRef } from "./config-row.ts";

@@ -1,18 +1,23 @@
-// Facet `queue`: queued work (P-28..P-35). Rows: work-rows.ts; claims: claim-rows.ts; as in inputs.ts a claim looks first.
+// Facet `queue`: queued work (P-28..P-35). Rows: work-rows.ts; claims: work-claims.ts; as in inputs.ts a claim looks first.
 
 import { storeError } from "../../domain/errors.ts";
-import { jsonEqual } from "../../domain/json.ts";
 import { sha256Hex } from "../../domain/sha256.ts";
-import type { LeaseFence, SessionLease } from "../contract.ts";
-import type { ReadTransaction } from "../engine.ts";
-import type { QueuedBatch, QueueFacet, WorkBoundary, WorkClaim, WorkDraft } from "../ingress-contract.ts";
-import { belongsTo, claimLiveness, claimRows, isClaimable, unclaimed } from "./claim-rows.ts";
+import type { LeaseFence } from "../contract.ts";
+import { type Bound, type ReadTransaction } from "../engine.ts";
+import type { QueuedBatch, QueueFacet, WorkClaim, WorkDraft } from "../ingress-contract.ts";
+import { writeWithBytes } from "./attachment-bytes.ts";
+import { setAttachments } from "./attachment-rows.ts";
+import { belongsTo, claimLiveness, superseded, unclaimed } from "./claim-rows.ts";
 import { checkBinding, type StoreContext } from "./context.ts";
+import { liveInputs } from "./input-rows.ts";
 import { nextSequence } from "./lane-counters.ts";
 import { collect } from "./large-row.ts";
-import { requireFence } from "./lease-rules.ts";
+import { after, lanesKey, SESSION_ROWS, sessionPrefix, textAt } from "./layout.ts";
+import { countWork, type HeldLane, readLane, requireFence } from "./lease-rules.ts";
 import { requireUsable } from "./retired.ts";
-import { addWork, classOf, findWork, queuedWork, removeWork, setWork, toBatch, type WorkRow } from "./work-rows.ts";
+import { readControl } from "./turn-rows.ts";
+import { exactGroup, isTakenBy, leadingCommand, nextGroup, ofTurn, readyWork, takeWork } from "./work-claims.ts";
+import { addWork, findWork, queuedWork, removeWork, setWork, toBatch, type WorkRow } from "./work-rows.ts";
 
 /** Picks the next group from what may be claimed, in sequence. */
 type Select = (ready: AsyncIterable<WorkRow>) => Promise<readonly WorkRow[]>;
@@ -24,26 +29,24 @@ export function createQueue(context: StoreContext): QueueFacet {
     const { sessionId } = fence;
     checkBinding(context, sessionId);
     const now = context.now();
-    const next = async (tx: ReadTransaction): Promise<{ lease: SessionLease; rows: readonly WorkRow[] }> => {
-      const lease = await requireFence(tx, sessionId, fence, now);
-      return { lease, rows: await select(readyWork(tx, sessionId, lease, now)) };
+    const next = async (tx: ReadTransaction): Promise<Pick<HeldLane, "lease"> & { rows: readonly WorkRow[] }> => {
+      const { lease, work } = await requireFence(tx, sessionId, fence, now);
+      if (work === 0) return { lease, rows: [] };
+      const inFlight = (await readControl(tx, sessionId))?.turnId;
+      return { lease, rows: await select(readyWork(tx, sessionId, { generation: lease.fencingToken, now, inFlight })) };
     };
     if ((await engine.read(next)).rows.length === 0) return undefined;
     return engine.write(async (tx) => {
       const { lease, rows } = await next(tx);
-      if (rows.length === 0) return undefined;
-      const claimed = claimRows("qwc", rows, lease, claimToken);
-      for (const row of claimed.rows) setWork(tx, sessionId, row);
-      return {
-        sessionId,
-        claimId: claimed.claimId,
-        owner: lease.owner,
-        claimToken,
-        fencingToken: claimed.fencingToken,
-        sessionLeaseGeneration: lease.fencingToken,
-        batches: claimed.rows.map((row) => toBatch(sessionId, row)),
-      };
+      return rows.length === 0 ? undefined : takeWork(tx, rows, lease, claimToken);
     });
+  }
+
+  /** Tells whether a batch is claimed, as those without the lease see it (I-14): by a live lease, or by the turn in flight. */
+  async function takenness(tx: ReadTransaction, sessionId: string, now: number): Promise<(row: WorkRow) => boolean> {
+    const isLive = await claimLiveness(tx, sessionId, now);
+    const inFlight = (await readControl(tx, sessionId))?.turnId;
+    return (row) => isLive(row) || isTakenBy(row, inFlight);
   }
 
   return {
@@ -52,7 +55,7 @@ export function createQueue(context: StoreContext): QueueFacet {
       checkBinding(context, sessionId);
       checkPayloads(draft);
       const now = context.now();
-      return engine.write(async (tx): Promise<QueuedBatch> => {
+      return writeWithBytes(context, draft.attachments ?? [], async (tx, attachments): Promise<QueuedBatch> => {
         const known = sourceKey === undefined ? undefined : await findWork(tx, sessionId, { source: sourceKey });
         if (known !== undefined) return toBatch(sessionId, known);
         await requireUsable(tx, sessionId);
@@ -66,28 +69,39 @@ export function createQueue(context: StoreContext): QueueFacet {
           merge: draft.mergeKey ?? "never",
           availableAtMs: draft.availableAtMs ?? 0,
           atMs: now,
-          payloads: [...draft.payloads],
+          payloads: [...(draft.payloads as WorkRow["payloads"])],
           fencing: 0,
         };
         addWork(tx, sessionId, row);
+        await countWork(tx, sessionId, 1);
+        await setAttachments(tx, sessionId, attachments, now);
         return toBatch(sessionId, row);
       });
     },
 
     claimCommand: ({ fence, claimToken }) =>
       claim(fence, claimToken, async (ready) => {
-        const first = await firstOf(ready);
-        return first !== undefined && classOf(first) === "session_command" ? [first] : [];
+        const first = await leadingCommand(ready);
+        return first === undefined ? [] : [first];
       }),
 
     claimWork: ({ fence, claimToken, boundary, max }) => claim(fence, claimToken, (ready) => nextGroup(ready, boundary, max)),
 
-    claimBatches: ({ fence, claimToken, boundary, batchIds }) =>
-      claim(fence, claimToken, async (ready) => {
-        const group = await nextGroup(ready, boundary, batchIds.length);
-        const isWanted = group.length === batchIds.length && group.every((row, index) => row.id === batchIds[index]);
-        return isWanted ? group : [];
-      }),
+    claimBatches: ({ fence, claimToken, boundary, batchIds }) => claim(fence, claimToken, (ready) => exactGroup(ready, boundary, batchIds)),
+
+    async claimed(rows) {
+      const { sessionId } = rows;
+      checkBinding(context, sessionId);
+      return engine.read(async (tx) => {
+        const batches: QueuedBatch[] = [];
+        for (const id of rows.ids) {
+          const row = await findWork(tx, sessionId, { id });
+          if (row === undefined || !belongsTo(row, rows)) throw superseded("queued_work_claim_superseded", rows);
+          batches.push(toBatch(sessionId, row));
+        }
+        return batches;
+      });
+    },
 
     async abandon(rows) {
       const { sessionId } = rows;
@@ -95,7 +109,8 @@ export function createQueue(context: StoreContext): QueueFacet {
       await engine.write(async (tx) => {
         for (const id of rows.ids) {
           const row = await findWork(tx, sessionId, { id });
-          if (row !== undefined && belongsTo(row, rows)) setWork(tx, sessionId, unclaimed(row));
+          if (row === undefined || !belongsTo(row, rows)) continue;
+          setWork(tx, sessionId, ofTurn(unclaimed(row), undefined));
         }
       });
     },
@@ -105,8 +120,9 @@ export function createQueue(context: StoreContext): QueueFacet {
       const now = context.now();
       return engine.write(async (tx) => {
         const row = await findWork(tx, sessionId, { id: batchId });
-        if (row === undefined || (await claimLiveness(tx, sessionId, now))(row)) return undefined;
+        if (row === undefined || (await takenness(tx, sessionId, now))(row)) return undefined;
         await removeWork(tx, sessionId, row);
+        await countWork(tx, sessionId, -1);
         return toBatch(sessionId, row);
       });
     },
@@ -120,50 +136,54 @@ export function createQueue(context: StoreContext): QueueFacet {
       checkBinding(context, sessionId);
       const now = context.now();
       return engine.read(async (tx) => {
-        const isLive = await claimLiveness(tx, sessionId, now);
-        return (await collect(queuedWork(tx, sessionId))).filter((row) => !isLive(row)).map((row) => toBatch(sessionId, row));
+        const isTaken = await takenness(tx, sessionId, now);
+        return (await collect(queuedWork(tx, sessionId))).filter((row) => !isTaken(row)).map((row) => toBatch(sessionId, row));
+      });
+    },
+
+    async find(sessionId, batchId) {
+      checkBinding(context, sessionId);
+      return engine.read(async (tx) => {
+        const row = await findWork(tx, sessionId, { id: batchId });
+        return row && toBatch(sessionId, row);
+      });
+    },
+
+    async isWaiting(sessionId) {
+      checkBinding(context, sessionId);
+      return engine.read((tx) => waits(tx, sessionId, context.now()));
+    },
+
+    async waiting() {
+      const now = context.now();
+      return engine.read(async (tx) => {
+        const found: string[] = [];
+        // From session to session: one that never had either lane costs two small reads.
+        for (let from: Bound = SESSION_ROWS; ; ) {
+          const [entry] = await tx.range(from, after(SESSION_ROWS), { limit: 1 });
+          if (entry === undefined) return found;
+          const sessionId = textAt(entry.key, 1);
+          if (await waits(tx, sessionId, now)) found.push(sessionId);
+          from = after(sessionPrefix(sessionId));
+        }
       });
     },
   };
-}
 
-/** Candidates, filtered before any limit: an unready or claimed row neither hides nor separates those behind it (P-30). */
-async function* readyWork(tx: ReadTransaction, sessionId: string, lease: SessionLease, now: number): AsyncGenerator<WorkRow, void> {
-  for await (const row of queuedWork(tx, sessionId)) {
-    if (row.availableAtMs <= now && isClaimable(row, lease.fencingToken)) yield row;
+  /** Whether a drain would find something, as far as can be told without the lease. */
+  async function waits(tx: ReadTransaction, sessionId: string, now: number): Promise<boolean> {
+    if ((await tx.get(lanesKey(sessionId))) === undefined) return false;
+    if ((await readLane(tx, sessionId)).work > 0) {
+      const isTaken = await takenness(tx, sessionId, now);
+      for await (const row of queuedWork(tx, sessionId)) if (!isTaken(row) && row.availableAtMs <= now) return true;
+    }
+    for await (const { state } of liveInputs(tx, sessionId)) if (state === "deferred_next_turn") return true;
+    return false;
   }
 }
-
-async function firstOf(rows: AsyncIterable<WorkRow>): Promise<WorkRow | undefined> {
-  for await (const row of rows) return row;
-  return undefined;
-}
-
-/** The group that the first candidate opens (I-20, I-21); nothing behind a command, or at a checkpoint behind later work. */
-async function nextGroup(ready: AsyncIterable<WorkRow>, boundary: WorkBoundary, max: number): Promise<readonly WorkRow[]> {
-  const group: WorkRow[] = [];
-  if (max === 0) return group;
-  for await (const row of ready) {
-    const [head] = group;
-    if (head === undefined) {
-      const isBlocked = boundary === "active_turn_checkpoint" && row.delivery !== "earliest_safe_boundary";
-      if (classOf(row) === "session_command" || isBlocked) break;
-    } else if (!joins(row, head)) break;
-    group.push(row);
-    if (group.length === max || row.slot === "exclusive") break;
-  }
-  return group;
-}
-
-const joins = (row: WorkRow, head: WorkRow): boolean =>
-  classOf(row) === "turn_work" &&
-  row.slot === "join" &&
-  row.delivery === head.delivery &&
-  row.merge !== "never" &&
-  jsonEqual(row.merge, head.merge);
 
 function checkPayloads({ sessionId, payloads }: WorkDraft): void {
-  const classes = new Set(payloads.map(({ type }) => type));
+  const classes = new Set(payloads.map(({ type }) => (type === "session_command" ? "session_command" : "turn_work")));
   if (classes.size === 1) return;
   const problem = classes.size === 0 ? "holds no payload" : "mixes session commands and turn work";
   throw storeError("store_backend", `a batch for session ${sessionId} ${problem}`, { details: { sessionId } });

@@ -10,6 +10,7 @@ import { loadSession } from "./load.ts";
 import { readMeta, setMeta } from "./meta-row.ts";
 import { requireNotRetired } from "./retired.ts";
 import { createDirectory } from "./session-directory.ts";
+import { findNode } from "./node-lookup.ts";
 import { findLiveNode } from "./tombstones.ts";
 
 export function createSessions(context: StoreContext): SessionFacet {
@@ -32,6 +33,11 @@ export function createSessions(context: StoreContext): SessionFacet {
     async loadNode(sessionId, nodeId) {
       checkBinding(context, sessionId);
       return engine.read((tx) => findLiveNode(tx, sessionId, nodeId));
+    },
+
+    async usesNode(sessionId, nodeId) {
+      checkBinding(context, sessionId);
+      return engine.read(async (tx) => (await findNode(tx, sessionId, nodeId)) !== undefined);
     },
 
     async loadMeta(sessionId) {

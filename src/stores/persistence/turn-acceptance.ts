@@ -1,23 +1,27 @@
 // Accepting a turn: the lane, the input and the turn's first step are one write (T-82). The input comes from the host, or is
-// what waits for the session's next turn (T-7).
+// what waits for the session's next turn: inputs, else queued work (T-7, I-25..I-27).
 
-import { inputHashOf, joinInputs } from "../../domain/turn-input.ts";
+import { type AcceptedInput, inputHashOf, joinInputs } from "../../domain/turn-input.ts";
 import type { AcceptOutcome, AcceptQueued, AcceptQueuedOutcome, AcceptTurn, ConfigClaim, SessionLease, TurnClaim } from "../contract.ts";
 import type { WriteTransaction } from "../engine.ts";
-import { rowsOf } from "../ingress-contract.ts";
+import { rowsOf, workRowsOf } from "../ingress-contract.ts";
+import { inputOfWork } from "../work-input.ts";
 import { writeWithBytes } from "./attachment-bytes.ts";
 import { setAttachments } from "./attachment-rows.ts";
 import { prepareConfig, setConfig } from "./config-row.ts";
 import { checkBinding, type StoreContext } from "./context.ts";
 import { NO_HEAD, readHead } from "./head-row.ts";
 import { selectInputs, takeInputs } from "./input-claims.ts";
+import type { InputRow } from "./input-rows.ts";
 import { prepareRow, setRow } from "./large-row.ts";
 import { nodeIndexKey, turnInputKey } from "./layout.ts";
-import { decideClaim, writeLease } from "./lease-rules.ts";
+import { decideClaim, type HeldLane, writeLease } from "./lease-rules.ts";
 import { seedMeta } from "./meta-row.ts";
 import { requireUsable } from "./retired.ts";
 import { findSettled, turnConflict } from "./stamp.ts";
 import { acceptedControl, acceptedTurn, countRecovery, readControl, readInput, readTurn, setControl, type TurnControl, writeInput } from "./turn-rows.ts";
+import { exactGroup, leadingCommand, nextGroup, readyWork, takeWork, type WorkSearch } from "./work-claims.ts";
+import type { WorkRow } from "./work-rows.ts";
 
 export async function acceptTurn(context: StoreContext, request: AcceptTurn): Promise<AcceptOutcome> {
   const { sessionId, turnId, inputHash, config } = request;
@@ -40,10 +44,11 @@ export async function acceptTurn(context: StoreContext, request: AcceptTurn): Pr
       if ((await readInput(tx, sessionId)).inputHash !== inputHash) throw turnConflict(sessionId, turnId);
       return attach(tx, inFlight, claim);
     }
+    if (claim.work > 0 && (await leadingCommand(readyWork(tx, sessionId, searchFor(claim, now)))) !== undefined) return { kind: "commands_wait" };
     await requireUnusedId(tx, sessionId, turnId);
     const headRevision = await headRevisionOf(tx, sessionId);
     if (isMadeFromAnother(config, headRevision)) return { kind: "head_moved", headRevision };
-    writeLease(tx, claim.lease);
+    writeLease(tx, claim.lease, claim.work);
     setRow(tx, turnInputKey(sessionId), input);
     setControl(tx, sessionId, acceptedControl(turnId, input.chunks.length > 0));
     await setConfig(tx, sessionId, config, configured, fencingOf(claim));
@@ -53,11 +58,11 @@ export async function acceptTurn(context: StoreContext, request: AcceptTurn): Pr
 }
 
 /**
- * The inputs are `accepted` from here on and not merely claimed: the turn is durable, so they belong to it and not to the lease
- * under which it began (decision 0011).
+ * What it takes belongs to the turn from here on and is not merely claimed: the turn is durable, the lease under which it began
+ * is not (decision 0011).
  */
 export async function acceptQueued(context: StoreContext, request: AcceptQueued): Promise<AcceptQueuedOutcome> {
-  const { sessionId, turnId, claimToken, max, machine, config } = request;
+  const { sessionId, turnId, claimToken, max, machine, config, batchIds } = request;
   checkBinding(context, sessionId);
   const now = context.now();
   const configured = prepareConfig(config.value);
@@ -70,16 +75,17 @@ export async function acceptQueued(context: StoreContext, request: AcceptQueued)
     if (claim.kind === "busy") return { kind: "busy", holder: claim.holder };
     if (inFlight !== undefined) return inFlight.turnId === turnId ? attach(tx, inFlight, claim) : { kind: "turn_in_flight", turnId: inFlight.turnId };
     const { lease } = claim;
-    const waiting = await selectInputs(tx, sessionId, { generation: lease.fencingToken, max, isWanted: ({ state }) => state === "deferred_next_turn" });
-    if (waiting.length === 0) return { kind: "nothing_queued" };
+    const waiting = batchIds === undefined ? await selectInputs(tx, sessionId, { generation: lease.fencingToken, max, isWanted: ({ state }) => state === "deferred_next_turn" }) : [];
+    const ready = (): AsyncIterable<WorkRow> => readyWork(tx, sessionId, searchFor(claim, now));
+    if (claim.work > 0 && (await isCommandFirst(ready(), waiting[0]))) return { kind: "commands_wait" };
+    const work = waiting.length > 0 || claim.work === 0 ? [] : batchIds === undefined ? await nextGroup(ready(), "idle", max) : await exactGroup(ready(), "idle", batchIds);
+    if (waiting.length + work.length === 0) return { kind: "nothing_queued" };
     await requireUnusedId(tx, sessionId, turnId);
     const headRevision = await headRevisionOf(tx, sessionId);
     if (isMadeFromAnother(config, headRevision)) return { kind: "head_moved", headRevision };
     await seedMeta(tx, sessionId, request.session, now);
-    writeLease(tx, lease);
-    const taken = await takeInputs(tx, waiting, lease, { claimToken, mode: { kind: "next_turn" }, accepts: true });
-    const claims: readonly TurnClaim[] = [{ rows: rowsOf(taken) }];
-    const input = joinInputs(taken.inputs.map((each) => each.input));
+    writeLease(tx, lease, claim.work);
+    const { input, claims } = await take(tx, { waiting, work }, lease, { turnId, claimToken });
     const turn = { sessionId, turnId, input, inputHash: inputHashOf(input), machine, config };
     const row = prepareRow(writeInput(turn, now));
     setRow(tx, turnInputKey(sessionId), row);
@@ -89,14 +95,35 @@ export async function acceptQueued(context: StoreContext, request: AcceptQueued)
   });
 }
 
+/** A drain has its commands before its inputs where they came first; otherwise they wait for the drain after it (I-25). */
+async function isCommandFirst(ready: AsyncIterable<WorkRow>, firstInput: InputRow | undefined): Promise<boolean> {
+  const command = await leadingCommand(ready);
+  return command !== undefined && (firstInput === undefined || command.atMs < firstInput.atMs);
+}
+
+/** Takes what there is, inputs or work, and makes one input of it. */
+async function take(
+  tx: WriteTransaction,
+  { waiting, work }: { readonly waiting: readonly InputRow[]; readonly work: readonly WorkRow[] },
+  lease: SessionLease,
+  { turnId, claimToken }: { readonly turnId: string; readonly claimToken: string },
+): Promise<{ readonly input: AcceptedInput; readonly claims: readonly TurnClaim[] }> {
+  if (work.length > 0) {
+    const taken = takeWork(tx, work, lease, claimToken, turnId);
+    return { input: inputOfWork(taken.batches), claims: [{ lane: "work", rows: workRowsOf(taken) }] };
+  }
+  const taken = await takeInputs(tx, waiting, lease, { claimToken, mode: { kind: "next_turn" }, accepts: true });
+  return { input: joinInputs(taken.inputs.map((each) => each.input)), claims: [{ lane: "inputs", rows: rowsOf(taken) }] };
+}
+
 /** The turn is in flight under this id already: whoever asks drives it on. */
 async function attach(
   tx: WriteTransaction,
   inFlight: TurnControl,
-  { lease, abandoned }: { readonly lease: SessionLease; readonly abandoned: boolean },
+  { lease, work, abandoned }: HeldLane & { readonly abandoned: boolean },
 ): Promise<AcceptOutcome> {
   const { sessionId } = lease;
-  writeLease(tx, lease);
+  writeLease(tx, lease, work);
   const headRevision = await headRevisionOf(tx, sessionId);
   const turn = await readTurn(tx, sessionId, countRecovery(tx, sessionId, inFlight, abandoned));
   return { kind: "accepted", lease, turn, headRevision };
@@ -111,6 +138,9 @@ async function requireUnusedId(tx: WriteTransaction, sessionId: string, turnId: 
 }
 
 const isMadeFromAnother = ({ madeFrom }: ConfigClaim, headRevision: number): boolean => madeFrom !== undefined && madeFrom !== headRevision;
+
+/** No turn is in flight yet: what another one took and did not complete is free. */
+const searchFor = ({ lease }: { readonly lease: SessionLease }, now: number): WorkSearch => ({ generation: lease.fencingToken, now, inFlight: undefined });
 
 const fencingOf = ({ lease, reentered }: { readonly lease: SessionLease; readonly reentered: boolean }) => ({ token: lease.fencingToken, reentered });
 

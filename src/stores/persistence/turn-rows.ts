@@ -46,6 +46,8 @@ const controlRow = z.strictObject({
   rows: z.exactOptional(z.array(count)),
   /** Inputs that belong to it: the checkpoint that claimed them or null, claim id, token, input ids. */
   claims: z.exactOptional(z.array(z.tuple([z.nullable(z.string()), z.string(), z.string(), z.array(z.string())]))),
+  /** Queued work that belongs to it, likewise. */
+  work: z.exactOptional(z.array(z.tuple([z.nullable(z.string()), z.string(), z.string(), z.array(z.string())]))),
   /** Carried from step to step, so that whoever writes the turn's rows hears of it (OP-20). */
   cancel: z.exactOptional(cancellationRow),
   /** Some row of this turn is chunked: its keys do not follow from these numbers. */
@@ -57,8 +59,22 @@ export const inputItems = z.array(
   z.union([z.strictObject({ type: z.literal("text"), text: z.string() }), z.strictObject({ type: z.literal("image_ref"), id: z.string() })]),
 );
 
+const cause = z.strictObject({
+  id: z.string(),
+  eventType: z.string(),
+  origin: z.strictObject({
+    kind: z.literal("process"),
+    processId: z.string(),
+    eventType: z.string(),
+    sequence: z.number(),
+    wakeId: z.exactOptional(z.string()),
+    causedBy: z.exactOptional(opaque),
+  }),
+  text: z.string(),
+});
+
 const inputRow = z.strictObject({
-  input: z.strictObject({ items: inputItems, protocolTurnOptions: z.exactOptional(opaque) }),
+  input: z.strictObject({ items: inputItems, causes: z.exactOptional(z.array(cause)), protocolTurnOptions: z.exactOptional(opaque) }),
   inputHash: z.string(),
   machine: z.string(),
   version: z.number(),
@@ -89,17 +105,29 @@ export const acceptedControl = (turnId: string, chunked: boolean, claims: readon
   turnId,
   step: 0,
   recoveries: 0,
-  ...(claims.length > 0 && { claims: claims.map(writeClaim) }),
+  ...withClaims({}, claims),
   ...(chunked && { chunked: true }),
 });
 
+type ClaimRows = Pick<TurnControl, "claims" | "work">;
 type ClaimRow = NonNullable<TurnControl["claims"]>[number];
 
 const writeClaim = ({ replayKey, rows }: TurnClaim): ClaimRow => [replayKey ?? null, rows.claimId, rows.claimToken, [...rows.ids]];
 
-/** What the turn has claimed so far, in the order of claiming. */
-export const claimsOf = (sessionId: string, { claims = [] }: TurnControl): readonly TurnClaim[] =>
-  claims.map(([replayKey, claimId, claimToken, ids]) => ({ ...(replayKey !== null && { replayKey }), rows: { sessionId, claimId, claimToken, ids } }));
+/** What the turn has claimed so far, in the order of claiming within each lane. */
+export const claimsOf = (sessionId: string, { claims = [], work = [] }: ClaimRows): readonly TurnClaim[] =>
+  ([["inputs", claims], ["work", work]] as const).flatMap(([lane, rows]) =>
+    rows.map(([replayKey, claimId, claimToken, ids]) => ({ lane, ...(replayKey !== null && { replayKey }), rows: { sessionId, claimId, claimToken, ids } })),
+  );
+
+function withClaims(before: ClaimRows, added: readonly TurnClaim[]): ClaimRows {
+  if (added.length === 0) return {};
+  const [inputs, work] = (["inputs", "work"] as const).map((lane) => added.filter((claim) => claim.lane === lane).map(writeClaim));
+  return {
+    ...(inputs && inputs.length > 0 && { claims: [...(before.claims ?? []), ...inputs] }),
+    ...(work && work.length > 0 && { work: [...(before.work ?? []), ...work] }),
+  };
+}
 
 /** What `readTurn` gives for a turn that was accepted a moment ago. */
 export function acceptedTurn(
@@ -112,7 +140,7 @@ export function acceptedTurn(
 }
 
 /** Moves the turn to its next step: control row, and rows for deltas that do not fit in there. */
-export function setStep(tx: WriteTransaction, sessionId: string, before: TurnControl, step: TurnStep, delta: PreparedDelta | undefined, claim?: TurnClaim): void {
+export function setStep(tx: WriteTransaction, sessionId: string, before: TurnControl, step: TurnStep, delta: PreparedDelta | undefined, claims: readonly TurnClaim[] = []): void {
   const { issued: _issued, deltas = [], rows = [], ...kept } = before;
   const inline = delta === undefined ? deltas : [...deltas, delta.value];
   const fits = delta === undefined || (delta.row.chunks.length === 0 && sizeOf(inline) <= INLINE_SIZE);
@@ -129,7 +157,7 @@ export function setStep(tx: WriteTransaction, sessionId: string, before: TurnCon
   setControl(tx, sessionId, {
     ...kept,
     step: step.step,
-    ...(claim !== undefined && { claims: [...(before.claims ?? []), writeClaim(claim)] }),
+    ...withClaims(before, claims),
     // What is journaled is never run again, so a turn that settles something is not going round in circles; nor is one that
     // waits for an answer, however often its process is killed meanwhile (OP-6).
     recoveries: step.settled.length > 0 || step.waiting === true ? 0 : before.recoveries,

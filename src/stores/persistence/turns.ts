@@ -5,13 +5,12 @@
 
 import type { TurnCancelOutcome } from "../../domain/cancellation.ts";
 import { type LashError, storeError } from "../../domain/errors.ts";
-import type { InFlight, RecordedTurn, ResumeOutcome, StepOutcome, TurnFacet } from "../contract.ts";
-import type { Bound } from "../engine.ts";
+import type { CollectedClaims, InFlight, RecordedTurn, ResumeOutcome, StepOutcome, TurnFacet } from "../contract.ts";
+import type { Bound, ReadTransaction } from "../engine.ts";
 import { acceptQueued, acceptTurn } from "./turn-acceptance.ts";
-import { rowsOf } from "../ingress-contract.ts";
+import { selectWaiting, takeWaiting } from "./checkpoint-claims.ts";
 import { checkBinding, type StoreContext } from "./context.ts";
 import { NO_HEAD, readHead } from "./head-row.ts";
-import { isNewFor, selectInputs, takeInputs } from "./input-claims.ts";
 import { deferInputsOf, liveInputs } from "./input-rows.ts";
 import { collect, prepareRow, setRow } from "./large-row.ts";
 import { after, stampKey, textAt, turnPrefix, TURNS } from "./layout.ts";
@@ -20,7 +19,7 @@ import { requireNotRetired } from "./retired.ts";
 import { invalidRow } from "./schema.ts";
 import { checkClaims, completeClaims } from "./settled-claims.ts";
 import { findEnded, findSettled, record, settledStamp, turnConflict } from "./stamp.ts";
-import { claimsOf, countRecovery, deleteTurn, prepareDelta, readControl, readTurn, setControl, setStep, turnIdOf } from "./turn-rows.ts";
+import { countRecovery, deleteTurn, prepareDelta, readControl, readTurn, setControl, setStep, turnIdOf } from "./turn-rows.ts";
 
 export function createTurns(context: StoreContext): TurnFacet {
   const { engine } = context;
@@ -41,7 +40,7 @@ export function createTurns(context: StoreContext): TurnFacet {
         }
         const claim = await decideClaim(tx, request, now);
         if (claim.kind === "busy") return { kind: "busy", holder: claim.holder };
-        writeLease(tx, claim.lease);
+        writeLease(tx, claim.lease, claim.work);
         const { revision: headRevision } = (await readHead(tx, sessionId)) ?? NO_HEAD;
         const turn = await readTurn(tx, sessionId, countRecovery(tx, sessionId, inFlight, claim.abandoned));
         return { kind: "resumed", lease: claim.lease, turn, headRevision };
@@ -60,23 +59,35 @@ export function createTurns(context: StoreContext): TurnFacet {
           const result = await findSettled(tx, sessionId, turnId);
           if (result !== undefined) return { kind: "settled", result };
         }
-        const lease = await requireFence(tx, sessionId, fence, now);
+        const held = await requireFence(tx, sessionId, fence, now);
         if (inFlight?.turnId !== turnId) throw stepConflict(sessionId, turnId, step.step, null);
         if (step.step !== inFlight.step + 1) throw stepConflict(sessionId, turnId, step.step, inFlight.step);
         const asked = inFlight.cancel && { cancellation: inFlight.cancel };
-        const rows = collection && (await selectInputs(tx, sessionId, {
-          generation: lease.fencingToken,
-          max: collection.max,
-          isWanted: (row) => isNewFor(row, turnId, collection.checkpoint, claimsOf(sessionId, inFlight).map((claim) => claim.rows)),
-        }));
-        if (collection === undefined || rows === undefined || rows.length === 0) {
+        const waiting = collection && (await selectWaiting(tx, held, { turnId, inFlight, now }, collection));
+        if (collection === undefined || waiting === undefined) {
           setStep(tx, sessionId, inFlight, step, delta);
           return { kind: "recorded", ...asked };
         }
-        const { replayKey, checkpoint, claimToken } = collection;
-        const claim = await takeInputs(tx, rows, lease, { claimToken, mode: { kind: "active_turn", turnId, checkpoint }, accepts: true });
-        setStep(tx, sessionId, inFlight, step, delta, { replayKey, rows: rowsOf(claim) });
-        return { kind: "recorded", claim, ...asked };
+        const { remembered, ...claimed } = await takeWaiting(tx, waiting, held, { ...collection, turnId, remembers: true });
+        setStep(tx, sessionId, inFlight, step, delta, remembered);
+        return { kind: "recorded", ...claimed, ...asked };
+      });
+    },
+
+    async collect(fence, turnId, collection) {
+      const { sessionId } = fence;
+      checkBinding(context, sessionId);
+      const now = context.now();
+      const look = async (tx: ReadTransaction) => {
+        const held = await requireFence(tx, sessionId, fence, now);
+        return { held, waiting: await selectWaiting(tx, held, { turnId, inFlight: await readControl(tx, sessionId), now }, collection) };
+      };
+      const { waiting } = await engine.read(look);
+      if (waiting.inputs.length + waiting.work.length === 0) return {};
+      return engine.write(async (tx): Promise<CollectedClaims> => {
+        const { held, waiting: found } = await look(tx);
+        const { remembered: _, ...claimed } = await takeWaiting(tx, found, held, { ...collection, turnId, remembers: false });
+        return claimed;
       });
     },
 
@@ -92,7 +103,7 @@ export function createTurns(context: StoreContext): TurnFacet {
           if (ended.commitHash !== undefined || ended.turn.inputHash !== result.inputHash) throw turnConflict(sessionId, turnId);
           return ended.turn;
         }
-        const lease = await requireFence(tx, sessionId, fence, now);
+        const { lease, work } = await requireFence(tx, sessionId, fence, now);
         const claims = await checkClaims(tx, sessionId, settlement);
         const inFlight = await readControl(tx, sessionId);
         const own = inFlight?.turnId === turnId ? inFlight : undefined;
@@ -103,7 +114,7 @@ export function createTurns(context: StoreContext): TurnFacet {
         if (own !== undefined) await deleteTurn(tx, sessionId, own);
         await completeClaims(tx, sessionId, claims);
         await deferInputsOf(tx, sessionId, turnId, await collect(liveInputs(tx, sessionId)));
-        writeReleased(tx, sessionId, lease.fencingToken);
+        writeReleased(tx, sessionId, lease.fencingToken, work - claims.work.length);
         return record(ending, { revision, firstNode: appended, nodeCount: 0 });
       });
     },

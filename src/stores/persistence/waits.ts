@@ -5,7 +5,7 @@
 
 import * as z from "zod/mini";
 import type { Resolution, ResolveOutcome } from "../../domain/waits.ts";
-import type { WaitFacet } from "../contract.ts";
+import type { WaitFacet } from "../upkeep-contract.ts";
 import { type Key, prefixRange, type ReadTransaction, type WriteTransaction } from "../engine.ts";
 import type { StoreContext } from "./context.ts";
 import { invalidRow, opaque, parseRow } from "./schema.ts";

@@ -5,12 +5,14 @@ import type { Json } from "../../domain/json.ts";
 import type { ReadTransaction, WriteTransaction } from "../engine.ts";
 import type { QueuedBatch, WorkClass } from "../ingress-contract.ts";
 import { type Claimable, claimColumns } from "./claim-rows.ts";
+import { waitingInput } from "./input-rows.ts";
 import { deleteRow, getRow, prepareRow, scanRows, setRow } from "./large-row.ts";
 import { workIdKey, workKey, workPrefix, workSourceKey } from "./layout.ts";
 import { count, invalidRow, opaque, parseRow } from "./schema.ts";
 
 const payload = z.union([
   z.strictObject({ type: z.literal("process_wake"), wake: opaque }),
+  z.strictObject({ type: z.literal("turn_input"), input: waitingInput }),
   z.strictObject({
     type: z.literal("session_command"),
     command: z.strictObject({ kind: z.enum(["refresh_tool_catalog", "reset_session"]), reason: z.string() }),
@@ -27,6 +29,8 @@ const workRow = z.strictObject({
   availableAtMs: z.number(),
   atMs: z.number(),
   payloads: z.array(payload),
+  /** The turn that took it: while that is in flight the batch is its own, whatever becomes of the lease. */
+  turn: z.exactOptional(z.string()),
   ...claimColumns,
 });
 export type WorkRow = z.output<typeof workRow> & Claimable;

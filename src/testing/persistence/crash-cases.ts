@@ -191,6 +191,24 @@ const operations: readonly Operation[] = [
       return ({ queue }) => queue.cancel(S, batchId);
     },
   },
+  {
+    name: "acceptQueued with work",
+    prepare: async (store) => {
+      for (const text of ["a", "b"]) await store.queue.enqueue(wakeDraft(S, text, { slotPolicy: "join", mergeKey: "payload_default" }));
+      const { machine, config, session } = acceptOf("alice", S, "t");
+      return ({ turns }) => turns.acceptQueued({ ...claimBy("alice", S), turnId: "t", machine, config, session, claimToken: "c", max: 64 });
+    },
+  },
+  {
+    name: "collect",
+    calls: claiming,
+    prepare: async (store) => {
+      const fence = await accept(store, S, "t");
+      await store.queue.enqueue(wakeDraft(S, "w"));
+      await store.inputs.enqueue(inputDraft(S, "i", { ingress: activeFor("t") }));
+      return ({ turns }) => turns.collect(fence, "t", { replayKey: "k", checkpoint: "after_work", claimToken: "c", max: 64 });
+    },
+  },
   { name: "attachments.put", prepare: async () => (store) => store.attachments.put(image.bytes, image.mime) },
   {
     name: "attachments.sweep",

@@ -151,10 +151,10 @@ export const maintenanceCases: readonly PersistenceCase[] = [
       const nodes = Array.from({ length: 600 }, (_, index) => messageNode(S, textMessage(`n${index}`, "User", "x")));
       await store.sessions.commit(commitOf(S, await acquire(store, S), { nodes, usageDeltas: [ledgerEntry("m", 1, 1)], releaseLease: true }));
       await store.inputs.enqueue(inputDraft(S, "i", { sourceKey: "k", attachments: [{ bytes: new Uint8Array([1]), mime: "image/png" }] }));
-      await store.queue.enqueue(commandDraft(S, "c", { sourceKey: "k" }));
       await store.maintenance.tombstoneNodes(S, ["n1"]);
       await store.waits.open(S, "w");
       const fence = await accept(store, S, "t");
+      await store.queue.enqueue(commandDraft(S, "c", { sourceKey: "k" }));
       same([await store.sessions.delete(S), await store.sessions.delete(S), await store.sessions.delete("unknown")], [true, false, false], "delete, again, unknown");
       const left = (await dump(engine)).filter(({ key }) => key[0] !== "retired" && key[0] !== "waits");
       const isShared = (key: Key): boolean => key[0] === "content" || key[0] === "piece";

@@ -1,13 +1,15 @@
 import type { LeaseFence } from "../../stores/contract.ts";
-import type { QueuedBatch, WorkClaim, WorkDraft } from "../../stores/ingress-contract.ts";
+import type { QueuedBatch, QueuedPayload, WorkClaim, WorkDraft } from "../../stores/ingress-contract.ts";
 import { same } from "../assertions.ts";
 import { accept, acquire, chain, command, commandDraft, commitOf, resultOf, rowsOf, wake, wakeDraft } from "../persistence-fixtures.ts";
 import { dump, failsWith, type PersistenceCase, required } from "./harness.ts";
 
 const S = "alpha";
 const join = { slotPolicy: "join" as const, mergeKey: "payload_default" as const };
+const textOf = (payload: QueuedPayload): unknown =>
+  payload.type === "process_wake" ? (payload.wake as { text: string }).text : payload.type === "session_command" ? payload.command.reason : payload.input.items;
 const texts = (batches: readonly QueuedBatch[] | undefined): readonly unknown[] =>
-  (batches ?? []).flatMap((batch) => batch.items.map(({ payload }) => (payload.type === "process_wake" ? (payload.wake as { text: string }).text : payload.command.reason)));
+  (batches ?? []).flatMap((batch) => batch.items.map(({ payload }) => textOf(payload)));
 const claimed = (claim: WorkClaim | undefined): readonly unknown[] => texts(claim?.batches);
 const at = (fence: LeaseFence, boundary: "idle" | "active_turn_checkpoint", max = 64, claimToken = "claim") => ({ fence, boundary, max, claimToken });
 

@@ -29,7 +29,7 @@ export const turnInputCases: readonly PersistenceCase[] = [
       const first = required(ofKind(await store.turns.recordStep(at(fence, 1)), "recorded").claim, "the claim");
       same([textsOf(first.inputs), first.inputs[0]?.state, first.sessionLeaseGeneration], [["work"], "accepted", fence.fencingToken], "the claim");
       same(ofKind(await store.turns.recordStep(at(fence, 2)), "recorded"), { kind: "recorded" }, "a checkpoint without input");
-      const claims = [{ replayKey: "k1", rows: rowsOf(first) }];
+      const claims = [{ lane: "inputs" as const, replayKey: "k1", rows: rowsOf(first) }];
       same(required(await (await connect()).turns.load(S, T), "the turn").claims, claims, "what the turn remembers");
       same(await store.inputs.claimed(rowsOf(first)), first.inputs, "the claim, read again");
       await failsWith("turn_input_claim_superseded", store.inputs.claimed({ ...rowsOf(first), claimToken: "x" }));

@@ -1,4 +1,4 @@
-// Who asks for a turn, watches it, and may cancel it. Types only.
+// How a turn is asked for: who watches it, and what it begins with.
 
 import type { TurnToAccept } from "./lane-claims.ts";
 import type { Emit } from "./model-call.ts";
@@ -18,11 +18,12 @@ export interface TurnStart extends TurnAttendance, TurnToAccept {
 }
 
 /** A turn whose input is what waits. */
-export interface QueuedTurnStart {
-  /** Id of the turn; default: what an input asks for, else a fresh one (I-29). */
+export interface QueuedTurnStart extends Pick<TurnAttendance, "signal" | "whenParked"> {
+  /** Id of the turn; default: the first of `batchIds`, else what an input asks for, else a fresh one (I-29). */
   readonly drainId?: string;
+  /** Exactly these batches, if they are next; then no inputs (I-22, I-25). */
+  readonly batchIds?: readonly string[];
   readonly emitFor: (turnId: string) => Emit;
-  readonly signal: AbortSignal;
 }
 
 export interface Attended extends Pick<TurnAttendance, "turnId" | "emit"> {
@@ -30,3 +31,9 @@ export interface Attended extends Pick<TurnAttendance, "turnId" | "emit"> {
   /** Aborted by `cancel`, or by whoever asked. */
   readonly signal: AbortSignal;
 }
+
+/** A drain has nothing to do: nothing waits, or somebody else runs the session (I-24). */
+export const NOTHING_TO_DRAIN: ReadonlySet<string> = new Set(["unknown_turn", "session_execution_busy"]);
+
+/** Nobody watches, nobody cancels. */
+export const unattended = (signal = new AbortController().signal) => ({ emit: () => undefined, signal });

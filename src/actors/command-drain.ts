@@ -1,0 +1,109 @@
+// Command drain: applies the session commands that stand before everything else in the queue (I-19, I-30). Loaded when a
+// session has one.
+//
+//   K1. Each is a commit of its own that also completes its claim: what died before it is applied by the next drain, what died
+//       after it is done.
+//   K2. All under one lease, which is held on for the turn behind them (T-4).
+
+import { errorText, isOutcomeUnknown, runtimeErrorOfLeaseClaim, runtimeErrorOfStore } from "../domain/error-mapping.ts";
+import type { RuntimeErrorCode } from "../domain/error-codes.ts";
+import { LashError, runtimeError } from "../domain/errors.ts";
+import { sha256Hex } from "../domain/sha256.ts";
+import type { SessionCommit } from "../stores/contract.ts";
+import { type QueuedBatch, type SessionCommand, type WorkClaim, workRowsOf } from "../stores/ingress-contract.ts";
+import type { LaneClaims } from "./lane-claims.ts";
+import { fenceOf, LeaseKeeper } from "./lease-keeper.ts";
+import type { RuntimePorts, SessionWiring } from "./ports.ts";
+import type { Resident } from "./resident.ts";
+import { changeCommit, resetTo, settingsCommit, type SessionChange } from "./session-change.ts";
+import { settingsOf } from "./session-settings.ts";
+
+export interface CommandedSession {
+  readonly ports: RuntimePorts;
+  readonly wiring: SessionWiring;
+  readonly lease: LaneClaims;
+  readonly refresh: (headRevision: number) => Promise<Resident>;
+  /** Makes a commit resident and tells of it. */
+  readonly committed: (headRevision: number, commit: SessionCommit) => void;
+}
+
+/**
+ * @throws LashError `session_execution_busy` - nothing was done. `session_command_claim`, `session_command_refresh`,
+ *   `session_command_refresh_tools`, `session_command_reset` - that step failed; the command stays queued.
+ */
+export async function drainCommands(session: CommandedSession): Promise<void> {
+  const { ports, wiring: { sessionId }, lease } = session;
+  const { leases, queue, turns } = ports.persistence;
+  const claim = await lease.claim((wanted) => leases.claim(wanted), sessionId).catch((error: unknown) => {
+    throw LashError.is(error) && error.family !== "store" ? error : runtimeErrorOfLeaseClaim(error);
+  });
+  if (claim.kind === "busy") throw runtimeError("session_execution_busy", "another owner runs this session; nothing was changed, try again with backoff");
+  lease.hold(fenceOf(claim.lease));
+  const nothing = (): void => undefined;
+  const keeper = new LeaseKeeper(leases, ports.clock, ports.leaseTimings, claim.lease, { renewing: nothing, renewed: nothing, renewFailed: nothing, lost: nothing });
+  try {
+    // Accepted and left since somebody looked: it ends on the history that it began with, before anything moves that (OP-7).
+    if ((await turns.inFlight(sessionId)).length > 0) return;
+    for (;;) {
+      await keeper.ensureLive();
+      const claimed = await queue.claimCommand({ fence: keeper.fence, claimToken: ports.newId() });
+      if (!claimed) return;
+      await apply(session, keeper, claimed);
+    }
+  } catch (failure) {
+    const error = runtimeErrorOfStore(failure);
+    // S-63: whether it was committed is unknown, so the lease is left to expire.
+    if (isOutcomeUnknown(error)) lease.hold(undefined);
+    throw error;
+  } finally {
+    keeper.stop();
+  }
+}
+
+async function apply(session: CommandedSession, keeper: LeaseKeeper, claim: WorkClaim): Promise<void> {
+  const { ports, wiring: { sessionId }, refresh, committed } = session;
+  const { sessions } = ports.persistence;
+  const [batch] = claim.batches;
+  const command = commandIn(claim);
+  if (!batch || !command) throw runtimeError("session_command_claim", `a claim of session ${sessionId} is not one command that stands alone`, { details: { sessionId, claimId: claim.claimId } });
+  const step = stepsOf(sessionId, batch);
+  const resident = await step("session_command_refresh", async () => refresh(await sessions.headRevision(sessionId)));
+  const change = await carryOut(session, command, batch, resident, step);
+  await keeper.ensureLive();
+  const commit = { ...changeCommit(sessionId, resident, keeper.fence, change), releaseLease: false, completedWork: [workRowsOf(claim)] };
+  const { headRevision } = await sessions.commit(commit);
+  committed(headRevision, commit);
+}
+
+function commandIn({ batches }: WorkClaim): SessionCommand | undefined {
+  const [batch] = batches;
+  const [item] = batch?.items ?? [];
+  const isAlone = batches.length === 1 && batch?.slotPolicy === "exclusive" && batch.items.length === 1;
+  return isAlone && item?.payload.type === "session_command" ? item.payload.command : undefined;
+}
+
+type Step = <T>(code: RuntimeErrorCode, body: () => Promise<T>) => Promise<T>;
+
+/** S-55: the sources of tools are asked again, and the commit says what came of it, if that is news. */
+async function carryOut({ ports, wiring }: CommandedSession, { kind }: SessionCommand, batch: QueuedBatch, resident: Resident, step: Step): Promise<SessionChange> {
+  if (kind === "refresh_tool_catalog") {
+    await step("session_command_refresh_tools", () => wiring.tools.refresh());
+    return settingsCommit(settingsOf(wiring, resident), resident);
+  }
+  // Named after the command: submitted again under its key when it was done, it finds its frame and does nothing more.
+  const frameId = `${wiring.sessionId}:frame:reset:${sha256Hex(batch.sourceKey ?? batch.batchId)}`;
+  return step("session_command_reset", async () => resetTo(resident, frameId, ports.clock.now()) ?? {});
+}
+
+/** A step that fails says which, and which command: a host may take that back with `cancelQueuedWork`. */
+const stepsOf =
+  (sessionId: string, { batchId }: QueuedBatch): Step =>
+  async (code, body) => {
+    try {
+      return await body();
+    } catch (error) {
+      if (LashError.is(error) && error.isCode("session_execution_lease_expired")) throw error;
+      const details = { sessionId, batchId, ...(LashError.is(error) && { causeCode: error.code }) };
+      throw runtimeError(code, `session command ${batchId} failed and stays queued: ${errorText(error)}`, { details, cause: error });
+    }
+  };
