@@ -338,7 +338,7 @@ export class TurnRun {
     await this.#session.refresh(this.#claimed.headRevision);
     const open = openKeys(turn.snapshot);
     this.#log.restore(turn, this.#loggedBy(turn), (replayKey) => open.includes(replayKey));
-    const usage = turn.modelCalls.reduce((sum, call) => (call.usage ? addUsage(sum, call.usage) : sum), zeroUsage);
+    const usage = turn.modelCalls.reduce((sum, { source, usage }) => (source === "turn" && usage ? addUsage(sum, usage) : sum), zeroUsage);
     this.#send({
       type: "turn.exhausted",
       usage,
