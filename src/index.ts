@@ -24,6 +24,10 @@ export type { PendingOptions } from "./domain/tool-pending.ts";
 export type { Resolution, ResolveOutcome } from "./domain/waits.ts";
 export { failTurn, finishTurn, switchFrame, withImages } from "./domain/tool-reply.ts";
 export type { FrameSwitch, ToolReply } from "./domain/tool-reply.ts";
+export type {
+  CallChildren, CallChildRequest, ChildLiveParts, ChildRequest, ChildRunOptions, ChildSession, ChildStart, ChildSummary, ConversationSnapshot, SessionChildren,
+} from "./children/contract.ts";
+export type { ChildUsage } from "./domain/child-usage.ts";
 export type { CompactOptions } from "./actors/compaction.ts";
 export type { Compaction, CompactionRequest, Compactor } from "./domain/compaction.ts";
 export type { MessageDraft } from "./domain/message-draft.ts";

@@ -10,7 +10,7 @@ import { invalidArgument, refuseUnknown } from "./domain/invalid-argument.ts";
 import { type Limits, resolveLimits } from "./domain/limits.ts";
 import type { Logger } from "./domain/logger.ts";
 import { layerOf, type Prompt } from "./domain/prompt-input.ts";
-import type { ModelSpec } from "./domain/session.ts";
+import type { ChildAssignment, ModelSpec } from "./domain/session.ts";
 import type { Resolution, ResolveOutcome } from "./domain/waits.ts";
 import { leaseTimingsInvalid, missingModelSpec } from "./domain/wiring-errors.ts";
 import type { ProtocolDriver } from "./machines/protocol.ts";
@@ -90,6 +90,7 @@ export interface TurnAddress {
 }
 
 export interface RecoverOptions {
+  readonly atOnce?: number;
   readonly signal?: AbortSignal;
   readonly onActivity?: (activity: TurnActivity, turn: TurnAddress) => void | Promise<void>;
 }
@@ -161,8 +162,9 @@ export function checkClose(options: { readonly graceMs?: number }): number | und
 }
 
 export function checkRecover(options: RecoverOptions): void {
-  refuseUnknown(options, ["signal", "onActivity"], "recover options");
-  const { signal, onActivity } = options;
+  refuseUnknown(options, ["signal", "onActivity", "atOnce"], "recover options");
+  const { signal, onActivity, atOnce } = options;
+  if (atOnce !== undefined && !(Number.isSafeInteger(atOnce) && atOnce > 0)) throw invalidArgument("atOnce", "a positive integer");
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalidArgument("signal", "an AbortSignal");
   if (onActivity !== undefined && typeof onActivity !== "function") throw invalidArgument("onActivity", "a function");
 }
@@ -222,6 +224,10 @@ export function toolsByName(tools: readonly Tool[]): ReadonlyMap<string, Tool> {
   }
   return byName;
 }
+
+/** Those of a lash or a parent that a child session gets (S-67). */
+export const visibleTools = (tools: readonly Tool[], assignment: ChildAssignment | undefined): readonly Tool[] =>
+  assignment?.hiddenTools ? tools.filter(({ name }) => !assignment.hiddenTools?.includes(name)) : tools;
 
 /** FA-9: the host's model, else the one the provider wraps; no id anywhere is a mistake in the wiring. */
 export function modelOf(options: ModelOptions | undefined, provider: Provider | undefined): ModelSpec {

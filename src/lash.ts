@@ -16,10 +16,10 @@ import { resolveLimits } from "./domain/limits.ts";
 import { consoleLogger, safeLogger } from "./domain/logger.ts";
 import { layerOf } from "./domain/prompt-input.ts";
 import { NO_PROMPT } from "./domain/turn-config.ts";
-import type { SessionPolicy } from "./domain/session.ts";
+import type { SessionPolicy, SessionRelation } from "./domain/session.ts";
 import type { Resolution, ResolveOutcome } from "./domain/waits.ts";
 import {
-  checkAddress, checkClose, checkOptions, checkRecover, checkResolution, checkSession, leaseTimingsOf, modelOf, toolsByName,
+  checkAddress, checkClose, checkOptions, checkRecover, checkResolution, checkSession, leaseTimingsOf, modelOf, toolsByName, visibleTools,
   type Completions, type LashOptions, type Maintenance, type RecoverOptions, type SessionOptions,
 } from "./lash-options.ts";
 import { standardProtocol } from "./protocols/standard.ts";
@@ -27,6 +27,7 @@ import type { LlmRequest, Provider } from "./providers/contract.ts";
 import { resolveAttachments } from "./providers/attachments.ts";
 import { ProviderError, failureOf } from "./providers/failure.ts";
 import { withRetry } from "./providers/retry.ts";
+import { byGeneration, eachOf } from "./recovery.ts";
 import { Session, swallow, type ParkedSession } from "./session.ts";
 import { randomId, randomSecret } from "./random-id.ts";
 import type { InFlight, LeaseOwner } from "./stores/contract.ts";
@@ -41,7 +42,7 @@ export type Recovered =
   /** It waits for an answer from outside and goes on when that comes. */
   | { readonly sessionId: string; readonly turnId: string; readonly suspended: true };
 
-/** Turns that `recover()` drives at once (OP-7). */
+/** Turns that `recover()` drives at once, unless told otherwise (OP-7). */
 const RECOVERIES_AT_ONCE = 8;
 
 /**
@@ -64,6 +65,8 @@ export class Lash implements AsyncDisposable {
   readonly #laterProviders = new WeakMap<Provider, Provider>();
   readonly #scopeId: string;
   readonly #sessions = new Set<Session>();
+  /** Children that a tool call left behind and that have not ended. */
+  readonly #kept = new Set<SessionRuntime>();
   /** Turns that an answer from outside woke, by session. */
   readonly #background = new Map<string, Promise<void>>();
   /** Take back what would wake suspended turns. */
@@ -93,6 +96,16 @@ export class Lash implements AsyncDisposable {
       waits,
       changes,
       loadImages,
+      children: async () => new (await import("./children/child-port.ts")).Children({
+        ports: this.#ports,
+        store: { engine, now: () => clock.now(), boundSessionId: undefined, place: attachments },
+        ownerOf: (sessionId) => this.#ownerOf(sessionId),
+        isOpen: (sessionId) => [...this.#sessions].some(({ id }) => id === sessionId),
+        keep: (runtime) => {
+          this.#kept.add(runtime);
+          return () => this.#kept.delete(runtime);
+        },
+      }),
       direct: async () => (await import("./providers/direct-port.ts")).directPort(clock, loadImages),
       persistence,
       effectHost: isDurable ? journaled(persistence) : inline(persistence),
@@ -123,9 +136,20 @@ export class Lash implements AsyncDisposable {
   async openSession(id: string, options: SessionOptions = {}): Promise<Session> {
     this.#assertOpen();
     const runtime = await this.#openRuntime(id, options);
-    const session = new Session(runtime, { newId: this.#ports.newId, opened: (clone) => this.#sessions.add(clone), closed: (closed) => this.#sessions.delete(closed), background: (sessionId) => this.#background.get(sessionId) });
-    this.#sessions.add(session);
+    const session = this.#handleOf(runtime);
     runtime.finishOthers();
+    return session;
+  }
+
+  #handleOf(runtime: SessionRuntime): Session {
+    const session = new Session(runtime, {
+      newId: this.#ports.newId,
+      opened: (clone) => this.#sessions.add(clone),
+      closed: (closed) => this.#sessions.delete(closed),
+      background: (sessionId) => this.#background.get(sessionId),
+      handleOf: (child) => this.#handleOf(child),
+    });
+    this.#sessions.add(session);
     return session;
   }
 
@@ -133,6 +157,7 @@ export class Lash implements AsyncDisposable {
    * Finishes the turns that were accepted and whose owners are gone, in all sessions of the store.
    *
    * @param options.signal - aborting it cancels the turns that are being finished, and begins no other.
+   * @param options.atOnce - how many turns at most; default 8.
    * @param options.onActivity - told of everything that happens in them; awaited, so a slow one slows its turn (T-46).
    *   What an earlier process saw is not told again, except for the calls of a batch that was cut off.
    * @returns one entry per turn that this call dealt with; turns that others are running are not among them.
@@ -140,15 +165,14 @@ export class Lash implements AsyncDisposable {
   async recover(options: RecoverOptions = {}): Promise<readonly Recovered[]> {
     this.#assertOpen();
     checkRecover(options);
-    const waiting = [...(await this.#ports.persistence.turns.inFlight())];
+    const { turns, sessions } = this.#ports.persistence;
     const recovered: Recovered[] = [];
-    const worker = async (): Promise<void> => {
-      for (let next = waiting.shift(); next && options.signal?.aborted !== true; next = waiting.shift()) {
-        const outcome = await this.#recoverOne(next, options);
+    for (const generation of await byGeneration(await turns.inFlight(), (id) => sessions.loadMeta(id).catch(() => undefined))) {
+      await eachOf(generation, options.atOnce ?? RECOVERIES_AT_ONCE, async (turn) => {
+        const outcome = options.signal?.aborted === true ? undefined : await this.#recoverOne(turn, options);
         if (outcome) recovered.push(outcome);
-      }
-    };
-    await Promise.all(Array.from({ length: RECOVERIES_AT_ONCE }, worker));
+      });
+    }
     return recovered;
   }
 
@@ -204,6 +228,7 @@ export class Lash implements AsyncDisposable {
     const endGrace = graceMs === undefined ? undefined : clock.setTimer(graceMs, () => this.#abandonTurns());
     await Promise.all(this.#background.values());
     for (const session of this.#sessions) await session[Symbol.asyncDispose]();
+    for (const child of this.#kept) await child.drain();
     endGrace?.();
     await this.#ports.persistence.close();
     this.#ports.liveness.close();
@@ -212,7 +237,7 @@ export class Lash implements AsyncDisposable {
   }
 
   #abandonTurns(): void {
-    for (const session of this.#sessions) session.runtime.abandonTurns();
+    for (const runtime of [...[...this.#sessions].map((session) => session.runtime), ...this.#kept]) runtime.abandonTurns();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -235,8 +260,8 @@ export class Lash implements AsyncDisposable {
   async #openRuntime(id: string, options: SessionOptions): Promise<SessionRuntime> {
     checkSession(id, options);
     // An id that was deleted is refused here, before anything is built for it.
-    await this.#ports.persistence.sessions.open(id);
-    const runtime = new SessionRuntime(this.#ports, await this.#wiringOf(id, options));
+    const meta = await this.#ports.persistence.sessions.open(id);
+    const runtime = new SessionRuntime(this.#ports, await this.#wiringOf(id, options, meta?.relation));
     await runtime.open();
     return runtime;
   }
@@ -297,16 +322,14 @@ export class Lash implements AsyncDisposable {
     }
   }
 
-  async #wiringOf(sessionId: string, options: SessionOptions): Promise<SessionWiring> {
+  /** A child keeps the model and the limit that it was made with, unless it is opened with others; some tools are hidden from it. */
+  async #wiringOf(sessionId: string, options: SessionOptions, relation?: SessionRelation): Promise<SessionWiring> {
+    const assignment = relation?.kind === "child" ? relation.assignment : undefined;
+    const shared = assignment ? {} : this.#options;
     const provider = options.provider ?? this.#options.provider;
     const model = modelOf(options.model ?? this.#options.model, provider);
     const maxTurns = options.maxTurns ?? this.#options.maxTurns;
     const policy: SessionPolicy = { providerId: provider?.id ?? "", model, maxTurns: maxTurns ?? null };
-    const owner: LeaseOwner = {
-      ownerId: `${this.#scopeId}:${sessionId}`,
-      incarnationId: this.#ports.newId(),
-      liveness: await this.#ports.liveness.self(),
-    };
     return {
       sessionId,
       provider: provider && this.#retrying(provider),
@@ -316,13 +339,17 @@ export class Lash implements AsyncDisposable {
       stated: {
         provider: false,
         prompt: options.prompt !== undefined,
-        model: options.model !== undefined || this.#options.model !== undefined,
-        maxTurns: options.maxTurns !== undefined || this.#options.maxTurns !== undefined,
+        model: options.model !== undefined || shared.model !== undefined,
+        maxTurns: options.maxTurns !== undefined || shared.maxTurns !== undefined,
       },
       core: layerOf(this.#options.prompt ?? "", "core"),
-      tools: toolsByName([...(this.#options.tools ?? []), ...(options.tools ?? [])]),
-      owner,
+      tools: toolsByName([...visibleTools(this.#options.tools ?? [], assignment), ...(options.tools ?? [])]),
+      owner: await this.#ownerOf(sessionId),
     };
+  }
+
+  async #ownerOf(sessionId: string): Promise<LeaseOwner> {
+    return { ownerId: `${this.#scopeId}:${sessionId}`, incarnationId: this.#ports.newId(), liveness: await this.#ports.liveness.self() };
   }
 
   /** Of a provider that came later: the lash keeps it no longer than its host does. */

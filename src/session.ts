@@ -5,6 +5,7 @@ import type { Emit } from "./actors/model-call.ts";
 import { compactSession, type CompactOptions } from "./actors/compaction.ts";
 import { branchTo, openFrame } from "./actors/session-change.ts";
 import type { SessionRuntime } from "./actors/session-runtime.ts";
+import type { SessionChildren } from "./children/contract.ts";
 import type { Compactor } from "./domain/compaction.ts";
 import { runtimeError } from "./domain/errors.ts";
 import { assertId } from "./domain/id-rules.ts";
@@ -72,6 +73,7 @@ export interface SessionHost {
   readonly closed: (session: Session) => void;
   /** A turn of this session that the lash itself is finishing in the background; others wait for it. */
   readonly background: (sessionId: string) => Promise<unknown> | undefined;
+  readonly handleOf: (runtime: SessionRuntime) => Session;
 }
 
 const CURSOR = "lashsc2";
@@ -225,6 +227,16 @@ export class Session implements AsyncDisposable {
   watch({ signal }: { readonly signal?: AbortSignal } = {}): AsyncIterableIterator<SessionSighting> {
     this.#assertOpen();
     return sightingsOf(this.#runtime.feed, signal ? AbortSignal.any([signal, this.#closed.signal]) : this.#closed.signal);
+  }
+
+  /** Sessions that do parts of this one's work (FA-65). Closing one is its handle's, activating one is opening it. */
+  get children(): SessionChildren<Session> {
+    this.#assertOpen();
+    const { wiring, settings, ports: { children } } = this.#runtime;
+    return {
+      create: async (request = {}) => this.#host.handleOf(await (await children()).create({ wiring, settings }, request)),
+      list: async () => (await children()).list(this.id),
+    };
   }
 
   /** Cancels the turns that run or wait on this handle and its clones. @returns how many (FA-27). */

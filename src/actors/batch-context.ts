@@ -1,5 +1,6 @@
 // What the calls of one batch share: who journals them, what stops them, and where their answers come from.
 
+import type { CallingTool, ChildPort } from "../children/contract.ts";
 import type { Clock } from "../domain/clock.ts";
 import type { Limits } from "../domain/limits.ts";
 import type { Logger } from "../domain/logger.ts";
@@ -37,6 +38,8 @@ export interface BatchContext {
     readonly plan: () => Pick<TurnPlan, "provider" | "config">;
     readonly record: (call: Omit<ModelCallRecord, "effectId">) => void;
   };
+  /** What a tool that has child sessions needs. */
+  readonly children: Pick<CallingTool, "parent" | "calls" | "record"> & { readonly port: () => Promise<ChildPort> };
   /** Told how many calls run, and how many only wait for an answer from outside. */
   readonly onProgress: (progress: { readonly running: number; readonly parked: number }) => void;
   /** Shows a running call as an actor of its own (design section 4). */

@@ -1,6 +1,7 @@
 // What the actors are given by the facade: live wiring, never persisted.
 
 import type { InspectionEvent, Observer } from "xstate";
+import type { ChildPort } from "../children/contract.ts";
 import type { Clock } from "../domain/clock.ts";
 import type { Limits } from "../domain/limits.ts";
 import type { Logger } from "../domain/logger.ts";
@@ -59,6 +60,8 @@ export interface RuntimePorts {
   readonly loadImages: (request: LlmRequest) => Promise<LlmRequest>;
   /** Loaded when a tool first asks: most never do. */
   readonly direct: () => Promise<DirectPort>;
+  /** Likewise, for child sessions. */
+  readonly children: () => Promise<ChildPort>;
   /** To other runtimes on this store that look at the same sessions; undefined where there are none (OP-9). */
   readonly peers: PeerChannel | undefined;
   /** A fresh random id: turns, lease tokens, owners. */

@@ -19,6 +19,7 @@ import type { Execution } from "./effect-host.ts";
 import { cancelledOutput, failure, interruptedOutput, success } from "./tool-outcome.ts";
 import { complete, missingKey, waitOf, type RecordedPending } from "./tool-completion.ts";
 import { groupResult, type FinishedCall } from "./tool-group.ts";
+import { childrenOf } from "./tool-children.ts";
 import { questionsOf, type Asking } from "./tool-questions.ts";
 import { attemptKey, leavesOf, type GroupedCall, type LaunchedCall, type PlannedCall, type PlannedLeaf } from "./tool-plan.ts";
 
@@ -177,6 +178,8 @@ class BatchRun {
     const { clock } = this.#context;
     const startedAt = clock.monotonic();
     let hasEnded = false;
+    const cleanUps: (() => void)[] = [];
+    const onEnd = (cleanUp: () => void): void => (hasEnded ? cleanUp() : void cleanUps.push(cleanUp));
     let unsaved: Promise<void> | undefined;
     const save = (): Promise<void> => {
       const saved = this.#context.step([...this.#running]);
@@ -185,8 +188,9 @@ class BatchRun {
       });
       return saved;
     };
-    const ended = await this.#untilCancelled(this.#outputOf(call, attempt, interrupted, { hasEnded: () => hasEnded, save }));
+    const ended = await this.#untilCancelled(this.#outputOf(call, attempt, interrupted, { hasEnded: () => hasEnded, save, onEnd }));
     hasEnded = true;
+    for (const cleanUp of cleanUps) cleanUp();
     // What the store could not take is no failure of the tool, whatever the tool made of it: the turn stays in flight (E-6).
     await unsaved;
     const durationMs = Math.round(clock.monotonic() - startedAt);
@@ -209,6 +213,7 @@ class BatchRun {
       attempt,
       interrupted,
       complete: questionsOf(this.#context, call, asking),
+      children: childrenOf(this.#context, call, asking),
       completionKey: () => (key ??= desk.keyFor(waitOf(this.#context, call))),
     };
     const end = (value: unknown): ProducedEnd => {

@@ -17,6 +17,8 @@ export interface Asking {
   readonly hasEnded: () => boolean;
   /** Makes what is recorded durable. */
   readonly save: () => Promise<void>;
+  /** Called once the attempt has ended, whatever the tool still does; at once where it has. */
+  readonly onEnd: (cleanUp: () => void) => void;
 }
 
 export function questionsOf(context: BatchContext, call: LaunchedCall, attempt: Asking): ToolCall["complete"] {

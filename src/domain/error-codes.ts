@@ -52,6 +52,7 @@ export const ERROR_CODES = {
     "turn_suspended",
     "turn_recovery_exhausted",
     "session_id_retired",
+    "session_already_exists",
     "session_fact_pinned",
     "machine_version_unsupported",
     "limit_exceeded",

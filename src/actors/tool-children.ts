@@ -1,0 +1,30 @@
+// Child sessions for a running tool call: the little that is there before a call first asks for one (PT-63).
+
+import { effectError } from "../domain/errors.ts";
+import { sha256Hex } from "../domain/sha256.ts";
+import type { CallChildren } from "../children/contract.ts";
+import type { BatchContext } from "./batch-context.ts";
+import type { Asking } from "./tool-questions.ts";
+import type { LaunchedCall } from "./tool-plan.ts";
+
+export function childrenOf(context: BatchContext, call: LaunchedCall, attempt: Asking): CallChildren {
+  const { turnId, signal, detach, emit, children } = context;
+  const assertRunning = (): void => {
+    if (attempt.hasEnded()) throw effectError("durable_effects_unavailable_in_tool_attempt", "the tool call has ended; wait for its children before the tool returns");
+  };
+  let loading: ReturnType<typeof load> | undefined;
+  const load = async () => {
+    const port = await children.port();
+    const ofCall = port.ofCall({ ...children, turnId, callId: call.callId, toolName: call.toolName, idempotencyKey: sha256Hex(call.key), signal, detach, emit, assertRunning });
+    attempt.onEnd(() => ofCall.end());
+    return ofCall;
+  };
+  const loaded = () => {
+    assertRunning();
+    return (loading ??= load());
+  };
+  return {
+    create: async (request) => (await loaded()).create(request),
+    open: async (id, live) => (await loaded()).open(id, live),
+  };
+}

@@ -1,0 +1,162 @@
+// Children of one tool call. Ids of children and of their turns follow from the call, so one that is run again finds what it began
+// (OP-5, OP-10).
+//
+//   A1. Who awaits a child's turn drives it, or waits for whoever does; it never needs a second slot of a recovery for it.
+//   A2. A call whose turn goes on elsewhere cancels nothing: its child goes on here, and the next owner of the call finds it (E-45).
+//   A3. A call that is cancelled cancels the turns that it awaits, durably.
+
+import { followTurnId } from "../actors/frames.ts";
+import type { Emit } from "../actors/model-call.ts";
+import type { SessionRuntime } from "../actors/session-runtime.ts";
+import type { TurnEnd } from "../actors/turn-run.ts";
+import { LashError } from "../domain/errors.ts";
+import { refuseUnknown } from "../domain/invalid-argument.ts";
+import type { Json } from "../domain/json.ts";
+import type { ModelCallRecord } from "../domain/outcome.ts";
+import { sha256Hex } from "../domain/sha256.ts";
+import { acceptInput, parseTurnInput, type TurnInput } from "../domain/turn-input.ts";
+import { swallow } from "../session.ts";
+import type { SessionMeta } from "../stores/contract.ts";
+import { turnResultOf, type TurnResult } from "../turn-result.ts";
+import { checkText } from "./child-request.ts";
+import type { Children } from "./child-port.ts";
+import { ChildMeter } from "./child-meter.ts";
+import type { CallChildRequest, CallChildren, CallingTool, ChildLiveParts, ChildRunOptions, ChildSession } from "./contract.ts";
+
+/** Somebody else drives the child: how long until it is asked for again. */
+const FIRST_PAUSE_MS = 25;
+const LAST_PAUSE_MS = 1000;
+
+export class CallChildSessions implements CallChildren {
+  readonly #children: Children;
+  readonly #call: CallingTool;
+  readonly #opened = new Set<SessionRuntime>();
+  #made = 0;
+
+  constructor(children: Children, call: CallingTool) {
+    this.#children = children;
+    this.#call = call;
+  }
+
+  async create({ key, ...request }: CallChildRequest = {}): Promise<ChildSession> {
+    // Numbered when it is asked for, so that what else the call awaits changes no id.
+    const number = this.#made++;
+    if (key !== undefined) checkText(key, "key");
+    const { parent, turnId, callId, toolName, idempotencyKey } = this.#call;
+    const id = request.id === undefined || request.id.trim() === "" ? `child:${sha256Hex(JSON.stringify([idempotencyKey, key ?? number]))}` : request.id;
+    const causedBy: Json = { type: "tool_call", turnId, callId, toolName, key: idempotencyKey };
+    const from = parent();
+    return this.#handle(await this.#open(await this.#children.make(id, from, request, causedBy), request));
+  }
+
+  async open(id: string, live: ChildLiveParts = {}): Promise<ChildSession> {
+    checkText(id, "id");
+    return this.#handle(await this.#keep(await this.#children.reopen(this.#call.parent(), id, live)));
+  }
+
+  /** Lets go of the children; a turn that the call did not wait for goes on, and is found like any other if this process dies. */
+  end(): void {
+    for (const runtime of this.#opened) void this.#letGo(runtime);
+    this.#opened.clear();
+  }
+
+  async #open(meta: SessionMeta, live: ChildLiveParts): Promise<SessionRuntime> {
+    return this.#keep(await this.#children.open(this.#call.parent(), meta, live));
+  }
+
+  async #keep(runtime: SessionRuntime): Promise<SessionRuntime> {
+    try {
+      this.#call.assertRunning();
+    } catch (error) {
+      await runtime.close("session.close");
+      throw error;
+    }
+    this.#opened.add(runtime);
+    return runtime;
+  }
+
+  async #letGo(runtime: SessionRuntime): Promise<void> {
+    const forget = this.#children.host.keep(runtime);
+    await runtime.drain();
+    await runtime.close("session.close").catch(() => undefined);
+    forget();
+  }
+
+  #handle(runtime: SessionRuntime): ChildSession {
+    let runs = 0;
+    const { sessionId } = runtime.wiring;
+    return {
+      id: sessionId,
+      run: async (input, options = {}) => {
+        const number = runs++;
+        this.#call.assertRunning();
+        refuseUnknown(options, ["key", "onActivity"], "child run options");
+        if (options.key !== undefined) checkText(options.key, "key");
+        const turnId = `call:${sha256Hex(JSON.stringify([this.#call.idempotencyKey, sessionId, options.key ?? number]))}`;
+        return this.#run(runtime, turnId, input, options);
+      },
+    };
+  }
+
+  async #run(runtime: SessionRuntime, turnId: string, input: string | TurnInput, { onActivity }: ChildRunOptions): Promise<TurnResult> {
+    const { signal, detach, calls, record, emit: tell } = this.#call;
+    const { ports, wiring, settings } = runtime;
+    const { input: accepted, attachments } = acceptInput(parseTurnInput(input, ports.limits));
+    const source = await this.#usageSourceOf(wiring.sessionId);
+    const meter = new ChildMeter({ sessionId: wiring.sessionId, turnId, source, model: settings.policy.model.id, calls, record });
+    let count = 0;
+    const emit: Emit = (body, correlationId) => {
+      const heard = meter.hear(body);
+      const told = heard && tell(heard, `child:${wiring.sessionId}:${turnId}`);
+      const seen = onActivity && swallow(onActivity, { id: `${turnId}:${++count}`, correlationId, ...body });
+      return told || seen ? Promise.all([told, seen]).then(() => undefined) : undefined;
+    };
+    const cancel = new AbortController();
+    const onAbort = (): void => {
+      if (detach.aborted) return;
+      // The call may not live to hear the end.
+      meter.settle();
+      cancel.abort();
+      const { newId, clock } = ports;
+      void runtime.requestCancel(turnId, { requestId: newId(), origin: "turn", requestedAtMs: clock.now() }).catch(() => undefined);
+    };
+    if (signal.aborted) onAbort();
+    else signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      const end = await this.#drive(runtime, () => runtime.runTurn({ turnId, input: accepted, attachments, emit, signal: cancel.signal }));
+      meter.settle(await callsOf(runtime, turnId, end));
+      return turnResultOf(end);
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
+
+  /** A turn that another runtime drives - one that had the call before, or a host's own - is waited for (A1). */
+  async #drive(runtime: SessionRuntime, run: () => Promise<TurnEnd>): Promise<TurnEnd> {
+    const { clock } = runtime.ports;
+    for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LAST_PAUSE_MS)) {
+      try {
+        return await run();
+      } catch (error) {
+        if (!LashError.is(error) || !error.isCode("session_execution_busy")) throw error;
+      }
+      await clock.sleep(pause, this.#call.signal);
+    }
+  }
+
+  async #usageSourceOf(sessionId: string): Promise<string> {
+    const meta = await this.#children.host.ports.persistence.sessions.open(sessionId);
+    return (meta?.relation.kind === "child" && meta.relation.assignment?.usageSource) || "child";
+  }
+}
+
+/** What all turns of the chain used that this turn began (T-67). */
+async function callsOf({ ports, wiring }: SessionRuntime, turnId: string, { result }: TurnEnd): Promise<readonly ModelCallRecord[]> {
+  const calls: ModelCallRecord[] = [];
+  for (let id = turnId; id !== result.turnId; id = followTurnId(id)) {
+    const link = await ports.persistence.turns.settled(wiring.sessionId, id);
+    if (!link) break;
+    calls.push(...link.modelCalls);
+  }
+  return [...calls, ...result.modelCalls];
+}
