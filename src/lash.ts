@@ -27,7 +27,7 @@ import type { LlmRequest, Provider } from "./providers/contract.ts";
 import { resolveAttachments } from "./providers/attachments.ts";
 import { ProviderError, failureOf } from "./providers/failure.ts";
 import { withRetry } from "./providers/retry.ts";
-import { byGeneration, eachOf } from "./recovery.ts";
+import { byGeneration, callerOf, eachOf } from "./recovery.ts";
 import { Session, swallow, type ParkedSession } from "./session.ts";
 import { randomId, randomSecret } from "./random-id.ts";
 import type { InFlight, LeaseOwner } from "./stores/contract.ts";
@@ -316,10 +316,21 @@ export class Lash implements AsyncDisposable {
   }
 
   async #takeUp(sessionId: string, turnId: string): Promise<void> {
+    await this.#takeUpCaller(sessionId, turnId).catch(() => undefined);
     const recovered = await this.#recoverOne({ sessionId, turnId }, {}).catch((error: unknown) => ({ error }));
     if (recovered && "error" in recovered) {
       this.#ports.logger({ level: "warn", event: "turn.recovery_failed", sessionId, message: String(recovered.error) });
     }
+  }
+
+  /** A turn in flight whose tool waits for this one comes first: it has what its children need, and drives this one (decision 0016). */
+  async #takeUpCaller(sessionId: string, turnId: string): Promise<void> {
+    const { sessions, turns } = this.#ports.persistence;
+    const caller = callerOf(turnId, await sessions.loadMeta(sessionId));
+    const [waiting] = caller === undefined ? [] : await turns.inFlight(caller);
+    if (!waiting) return;
+    this.#wake(waiting.sessionId, waiting.turnId);
+    await this.#background.get(waiting.sessionId);
   }
 
   /** A child keeps the model and the limit that it was made with, unless it is opened with others; some tools are hidden from it. */

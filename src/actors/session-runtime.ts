@@ -34,8 +34,8 @@ export interface TurnAttendance {
   readonly turnId: string;
   readonly emit: Emit;
   readonly signal: AbortSignal;
-  /** What to do once the turn only waits for answers from outside: go on waiting (default), or leave it in flight. */
-  readonly whenParked?: "wait" | "suspend";
+  /** What to do once the turn only waits for answers from outside: go on waiting (default), leave it in flight, or whatever it says. */
+  readonly whenParked?: "wait" | "suspend" | (() => void);
 }
 
 export interface TurnStart extends TurnAttendance, TurnToAccept {
@@ -341,6 +341,7 @@ export class SessionRuntime {
   async #drive(request: TurnAttendance, claim: () => Promise<Claimed>): Promise<TurnEnd> {
     this.#send({ type: "turn.started" });
     const onParked = (): void => {
+      if (typeof request.whenParked === "function") request.whenParked();
       if (request.whenParked === "suspend" || this.#isLeaving) run.suspend();
     };
     const run: TurnRun = this.#newRun({ ...request, onParked }, claim);

@@ -55,6 +55,8 @@ class BatchRun {
   readonly #running: Set<string>;
   readonly #results = new Map<PlannedCall, ToolResult>();
   #parked = 0;
+  /** Attempts that run and are parked all the same. */
+  #idle = 0;
 
   constructor(plan: readonly PlannedCall[], context: BatchContext) {
     this.#plan = plan;
@@ -147,7 +149,7 @@ class BatchRun {
 
   #count(parked: number): void {
     this.#parked += parked;
-    this.#context.onProgress({ running: this.#running.size, parked: this.#parked });
+    this.#context.onProgress({ running: this.#running.size - this.#idle, parked: this.#parked });
   }
 
   async #runAttempt(call: LaunchedCall, attempt: number, most: number): Promise<RecordedAttempt> {
@@ -180,6 +182,15 @@ class BatchRun {
     let hasEnded = false;
     const cleanUps: (() => void)[] = [];
     const onEnd = (cleanUp: () => void): void => (hasEnded ? cleanUp() : void cleanUps.push(cleanUp));
+    let isParked = false;
+    // A call that may be run again may be left while it waits, and only such a call (OP-8).
+    const onParked = (parked: boolean): void => {
+      if (call.tool.onInterrupted !== "retry" || parked === isParked || hasEnded) return;
+      isParked = parked;
+      this.#idle += parked ? 1 : -1;
+      this.#count(parked ? 1 : -1);
+    };
+    onEnd(() => onParked(false));
     let unsaved: Promise<void> | undefined;
     const save = (): Promise<void> => {
       const saved = this.#context.step([...this.#running]);
@@ -188,9 +199,9 @@ class BatchRun {
       });
       return saved;
     };
-    const ended = await this.#untilCancelled(this.#outputOf(call, attempt, interrupted, { hasEnded: () => hasEnded, save, onEnd }));
-    hasEnded = true;
+    const ended = await this.#untilCancelled(this.#outputOf(call, attempt, interrupted, { hasEnded: () => hasEnded, save, onEnd, onParked }));
     for (const cleanUp of cleanUps) cleanUp();
+    hasEnded = true;
     // What the store could not take is no failure of the tool, whatever the tool made of it: the turn stays in flight (E-6).
     await unsaved;
     const durationMs = Math.round(clock.monotonic() - startedAt);

@@ -15,7 +15,7 @@ export function childrenOf(context: BatchContext, call: LaunchedCall, attempt: A
   let loading: ReturnType<typeof load> | undefined;
   const load = async () => {
     const port = await children.port();
-    const ofCall = port.ofCall({ ...children, turnId, callId: call.callId, toolName: call.toolName, idempotencyKey: sha256Hex(call.key), signal, detach, emit, assertRunning });
+    const ofCall = port.ofCall({ ...children, turnId, callId: call.callId, toolName: call.toolName, idempotencyKey: sha256Hex(call.key), signal, detach, emit, assertRunning, onParked: attempt.onParked });
     attempt.onEnd(() => ofCall.end());
     return ofCall;
   };

@@ -3,6 +3,7 @@
 //
 //   A1. Who awaits a child's turn drives it, or waits for whoever does; it never needs a second slot of a recovery for it.
 //   A2. A call whose turn goes on elsewhere cancels nothing: its child goes on here, and the next owner of the call finds it (E-45).
+//      The same while all that a child does is wait for an answer from outside: then both turns may be left in flight (OP-8).
 //   A3. A call that is cancelled cancels the turns that it awaits, durably.
 
 import { followTurnId } from "../actors/frames.ts";
@@ -15,6 +16,7 @@ import type { Json } from "../domain/json.ts";
 import type { ModelCallRecord } from "../domain/outcome.ts";
 import { sha256Hex } from "../domain/sha256.ts";
 import { acceptInput, parseTurnInput, type TurnInput } from "../domain/turn-input.ts";
+import { OF_CALL } from "../recovery.ts";
 import { swallow } from "../session.ts";
 import type { SessionMeta } from "../stores/contract.ts";
 import { turnResultOf, type TurnResult } from "../turn-result.ts";
@@ -32,10 +34,12 @@ export class CallChildSessions implements CallChildren {
   readonly #call: CallingTool;
   readonly #opened = new Set<SessionRuntime>();
   #made = 0;
+  #parked = 0;
 
   constructor(children: Children, call: CallingTool) {
     this.#children = children;
     this.#call = call;
+    call.detach.addEventListener("abort", () => this.end(), { once: true });
   }
 
   async create({ key, ...request }: CallChildRequest = {}): Promise<ChildSession> {
@@ -92,7 +96,7 @@ export class CallChildSessions implements CallChildren {
         this.#call.assertRunning();
         refuseUnknown(options, ["key", "onActivity"], "child run options");
         if (options.key !== undefined) checkText(options.key, "key");
-        const turnId = `call:${sha256Hex(JSON.stringify([this.#call.idempotencyKey, sessionId, options.key ?? number]))}`;
+        const turnId = `${OF_CALL}${sha256Hex(JSON.stringify([this.#call.idempotencyKey, sessionId, options.key ?? number]))}`;
         return this.#run(runtime, turnId, input, options);
       },
     };
@@ -106,6 +110,8 @@ export class CallChildSessions implements CallChildren {
     const meter = new ChildMeter({ sessionId: wiring.sessionId, turnId, source, model: settings.policy.model.id, calls, record });
     let count = 0;
     const emit: Emit = (body, correlationId) => {
+      // Whatever it tells, it is not waiting.
+      park(false);
       const heard = meter.hear(body);
       const told = heard && tell(heard, `child:${wiring.sessionId}:${turnId}`);
       const seen = onActivity && swallow(onActivity, { id: `${turnId}:${++count}`, correlationId, ...body });
@@ -122,11 +128,19 @@ export class CallChildSessions implements CallChildren {
     };
     if (signal.aborted) onAbort();
     else signal.addEventListener("abort", onAbort, { once: true });
+    let isParked = false;
+    const park = (parked: boolean): void => {
+      if (parked === isParked) return;
+      isParked = parked;
+      this.#parked += parked ? 1 : -1;
+      this.#call.onParked(this.#parked > 0);
+    };
     try {
-      const end = await this.#drive(runtime, () => runtime.runTurn({ turnId, input: accepted, attachments, emit, signal: cancel.signal }));
+      const end = await this.#drive(runtime, () => runtime.runTurn({ turnId, input: accepted, attachments, emit, signal: cancel.signal, whenParked: () => park(true) }));
       meter.settle(await callsOf(runtime, turnId, end));
       return turnResultOf(end);
     } finally {
+      park(false);
       signal.removeEventListener("abort", onAbort);
     }
   }

@@ -152,6 +152,8 @@ export interface CallingTool {
   /** Records of the turn so far, and one more. */
   readonly calls: () => readonly ModelCallRecord[];
   readonly record: (call: Omit<ModelCallRecord, "effectId">) => void;
+  /** Told whether a child that it awaits does nothing but wait for an answer from outside. */
+  readonly onParked: (parked: boolean) => void;
   /** @throws where the call has ended. */
   readonly assertRunning: () => void;
 }
