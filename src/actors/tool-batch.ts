@@ -19,7 +19,7 @@ import type { Execution } from "./effect-host.ts";
 import { cancelledOutput, failure, interruptedOutput, success } from "./tool-outcome.ts";
 import { complete, missingKey, waitOf, type RecordedPending } from "./tool-completion.ts";
 import { groupResult, type FinishedCall } from "./tool-group.ts";
-import { childrenOf } from "./tool-children.ts";
+import { cancelChildren, childrenOf } from "./tool-children.ts";
 import { questionsOf, type Asking } from "./tool-questions.ts";
 import { attemptKey, leavesOf, type GroupedCall, type LaunchedCall, type PlannedCall, type PlannedLeaf } from "./tool-plan.ts";
 
@@ -158,7 +158,11 @@ class BatchRun {
     const { callId, toolName, args } = call;
     const command = { kind: "tool_attempt", call: { callId, toolName, args }, attempt, maxAttempts: most };
     const { outcome, source } = await controller.execute(replayKey, () => envelope(replayKey, batchKey, command), async (execution) => {
-      if (this.#context.signal.aborted) return { ok: copyJson({ output: cancelledOutput, durationMs: 0 }) };
+      if (this.#context.signal.aborted) {
+        // What cannot be cancelled now is finished like any turn that nobody waits for.
+        if (execution.interrupted && !this.#context.detach.aborted) await cancelChildren(this.#context, call).catch(() => undefined);
+        return { ok: copyJson({ output: cancelledOutput, durationMs: 0 }) };
+      }
       await this.#ensureIssued(replayKey);
       this.#count(0);
       return this.#context.asActor(`tool:${sessionId}:${turnId}:${toolName}:${callId}`, () => this.#perform(call, attempt, execution));

@@ -8,14 +8,12 @@ import type { Asking } from "./tool-questions.ts";
 import type { LaunchedCall } from "./tool-plan.ts";
 
 export function childrenOf(context: BatchContext, call: LaunchedCall, attempt: Asking): CallChildren {
-  const { turnId, signal, detach, emit, children } = context;
   const assertRunning = (): void => {
     if (attempt.hasEnded()) throw effectError("durable_effects_unavailable_in_tool_attempt", "the tool call has ended; wait for its children before the tool returns");
   };
   let loading: ReturnType<typeof load> | undefined;
   const load = async () => {
-    const port = await children.port();
-    const ofCall = port.ofCall({ ...children, turnId, callId: call.callId, toolName: call.toolName, idempotencyKey: sha256Hex(call.key), signal, detach, emit, assertRunning, onParked: attempt.onParked });
+    const ofCall = (await context.children.port()).ofCall({ ...calling(context, call), assertRunning, onParked: attempt.onParked });
     attempt.onEnd(() => ofCall.end());
     return ofCall;
   };
@@ -28,3 +26,13 @@ export function childrenOf(context: BatchContext, call: LaunchedCall, attempt: A
     open: async (id, live) => (await loaded()).open(id, live),
   };
 }
+
+/** The call ran in another process, and its turn is cancelled: ends the turns of children that it waited for. */
+export async function cancelChildren(context: BatchContext, call: LaunchedCall): Promise<void> {
+  const ofCall = (await context.children.port()).ofCall({ ...calling(context, call), assertRunning: () => undefined, onParked: () => undefined });
+  await ofCall.cancelLeft().finally(() => ofCall.end());
+}
+
+const calling = ({ turnId, signal, detach, emit, children }: BatchContext, { callId, toolName, key }: LaunchedCall) => ({
+  ...children, turnId, callId, toolName, idempotencyKey: sha256Hex(key), signal, detach, emit,
+});

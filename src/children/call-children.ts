@@ -10,6 +10,7 @@ import { followTurnId } from "../actors/frames.ts";
 import type { Emit } from "../actors/model-call.ts";
 import type { SessionRuntime } from "../actors/session-runtime.ts";
 import type { TurnEnd } from "../actors/turn-run.ts";
+import type { TurnCancellation } from "../domain/cancellation.ts";
 import { LashError } from "../domain/errors.ts";
 import { refuseUnknown } from "../domain/invalid-argument.ts";
 import type { Json } from "../domain/json.ts";
@@ -18,10 +19,9 @@ import { sha256Hex } from "../domain/sha256.ts";
 import { acceptInput, parseTurnInput, type TurnInput } from "../domain/turn-input.ts";
 import { OF_CALL } from "../recovery.ts";
 import { swallow } from "../session.ts";
-import type { SessionMeta } from "../stores/contract.ts";
 import { turnResultOf, type TurnResult } from "../turn-result.ts";
 import { checkText } from "./child-request.ts";
-import type { Children } from "./child-port.ts";
+import type { Children, OpenedChild } from "./child-port.ts";
 import { ChildMeter } from "./child-meter.ts";
 import type { CallChildRequest, CallChildren, CallingTool, ChildLiveParts, ChildRunOptions, ChildSession } from "./contract.ts";
 
@@ -50,7 +50,8 @@ export class CallChildSessions implements CallChildren {
     const id = request.id === undefined || request.id.trim() === "" ? `child:${sha256Hex(JSON.stringify([idempotencyKey, key ?? number]))}` : request.id;
     const causedBy: Json = { type: "tool_call", turnId, callId, toolName, key: idempotencyKey };
     const from = parent();
-    return this.#handle(await this.#open(await this.#children.make(id, from, request, causedBy), request));
+    const meta = await this.#children.make(id, from, request, causedBy);
+    return this.#handle(await this.#keep(await this.#children.open(from, meta, request)));
   }
 
   async open(id: string, live: ChildLiveParts = {}): Promise<ChildSession> {
@@ -64,19 +65,36 @@ export class CallChildSessions implements CallChildren {
     this.#opened.clear();
   }
 
-  async #open(meta: SessionMeta, live: ChildLiveParts): Promise<SessionRuntime> {
-    return this.#keep(await this.#children.open(this.#call.parent(), meta, live));
+  /** Ends the turns that an earlier run of this call left in flight: its turn was cancelled while nobody drove it (A3). */
+  async cancelLeft(): Promise<void> {
+    const { parent, idempotencyKey, toolName } = this.#call;
+    const from = parent();
+    const { ports } = this.#children.host;
+    for (const { sessionId } of await this.#children.list(from.wiring.sessionId)) {
+      const [left] = await ports.persistence.turns.inFlight(sessionId);
+      if (!left?.turnId.startsWith(`${OF_CALL}${idempotencyKey}:`)) continue;
+      const { runtime } = await this.#children.reopen(from, sessionId, {});
+      await runtime.requestCancel(left.turnId, this.#cancellation(runtime));
+      this.#opened.add(runtime);
+      // Whoever else drives it hears of the request.
+      const finishing = runtime.recoverTurn({ turnId: left.turnId, emit: () => undefined, signal: new AbortController().signal });
+      await finishing.catch((error: unknown) => ports.logger({ level: "warn", event: "child.cancel_failed", sessionId, message: `${toolName}: ${String(error)}` }));
+    }
   }
 
-  async #keep(runtime: SessionRuntime): Promise<SessionRuntime> {
+  #cancellation({ ports: { newId, clock } }: SessionRuntime): TurnCancellation {
+    return { requestId: newId(), origin: "turn", reason: "the turn that waited for it was cancelled", requestedAtMs: clock.now() };
+  }
+
+  async #keep(child: OpenedChild): Promise<OpenedChild> {
     try {
       this.#call.assertRunning();
     } catch (error) {
-      await runtime.close("session.close");
+      await child.runtime.close("session.close");
       throw error;
     }
-    this.#opened.add(runtime);
-    return runtime;
+    this.#opened.add(child.runtime);
+    return child;
   }
 
   async #letGo(runtime: SessionRuntime): Promise<void> {
@@ -86,9 +104,9 @@ export class CallChildSessions implements CallChildren {
     forget();
   }
 
-  #handle(runtime: SessionRuntime): ChildSession {
+  #handle(child: OpenedChild): ChildSession {
     let runs = 0;
-    const { sessionId } = runtime.wiring;
+    const { sessionId } = child.runtime.wiring;
     return {
       id: sessionId,
       run: async (input, options = {}) => {
@@ -96,17 +114,16 @@ export class CallChildSessions implements CallChildren {
         this.#call.assertRunning();
         refuseUnknown(options, ["key", "onActivity"], "child run options");
         if (options.key !== undefined) checkText(options.key, "key");
-        const turnId = `${OF_CALL}${sha256Hex(JSON.stringify([this.#call.idempotencyKey, sessionId, options.key ?? number]))}`;
-        return this.#run(runtime, turnId, input, options);
+        const place = options.key === undefined ? String(number) : sha256Hex(options.key);
+        return this.#run(child, `${OF_CALL}${this.#call.idempotencyKey}:${place}`, input, options);
       },
     };
   }
 
-  async #run(runtime: SessionRuntime, turnId: string, input: string | TurnInput, { onActivity }: ChildRunOptions): Promise<TurnResult> {
+  async #run({ runtime, usageSource: source }: OpenedChild, turnId: string, input: string | TurnInput, { onActivity }: ChildRunOptions): Promise<TurnResult> {
     const { signal, detach, calls, record, emit: tell } = this.#call;
     const { ports, wiring, settings } = runtime;
     const { input: accepted, attachments } = acceptInput(parseTurnInput(input, ports.limits));
-    const source = await this.#usageSourceOf(wiring.sessionId);
     const meter = new ChildMeter({ sessionId: wiring.sessionId, turnId, source, model: settings.policy.model.id, calls, record });
     let count = 0;
     const emit: Emit = (body, correlationId) => {
@@ -123,8 +140,7 @@ export class CallChildSessions implements CallChildren {
       // The call may not live to hear the end.
       meter.settle();
       cancel.abort();
-      const { newId, clock } = ports;
-      void runtime.requestCancel(turnId, { requestId: newId(), origin: "turn", requestedAtMs: clock.now() }).catch(() => undefined);
+      void runtime.requestCancel(turnId, this.#cancellation(runtime)).catch(() => undefined);
     };
     if (signal.aborted) onAbort();
     else signal.addEventListener("abort", onAbort, { once: true });
@@ -156,11 +172,6 @@ export class CallChildSessions implements CallChildren {
       }
       await clock.sleep(pause, this.#call.signal);
     }
-  }
-
-  async #usageSourceOf(sessionId: string): Promise<string> {
-    const meta = await this.#children.host.ports.persistence.sessions.open(sessionId);
-    return (meta?.relation.kind === "child" && meta.relation.assignment?.usageSource) || "child";
   }
 }
 

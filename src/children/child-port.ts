@@ -31,6 +31,11 @@ export interface ChildHost {
   readonly keep: (runtime: SessionRuntime) => () => void;
 }
 
+export interface OpenedChild {
+  readonly runtime: SessionRuntime;
+  readonly usageSource: string;
+}
+
 export class Children implements ChildPort {
   readonly host: ChildHost;
 
@@ -41,7 +46,7 @@ export class Children implements ChildPort {
   async create(parent: ParentSession, request: ChildRequest): Promise<SessionRuntime> {
     const id = request.id === undefined || request.id.trim() === "" ? this.host.ports.newId() : request.id;
     if (this.host.isOpen(id)) throw alreadyExists(id);
-    return this.open(parent, await this.make(id, parent, request), request);
+    return (await this.open(parent, await this.make(id, parent, request), request)).runtime;
   }
 
   async list(parentSessionId: string): Promise<readonly ChildSummary[]> {
@@ -78,14 +83,14 @@ export class Children implements ChildPort {
   }
 
   /** Opens a child that the session has. @throws LashError `invalid_argument` - it has none of this id. */
-  async reopen(parent: ParentSession, id: string, live: ChildLiveParts): Promise<SessionRuntime> {
+  async reopen(parent: ParentSession, id: string, live: ChildLiveParts): Promise<OpenedChild> {
     checkLive(live);
     const meta = await this.host.ports.persistence.sessions.open(id);
     if (!meta || assignmentIn(meta, parent.wiring.sessionId) === undefined) throw invalidArgument("id", `the id of a child of session ${parent.wiring.sessionId}`);
     return this.open(parent, meta, live);
   }
 
-  async open(parent: ParentSession, { sessionId, relation }: SessionMeta, live: ChildLiveParts): Promise<SessionRuntime> {
+  async open(parent: ParentSession, { sessionId, relation }: SessionMeta, live: ChildLiveParts): Promise<OpenedChild> {
     const { ports, ownerOf } = this.host;
     const { wiring, settings } = parent;
     const assignment = relation.kind === "child" ? relation.assignment : undefined;
@@ -103,7 +108,7 @@ export class Children implements ChildPort {
     };
     const runtime = new SessionRuntime(ports, own);
     await runtime.open();
-    return runtime;
+    return { runtime, usageSource: assignment?.usageSource ?? "child" };
   }
 
   #toolsOf({ wiring }: ParentSession, assignment: ChildAssignment | undefined, { tools = [] }: ChildLiveParts): SessionWiring["tools"] {

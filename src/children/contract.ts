@@ -162,5 +162,5 @@ export interface CallingTool {
 export interface ChildPort {
   create(parent: ParentSession, request: ChildRequest): Promise<SessionRuntime>;
   list(parentSessionId: string): Promise<readonly ChildSummary[]>;
-  ofCall(call: CallingTool): CallChildren & { end(): void };
+  ofCall(call: CallingTool): CallChildren & { end(): void; cancelLeft(): Promise<void> };
 }

@@ -216,16 +216,22 @@ describe.each(engineCases())("a child that a tool makes, on $name,", ({ open, na
   test.each([1, 8])("OP-7 S-69 a parent and the child it waits for are both finished by recover(), %i at a time, and neither waits for the other for ever", async (atOnce) => {
     const [engine, clock, begun] = [open(), manualClock(1_000), gate()];
     const dying = new Mortal(engine);
-    const first = await parent({ engine: dying.engine, clock, tools: [twoTurns], script: (request) => (request.scope.sessionId === "p" ? script(request) : { text: "never", before: begun }) });
-    first.session.run("go", { turnId: "t" }).catch(() => {});
+    const digging = (request: LlmRequest): ScriptedReply => (request.scope.sessionId !== "p" && request.messages.length === 1 ? { toolCalls: [{ name: "shovel" }] } : script(request));
+    // It has a tool that only the parent's tool can give it.
+    const make = (dig: () => unknown) => {
+      const shovel = tool({ name: "shovel", description: "", input: z.object({}), idempotent: true, run: dig });
+      return { script: digging, tools: [delegate(async (call) => (await (await call.children.create({ id: "c", tools: [shovel] })).run("dig")).text)] };
+    };
+    (await parent({ engine: dying.engine, clock, ...make(() => begun.pass()) })).session.run("go", { turnId: "t" }).catch(() => {});
     await begun.reached;
     dying.kill();
     await clock.advance(31_000);
-    const { lash, provider } = testLash({ engine, clock, script, tools: [twoTurns] });
+    const { lash, provider } = testLash({ engine, clock, ...make(() => "dug") });
     const recovered = await lash.recover({ atOnce });
-    expect(recovered).toMatchObject([{ sessionId: "p", turnId: "t", result: { text: "done", totalUsage: { inputTokens: 220 } } }, { result: { text: "re dig" } }]);
-    expect(transcriptOf(await lash.openSession("p"))).toEqual(SAID);
-    expect(provider.requests).toHaveLength(3);
+    expect(recovered).toMatchObject([{ sessionId: "p", turnId: "t", result: { text: "done", usage: { inputTokens: 20 } } }, { sessionId: "c", result: { isSuccess: true } }]);
+    expect(transcriptOf(await lash.openSession("p")).at(-1)).toBe("Assistant: Prose done");
+    expect(transcriptOf(await lash.openSession("c"))[2]).toBe("User: ToolResult dug");
+    expect(provider.requests.map(({ scope }) => scope.sessionId)).toEqual(["c", "p"]);
     expect(await lash.recover()).toEqual([]);
   });
 
@@ -303,6 +309,25 @@ describe("children", () => {
     expect(await whileTimePasses(clock, session.run("go", { turnId: "t" }))).toMatchObject({ text: "done", toolCalls: [{ status: "success" }] });
     expect(transcriptOf(session)).toContain("User: ToolResult answered");
     expect(asked.keys).toHaveLength(1);
+    expect(await lash.recover()).toEqual([]);
+    await lash.close();
+  });
+
+  test("T-63 OP-20 whose parent was cancelled while nobody drove it are cancelled with it, without another model call", async () => {
+    const [engine, clock, begun] = [memoryEngine(), manualClock(1_000), gate()];
+    const dying = new Mortal(engine);
+    const first = await parent({ engine: dying.engine, clock, tools: [twoTurns], script: (request) => (request.scope.sessionId === "p" ? script(request) : { text: "never", before: begun }) });
+    first.session.run("go", { turnId: "t" }).catch(() => {});
+    await begun.reached;
+    dying.kill();
+    await clock.advance(31_000);
+    const { lash, provider } = testLash({ engine, clock, script, tools: [twoTurns] });
+    expect(await lash.cancelTurn("p", "t", "enough")).toEqual({ status: "accepted" });
+    const session = await lash.openSession("p");
+    expect(await session.run("go", { turnId: "t" })).toMatchObject({ outcome: { stop: "cancelled" }, cancellation: { reason: "enough" } });
+    const [child] = await session.children.list();
+    expect((await lash.openSession(child?.sessionId ?? "")).observe().readView).toMatchObject({ turnIndex: 1, usage: { inputTokens: 0 } });
+    expect(provider.requests).toEqual([]);
     expect(await lash.recover()).toEqual([]);
     await lash.close();
   });
