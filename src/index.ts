@@ -2,7 +2,8 @@ export { createLash, Lash } from "./lash.ts";
 export type { Recovered } from "./lash.ts";
 export type { Completions, LashOptions, Maintenance, ModelOptions, RecoverOptions, SessionOptions, TurnAddress } from "./lash-options.ts";
 export { Session } from "./session.ts";
-export type { QueuedTurnOptions, RunOptions, SessionObservation, SessionViewStore, TurnOptions } from "./session.ts";
+export type { SessionObservation, SessionViewStore } from "./session.ts";
+export type { QueuedTurnOptions, RunOptions, TurnOptions } from "./turn-options.ts";
 export type { SessionPatch, TurnSettings } from "./settings-options.ts";
 export type { Prompt, PromptParts } from "./domain/prompt-input.ts";
 export type { PromptContribution, PromptSlot, PromptTemplate } from "./domain/prompt.ts";
@@ -24,9 +25,6 @@ export type { PendingOptions } from "./domain/tool-pending.ts";
 export type { Resolution, ResolveOutcome } from "./domain/waits.ts";
 export { failTurn, finishTurn, switchFrame, withImages } from "./domain/tool-reply.ts";
 export type { FrameSwitch, ToolReply } from "./domain/tool-reply.ts";
-export type {
-  CallChildren, CallChildRequest, ChildLiveParts, ChildRequest, ChildRunOptions, ChildSession, ChildStart, ChildSummary, ConversationSnapshot, SessionChildren,
-} from "./children/contract.ts";
 export type { ChildUsage } from "./domain/child-usage.ts";
 export type { CompactOptions } from "./actors/compaction.ts";
 export type { Compaction, CompactionRequest, Compactor } from "./domain/compaction.ts";

@@ -3,6 +3,7 @@
 import { defaultLeaseTimings, type LeaseTimings } from "./actors/lease-keeper.ts";
 import type { Inspect } from "./actors/ports.ts";
 import { assertJson } from "./domain/bounded-json.ts";
+import type { ChildSupport } from "./children/contract.ts";
 import type { Clock } from "./domain/clock.ts";
 import { wiringError } from "./domain/errors.ts";
 import { assertId } from "./domain/id-rules.ts";
@@ -60,6 +61,8 @@ export interface LashOptions {
   /** Times a turn may be taken up from a dead owner without getting any further; then it ends as `runtime_error`. Default 5. */
   readonly maxRecoveries?: number;
   readonly lease?: Partial<LeaseTimings>;
+  /** `childSessions()` of `lash-runtime/children`, for `session.children` and `call.children`. */
+  readonly children?: ChildSupport;
   /** Largest inputs, images, model responses, tool arguments and results; those left out keep their defaults (OP-17). */
   readonly limits?: Partial<Limits>;
   /** Receives XState inspection events of every actor of every session. */
@@ -109,7 +112,7 @@ export interface Maintenance {
 }
 
 const OPTIONS = [
-  "provider", "model", "store", "tools", "prompt", "maxTurns", "effects", "protocol", "residency", "lease", "inspect", "logger", "clock", "newId", "waitSecret", "maxRecoveries", "limits",
+  "provider", "model", "store", "tools", "prompt", "maxTurns", "effects", "protocol", "residency", "lease", "inspect", "logger", "clock", "newId", "waitSecret", "maxRecoveries", "limits", "children",
 ];
 const SESSION_OPTIONS = ["provider", "model", "tools", "prompt", "maxTurns"];
 
@@ -175,7 +178,7 @@ function checkLimits(limits: unknown): void {
 }
 
 /** Parts that hosts bring for tests and hosting. */
-function checkSeams({ clock, logger, newId, protocol, inspect, lease }: LashOptions): void {
+function checkSeams({ clock, logger, newId, protocol, inspect, lease, children }: LashOptions): void {
   if (clock !== undefined && !["now", "monotonic", "sleep", "setTimer"].every((name) => isFunctionAt(clock, name))) {
     throw invalidArgument("clock", "an object with now, monotonic, sleep and setTimer");
   }
@@ -183,6 +186,7 @@ function checkSeams({ clock, logger, newId, protocol, inspect, lease }: LashOpti
   if (newId !== undefined && typeof newId !== "function") throw invalidArgument("newId", "a function that gives a fresh id");
   if (protocol !== undefined && !isFunctionAt(protocol, "onModelReply")) throw invalidArgument("protocol", "a protocol driver");
   if (inspect !== undefined && typeof inspect !== "function" && !isFunctionAt(inspect, "next")) throw invalidArgument("inspect", "a function or an observer");
+  if (children !== undefined && !isFunctionAt(children, "connect")) throw invalidArgument("children", "childSessions() of lash-runtime/children");
   if (lease !== undefined) refuseUnknown(lease, ["ttlMs", "renewMs"], "lease");
 }
 

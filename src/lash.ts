@@ -27,7 +27,6 @@ import type { LlmRequest, Provider } from "./providers/contract.ts";
 import { resolveAttachments } from "./providers/attachments.ts";
 import { ProviderError, failureOf } from "./providers/failure.ts";
 import { withRetry } from "./providers/retry.ts";
-import { byGeneration, callerOf, eachOf } from "./recovery.ts";
 import { Session, swallow, type ParkedSession } from "./session.ts";
 import { randomId, randomSecret } from "./random-id.ts";
 import type { InFlight, LeaseOwner } from "./stores/contract.ts";
@@ -96,16 +95,6 @@ export class Lash implements AsyncDisposable {
       waits,
       changes,
       loadImages,
-      children: async () => new (await import("./children/child-port.ts")).Children({
-        ports: this.#ports,
-        store: { engine, now: () => clock.now(), boundSessionId: undefined, place: attachments },
-        ownerOf: (sessionId) => this.#ownerOf(sessionId),
-        isOpen: (sessionId) => [...this.#sessions].some(({ id }) => id === sessionId),
-        keep: (runtime) => {
-          this.#kept.add(runtime);
-          return () => this.#kept.delete(runtime);
-        },
-      }),
       direct: async () => (await import("./providers/direct-port.ts")).directPort(clock, loadImages),
       persistence,
       effectHost: isDurable ? journaled(persistence) : inline(persistence),
@@ -121,6 +110,16 @@ export class Lash implements AsyncDisposable {
       newId: options.newId ?? randomId,
       retrying: (provider) => this.#retryingFor(provider),
       failureOf: (error) => ({ failure: failureOf(error), attempts: ProviderError.is(error) ? error.attempts : [] }),
+      children: options.children?.connect({
+        ports: () => this.#ports,
+        store: { engine, now: () => clock.now(), boundSessionId: undefined, place: attachments },
+        ownerOf: (sessionId) => this.#ownerOf(sessionId),
+        isOpen: (sessionId) => [...this.#sessions].some(({ id }) => id === sessionId),
+        keep: (runtime) => {
+          this.#kept.add(runtime);
+          return () => this.#kept.delete(runtime);
+        },
+      }),
       ...(options.inspect && { inspect: options.inspect }),
     };
     this.#scopeId = this.#ports.newId();
@@ -165,13 +164,18 @@ export class Lash implements AsyncDisposable {
   async recover(options: RecoverOptions = {}): Promise<readonly Recovered[]> {
     this.#assertOpen();
     checkRecover(options);
-    const { turns, sessions } = this.#ports.persistence;
+    const { persistence, children } = this.#ports;
+    const inFlight = await persistence.turns.inFlight();
     const recovered: Recovered[] = [];
-    for (const generation of await byGeneration(await turns.inFlight(), (id) => sessions.loadMeta(id).catch(() => undefined))) {
-      await eachOf(generation, options.atOnce ?? RECOVERIES_AT_ONCE, async (turn) => {
-        const outcome = options.signal?.aborted === true ? undefined : await this.#recoverOne(turn, options);
-        if (outcome) recovered.push(outcome);
-      });
+    for (const generation of (await children?.generations(inFlight)) ?? [inFlight]) {
+      const waiting = [...generation];
+      const worker = async (): Promise<void> => {
+        for (let next = waiting.shift(); next && options.signal?.aborted !== true; next = waiting.shift()) {
+          const outcome = await this.#recoverOne(next, options);
+          if (outcome) recovered.push(outcome);
+        }
+      };
+      await Promise.all(Array.from({ length: options.atOnce ?? RECOVERIES_AT_ONCE }, worker));
     }
     return recovered;
   }
@@ -316,21 +320,14 @@ export class Lash implements AsyncDisposable {
   }
 
   async #takeUp(sessionId: string, turnId: string): Promise<void> {
-    await this.#takeUpCaller(sessionId, turnId).catch(() => undefined);
+    // A turn in flight whose tool waits for this one comes first: it drives this one, with what that needs (decision 0016).
+    const caller = await this.#ports.children?.callerOf(sessionId, turnId).catch(() => undefined);
+    if (caller) this.#wake(caller.sessionId, caller.turnId);
+    if (caller) await this.#background.get(caller.sessionId);
     const recovered = await this.#recoverOne({ sessionId, turnId }, {}).catch((error: unknown) => ({ error }));
     if (recovered && "error" in recovered) {
       this.#ports.logger({ level: "warn", event: "turn.recovery_failed", sessionId, message: String(recovered.error) });
     }
-  }
-
-  /** A turn in flight whose tool waits for this one comes first: it has what its children need, and drives this one (decision 0016). */
-  async #takeUpCaller(sessionId: string, turnId: string): Promise<void> {
-    const { sessions, turns } = this.#ports.persistence;
-    const caller = callerOf(turnId, await sessions.loadMeta(sessionId));
-    const [waiting] = caller === undefined ? [] : await turns.inFlight(caller);
-    if (!waiting) return;
-    this.#wake(waiting.sessionId, waiting.turnId);
-    await this.#background.get(waiting.sessionId);
   }
 
   /** A child keeps the model and the limit that it was made with, unless it is opened with others; some tools are hidden from it. */

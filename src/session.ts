@@ -8,40 +8,19 @@ import type { SessionRuntime } from "./actors/session-runtime.ts";
 import type { SessionChildren } from "./children/contract.ts";
 import type { Compactor } from "./domain/compaction.ts";
 import { runtimeError } from "./domain/errors.ts";
-import { assertId } from "./domain/id-rules.ts";
 import { invalidArgument, refuseUnknown } from "./domain/invalid-argument.ts";
-import type { Limits } from "./domain/limits.ts";
+import { missingChildSessions } from "./domain/wiring-errors.ts";
 import type { SessionNode } from "./domain/session.ts";
 import { acceptInput, parseTurnInput, type TurnInput } from "./domain/turn-input.ts";
 import { checkedId, checkedTarget, checkedTargets, submittedIngress, type EnqueueOptions } from "./enqueue.ts";
-import type { SessionSighting, TurnActivity } from "./observe/contract.ts";
+import type { SessionSighting } from "./observe/contract.ts";
 import { sightingsOf } from "./observe/sightings.ts";
 import { readViewOf, type SessionReadView } from "./observe/read-view.ts";
-import { overlayOf, patchOf, SETTINGS, type SessionPatch, type TurnSettings } from "./settings-options.ts";
+import { overlayOf, patchOf, SETTINGS, type SessionPatch } from "./settings-options.ts";
 import type { CancelOutcome, CancelTarget, PendingTurnInput, SuffixCancelOutcome } from "./stores/ingress-contract.ts";
 import { Turn } from "./turn.ts";
+import { checkTurnOptions, parseWaiting, turnIdOf, type QueuedTurnOptions, type RunOptions, type TurnOptions } from "./turn-options.ts";
 import { turnResultOf, type TurnResult } from "./turn-result.ts";
-
-export interface TurnOptions extends TurnSettings {
-  /** Id of the turn, so that asking again attaches to it instead of adding a second input. Default: a fresh one. */
-  readonly turnId?: string;
-  /** Aborting it cancels the turn. */
-  readonly signal?: AbortSignal;
-}
-
-export interface RunOptions extends TurnOptions {
-  /** Told of everything that happens; awaited, so a slow one slows the turn (T-46). */
-  readonly onActivity?: (activity: TurnActivity) => void | Promise<void>;
-}
-
-export interface QueuedTurnOptions {
-  /** Id of the turn, so that asking again attaches to it. Default: the `traceTurnId` of an input, else a fresh one. */
-  readonly drainId?: string;
-  /** Aborting it cancels the turn. */
-  readonly signal?: AbortSignal;
-  /** Told of everything that happens; awaited, so a slow one slows the turn (T-46). */
-  readonly onActivity?: (activity: TurnActivity) => void | Promise<void>;
-}
 
 /** Committed state and where it stands; taken together, so they always fit. */
 export interface SessionObservation {
@@ -229,13 +208,18 @@ export class Session implements AsyncDisposable {
     return sightingsOf(this.#runtime.feed, signal ? AbortSignal.any([signal, this.#closed.signal]) : this.#closed.signal);
   }
 
-  /** Sessions that do parts of this one's work (FA-65). Closing one is its handle's, activating one is opening it. */
+  /**
+   * Sessions that do parts of this one's work (FA-65). Closing one is its handle's, activating one is opening it.
+   *
+   * @throws LashError `missing_child_sessions` - the lash was made without `children`.
+   */
   get children(): SessionChildren<Session> {
     this.#assertOpen();
     const { wiring, settings, ports: { children } } = this.#runtime;
+    if (!children) throw missingChildSessions();
     return {
-      create: async (request = {}) => this.#host.handleOf(await (await children()).create({ wiring, settings }, request)),
-      list: async () => (await children()).list(this.id),
+      create: async (request = {}) => this.#host.handleOf(await children.create({ wiring, settings }, request)),
+      list: () => children.list(this.id),
     };
   }
 
@@ -400,31 +384,6 @@ export class Session implements AsyncDisposable {
   #assertOpen(): void {
     if (this.#state !== "open") throw runtimeError("session_closed", `session ${this.id} is closed; open it again with lash.openSession`, { details: { sessionId: this.id } });
   }
-}
-
-/** An input that is kept for a turn to come. */
-function parseWaiting(input: string | TurnInput, limits: Limits): TurnInput {
-  const parsed = parseTurnInput(input, limits);
-  turnIdOf(parsed, {});
-  return parsed;
-}
-
-function checkTurnOptions(options: TurnOptions): void {
-  refuseUnknown(options, ["turnId", "signal", ...SETTINGS], "turn options");
-  const { signal } = options;
-  if (signal !== undefined && typeof signal?.addEventListener !== "function") throw invalidArgument("signal", "an AbortSignal");
-}
-
-function turnIdOf({ traceTurnId }: TurnInput, { turnId }: TurnOptions): string | undefined {
-  for (const [field, id] of [["turnId", turnId], ["input.traceTurnId", traceTurnId]] as const) {
-    if (id === undefined) continue;
-    if (typeof id !== "string" || id.trim() === "") throw runtimeError("missing_execution_scope_id", `\`${field}\` is blank; leave it out or give the turn an id`);
-    assertId(id, field);
-  }
-  if (turnId !== undefined && traceTurnId !== undefined && turnId !== traceTurnId) {
-    throw runtimeError("execution_scope_turn_id_mismatch", `\`turnId\` is "${turnId}" and \`input.traceTurnId\` is "${traceTurnId}"; a turn has one id`);
-  }
-  return turnId ?? traceTurnId;
 }
 
 /** @internal A broken sink never changes the outcome (T-46). */

@@ -39,7 +39,7 @@ export interface BatchContext {
     readonly record: (call: Omit<ModelCallRecord, "effectId">) => void;
   };
   /** What a tool that has child sessions needs. */
-  readonly children: Pick<CallingTool, "parent" | "calls" | "record"> & { readonly port: () => Promise<ChildPort> };
+  readonly children: Pick<CallingTool, "parent" | "calls" | "record"> & { readonly port: ChildPort | undefined };
   /** Told how many calls run, and how many only wait for an answer from outside. */
   readonly onProgress: (progress: { readonly running: number; readonly parked: number }) => void;
   /** Shows a running call as an actor of its own (design section 4). */

@@ -60,8 +60,8 @@ export interface RuntimePorts {
   readonly loadImages: (request: LlmRequest) => Promise<LlmRequest>;
   /** Loaded when a tool first asks: most never do. */
   readonly direct: () => Promise<DirectPort>;
-  /** Likewise, for child sessions. */
-  readonly children: () => Promise<ChildPort>;
+  /** Undefined where the host brings none (`lash-runtime/children`). */
+  readonly children: ChildPort | undefined;
   /** To other runtimes on this store that look at the same sessions; undefined where there are none (OP-9). */
   readonly peers: PeerChannel | undefined;
   /** A fresh random id: turns, lease tokens, owners. */

@@ -4,6 +4,7 @@ import { activePath } from "../domain/graph.ts";
 import { initialFrame, type AgentFrame, type SessionPolicy, type TokenLedgerEntry } from "../domain/session.ts";
 import type { PromptLayer } from "../domain/prompt.ts";
 import { NO_PROMPT } from "../domain/turn-config.ts";
+import type { HistoryReference } from "../machines/effects.ts";
 import { zeroUsage } from "../domain/usage.ts";
 import type { SessionCommit, SessionHead, SessionRead } from "../stores/contract.ts";
 import { History } from "./history.ts";
@@ -73,5 +74,16 @@ export function residentAfter(before: Resident, headRevision: number, { sessionI
     frames: frames.length === 0 ? before.frames : [...kept, ...frames.filter((frame) => !known.has(frame.frameId))],
     history,
     messageCount: history.length,
+  };
+}
+
+/** Names the history of a state in a few words (E-1). */
+export function referenceOf({ headRevision, head, messageCount }: Resident): HistoryReference {
+  return {
+    headRevision,
+    frameId: head.currentFrameId,
+    leafNodeId: head.leafNodeId ?? null,
+    turnIndex: head.turnIndex,
+    messageCount,
   };
 }

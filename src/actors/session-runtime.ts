@@ -248,9 +248,8 @@ export class SessionRuntime {
   }
 
   /** Records that a turn is to end as cancelled, wherever it runs (OP-20). */
-  async requestCancel(turnId: string, request: TurnCancellation): Promise<TurnCancelOutcome> {
-    const { status } = await requestCancel(this.ports, this.wiring.sessionId, turnId, request);
-    return { status };
+  requestCancel(turnId: string, request: TurnCancellation): Promise<TurnCancelOutcome> {
+    return requestCancel(this.ports, this.wiring.sessionId, turnId, request).then(({ status }) => ({ status }));
   }
 
   /** Ends all waits for answers that are open now as cancelled; a turn that only waited for one goes on (FA-39). */

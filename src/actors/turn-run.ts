@@ -11,7 +11,7 @@ import { isPlainObject } from "../domain/json.ts";
 import { createMessage, type Message, type PartDraft } from "../domain/messages.ts";
 import { normalizeItems, type TurnInputItem } from "../domain/turn-input.ts";
 import { addUsage, zeroUsage } from "../domain/usage.ts";
-import type { EffectRequest, EffectsMessage, HistoryReference, PhaseName, ToolResult, TurnEvent } from "../machines/effects.ts";
+import type { EffectRequest, EffectsMessage, PhaseName, ToolResult, TurnEvent } from "../machines/effects.ts";
 import { persistSnapshot, restoreTurn } from "../machines/snapshot.ts";
 import { TURN_MACHINE, turnMachine, type TurnMachine } from "../machines/turn.machine.ts";
 import type { MachineSnapshot, RecordedTurn, SessionLease, TurnRecord } from "../stores/contract.ts";
@@ -21,7 +21,7 @@ import { partsOf } from "./images.ts";
 import { fenceOf, LeaseKeeper } from "./lease-keeper.ts";
 import type { Emit } from "./model-call.ts";
 import { sendFrom } from "./relay.ts";
-import type { Resident } from "./resident.ts";
+import { referenceOf } from "./resident.ts";
 import { suspendedError } from "./tool-completion.ts";
 import { TurnEffects, type Settled } from "./turn-effects.ts";
 import { TurnLog } from "./turn-log.ts";
@@ -211,6 +211,8 @@ export class TurnRun {
     // OP-11: asked for again with another input is the caller's mistake, and nothing of it became durable.
     const failure = LashError.is(error) && error.isCode("runtime_turn_commit_conflict") && !this.#lane ? error : runtimeErrorOfStore(error);
     this.#failure = failure;
+    // What is open is cut off and not cancelled: whoever goes on with this turn goes on with it.
+    this.#lane?.effects.detach();
     if (failure.isCode("session_execution_lease_lost")) {
       this.#session.report({ type: "lease.lost" });
       this.#send({ type: "lease.lost" });
@@ -521,14 +523,4 @@ function openKeys(snapshot: MachineSnapshot | undefined): readonly unknown[] {
 function textParts(items: readonly TurnInputItem[]): readonly PartDraft[] | undefined {
   if (items.length === 0) return [{ kind: "Text", content: "" }];
   return items.every((item) => item.type === "text") ? items.map(({ text }) => ({ kind: "Text", content: text })) : undefined;
-}
-
-export function referenceOf({ headRevision, head, messageCount }: Resident): HistoryReference {
-  return {
-    headRevision,
-    frameId: head.currentFrameId,
-    leafNodeId: head.leafNodeId ?? null,
-    turnIndex: head.turnIndex,
-    messageCount,
-  };
 }

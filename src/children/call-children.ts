@@ -11,15 +11,15 @@ import type { Emit } from "../actors/model-call.ts";
 import type { SessionRuntime } from "../actors/session-runtime.ts";
 import type { TurnEnd } from "../actors/turn-run.ts";
 import type { TurnCancellation } from "../domain/cancellation.ts";
-import { LashError } from "../domain/errors.ts";
+import { effectError, LashError } from "../domain/errors.ts";
 import { refuseUnknown } from "../domain/invalid-argument.ts";
 import type { Json } from "../domain/json.ts";
 import type { ModelCallRecord } from "../domain/outcome.ts";
 import { sha256Hex } from "../domain/sha256.ts";
 import { acceptInput, parseTurnInput, type TurnInput } from "../domain/turn-input.ts";
-import { OF_CALL } from "../recovery.ts";
 import { swallow } from "../session.ts";
 import { turnResultOf, type TurnResult } from "../turn-result.ts";
+import { OF_CALL } from "./caller.ts";
 import { checkText } from "./child-request.ts";
 import type { Children, OpenedChild } from "./child-port.ts";
 import { ChildMeter } from "./child-meter.ts";
@@ -35,6 +35,7 @@ export class CallChildSessions implements CallChildren {
   readonly #opened = new Set<SessionRuntime>();
   #made = 0;
   #parked = 0;
+  #hasEnded = false;
 
   constructor(children: Children, call: CallingTool) {
     this.#children = children;
@@ -42,9 +43,16 @@ export class CallChildSessions implements CallChildren {
     call.detach.addEventListener("abort", () => this.end(), { once: true });
   }
 
+  /** The tool may go on although its turn does not, or does elsewhere. */
+  #assertRunning(): void {
+    this.#call.assertRunning();
+    if (this.#hasEnded) throw effectError("durable_effects_unavailable_in_tool_attempt", "the turn of this tool call is not driven here any more");
+  }
+
   async create({ key, ...request }: CallChildRequest = {}): Promise<ChildSession> {
     // Numbered when it is asked for, so that what else the call awaits changes no id.
     const number = this.#made++;
+    this.#assertRunning();
     if (key !== undefined) checkText(key, "key");
     const { parent, turnId, callId, toolName, idempotencyKey } = this.#call;
     const id = request.id === undefined || request.id.trim() === "" ? `child:${sha256Hex(JSON.stringify([idempotencyKey, key ?? number]))}` : request.id;
@@ -61,6 +69,7 @@ export class CallChildSessions implements CallChildren {
 
   /** Lets go of the children; a turn that the call did not wait for goes on, and is found like any other if this process dies. */
   end(): void {
+    this.#hasEnded = true;
     for (const runtime of this.#opened) void this.#letGo(runtime);
     this.#opened.clear();
   }
@@ -69,7 +78,7 @@ export class CallChildSessions implements CallChildren {
   async cancelLeft(): Promise<void> {
     const { parent, idempotencyKey, toolName } = this.#call;
     const from = parent();
-    const { ports } = this.#children.host;
+    const { ports } = this.#children;
     for (const { sessionId } of await this.#children.list(from.wiring.sessionId)) {
       const [left] = await ports.persistence.turns.inFlight(sessionId);
       if (!left?.turnId.startsWith(`${OF_CALL}${idempotencyKey}:`)) continue;
@@ -88,7 +97,7 @@ export class CallChildSessions implements CallChildren {
 
   async #keep(child: OpenedChild): Promise<OpenedChild> {
     try {
-      this.#call.assertRunning();
+      this.#assertRunning();
     } catch (error) {
       await child.runtime.close("session.close");
       throw error;
@@ -98,7 +107,7 @@ export class CallChildSessions implements CallChildren {
   }
 
   async #letGo(runtime: SessionRuntime): Promise<void> {
-    const forget = this.#children.host.keep(runtime);
+    const forget = this.#children.keep(runtime);
     await runtime.drain();
     await runtime.close("session.close").catch(() => undefined);
     forget();
@@ -111,7 +120,7 @@ export class CallChildSessions implements CallChildren {
       id: sessionId,
       run: async (input, options = {}) => {
         const number = runs++;
-        this.#call.assertRunning();
+        this.#assertRunning();
         refuseUnknown(options, ["key", "onActivity"], "child run options");
         if (options.key !== undefined) checkText(options.key, "key");
         const place = options.key === undefined ? String(number) : sha256Hex(options.key);

@@ -1,4 +1,4 @@
-// Children of sessions: makes them, opens them, lists them. Loaded when an app first asks for one.
+// Children of sessions: makes them, opens them, lists them.
 //
 //   K1. A child's first state and its registration are one write (S-68); what fails before it leaves nothing.
 //   K2. A child is a session like any other from then on: its lease says who drives it (S-69).
@@ -11,25 +11,13 @@ import { jsonEqual, type Json } from "../domain/json.ts";
 import type { ChildAssignment, SessionPolicy } from "../domain/session.ts";
 import { NO_PROMPT } from "../domain/turn-config.ts";
 import { toolsByName, visibleTools } from "../lash-options.ts";
-import type { LeaseOwner, SessionMeta } from "../stores/contract.ts";
-import type { StoreContext } from "../stores/persistence/context.ts";
+import type { InFlight, SessionMeta } from "../stores/contract.ts";
 import { createChild, listChildren } from "../stores/persistence/children.ts";
+import { byGeneration, callerOf } from "./caller.ts";
 import { CallChildSessions } from "./call-children.ts";
 import { assignmentOf, checkLive, checkRequest } from "./child-request.ts";
 import { startOf } from "./child-start.ts";
-import type { CallingTool, ChildLiveParts, ChildPort, ChildRequest, ChildSummary, ParentSession } from "./contract.ts";
-
-/** What the runtime that children belong to does for them. */
-export interface ChildHost {
-  readonly ports: RuntimePorts;
-  /** Where children are written. */
-  readonly store: StoreContext;
-  readonly ownerOf: (sessionId: string) => Promise<LeaseOwner>;
-  /** Whether a session of this id is open here; it may not be in the store yet. */
-  readonly isOpen: (sessionId: string) => boolean;
-  /** Told of a runtime that nobody has a handle on, so that it ends with the lash. @returns what takes it back. */
-  readonly keep: (runtime: SessionRuntime) => () => void;
-}
+import type { CallingTool, ChildHost, ChildLiveParts, ChildPort, ChildRequest, ChildSummary, ParentSession } from "./contract.ts";
 
 export interface OpenedChild {
   readonly runtime: SessionRuntime;
@@ -37,21 +25,44 @@ export interface OpenedChild {
 }
 
 export class Children implements ChildPort {
-  readonly host: ChildHost;
+  readonly #host: ChildHost;
 
   constructor(host: ChildHost) {
-    this.host = host;
+    this.#host = host;
+  }
+
+  get ports(): RuntimePorts {
+    return this.#host.ports();
+  }
+
+  /** Of a runtime that nobody has a handle on: it ends with the lash. @returns what takes it back. */
+  keep(runtime: SessionRuntime): () => void {
+    return this.#host.keep(runtime);
   }
 
   async create(parent: ParentSession, request: ChildRequest): Promise<SessionRuntime> {
-    const id = request.id === undefined || request.id.trim() === "" ? this.host.ports.newId() : request.id;
-    if (this.host.isOpen(id)) throw alreadyExists(id);
+    const id = request.id === undefined || request.id.trim() === "" ? this.ports.newId() : request.id;
+    if (this.#host.isOpen(id)) throw alreadyExists(id);
     return (await this.open(parent, await this.make(id, parent, request), request)).runtime;
   }
 
   async list(parentSessionId: string): Promise<readonly ChildSummary[]> {
-    const children = await listChildren(this.host.store, parentSessionId);
+    const children = await listChildren(this.#host.store, parentSessionId);
     return children.flatMap((meta) => summaryOf(meta) ?? []);
+  }
+
+  generations(inFlight: readonly InFlight[]): Promise<readonly (readonly InFlight[])[]> {
+    return byGeneration(inFlight, (sessionId) => this.#metaOf(sessionId));
+  }
+
+  async callerOf(sessionId: string, turnId: string): Promise<InFlight | undefined> {
+    const caller = callerOf(turnId, await this.#metaOf(sessionId));
+    return caller === undefined ? undefined : (await this.ports.persistence.turns.inFlight(caller))[0];
+  }
+
+  /** Where nothing can be said of a session, its turn is finished like any other, and says why it cannot be. */
+  #metaOf(sessionId: string): Promise<SessionMeta | undefined> {
+    return this.ports.persistence.sessions.loadMeta(sessionId).catch(() => undefined);
   }
 
   ofCall(call: CallingTool): CallChildSessions {
@@ -64,7 +75,8 @@ export class Children implements ChildPort {
    * @throws LashError `session_already_exists` - it has another cause, or none.
    */
   async make(id: string, parent: ParentSession, request: ChildRequest, causedBy?: Json): Promise<SessionMeta> {
-    const { ports, store } = this.host;
+    const { ports } = this;
+    const { store } = this.#host;
     const { sessions } = ports.persistence;
     checkRequest(request, ports.limits);
     const parentSessionId = parent.wiring.sessionId;
@@ -85,13 +97,13 @@ export class Children implements ChildPort {
   /** Opens a child that the session has. @throws LashError `invalid_argument` - it has none of this id. */
   async reopen(parent: ParentSession, id: string, live: ChildLiveParts): Promise<OpenedChild> {
     checkLive(live);
-    const meta = await this.host.ports.persistence.sessions.open(id);
+    const meta = await this.ports.persistence.sessions.open(id);
     if (!meta || assignmentIn(meta, parent.wiring.sessionId) === undefined) throw invalidArgument("id", `the id of a child of session ${parent.wiring.sessionId}`);
     return this.open(parent, meta, live);
   }
 
   async open(parent: ParentSession, { sessionId, relation }: SessionMeta, live: ChildLiveParts): Promise<OpenedChild> {
-    const { ports, ownerOf } = this.host;
+    const { ports } = this;
     const { wiring, settings } = parent;
     const assignment = relation.kind === "child" ? relation.assignment : undefined;
     const own: SessionWiring = {
@@ -104,7 +116,7 @@ export class Children implements ChildPort {
       stated: { provider: false, model: false, maxTurns: false, prompt: false },
       core: wiring.core,
       tools: this.#toolsOf(parent, assignment, live),
-      owner: await ownerOf(sessionId),
+      owner: await this.#host.ownerOf(sessionId),
     };
     const runtime = new SessionRuntime(ports, own);
     await runtime.open();

@@ -1,7 +1,7 @@
 // Child sessions: what a host or a tool asks for, and what it is given. Types only.
 
 import type { Emit } from "../actors/model-call.ts";
-import type { SessionWiring } from "../actors/ports.ts";
+import type { RuntimePorts, SessionWiring } from "../actors/ports.ts";
 import type { SessionRuntime } from "../actors/session-runtime.ts";
 import type { Json } from "../domain/json.ts";
 import type { Message } from "../domain/messages.ts";
@@ -14,6 +14,8 @@ import type { TurnInput } from "../domain/turn-input.ts";
 import type { ModelOptions } from "../lash-options.ts";
 import type { TurnActivity } from "../observe/contract.ts";
 import type { Provider } from "../providers/contract.ts";
+import type { InFlight, LeaseOwner } from "../stores/contract.ts";
+import type { StoreContext } from "../stores/persistence/context.ts";
 import type { Tool } from "../tools/contract.ts";
 import type { TurnResult } from "../turn-result.ts";
 
@@ -158,8 +160,31 @@ export interface CallingTool {
   readonly assertRunning: () => void;
 }
 
-/** @internal Child sessions for the runtime; loaded when they are first asked for. */
+/** @internal What the runtime that children belong to does for them. */
+export interface ChildHost {
+  /** A child may have children in turn, so the ports of a runtime hold those of its children. */
+  readonly ports: () => RuntimePorts;
+  /** Where children are written. */
+  readonly store: StoreContext;
+  readonly ownerOf: (sessionId: string) => Promise<LeaseOwner>;
+  /** Whether a session of this id is open here; it may not be in the store yet. */
+  readonly isOpen: (sessionId: string) => boolean;
+  /** Told of a runtime that nobody has a handle on, so that it ends with the lash. @returns what takes it back. */
+  readonly keep: (runtime: SessionRuntime) => () => void;
+}
+
+/** Made by `childSessions()`. */
+export interface ChildSupport {
+  /** @internal */
+  connect(host: ChildHost): ChildPort;
+}
+
+/** @internal Child sessions for the runtime. */
 export interface ChildPort {
+  /** Turns in flight in the order in which they are to be finished: those of one group at once, one group after another. */
+  generations(inFlight: readonly InFlight[]): Promise<readonly (readonly InFlight[])[]>;
+  /** The turn in flight whose tool waits for this one. */
+  callerOf(sessionId: string, turnId: string): Promise<InFlight | undefined>;
   create(parent: ParentSession, request: ChildRequest): Promise<SessionRuntime>;
   list(parentSessionId: string): Promise<readonly ChildSummary[]>;
   ofCall(call: CallingTool): CallChildren & { end(): void; cancelLeft(): Promise<void> };

@@ -147,6 +147,7 @@ export const ERROR_CODES = {
     "missing_process_worker_store_factory",
     "missing_process_registry",
     "missing_session_store_factory",
+    "missing_child_sessions",
     "missing_plugin_turn_input",
     "store_factory",
     "store_session_mismatch",

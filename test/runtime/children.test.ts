@@ -2,7 +2,8 @@
 
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
-import { tool, type ChildRequest, type Session, type Tool, type ToolCall } from "../../src/index.ts";
+import { childSessions, type ChildRequest } from "../../src/children/index.ts";
+import { tool, type Session, type Tool, type ToolCall } from "../../src/index.ts";
 import type { LlmRequest } from "../../src/providers/contract.ts";
 import type { Engine } from "../../src/stores/engine.ts";
 import { createPersistence } from "../../src/stores/persistence/index.ts";
@@ -12,9 +13,11 @@ import type { CrashPoint } from "../../src/testing/faulty-engine.ts";
 import { memoryEngine } from "../../src/stores/memory/index.ts";
 import { askTool, newAsked, untilWaiting, whileTimePasses } from "../support/asking.ts";
 import { engineCases } from "../support/engines.ts";
-import { activitiesOf, testLash, transcriptOf, type TestLashOptions } from "../support/lash.ts";
+import { activitiesOf, testLash as plainLash, transcriptOf, type TestLashOptions } from "../support/lash.ts";
 import { Mortal } from "../support/mortal.ts";
 import { heldLanes, keysOf } from "../support/rows.ts";
+
+const testLash = (options: TestLashOptions = {}) => plainLash({ children: childSessions(), ...options });
 
 const delegate = (run: (call: ToolCall, args: { readonly task: string }) => unknown, options: object = { idempotent: true }): Tool =>
   tool({ name: "delegate", description: "", input: z.object({ task: z.string().default("dig") }), ...options, run: (args, call) => run(call, args) });
@@ -341,6 +344,20 @@ describe("children", () => {
     expect((await session.children.create({ hiddenTools: ["b"], tools: [named("b")] })).id).toBeTruthy();
   });
 
+  test("S-67 PT-27 go on from the tool state and plugin snapshot that their parent committed last, or begin without", async () => {
+    const { session, engine, clock } = await parent();
+    await session.run("go");
+    const { sessions, leases } = createPersistence(engine, { clock });
+    const claim = await leases.claim({ sessionId: "p", owner: { ownerId: "o", incarnationId: "i", liveness: { kind: "opaque" } }, ttlMs: 1_000, leaseToken: "t" });
+    const read = await sessions.load("p", { kind: "active_path" });
+    if (claim.kind !== "acquired" || !read) throw new Error("the lane is free and the session there");
+    const components = { toolState: { of: "tools" }, pluginSnapshot: { of: "plugins" }, executionState: { of: "code" } };
+    await sessions.commit({ sessionId: "p", expectedHeadRevision: 1, fence: { ...claim.lease, ...claim.lease.owner }, releaseLease: true, head: read.head, frames: [], nodes: [], usageDeltas: [], committedAttachmentIds: [], components });
+    const componentsOf = async (request: ChildRequest) => (await sessions.load((await session.children.create(request)).id, { kind: "active_path" }))?.components;
+    expect(await componentsOf({})).toEqual({ toolState: { of: "tools" }, pluginSnapshot: { of: "plugins" } });
+    expect(await componentsOf({ state: "fresh", start: "current" })).toEqual({});
+  });
+
   test("S-65 have no children beyond the depth of their line, however deep they ask", async () => {
     const { session, engine } = await parent();
     const child = await session.children.create({ maxDepth: 2 });
@@ -399,6 +416,16 @@ describe("children", () => {
     expect(await late).toBe("late");
     await expect(children?.create()).rejects.toMatchObject({ code: "durable_effects_unavailable_in_tool_attempt" });
     await lash.close();
+  });
+
+  test("FA-1 need `children` at createLash, and say so; what it is given is checked", async () => {
+    const tools = [delegate((call) => call.children.create())];
+    const { lash } = plainLash({ script, tools });
+    const session = await lash.openSession("p");
+    expect(() => session.children).toThrow(expect.objectContaining({ code: "missing_child_sessions" }));
+    expect(await session.run("go")).toMatchObject({ text: "done", toolCalls: [{ output: { outcome: { payload: { code: "missing_child_sessions" } } } }] });
+    expect(() => plainLash({ children: {} as never })).toThrow(expect.objectContaining({ code: "invalid_argument" }));
+    await expect(lash.recover({ atOnce: 0 })).rejects.toMatchObject({ code: "invalid_argument", details: { field: "atOnce" } });
   });
 
   test("OP-10 of one call are told apart by their number or key, and so are their turns; another input under the same key is refused", async () => {

@@ -1,4 +1,4 @@
-// Child sessions: their making and their list. Loaded when an app first makes one, so it is no facet of the contract.
+// Child sessions: their making and their list. For apps that make some, so it is no facet of the contract.
 //   ["s", parent, 14, child]   the child is registered with its parent
 //
 // A child appears with everything that it starts with, or not at all (S-68): one write.

@@ -1,7 +1,7 @@
-// The order in which turns in flight are finished: a turn that a tool of another one waits for belongs to that one, which has the
-// tools and the provider for it and drives it itself. It comes after it, in case nobody did (decision 0016).
+// Turns that a tool of another turn waits for. They belong to that one, which has the tools and the provider for them and drives
+// them itself; so it is finished first, and they come after it, in case nobody did (decision 0016).
 
-import type { InFlight, SessionMeta } from "./stores/contract.ts";
+import type { InFlight, SessionMeta } from "../stores/contract.ts";
 
 /** Begins the ids of turns that tool calls run in child sessions. */
 export const OF_CALL = "call:";
@@ -32,13 +32,4 @@ export async function byGeneration(waiting: readonly InFlight[], metaOf: (sessio
     (generations[generation] ??= []).push(turn);
   }
   return generations.filter((each) => each !== undefined);
-}
-
-/** Does something with each, `atOnce` at a time, in order. */
-export async function eachOf<Item>(items: readonly Item[], atOnce: number, body: (item: Item) => Promise<void>): Promise<void> {
-  const left = [...items];
-  const worker = async (): Promise<void> => {
-    for (let next = left.shift(); next !== undefined; next = left.shift()) await body(next);
-  };
-  await Promise.all(Array.from({ length: atOnce }, worker));
 }
