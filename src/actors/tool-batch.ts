@@ -7,6 +7,7 @@
 import { copyJson } from "../domain/copy-json.ts";
 import type { AttachmentRef } from "../domain/messages.ts";
 import { sha256Hex } from "../domain/sha256.ts";
+import { missingChildSessions } from "../domain/wiring-errors.ts";
 import { failedOutput, projectOutput, type ToolCallOutput } from "../domain/tool-output.ts";
 import { ToolReply } from "../domain/tool-reply.ts";
 import { ToolPending } from "../domain/tool-pending.ts";
@@ -19,7 +20,6 @@ import type { Execution } from "./effect-host.ts";
 import { cancelledOutput, failure, interruptedOutput, success } from "./tool-outcome.ts";
 import { complete, missingKey, waitOf, type RecordedPending } from "./tool-completion.ts";
 import { groupResult, type FinishedCall } from "./tool-group.ts";
-import { cancelChildren, childrenOf } from "./tool-children.ts";
 import { questionsOf, type Asking } from "./tool-questions.ts";
 import { attemptKey, leavesOf, type GroupedCall, type LaunchedCall, type PlannedCall, type PlannedLeaf } from "./tool-plan.ts";
 
@@ -160,7 +160,7 @@ class BatchRun {
     const { outcome, source } = await controller.execute(replayKey, () => envelope(replayKey, batchKey, command), async (execution) => {
       if (this.#context.signal.aborted) {
         // What cannot be cancelled now is finished like any turn that nobody waits for.
-        if (execution.interrupted && !this.#context.detach.aborted) await cancelChildren(this.#context, call).catch(() => undefined);
+        if (execution.interrupted && !this.#context.detach.aborted) await this.#context.children.port?.cancelLeft(this.#context, call).catch(() => undefined);
         return { ok: copyJson({ output: cancelledOutput, durationMs: 0 }) };
       }
       await this.#ensureIssued(replayKey);
@@ -214,8 +214,10 @@ class BatchRun {
 
   async #outputOf(call: LaunchedCall, attempt: number, interrupted: boolean, asking: Asking): Promise<AttemptEnd> {
     const { tool, input } = call;
-    const { sessionId, turnId, signal, desk, limits } = this.#context;
+    const context = this.#context;
+    const { sessionId, turnId, signal, desk, limits, children: { port } } = context;
     let key: Promise<string> | undefined;
+    let children: ToolCall["children"] | undefined;
     const handle: ToolCall = {
       callId: call.callId,
       toolName: call.toolName,
@@ -228,7 +230,9 @@ class BatchRun {
       attempt,
       interrupted,
       complete: questionsOf(this.#context, call, asking),
-      children: childrenOf(this.#context, call, asking),
+      get children() {
+        return (children ??= port?.ofCall(context, call, asking) ?? NO_CHILDREN);
+      },
       completionKey: () => (key ??= desk.keyFor(waitOf(this.#context, call))),
     };
     const end = (value: unknown): ProducedEnd => {
@@ -287,6 +291,9 @@ class BatchRun {
     }
   }
 }
+
+const missing = (): Promise<never> => Promise.reject(missingChildSessions());
+const NO_CHILDREN: ToolCall["children"] = { create: missing, open: missing };
 
 const named = ({ callId, toolName, args, parentCallId }: PlannedCall) => ({ callId, name: toolName, args, ...(parentCallId !== undefined && { parentCallId }) });
 

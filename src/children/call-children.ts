@@ -23,7 +23,8 @@ import { OF_CALL } from "./caller.ts";
 import { checkText } from "./child-request.ts";
 import type { Children, OpenedChild } from "./child-port.ts";
 import { ChildMeter } from "./child-meter.ts";
-import type { CallChildRequest, CallChildren, CallingTool, ChildLiveParts, ChildRunOptions, ChildSession } from "./contract.ts";
+import type { CallingTool } from "./calling-tool.ts";
+import type { CallChildRequest, CallChildren, ChildLiveParts, ChildRunOptions, ChildSession } from "./contract.ts";
 
 /** Somebody else drives the child: how long until it is asked for again. */
 const FIRST_PAUSE_MS = 25;
@@ -41,6 +42,7 @@ export class CallChildSessions implements CallChildren {
     this.#children = children;
     this.#call = call;
     call.detach.addEventListener("abort", () => this.end(), { once: true });
+    call.onEnd(() => this.end());
   }
 
   /** The tool may go on although its turn does not, or does elsewhere. */

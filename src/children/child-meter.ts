@@ -4,7 +4,7 @@ import { childrenUsageOf, sumUsage, usageByModel, type ChildUsage } from "../dom
 import type { ModelCallRecord } from "../domain/outcome.ts";
 import { addUsage, zeroUsage, type TokenUsage } from "../domain/usage.ts";
 import type { TurnActivityBody } from "../observe/contract.ts";
-import type { CallingTool } from "./contract.ts";
+import type { CallingTool } from "./calling-tool.ts";
 
 interface Metered extends Pick<CallingTool, "calls" | "record"> {
   readonly sessionId: string;

@@ -3,8 +3,11 @@
 //   K1. A child's first state and its registration are one write (S-68); what fails before it leaves nothing.
 //   K2. A child is a session like any other from then on: its lease says who drives it (S-69).
 
+import type { BatchContext } from "../actors/batch-context.ts";
 import { SessionRuntime } from "../actors/session-runtime.ts";
 import type { RuntimePorts, SessionWiring } from "../actors/ports.ts";
+import type { LaunchedCall } from "../actors/tool-plan.ts";
+import type { Asking } from "../actors/tool-questions.ts";
 import { runtimeError } from "../domain/errors.ts";
 import { invalidArgument } from "../domain/invalid-argument.ts";
 import { jsonEqual, type Json } from "../domain/json.ts";
@@ -14,10 +17,11 @@ import { toolsByName, visibleTools } from "../lash-options.ts";
 import type { InFlight, SessionMeta } from "../stores/contract.ts";
 import { createChild, listChildren } from "../stores/persistence/children.ts";
 import { byGeneration, callerOf } from "./caller.ts";
+import { callingTool } from "./calling-tool.ts";
 import { CallChildSessions } from "./call-children.ts";
 import { assignmentOf, checkLive, checkRequest } from "./child-request.ts";
 import { startOf } from "./child-start.ts";
-import type { CallingTool, ChildHost, ChildLiveParts, ChildPort, ChildRequest, ChildSummary, ParentSession } from "./contract.ts";
+import type { CallChildren, ChildHost, ChildLiveParts, ChildPort, ChildRequest, ChildSummary, ParentSession } from "./contract.ts";
 
 export interface OpenedChild {
   readonly runtime: SessionRuntime;
@@ -65,8 +69,14 @@ export class Children implements ChildPort {
     return this.ports.persistence.sessions.loadMeta(sessionId).catch(() => undefined);
   }
 
-  ofCall(call: CallingTool): CallChildSessions {
-    return new CallChildSessions(this, call);
+  ofCall(context: BatchContext, call: LaunchedCall, attempt: Asking): CallChildren {
+    return new CallChildSessions(this, callingTool(context, call, attempt));
+  }
+
+  async cancelLeft(context: BatchContext, call: LaunchedCall): Promise<void> {
+    const nobody = { hasEnded: () => false, onEnd: () => undefined, onParked: () => undefined };
+    const children = new CallChildSessions(this, callingTool(context, call, nobody));
+    await children.cancelLeft().finally(() => children.end());
   }
 
   /**

@@ -1,12 +1,13 @@
 // Child sessions: what a host or a tool asks for, and what it is given. Types only.
 
-import type { Emit } from "../actors/model-call.ts";
+import type { BatchContext } from "../actors/batch-context.ts";
 import type { RuntimePorts, SessionWiring } from "../actors/ports.ts";
 import type { SessionRuntime } from "../actors/session-runtime.ts";
+import type { LaunchedCall } from "../actors/tool-plan.ts";
+import type { Asking } from "../actors/tool-questions.ts";
 import type { Json } from "../domain/json.ts";
 import type { Message } from "../domain/messages.ts";
 import type { MessageDraft } from "../domain/message-draft.ts";
-import type { ModelCallRecord } from "../domain/outcome.ts";
 import type { Prompt } from "../domain/prompt-input.ts";
 import type { SessionPolicy } from "../domain/session.ts";
 import type { SessionSettings } from "../domain/turn-config.ts";
@@ -138,28 +139,6 @@ export interface ParentSession {
   readonly settings: SessionSettings;
 }
 
-/** @internal A running tool call, as its children see it. */
-export interface CallingTool {
-  readonly parent: () => ParentSession;
-  readonly turnId: string;
-  readonly callId: string;
-  readonly toolName: string;
-  /** The same for every attempt (OP-10). */
-  readonly idempotencyKey: string;
-  /** Aborts when the call is to end. */
-  readonly signal: AbortSignal;
-  /** Aborts before `signal` where the turn goes on elsewhere: its children are not cancelled then. */
-  readonly detach: AbortSignal;
-  readonly emit: Emit;
-  /** Records of the turn so far, and one more. */
-  readonly calls: () => readonly ModelCallRecord[];
-  readonly record: (call: Omit<ModelCallRecord, "effectId">) => void;
-  /** Told whether a child that it awaits does nothing but wait for an answer from outside. */
-  readonly onParked: (parked: boolean) => void;
-  /** @throws where the call has ended. */
-  readonly assertRunning: () => void;
-}
-
 /** @internal What the runtime that children belong to does for them. */
 export interface ChildHost {
   /** A child may have children in turn, so the ports of a runtime hold those of its children. */
@@ -187,5 +166,8 @@ export interface ChildPort {
   callerOf(sessionId: string, turnId: string): Promise<InFlight | undefined>;
   create(parent: ParentSession, request: ChildRequest): Promise<SessionRuntime>;
   list(parentSessionId: string): Promise<readonly ChildSummary[]>;
-  ofCall(call: CallingTool): CallChildren & { end(): void; cancelLeft(): Promise<void> };
+  /** For a running attempt. */
+  ofCall(context: BatchContext, call: LaunchedCall, attempt: Asking): CallChildren;
+  /** The call ran in another process, and its turn is cancelled: ends the turns of children that it waited for. */
+  cancelLeft(context: BatchContext, call: LaunchedCall): Promise<void>;
 }
