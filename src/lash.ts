@@ -279,6 +279,8 @@ export class Lash implements AsyncDisposable {
       return onActivity && swallow(onActivity, { id: `${turnId}:${count}`, correlationId, ...body }, { sessionId, turnId });
     };
     try {
+      // A turn in flight whose tool waits for this one drives it itself, with what that needs (decision 0016).
+      if (await this.#ports.children?.callerOf(sessionId, turnId)) return undefined;
       runtime = await this.#openRuntime(sessionId, {});
       const end = await runtime.recoverTurn({ turnId, ...unattended(signal), emit, whenParked: "suspend" });
       return { sessionId, turnId, result: turnResultOf(end) };
@@ -320,7 +322,7 @@ export class Lash implements AsyncDisposable {
   }
 
   async #takeUp(sessionId: string, turnId: string): Promise<void> {
-    // A turn in flight whose tool waits for this one comes first: it drives this one, with what that needs (decision 0016).
+    // Whoever waits for this turn drives it.
     const caller = await this.#ports.children?.callerOf(sessionId, turnId).catch(() => undefined);
     if (caller) this.#wake(caller.sessionId, caller.turnId);
     if (caller) await this.#background.get(caller.sessionId);

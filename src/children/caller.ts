@@ -6,10 +6,12 @@ import type { InFlight, SessionMeta } from "../stores/contract.ts";
 /** Begins the ids of turns that tool calls run in child sessions. */
 export const OF_CALL = "call:";
 
+export const isOfCall = (turnId: string): boolean => turnId.startsWith(OF_CALL);
+
 /** The session whose tool, if any, waits for this turn. */
 export function callerOf(turnId: string, meta: SessionMeta | undefined): string | undefined {
   const relation = meta?.relation;
-  return turnId.startsWith(OF_CALL) && relation?.kind === "child" && relation.assignment ? relation.parentSessionId : undefined;
+  return isOfCall(turnId) && relation?.kind === "child" && relation.assignment ? relation.parentSessionId : undefined;
 }
 
 /**
@@ -21,7 +23,7 @@ export async function byGeneration(waiting: readonly InFlight[], metaOf: (sessio
   const inFlight = new Set(waiting.map(({ sessionId }) => sessionId));
   const callers = new Map<string, string>();
   for (const { sessionId, turnId } of waiting) {
-    const caller = callerOf(turnId, await metaOf(sessionId));
+    const caller = isOfCall(turnId) ? callerOf(turnId, await metaOf(sessionId)) : undefined;
     if (caller !== undefined && inFlight.has(caller)) callers.set(sessionId, caller);
   }
   const generations: InFlight[][] = [];

@@ -16,7 +16,7 @@ import { NO_PROMPT } from "../domain/turn-config.ts";
 import { toolsByName, visibleTools } from "../lash-options.ts";
 import type { InFlight, SessionMeta } from "../stores/contract.ts";
 import { createChild, listChildren } from "../stores/persistence/children.ts";
-import { byGeneration, callerOf } from "./caller.ts";
+import { byGeneration, callerOf, isOfCall } from "./caller.ts";
 import { callingTool } from "./calling-tool.ts";
 import { CallChildSessions } from "./call-children.ts";
 import { assignmentOf, checkLive, checkRequest } from "./child-request.ts";
@@ -60,7 +60,8 @@ export class Children implements ChildPort {
   }
 
   async callerOf(sessionId: string, turnId: string): Promise<InFlight | undefined> {
-    const caller = callerOf(turnId, await this.#metaOf(sessionId));
+    // Most turns are no tool's, and their sessions are not read for this.
+    const caller = isOfCall(turnId) ? callerOf(turnId, await this.#metaOf(sessionId)) : undefined;
     return caller === undefined ? undefined : (await this.ports.persistence.turns.inFlight(caller))[0];
   }
 

@@ -162,7 +162,7 @@ export interface ChildSupport {
 export interface ChildPort {
   /** Turns in flight in the order in which they are to be finished: those of one group at once, one group after another. */
   generations(inFlight: readonly InFlight[]): Promise<readonly (readonly InFlight[])[]>;
-  /** The turn in flight whose tool waits for this one. */
+  /** The turn in flight whose tool waits for this one; it drives it. */
   callerOf(sessionId: string, turnId: string): Promise<InFlight | undefined>;
   create(parent: ParentSession, request: ChildRequest): Promise<SessionRuntime>;
   list(parentSessionId: string): Promise<readonly ChildSummary[]>;

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
 import { childSessions, type ChildRequest } from "../../src/children/index.ts";
-import { tool, type Session, type Tool, type ToolCall } from "../../src/index.ts";
+import { switchFrame, tool, type Session, type Tool, type ToolCall } from "../../src/index.ts";
 import type { LlmRequest } from "../../src/providers/contract.ts";
 import type { Engine } from "../../src/stores/engine.ts";
 import { createPersistence } from "../../src/stores/persistence/index.ts";
@@ -39,8 +39,8 @@ async function parent(options: TestLashOptions = {}) {
   return { ...host, session: await host.lash.openSession("p") };
 }
 
-/** Before and after each engine call; on a disk every third of these. */
-const boundaries = (name: string) => (all: readonly CrashPoint[]) => all.filter(({ when }) => when !== "inside").filter((_, index) => name === "memory" || index % 3 === 0);
+/** Before and after each engine call; on a disk every fourth of these. */
+const boundaries = (name: string) => (all: readonly CrashPoint[]) => all.filter(({ when }) => when !== "inside").filter((_, index) => name === "memory" || index % 4 === 0);
 
 /** Delegates to one child in two turns. */
 const twoTurns = delegate(async (call, { task }) => {
@@ -300,7 +300,7 @@ describe("children", () => {
     dying.kill();
     await clock.advance(31_000);
     const { lash } = testLash(make());
-    expect(await lash.recover()).toMatchObject([{ sessionId: "p", suspended: true }, { sessionId: "c", suspended: true }]);
+    expect(await lash.recover()).toEqual([{ sessionId: "p", turnId: "t", suspended: true }]);
     expect(await heldLanes(engine)).toEqual([]);
     await lash.completions.resolve(asked.keys[0] ?? "", { status: "ok", payload: "yes" });
     const session = await lash.openSession("p");
@@ -416,6 +416,42 @@ describe("children", () => {
     expect(await late).toBe("late");
     await expect(children?.create()).rejects.toMatchObject({ code: "durable_effects_unavailable_in_tool_attempt" });
     await lash.close();
+  });
+
+  test("E-45 S-69 survive a second death, anywhere in the recovery from a first one that came while a child ran", { timeout: 60_000 }, async () => {
+    await crashEverywhere<null>({
+      open: memoryEngine,
+      points: (all) => boundaries("memory")(all).filter((_, index) => index % 2 === 0),
+      world: () => null,
+      prepare: async (disk, clock) => {
+        const [dying, begun] = [new Mortal(disk), gate()];
+        (await parent({ engine: dying.engine, clock, tools: [twoTurns], script: (request) => (request.messages.length > 2 ? { text: "never", before: begun } : script(request)) })).session.run("go", { turnId: "t" }).catch(() => {});
+        await begun.reached;
+        dying.kill();
+        await clock.advance(31_000);
+      },
+      job: async (process, clock) => void (await testLash({ engine: process.engine, clock, script, tools: [twoTurns] }).lash.recover()),
+      check: async (disk, clock) => {
+        const { lash, session } = await parent({ engine: disk, clock, tools: [twoTurns] });
+        await lash.recover();
+        expect(await session.run("go", { turnId: "t" })).toMatchObject({ text: "done", childrenUsage: [{ usage: { inputTokens: 200 } }] });
+        expect(transcriptOf(session)).toEqual(SAID);
+        expect(await ledgerOf(disk, "p")).toEqual({ turn: 20, subagent: 200 });
+        expect(await session.children.list()).toHaveLength(1);
+        expect(await heldLanes(disk)).toEqual([]);
+        await lash.close();
+      },
+    });
+  });
+
+  test("OP-15 work where nothing is durable, and a second child turn in another frame counts all of its frames (T-67)", async () => {
+    const { session, engine } = await parent({
+      effects: "inline",
+      tools: [delegate(async (call) => (await (await call.children.create()).run("dig")).text), tool({ name: "move", description: "", input: z.object({}), run: () => switchFrame({ frameId: "next", task: "on" }) })],
+      script: (request) => (request.scope.sessionId === "p" || request.scope.agentFrameId === "next" ? script(request) : { toolCalls: [{ name: "move" }], usage: { inputTokens: 30 } }),
+    });
+    expect(await session.run("go")).toMatchObject({ text: "done", childrenUsage: [{ source: "child", usage: { inputTokens: 130 } }] });
+    expect(await ledgerOf(engine, "p")).toEqual({ turn: 20, child: 130 });
   });
 
   test("FA-1 need `children` at createLash, and say so; what it is given is checked", async () => {
