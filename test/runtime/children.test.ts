@@ -15,6 +15,7 @@ import { askTool, newAsked, untilWaiting, whileTimePasses } from "../support/ask
 import { engineCases } from "../support/engines.ts";
 import { activitiesOf, testLash as plainLash, transcriptOf, type TestLashOptions } from "../support/lash.ts";
 import { Mortal } from "../support/mortal.ts";
+import { png } from "../support/pictures.ts";
 import { heldLanes, keysOf } from "../support/rows.ts";
 
 const testLash = (options: TestLashOptions = {}) => plainLash({ children: childSessions(), ...options });
@@ -342,6 +343,18 @@ describe("children", () => {
     await expect(session.children.create({ tools: [named("b")] })).rejects.toMatchObject({ code: "duplicate_tool_name" });
     // What is hidden may be replaced.
     expect((await session.children.create({ hiddenTools: ["b"], tools: [named("b")] })).id).toBeTruthy();
+  });
+
+  test("S-66 C-46 hold the images that they start with, also when their parent is deleted", async () => {
+    const { lash, session, engine, clock } = await parent();
+    await session.run({ items: [{ type: "image_ref", id: "i" }], imageBlobs: { i: png(1) } });
+    const view = session.observe().readView;
+    const child = await session.children.create({ start: { snapshot: view } });
+    await lash.deleteSession("p");
+    const [image] = child.observe().readView.messages[0]?.parts ?? [];
+    const { attachments } = createPersistence(engine, { clock });
+    expect((await attachments.get(image?.attachment?.reference.id ?? "")).bytes).toEqual(png(1));
+    expect(await attachments.sweep(clock.now() + 1)).toMatchObject({ reclaimed: 0 });
   });
 
   test("S-67 PT-27 go on from the tool state and plugin snapshot that their parent committed last, or begin without", async () => {
