@@ -14,7 +14,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["actors"],
   ["plugins", "tools", "providers", "triggers", "processes"],
   ["observe"],
-  ["facade"],
+  ["facade", "children"],
   ["inspect", "trace", "remote", "testing", "cli"],
 ];
 /** What a lower or equal layer may see of a folder above it: its contract file, types only. */

@@ -5,13 +5,14 @@ import type { Inspect } from "./actors/ports.ts";
 import { toolsByName } from "./actors/session-tools.ts";
 import type { TraceOptions } from "./actors/trace-port.ts";
 import { assertJson } from "./domain/bounded-json.ts";
+import type { ChildSupport } from "./children/contract.ts";
 import type { Clock } from "./domain/clock.ts";
 import { assertId } from "./domain/id-rules.ts";
 import { invalidArgument, refuseUnknown } from "./domain/invalid-argument.ts";
 import { type Limits, resolveLimits } from "./domain/limits.ts";
 import type { Logger } from "./domain/logger.ts";
 import { layerOf, type Prompt } from "./domain/prompt-input.ts";
-import type { ModelSpec } from "./domain/session.ts";
+import type { ChildAssignment, ModelSpec } from "./domain/session.ts";
 import type { Resolution, ResolveOutcome } from "./domain/waits.ts";
 import { leaseTimingsInvalid, missingModelSpec } from "./domain/wiring-errors.ts";
 import type { ProtocolDriver } from "./machines/protocol.ts";
@@ -67,6 +68,8 @@ export interface LashOptions {
   /** Times a turn may be taken up from a dead owner without getting any further; then it ends as `runtime_error`. Default 5. */
   readonly maxRecoveries?: number;
   readonly lease?: Partial<LeaseTimings>;
+  /** `childSessions()` of `lash-runtime/children`, for `session.children` and `call.children`. */
+  readonly children?: ChildSupport;
   /** Largest inputs, images, model responses, tool arguments and results; those left out keep their defaults (OP-17). */
   readonly limits?: Partial<Limits>;
   /** Receives XState inspection events of every actor of every session. */
@@ -102,6 +105,7 @@ export interface TurnAddress {
 }
 
 export interface RecoverOptions {
+  readonly atOnce?: number;
   readonly signal?: AbortSignal;
   readonly onActivity?: (activity: TurnActivity, turn: TurnAddress) => void | Promise<void>;
 }
@@ -120,7 +124,8 @@ export interface Maintenance {
 }
 
 const OPTIONS = [
-  "provider", "model", "store", "tools", "prompt", "maxTurns", "effects", "protocol", "residency", "lease", "inspect", "logger", "clock", "newId", "waitSecret", "maxRecoveries", "limits", "trace", "drain",
+  "provider", "model", "store", "tools", "prompt", "maxTurns", "effects", "protocol", "residency", "lease", "inspect", "logger", "clock", "newId", "waitSecret", "maxRecoveries", "limits",
+  "trace", "drain", "children",
 ];
 const SESSION_OPTIONS = ["provider", "model", "tools", "prompt", "maxTurns"];
 
@@ -174,8 +179,9 @@ export function checkClose(options: { readonly graceMs?: number }): number | und
 }
 
 export function checkRecover(options: RecoverOptions): void {
-  refuseUnknown(options, ["signal", "onActivity"], "recover options");
-  const { signal, onActivity } = options;
+  refuseUnknown(options, ["signal", "onActivity", "atOnce"], "recover options");
+  const { signal, onActivity, atOnce } = options;
+  if (atOnce !== undefined && !(Number.isSafeInteger(atOnce) && atOnce > 0)) throw invalidArgument("atOnce", "a positive integer");
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalidArgument("signal", "an AbortSignal");
   if (onActivity !== undefined && typeof onActivity !== "function") throw invalidArgument("onActivity", "a function");
 }
@@ -186,7 +192,7 @@ function checkLimits(limits: unknown): void {
 }
 
 /** Parts that hosts bring for tests and hosting. */
-function checkSeams({ clock, logger, newId, protocol, inspect, lease, trace }: LashOptions): void {
+function checkSeams({ clock, logger, newId, protocol, inspect, lease, trace, children }: LashOptions): void {
   if (trace !== undefined) {
     refuseUnknown(trace, ["sink", "level", "context"], "trace");
     if (!isFunctionAt(trace.sink, "openTrace")) throw invalidArgument("trace.sink", "made by jsonlTrace(path), memoryTrace() or traceSink({ append }) of lash-runtime/trace");
@@ -198,6 +204,7 @@ function checkSeams({ clock, logger, newId, protocol, inspect, lease, trace }: L
   if (newId !== undefined && typeof newId !== "function") throw invalidArgument("newId", "a function that gives a fresh id");
   if (protocol !== undefined && !isFunctionAt(protocol, "onModelReply")) throw invalidArgument("protocol", "a protocol driver");
   if (inspect !== undefined && typeof inspect !== "function" && !isFunctionAt(inspect, "next")) throw invalidArgument("inspect", "a function or an observer");
+  if (children !== undefined && !isFunctionAt(children, "connect")) throw invalidArgument("children", "childSessions() of lash-runtime/children");
   if (lease !== undefined) refuseUnknown(lease, ["ttlMs", "renewMs"], "lease");
 }
 
@@ -226,6 +233,10 @@ export function checkShared({ provider, prompt, maxTurns, tools, model }: Sessio
   }
   if (model.id !== undefined && (typeof model.id !== "string" || model.id.trim() === "")) throw invalidArgument("model.id", "a model id that is not blank");
 }
+
+/** Those of a lash or a parent that a child session gets (S-67). */
+export const visibleTools = (tools: readonly Tool[], assignment: ChildAssignment | undefined): readonly Tool[] =>
+  assignment?.hiddenTools ? tools.filter(({ name }) => !assignment.hiddenTools?.includes(name)) : tools;
 
 /** FA-9: the host's model, else the one the provider wraps; no id anywhere is a mistake in the wiring. */
 export function modelOf(options: ModelOptions | undefined, provider: Provider | undefined): ModelSpec {

@@ -20,10 +20,10 @@ import { resolveLimits } from "./domain/limits.ts";
 import { consoleLogger, safeLogger } from "./domain/logger.ts";
 import { layerOf } from "./domain/prompt-input.ts";
 import { NO_PROMPT } from "./domain/turn-config.ts";
-import type { SessionPolicy } from "./domain/session.ts";
+import type { SessionPolicy, SessionRelation } from "./domain/session.ts";
 import type { Resolution, ResolveOutcome } from "./domain/waits.ts";
 import {
-  checkAddress, checkClose, checkOptions, checkRecover, checkResolution, checkSession, leaseTimingsOf, modelOf,
+  checkAddress, checkClose, checkOptions, checkRecover, checkResolution, checkSession, leaseTimingsOf, modelOf, visibleTools,
   type Completions, type LashOptions, type Maintenance, type RecoverOptions, type SessionOptions,
 } from "./lash-options.ts";
 import { standardProtocol } from "./protocols/standard.ts";
@@ -47,7 +47,7 @@ export type Recovered =
   /** It waits for an answer from outside and goes on when that comes. */
   | { readonly sessionId: string; readonly turnId: string; readonly suspended: true };
 
-/** Turns that `recover()` drives at once (OP-7). */
+/** Turns that `recover()` drives at once, unless told otherwise (OP-7). */
 const RECOVERIES_AT_ONCE = 8;
 
 /**
@@ -70,6 +70,8 @@ export class Lash implements AsyncDisposable {
   readonly #laterProviders = new WeakMap<Provider, Provider>();
   readonly #scopeId: string;
   readonly #sessions = new Set<Session>();
+  /** Children that a tool call left behind and that have not ended. */
+  readonly #kept = new Set<SessionRuntime>();
   /** Turns that an answer from outside woke, by session. */
   readonly #background = new Map<string, Promise<void>>();
   /** Drains queues, where the host leaves that to this lash. */
@@ -122,6 +124,16 @@ export class Lash implements AsyncDisposable {
       ...(options.drain === "auto" && { poke: (sessionId) => this.#poke(sessionId) }),
       retrying: (provider) => this.#retryingFor(provider),
       failureOf: (error) => ({ failure: failureOf(error), attempts: ProviderError.is(error) ? error.attempts : [] }),
+      children: options.children?.connect({
+        ports: () => this.#ports,
+        store: { engine, now: () => clock.now(), boundSessionId: undefined, place: attachments },
+        ownerOf: (sessionId) => this.#ownerOf(sessionId),
+        isOpen: (sessionId) => [...this.#sessions].some(({ id }) => id === sessionId),
+        keep: (runtime) => {
+          this.#kept.add(runtime);
+          return () => this.#kept.delete(runtime);
+        },
+      }),
       ...(options.inspect && { inspect: options.inspect }),
       ...(trace && { trace }),
     };
@@ -139,9 +151,20 @@ export class Lash implements AsyncDisposable {
   async openSession(id: string, options: SessionOptions = {}): Promise<Session> {
     this.#assertOpen();
     const runtime = await this.#openRuntime(id, options);
-    const session = new Session(runtime, { newId: this.#ports.newId, opened: (clone) => this.#sessions.add(clone), closed: (closed) => this.#sessions.delete(closed), background: (sessionId) => this.#background.get(sessionId) });
-    this.#sessions.add(session);
+    const session = this.#handleOf(runtime);
     runtime.finishOthers();
+    return session;
+  }
+
+  #handleOf(runtime: SessionRuntime): Session {
+    const session = new Session(runtime, {
+      newId: this.#ports.newId,
+      opened: (clone) => this.#sessions.add(clone),
+      closed: (closed) => this.#sessions.delete(closed),
+      background: (sessionId) => this.#background.get(sessionId),
+      handleOf: (child) => this.#handleOf(child),
+    });
+    this.#sessions.add(session);
     return session;
   }
 
@@ -149,6 +172,7 @@ export class Lash implements AsyncDisposable {
    * Finishes the turns that were accepted and whose owners are gone, in all sessions of the store.
    *
    * @param options.signal - aborting it cancels the turns that are being finished, and begins no other.
+   * @param options.atOnce - how many turns at most; default 8.
    * @param options.onActivity - told of everything that happens in them; awaited, so a slow one slows its turn (T-46).
    *   What an earlier process saw is not told again, except for the calls of a batch that was cut off.
    * With `drain: "auto"` queues that fill the store are drained, too; those turns are not among the results.
@@ -158,15 +182,19 @@ export class Lash implements AsyncDisposable {
   async recover(options: RecoverOptions = {}): Promise<readonly Recovered[]> {
     this.#assertOpen();
     checkRecover(options);
-    const waiting = [...(await this.#ports.persistence.turns.inFlight())];
+    const { persistence, children } = this.#ports;
+    const inFlight = await persistence.turns.inFlight();
     const recovered: Recovered[] = [];
-    const worker = async (): Promise<void> => {
-      for (let next = waiting.shift(); next && options.signal?.aborted !== true; next = waiting.shift()) {
-        const outcome = await this.#recoverOne(next, options);
-        if (outcome) recovered.push(outcome);
-      }
-    };
-    await Promise.all(Array.from({ length: RECOVERIES_AT_ONCE }, worker));
+    for (const generation of (await children?.generations(inFlight)) ?? [inFlight]) {
+      const waiting = [...generation];
+      const worker = async (): Promise<void> => {
+        for (let next = waiting.shift(); next && options.signal?.aborted !== true; next = waiting.shift()) {
+          const outcome = await this.#recoverOne(next, options);
+          if (outcome) recovered.push(outcome);
+        }
+      };
+      await Promise.all(Array.from({ length: options.atOnce ?? RECOVERIES_AT_ONCE }, worker));
+    }
     if (this.#options.drain === "auto" && options.signal?.aborted !== true) await (await this.#queueDriver()).leftovers();
     return recovered;
   }
@@ -226,6 +254,7 @@ export class Lash implements AsyncDisposable {
     await Promise.all(this.#background.values());
     for (const session of this.#sessions) await session[Symbol.asyncDispose]();
     await driver?.idle();
+    for (const child of this.#kept) await child.drain();
     endGrace?.();
     await this.flushTrace().catch(({ code, message }: LashError) => this.#ports.logger({ level: "warn", event: "trace.flush_failed", code, message }));
     await this.#ports.persistence.close();
@@ -235,7 +264,7 @@ export class Lash implements AsyncDisposable {
   }
 
   #abandonTurns(): void {
-    for (const session of this.#sessions) session.runtime.abandonTurns();
+    for (const runtime of [...[...this.#sessions].map((session) => session.runtime), ...this.#kept]) runtime.abandonTurns();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -267,8 +296,8 @@ export class Lash implements AsyncDisposable {
   async #openRuntime(id: string, options: SessionOptions): Promise<SessionRuntime> {
     checkSession(id, options);
     // An id that was deleted is refused here, before anything is built for it.
-    await this.#ports.persistence.sessions.open(id);
-    const runtime = new SessionRuntime(this.#ports, await this.#wiringOf(id, options));
+    const meta = await this.#ports.persistence.sessions.open(id);
+    const runtime = new SessionRuntime(this.#ports, await this.#wiringOf(id, options, meta?.relation));
     await runtime.open();
     this.#trace?.sessionStarted({ sessionId: id, headRevision: runtime.resident.headRevision, policy: runtime.settings.policy });
     return runtime;
@@ -283,6 +312,8 @@ export class Lash implements AsyncDisposable {
       return onActivity && swallow(onActivity, { id: `${turnId}:${count}`, correlationId, ...body }, { sessionId, turnId });
     };
     try {
+      // A turn in flight whose tool waits for this one drives it itself, with what that needs (decision 0016).
+      if (await this.#ports.children?.callerOf(sessionId, turnId)) return undefined;
       runtime = await this.#openRuntime(sessionId, {});
       const end = await runtime.recoverTurn({ turnId, ...unattended(signal), emit, whenParked: "suspend" });
       return { sessionId, turnId, result: turnResultOf(end) };
@@ -324,6 +355,10 @@ export class Lash implements AsyncDisposable {
   }
 
   async #takeUp(sessionId: string, turnId: string): Promise<void> {
+    // Whoever waits for this turn drives it.
+    const caller = await this.#ports.children?.callerOf(sessionId, turnId).catch(() => undefined);
+    if (caller) this.#wake(caller.sessionId, caller.turnId);
+    if (caller) await this.#background.get(caller.sessionId);
     const recovered = await this.#recoverOne({ sessionId, turnId }, {}).catch((error: unknown) => ({ error }));
     if (recovered && "error" in recovered) {
       this.#ports.logger({ level: "warn", event: "turn.recovery_failed", sessionId, message: String(recovered.error) });
@@ -344,16 +379,14 @@ export class Lash implements AsyncDisposable {
     return this.#driver;
   }
 
-  async #wiringOf(sessionId: string, options: SessionOptions): Promise<SessionWiring> {
+  /** A child keeps the model and the limit that it was made with, unless it is opened with others; some tools are hidden from it. */
+  async #wiringOf(sessionId: string, options: SessionOptions, relation?: SessionRelation): Promise<SessionWiring> {
+    const assignment = relation?.kind === "child" ? relation.assignment : undefined;
+    const shared = assignment ? {} : this.#options;
     const provider = options.provider ?? this.#options.provider;
     const model = modelOf(options.model ?? this.#options.model, provider);
     const maxTurns = options.maxTurns ?? this.#options.maxTurns;
     const policy: SessionPolicy = { providerId: provider?.id ?? "", model, maxTurns: maxTurns ?? null };
-    const owner: LeaseOwner = {
-      ownerId: `${this.#scopeId}:${sessionId}`,
-      incarnationId: this.#ports.newId(),
-      liveness: await this.#ports.liveness.self(),
-    };
     return {
       sessionId,
       provider: provider && this.#retrying(provider),
@@ -363,13 +396,17 @@ export class Lash implements AsyncDisposable {
       stated: {
         provider: false,
         prompt: options.prompt !== undefined,
-        model: options.model !== undefined || this.#options.model !== undefined,
-        maxTurns: options.maxTurns !== undefined || this.#options.maxTurns !== undefined,
+        model: options.model !== undefined || shared.model !== undefined,
+        maxTurns: options.maxTurns !== undefined || shared.maxTurns !== undefined,
       },
       core: layerOf(this.#options.prompt ?? "", "core"),
-      tools: new SessionTools([...(this.#options.tools ?? []), ...(options.tools ?? [])], loadToolRegistry),
-      owner,
+      tools: new SessionTools([...visibleTools(this.#options.tools ?? [], assignment), ...(options.tools ?? [])], loadToolRegistry),
+      owner: await this.#ownerOf(sessionId),
     };
+  }
+
+  async #ownerOf(sessionId: string): Promise<LeaseOwner> {
+    return { ownerId: `${this.#scopeId}:${sessionId}`, incarnationId: this.#ports.newId(), liveness: await this.#ports.liveness.self() };
   }
 
   /** Of a provider that came later: the lash keeps it no longer than its host does. */

@@ -9,21 +9,10 @@ import { checkedId, checkedIds, checkedSignal, checkedTarget, checkedTargets, pa
 import type * as QueuedWork from "./queued-work.ts";
 import type { TurnInputPolicies } from "./queued-work.ts";
 import type { CommandReceipt } from "./actors/work-lane.ts";
-import type { TurnActivity } from "./observe/contract.ts";
 import type { CancelOutcome, CancelTarget, PendingTurnInput, QueuedBatch, SuffixCancelOutcome } from "./stores/ingress-contract.ts";
 import { swallow } from "./swallow.ts";
+import type { QueuedTurnOptions } from "./turn-options.ts";
 import { turnResultOf, type TurnResult } from "./turn-result.ts";
-
-export interface QueuedTurnOptions {
-  /** Id of the turn, so that asking again attaches to it. Default: the first of `batchIds`, else the `traceTurnId` of an input, else a fresh one. */
-  readonly drainId?: string;
-  /** Runs exactly these batches, in this order, if they are what comes next in the queue; inputs are left alone (I-22, I-25). */
-  readonly batchIds?: readonly string[];
-  /** Aborting it cancels the turn. */
-  readonly signal?: AbortSignal;
-  /** Told of everything that happens; awaited, so a slow one slows the turn (T-46). */
-  readonly onActivity?: (activity: TurnActivity) => void | Promise<void>;
-}
 
 /**
  * Changes of a session that wait their turn in its queue, each a commit of its own (I-30). Durable when it resolves; applied

@@ -5,12 +5,14 @@ import type { Emit } from "./actors/model-call.ts";
 import { compactSession, type CompactOptions } from "./actors/compaction.ts";
 import { branchTo, resetTo } from "./actors/session-change.ts";
 import type { SessionRuntime } from "./actors/session-runtime.ts";
+import type { SessionChildren } from "./children/contract.ts";
 import type { Compactor } from "./domain/compaction.ts";
 import { runtimeError } from "./domain/errors.ts";
 import { invalidArgument, refuseUnknown } from "./domain/invalid-argument.ts";
+import { missingChildSessions } from "./domain/wiring-errors.ts";
 import type { SessionNode } from "./domain/session.ts";
 import { acceptInput, parseTurnInput, type TurnInput } from "./domain/turn-input.ts";
-import type { SessionSighting, TurnActivity } from "./observe/contract.ts";
+import type { SessionSighting } from "./observe/contract.ts";
 import { sightingsOf } from "./observe/sightings.ts";
 import { readViewOf, type SessionReadView } from "./observe/read-view.ts";
 import { SessionLanes } from "./session-lanes.ts";
@@ -18,13 +20,8 @@ import { overlayOf, patchOf, SETTINGS, type SessionPatch } from "./settings-opti
 import { swallow } from "./swallow.ts";
 import { ToolAdmin } from "./tool-admin.ts";
 import { Turn } from "./turn.ts";
-import { checkTurnOptions, turnIdOf, type TurnOptions } from "./turn-options.ts";
+import { checkTurnOptions, turnIdOf, type RunOptions, type TurnOptions } from "./turn-options.ts";
 import { turnResultOf, type TurnResult } from "./turn-result.ts";
-
-export interface RunOptions extends TurnOptions {
-  /** Told of everything that happens; awaited, so a slow one slows the turn (T-46). */
-  readonly onActivity?: (activity: TurnActivity) => void | Promise<void>;
-}
 
 /** Committed state and where it stands; taken together, so they always fit. */
 export interface SessionObservation {
@@ -56,6 +53,7 @@ export interface SessionHost {
   readonly closed: (session: Session) => void;
   /** A turn of this session that the lash itself is finishing in the background; others wait for it. */
   readonly background: (sessionId: string) => Promise<unknown> | undefined;
+  readonly handleOf: (runtime: SessionRuntime) => Session;
 }
 
 const CURSOR = "lashsc2";
@@ -147,6 +145,21 @@ export class Session extends SessionLanes implements AsyncDisposable {
   watch({ signal }: { readonly signal?: AbortSignal } = {}): AsyncIterableIterator<SessionSighting> {
     this.assertOpen();
     return sightingsOf(this.#runtime.feed, signal ? AbortSignal.any([signal, this.#closed.signal]) : this.#closed.signal);
+  }
+
+  /**
+   * Sessions that do parts of this one's work (FA-65). Closing one is its handle's, activating one is opening it.
+   *
+   * @throws LashError `missing_child_sessions` - the lash was made without `children`.
+   */
+  get children(): SessionChildren<Session> {
+    this.assertOpen();
+    const { wiring, settings, ports: { children } } = this.#runtime;
+    if (!children) throw missingChildSessions();
+    return {
+      create: async (request = {}) => this.#host.handleOf(await children.create({ wiring, settings }, request)),
+      list: () => children.list(this.id),
+    };
   }
 
   /** Cancels the turns that run or wait on this handle and its clones. @returns how many (FA-27). */

@@ -1,9 +1,10 @@
-// Options and inputs of turns: what is checked before a turn exists.
+// Options of turns: their shapes, and the checks that say what to write instead.
 
 import { runtimeError } from "./domain/errors.ts";
 import { assertId } from "./domain/id-rules.ts";
 import { invalidArgument, refuseUnknown } from "./domain/invalid-argument.ts";
 import type { TurnInput } from "./domain/turn-input.ts";
+import type { TurnActivity } from "./observe/contract.ts";
 import { SETTINGS, type TurnSettings } from "./settings-options.ts";
 
 export interface TurnOptions extends TurnSettings {
@@ -11,6 +12,22 @@ export interface TurnOptions extends TurnSettings {
   readonly turnId?: string;
   /** Aborting it cancels the turn. */
   readonly signal?: AbortSignal;
+}
+
+export interface RunOptions extends TurnOptions {
+  /** Told of everything that happens; awaited, so a slow one slows the turn (T-46). */
+  readonly onActivity?: (activity: TurnActivity) => void | Promise<void>;
+}
+
+export interface QueuedTurnOptions {
+  /** Id of the turn, so that asking again attaches to it. Default: the first of `batchIds`, else the `traceTurnId` of an input, else a fresh one. */
+  readonly drainId?: string;
+  /** Runs exactly these batches, in this order, if they are what comes next in the queue; inputs are left alone (I-22, I-25). */
+  readonly batchIds?: readonly string[];
+  /** Aborting it cancels the turn. */
+  readonly signal?: AbortSignal;
+  /** Told of everything that happens; awaited, so a slow one slows the turn (T-46). */
+  readonly onActivity?: (activity: TurnActivity) => void | Promise<void>;
 }
 
 export function checkTurnOptions(options: TurnOptions): void {

@@ -1,10 +1,11 @@
 // What a turn came to, as hosts see it.
 
+import { childrenUsageOf, type ChildUsage } from "./domain/child-usage.ts";
 import type { TurnCancellation } from "./domain/cancellation.ts";
 import type { Json } from "./domain/json.ts";
 import { toHostOutcome, type HostOutcome, type TurnIssue } from "./domain/outcome.ts";
 import type { ToolCallOutput } from "./domain/tool-output.ts";
-import type { TokenUsage } from "./domain/usage.ts";
+import { addUsage, type TokenUsage } from "./domain/usage.ts";
 import type { TurnEnd } from "./actors/turn-run.ts";
 
 /** One tool call of the turn. `args` and `output` are there when the turn ended in this process (OP-11). */
@@ -26,6 +27,10 @@ export interface TurnResult {
   readonly isSuccess: boolean;
   /** Tokens of this turn's own model calls. */
   readonly usage: TokenUsage;
+  /** Of the turns that its tools ran in child sessions, by source and model; the session's ledger has them, too (T-78). */
+  readonly childrenUsage: readonly ChildUsage[];
+  /** Of both together. */
+  readonly totalUsage: TokenUsage;
   readonly toolCalls: readonly ToolCallRecord[];
   /** What went wrong on the way; a turn may finish with issues. */
   readonly errors: readonly TurnIssue[];
@@ -38,12 +43,15 @@ export interface TurnResult {
 
 export function turnResultOf({ result, toolResults }: TurnEnd): TurnResult {
   const outcome = toHostOutcome(result.outcome);
+  const childrenUsage = childrenUsageOf(result.modelCalls);
   return {
     turnId: result.turnId,
     text: result.text,
     outcome,
     isSuccess: outcome.kind !== "stopped",
     usage: result.usage,
+    childrenUsage,
+    totalUsage: childrenUsage.reduce((sum, { usage }) => addUsage(sum, usage), result.usage),
     toolCalls: toolResults.length > 0
       ? toolResults.map(({ callId, toolName, args, output, durationMs }) => ({ callId, toolName, status: output.outcome.status, durationMs, args, output }))
       : result.toolCalls,

@@ -1,5 +1,6 @@
 // What the calls of one batch share: who journals them, what stops them, and where their answers come from.
 
+import type { ChildPort, ParentSession } from "../children/contract.ts";
 import type { Clock } from "../domain/clock.ts";
 import type { Limits } from "../domain/limits.ts";
 import type { Logger } from "../domain/logger.ts";
@@ -44,6 +45,14 @@ export interface BatchContext {
     readonly record: (call: Omit<ModelCallRecord, "effectId">) => void;
   };
   readonly trace: EffectTrace | undefined;
+  /** What a tool that has child sessions needs. */
+  readonly children: {
+    readonly port: ChildPort | undefined;
+    readonly parent: () => ParentSession;
+    /** What the turn has recorded so far. */
+    readonly calls: () => readonly ModelCallRecord[];
+    readonly record: (call: Omit<ModelCallRecord, "effectId">) => void;
+  };
   /** Told how many calls run, and how many only wait for an answer from outside. */
   readonly onProgress: (progress: { readonly running: number; readonly parked: number }) => void;
   /** Shows a running call as an actor of its own (design section 4). */

@@ -1,11 +1,12 @@
 // Committer: what a turn came to, as one commit (T-73).
 
 import type { TurnCancellation } from "../domain/cancellation.ts";
+import { sumUsage } from "../domain/child-usage.ts";
 import { createMessage, isTransient, messageText, type Message } from "../domain/messages.ts";
 import { outcomeText, tidy, type ModelCallRecord, type TurnIssue, type TurnOutcome } from "../domain/outcome.ts";
-import type { AgentFrame, SessionPolicy, TokenLedgerEntry } from "../domain/session.ts";
+import type { AgentFrame, SessionPolicy } from "../domain/session.ts";
 import type { SessionSettings } from "../domain/turn-config.ts";
-import { addUsage, isZeroUsage, zeroUsage } from "../domain/usage.ts";
+import { addUsage, isZeroUsage } from "../domain/usage.ts";
 import type { ToolResult } from "../machines/effects.ts";
 import { yieldsToInput, type TurnContext } from "../machines/turn.context.ts";
 import type { LeaseFence, MachineSnapshot, SessionCommit, SettledClaims, ToolCallReference, TurnClaim, TurnResultRecord } from "../stores/contract.ts";
@@ -154,13 +155,9 @@ function framesOf({ headRevision, frames }: Resident, opening: FrameOpening | un
   return [...known.filter(({ frameId }) => frameId !== superseded?.frameId), ...(superseded ? [superseded] : []), frame];
 }
 
-/** What tools asked models for: in the ledger only, not in the turn's own usage (T-79). */
-function usageBeside(calls: readonly ModelCallRecord[]): SessionCommit["usageDeltas"] {
-  const sums = new Map<string, TokenLedgerEntry>();
-  for (const { source, model, usage } of calls) {
-    if (source === "turn" || usage === null || isZeroUsage(usage)) continue;
-    const key = JSON.stringify([source, model]);
-    sums.set(key, { source, model, usage: addUsage(sums.get(key)?.usage ?? zeroUsage, usage) });
-  }
-  return [...sums.values()];
-}
+/**
+ * What tools asked models for: in the ledger only, not in the turn's own usage (T-79). What children used is not among it: their
+ * own commits have booked it here (decision 0016).
+ */
+const usageBeside = (calls: readonly ModelCallRecord[]): SessionCommit["usageDeltas"] =>
+  sumUsage(calls.filter(({ source, child }) => source !== "turn" && !child));

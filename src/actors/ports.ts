@@ -1,6 +1,7 @@
 // What the actors are given by the facade: live wiring, never persisted.
 
 import type { InspectionEvent, Observer } from "xstate";
+import type { ChildPort } from "../children/contract.ts";
 import type { Clock } from "../domain/clock.ts";
 import type { Limits } from "../domain/limits.ts";
 import type { Logger } from "../domain/logger.ts";
@@ -64,6 +65,8 @@ export interface RuntimePorts {
   readonly direct: () => Promise<DirectPort>;
   /** Drains queues as they fill (I-45). Absent: the host does, with `queuedTurn()`. */
   readonly poke?: (sessionId: string, reason: PokeReason) => void;
+  /** Undefined where the host brings none (`lash-runtime/children`). */
+  readonly children: ChildPort | undefined;
   /** To other runtimes on this store that look at the same sessions; undefined where there are none (OP-9). */
   readonly peers: PeerChannel | undefined;
   /** A fresh random id: turns, lease tokens, owners. */

@@ -67,16 +67,8 @@ export async function branchTo(
  */
 export function forkCommit(source: SessionRead, sessionId: string, at: string | undefined, fence: LeaseFence, createdAt: string): SessionCommit {
   const frame = initialFrame(sessionId, source.head.policy, createdAt);
-  const current = source.nodes.filter((node) => node.agentFrameId === undefined || node.agentFrameId === source.head.currentFrameId);
-  const last = at === undefined ? current.length - 1 : current.findIndex((node) => node.nodeId === at);
-  if (at !== undefined && last < 0) throw invalidArgument("at", "the id of a message of this session's current conversation");
-  let parentNodeId: string | undefined;
-  const nodes = current.slice(0, last + 1).map((node): SessionNode => {
-    const { parentNodeId: _, ...kept } = node;
-    const copy = { ...kept, agentFrameId: frame.frameId, ...(parentNodeId !== undefined && { parentNodeId }) };
-    parentNodeId = node.nodeId;
-    return copy;
-  });
+  const nodes = conversationOf(source, frame.frameId, at);
+  const leafNodeId = nodes.at(-1)?.nodeId;
   return {
     sessionId,
     expectedHeadRevision: null,
@@ -85,7 +77,7 @@ export function forkCommit(source: SessionRead, sessionId: string, at: string | 
     head: {
       policy: source.head.policy,
       currentFrameId: frame.frameId,
-      ...(parentNodeId !== undefined && { leafNodeId: parentNodeId }),
+      ...(leafNodeId !== undefined && { leafNodeId }),
       turnIndex: 0,
       tokenUsage: zeroUsage,
       protocolTurnOptions: source.head.protocolTurnOptions,
@@ -94,7 +86,7 @@ export function forkCommit(source: SessionRead, sessionId: string, at: string | 
     nodes,
     usageDeltas: [],
     ...takenRefs(source),
-    committedAttachmentIds: attachmentIds(nodes.flatMap(({ body }) => (body.kind === "message" ? [body.message] : []))),
+    committedAttachmentIds: attachmentsOf(nodes),
   };
 }
 
@@ -103,6 +95,23 @@ function takenRefs({ componentRefs: { prompt, toolState } }: SessionRead): Pick<
   if (prompt === undefined && toolState === undefined) return {};
   return { componentRefs: { ...(prompt !== undefined && { prompt }), ...(toolState !== undefined && { toolState }) } };
 }
+
+/** The conversation of the current frame, up to message `at`, in the frame of another session; without what came before it (S-66). */
+export function conversationOf({ nodes, head }: SessionRead, agentFrameId: string, at?: string): readonly SessionNode[] {
+  const current = nodes.filter((node) => node.agentFrameId === undefined || node.agentFrameId === head.currentFrameId);
+  const last = at === undefined ? current.length - 1 : current.findIndex((node) => node.nodeId === at);
+  if (at !== undefined && last < 0) throw invalidArgument("at", "the id of a message of this session's current conversation");
+  let parentNodeId: string | undefined;
+  return current.slice(0, last + 1).map((node): SessionNode => {
+    const { parentNodeId: _, ...kept } = node;
+    const copy = { ...kept, agentFrameId, ...(parentNodeId !== undefined && { parentNodeId }) };
+    parentNodeId = node.nodeId;
+    return copy;
+  });
+}
+
+export const attachmentsOf = (nodes: readonly SessionNode[]): readonly string[] =>
+  attachmentIds(nodes.flatMap(({ body }) => (body.kind === "message" ? [body.message] : [])));
 
 /** A fresh context (S-32); undefined where the frame of that id was opened before. */
 export function resetTo(resident: Resident, frameId: string, now: number): SessionChange | undefined {

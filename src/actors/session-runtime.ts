@@ -7,7 +7,6 @@ import { createActor, fromCallback, type ActorRefFrom, type AnyActorRef } from "
 import { CancelSignal, type TurnCancellation, type TurnCancelOutcome } from "../domain/cancellation.ts";
 import { errorText } from "../domain/error-mapping.ts";
 import { LashError, runtimeError, storeError } from "../domain/errors.ts";
-import type { Json } from "../domain/json.ts";
 import type { SessionSettings } from "../domain/turn-config.ts";
 import type { Provider } from "../providers/contract.ts";
 import { sessionStillInUse } from "../domain/wiring-errors.ts";
@@ -20,7 +19,6 @@ import { requestCancel } from "./cancel-request.ts";
 import { followTurnId } from "./frames.ts";
 import { InputLane, type LaneListener, queueTopic } from "./input-lane.ts";
 import { LaneClaims, type Acceptance } from "./lane-claims.ts";
-import type { Emit } from "./model-call.ts";
 import type { RuntimePorts, SessionWiring } from "./ports.ts";
 import { freshResident, loadResident, residentAfter, type LoadedResident, type Resident } from "./resident.ts";
 import { SessionFeed } from "./session-feed.ts";
@@ -231,9 +229,8 @@ export class SessionRuntime {
   }
 
   /** Records that a turn is to end as cancelled, wherever it runs (OP-20). */
-  async requestCancel(turnId: string, request: TurnCancellation): Promise<TurnCancelOutcome> {
-    const { status } = await requestCancel(this.ports, this.wiring.sessionId, turnId, request);
-    return { status };
+  requestCancel(turnId: string, request: TurnCancellation): Promise<TurnCancelOutcome> {
+    return requestCancel(this.ports, this.wiring.sessionId, turnId, request).then(({ status }) => ({ status }));
   }
 
   /** Ends all waits for answers that are open now as cancelled; a turn that only waited for one goes on (FA-39). */
@@ -324,6 +321,7 @@ export class SessionRuntime {
   async #drive(request: TurnAttendance, claim: () => Promise<Claimed>, origin: "asked" | "found" = "found"): Promise<TurnEnd> {
     this.#send({ type: "turn.started" });
     const onParked = (): void => {
+      if (typeof request.whenParked === "function") request.whenParked();
       if (request.whenParked === "suspend" || this.#isLeaving) run.suspend();
     };
     const run: TurnRun = this.#newRun({ ...request, onParked }, claim, origin);

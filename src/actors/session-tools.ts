@@ -44,6 +44,11 @@ export class SessionTools {
     this.#sources = sources;
   }
 
+  /** Those of a child session, made from what may be called here now (S-67). */
+  handDown(choose: (callable: readonly Tool[]) => readonly Tool[]): SessionTools {
+    return new SessionTools(choose([...this.callable.values()]), this.#load);
+  }
+
   /** By name: what a turn that begins now offers its model. The same map until something changes. */
   get callable(): ReadonlyMap<string, Tool> {
     return this.#registry?.callable ?? this.#fixed;

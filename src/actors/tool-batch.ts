@@ -7,6 +7,7 @@
 import { copyJson } from "../domain/copy-json.ts";
 import type { AttachmentRef } from "../domain/messages.ts";
 import { sha256Hex } from "../domain/sha256.ts";
+import { missingChildSessions } from "../domain/wiring-errors.ts";
 import { failedOutput, projectOutput, type ToolCallOutput } from "../domain/tool-output.ts";
 import { ToolReply } from "../domain/tool-reply.ts";
 import { ToolPending } from "../domain/tool-pending.ts";
@@ -54,6 +55,8 @@ class BatchRun {
   readonly #running: Set<string>;
   readonly #results = new Map<PlannedCall, ToolResult>();
   #parked = 0;
+  /** Attempts that run and are parked all the same. */
+  #idle = 0;
 
   constructor(plan: readonly PlannedCall[], context: BatchContext) {
     this.#plan = plan;
@@ -150,7 +153,7 @@ class BatchRun {
 
   #count(parked: number): void {
     this.#parked += parked;
-    this.#context.onProgress({ running: this.#running.size, parked: this.#parked });
+    this.#context.onProgress({ running: this.#running.size - this.#idle, parked: this.#parked });
   }
 
   async #runAttempt(call: LaunchedCall, attempt: number, most: number): Promise<RecordedAttempt> {
@@ -160,7 +163,11 @@ class BatchRun {
     const command = { kind: "tool_attempt", call: { callId, toolName, args }, attempt, maxAttempts: most };
     const { outcome, source } = await controller.execute(replayKey, () => envelope(replayKey, batchKey, command), async (execution) => {
       this.#context.trace?.toolRan(call);
-      if (this.#context.signal.aborted) return { ok: copyJson({ output: cancelledOutput, durationMs: 0 }) };
+      if (this.#context.signal.aborted) {
+        // What cannot be cancelled now is finished like any turn that nobody waits for.
+        if (execution.interrupted && !this.#context.detach.aborted) await this.#context.children.port?.cancelLeft(this.#context, call).catch(() => undefined);
+        return { ok: copyJson({ output: cancelledOutput, durationMs: 0 }) };
+      }
       await this.#ensureIssued(replayKey);
       this.#count(0);
       return this.#context.asActor(`tool:${sessionId}:${turnId}:${toolName}:${callId}`, () => this.#perform(call, attempt, execution));
@@ -182,6 +189,17 @@ class BatchRun {
     const { clock } = this.#context;
     const startedAt = clock.monotonic();
     let hasEnded = false;
+    const cleanUps: (() => void)[] = [];
+    const onEnd = (cleanUp: () => void): void => (hasEnded ? cleanUp() : void cleanUps.push(cleanUp));
+    let isParked = false;
+    // A call that may be run again may be left while it waits, and only such a call (OP-8).
+    const onParked = (parked: boolean): void => {
+      if (call.tool.onInterrupted !== "retry" || parked === isParked || hasEnded) return;
+      isParked = parked;
+      this.#idle += parked ? 1 : -1;
+      this.#count(parked ? 1 : -1);
+    };
+    onEnd(() => onParked(false));
     let unsaved: Promise<void> | undefined;
     const save = (): Promise<void> => {
       const saved = this.#context.step([...this.#running]);
@@ -190,7 +208,8 @@ class BatchRun {
       });
       return saved;
     };
-    const ended = await this.#untilCancelled(this.#outputOf(call, attempt, interrupted, { hasEnded: () => hasEnded, save }));
+    const ended = await this.#untilCancelled(this.#outputOf(call, attempt, interrupted, { hasEnded: () => hasEnded, save, onEnd, onParked }));
+    for (const cleanUp of cleanUps) cleanUp();
     hasEnded = true;
     // What the store could not take is no failure of the tool, whatever the tool made of it: the turn stays in flight (E-6).
     await unsaved;
@@ -202,8 +221,10 @@ class BatchRun {
 
   async #outputOf(call: LaunchedCall, attempt: number, interrupted: boolean, asking: Asking): Promise<AttemptEnd> {
     const { tool, input } = call;
-    const { sessionId, turnId, signal, desk, limits } = this.#context;
+    const context = this.#context;
+    const { sessionId, turnId, signal, desk, limits, children: { port } } = context;
     let key: Promise<string> | undefined;
+    let children: ToolCall["children"] | undefined;
     const handle: ToolCall = {
       callId: call.callId,
       toolName: call.toolName,
@@ -216,6 +237,9 @@ class BatchRun {
       attempt,
       interrupted,
       complete: questionsOf(this.#context, call, asking),
+      get children() {
+        return (children ??= port?.ofCall(context, call, asking) ?? NO_CHILDREN);
+      },
       completionKey: () => (key ??= desk.keyFor(waitOf(this.#context, call))),
     };
     const end = (value: unknown): ProducedEnd => {
@@ -276,6 +300,9 @@ class BatchRun {
     }
   }
 }
+
+const missing = (): Promise<never> => Promise.reject(missingChildSessions());
+const NO_CHILDREN: ToolCall["children"] = { create: missing, open: missing };
 
 const named = ({ callId, toolName, args, parentCallId }: PlannedCall) => ({ callId, name: toolName, args, ...(parentCallId !== undefined && { parentCallId }) });
 

@@ -17,6 +17,10 @@ export interface Asking {
   readonly hasEnded: () => boolean;
   /** Makes what is recorded durable. */
   readonly save: () => Promise<void>;
+  /** Called once the attempt has ended, whatever the tool still does; at once where it has. */
+  readonly onEnd: (cleanUp: () => void) => void;
+  /** All that it does is wait for something that waits for an answer from outside, or no more. */
+  readonly onParked: (parked: boolean) => void;
 }
 
 export function questionsOf(context: BatchContext, call: LaunchedCall, attempt: Asking): ToolCall["complete"] {

@@ -7,12 +7,14 @@ import { createActor, fromPromise } from "xstate";
 import { copyJson } from "../domain/copy-json.ts";
 import { LashError, effectError, sessionError } from "../domain/errors.ts";
 import { isPlainObject } from "../domain/json.ts";
+import type { ModelCallRecord } from "../domain/outcome.ts";
 import type { CheckpointKind, EffectOutcome, EffectRequest } from "../machines/effects.ts";
 import type { MachineSnapshot, TurnClaim, TurnRecord } from "../stores/contract.ts";
 import type { EffectController, StepDraft } from "./effect-host.ts";
 import { announce, deliver, MOST_INPUTS } from "./checkpoint.ts";
 import type { Envelope } from "./envelope.ts";
 import { callModel, modelOutcome, type Emit } from "./model-call.ts";
+import { settingsOf } from "./session-settings.ts";
 import { firstIssued, runBatch } from "./tool-batch.ts";
 import { attemptKey, leavesOf, planBatch, type PlannedLeaf } from "./tool-plan.ts";
 import type { TurnTrace } from "./trace-port.ts";
@@ -181,6 +183,7 @@ export class TurnEffects {
     }
     this.#show("effect.durable", request);
     this.#show("effect.running", request);
+    const record = (call: Omit<ModelCallRecord, "effectId">): void => log.recordCall({ effectId: request.effectId, ...call });
     const results = await runBatch(plan, {
       sessionId: turn.sessionId,
       turnId: turn.turnId,
@@ -196,7 +199,8 @@ export class TurnEffects {
       limits: session.ports.limits,
       refusalOf,
       takeToolChange: () => tools.takeChange(),
-      direct: { port: session.ports.direct, plan: this.#options.plan, record: (call) => log.recordCall({ effectId: request.effectId, ...call }) },
+      direct: { port: session.ports.direct, plan: this.#options.plan, record },
+      children: { port: session.ports.children, parent: () => ({ wiring: session.wiring, settings: settingsOf(session.wiring, session.resident()) }), calls: () => log.modelCalls, record },
       detach: this.#detach.signal,
       onProgress: ({ running, parked }) => this.#report(running === 0 && parked > 0),
       issued: this.#issued,

@@ -216,6 +216,8 @@ export class TurnRun {
     // OP-11: asked for again with another input is the caller's mistake, and nothing of it became durable.
     const failure = LashError.is(error) && error.isCode("runtime_turn_commit_conflict") && !this.#lane ? error : runtimeErrorOfStore(error);
     this.#failure = failure;
+    // What is open is cut off and not cancelled: whoever goes on with this turn goes on with it.
+    this.#lane?.effects.detach();
     if (failure.isCode("session_execution_lease_lost")) {
       this.#session.report({ type: "lease.lost" });
       this.#send({ type: "lease.lost" });
@@ -355,7 +357,7 @@ export class TurnRun {
     await this.#session.refresh(this.#claimed.headRevision);
     const open = openKeys(turn.snapshot);
     this.#log.restore(turn, this.#loggedBy(turn), (replayKey) => open.includes(replayKey));
-    const usage = turn.modelCalls.reduce((sum, call) => (call.usage ? addUsage(sum, call.usage) : sum), zeroUsage);
+    const usage = turn.modelCalls.reduce((sum, { source, usage }) => (source === "turn" && usage ? addUsage(sum, usage) : sum), zeroUsage);
     this.#send({
       type: "turn.exhausted",
       usage,

@@ -9,8 +9,8 @@ export interface TurnAttendance {
   readonly turnId: string;
   readonly emit: Emit;
   readonly signal: AbortSignal;
-  /** What to do once the turn only waits for answers from outside: go on waiting (default), or leave it in flight. */
-  readonly whenParked?: "wait" | "suspend";
+  /** What to do once the turn only waits for answers from outside: go on waiting (default), leave it in flight, or whatever it says. */
+  readonly whenParked?: "wait" | "suspend" | (() => void);
 }
 
 export interface TurnStart extends TurnAttendance, TurnToAccept {

@@ -31,6 +31,7 @@ const TERMINAL: ReadonlySet<string> = new Set<KnownErrorCode>([
   "missing_process_worker_store_factory",
   "missing_process_registry",
   "missing_session_store_factory",
+  "missing_child_sessions",
   "missing_plugin_turn_input",
   "store_session_mismatch",
   "durable_store_peer_required",

@@ -87,4 +87,12 @@ export interface ModelCallRecord {
   readonly model: string;
   readonly usage: TokenUsage | null;
   readonly status: "completed" | "failed" | "aborted";
+  /** The calls of a turn of a child session, as one: of several records of a turn and model the latest counts (T-78). */
+  readonly child?: ChildTurn;
+}
+
+/** A turn that a tool ran in a child session. */
+export interface ChildTurn {
+  readonly sessionId: string;
+  readonly turnId: string;
 }

@@ -27,7 +27,22 @@ export interface SessionPolicy {
 
 export type SessionRelation =
   | { readonly kind: "root" }
-  | { readonly kind: "child"; readonly parentSessionId: string; readonly causedBy?: Json };
+  /** Without `assignment` it only started with the other one's conversation: a fork. */
+  | { readonly kind: "child"; readonly parentSessionId: string; readonly causedBy?: Json; readonly assignment?: ChildAssignment };
+
+/** What a child session was made for; holds for its life (S-65). */
+export interface ChildAssignment {
+  /** What its parent books its usage under (S-69). */
+  readonly usageSource: string;
+  /** 1 for the child of a session that is no child itself. */
+  readonly depth: number;
+  /** How deep its own children may go. */
+  readonly maxDepth: number;
+  /** Of a subagent. */
+  readonly capability?: string;
+  /** Names of tools that it does not get of those that sessions of its lash have. */
+  readonly hiddenTools?: readonly string[];
+}
 
 /** One immutable entry of a session's history. `parentNodeId` absent: a root. */
 export interface SessionNode {

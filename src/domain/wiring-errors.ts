@@ -47,6 +47,9 @@ export const missingModelSpec = (providerId?: string): LashError =>
     providerId === undefined ? {} : { details: { providerId } },
   );
 
+export const missingChildSessions = (): LashError =>
+  wiringError("missing_child_sessions", "no child sessions: pass `children: childSessions()` of `lash-runtime/children` to createLash");
+
 export const missingEffectHost = (): LashError =>
   wiringError(
     "missing_effect_host",

@@ -42,6 +42,16 @@ export type TurnActivityBody =
   | { readonly type: "final_value"; readonly value: Json }
   | { readonly type: "tool_value"; readonly toolName: string; readonly value: Json }
   | { readonly type: "usage"; readonly protocolIteration: number; readonly usage: TokenUsage; readonly cumulative: TokenUsage }
+  /** A child session used tokens in a turn that a tool of this one runs. The latest per session, source and model counts (T-78). */
+  | {
+      readonly type: "child_usage";
+      readonly sessionId: string;
+      readonly source: string;
+      readonly model: string;
+      readonly protocolIteration: number;
+      readonly usage: TokenUsage;
+      readonly cumulative: TokenUsage;
+    }
   | {
       readonly type: "retry_status";
       readonly waitSeconds: number;

@@ -1,5 +1,6 @@
 // What a tool is: its manifest, and the function that runs it. Types only.
 
+import type { CallChildren } from "../children/contract.ts";
 import type { Json } from "../domain/json.ts";
 import type { TokenUsage } from "../domain/usage.ts";
 import type { JsonSchema } from "../providers/contract.ts";
@@ -51,6 +52,11 @@ export interface ToolCall {
    * @throws DirectCompletionError - no usable answer; nothing is recorded, and asking again asks again.
    */
   complete(question: DirectRequest): Promise<DirectAnswer>;
+  /**
+   * Sessions of their own for parts of the work (PT-63). Nothing of them runs twice for one call, so the tool should say
+   * `idempotent: true` unless it does more than that: a call that is only reported as interrupted leaves its child as it is.
+   */
+  readonly children: CallChildren;
 }
 
 export interface DirectAnswer {

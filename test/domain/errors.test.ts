@@ -138,6 +138,7 @@ describe("predicates", () => {
     "missing_process_worker_store_factory",
     "missing_process_registry",
     "missing_session_store_factory",
+    "missing_child_sessions",
     "missing_plugin_turn_input",
     "store_session_mismatch",
     "durable_store_peer_required",

@@ -9,6 +9,7 @@ const CASES: readonly (readonly [LashError, string, Readonly<Record<string, unkn
   [wiring.missingProtocolPlugin(), "missing_protocol_plugin", {}, ["`protocol`"]],
   [wiring.missingModelSpec("acme"), "missing_model_spec", { providerId: "acme" }, ["`model:", "`aiSdk(model)`", "acme"]],
   [wiring.missingModelSpec(), "missing_model_spec", {}, ["`model:"]],
+  [wiring.missingChildSessions(), "missing_child_sessions", {}, ["`children: childSessions()`"]],
   [wiring.missingEffectHost(), "missing_effect_host", {}, ["`effectHost`", "`inline()`", "`journaled(store)`"]],
   [wiring.missingAttachmentStore(), "missing_attachment_store", {}, ["`stores.attachments`"]],
   [wiring.missingProcessEnvStore(), "missing_process_env_store", {}, ["`stores.environments`"]],

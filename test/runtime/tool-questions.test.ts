@@ -12,6 +12,7 @@ import { gate, manualClock, type ScriptedReply } from "../../src/testing/index.t
 import { crashEverywhere } from "../support/crash-sweep.ts";
 import { engineCases } from "../support/engines.ts";
 import { staysOpen, testLash, transcriptOf } from "../support/lash.ts";
+import { Mortal } from "../support/mortal.ts";
 import { heldLanes } from "../support/rows.ts";
 
 const asking = (content: string, rest: Partial<DirectRequest> = {}): DirectRequest => ({ messages: [{ role: "user", content }], ...rest });
@@ -85,6 +86,22 @@ describe("call.complete", () => {
       { source: "direct", model: "scripted-model", usage: { outputTokens: 5 } },
       { source: "direct", model: "small", usage: { outputTokens: 5 } },
     ]);
+  });
+
+  test("a turn that is given up books it once, and not as its own (T-79, OP-6)", async () => {
+    const [disk, clock, asked] = [memoryEngine(), manualClock(1_000), gate()];
+    const dying = new Mortal(disk);
+    const tools = [asker(async (call) => {
+      await call.complete(asking("a"));
+      await asked.pass();
+    })];
+    (await testLash({ engine: dying.engine, clock, script: script(), tools }).lash.openSession("s")).run("go", { turnId: "t" }).catch(() => {});
+    await asked.reached;
+    dying.kill();
+    await clock.advance(31_000);
+    const { lash } = testLash({ engine: disk, clock, script: script(), tools, maxRecoveries: 0 });
+    expect(await lash.recover()).toMatchObject([{ result: { usage: { outputTokens: 5 }, errors: [{ code: "turn_recovery_exhausted" }] } }]);
+    expect((await ledgerOf(disk))?.map(({ source, usage }) => [source, usage.outputTokens])).toEqual([["turn", 5], ["direct", 5]]);
   });
 
   test("a failed question is the tool's to handle: asked again it is asked again (E-8)", async () => {

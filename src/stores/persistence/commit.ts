@@ -11,6 +11,7 @@ import type { ReadTransaction, WriteTransaction } from "../engine.ts";
 import { stampAttachments } from "./attachment-rows.ts";
 import { changedRefs, checkRefs, COMPONENTS, type PreparedComponents, prepareComponents } from "./components.ts";
 import { putContent } from "./content.ts";
+import { bookUsage } from "./booked-usage.ts";
 import { rememberedInputs, workAtCheckpoint } from "./checkpoint-claims.ts";
 import { checkBinding, type StoreContext } from "./context.ts";
 import { setFrames } from "./frame-row.ts";
@@ -20,7 +21,7 @@ import { isClaimable } from "./claim-rows.ts";
 import { isNewFor } from "./input-claims.ts";
 import { deferInputsOf, type InputRow, liveInputs } from "./input-rows.ts";
 import { collect, type PreparedRow, prepareRow, setRow } from "./large-row.ts";
-import { headKey, historyKey, indexedUnderTurn, nodeIndexKey, turnInputKey, usageKey } from "./layout.ts";
+import { headKey, historyKey, indexedUnderTurn, nodeIndexKey, turnInputKey } from "./layout.ts";
 import { type HeldLane, releaseIfHeld, requireFence, writeLease, writeReleased } from "./lease-rules.ts";
 import { seedMeta } from "./meta-row.ts";
 import { findNode } from "./node-lookup.ts";
@@ -28,7 +29,6 @@ import { checkClaims, completeClaims } from "./settled-claims.ts";
 import { findEnded, record, setStamp, turnConflict } from "./stamp.ts";
 import { findLiveNode } from "./tombstones.ts";
 import { acceptedControl, deleteTurn, readControl, setControl, type TurnControl, writeInput } from "./turn-rows.ts";
-import { addToLedger, readLedgerRow } from "./usage-row.ts";
 
 /** A commit with everything that could be computed before its transaction. */
 interface PreparedCommit {
@@ -94,10 +94,10 @@ async function apply(tx: WriteTransaction, prepared: PreparedCommit): Promise<Co
   for (const id of prepared.foreignIds) tx.set(nodeIndexKey(sessionId, id), { revision });
   await setFrames(tx, sessionId, commit.frames, revision);
   for (const [, content] of prepared.components) if (content !== null) await putContent(tx, COMPONENTS, content);
-  await addUsage(tx, commit);
+  if (commit.usageDeltas.length > 0) await bookUsage(tx, sessionId, commit.usageDeltas, before.isChild);
   const appended = before.appended + commit.nodes.length;
   const components = changedRefs(before.components, takenRefs, prepared.components);
-  tx.set(headKey(sessionId), writeHead(sessionId, { revision, appended, hidden: before.hidden, head: commit.head, components }));
+  tx.set(headKey(sessionId), writeHead(sessionId, { revision, appended, hidden: before.hidden, head: commit.head, components, isChild: before.isChild }));
   if (turn !== undefined) {
     setStamp(tx, sessionId, turn.result.turnId, place);
     if (isOwn) await deleteTurn(tx, sessionId, inFlight);
@@ -186,11 +186,6 @@ async function checkLeaf(tx: ReadTransaction, { sessionId, head, nodes }: Sessio
   const isNew = (node: SessionNode): boolean => node.nodeId === leaf;
   if (nodes.findLast(isNew) !== undefined || (await findLiveNode(tx, sessionId, leaf)) !== undefined) return;
   throw storeError("store_backend", `the leaf ${leaf} is no node of session ${sessionId}`, { details: { sessionId, leafNodeId: leaf } });
-}
-
-async function addUsage(tx: WriteTransaction, { sessionId, usageDeltas }: SessionCommit): Promise<void> {
-  if (usageDeltas.length === 0) return;
-  tx.set(usageKey(sessionId), addToLedger(await readLedgerRow(tx, sessionId), usageDeltas));
 }
 
 const otherInFlight = (sessionId: string, turnId: string): LashError =>

@@ -40,6 +40,8 @@ const headRow = z.strictObject({
   options: z.exactOptional(opaque),
   machine: z.exactOptional(machineSnapshot),
   components: z.exactOptional(componentRefs),
+  /** Absent: what this session uses is its own affair. */
+  isChild: z.exactOptional(z.literal(true)),
 });
 type HeadRow = z.output<typeof headRow>;
 
@@ -49,6 +51,8 @@ export interface StoredHead {
   readonly hidden: number;
   readonly head: SessionHead;
   readonly components: ComponentRefs;
+  /** What this session uses is booked by its parent, too (booked-usage.ts). */
+  readonly isChild: boolean;
 }
 
 export async function readHead(tx: ReadTransaction, sessionId: string): Promise<StoredHead | undefined> {
@@ -66,11 +70,11 @@ export async function readHead(tx: ReadTransaction, sessionId: string): Promise<
     protocolTurnOptions: row.options ?? null,
     ...(row.machine !== undefined && { machine: row.machine satisfies MachineSnapshot }),
   };
-  return { revision: row.revision, appended: row.appended, hidden: row.hidden ?? 0, head, components: row.components ?? {} };
+  return { revision: row.revision, appended: row.appended, hidden: row.hidden ?? 0, head, components: row.components ?? {}, isChild: row.isChild ?? false };
 }
 
 /** What follows from the session or is usual is left out: an entry of some 450 bytes stays within its page. */
-export function writeHead(sessionId: string, { revision, appended, hidden, head, components }: StoredHead): HeadRow {
+export function writeHead(sessionId: string, { revision, appended, hidden, head, components, isChild }: StoredHead): HeadRow {
   return fitting(headRow, {
     schemaVersion: SCHEMA_VERSION,
     revision,
@@ -85,7 +89,8 @@ export function writeHead(sessionId: string, { revision, appended, hidden, head,
     ...(head.protocolTurnOptions !== null && { options: head.protocolTurnOptions }),
     ...(head.machine !== undefined && { machine: head.machine }),
     ...(Object.keys(components).length > 0 && { components }),
+    ...(isChild && { isChild }),
   });
 }
 
-export const NO_HEAD = { revision: 0, appended: 0, hidden: 0, components: {} } as const;
+export const NO_HEAD = { revision: 0, appended: 0, hidden: 0, components: {}, isChild: false } as const;

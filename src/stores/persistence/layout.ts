@@ -14,6 +14,7 @@
 //   ["s", sid, 10, seq]                         queued batches
 //   ["s", sid, 11, batchId], [.., 12, hash]     sequence of a batch by its id, by the hash of its source key
 //   ["s", sid, 13, attachmentId]                attachment manifest
+//   ["s", sid, 14, childSid]                    sessions that were made as children of this one
 // Rows that are looked for over all sessions lie apart:
 //   ["session", sid]                            metadata; the directory of sessions
 //   ["retired", sid]                            ids that were deleted and stay used (design 7.7)
@@ -43,6 +44,7 @@ const WORK = 10;
 const WORK_IDS = 11;
 const WORK_SOURCES = 12;
 const ATTACHMENTS = 13;
+const CHILDREN = 14;
 
 export const headKey = (sessionId: string): Key => ["s", sessionId, HOT, "head"];
 export const leaseKey = (sessionId: string): Key => ["s", sessionId, HOT, "lease"];
@@ -76,6 +78,8 @@ export const workSourceKey = (sessionId: string, sourceKey: string): Key => ["s"
 
 export const manifestKey = (sessionId: string, attachmentId: string): Key => ["s", sessionId, ATTACHMENTS, attachmentId];
 export const manifestPrefix = (sessionId: string): Key => ["s", sessionId, ATTACHMENTS];
+export const childKey = (sessionId: string, childSessionId: string): Key => ["s", sessionId, CHILDREN, childSessionId];
+export const childrenPrefix = (sessionId: string): Key => ["s", sessionId, CHILDREN];
 export const intentKey = (sessionId: string, attachmentId: string): Key => ["intent", sessionId, attachmentId];
 export const INTENTS: Key = ["intent"];
 export const heldKey = (attachmentId: string, sessionId: string): Key => ["held", attachmentId, sessionId];

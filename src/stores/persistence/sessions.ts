@@ -7,7 +7,7 @@ import { checkBinding, type StoreContext } from "./context.ts";
 import { NO_HEAD, readHead } from "./head-row.ts";
 import { sessionKey, SESSIONS, textAt } from "./layout.ts";
 import { loadSession } from "./load.ts";
-import { readMeta, setMeta } from "./meta-row.ts";
+import { findMeta, setMeta } from "./meta-row.ts";
 import { requireNotRetired } from "./retired.ts";
 import { createDirectory } from "./session-directory.ts";
 import { findNode } from "./node-lookup.ts";
@@ -42,11 +42,7 @@ export function createSessions(context: StoreContext): SessionFacet {
 
     async loadMeta(sessionId) {
       checkBinding(context, sessionId);
-      return engine.read(async (tx) => {
-        const key = sessionKey(sessionId);
-        const value = await tx.get(key);
-        return value === undefined ? undefined : readMeta(key, value);
-      });
+      return engine.read((tx) => findMeta(tx, sessionId));
     },
 
     async saveMeta(meta) {

@@ -25,25 +25,21 @@ export function readUsage(row: UsageRow): TokenUsage {
 }
 
 /** One attempt at a model call (OP-21): effect, source, model, status, usage if the provider said any. */
-export const modelCallRow = z.tuple([
-  count,
-  z.string(),
-  z.string(),
-  z.enum(["completed", "failed", "aborted"]),
-  z.nullable(usageRow),
-]);
+const status = z.enum(["completed", "failed", "aborted"]);
+const ownCall = z.tuple([count, z.string(), z.string(), status, z.nullable(usageRow)]);
+/** With session and turn of the child whose calls these are. */
+const childCalls = z.tuple([count, z.string(), z.string(), status, z.nullable(usageRow), z.string(), z.string()]);
+export const modelCallRow = z.union([ownCall, childCalls]);
 export type ModelCallRow = z.output<typeof modelCallRow>;
 
-export const writeModelCall = (call: ModelCallRecord): ModelCallRow => [
-  call.effectId,
-  call.source,
-  call.model,
-  call.status,
-  call.usage === null ? null : writeUsage(call.usage),
-];
+export function writeModelCall({ effectId, source, model, status, usage, child }: ModelCallRecord): ModelCallRow {
+  const used = usage === null ? null : writeUsage(usage);
+  return child ? [effectId, source, model, status, used, child.sessionId, child.turnId] : [effectId, source, model, status, used];
+}
 
-export function readModelCall([effectId, source, model, status, usage]: ModelCallRow): ModelCallRecord {
-  return { effectId, source, model, status, usage: usage === null ? null : readUsage(usage) };
+export function readModelCall([effectId, source, model, status, usage, sessionId, turnId]: ModelCallRow): ModelCallRecord {
+  const call: ModelCallRecord = { effectId, source, model, status, usage: usage === null ? null : readUsage(usage) };
+  return sessionId === undefined || turnId === undefined ? call : { ...call, child: { sessionId, turnId } };
 }
 
 /** What a session cost so far, per source and model in the order they were first seen (P-21). */

@@ -1,0 +1,27 @@
+// Booking usage: a commit adds what it cost to its session's ledger and, for a child, to its parent's, that one's parent's and so
+// on - in the transaction of the commit, so once and never twice, whoever dies when (S-69, decision 0016).
+
+import type { TokenLedgerEntry } from "../../domain/session.ts";
+import type { WriteTransaction } from "../engine.ts";
+import { usageKey } from "./layout.ts";
+import { findMeta } from "./meta-row.ts";
+import { addToLedger, readLedgerRow } from "./usage-row.ts";
+
+/** @param isChild - as its head says: a session that is no child reads nothing for this. */
+export async function bookUsage(tx: WriteTransaction, sessionId: string, deltas: readonly TokenLedgerEntry[], isChild: boolean): Promise<void> {
+  tx.set(usageKey(sessionId), addToLedger(await readLedgerRow(tx, sessionId), deltas));
+  if (!isChild) return;
+  // Damaged relations may form a ring.
+  const booked = new Set([sessionId]);
+  let meta = await findMeta(tx, sessionId);
+  while (meta?.relation.kind === "child" && meta.relation.assignment !== undefined) {
+    const { parentSessionId, assignment } = meta.relation;
+    const parent = booked.has(parentSessionId) ? undefined : await findMeta(tx, parentSessionId);
+    // A parent that was deleted books nothing any more; its id stays retired.
+    if (parent === undefined) return;
+    const { usageSource: source } = assignment;
+    tx.set(usageKey(parentSessionId), addToLedger(await readLedgerRow(tx, parentSessionId), deltas.map((delta) => ({ ...delta, source }))));
+    booked.add(parentSessionId);
+    meta = parent;
+  }
+}
