@@ -14,7 +14,7 @@ import type { ModelSpec } from "./domain/session.ts";
 import type { Resolution, ResolveOutcome } from "./domain/waits.ts";
 import { leaseTimingsInvalid, missingModelSpec } from "./domain/wiring-errors.ts";
 import type { ProtocolDriver } from "./machines/protocol.ts";
-import type { TurnActivity } from "./observe/contract.ts";
+import type { LiveReplayStore, TurnActivity } from "./observe/contract.ts";
 import type { Provider } from "./providers/contract.ts";
 import type { SweepReport } from "./stores/content-contract.ts";
 import type { GcReport, VacuumReport } from "./stores/contract.ts";
@@ -62,6 +62,8 @@ export interface LashOptions {
   readonly lease?: Partial<LeaseTimings>;
   /** Largest inputs, images, model responses, tool arguments and results; those left out keep their defaults (OP-17). */
   readonly limits?: Partial<Limits>;
+  /** Keeps what happened, for observers that come late or come back. Default: `inMemoryLiveReplay()`. */
+  readonly liveReplay?: LiveReplayStore;
   /** Receives XState inspection events of every actor of every session. */
   readonly inspect?: Inspect;
   /** Default: warnings and errors to the console (FA-78). */
@@ -108,7 +110,7 @@ export interface Maintenance {
 }
 
 const OPTIONS = [
-  "provider", "model", "store", "tools", "prompt", "maxTurns", "effects", "protocol", "residency", "lease", "inspect", "logger", "clock", "newId", "waitSecret", "maxRecoveries", "limits",
+  "provider", "model", "store", "tools", "prompt", "maxTurns", "effects", "protocol", "residency", "lease", "inspect", "logger", "clock", "newId", "waitSecret", "maxRecoveries", "limits", "liveReplay",
 ];
 const SESSION_OPTIONS = ["provider", "model", "tools", "prompt", "maxTurns"];
 
@@ -173,7 +175,7 @@ function checkLimits(limits: unknown): void {
 }
 
 /** Parts that hosts bring for tests and hosting. */
-function checkSeams({ clock, logger, newId, protocol, inspect, lease }: LashOptions): void {
+function checkSeams({ clock, logger, newId, protocol, inspect, lease, liveReplay }: LashOptions): void {
   if (clock !== undefined && !["now", "monotonic", "sleep", "setTimer"].every((name) => isFunctionAt(clock, name))) {
     throw invalidArgument("clock", "an object with now, monotonic, sleep and setTimer");
   }
@@ -181,8 +183,13 @@ function checkSeams({ clock, logger, newId, protocol, inspect, lease }: LashOpti
   if (newId !== undefined && typeof newId !== "function") throw invalidArgument("newId", "a function that gives a fresh id");
   if (protocol !== undefined && !isFunctionAt(protocol, "onModelReply")) throw invalidArgument("protocol", "a protocol driver");
   if (inspect !== undefined && typeof inspect !== "function" && !isFunctionAt(inspect, "next")) throw invalidArgument("inspect", "a function or an observer");
+  if (liveReplay !== undefined && !LIVE_REPLAY.every((name) => isFunctionAt(liveReplay, name))) {
+    throw invalidArgument("liveReplay", `made by inMemoryLiveReplay(options), or an object with ${LIVE_REPLAY.join(", ")}`);
+  }
   if (lease !== undefined) refuseUnknown(lease, ["ttlMs", "renewMs"], "lease");
 }
+
+const LIVE_REPLAY: readonly (keyof LiveReplayStore)[] = ["append", "replayAfterCursor", "subscribeAfterCursor", "currentCursor", "trimSession", "restart", "forget"];
 
 const isFunctionAt = (value: unknown, name: string): boolean =>
   typeof value === "object" && value !== null && typeof (value as Readonly<Record<string, unknown>>)[name] === "function";

@@ -6,6 +6,7 @@ import { inline } from "./actors/inline-host.ts";
 import { journaled } from "./actors/journaled-host.ts";
 import type { Emit } from "./actors/model-call.ts";
 import type { RuntimePorts, SessionWiring } from "./actors/ports.ts";
+import { Publishers } from "./actors/publisher.ts";
 import { SessionRuntime } from "./actors/session-runtime.ts";
 import { WaitDesk } from "./actors/wait-desk.ts";
 import { assertReason, type TurnCancelOutcome } from "./domain/cancellation.ts";
@@ -22,6 +23,8 @@ import {
   checkAddress, checkClose, checkOptions, checkRecover, checkResolution, checkSession, leaseTimingsOf, modelOf, toolsByName,
   type Completions, type LashOptions, type Maintenance, type RecoverOptions, type SessionOptions,
 } from "./lash-options.ts";
+import { inMemoryLiveReplay } from "./live-replay.ts";
+import { readViewOf } from "./observe/read-view.ts";
 import { standardProtocol } from "./protocols/standard.ts";
 import type { LlmRequest, Provider } from "./providers/contract.ts";
 import { resolveAttachments } from "./providers/attachments.ts";
@@ -80,6 +83,7 @@ export class Lash implements AsyncDisposable {
     // A host that goes on changing its list of tools does not change a runtime that was wired (FA-6).
     this.#options = { ...options, ...(options.tools && { tools: [...options.tools] }) };
     const changes = new ChangeHub(clock, peers);
+    const logger = safeLogger(options.logger ?? consoleLogger);
     const waits = new WaitDesk(
       persistence.waits,
       changes,
@@ -92,6 +96,7 @@ export class Lash implements AsyncDisposable {
     this.#ports = {
       waits,
       changes,
+      publishers: new Publishers({ replay: options.liveReplay ?? inMemoryLiveReplay({ clock }), logger, viewOf: readViewOf, scopeId: randomId() }),
       loadImages,
       direct: async () => (await import("./providers/direct-port.ts")).directPort(clock, loadImages),
       persistence,
@@ -104,7 +109,7 @@ export class Lash implements AsyncDisposable {
       maxRecoveries: options.maxRecoveries ?? 5,
       residency: options.residency ?? "keep_all",
       limits: resolveLimits(options.limits),
-      logger: safeLogger(options.logger ?? consoleLogger),
+      logger,
       newId: options.newId ?? randomId,
       retrying: (provider) => this.#retryingFor(provider),
       failureOf: (error) => ({ failure: failureOf(error), attempts: ProviderError.is(error) ? error.attempts : [] }),

@@ -7,46 +7,18 @@ import { branchTo, openFrame } from "./actors/session-change.ts";
 import type { SessionRuntime } from "./actors/session-runtime.ts";
 import type { Compactor } from "./domain/compaction.ts";
 import { runtimeError } from "./domain/errors.ts";
-import { assertId } from "./domain/id-rules.ts";
 import { invalidArgument, refuseUnknown } from "./domain/invalid-argument.ts";
-import type { Limits } from "./domain/limits.ts";
 import type { SessionNode } from "./domain/session.ts";
 import { acceptInput, parseTurnInput, type TurnInput } from "./domain/turn-input.ts";
 import { checkedId, checkedTarget, checkedTargets, submittedIngress, type EnqueueOptions } from "./enqueue.ts";
-import type { SessionSighting, TurnActivity } from "./observe/contract.ts";
+import type { SessionReadView, SessionSighting } from "./observe/contract.ts";
+import { Observations, type SessionObservation, type SessionResume, type SessionSubscription, type SubscriptionItem } from "./observe/observation.ts";
 import { sightingsOf } from "./observe/sightings.ts";
-import { readViewOf, type SessionReadView } from "./observe/read-view.ts";
-import { overlayOf, patchOf, SETTINGS, type SessionPatch, type TurnSettings } from "./settings-options.ts";
+import { overlayOf, patchOf, SETTINGS, type SessionPatch } from "./settings-options.ts";
 import type { CancelOutcome, CancelTarget, PendingTurnInput, SuffixCancelOutcome } from "./stores/ingress-contract.ts";
 import { Turn } from "./turn.ts";
+import { checkTurnOptions, parseWaiting, turnIdOf, type QueuedTurnOptions, type RunOptions, type TurnOptions } from "./turn-options.ts";
 import { turnResultOf, type TurnResult } from "./turn-result.ts";
-
-export interface TurnOptions extends TurnSettings {
-  /** Id of the turn, so that asking again attaches to it instead of adding a second input. Default: a fresh one. */
-  readonly turnId?: string;
-  /** Aborting it cancels the turn. */
-  readonly signal?: AbortSignal;
-}
-
-export interface RunOptions extends TurnOptions {
-  /** Told of everything that happens; awaited, so a slow one slows the turn (T-46). */
-  readonly onActivity?: (activity: TurnActivity) => void | Promise<void>;
-}
-
-export interface QueuedTurnOptions {
-  /** Id of the turn, so that asking again attaches to it. Default: the `traceTurnId` of an input, else a fresh one. */
-  readonly drainId?: string;
-  /** Aborting it cancels the turn. */
-  readonly signal?: AbortSignal;
-  /** Told of everything that happens; awaited, so a slow one slows the turn (T-46). */
-  readonly onActivity?: (activity: TurnActivity) => void | Promise<void>;
-}
-
-/** Committed state and where it stands; taken together, so they always fit. */
-export interface SessionObservation {
-  readonly readView: SessionReadView;
-  readonly cursor: string;
-}
 
 /** Where a parked session is found again; plain data. */
 export interface ParkedSession {
@@ -74,14 +46,13 @@ export interface SessionHost {
   readonly background: (sessionId: string) => Promise<unknown> | undefined;
 }
 
-const CURSOR = "lashsc2";
-
 export class Session implements AsyncDisposable {
   readonly id: string;
   /** An `@xstate/store` store with the committed read view, for UI code: `session.view.subscribe(...)`. */
   readonly view: SessionViewStore;
   readonly #runtime: SessionRuntime;
   readonly #host: SessionHost;
+  readonly #observations: Observations;
   readonly #unsubscribe: () => void;
   readonly #closed = new AbortController();
   #state: "open" | "closing" | "closed" = "open";
@@ -91,8 +62,9 @@ export class Session implements AsyncDisposable {
     this.id = runtime.wiring.sessionId;
     this.#runtime = runtime;
     this.#host = host;
-    this.view = makeView(readViewOf(this.id, runtime.resident));
-    this.#unsubscribe = runtime.onCommit((resident) => this.view.trigger.committed({ view: readViewOf(this.id, resident) }));
+    this.#observations = new Observations(runtime.publisher, runtime.wiring.tools);
+    this.view = makeView(this.observe().readView);
+    this.#unsubscribe = runtime.publisher.onPublish(({ view }) => this.view.trigger.committed({ view }));
   }
 
   /**
@@ -209,10 +181,49 @@ export class Session implements AsyncDisposable {
     return this.#runtime.inputs.cancelFrom(checkedTarget(anchor, "anchor"));
   }
 
-  /** The committed state and its cursor, at once, also while a turn runs. */
+  /**
+   * The committed state of this session and the cursor from which all that came after it is told, the running turn included: one
+   * immutable value, at once, also while a turn runs (FA-50, O-1). The same value until something is committed.
+   */
   observe(): SessionObservation {
-    const { view } = this.view.getSnapshot().context;
-    return { readView: view, cursor: `${CURSOR}:${view.revision}:0:0:${this.id}` };
+    return this.#observations.current;
+  }
+
+  /**
+   * What has happened after a cursor, as far as it is kept; at once. Where it is not, a gap with what is committed instead:
+   * whatever was shown live since the cursor is void then, and `gap.latestCursor` is where to go on (FA-51).
+   *
+   * @param cursor - of `observe()` or of an event, also of another handle, tab or life of this one.
+   * @throws LashError `live_replay` - it is no cursor, or one of another session; `cause.code` and the message say which.
+   */
+  resume(cursor: string): SessionResume {
+    this.#assertOpen();
+    return this.#observations.resume(cursor);
+  }
+
+  /**
+   * What happens in this session after a cursor, whoever drives it: first what is kept of it, then as it comes, nothing left out or
+   * told twice. Live and best effort: what counts is committed. A reader that is slow holds up nobody; where it has missed
+   * something, and where another runtime took over, it is told so by a gap, and then goes on (O-28). Ends with the session.
+   *
+   * Keep `event.cursor` (of a gap: `gap.latestCursor`) to go on from later. On a gap take `observation.readView` for what was shown.
+   *
+   * @param cursor - default: that of `observe()`, so that a turn that already runs is told from its beginning.
+   * @param options.signal - ends it, too.
+   * @throws LashError `live_replay` - as `resume`, at once. The iterator rejects with it, once, where the replay store fails.
+   */
+  subscribe(cursor?: string, { signal }: { readonly signal?: AbortSignal } = {}): AsyncIterableIterator<SubscriptionItem> {
+    this.#assertOpen();
+    return this.#observations.subscribe(cursor, signal ? AbortSignal.any([signal, this.#closed.signal]) : this.#closed.signal);
+  }
+
+  /**
+   * As `subscribe`, for those who deal with gaps themselves: a gap instead of a subscription, at once, and events alone. `next()`
+   * rejects with `live_replay` where the reader was too slow (`cause.code` is `live_replay_lagged`); asked again it goes on behind that.
+   */
+  subscribeFrom(cursor: string): SessionSubscription {
+    this.#assertOpen();
+    return this.#observations.subscribeFrom(cursor, this.#closed.signal);
   }
 
   /**
@@ -388,31 +399,6 @@ export class Session implements AsyncDisposable {
   #assertOpen(): void {
     if (this.#state !== "open") throw runtimeError("session_closed", `session ${this.id} is closed; open it again with lash.openSession`, { details: { sessionId: this.id } });
   }
-}
-
-/** An input that is kept for a turn to come. */
-function parseWaiting(input: string | TurnInput, limits: Limits): TurnInput {
-  const parsed = parseTurnInput(input, limits);
-  turnIdOf(parsed, {});
-  return parsed;
-}
-
-function checkTurnOptions(options: TurnOptions): void {
-  refuseUnknown(options, ["turnId", "signal", ...SETTINGS], "turn options");
-  const { signal } = options;
-  if (signal !== undefined && typeof signal?.addEventListener !== "function") throw invalidArgument("signal", "an AbortSignal");
-}
-
-function turnIdOf({ traceTurnId }: TurnInput, { turnId }: TurnOptions): string | undefined {
-  for (const [field, id] of [["turnId", turnId], ["input.traceTurnId", traceTurnId]] as const) {
-    if (id === undefined) continue;
-    if (typeof id !== "string" || id.trim() === "") throw runtimeError("missing_execution_scope_id", `\`${field}\` is blank; leave it out or give the turn an id`);
-    assertId(id, field);
-  }
-  if (turnId !== undefined && traceTurnId !== undefined && turnId !== traceTurnId) {
-    throw runtimeError("execution_scope_turn_id_mismatch", `\`turnId\` is "${turnId}" and \`input.traceTurnId\` is "${traceTurnId}"; a turn has one id`);
-  }
-  return turnId ?? traceTurnId;
 }
 
 /** @internal A broken sink never changes the outcome (T-46). */

@@ -6,6 +6,7 @@ import { invalidArgument } from "../domain/invalid-argument.ts";
 import { acceptInput, type TurnInput } from "../domain/turn-input.ts";
 import type { CancelOutcome, CancelTarget, InputFacet, PendingTurnInput, SubmittedIngress, SuffixCancelOutcome } from "../stores/ingress-contract.ts";
 import { partsOf } from "./images.ts";
+import type { QueueChange } from "./peer-message.ts";
 import type { RuntimePorts } from "./ports.ts";
 
 export interface InputToEnqueue {
@@ -17,17 +18,20 @@ export interface InputToEnqueue {
 export class InputLane {
   readonly #ports: RuntimePorts;
   readonly #sessionId: string;
+  readonly #changed: (change: QueueChange) => void;
 
-  constructor(ports: RuntimePorts, sessionId: string) {
+  /** @param changed - told of what waits now and did not before, and of what waits no more (O-15). */
+  constructor(ports: RuntimePorts, sessionId: string, changed: (change: QueueChange) => void) {
     this.#ports = ports;
     this.#sessionId = sessionId;
+    this.#changed = changed;
   }
 
   /** Durable when it resolves, bytes of images included (I-1, OP-25). @throws LashError `store_commit_failed`, also where the key was used with other content (I-3). */
   async enqueue({ input, ingress, sourceKey }: InputToEnqueue): Promise<PendingTurnInput> {
     await this.#checkImages(input);
     const { input: accepted, attachments } = acceptInput(input);
-    return this.#ask((inputs) =>
+    const enqueued = await this.#ask((inputs) =>
       inputs.enqueue({
         sessionId: this.#sessionId,
         ...(sourceKey !== undefined && { sourceKey }),
@@ -36,18 +40,29 @@ export class InputLane {
         attachments,
       }),
     );
+    this.#changed({ type: "queue_changed", kind: "enqueued", batchIds: [enqueued.inputId] });
+    return enqueued;
   }
 
   pending(): Promise<readonly PendingTurnInput[]> {
     return this.#ask((inputs) => inputs.listPending(this.#sessionId));
   }
 
-  cancel(targets: readonly CancelTarget[]): Promise<readonly CancelOutcome[]> {
-    return this.#ask((inputs) => inputs.cancel(this.#sessionId, targets));
+  async cancel(targets: readonly CancelTarget[]): Promise<readonly CancelOutcome[]> {
+    return this.#cancelled(await this.#ask((inputs) => inputs.cancel(this.#sessionId, targets)));
   }
 
-  cancelFrom(anchor: CancelTarget): Promise<SuffixCancelOutcome> {
-    return this.#ask((inputs) => inputs.cancelSuffix(this.#sessionId, anchor));
+  async cancelFrom(anchor: CancelTarget): Promise<SuffixCancelOutcome> {
+    const outcome = await this.#ask((inputs) => inputs.cancelSuffix(this.#sessionId, anchor));
+    if (outcome.outcome === "outcomes") this.#cancelled(outcome.data.outcomes);
+    return outcome;
+  }
+
+  /** I-44: only what this call has cancelled, all at once. */
+  #cancelled(outcomes: readonly CancelOutcome[]): readonly CancelOutcome[] {
+    const batchIds = outcomes.flatMap((each) => (each.outcome === "cancelled" ? [each.data.inputId] : []));
+    if (batchIds.length > 0) this.#changed({ type: "queue_changed", kind: "cancelled", batchIds });
+    return outcomes;
   }
 
   /** Id of the turn that would take what waits now: the first one that an input asks for and that is not used up (I-29); undefined where nothing waits. */

@@ -15,6 +15,7 @@ import type { DirectAnswer, Tool, ToolCall } from "../tools/contract.ts";
 import type { ChangeHub } from "./change-hub.ts";
 import type { EffectHost } from "./effect-host.ts";
 import type { LeaseTimings } from "./lease-keeper.ts";
+import type { Publishers } from "./publisher.ts";
 import type { WaitDesk } from "./wait-desk.ts";
 
 export type Inspect = Observer<InspectionEvent> | ((event: InspectionEvent) => void);
@@ -53,6 +54,8 @@ export interface RuntimePorts {
   readonly logger: Logger;
   readonly limits: Limits;
   readonly waits: WaitDesk;
+  /** What is shown of the sessions that are open. */
+  readonly publishers: Publishers;
   /** Tells who waits for a row that it was written. */
   readonly changes: ChangeHub;
   /** Puts the bytes of images into a request (PP-9). */

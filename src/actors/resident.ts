@@ -5,6 +5,7 @@ import { initialFrame, type AgentFrame, type SessionPolicy, type TokenLedgerEntr
 import type { PromptLayer } from "../domain/prompt.ts";
 import { NO_PROMPT } from "../domain/turn-config.ts";
 import { zeroUsage } from "../domain/usage.ts";
+import { addToLedger } from "../domain/usage-report.ts";
 import type { SessionCommit, SessionHead, SessionRead } from "../stores/contract.ts";
 import { History } from "./history.ts";
 import { storedPrompt } from "./session-settings.ts";
@@ -58,7 +59,7 @@ export function residentOf(read: SessionRead): LoadedResident {
 }
 
 /** Resident state after a commit of this session: what it appended is appended, never rebuilt (S-11). */
-export function residentAfter(before: Resident, headRevision: number, { sessionId, head, frames, nodes, components }: SessionCommit): Resident {
+export function residentAfter(before: Resident, headRevision: number, { sessionId, head, frames, nodes, components, usageDeltas }: SessionCommit): Resident {
   const switched = head.currentFrameId !== before.head.currentFrameId;
   const history = switched ? History.of(nodes, sessionId, head.currentFrameId) : before.history;
   if (!switched) history.append(nodes.flatMap(({ body }) => (body.kind === "message" ? [body.message] : [])));
@@ -71,6 +72,7 @@ export function residentAfter(before: Resident, headRevision: number, { sessionI
     head,
     ...(components?.prompt !== undefined && { prompt: components.prompt === null ? NO_PROMPT : (components.prompt as PromptLayer) }),
     frames: frames.length === 0 ? before.frames : [...kept, ...frames.filter((frame) => !known.has(frame.frameId))],
+    ledger: addToLedger(before.ledger, usageDeltas),
     history,
     messageCount: history.length,
   };

@@ -20,7 +20,9 @@ import { InputLane } from "./input-lane.ts";
 import { LaneClaims, type Acceptance, type TurnToAccept } from "./lane-claims.ts";
 import type { Emit } from "./model-call.ts";
 import type { RuntimePorts, SessionWiring } from "./ports.ts";
-import { freshResident, residentAfter, residentOf, type LoadedResident, type Resident } from "./resident.ts";
+import type { Publisher } from "./publisher.ts";
+import { loadResident } from "./load-resident.ts";
+import { freshResident, residentAfter, type LoadedResident, type Resident } from "./resident.ts";
 import { SessionFeed } from "./session-feed.ts";
 import { StandIn } from "./stand-in.ts";
 import { SessionChanges } from "./session-changes.ts";
@@ -67,6 +69,8 @@ export class SessionRuntime {
   readonly ports: RuntimePorts;
   /** What happens here and, where there is a channel, in other tabs. */
   readonly feed: SessionFeed;
+  /** What is shown of the session, to all its handles in this runtime. */
+  readonly publisher: Publisher;
   /** Inputs that wait for turns of this session. */
   readonly inputs: InputLane;
   /** What happens to the session beside its turns. */
@@ -78,7 +82,6 @@ export class SessionRuntime {
   readonly #root: SessionActor;
   readonly #effects: AnyActorRef;
   #resident: Resident;
-  readonly #listeners = new Set<(resident: Resident) => void>();
   /** Turns of this runtime that run or wait, by what cancels them. */
   readonly #attended = new Set<Attended>();
   /** The session is being left: turns that only wait are suspended from then on. */
@@ -97,7 +100,8 @@ export class SessionRuntime {
     this.#stated = new StatedSettings(wiring);
     this.#lease = new LaneClaims(ports, wiring);
     this.#plans = new TurnPlans(() => this.wiring);
-    this.inputs = new InputLane(ports, wiring.sessionId);
+    this.publisher = ports.publishers.open(wiring.sessionId);
+    this.inputs = new InputLane(ports, wiring.sessionId, (change) => this.feed.queueChanged(change));
     this.changes = new SessionChanges({
       ports,
       lease: this.#lease,
@@ -106,7 +110,10 @@ export class SessionRuntime {
       inLane: (body) => this.#inLane(body),
       refresh: (headRevision) => this.#refresh(headRevision),
       finish: (turnId) => this.#finish(turnId),
-      committed: async () => this.feed.committed((await this.#read()).resident.headRevision),
+      committed: async () => {
+        await this.#read();
+        this.feed.committed();
+      },
     });
     this.#resident = freshResident(wiring.sessionId, wiring.policy, ports.clock.now());
     const { sessionId, owner } = wiring;
@@ -116,7 +123,7 @@ export class SessionRuntime {
       staysReady: ports.peers !== undefined,
       finish: (turnId) => this.#finish(turnId),
     });
-    this.feed = new SessionFeed({ sessionId, driver: owner.incarnationId, channel: ports.peers, clock: ports.clock, onCommitted: (revision) => void this.#catchUp(revision), onElsewhere: () => this.#standIn.standBy() });
+    this.feed = new SessionFeed({ driver: owner.incarnationId, channel: ports.peers, clock: ports.clock, publisher: this.publisher, read: (revision) => this.#catchUp(revision), onElsewhere: () => this.#standIn.standBy() });
     this.#root = createActor(sessionMachine, {
       id: `session:${wiring.sessionId}`,
       input: { sessionId: wiring.sessionId, residency: ports.residency, hasStore: true },
@@ -154,15 +161,19 @@ export class SessionRuntime {
     return this.#root;
   }
 
-  /** Calls the listener with every newly committed state. @returns what takes it back. */
-  onCommit(listener: (resident: Resident) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
-  }
-
   /** Loads the session. @throws the store's error where it cannot be read. */
   async open(): Promise<void> {
-    await this.#load({ type: "session.open" });
+    try {
+      await this.#load({ type: "session.open" });
+    } catch (error) {
+      this.#letGo();
+      throw error;
+    }
+  }
+
+  #letGo(): void {
+    this.feed.close();
+    this.ports.publishers.release(this.wiring.sessionId);
   }
 
   /** Finishes what others left, now and, in tabs, as soon as another driver is gone. Needs a provider. */
@@ -273,7 +284,7 @@ export class SessionRuntime {
     if (!this.#isFlushing()) this.#flushing.resolve();
     await promise;
     this.#standIn.close();
-    this.feed.close();
+    this.#letGo();
     this.#root.stop();
   }
 
@@ -488,31 +499,21 @@ export class SessionRuntime {
   }
 
   async #read(): Promise<LoadedResident> {
-    const loaded = await this.#loadCommitted();
+    const loaded = await loadResident(this.ports, this.wiring);
     this.#resident = loaded.resident;
-    this.#publish();
+    this.publisher.publish(loaded.resident);
     return loaded;
   }
 
-  async #loadCommitted(): Promise<LoadedResident> {
-    const { sessions } = this.ports.persistence;
-    const { sessionId, policy } = this.wiring;
-    const full = { kind: "full_graph" } as const;
-    let read = await sessions.load(sessionId, this.ports.residency === "keep_all" ? full : { kind: "active_path" });
-    // S-37: a path that leads nowhere is healed from the whole graph, never from the part of it that was asked for.
-    if (read && read.nodes.length === 0 && read.nodeCount > 0 && read.head.leafNodeId !== undefined) read = await sessions.load(sessionId, full);
-    return read ? residentOf(read) : { resident: freshResident(sessionId, policy, this.ports.clock.now()), repaired: false };
-  }
-
-  /** Another runtime committed: what is shown here follows, between the turns of this one. */
-  async #catchUp(revision: number): Promise<void> {
-    if (this.#run || revision <= this.#resident.headRevision) return;
+  /** Another runtime committed: what is resident here follows, between the turns of this one. */
+  async #catchUp(revision: number): Promise<Resident | undefined> {
+    if (this.#run || revision <= this.#resident.headRevision) return this.#run ? undefined : this.#resident;
     // A notice is a hint: a session that cannot be read now is read by its next turn, which also says why it cannot.
-    const loaded = await this.#loadCommitted().catch(() => undefined);
+    const loaded = await loadResident(this.ports, this.wiring).catch(() => undefined);
     // A turn of this runtime may have begun meanwhile; it reads for itself.
-    if (this.#run || !loaded || loaded.resident.headRevision <= this.#resident.headRevision) return;
-    this.#resident = loaded.resident;
-    this.#publish();
+    if (this.#run || !loaded || loaded.resident.headRevision < revision) return undefined;
+    if (loaded.resident.headRevision > this.#resident.headRevision) this.#resident = loaded.resident;
+    return this.#resident;
   }
 
   async #refresh(headRevision: number): Promise<Resident> {
@@ -521,11 +522,7 @@ export class SessionRuntime {
 
   #adopt(turn: RecordedTurn, commit: SessionCommit): void {
     this.#resident = residentAfter(this.#resident, turn.headRevision, commit);
-    this.#publish();
-    this.feed.committed(turn.headRevision);
-  }
-
-  #publish(): void {
-    for (const listener of this.#listeners) listener(this.#resident);
+    this.publisher.publish(this.#resident);
+    this.feed.committed();
   }
 }
