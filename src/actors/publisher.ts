@@ -116,7 +116,14 @@ export class Publisher {
 
   append(payload: ObservationPayload, place?: ReplayPlace): SessionObservationEvent | undefined {
     if (!place && this.#isCopy) this.beginAnew();
-    return this.#ask((replay) => replay.append(this.sessionId, this.revision, payload, place));
+    // Not by #ask: this is done for every delta.
+    try {
+      const event = this.replay.append(this.sessionId, this.revision, payload, place);
+      this.#hasFailed = false;
+      return event;
+    } catch (error) {
+      return this.#failed(error);
+    }
   }
 
   // ---- places -------------------------------------------------------------------------------------------------------
@@ -187,9 +194,13 @@ export class Publisher {
       this.#hasFailed = false;
       return answer;
     } catch (error) {
-      if (!this.#hasFailed) this.#publishing.logger({ level: "warn", event: "live_replay.append_failed", sessionId: this.sessionId, code: "live_replay_store", message: errorText(error) });
-      this.#hasFailed = true;
-      return undefined;
+      return this.#failed(error);
     }
+  }
+
+  #failed(error: unknown): undefined {
+    if (!this.#hasFailed) this.#publishing.logger({ level: "warn", event: "live_replay.append_failed", sessionId: this.sessionId, code: "live_replay_store", message: errorText(error) });
+    this.#hasFailed = true;
+    return undefined;
   }
 }

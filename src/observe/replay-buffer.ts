@@ -31,10 +31,10 @@ interface Entry {
   payload: ObservationPayload;
   atMs: number;
   bytes: number;
-  /** What joined deltas say, and how far each of them reaches. */
-  text: string;
+  /** What joined deltas say, and the positions behind them. Not one text: ropes of thousands of pieces are slow to collect. */
+  readonly pieces: string[];
   readonly cuts: number[];
-  readonly ends: number[];
+  length: number;
 }
 
 type DeltaPayload = ObservationPayload & { readonly type: "turn_activity"; readonly activity: { readonly type: "assistant_prose_delta" | "reasoning_delta"; readonly text: string } };
@@ -113,7 +113,8 @@ export class ReplayBuffer {
   append(payload: ObservationPayload, revision: number, nowMs: number, position = this.#tail + 1): SessionObservationEvent {
     const entries = (this.#entries ??= []);
     const last = entries.at(-1);
-    if (last && isDelta(payload) && continues(last, payload, revision)) this.#join(last, payload, position, nowMs);
+    const isRecent = last && nowMs - last.atMs <= this.#bounds.maxAgeMs;
+    if (isRecent && isDelta(payload) && continues(last, payload, revision)) this.#join(last, payload, position, nowMs);
     else this.#add(entries, payload, revision, position, nowMs);
     this.#tail = position;
     this.trim(nowMs);
@@ -124,15 +125,15 @@ export class ReplayBuffer {
   #add(entries: Entry[], payload: ObservationPayload, revision: number, position: number, atMs: number): void {
     const bytes = bytesOf(payload);
     const text = isDelta(payload) ? payload.activity.text : "";
-    entries.push({ first: this.#tail + 1, last: position, revision, payload, atMs, bytes, text, cuts: [position], ends: [text.length] });
+    entries.push({ first: this.#tail + 1, last: position, revision, payload, atMs, bytes, pieces: [text], cuts: [position], length: text.length });
     this.#bytes += bytes;
   }
 
   #join(last: Entry, payload: DeltaPayload, position: number, atMs: number): void {
     const { text } = payload.activity;
-    last.text += text;
+    last.pieces.push(text);
     last.cuts.push(position);
-    last.ends.push(last.text.length);
+    last.length += text.length;
     last.last = position;
     last.payload = payload;
     last.atMs = atMs;
@@ -231,24 +232,24 @@ export class ReplayBuffer {
 
 const BYTES_PER_PIECE = 16;
 
-function payloadAfter({ payload, cuts, ends, text }: Entry, after: number): ObservationPayload {
+function payloadAfter({ payload, cuts, pieces }: Entry, after: number): ObservationPayload {
   // A reader that keeps up is given each delta as it came.
   if (cuts.length === 1 || cuts.at(-2) === after || !isDelta(payload)) return payload;
-  const said = ends[cuts.lastIndexOf(after)] ?? 0;
-  return { ...payload, activity: { ...payload.activity, text: text.slice(said) } };
+  const text = pieces.slice(cuts.lastIndexOf(after) + 1).join("");
+  return { ...payload, activity: { ...payload.activity, text } };
 }
 
 const isDelta = (payload: ObservationPayload): payload is DeltaPayload =>
   payload.type === "turn_activity" && (payload.activity.type === "assistant_prose_delta" || payload.activity.type === "reasoning_delta");
 
-function continues({ payload, revision, text, cuts }: Entry, next: DeltaPayload, nextRevision: number): boolean {
+function continues({ payload, revision, length, cuts }: Entry, next: DeltaPayload, nextRevision: number): boolean {
   return (
     isDelta(payload) &&
     payload.activity.correlationId === next.activity.correlationId &&
     payload.activity.type === next.activity.type &&
     payload.turnId === next.turnId &&
     revision === nextRevision &&
-    text.length < TEXT_LENGTH &&
+    length < TEXT_LENGTH &&
     cuts.length < PIECES
   );
 }
