@@ -60,7 +60,9 @@ export class Publisher {
   #observed: Observed | undefined;
   #activities = 0;
   #isCopy = false;
-  /** The store's latest answer was a failure: it is not said again with every delta. */
+  /** Something was not told, and the buffer could not be begun anew since. */
+  #isTorn = false;
+  /** A failure was logged; it is not said again with every delta. */
   #hasFailed = false;
 
   constructor(sessionId: string, publishing: Publishing) {
@@ -115,14 +117,17 @@ export class Publisher {
   }
 
   append(payload: ObservationPayload, place?: ReplayPlace): SessionObservationEvent | undefined {
-    if (!place && this.#isCopy) this.beginAnew();
+    if (!place && (this.#isCopy || this.#isTorn)) this.beginAnew();
     // Not by #ask: this is done for every delta.
     try {
       const event = this.replay.append(this.sessionId, this.revision, payload, place);
       this.#hasFailed = false;
       return event;
     } catch (error) {
-      return this.#failed(error);
+      this.#failed(error);
+      // What was not told must not be passed over: who comes back from before it meets a gap.
+      this.beginAnew();
+      return undefined;
     }
   }
 
@@ -146,7 +151,11 @@ export class Publisher {
 
   /** Cursors from before lead to a gap. */
   beginAnew(): void {
-    this.#ask((replay) => replay.restart(this.sessionId));
+    const hasBegun = this.#ask((replay) => {
+      replay.restart(this.sessionId);
+      return true;
+    });
+    this.#isTorn = hasBegun === undefined;
     this.#isCopy = false;
     if (this.#observed) this.#show(this.#observed.resident, this.#now());
   }
@@ -190,9 +199,7 @@ export class Publisher {
 
   #ask<T>(question: (replay: LiveReplayStore) => T): T | undefined {
     try {
-      const answer = question(this.replay);
-      this.#hasFailed = false;
-      return answer;
+      return question(this.replay);
     } catch (error) {
       return this.#failed(error);
     }

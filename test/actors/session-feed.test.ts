@@ -26,11 +26,13 @@ function tabs() {
   const clock = manualClock();
   let opened = Promise.withResolvers<void>();
   opened.resolve();
-  const reading = { get done() { return opened.promise; }, close: () => void (opened = Promise.withResolvers<void>()), open: () => opened.resolve() };
+  let fails = false;
+  const reading = { fail: () => void (fails = true), get done() { return opened.promise; }, close: () => void (opened = Promise.withResolvers<void>()), open: () => opened.resolve() };
   const open = (driver: string) => {
     const publisher = newPublisher(driver, clock);
-    const read = async (revision: number): Promise<Resident> => {
+    const read = async (revision: number): Promise<Resident | undefined> => {
       await reading.done;
+      if (fails) return void (fails = false);
       return at(revision);
     };
     const feed = new SessionFeed({ driver, channel: bus.join(), clock, publisher, read, onElsewhere: () => {} });
@@ -191,6 +193,40 @@ describe("buffers of several tabs (OP-16)", () => {
       expect(publisher.since(cursor)).toBeUndefined();
       expect(texts(publisher.since(publisher.observed?.cursor ?? ""))).toEqual(["whole"]);
     }
+  });
+
+  test("whoever drives next speaks next, and is heard from the beginning of its turn", async () => {
+    const { clock, open } = tabs();
+    const [first, second, watcher] = [open("a"), open("b"), open("c")];
+    first.feed.started("t", false);
+    first.feed.activity("t", said("one"), "x");
+    first.feed.ended("t");
+    const before = watcher.publisher.cursor;
+    second.feed.started("u", false);
+    second.feed.activity("u", said("two"), "x");
+    await clock.advance(20);
+    expect(brief(watcher.seen)).toEqual(["turn_started there", "one there", "turn_ended there", "turn_started there", "two there"]);
+    expect(watcher.publisher.since(before)).toBeUndefined();
+    for (const { publisher } of [first, second, watcher]) expect(texts(publisher.since(publisher.observed?.cursor ?? ""))).toEqual(["two"]);
+  });
+
+  test("what follows a commit that cannot be read is not shown without it, but with the next message that it can be read at", async () => {
+    const { clock, open, reading } = tabs();
+    const [driver, watcher] = [open("a"), open("b")];
+    driver.feed.started("t", false);
+    driver.publisher.publish(at(1));
+    driver.feed.activity("t", said("after"), "x");
+    const cursor = watcher.publisher.cursor;
+    reading.fail();
+    driver.feed.committed();
+    await settled();
+    expect([watcher.publisher.cursor, watcher.publisher.revision]).toEqual([cursor, 0]);
+    driver.feed.activity("t", said(" that"), "y");
+    await clock.advance(20);
+    await settled();
+    expect(watcher.publisher.since(cursor)).toBeUndefined();
+    expect(texts(watcher.publisher.since(watcher.publisher.observed?.cursor ?? ""))).toEqual([" that"]);
+    expect(watcher.publisher.revision).toBe(1);
   });
 
   test("what happens to the queue in a watching tab is said once, by the driver (O-15)", async () => {
