@@ -214,6 +214,7 @@ export class Session implements AsyncDisposable {
    */
   subscribe(cursor?: string, { signal }: { readonly signal?: AbortSignal } = {}): AsyncIterableIterator<SubscriptionItem> {
     this.#assertOpen();
+    if (signal !== undefined && typeof signal?.addEventListener !== "function") throw invalidArgument("signal", "an AbortSignal");
     return this.#observations.subscribe(cursor, signal ? AbortSignal.any([signal, this.#closed.signal]) : this.#closed.signal);
   }
 

@@ -124,7 +124,9 @@ export interface LiveReplaySubscription extends AsyncIterableIterator<SessionObs
 /**
  * Keeps the latest events of sessions, for those who come late or come back. Bounded, best effort: the truth is the store.
  *
- * All methods are synchronous and never wait for anybody (O-27). A malformed cursor throws LashError `session_cursor_malformed`.
+ * One per lash. All methods are synchronous and never wait for anybody: what is kept elsewhere, too, is written there later (O-27).
+ * Cursors are `lashsc2:<revision>:<incarnation>:<position>:<session id>`; a malformed one throws LashError `session_cursor_malformed`.
+ * What a method throws is logged and fails nobody but readers, who get `live_replay`.
  */
 export interface LiveReplayStore {
   /**
