@@ -83,6 +83,9 @@ export class Lash implements AsyncDisposable {
     // A host that goes on changing its list of tools does not change a runtime that was wired (FA-6).
     this.#options = { ...options, ...(options.tools && { tools: [...options.tools] }) };
     const changes = new ChangeHub(clock, peers);
+    const newId = options.newId ?? randomId;
+    const scopeId = newId();
+    this.#scopeId = scopeId;
     const logger = safeLogger(options.logger ?? consoleLogger);
     const waits = new WaitDesk(
       persistence.waits,
@@ -96,7 +99,7 @@ export class Lash implements AsyncDisposable {
     this.#ports = {
       waits,
       changes,
-      publishers: new Publishers({ replay: options.liveReplay ?? inMemoryLiveReplay({ clock }), logger, viewOf: readViewOf, scopeId: randomId() }),
+      publishers: new Publishers({ replay: options.liveReplay ?? inMemoryLiveReplay({ clock, newId: () => scopeId }), logger, viewOf: readViewOf, scopeId }),
       loadImages,
       direct: async () => (await import("./providers/direct-port.ts")).directPort(clock, loadImages),
       persistence,
@@ -110,12 +113,11 @@ export class Lash implements AsyncDisposable {
       residency: options.residency ?? "keep_all",
       limits: resolveLimits(options.limits),
       logger,
-      newId: options.newId ?? randomId,
+      newId,
       retrying: (provider) => this.#retryingFor(provider),
       failureOf: (error) => ({ failure: failureOf(error), attempts: ProviderError.is(error) ? error.attempts : [] }),
       ...(options.inspect && { inspect: options.inspect }),
     };
-    this.#scopeId = this.#ports.newId();
   }
 
   /**

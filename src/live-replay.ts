@@ -9,6 +9,8 @@ import { randomId } from "./random-id.ts";
 
 export interface LiveReplayOptions extends Partial<ReplayBounds> {
   readonly clock?: Clock;
+  /** Names the buffers of this process among those of all others; for tests that want it fixed. */
+  readonly newId?: () => string;
 }
 
 const DEFAULTS: ReplayBounds = { maxEvents: 2048, maxAgeMs: 120_000, maxBytes: 1_048_576 };
@@ -19,10 +21,10 @@ const DEFAULTS: ReplayBounds = { maxEvents: 2048, maxAgeMs: 120_000, maxBytes: 1
  *
  * @throws LashError `invalid_argument` - a bound that is no positive number; Infinity is one.
  */
-export function inMemoryLiveReplay({ clock = systemClock, ...bounds }: LiveReplayOptions = {}): LiveReplayStore {
+export function inMemoryLiveReplay({ clock = systemClock, newId = randomId, ...bounds }: LiveReplayOptions = {}): LiveReplayStore {
   refuseUnknown(bounds, Object.keys(DEFAULTS), "live replay options");
   for (const [name, bound] of Object.entries(bounds)) {
     if (typeof bound !== "number" || !(bound > 0)) throw invalidArgument(name, "a positive number");
   }
-  return new InMemoryReplay({ ...DEFAULTS, ...bounds, clock, incarnation: randomId() });
+  return new InMemoryReplay({ ...DEFAULTS, ...bounds, clock, incarnation: newId() });
 }

@@ -62,6 +62,8 @@ export class Publisher {
   #isCopy = false;
   /** Something was not told, and the buffer could not be begun anew since. */
   #isTorn = false;
+  /** Nobody has the session open any more: what is still under way is told to nobody, and must not begin another buffer. */
+  #isClosed = false;
   /** A failure was logged; it is not said again with every delta. */
   #hasFailed = false;
 
@@ -117,6 +119,8 @@ export class Publisher {
   }
 
   append(payload: ObservationPayload, place?: ReplayPlace): SessionObservationEvent | undefined {
+    // A copy that was left meanwhile takes nothing more.
+    if (this.#isClosed || (place && !this.#isCopy)) return undefined;
     if (!place && (this.#isCopy || this.#isTorn)) this.beginAnew();
     // Not by #ask: this is done for every delta.
     try {
@@ -178,6 +182,7 @@ export class Publisher {
   close(): void {
     this.#listeners.clear();
     this.#ask((replay) => replay.forget(this.sessionId));
+    this.#isClosed = true;
   }
 
   #tell(): void {
@@ -198,6 +203,7 @@ export class Publisher {
   }
 
   #ask<T>(question: (replay: LiveReplayStore) => T): T | undefined {
+    if (this.#isClosed) return undefined;
     try {
       return question(this.replay);
     } catch (error) {

@@ -104,8 +104,7 @@ export class SessionFeed {
 
   queueChanged(payload: QueueChange): void {
     if (this.#turn && !this.#isHere(this.#turn)) return this.#post({ lash: 1, type: "queue", sessionId: this.#sessionId, payload });
-    this.#publisher.append(payload);
-    this.#schedule();
+    if (this.#publisher.append(payload)) this.#schedule();
   }
 
   // ---- watching -----------------------------------------------------------------------------------------------------

@@ -257,6 +257,19 @@ test.each([["append", /^append$/], ["everything", /./]])("a replay store in whic
   expect(replayed(session, session.observe().cursor)).toContain("enqueued 1");
 });
 
+test("what is still under way when the last handle is closed is told to nobody, and keeps nothing (O-11)", async () => {
+  const { store, asked } = watchedReplay();
+  const { lash } = testLash({ liveReplay: store });
+  const session = await lash.openSession("s");
+  await session.run("a");
+  const enqueuing = session.enqueue("b");
+  await session.close();
+  await enqueuing;
+  expect(asked.filter((name) => name === "forget")).toHaveLength(1);
+  expect(asked.at(-1)).toBe("forget");
+  expect(session.observe()).toMatchObject({ revision: 1 });
+});
+
 test("reading ends with its signal, by leaving and with its handle, also while it waits (O-28)", async () => {
   const { lash } = testLash();
   const session = await lash.openSession("s");
