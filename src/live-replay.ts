@@ -3,7 +3,7 @@
 import { systemClock, type Clock } from "./domain/clock.ts";
 import { invalidArgument, refuseUnknown } from "./domain/invalid-argument.ts";
 import type { LiveReplayStore } from "./observe/contract.ts";
-import { InMemoryReplay } from "./observe/live-replay.ts";
+import { InMemoryReplay } from "./observe/in-memory-replay.ts";
 import type { ReplayBounds } from "./observe/replay-buffer.ts";
 import { randomId } from "./random-id.ts";
 

@@ -4,7 +4,7 @@ import { freshResident, type Resident } from "../../src/actors/resident.ts";
 import { SessionFeed } from "../../src/actors/session-feed.ts";
 import type { Clock } from "../../src/domain/clock.ts";
 import type { SessionObservationEvent, SessionSighting } from "../../src/observe/contract.ts";
-import { InMemoryReplay } from "../../src/observe/live-replay.ts";
+import { InMemoryReplay } from "../../src/observe/in-memory-replay.ts";
 import { readViewOf } from "../../src/observe/read-view.ts";
 import { manualClock } from "../../src/testing/index.ts";
 import { peerBus } from "../support/peers.ts";
