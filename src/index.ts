@@ -3,7 +3,7 @@ export type { Recovered } from "./lash.ts";
 export type { Completions, LashOptions, Maintenance, ModelOptions, RecoverOptions, SessionOptions, TurnAddress } from "./lash-options.ts";
 export type { TraceContext, TraceLevel, TraceOptions, TraceTarget } from "./actors/trace-port.ts";
 export { Session } from "./session.ts";
-export type { SessionObservation, SessionViewStore } from "./session.ts";
+export type { SessionViewStore } from "./session.ts";
 export type { SessionCommands } from "./session-lanes.ts";
 export type { QueuedTurnOptions, RunOptions, TurnOptions } from "./turn-options.ts";
 export type { ToolAdmin } from "./tool-admin.ts";
@@ -20,8 +20,15 @@ export { Turn } from "./turn.ts";
 export type { ToolCallRecord, TurnResult } from "./turn-result.ts";
 export type { TurnCancellation, TurnCancelOutcome } from "./domain/cancellation.ts";
 export type { TurnInput, TurnInputItem } from "./domain/turn-input.ts";
-export type { SessionSighting, TurnActivity, TurnActivityBody } from "./observe/contract.ts";
-export type { SessionReadView } from "./observe/read-view.ts";
+export type {
+  GapRecovery, LiveReplayGap, PersistedSessionState, SessionObservation, SessionResume, SessionSubscription, SubscriptionItem, ToolDescription,
+} from "./observe/observation.ts";
+export type { SessionUsageReport, UsageTotals } from "./domain/usage-report.ts";
+export { inMemoryLiveReplay } from "./live-replay.ts";
+export type { LiveReplayOptions } from "./live-replay.ts";
+export type {
+  GapReason, LiveReplayStore, LiveReplaySubscription, ObservationPayload, SessionObservationEvent, SessionReadView, SessionSighting, TurnActivity, TurnActivityBody,
+} from "./observe/contract.ts";
 
 export { tool } from "./tools/tool.ts";
 export { batchTool } from "./tools/batch-tool.ts";

@@ -16,7 +16,7 @@ import type { ChildAssignment, ModelSpec } from "./domain/session.ts";
 import type { Resolution, ResolveOutcome } from "./domain/waits.ts";
 import { leaseTimingsInvalid, missingModelSpec } from "./domain/wiring-errors.ts";
 import type { ProtocolDriver } from "./machines/protocol.ts";
-import type { TurnActivity } from "./observe/contract.ts";
+import type { LiveReplayStore, TurnActivity } from "./observe/contract.ts";
 import type { Provider } from "./providers/contract.ts";
 import type { SweepReport } from "./stores/content-contract.ts";
 import type { GcReport, VacuumReport } from "./stores/upkeep-contract.ts";
@@ -72,6 +72,8 @@ export interface LashOptions {
   readonly children?: ChildSupport;
   /** Largest inputs, images, model responses, tool arguments and results; those left out keep their defaults (OP-17). */
   readonly limits?: Partial<Limits>;
+  /** Keeps what happened, for observers that come late or come back. Default: `inMemoryLiveReplay()`. */
+  readonly liveReplay?: LiveReplayStore;
   /** Receives XState inspection events of every actor of every session. */
   readonly inspect?: Inspect;
   /**
@@ -125,7 +127,7 @@ export interface Maintenance {
 
 const OPTIONS = [
   "provider", "model", "store", "tools", "prompt", "maxTurns", "effects", "protocol", "residency", "lease", "inspect", "logger", "clock", "newId", "waitSecret", "maxRecoveries", "limits",
-  "trace", "drain", "children",
+  "trace", "drain", "children", "liveReplay",
 ];
 const SESSION_OPTIONS = ["provider", "model", "tools", "prompt", "maxTurns"];
 
@@ -192,7 +194,7 @@ function checkLimits(limits: unknown): void {
 }
 
 /** Parts that hosts bring for tests and hosting. */
-function checkSeams({ clock, logger, newId, protocol, inspect, lease, trace, children }: LashOptions): void {
+function checkSeams({ clock, logger, newId, protocol, inspect, lease, trace, children, liveReplay }: LashOptions): void {
   if (trace !== undefined) {
     refuseUnknown(trace, ["sink", "level", "context"], "trace");
     if (!isFunctionAt(trace.sink, "openTrace")) throw invalidArgument("trace.sink", "made by jsonlTrace(path), memoryTrace() or traceSink({ append }) of lash-runtime/trace");
@@ -205,8 +207,13 @@ function checkSeams({ clock, logger, newId, protocol, inspect, lease, trace, chi
   if (protocol !== undefined && !isFunctionAt(protocol, "onModelReply")) throw invalidArgument("protocol", "a protocol driver");
   if (inspect !== undefined && typeof inspect !== "function" && !isFunctionAt(inspect, "next")) throw invalidArgument("inspect", "a function or an observer");
   if (children !== undefined && !isFunctionAt(children, "connect")) throw invalidArgument("children", "childSessions() of lash-runtime/children");
+  if (liveReplay !== undefined && !LIVE_REPLAY.every((name) => isFunctionAt(liveReplay, name))) {
+    throw invalidArgument("liveReplay", `made by inMemoryLiveReplay(options), or an object with ${LIVE_REPLAY.join(", ")}`);
+  }
   if (lease !== undefined) refuseUnknown(lease, ["ttlMs", "renewMs"], "lease");
 }
+
+const LIVE_REPLAY: readonly (keyof LiveReplayStore)[] = ["append", "replayAfterCursor", "subscribeAfterCursor", "currentCursor", "trimSession", "restart", "forget"];
 
 const isFunctionAt = (value: unknown, name: string): boolean =>
   typeof value === "object" && value !== null && typeof (value as Readonly<Record<string, unknown>>)[name] === "function";

@@ -6,6 +6,7 @@ import { inline } from "./actors/inline-host.ts";
 import { journaled } from "./actors/journaled-host.ts";
 import type { Emit } from "./actors/model-call.ts";
 import type { RuntimePorts, SessionWiring } from "./actors/ports.ts";
+import { Publishers } from "./actors/publisher.ts";
 import type { QueueDriver } from "./actors/queue-driver.ts";
 import { SessionRuntime } from "./actors/session-runtime.ts";
 import { SessionTools } from "./actors/session-tools.ts";
@@ -26,6 +27,8 @@ import {
   checkAddress, checkClose, checkOptions, checkRecover, checkResolution, checkSession, leaseTimingsOf, modelOf, visibleTools,
   type Completions, type LashOptions, type Maintenance, type RecoverOptions, type SessionOptions,
 } from "./lash-options.ts";
+import { inMemoryLiveReplay } from "./live-replay.ts";
+import { readViewOf } from "./observe/read-view.ts";
 import { standardProtocol } from "./protocols/standard.ts";
 import type { LlmRequest, Provider } from "./providers/contract.ts";
 import { resolveAttachments } from "./providers/attachments.ts";
@@ -86,6 +89,8 @@ export class Lash implements AsyncDisposable {
     const clock = options.clock ?? systemClock;
     const { engine, liveness, peers, attachments } = options.store ?? memory();
     const newId = options.newId ?? randomId;
+    const scopeId = newId();
+    this.#scopeId = scopeId;
     const logger = safeLogger(options.logger ?? consoleLogger);
     const trace = options.trace?.sink.openTrace({ ...options.trace, clock, newId, logger });
     const store = createPersistence(engine, { clock, attachments });
@@ -107,6 +112,7 @@ export class Lash implements AsyncDisposable {
     this.#ports = {
       waits,
       changes,
+      publishers: new Publishers({ replay: options.liveReplay ?? inMemoryLiveReplay({ clock, newId: () => scopeId }), logger, viewOf: readViewOf, scopeId }),
       loadImages,
       direct: async () => (await import("./providers/direct-port.ts")).directPort(clock, loadImages),
       persistence,
@@ -138,7 +144,6 @@ export class Lash implements AsyncDisposable {
       ...(trace && { trace }),
     };
     this.#trace = trace;
-    this.#scopeId = this.#ports.newId();
   }
 
   /**

@@ -12,9 +12,9 @@ import { invalidArgument, refuseUnknown } from "./domain/invalid-argument.ts";
 import { missingChildSessions } from "./domain/wiring-errors.ts";
 import type { SessionNode } from "./domain/session.ts";
 import { acceptInput, parseTurnInput, type TurnInput } from "./domain/turn-input.ts";
-import type { SessionSighting } from "./observe/contract.ts";
+import type { SessionReadView, SessionSighting } from "./observe/contract.ts";
+import { Observations, type SessionObservation, type SessionResume, type SessionSubscription, type SubscriptionItem } from "./observe/observation.ts";
 import { sightingsOf } from "./observe/sightings.ts";
-import { readViewOf, type SessionReadView } from "./observe/read-view.ts";
 import { SessionLanes } from "./session-lanes.ts";
 import { overlayOf, patchOf, SETTINGS, type SessionPatch } from "./settings-options.ts";
 import { swallow } from "./swallow.ts";
@@ -22,12 +22,6 @@ import { ToolAdmin } from "./tool-admin.ts";
 import { Turn } from "./turn.ts";
 import { checkTurnOptions, turnIdOf, type RunOptions, type TurnOptions } from "./turn-options.ts";
 import { turnResultOf, type TurnResult } from "./turn-result.ts";
-
-/** Committed state and where it stands; taken together, so they always fit. */
-export interface SessionObservation {
-  readonly readView: SessionReadView;
-  readonly cursor: string;
-}
 
 /** Where a parked session is found again; plain data. */
 export interface ParkedSession {
@@ -56,8 +50,6 @@ export interface SessionHost {
   readonly handleOf: (runtime: SessionRuntime) => Session;
 }
 
-const CURSOR = "lashsc2";
-
 export class Session extends SessionLanes implements AsyncDisposable {
   readonly id: string;
   /** An `@xstate/store` store with the committed read view, for UI code: `session.view.subscribe(...)`. */
@@ -66,6 +58,7 @@ export class Session extends SessionLanes implements AsyncDisposable {
   readonly tools: ToolAdmin;
   readonly #runtime: SessionRuntime;
   readonly #host: SessionHost;
+  readonly #observations: Observations;
   readonly #unsubscribe: () => void;
   readonly #closed = new AbortController();
   #state: "open" | "closing" | "closed" = "open";
@@ -77,8 +70,9 @@ export class Session extends SessionLanes implements AsyncDisposable {
     this.#runtime = runtime;
     this.#host = host;
     this.tools = new ToolAdmin(runtime, () => this.assertOpen());
-    this.view = makeView(readViewOf(this.id, runtime.resident));
-    this.#unsubscribe = runtime.onCommit((resident) => this.view.trigger.committed({ view: readViewOf(this.id, resident) }));
+    this.#observations = new Observations(runtime.publisher, runtime.wiring.tools);
+    this.view = makeView(this.observe().readView);
+    this.#unsubscribe = runtime.publisher.onPublish(({ view }) => this.view.trigger.committed({ view }));
   }
 
   /**
@@ -129,10 +123,50 @@ export class Session extends SessionLanes implements AsyncDisposable {
     return turn.result;
   }
 
-  /** The committed state and its cursor, at once, also while a turn runs. */
+  /**
+   * The committed state of this session and the cursor from which all that came after it is told, the running turn included: one
+   * immutable value, at once, also while a turn runs (FA-50, O-1). The same value until something is committed.
+   */
   observe(): SessionObservation {
-    const { view } = this.view.getSnapshot().context;
-    return { readView: view, cursor: `${CURSOR}:${view.revision}:0:0:${this.id}` };
+    return this.#observations.current;
+  }
+
+  /**
+   * What has happened after a cursor, as far as it is kept; at once. Where it is not, a gap with what is committed instead:
+   * whatever was shown live since the cursor is void then, and `gap.latestCursor` is where to go on (FA-51).
+   *
+   * @param cursor - of `observe()` or of an event, also of another handle, tab or life of this one.
+   * @throws LashError `live_replay` - it is no cursor, or one of another session; `cause.code` and the message say which.
+   */
+  resume(cursor: string): SessionResume {
+    this.assertOpen();
+    return this.#observations.resume(cursor);
+  }
+
+  /**
+   * What happens in this session after a cursor, whoever drives it: first what is kept of it, then as it comes, nothing left out or
+   * told twice. Live and best effort: what counts is committed. A reader that is slow holds up nobody; where it has missed
+   * something, and where another runtime took over, it is told so by a gap, and then goes on (O-28). Ends with the session.
+   *
+   * Keep `event.cursor` (of a gap: `gap.latestCursor`) to go on from later. On a gap take `observation.readView` for what was shown.
+   *
+   * @param cursor - default: that of `observe()`, so that a turn that already runs is told from its beginning.
+   * @param options.signal - ends it, too.
+   * @throws LashError `live_replay` - as `resume`, at once. The iterator rejects with it, once, where the replay store fails.
+   */
+  subscribe(cursor?: string, { signal }: { readonly signal?: AbortSignal } = {}): AsyncIterableIterator<SubscriptionItem> {
+    this.assertOpen();
+    if (signal !== undefined && typeof signal?.addEventListener !== "function") throw invalidArgument("signal", "an AbortSignal");
+    return this.#observations.subscribe(cursor, signal ? AbortSignal.any([signal, this.#closed.signal]) : this.#closed.signal);
+  }
+
+  /**
+   * As `subscribe`, for those who deal with gaps themselves: a gap instead of a subscription, at once, and events alone. `next()`
+   * rejects with `live_replay` where the reader was too slow (`cause.code` is `live_replay_lagged`); asked again it goes on behind that.
+   */
+  subscribeFrom(cursor: string): SessionSubscription {
+    this.assertOpen();
+    return this.#observations.subscribeFrom(cursor, this.#closed.signal);
   }
 
   /**

@@ -17,6 +17,7 @@ import type { ChangeHub } from "./change-hub.ts";
 import type { EffectHost } from "./effect-host.ts";
 import type { PokeReason } from "./input-lane.ts";
 import type { LeaseTimings } from "./lease-keeper.ts";
+import type { Publishers } from "./publisher.ts";
 import type { SessionTools } from "./session-tools.ts";
 import type { TracePort } from "./trace-port.ts";
 import type { WaitDesk } from "./wait-desk.ts";
@@ -57,6 +58,8 @@ export interface RuntimePorts {
   readonly logger: Logger;
   readonly limits: Limits;
   readonly waits: WaitDesk;
+  /** What is shown of the sessions that are open. */
+  readonly publishers: Publishers;
   /** Tells who waits for a row that it was written. */
   readonly changes: ChangeHub;
   /** Puts the bytes of images into a request (PP-9). */

@@ -6,10 +6,10 @@ import type { Json } from "../domain/json.ts";
 import type { PromptLayer } from "../domain/prompt.ts";
 import { NO_PROMPT } from "../domain/turn-config.ts";
 import { zeroUsage } from "../domain/usage.ts";
+import { addToLedger } from "../domain/usage-report.ts";
 import type { HistoryReference } from "../machines/effects.ts";
 import type { SessionCommit, SessionHead, SessionRead } from "../stores/contract.ts";
 import { History } from "./history.ts";
-import type { RuntimePorts, SessionWiring } from "./ports.ts";
 import { storedPrompt } from "./session-settings.ts";
 
 export interface Resident {
@@ -46,7 +46,7 @@ export interface LoadedResident {
   readonly repaired: boolean;
 }
 
-function residentOf(read: SessionRead): LoadedResident {
+export function residentOf(read: SessionRead): LoadedResident {
   const { nodes, leafNodeId, repaired } = activePath(read.nodes, read.head.leafNodeId);
   const history = History.of(nodes, read.sessionId, read.head.currentFrameId);
   const { leafNodeId: _, ...rootless } = read.head;
@@ -63,19 +63,8 @@ function residentOf(read: SessionRead): LoadedResident {
   return { resident, repaired };
 }
 
-/** What is committed, or the beginning of a session that has nothing. */
-export async function loadResident({ persistence: { sessions }, residency, clock }: RuntimePorts, { sessionId, policy, tools }: SessionWiring): Promise<LoadedResident> {
-  const full = { kind: "full_graph" } as const;
-  let read = await sessions.load(sessionId, residency === "keep_all" ? full : { kind: "active_path" });
-  // S-37: a path that leads nowhere is healed from the whole graph, never from the part of it that was asked for.
-  if (read && read.nodes.length === 0 && read.nodeCount > 0 && read.head.leafNodeId !== undefined) read = await sessions.load(sessionId, full);
-  const recordedTools = read?.components.toolState;
-  if (recordedTools !== undefined) (await tools.registry()).assertStored(recordedTools as Json);
-  return read ? residentOf(read) : { resident: freshResident(sessionId, policy, clock.now()), repaired: false };
-}
-
 /** Resident state after a commit of this session: what it appended is appended, never rebuilt (S-11). */
-export function residentAfter(before: Resident, headRevision: number, { sessionId, head, frames, nodes, components }: SessionCommit): Resident {
+export function residentAfter(before: Resident, headRevision: number, { sessionId, head, frames, nodes, components, usageDeltas }: SessionCommit): Resident {
   const switched = head.currentFrameId !== before.head.currentFrameId;
   const history = switched ? History.of(nodes, sessionId, head.currentFrameId) : before.history;
   if (!switched) history.append(nodes.flatMap(({ body }) => (body.kind === "message" ? [body.message] : [])));
@@ -89,6 +78,7 @@ export function residentAfter(before: Resident, headRevision: number, { sessionI
     ...(components?.prompt !== undefined && { prompt: components.prompt === null ? NO_PROMPT : (components.prompt as PromptLayer) }),
     ...(components?.toolState && { toolState: components.toolState as Json }),
     frames: frames.length === 0 ? before.frames : [...kept, ...frames.filter((frame) => !known.has(frame.frameId))],
+    ledger: addToLedger(before.ledger, usageDeltas),
     history,
     messageCount: history.length,
   };

@@ -1,52 +1,65 @@
-// Session feed: what happens in a session right now, for whoever watches it, in this runtime or in another tab.
+// Session feed: what happens in a session right now, told to whoever watches it, in this runtime or in another tab.
 //
-//   F1. Lossy by design: nothing waits for a watcher, and a watcher that comes late gets what is kept of the running turn.
-//   F2. Deltas are told in batches, joined where they belong together; before anything else is told, they are.
+//   F1. Lossy by design: nothing waits for a watcher, and one that comes late gets what the publisher keeps of the running turn.
+//   F2. Other tabs are told in batches, from the publisher's buffer; before a turn ends and with every commit, all is told.
 //   F3. A driver is believed until another one starts: what the one before still says is dropped.
+//   F4. Messages are taken one by one: a commit is read before what was said after it is shown (O-16).
 
 import type { Clock } from "../domain/clock.ts";
-import type { QueueChange, SessionSighting, TurnActivityBody } from "../observe/contract.ts";
+import { parseCursor } from "../domain/session-cursor.ts";
+import type { SessionObservationEvent, SessionSighting, TurnActivity, TurnActivityBody } from "../observe/contract.ts";
 import type { PeerChannel } from "../stores/store.ts";
-import { asJson, readPeerMessage, type PeerMessage, type ToldActivity } from "./peer-message.ts";
+import { BufferCopy } from "./buffer-copy.ts";
+import { asJson, readPeerMessage, type PeerMessage, type QueueChange, type Standing, type ToldEvent } from "./peer-message.ts";
+import type { Publisher } from "./publisher.ts";
+import type { Resident } from "./resident.ts";
 
 const BATCH_MS = 16;
-/** Of the running turn, for those who come late; older ones are forgotten. */
-const KEPT = 1000;
 
 interface RunningTurn {
   readonly turnId: string;
   readonly driver: string;
   readonly recovered: boolean;
-  readonly told: ToldActivity[];
-  seq: number;
+  /** What happened before it. */
+  readonly from: string;
 }
 
 export interface SessionFeedOptions {
-  readonly sessionId: string;
   /** Names this runtime's session among all that may drive it. */
   readonly driver: string;
   readonly channel: PeerChannel | undefined;
   readonly clock: Clock;
-  /** Another runtime committed this revision. */
-  readonly onCommitted: (revision: number) => void;
+  readonly publisher: Publisher;
+  /** Another runtime committed this revision: reads it, unless a turn of this one runs or it cannot be read now. */
+  readonly read: (revision: number) => Promise<Resident | undefined>;
   /** Another runtime began to drive a turn, or is done with one. */
   readonly onElsewhere: () => void;
 }
 
+type Told<Type extends PeerMessage["type"]> = Extract<PeerMessage, { type: Type }>;
+
 export class SessionFeed {
   readonly #options: SessionFeedOptions;
+  readonly #publisher: Publisher;
+  readonly #copy: BufferCopy;
+  readonly #sessionId: string;
   readonly #watchers = new Set<(sighting: SessionSighting) => void>();
-  readonly #queueWatchers = new Set<(change: QueueChange) => void>();
   readonly #unlisten: () => void;
   #turn: RunningTurn | undefined;
-  /** Not told to other tabs yet. */
-  #batch: ToldActivity[] = [];
+  /** Other tabs were told what this runtime said up to here. */
+  #toldTo: string;
   #cancelTimer: (() => void) | undefined;
+  readonly #inbox: PeerMessage[] = [];
+  #isTaking = false;
 
   constructor(options: SessionFeedOptions) {
     this.#options = options;
+    this.#publisher = options.publisher;
+    this.#copy = new BufferCopy(options.publisher, options.read);
+    this.#sessionId = options.publisher.sessionId;
+    this.#toldTo = options.publisher.cursor;
     this.#unlisten = options.channel?.listen((data) => this.#receive(readPeerMessage(data))) ?? (() => undefined);
-    this.#post({ lash: 1, type: "hello", sessionId: options.sessionId });
+    this.#post({ lash: 1, type: "hello", sessionId: this.#sessionId });
   }
 
   /** The turn that somebody drives, as far as is known here. */
@@ -57,40 +70,42 @@ export class SessionFeed {
   // ---- told by the runtime that drives ------------------------------------------------------------------------------
 
   started(turnId: string, recovered: boolean): void {
-    const { driver } = this.#options;
-    this.#begin({ turnId, driver, recovered, told: [], seq: 0 });
-    this.#post({ ...this.#about(turnId), type: "started", recovered });
+    const publisher = this.#publisher;
+    this.#flush();
+    // What was said of it before is void, and so is what another driver has said (OP-16).
+    if (publisher.isCopy || (recovered && publisher.observed?.cursor !== publisher.cursor)) publisher.beginAnew();
+    const from = publisher.cursor;
+    this.#begin({ turnId, driver: this.#options.driver, recovered, from });
+    if (!this.#options.channel) return;
+    this.#toldTo = from;
+    this.#post({ ...this.#telling(), type: "started", turnId, recovered, from: standingOf(from) });
   }
 
   activity(turnId: string, body: TurnActivityBody, correlationId: string): void {
     const turn = this.#turn;
-    // Nobody can watch: nothing is kept, so that streaming costs nothing.
-    if (turn?.turnId !== turnId || !this.#isHere(turn) || (!this.#options.channel && this.#watchers.size === 0)) return;
-    const told = { seq: ++turn.seq, correlationId, body };
-    this.#keep(turn, told);
-    this.#show(turn, told);
-    if (!this.#options.channel) return;
-    const last = this.#batch.at(-1);
-    const joined = last && join(last, told);
-    if (joined) this.#batch[this.#batch.length - 1] = joined;
-    else this.#batch.push(told);
-    this.#cancelTimer ??= this.#options.clock.setTimer(BATCH_MS, () => this.#flush());
+    if (turn?.turnId !== turnId || !this.#isHere(turn)) return;
+    const activity = this.#publisher.activity(turnId, body, correlationId);
+    if (this.#watchers.size > 0) this.#tell(sightingOf(turnId, true, activity));
+    this.#schedule();
   }
 
   ended(turnId: string): void {
     const turn = this.#turn;
     if (turn?.turnId !== turnId || !this.#isHere(turn)) return;
+    this.#flush();
     this.#end(turn);
-    this.#post({ ...this.#about(turnId), type: "ended" });
+    this.#post({ ...this.#telling(), type: "ended", turnId });
   }
 
-  committed(revision: number): void {
-    this.#post({ lash: 1, type: "committed", sessionId: this.#options.sessionId, revision });
+  /** This runtime has published a commit. */
+  committed(): void {
+    this.#flush();
   }
 
   /** The lanes of the session changed (O-15). */
-  queueChanged(kind: QueueChange["kind"], batchIds: readonly string[]): void {
-    for (const watcher of this.#queueWatchers) watcher({ type: "queue_changed", kind, batchIds });
+  queueChanged(payload: QueueChange): void {
+    if (this.#turn && !this.#isHere(this.#turn)) return this.#post({ lash: 1, type: "queue", sessionId: this.#sessionId, payload });
+    if (this.#publisher.append(payload)) this.#schedule();
   }
 
   // ---- watching -----------------------------------------------------------------------------------------------------
@@ -100,108 +115,142 @@ export class SessionFeed {
     const turn = this.#turn;
     if (turn) {
       watcher(this.#startOf(turn));
-      for (const told of turn.told) watcher(this.#sightingOf(turn, told));
+      for (const { payload } of this.#publisher.since(turn.from) ?? []) {
+        if (payload.type === "turn_activity" && payload.turnId === turn.turnId) watcher(sightingOf(turn.turnId, this.#isHere(turn), payload.activity));
+      }
     }
     this.#watchers.add(watcher);
     return () => this.#watchers.delete(watcher);
-  }
-
-  /** Shows what happens in the lanes from now on. @returns what stops it. */
-  watchQueue(watcher: (change: QueueChange) => void): () => void {
-    this.#queueWatchers.add(watcher);
-    return () => this.#queueWatchers.delete(watcher);
   }
 
   close(): void {
     this.#flush();
     this.#unlisten();
     this.#watchers.clear();
-    this.#queueWatchers.clear();
   }
 
+  // ---- heard from other tabs ----------------------------------------------------------------------------------------
+
   #receive(message: PeerMessage | undefined): void {
-    if (!message || message.type === "changed" || message.sessionId !== this.#options.sessionId) return;
-    switch (message.type) {
-      case "hello":
-        return this.#retell();
-      case "committed":
-        return this.#options.onCommitted(message.revision);
-      case "started":
-        return this.#begin({ turnId: message.turnId, driver: message.driver, recovered: message.recovered, told: [], seq: 0 });
-      case "ended":
-        if (this.#turn?.driver === message.driver && this.#turn.turnId === message.turnId) this.#end(this.#turn);
-        return undefined;
-      case "activities":
-        return this.#hear(message);
+    if (!message || message.type === "changed" || message.sessionId !== this.#sessionId) return;
+    this.#inbox.push(message);
+    this.#takeNext();
+  }
+
+  #takeNext(): void {
+    for (;;) {
+      const message = this.#isTaking ? undefined : this.#inbox.shift();
+      if (!message) return;
+      const taking = this.#take(message);
+      if (!taking) continue;
+      this.#isTaking = true;
+      void taking.finally(() => {
+        this.#isTaking = false;
+        this.#takeNext();
+      });
     }
   }
 
-  #hear({ turnId, driver, recovered, told }: Extract<PeerMessage, { type: "activities" }>): void {
-    // Its start was told before this watcher came.
-    if (!this.#turn) this.#begin({ turnId, driver, recovered, told: [], seq: 0 });
-    const turn = this.#turn;
-    if (turn?.driver !== driver || turn.turnId !== turnId) return;
-    for (const activity of told) {
-      if (activity.seq <= turn.seq) continue;
-      turn.seq = activity.seq;
-      this.#keep(turn, activity);
-      this.#show(turn, activity);
+  /** At once, unless something has to be read first. */
+  #take(message: PeerMessage): Promise<void> | void {
+    switch (message.type) {
+      case "hello":
+        return this.#retell();
+      case "queue":
+        return this.#sayFor(message);
+      case "started":
+        return this.#hearStart(message);
+      case "events":
+        return this.#hear(message);
+      case "ended":
+        if (this.#turn?.driver === message.driver && this.#turn.turnId === message.turnId) this.#end(this.#turn);
     }
   }
 
   #retell(): void {
-    const turn = this.#turn;
-    if (!turn || !this.#isHere(turn)) return;
+    const publisher = this.#publisher;
+    const base = publisher.observed?.cursor;
+    const hasSpoken = this.turn?.here === true || parseCursor(publisher.cursor).position > 0;
+    if (base === undefined || publisher.isCopy || !hasSpoken) return;
     this.#flush();
-    this.#post({ ...this.#about(turn.turnId), type: "activities", recovered: turn.recovered, told: turn.told });
+    this.#postEvents(base, publisher.since(base));
+  }
+
+  /** Another tab has changed the queue while this one drives. */
+  #sayFor({ payload }: Told<"queue">): void {
+    if (!this.#turn || !this.#isHere(this.#turn)) return;
+    this.#publisher.append(payload);
+    this.#schedule();
+  }
+
+  #hearStart({ turnId, driver, recovered, from }: Told<"started">): Promise<void> | void {
+    const begin = (): void => this.#begin({ turnId, driver, recovered, from: this.#publisher.cursor });
+    const following = this.#copy.follow(from);
+    return following instanceof Promise ? following.then(begin) : begin();
+  }
+
+  #hear(message: Told<"events">): Promise<void> | void {
+    const { driver, told } = message;
+    // A commit is made under the lease: who tells of one drives.
+    const isBelieved = !this.#turn || this.#turn.driver === driver || (!this.#isHere(this.#turn) && told.some(({ payload }) => payload.type === "committed"));
+    if (!isBelieved) return undefined;
+    const following = this.#copy.follow(message.from);
+    if (following instanceof Promise) return following.then((isThere) => (isThere ? this.#hearEvents(message) : undefined));
+    return following ? this.#hearEvents(message) : undefined;
+  }
+
+  #hearEvents({ driver, turn, from, told }: Told<"events">): Promise<void> | void {
+    // Its start was told before this watcher came.
+    if (turn && !this.#turn) this.#begin({ ...turn, driver, from: this.#publisher.cursor });
+    return this.#copy.take(from.incarnation, told, ({ turnId, activity }) => {
+      if (this.#turn?.turnId === turnId) this.#tell(sightingOf(turnId, false, activity));
+    });
   }
 
   #begin(turn: RunningTurn): void {
-    this.#flush();
     this.#turn = turn;
     this.#tell(this.#startOf(turn));
     if (!this.#isHere(turn)) this.#options.onElsewhere();
   }
 
   #end(turn: RunningTurn): void {
-    this.#flush();
     this.#turn = undefined;
     this.#tell({ type: "turn_ended", turnId: turn.turnId, here: this.#isHere(turn) });
     if (!this.#isHere(turn)) this.#options.onElsewhere();
-  }
-
-  #keep(turn: RunningTurn, told: ToldActivity): void {
-    const last = turn.told.at(-1);
-    const joined = last && join(last, told);
-    if (joined) turn.told[turn.told.length - 1] = joined;
-    else turn.told.push(told);
-    if (turn.told.length > KEPT) turn.told.shift();
-  }
-
-  #show(turn: RunningTurn, told: ToldActivity): void {
-    if (this.#watchers.size > 0) this.#tell(this.#sightingOf(turn, told));
   }
 
   #tell(sighting: SessionSighting): void {
     for (const watcher of this.#watchers) watcher(sighting);
   }
 
+  // ---- telling other tabs -------------------------------------------------------------------------------------------
+
+  #schedule(): void {
+    if (this.#options.channel) this.#cancelTimer ??= this.#options.clock.setTimer(BATCH_MS, () => this.#flush());
+  }
+
   #flush(): void {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
-    const told = this.#batch;
-    const turn = this.#turn;
-    this.#batch = [];
-    if (told.length > 0 && turn) this.#post({ ...this.#about(turn.turnId), type: "activities", recovered: turn.recovered, told });
+    if (!this.#options.channel || this.#publisher.isCopy) return;
+    const said = this.#publisher.since(this.#toldTo);
+    if (said?.length === 0) return;
+    this.#postEvents(this.#toldTo, said);
+    this.#toldTo = this.#publisher.cursor;
+  }
+
+  /** @param said - undefined where it is not known any more: then others are told only where the session stands. */
+  #postEvents(from: string, said: readonly SessionObservationEvent[] | undefined): void {
+    const turn = this.#turn && this.#isHere(this.#turn) ? { turnId: this.#turn.turnId, recovered: this.#turn.recovered } : null;
+    this.#post({ ...this.#telling(), type: "events", from: standingOf(said ? from : this.#publisher.cursor), told: (said ?? []).flatMap(toldOf), turn });
   }
 
   #post(message: PeerMessage): void {
     this.#options.channel?.post(asJson(message));
   }
 
-  #about(turnId: string): { readonly lash: 1; readonly sessionId: string; readonly driver: string; readonly turnId: string } {
-    const { sessionId, driver } = this.#options;
-    return { lash: 1, sessionId, driver, turnId };
+  #telling(): { readonly lash: 1; readonly sessionId: string; readonly driver: string } {
+    return { lash: 1, sessionId: this.#sessionId, driver: this.#options.driver };
   }
 
   #isHere(turn: RunningTurn): boolean {
@@ -211,16 +260,18 @@ export class SessionFeed {
   #startOf(turn: RunningTurn): SessionSighting {
     return { type: "turn_started", turnId: turn.turnId, here: this.#isHere(turn), recovered: turn.recovered };
   }
-
-  #sightingOf(turn: RunningTurn, { seq, correlationId, body }: ToldActivity): SessionSighting {
-    return { type: "turn_activity", turnId: turn.turnId, here: this.#isHere(turn), activity: { id: `${turn.turnId}:${turn.driver}:${seq}`, correlationId, ...body } };
-  }
 }
 
-/** Two deltas of one text as one, under the place of the later one; undefined for anything else. */
-function join(last: ToldActivity, next: ToldActivity): ToldActivity | undefined {
-  if (last.correlationId !== next.correlationId) return undefined;
-  const [a, b] = [last.body, next.body];
-  const isText = (a.type === "assistant_prose_delta" && b.type === a.type) || (a.type === "reasoning_delta" && b.type === a.type);
-  return isText ? { ...next, body: { type: a.type, text: a.text + b.text } } : undefined;
+const sightingOf = (turnId: string, here: boolean, activity: TurnActivity): SessionSighting => ({ type: "turn_activity", turnId, here, activity });
+
+function standingOf(cursor: string): Standing {
+  const { incarnation, position, revision } = parseCursor(cursor);
+  return { incarnation, position, revision };
+}
+
+/** A switch of frames is told by the commit behind it. */
+function toldOf({ cursor, revision, payload }: SessionObservationEvent): ToldEvent[] {
+  if (payload.type === "agent_frame_switched") return [];
+  const { position } = parseCursor(cursor);
+  return [{ position, payload: payload.type === "committed" ? { type: "committed", revision } : payload }];
 }

@@ -20,7 +20,9 @@ import { followTurnId } from "./frames.ts";
 import { InputLane, type LaneListener, queueTopic } from "./input-lane.ts";
 import { LaneClaims, type Acceptance } from "./lane-claims.ts";
 import type { RuntimePorts, SessionWiring } from "./ports.ts";
-import { freshResident, loadResident, residentAfter, type LoadedResident, type Resident } from "./resident.ts";
+import { loadResident } from "./load-resident.ts";
+import type { Publisher } from "./publisher.ts";
+import { freshResident, residentAfter, type LoadedResident, type Resident } from "./resident.ts";
 import { SessionFeed } from "./session-feed.ts";
 import { StandIn } from "./stand-in.ts";
 import { SessionChanges } from "./session-changes.ts";
@@ -36,6 +38,8 @@ export class SessionRuntime {
   readonly ports: RuntimePorts;
   /** What happens here and, where there is a channel, in other tabs. */
   readonly feed: SessionFeed;
+  /** What is shown of the session, to all its handles in this runtime. */
+  readonly publisher: Publisher;
   /** Inputs that wait for turns of this session. */
   readonly inputs: InputLane;
   /** What happens to the session beside its turns. */
@@ -49,7 +53,6 @@ export class SessionRuntime {
   readonly #root: SessionActor;
   readonly #effects: AnyActorRef;
   #resident: Resident;
-  readonly #listeners = new Set<(resident: Resident) => void>();
   /** Turns of this runtime that run or wait, by what cancels them. */
   readonly #attended = new Set<Attended>();
   /** The session is being left: turns that only wait are suspended from then on. */
@@ -68,9 +71,10 @@ export class SessionRuntime {
     this.#stated = new StatedSettings(wiring);
     this.#lease = new LaneClaims(ports, wiring);
     this.#plans = new TurnPlans(() => this.wiring);
+    this.publisher = ports.publishers.open(wiring.sessionId);
     this.lanes = {
-      changed: (kind, ids) => {
-        this.feed.queueChanged(kind, ids);
+      changed: (kind, batchIds) => {
+        this.feed.queueChanged({ type: "queue_changed", kind, batchIds });
         ports.changes.notify(queueTopic(wiring.sessionId));
       },
       poke: (reason) => ports.poke?.(wiring.sessionId, reason),
@@ -85,7 +89,10 @@ export class SessionRuntime {
       isDriving: () => this.#run !== undefined,
       refresh: (headRevision) => this.#refresh(headRevision),
       finish: (turnId) => this.#finish(turnId),
-      committed: async () => this.feed.committed((await this.#read()).resident.headRevision),
+      committed: async () => {
+        await this.#read();
+        this.feed.committed();
+      },
     });
     this.#resident = freshResident(wiring.sessionId, wiring.policy, ports.clock.now());
     const { sessionId, owner } = wiring;
@@ -95,7 +102,7 @@ export class SessionRuntime {
       staysReady: ports.peers !== undefined,
       finish: (turnId) => this.#finish(turnId),
     });
-    this.feed = new SessionFeed({ sessionId, driver: owner.incarnationId, channel: ports.peers, clock: ports.clock, onCommitted: (revision) => void this.#catchUp(revision), onElsewhere: () => this.#standIn.standBy() });
+    this.feed = new SessionFeed({ driver: owner.incarnationId, channel: ports.peers, clock: ports.clock, publisher: this.publisher, read: (revision) => this.#catchUp(revision), onElsewhere: () => this.#standIn.standBy() });
     this.#root = createActor(sessionMachine, {
       id: `session:${wiring.sessionId}`,
       input: { sessionId: wiring.sessionId, residency: ports.residency, hasStore: true },
@@ -133,15 +140,19 @@ export class SessionRuntime {
     return this.#root;
   }
 
-  /** Calls the listener with every newly committed state. @returns what takes it back. */
-  onCommit(listener: (resident: Resident) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
-  }
-
   /** Loads the session. @throws the store's error where it cannot be read. */
   async open(): Promise<void> {
-    await this.#load({ type: "session.open" });
+    try {
+      await this.#load({ type: "session.open" });
+    } catch (error) {
+      this.#letGo();
+      throw error;
+    }
+  }
+
+  #letGo(): void {
+    this.feed.close();
+    this.ports.publishers.release(this.wiring.sessionId);
   }
 
   /** Finishes what others left, now and, in tabs, as soon as another driver is gone. Needs a provider. */
@@ -253,7 +264,7 @@ export class SessionRuntime {
     if (!this.#isFlushing()) this.#flushing.resolve();
     await promise;
     this.#standIn.close();
-    this.feed.close();
+    this.#letGo();
     this.#root.stop();
   }
 
@@ -482,17 +493,19 @@ export class SessionRuntime {
   async #read(): Promise<LoadedResident> {
     const loaded = await loadResident(this.ports, this.wiring);
     this.#show(loaded.resident);
+    this.publisher.publish(loaded.resident);
     return loaded;
   }
 
-  /** Another runtime committed: what is shown here follows, between the turns of this one. */
-  async #catchUp(revision: number): Promise<void> {
-    if (this.#run || revision <= this.#resident.headRevision) return;
+  /** Another runtime committed: what is resident here follows, between the turns of this one. */
+  async #catchUp(revision: number): Promise<Resident | undefined> {
+    if (this.#run || revision <= this.#resident.headRevision) return this.#run ? undefined : this.#resident;
     // A notice is a hint: a session that cannot be read now is read by its next turn, which also says why it cannot.
     const loaded = await loadResident(this.ports, this.wiring).catch(() => undefined);
     // A turn of this runtime may have begun meanwhile; it reads for itself.
-    if (this.#run || !loaded || loaded.resident.headRevision <= this.#resident.headRevision) return;
-    this.#show(loaded.resident);
+    if (this.#run || !loaded || loaded.resident.headRevision < revision) return undefined;
+    if (loaded.resident.headRevision > this.#resident.headRevision) this.#show(loaded.resident);
+    return this.#resident;
   }
 
   async #refresh(headRevision: number): Promise<Resident> {
@@ -501,7 +514,8 @@ export class SessionRuntime {
 
   #adopt(headRevision: number, commit: SessionCommit): void {
     this.#show(residentAfter(this.#resident, headRevision, commit));
-    this.feed.committed(headRevision);
+    this.publisher.publish(this.#resident);
+    this.feed.committed();
   }
 
   async #drainCommands(): Promise<void> {
@@ -517,6 +531,5 @@ export class SessionRuntime {
   #show(resident: Resident): void {
     this.#resident = resident;
     this.wiring.tools.adopt(resident.toolState);
-    for (const listener of this.#listeners) listener(resident);
   }
 }

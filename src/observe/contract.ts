@@ -1,7 +1,9 @@
-// What can be seen of a running turn (turn.md section 14). Types only.
+// What can be seen of a session and of a running turn (turn.md section 14, observation.md). Types only.
 
 import type { Json } from "../domain/json.ts";
 import type { Message } from "../domain/messages.ts";
+import type { SessionPolicy } from "../domain/session.ts";
+import type { ReplayPlace } from "../domain/session-cursor.ts";
 import type { ToolCallOutput } from "../domain/tool-output.ts";
 import type { TurnCause } from "../domain/turn-cause.ts";
 import type { TokenUsage } from "../domain/usage.ts";
@@ -88,9 +90,85 @@ export type SessionSighting =
   /** Its driver is done with it; `session.view` holds what it committed, or will at once. */
   | { readonly type: "turn_ended"; readonly turnId: string; readonly here: boolean };
 
-/** Inputs or batches, by their ids, were enqueued or taken back through this runtime: to be read again (O-15). */
-export interface QueueChange {
-  readonly type: "queue_changed";
-  readonly kind: "enqueued" | "cancelled";
-  readonly batchIds: readonly string[];
+/** The committed conversation of a session, immutable. */
+export interface SessionReadView {
+  readonly sessionId: string;
+  /** Head revision; 0 when nothing was committed yet. */
+  readonly revision: number;
+  /** Committed messages of the current frame, oldest first. Copied out when they are first looked at. */
+  readonly messages: readonly Message[];
+  readonly turnIndex: number;
+  readonly policy: SessionPolicy;
+  /** Tokens of all committed turns. */
+  readonly usage: TokenUsage;
+  /** Of the latest model call: how full the context window is. Unknown before the first and after a compaction (T-80, PP-53). */
+  readonly lastPromptUsage?: TokenUsage;
+  readonly currentFrameId: string;
+}
+
+/** One thing that happened in a session. To be told it again later, or to go on from it, keep `cursor`. */
+export interface SessionObservationEvent {
+  readonly sessionId: string;
+  /** Head revision at that time. */
+  readonly revision: number;
+  /** Text to be kept and given back as it is; only this runtime's buffers know what it means. */
+  readonly cursor: string;
+  readonly payload: ObservationPayload;
+}
+
+export type ObservationPayload =
+  /** Deltas of one text that nobody has asked for yet come as one. */
+  | { readonly type: "turn_activity"; readonly turnId: string; readonly activity: TurnActivity }
+  /** The view is made when it is looked at (OP-12); events that are sent elsewhere need not carry it. */
+  | { readonly type: "committed"; readonly readView: SessionReadView }
+  /** The commit that follows is the first one of this frame (T-69). */
+  | { readonly type: "agent_frame_switched"; readonly frameId: string }
+  /** Ids of inputs. A hint: what waits now is in `pendingTurnInputs()` (O-15). */
+  | { readonly type: "queue_changed"; readonly kind: "enqueued" | "cancelled"; readonly batchIds: readonly string[] };
+
+/** `trimmed`: the buffer has let go of what came after the cursor. `unavailable`: it is not the buffer of that cursor. */
+export type GapReason = "trimmed" | "unavailable";
+
+/** Events of one session after a cursor, as they come. */
+export interface LiveReplaySubscription extends AsyncIterableIterator<SessionObservationEvent> {
+  /**
+   * Rejects with `live_replay_lagged` where events were let go of before they were asked for (`details.count`, 0 where unknown):
+   * those after them follow. Rejects with `live_replay_closed`, once, when the buffer is gone.
+   */
+  next(): Promise<IteratorResult<SessionObservationEvent>>;
+  /** Ends it, also while `next` waits. */
+  return(): Promise<IteratorResult<SessionObservationEvent>>;
+}
+
+/**
+ * Keeps the latest events of sessions, for those who come late or come back. Bounded, best effort: the truth is the store.
+ *
+ * One per lash. All methods are synchronous and never wait for anybody: what is kept elsewhere, too, is written there later (O-27).
+ * Cursors are `lashsc2:<revision>:<incarnation>:<position>:<session id>`; a malformed one throws LashError `session_cursor_malformed`.
+ * What a method throws is logged and fails nobody but readers, who get `live_replay`.
+ */
+export interface LiveReplayStore {
+  /**
+   * The next event of a session.
+   *
+   * @param place - its place in the buffer of the runtime that it is copied from; one that is known already changes nothing.
+   *   Left out: the next one of this store's own buffer, which begins where the session had a copy.
+   */
+  append(sessionId: string, revision: number, payload: ObservationPayload, place?: ReplayPlace): SessionObservationEvent;
+  replayAfterCursor(cursor: string): { readonly replayed: readonly SessionObservationEvent[] } | { readonly gap: GapReason };
+  subscribeAfterCursor(cursor: string): { readonly subscribed: LiveReplaySubscription } | { readonly gap: GapReason };
+  /** After everything so far. Never throws. */
+  currentCursor(sessionId: string, revision: number): string;
+  /** Lets go of what is too much or too old. */
+  trimSession(sessionId: string): void;
+  /**
+   * Begins another life of the session's buffer: cursors of the one before are `unavailable` from now on.
+   *
+   * @param place - where the buffer to be copied stands. Of the life that is copied already: nothing where the place is known, what
+   *   came before it was missed where it lies ahead, and a copy from there on where it lies before what is kept. Left out: a life of
+   *   this store's own.
+   */
+  restart(sessionId: string, place?: ReplayPlace): void;
+  /** Nobody has the session open any more. Subscriptions end with `live_replay_closed`. */
+  forget(sessionId: string): void;
 }

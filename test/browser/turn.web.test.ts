@@ -69,6 +69,8 @@ describe("two runtimes on one database", () => {
     const { headRevision } = await result;
     await expect.poll(() => watcher.observe().readView.revision).toBe(headRevision);
     expect(watcher.observe().readView.messages).toHaveLength(2);
+    // Its buffer is a copy of the driver's, place for place (OP-16).
+    expect(watcher.observe().cursor).toBe(driver.observe().cursor);
     await Promise.all([driving.close(), watching.close()]);
   });
 

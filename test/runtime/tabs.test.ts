@@ -49,6 +49,31 @@ describe("runtimes that hear of each other", () => {
     expect(world.clock.now()).toBe(1_000);
   });
 
+  test("a reader by cursor sees the driver's turn, one gap where another takes over, that one's turn from its beginning, and the commit (OP-16, O-20, O-28)", async () => {
+    const world = newWorld();
+    const hold = gate();
+    const driver = await openTab(world, "a", [{ text: ["half", hold] }]);
+    const watcher = await openTab(world, "b", ["whole"]);
+    const items = watcher.session.subscribe();
+    const seen: string[] = [];
+    const reading = (async () => {
+      for await (const { event, gap } of items) {
+        const { payload } = event ?? {};
+        seen.push(gap ? `gap: ${gap.reason}` : payload?.type === "turn_activity" && "text" in payload.activity ? payload.activity.text : (payload?.type ?? ""));
+        if (payload?.type === "committed") return payload.readView.messages.length;
+      }
+      return 0;
+    })();
+    void driver.session.run("go", { turnId: "t" });
+    await hold.reached;
+    await world.clock.advance(20);
+    driver.kill();
+    expect(await reading).toBe(2);
+    // The first gap: a driver began to speak where nobody had.
+    expect(seen.filter((item) => item !== "turn_activity")).toEqual(["gap: unavailable", "half", "gap: unavailable", "whole", "committed"]);
+    expect(watcher.session.resume(watcher.session.observe().cursor)).toEqual({ type: "replayed", events: [] });
+  });
+
   test("one that hangs with its lock held is taken over after its lease and the time that hidden tabs are given", async () => {
     const world = newWorld();
     const hold = gate();

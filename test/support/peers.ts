@@ -4,13 +4,16 @@ import type { LeaseOwner } from "../../src/stores/contract.ts";
 import { aborted, type Liveness, type PeerChannel } from "../../src/stores/store.ts";
 
 /** Channels that deliver at once and by value, never to the sender. */
-export function peerBus(): { join(): PeerChannel } {
+export function peerBus(): { join(): PeerChannel; /** The next message gets lost. */ loseNext(): void } {
+  let isLosing = false;
   const members = new Map<PeerChannel, Set<(message: unknown) => void>>();
   return {
+    loseNext: () => void (isLosing = true),
     join() {
       const listeners = new Set<(message: unknown) => void>();
       const channel: PeerChannel = {
         post: (message) => {
+          if (isLosing) return void (isLosing = false);
           for (const [member, theirs] of members) if (member !== channel) for (const listener of theirs) listener(structuredClone(message));
         },
         listen: (listener) => {
