@@ -1,4 +1,4 @@
-// Leases of sessions: who may drive one, and until when (P-24..P-29, S-56..S-62). Part of the persistence contract.
+// Leases of sessions: who may drive one, and until when (P-24..P-27, S-56..S-62). Part of the persistence contract.
 
 
 
