@@ -4,9 +4,10 @@ import { defaultLeaseTimings, type LeaseTimings } from "./actors/lease-keeper.ts
 import type { Inspect } from "./actors/ports.ts";
 import { assertJson } from "./domain/bounded-json.ts";
 import type { Clock } from "./domain/clock.ts";
-import { wiringError } from "./domain/errors.ts";
+import { pluginError, wiringError } from "./domain/errors.ts";
 import { assertId } from "./domain/id-rules.ts";
 import { invalidArgument, refuseUnknown } from "./domain/invalid-argument.ts";
+import type { Json } from "./domain/json.ts";
 import { type Limits, resolveLimits } from "./domain/limits.ts";
 import type { Logger } from "./domain/logger.ts";
 import { layerOf, type Prompt } from "./domain/prompt-input.ts";
@@ -15,6 +16,7 @@ import type { Resolution, ResolveOutcome } from "./domain/waits.ts";
 import { leaseTimingsInvalid, missingModelSpec } from "./domain/wiring-errors.ts";
 import type { ProtocolDriver } from "./machines/protocol.ts";
 import type { TurnActivity } from "./observe/contract.ts";
+import type { Plugin } from "./plugins/contract.ts";
 import type { Provider } from "./providers/contract.ts";
 import type { SweepReport } from "./stores/content-contract.ts";
 import type { GcReport, VacuumReport } from "./stores/contract.ts";
@@ -37,6 +39,10 @@ export interface SessionOptions {
   readonly model?: ModelOptions;
   /** Added to the lash's tools; names must differ. */
   readonly tools?: readonly Tool[];
+  /** Behind the lash's plugins; ids must differ. A turn that is found in flight needs the plugins that it was accepted with (OP-7). */
+  readonly plugins?: readonly Plugin[];
+  /** By plugin id; JSON. Given anew at every open; a turn that is recovered has those that it was accepted with (PT-28). */
+  readonly pluginOptions?: Readonly<Record<string, Json>>;
   /** System prompt of this session, after the lash's; recorded with it. A text, or template and slots (PP-43). */
   readonly prompt?: Prompt;
   /** Most model rounds of one turn; null for no limit. Default: the lash's, else none. */
@@ -49,6 +55,8 @@ export interface LashOptions {
   /** Where sessions live. Default `memory()`: everything ends with the process (OP-15). */
   readonly store?: Store;
   readonly tools?: readonly Tool[];
+  /** Of all sessions, in this order: `plugin(...)` of `lash-runtime/plugins`. */
+  readonly plugins?: readonly Plugin[];
   /** First part of the system prompt of all sessions; not recorded with them. */
   readonly prompt?: Prompt;
   readonly maxTurns?: number | null;
@@ -108,9 +116,9 @@ export interface Maintenance {
 }
 
 const OPTIONS = [
-  "provider", "model", "store", "tools", "prompt", "maxTurns", "effects", "protocol", "residency", "lease", "inspect", "logger", "clock", "newId", "waitSecret", "maxRecoveries", "limits",
+  "provider", "model", "store", "tools", "plugins", "prompt", "maxTurns", "effects", "protocol", "residency", "lease", "inspect", "logger", "clock", "newId", "waitSecret", "maxRecoveries", "limits",
 ];
-const SESSION_OPTIONS = ["provider", "model", "tools", "prompt", "maxTurns"];
+const SESSION_OPTIONS = ["provider", "model", "tools", "plugins", "pluginOptions", "prompt", "maxTurns"];
 
 export function checkResolution(resolution: Resolution, limits: Limits): void {
   const { status } = { ...resolution };
@@ -140,6 +148,7 @@ export function checkOptions(options: LashOptions): void {
   checkShared(options);
   checkSeams(options);
   toolsByName(options.tools ?? []);
+  checkPlugins(options.plugins ?? []);
   leaseTimingsOf(options.lease);
   if (options.limits !== undefined) checkLimits(options.limits);
   if (provider) modelOf(options.model, provider);
@@ -208,6 +217,22 @@ export function checkShared({ provider, prompt, maxTurns, tools, model }: Sessio
     if (limit !== undefined && !(Number.isSafeInteger(limit) && limit > 0)) throw invalidArgument(`model.${field}`, "a positive integer");
   }
   if (model.id !== undefined && (typeof model.id !== "string" || model.id.trim() === "")) throw invalidArgument("model.id", "a model id that is not blank");
+}
+
+/** FA-7. @throws LashError `invalid_argument`; `plugin_registration` - two of one id. */
+export function checkPlugins(plugins: readonly Plugin[], options: Readonly<Record<string, Json>> = {}, limits = resolveLimits(undefined)): void {
+  if (!Array.isArray(plugins)) throw invalidArgument("plugins", "an array of plugin(...)");
+  const ids = new Set<string>();
+  for (const [index, plugin] of (plugins as readonly Plugin[]).entries()) {
+    if (typeof plugin?.kit?.open !== "function") throw invalidArgument(`plugins[${index}]`, "made by plugin(...) of lash-runtime/plugins");
+    if (ids.has(plugin.id)) throw pluginError("plugin_registration", `two plugins have the id "${plugin.id}"; leave one of them out`, { details: { pluginId: plugin.id } });
+    ids.add(plugin.id);
+  }
+  if (typeof options !== "object" || options === null) throw invalidArgument("pluginOptions", "an object of options by plugin id");
+  for (const [id, value] of Object.entries(options)) {
+    if (!ids.has(id)) throw invalidArgument(`pluginOptions.${id}`, "left out: the session has no such plugin");
+    assertJson(value, { field: `pluginOptions.${id}`, limit: "toolArgumentsBytes", limits });
+  }
 }
 
 /** FA-7: two tools of one name could not be told apart by a model. */

@@ -6,7 +6,7 @@ import { inline } from "./actors/inline-host.ts";
 import { journaled } from "./actors/journaled-host.ts";
 import type { Emit } from "./actors/model-call.ts";
 import type { RuntimePorts, SessionWiring } from "./actors/ports.ts";
-import { SessionRuntime } from "./actors/session-runtime.ts";
+import type { SessionRuntime } from "./actors/session-runtime.ts";
 import { WaitDesk } from "./actors/wait-desk.ts";
 import { assertReason, type TurnCancelOutcome } from "./domain/cancellation.ts";
 import { systemClock } from "./domain/clock.ts";
@@ -19,7 +19,7 @@ import { NO_PROMPT } from "./domain/turn-config.ts";
 import type { SessionPolicy } from "./domain/session.ts";
 import type { Resolution, ResolveOutcome } from "./domain/waits.ts";
 import {
-  checkAddress, checkClose, checkOptions, checkRecover, checkResolution, checkSession, leaseTimingsOf, modelOf, toolsByName,
+  checkAddress, checkClose, checkOptions, checkPlugins, checkRecover, checkResolution, checkSession, leaseTimingsOf, modelOf, toolsByName,
   type Completions, type LashOptions, type Maintenance, type RecoverOptions, type SessionOptions,
 } from "./lash-options.ts";
 import { standardProtocol } from "./protocols/standard.ts";
@@ -27,6 +27,7 @@ import type { LlmRequest, Provider } from "./providers/contract.ts";
 import { resolveAttachments } from "./providers/attachments.ts";
 import { ProviderError, failureOf } from "./providers/failure.ts";
 import { withRetry } from "./providers/retry.ts";
+import { assembleSession } from "./session-assembly.ts";
 import { Session, swallow, type ParkedSession } from "./session.ts";
 import { randomId, randomSecret } from "./random-id.ts";
 import type { InFlight, LeaseOwner } from "./stores/contract.ts";
@@ -78,7 +79,7 @@ export class Lash implements AsyncDisposable {
     const isDurable = (options.effects ?? (engine.durable ? "journaled" : "inline")) === "journaled";
     if (isDurable && attachments?.durable === false) throw durableStoreRequired("attachment_store");
     // A host that goes on changing its list of tools does not change a runtime that was wired (FA-6).
-    this.#options = { ...options, ...(options.tools && { tools: [...options.tools] }) };
+    this.#options = { ...options, ...(options.tools && { tools: [...options.tools] }), ...(options.plugins && { plugins: [...options.plugins] }) };
     const changes = new ChangeHub(clock, peers);
     const waits = new WaitDesk(
       persistence.waits,
@@ -119,10 +120,16 @@ export class Lash implements AsyncDisposable {
    *
    * @throws LashError `invalid_argument` - a blank or overlong id, unknown options.
    * @throws LashError `session_id_retired` - the session was deleted.
+   * @throws LashError `plugin_registration`, `plugin_snapshot`, `plugin_session` - a plugin could not be built, given its stored
+   *   state, or materialized; nothing of the session stays open.
    */
   async openSession(id: string, options: SessionOptions = {}): Promise<Session> {
+    return this.#openSession(id, options, false);
+  }
+
+  async #openSession(id: string, options: SessionOptions, isResumed: boolean): Promise<Session> {
     this.#assertOpen();
-    const runtime = await this.#openRuntime(id, options);
+    const runtime = await this.#openRuntime(id, options, isResumed);
     const session = new Session(runtime, { newId: this.#ports.newId, opened: (clone) => this.#sessions.add(clone), closed: (closed) => this.#sessions.delete(closed), background: (sessionId) => this.#background.get(sessionId) });
     this.#sessions.add(session);
     runtime.finishOthers();
@@ -154,7 +161,7 @@ export class Lash implements AsyncDisposable {
 
   /** Opens a parked session again. @throws LashError `session_id_retired` - it was deleted meanwhile (S-89). */
   resume(parked: ParkedSession, options: SessionOptions = {}): Promise<Session> {
-    return this.openSession(parked.sessionId, options);
+    return this.#openSession(parked.sessionId, options, true);
   }
 
   /**
@@ -203,12 +210,18 @@ export class Lash implements AsyncDisposable {
     for (const cancel of this.#timers) cancel();
     const endGrace = graceMs === undefined ? undefined : clock.setTimer(graceMs, () => this.#abandonTurns());
     await Promise.all(this.#background.values());
-    for (const session of this.#sessions) await session[Symbol.asyncDispose]();
+    for (const session of this.#sessions) await session[Symbol.asyncDispose]().catch((error: unknown) => this.#leave(session, error));
     endGrace?.();
     await this.#ports.persistence.close();
     this.#ports.liveness.close();
     this.#ports.peers?.close();
     for (const provider of this.#providers.values()) await provider.close?.();
+  }
+
+  /** What plugins know beyond the last commit is lost with it; the other sessions and the store are closed all the same. */
+  #leave({ id, runtime }: Session, error: unknown): void {
+    this.#ports.logger({ level: "warn", event: "session.close_failed", sessionId: id, ...(LashError.is(error) && { code: error.code }), message: String(error) });
+    runtime.discard();
   }
 
   #abandonTurns(): void {
@@ -232,13 +245,23 @@ export class Lash implements AsyncDisposable {
     };
   }
 
-  async #openRuntime(id: string, options: SessionOptions): Promise<SessionRuntime> {
+  async #openRuntime(id: string, options: SessionOptions, isResumed = false): Promise<SessionRuntime> {
     checkSession(id, options);
+    const { pluginOptions = {} } = options;
+    const plugins = [...(this.#options.plugins ?? []), ...(options.plugins ?? [])];
+    checkPlugins(plugins, pluginOptions, this.#ports.limits);
     // An id that was deleted is refused here, before anything is built for it.
     await this.#ports.persistence.sessions.open(id);
-    const runtime = new SessionRuntime(this.#ports, await this.#wiringOf(id, options));
-    await runtime.open();
-    return runtime;
+    return assembleSession({ ports: this.#ports, wiring: await this.#wiringOf(id, options), plugins, pluginOptions, isResumed });
+  }
+
+  /** Options of its plugins that a turn in flight was accepted with, of those that are here (OP-7). */
+  async #acceptedWith(sessionId: string, turnId: string): Promise<SessionOptions> {
+    const { plugins = [] } = this.#options;
+    if (plugins.length === 0) return {};
+    const turn = await this.#ports.persistence.turns.load(sessionId, turnId);
+    const recorded = (turn?.config.plugins ?? []).filter(({ id }) => plugins.some((plugin) => plugin.id === id));
+    return { pluginOptions: Object.fromEntries(recorded.flatMap(({ id, options }) => (options === undefined ? [] : [[id, options]]))) };
   }
 
   async #recoverOne({ sessionId, turnId, damage }: InFlight, { signal, onActivity }: RecoverOptions): Promise<Recovered | undefined> {
@@ -250,7 +273,7 @@ export class Lash implements AsyncDisposable {
       return onActivity && swallow(onActivity, { id: `${turnId}:${count}`, correlationId, ...body }, { sessionId, turnId });
     };
     try {
-      runtime = await this.#openRuntime(sessionId, {});
+      runtime = await this.#openRuntime(sessionId, await this.#acceptedWith(sessionId, turnId));
       const end = await runtime.recoverTurn({ turnId, ...unattended(signal), emit, whenParked: "suspend" });
       return { sessionId, turnId, result: turnResultOf(end) };
     } catch (error) {
@@ -258,7 +281,7 @@ export class Lash implements AsyncDisposable {
       if (LashError.is(error) && ELSEWHERE.has(error.code)) return undefined;
       return { sessionId, turnId, error: LashError.is(error) ? error : runtimeError("store_commit_failed", String(error), { cause: error }) };
     } finally {
-      await runtime?.close("session.close").catch(() => undefined);
+      await runtime?.close("session.close").catch(() => runtime?.discard());
     }
   }
 
@@ -321,6 +344,7 @@ export class Lash implements AsyncDisposable {
       },
       core: layerOf(this.#options.prompt ?? "", "core"),
       tools: toolsByName([...(this.#options.tools ?? []), ...(options.tools ?? [])]),
+      plugins: undefined,
       owner,
     };
   }

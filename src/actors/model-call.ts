@@ -62,7 +62,7 @@ export async function callModel(call: ModelCall): Promise<JournaledOutcome> {
   const size = new ResponseSize(call.maxResponseBytes);
   try {
     const stream = streamTo(call);
-    const { fullText: _derivable, providerUsage: _raw, ...response } = await call.plan.provider.complete(await call.loadImages(buildRequest(call)), {
+    const { fullText: _derivable, providerUsage: _raw, ...response } = await (call.plan.asked ?? call.plan.provider).complete(await call.loadImages(buildRequest(call)), {
       signal: AbortSignal.any([call.signal, size.exceeded]),
       clock: call.clock,
       onStreamEvent: (event) => {

@@ -15,6 +15,7 @@ import type { DirectAnswer, Tool, ToolCall } from "../tools/contract.ts";
 import type { ChangeHub } from "./change-hub.ts";
 import type { EffectHost } from "./effect-host.ts";
 import type { LeaseTimings } from "./lease-keeper.ts";
+import type { SessionPlugins } from "./plugin-port.ts";
 import type { WaitDesk } from "./wait-desk.ts";
 
 export type Inspect = Observer<InspectionEvent> | ((event: InspectionEvent) => void);
@@ -83,6 +84,9 @@ export interface SessionWiring {
   readonly stated: { readonly provider: boolean; readonly model: boolean; readonly maxTurns: boolean; readonly prompt: boolean };
   /** The lash's layer of the prompt; never recorded. */
   readonly core: PromptLayer;
+  /** Those of plugins among them. */
   readonly tools: ReadonlyMap<string, Tool>;
+  /** Undefined where the session has none. */
+  readonly plugins: SessionPlugins | undefined;
   readonly owner: LeaseOwner;
 }

@@ -1,6 +1,6 @@
 // Tool results of a turn that was taken up: what its log shows, with what the journal knows about it.
 
-import type { Json } from "../domain/json.ts";
+import { isPlainObject, type Json } from "../domain/json.ts";
 import type { Part } from "../domain/messages.ts";
 import { failedOutput, projectOutput, type ShownToolError, type ToolCallOutput } from "../domain/tool-output.ts";
 import type { ToolResult } from "../machines/effects.ts";
@@ -13,21 +13,35 @@ export function resultsOf({ log, journal }: TurnRecord): ToolResult[] {
   const calls = new Map<string, Part>();
   const attempts = journal.flatMap(({ replayKey, outcome }) => {
     if (!("ok" in outcome)) return [];
-    if (replayKey.endsWith(":await")) return [{ replayKey, output: outputOf(outcome.ok as unknown as Resolution), durationMs: 0 }];
-    const { output, durationMs } = outcome.ok as { readonly output?: ToolCallOutput; readonly durationMs?: number };
-    return replayKey.includes(":attempt:") && output ? [{ replayKey, output, durationMs: durationMs ?? 0 }] : [];
+    if (replayKey.endsWith(":await")) return [{ replayKey, output: outputOf(outcome.ok as unknown as Resolution), durationMs: 0, shown: undefined, args: undefined }];
+    const { output, durationMs, shown, args } = outcome.ok as { readonly output?: ToolCallOutput; readonly durationMs?: number; readonly shown?: string; readonly args?: Json };
+    const isCall = replayKey.includes(":attempt:") || replayKey.endsWith(":after");
+    return isCall && output ? [{ replayKey, output, durationMs: durationMs ?? 0, shown, args }] : [];
   });
   const results: ToolResult[] = [];
   for (const part of log.flatMap((message) => message.parts)) {
     const callId = part.toolCallId ?? "";
     if (part.kind === "ToolCall") calls.set(callId, part);
     if (part.kind !== "ToolResult") continue;
-    const ran = attempts.findLast(({ replayKey, output }) => replayKey.includes(`:${callId}`) && projectOutput(output) === part.content);
-    const { output, durationMs } = ran ?? { output: outputShown(part.content), durationMs: 0 };
+    const ran = attempts.findLast(({ replayKey, output, shown }) => replayKey.includes(`:${callId}`) && (shown ?? projectOutput(output)) === part.content);
+    const { output, durationMs, args } = ran ?? { output: outputShown(part.content), durationMs: 0, args: undefined };
     const { id: _, ...modelReturn } = part;
-    results.push({ callId, toolName: part.toolName ?? "", args: argsOf(calls.get(callId)), output, durationMs, modelReturn: [modelReturn] });
+    results.push({ callId, toolName: part.toolName ?? "", args: args ?? argsOf(calls.get(callId)), output, durationMs, modelReturn: [modelReturn] });
   }
   return results;
+}
+
+/** Whose outcomes are ours alone, so that nothing which came from outside can pass for a state (E-19). */
+const WITH_STATE = /:(?:attempt:\d+|after|llm_call:\d+|checkpoint:\d+)$/;
+
+/** State of its plugins that the turn recorded last; undefined where it recorded none. */
+export function pluginStateOf({ journal }: TurnRecord): Json | undefined {
+  for (const { replayKey, outcome } of journal.toReversed()) {
+    if (!WITH_STATE.test(replayKey) || !("ok" in outcome) || !isPlainObject(outcome.ok)) continue;
+    const { pluginState } = outcome.ok as { readonly pluginState?: Json };
+    if (pluginState !== undefined) return pluginState;
+  }
+  return undefined;
 }
 
 /** Of a call without an attempt of its own: one that was refused before it ran, or a `batch` call, whose calls have them. */

@@ -5,7 +5,7 @@ import { initialFrame, type AgentFrame, type SessionPolicy, type TokenLedgerEntr
 import type { PromptLayer } from "../domain/prompt.ts";
 import { NO_PROMPT } from "../domain/turn-config.ts";
 import { zeroUsage } from "../domain/usage.ts";
-import type { SessionCommit, SessionHead, SessionRead } from "../stores/contract.ts";
+import type { ComponentBody, SessionCommit, SessionHead, SessionRead } from "../stores/contract.ts";
 import { History } from "./history.ts";
 import { storedPrompt } from "./session-settings.ts";
 
@@ -16,6 +16,8 @@ export interface Resident {
   readonly frames: readonly AgentFrame[];
   /** The session's own layer of the prompt, as recorded. */
   readonly prompt: PromptLayer;
+  /** State of its plugins, as recorded; kept, because a turn that fails takes them back to it. */
+  readonly plugins: ComponentBody | undefined;
   readonly ledger: readonly TokenLedgerEntry[];
   readonly history: History;
   /** Messages of `history` at this revision; the history itself may have grown since. */
@@ -29,6 +31,7 @@ export function freshResident(sessionId: string, policy: SessionPolicy, now: num
     head: { policy, currentFrameId: frame.frameId, turnIndex: 0, tokenUsage: zeroUsage, protocolTurnOptions: null },
     frames: [frame],
     prompt: NO_PROMPT,
+    plugins: undefined,
     ledger: [],
     history: new History(),
     messageCount: 0,
@@ -50,6 +53,7 @@ export function residentOf(read: SessionRead): LoadedResident {
     head: { ...rootless, ...(leafNodeId !== undefined && { leafNodeId }) },
     frames: read.frames,
     prompt: storedPrompt(read.components.prompt),
+    plugins: read.components.pluginSnapshot,
     ledger: read.ledger,
     history,
     messageCount: history.length,
@@ -70,6 +74,7 @@ export function residentAfter(before: Resident, headRevision: number, { sessionI
     headRevision,
     head,
     ...(components?.prompt !== undefined && { prompt: components.prompt === null ? NO_PROMPT : (components.prompt as PromptLayer) }),
+    ...(components?.pluginSnapshot !== undefined && { plugins: components.pluginSnapshot ?? undefined }),
     frames: frames.length === 0 ? before.frames : [...kept, ...frames.filter((frame) => !known.has(frame.frameId))],
     history,
     messageCount: history.length,

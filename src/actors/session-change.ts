@@ -33,7 +33,7 @@ export function changeCommit(sessionId: string, resident: Resident, fence: Lease
 
 /** Records settings of the session and, with them, of its current frame (S-27). */
 export function settingsCommit(settings: SessionSettings, resident: Resident): SessionChange {
-  const { policy, ...recorded } = recording(settings, resident);
+  const { policy, ...recorded } = recording(settings, resident, undefined);
   const current = resident.frames.filter(({ frameId }) => frameId === resident.head.currentFrameId);
   return { head: { ...resident.head, policy }, frames: current.map((frame) => ({ ...frame, policy })), ...recorded };
 }
@@ -93,9 +93,15 @@ export function forkCommit(source: SessionRead, sessionId: string, at: string | 
     frames: [frame],
     nodes,
     usageDeltas: [],
-    ...(source.componentRefs.prompt !== undefined && { componentRefs: { prompt: source.componentRefs.prompt } }),
+    ...inherited(source.componentRefs),
     committedAttachmentIds: attachmentIds(nodes.flatMap(({ body }) => (body.kind === "message" ? [body.message] : []))),
   };
+}
+
+/** Components that a new session begins with (PT-27). */
+function inherited({ prompt, pluginSnapshot }: SessionRead["componentRefs"]): Pick<SessionCommit, "componentRefs"> {
+  if (prompt === undefined && pluginSnapshot === undefined) return {};
+  return { componentRefs: { ...(prompt !== undefined && { prompt }), ...(pluginSnapshot !== undefined && { pluginSnapshot }) } };
 }
 
 export interface FrameToOpen extends Compaction {

@@ -6,13 +6,14 @@
 import { runtimeErrorOfLeaseClaim, isOutcomeUnknown, runtimeErrorOfStore } from "../domain/error-mapping.ts";
 import { LashError, runtimeError } from "../domain/errors.ts";
 import { invalidArgument } from "../domain/invalid-argument.ts";
+import { type Json, jsonEqual } from "../domain/json.ts";
 import type { ClaimOutcome, LeaseFence } from "../stores/contract.ts";
 import type { LaneClaims } from "./lane-claims.ts";
 import { fenceOf } from "./lease-keeper.ts";
 import type { RuntimePorts } from "./ports.ts";
 import type { Resident } from "./resident.ts";
 import { changeCommit, forkCommit, settingsCommit, type SessionChange } from "./session-change.ts";
-import { areRecorded, settingsOf, type SettingsChange, type StatedSettings } from "./session-settings.ts";
+import { areRecorded, overlaid, settingsOf, type SettingsChange, type StatedSettings } from "./session-settings.ts";
 
 export interface ChangedSession {
   readonly ports: RuntimePorts;
@@ -29,7 +30,13 @@ export interface ChangedSession {
   readonly committed: () => Promise<void>;
 }
 
-type MakeChange = (resident: Resident) => SessionChange | Promise<SessionChange>;
+/** null: nothing but what plugins have to say. */
+type MakeChange = (resident: Resident) => SessionChange | null | Promise<SessionChange | null>;
+
+function withPluginState(change: SessionChange | null, pluginSnapshot: Json | undefined): SessionChange | null {
+  if (pluginSnapshot === undefined) return change;
+  return { ...change, components: { ...change?.components, pluginSnapshot } };
+}
 
 export class SessionChanges {
   readonly #session: ChangedSession;
@@ -59,7 +66,27 @@ export class SessionChanges {
    *
    * @throws LashError as `commit` - nothing changed.
    */
-  configure(change: SettingsChange): Promise<void> {
+  async configure(change: SettingsChange): Promise<void> {
+    const { stated, resident } = this.#session;
+    const { plugins } = stated.wiring;
+    if (!plugins) return this.#configure(change);
+    const previous = settingsOf(stated.wiring, resident()).policy;
+    const asked = overlaid(previous, change);
+    const current = jsonEqual(previous, asked) ? asked : await plugins.changeConfig(previous, asked);
+    const { model, maxTurns } = current;
+    await this.#configure({ ...change, ...(model !== asked.model && { model }), ...(maxTurns !== asked.maxTurns && { maxTurns }) });
+    if (!jsonEqual(previous, current)) await plugins.configChanged(previous, current);
+  }
+
+  /** Commits what plugins know and no commit holds (S-44). @throws LashError as `commit`. */
+  async flush(): Promise<void> {
+    const { inLane, stated } = this.#session;
+    await inLane(async () => {
+      if (stated.wiring.plugins?.isDirty()) await this.#try(() => null, "goesOn");
+    });
+  }
+
+  #configure(change: SettingsChange): Promise<void> {
     const { ports, stated, resident, inLane } = this.#session;
     const record = async (): Promise<void> => {
       const revision = await ports.persistence.sessions.headRevision(stated.wiring.sessionId);
@@ -103,11 +130,17 @@ export class SessionChanges {
         return left.turnId;
       }
       const resident = await refresh(await sessions.headRevision(sessionId));
-      await sessions.commit(changeCommit(sessionId, resident, fence, await change(resident)));
+      const changed = withPluginState(await change(resident), stated.wiring.plugins?.capture(resident.plugins, "session"));
+      if (!changed) {
+        await leases.release(fence);
+        return undefined;
+      }
+      await sessions.commit(changeCommit(sessionId, resident, fence, changed));
     } catch (error) {
       throw await this.#leave(fence, error);
     }
     await committed();
+    stated.wiring.plugins?.committed(this.#session.resident().plugins);
     return undefined;
   }
 

@@ -5,22 +5,23 @@
 
 import { createActor, fromCallback, type ActorRefFrom, type AnyActorRef } from "xstate";
 import { CancelSignal, type TurnCancellation, type TurnCancelOutcome } from "../domain/cancellation.ts";
-import { errorText } from "../domain/error-mapping.ts";
-import { LashError, runtimeError, storeError } from "../domain/errors.ts";
+import { runtimeErrorOfStore } from "../domain/error-mapping.ts";
+import { LashError, runtimeError } from "../domain/errors.ts";
 import type { SessionSettings } from "../domain/turn-config.ts";
 import type { Provider } from "../providers/contract.ts";
 import { sessionStillInUse } from "../domain/wiring-errors.ts";
 import { EFFECTS, type EffectsMessage } from "../machines/effects.ts";
 import { sessionMachine, SESSION_MACHINE, type SessionEvent, type SessionRequest } from "../machines/session.machine.ts";
 import { persistSnapshot } from "../machines/snapshot.ts";
-import type { RecordedTurn, SessionCommit } from "../stores/contract.ts";
 import { requestCancel } from "./cancel-request.ts";
 import { followTurnId } from "./frames.ts";
 import { InputLane } from "./input-lane.ts";
 import { LaneClaims, type Acceptance, type TurnToAccept } from "./lane-claims.ts";
 import type { Emit } from "./model-call.ts";
 import type { RuntimePorts, SessionWiring } from "./ports.ts";
-import { freshResident, residentAfter, residentOf, type LoadedResident, type Resident } from "./resident.ts";
+import type { SessionPlugins } from "./plugin-port.ts";
+import { Residence } from "./residence.ts";
+import type { Resident } from "./resident.ts";
 import { SessionFeed } from "./session-feed.ts";
 import { StandIn } from "./stand-in.ts";
 import { SessionChanges } from "./session-changes.ts";
@@ -77,8 +78,7 @@ export class SessionRuntime {
   readonly #stated: StatedSettings;
   readonly #root: SessionActor;
   readonly #effects: AnyActorRef;
-  #resident: Resident;
-  readonly #listeners = new Set<(resident: Resident) => void>();
+  readonly #residence: Residence;
   /** Turns of this runtime that run or wait, by what cancels them. */
   readonly #attended = new Set<Attended>();
   /** The session is being left: turns that only wait are suspended from then on. */
@@ -102,13 +102,13 @@ export class SessionRuntime {
       ports,
       lease: this.#lease,
       stated: this.#stated,
-      resident: () => this.#resident,
+      resident: () => this.resident,
       inLane: (body) => this.#inLane(body),
-      refresh: (headRevision) => this.#refresh(headRevision),
+      refresh: (headRevision) => this.#residence.refresh(headRevision),
       finish: (turnId) => this.#finish(turnId),
-      committed: async () => this.feed.committed((await this.#read()).resident.headRevision),
+      committed: async () => this.feed.committed((await this.#residence.read()).resident.headRevision),
     });
-    this.#resident = freshResident(wiring.sessionId, wiring.policy, ports.clock.now());
+    this.#residence = new Residence({ ports, wiring: () => this.wiring, isDriving: () => this.#run !== undefined });
     const { sessionId, owner } = wiring;
     this.#standIn = new StandIn({
       ...ports,
@@ -116,7 +116,7 @@ export class SessionRuntime {
       staysReady: ports.peers !== undefined,
       finish: (turnId) => this.#finish(turnId),
     });
-    this.feed = new SessionFeed({ sessionId, driver: owner.incarnationId, channel: ports.peers, clock: ports.clock, onCommitted: (revision) => void this.#catchUp(revision), onElsewhere: () => this.#standIn.standBy() });
+    this.feed = new SessionFeed({ sessionId, driver: owner.incarnationId, channel: ports.peers, clock: ports.clock, onCommitted: (revision) => void this.#residence.catchUp(revision), onElsewhere: () => this.#standIn.standBy() });
     this.#root = createActor(sessionMachine, {
       id: `session:${wiring.sessionId}`,
       input: { sessionId: wiring.sessionId, residency: ports.residency, hasStore: true },
@@ -137,7 +137,7 @@ export class SessionRuntime {
 
   /** What a turn that begins now would find. */
   get settings(): SessionSettings {
-    return settingsOf(this.wiring, this.#resident);
+    return settingsOf(this.wiring, this.resident);
   }
 
   /** That the session's next turn would have. @throws LashError `provider_unconfigured`, `provider_mismatch`. */
@@ -146,7 +146,7 @@ export class SessionRuntime {
   }
 
   get resident(): Resident {
-    return this.#resident;
+    return this.#residence.resident;
   }
 
   /** The residency machine, for readers and inspectors. */
@@ -156,13 +156,26 @@ export class SessionRuntime {
 
   /** Calls the listener with every newly committed state. @returns what takes it back. */
   onCommit(listener: (resident: Resident) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#residence.onCommit(listener);
   }
 
   /** Loads the session. @throws the store's error where it cannot be read. */
   async open(): Promise<void> {
     await this.#load({ type: "session.open" });
+  }
+
+  /** Lets go of everything that the session holds here. */
+  discard(): void {
+    this.#standIn.close();
+    this.feed.close();
+    this.wiring.plugins?.close();
+    this.#root.stop();
+  }
+
+  /** Gives the session its plugins, in the state that is stored; only before its first turn (S-29). */
+  equip(plugins: SessionPlugins): void {
+    this.#stated.equip(plugins);
+    plugins.restore(this.resident.plugins);
   }
 
   /** Finishes what others left, now and, in tabs, as soon as another driver is gone. Needs a provider. */
@@ -183,7 +196,7 @@ export class SessionRuntime {
   runTurn(start: TurnStart): Promise<TurnEnd> {
     return this.#attend(start, async (start) => {
       // Before anything is accepted (PP-26).
-      this.#plans.next(this.#resident, start.overlay);
+      this.#plans.next(this.resident, start.overlay);
       return this.#follow(start, await this.#drive(start, () => this.#lease.accept(start, this.#acceptance(start.overlay))));
     });
   }
@@ -195,7 +208,7 @@ export class SessionRuntime {
     if (turnId === undefined) return undefined;
     try {
       return await this.#attend({ turnId, emit: emitFor(turnId), signal }, async (start) => {
-        this.#plans.next(this.#resident);
+        this.#plans.next(this.resident);
         return this.#follow(start, await this.#drive(start, () => this.#lease.acceptQueued(turnId, this.#acceptance())));
       });
     } catch (error) {
@@ -267,14 +280,14 @@ export class SessionRuntime {
       this.#isLeaving = false;
       throw sessionStillInUse(this.wiring.sessionId, then);
     }
+    // R1: what its plugins know is ahead of the last commit.
+    if (this.wiring.plugins?.isDirty()) this.#send({ type: "session.changed" });
     this.#flushing = Promise.withResolvers<void>();
     const { promise } = this.#flushing;
     this.#send({ type: then });
     if (!this.#isFlushing()) this.#flushing.resolve();
     await promise;
-    this.#standIn.close();
-    this.feed.close();
-    this.#root.stop();
+    this.discard();
   }
 
   /** Resolves when no turn runs or waits. */
@@ -407,19 +420,22 @@ export class SessionRuntime {
       wiring: this.wiring,
       root: this.#root,
       effects: this.#effects,
-      resident: () => this.#resident,
-      refresh: (headRevision) => this.#refresh(headRevision),
+      resident: () => this.resident,
+      refresh: (headRevision) => this.#residence.refresh(headRevision),
       planOf: (turn, overlay) => this.#plans.of(turn, overlay),
-      settingsAfter: (turn) => settingsOf(this.wiring, this.#resident, turn),
+      settingsAfter: (turn) => settingsOf(this.wiring, this.resident, turn),
       machineSnapshot: () => persistSnapshot(SESSION_MACHINE, this.#root.getSnapshot()),
-      adopt: (turn, commit) => this.#adopt(turn, commit),
+      adopt: (turn, commit) => {
+        this.#residence.adopt(turn, commit);
+        this.feed.committed(turn.headRevision);
+      },
       report: (event) => this.#send(event),
     };
   }
 
   #receive(message: EffectsMessage | SessionRequest): void {
     if (message.type === "session.load") void this.#loadFromStore();
-    else if (message.type === "session.flush") this.#send({ type: "session.flushed" });
+    else if (message.type === "session.flush") void this.#flush();
     else if ("type" in message && !message.type.startsWith("xstate.")) this.#run?.collect(message);
   }
 
@@ -440,9 +456,9 @@ export class SessionRuntime {
 
   #acceptance(overlay?: TurnOverlay): Acceptance {
     return {
-      config: () => ({ value: this.#plans.next(this.#resident, overlay).config, madeFrom: this.#resident.headRevision }),
+      config: () => ({ value: this.#plans.next(this.resident, overlay).config, madeFrom: this.resident.headRevision }),
       finishOther: (turnId) => this.#finishOther(turnId),
-      refresh: (headRevision) => this.#refresh(headRevision),
+      refresh: (headRevision) => this.#residence.refresh(headRevision),
     };
   }
 
@@ -476,56 +492,22 @@ export class SessionRuntime {
 
   async #loadFromStore(): Promise<void> {
     const loading = this.#loading;
+    const { event, error } = await this.#residence.load();
+    this.#send(event);
+    if (error) loading?.reject(error);
+    else loading?.resolve();
+  }
+
+  /** S-44: what no commit holds gets one of its own, before the session is left. */
+  async #flush(): Promise<void> {
+    const flushing = this.#flushing;
     try {
-      const { repaired } = await this.#read();
-      this.#send({ type: "session.loaded", repaired });
-      loading?.resolve();
+      await this.changes.flush();
+      this.#send({ type: "session.flushed" });
     } catch (error) {
-      const code = LashError.is(error) ? error.code : "store_backend";
-      this.#send({ type: "session.loadFailed", code, message: errorText(error) });
-      loading?.reject(LashError.is(error) ? error : storeError("store_backend", errorText(error), { cause: error }));
+      const failure = runtimeErrorOfStore(error);
+      flushing?.reject(failure);
+      this.#send({ type: "session.flushFailed", code: failure.code, message: failure.message });
     }
-  }
-
-  async #read(): Promise<LoadedResident> {
-    const loaded = await this.#loadCommitted();
-    this.#resident = loaded.resident;
-    this.#publish();
-    return loaded;
-  }
-
-  async #loadCommitted(): Promise<LoadedResident> {
-    const { sessions } = this.ports.persistence;
-    const { sessionId, policy } = this.wiring;
-    const full = { kind: "full_graph" } as const;
-    let read = await sessions.load(sessionId, this.ports.residency === "keep_all" ? full : { kind: "active_path" });
-    // S-37: a path that leads nowhere is healed from the whole graph, never from the part of it that was asked for.
-    if (read && read.nodes.length === 0 && read.nodeCount > 0 && read.head.leafNodeId !== undefined) read = await sessions.load(sessionId, full);
-    return read ? residentOf(read) : { resident: freshResident(sessionId, policy, this.ports.clock.now()), repaired: false };
-  }
-
-  /** Another runtime committed: what is shown here follows, between the turns of this one. */
-  async #catchUp(revision: number): Promise<void> {
-    if (this.#run || revision <= this.#resident.headRevision) return;
-    // A notice is a hint: a session that cannot be read now is read by its next turn, which also says why it cannot.
-    const loaded = await this.#loadCommitted().catch(() => undefined);
-    // A turn of this runtime may have begun meanwhile; it reads for itself.
-    if (this.#run || !loaded || loaded.resident.headRevision <= this.#resident.headRevision) return;
-    this.#resident = loaded.resident;
-    this.#publish();
-  }
-
-  async #refresh(headRevision: number): Promise<Resident> {
-    return this.#resident.headRevision === headRevision ? this.#resident : (await this.#read()).resident;
-  }
-
-  #adopt(turn: RecordedTurn, commit: SessionCommit): void {
-    this.#resident = residentAfter(this.#resident, turn.headRevision, commit);
-    this.#publish();
-    this.feed.committed(turn.headRevision);
-  }
-
-  #publish(): void {
-    for (const listener of this.#listeners) listener(this.#resident);
   }
 }

@@ -7,25 +7,29 @@ import { createActor, type ActorRefFrom } from "xstate";
 import type { TurnCancellation } from "../domain/cancellation.ts";
 import { isOutcomeUnknown, runtimeErrorOfStore } from "../domain/error-mapping.ts";
 import { LashError, runtimeError } from "../domain/errors.ts";
-import { isPlainObject } from "../domain/json.ts";
-import { createMessage, type Message, type PartDraft } from "../domain/messages.ts";
-import { normalizeItems, type TurnInputItem } from "../domain/turn-input.ts";
+import type { PartDraft } from "../domain/messages.ts";
+import { normalizeItems } from "../domain/turn-input.ts";
 import { addUsage, zeroUsage } from "../domain/usage.ts";
-import type { EffectRequest, EffectsMessage, HistoryReference, PhaseName, ToolResult, TurnEvent } from "../machines/effects.ts";
+import type { EffectRequest, EffectsMessage, PhaseName, ToolResult, TurnEvent } from "../machines/effects.ts";
 import { persistSnapshot, restoreTurn } from "../machines/snapshot.ts";
 import { TURN_MACHINE, turnMachine, type TurnMachine } from "../machines/turn.machine.ts";
 import type { MachineSnapshot, RecordedTurn, SessionLease, TurnRecord } from "../stores/contract.ts";
 import { cancelTopic, CancelWatch } from "./cancel-watch.ts";
-import { buildCommit, closedLog, isCancelled, resultOf, type FinishedTurn } from "./committer.ts";
+import { closedLog, isCancelled, type FinishedTurn } from "./committer.ts";
 import { partsOf } from "./images.ts";
 import { fenceOf, LeaseKeeper } from "./lease-keeper.ts";
 import type { Emit } from "./model-call.ts";
+import type { SessionPlugins, TurnPlugins } from "./plugin-port.ts";
+import { passedBy, type PluginPhase, runPhase } from "./plugin-phases.ts";
+import { pluginStateOf } from "./recovered-results.ts";
 import { sendFrom } from "./relay.ts";
-import type { Resident } from "./resident.ts";
 import { suspendedError } from "./tool-completion.ts";
 import { TurnEffects, type Settled } from "./turn-effects.ts";
+import { commitTurn, settleTurn } from "./turn-ending.ts";
+import { TurnEnvironment } from "./turn-environment.ts";
 import { TurnLog } from "./turn-log.ts";
-import type { TurnOverlay, TurnPlan } from "./turn-plan.ts";
+import { inputMessage, loggedBy, openKeys, referenceOf, textParts } from "./turn-opening.ts";
+import type { TurnOverlay } from "./turn-plan.ts";
 import type { TurnSession } from "./turn-session.ts";
 
 export interface TurnRequest {
@@ -75,7 +79,11 @@ export class TurnRun {
   #mail: TurnEvent | undefined;
   #claiming: Promise<Claimed> | undefined;
   #lane: Lane | undefined;
-  #plan: TurnPlan | undefined;
+  #environment: TurnEnvironment | undefined;
+  /** What the machine was last asked to wait for; whatever answers for an earlier one comes too late. */
+  #awaited: PhaseName | undefined;
+  /** Aborts hooks that run before the first model call. */
+  readonly #preparing = new AbortController();
   #result: RecordedTurn | undefined;
   #cancellation: TurnCancellation | undefined;
   #failure: LashError | undefined;
@@ -107,6 +115,7 @@ export class TurnRun {
    */
   cancel(request?: TurnCancellation): void {
     this.#cancellation ??= request;
+    this.#preparing.abort();
     this.#mail = { type: "turn.cancel" };
     this.#deliverMail();
   }
@@ -143,7 +152,7 @@ export class TurnRun {
     const actor = createActor(machine, {
       id: `turn:${wiring.sessionId}:${turnId}`,
       parent: root,
-      input: { sessionId: wiring.sessionId, turnId, hooks: ["takesInput"] },
+      input: { sessionId: wiring.sessionId, turnId, hooks: ["takesInput", ...(wiring.plugins?.hooks ?? [])] },
       ...(snapshot && { snapshot }),
     });
     actor.subscribe({ next: () => this.#onMacrostep(actor), error: (error) => this.#fail(error), complete: () => this.#onDone(actor) });
@@ -232,9 +241,11 @@ export class TurnRun {
   // ---- phases -----------------------------------------------------------------------------------------------------
 
   #runPhase(phase: PhaseName): void {
+    this.#awaited = phase;
     try {
       const done = this.#phase(phase);
-      if (done instanceof Promise) done.catch((error: unknown) => this.#fail(error));
+      // A turn that was cancelled meanwhile is not failed by a hook that it no longer waits for.
+      if (done instanceof Promise) done.catch((error: unknown) => this.#awaited === phase && this.#fail(error));
     } catch (error) {
       this.#fail(error);
     }
@@ -248,23 +259,28 @@ export class TurnRun {
         return this.#refreshHead();
       case "normalizeInput":
         return this.#normalizeInput();
-      case "buildTurn":
-        return this.#send({ type: "turn.built", maxTurns: this.#planned.config.policy.maxTurns });
-      case "finalize":
-        return this.#send({ type: "turn.finalized", messages: [] });
       case "commit":
         return this.#commit();
       case "settle":
         return this.#settle();
       case "drainCommands":
         return this.#send({ type: "commands.drained" });
-      case "prepareContext":
-        return this.#send({ type: "context.prepared" });
-      case "beforeTurn":
-        return this.#send({ type: "hooks.passed", messages: [] });
-      case "afterPersist":
-        return this.#send({ type: "turn.persisted" });
+      default:
+        return this.#pluginPhase(phase);
     }
+  }
+
+  /** Without plugins nothing is waited for (M4). */
+  #pluginPhase(phase: PluginPhase): Promise<void> | void {
+    const environment = this.#environment;
+    const maxTurns = environment?.plan.config.policy.maxTurns ?? null;
+    if (!environment?.plugins) return this.#send(passedBy(phase, maxTurns));
+    const ended = () => {
+      const { outcome, issues, usage } = this.#actor.getSnapshot().context;
+      return { outcome: outcome ?? { stopped: "runtime_error" as const }, issues, usage };
+    };
+    const turn = { turnId: this.turnId, logLength: this.#log.messages.length, maxTurns, signal: this.#preparing.signal, ended };
+    return runPhase(phase, environment, turn).then((event) => this.#send(event));
   }
 
   async #claimLane(): Promise<void> {
@@ -286,9 +302,21 @@ export class TurnRun {
     for (const { replayKey, rows } of turn.claims) if (replayKey === undefined) this.#log.recordClaim(rows);
     if (turn.cancellation) this.cancel(turn.cancellation);
     if (turn.recoveries > this.#session.ports.maxRecoveries) return this.#giveUp(turn);
-    this.#plan = this.#session.planOf(turn, this.#request.overlay);
+    const plan = this.#session.planOf(turn, this.#request.overlay);
+    const { plugins } = this.#session.wiring;
+    this.#environment = new TurnEnvironment(plan, plugins && (await this.#plug(plugins, turn)));
     if (turn.snapshot) return this.#takeUp(turn, turn.snapshot);
     this.#send(this.#prepared() ?? { type: "lane.claimed" });
+  }
+
+  /** Those that the turn was accepted with, in the state that it begins or goes on with. */
+  async #plug(all: SessionPlugins, turn: TurnRecord): Promise<TurnPlugins> {
+    const { resident, refresh } = this.#session;
+    await refresh(this.#claimed.headRevision);
+    const plugged = { turnId: turn.turnId, resident, log: () => this.#log.messages, emit: this.#request.emit };
+    const plugins = all.turn(plugged, (turn.config.plugins ?? []).map(({ id }) => id));
+    plugins.begin(resident().plugins, pluginStateOf(turn));
+    return plugins;
   }
 
   /** What the phases up to the first model call would say, unless one of them has to wait (M4). */
@@ -296,9 +324,9 @@ export class TurnRun {
     const { headRevision, turn } = this.#claimed;
     const resident = this.#session.resident();
     const parts = textParts(normalizeItems(turn.input.items));
-    if (resident.headRevision !== headRevision || !parts) return undefined;
-    const { maxTurns } = this.#planned.config.policy;
-    return { type: "turn.prepared", history: referenceOf(resident), messages: [this.#inputMessage(parts)], maxTurns };
+    if (resident.headRevision !== headRevision || !parts || this.#ready.plugins) return undefined;
+    const { maxTurns } = this.#ready.plan.config.policy;
+    return { type: "turn.prepared", history: referenceOf(resident), messages: [inputMessage(this.turnId, parts)], maxTurns };
   }
 
   #openLane({ lease, turn, headRevision }: Extract<Claimed, { kind: "claimed" }>): Lane {
@@ -316,7 +344,7 @@ export class TurnRun {
       host: ports.effectHost.scoped({ turn, fence: keeper.fence, ensureLive: () => keeper.ensureLive(), onCancelRequest: (request) => this.cancel(request) }),
       log: this.#log,
       emit: this.#request.emit,
-      plan: () => this.#planned,
+      environment: () => this.#ready,
       onParked: (parked) => {
         this.#send({ type: parked ? "tools.parked" : "tools.resumed" });
         if (parked) this.#request.onParked?.();
@@ -337,19 +365,13 @@ export class TurnRun {
   async #giveUp(turn: TurnRecord): Promise<void> {
     await this.#session.refresh(this.#claimed.headRevision);
     const open = openKeys(turn.snapshot);
-    this.#log.restore(turn, this.#loggedBy(turn), (replayKey) => open.includes(replayKey));
+    this.#log.restore(turn, loggedBy(turn), (replayKey) => open.includes(replayKey));
     const usage = turn.modelCalls.reduce((sum, call) => (call.usage ? addUsage(sum, call.usage) : sum), zeroUsage);
     this.#send({
       type: "turn.exhausted",
       usage,
       issue: { kind: "runtime", code: "turn_recovery_exhausted", message: `the turn was taken up ${turn.recoveries} times without getting any further`, retryable: false },
     });
-  }
-
-  /** Length of the turn's own log; the rows hold more after a restart, and all of them where the snapshot cannot be read. */
-  #loggedBy({ snapshot, log }: TurnRecord): number {
-    const length = isPlainObject(snapshot?.context) ? snapshot.context["logLength"] : undefined;
-    return typeof length === "number" && length >= 0 && length <= log.length ? length : log.length;
   }
 
   /** Goes on where the last durable step left off: entry actions do not run again, so open effects are re-sent (T-22). */
@@ -359,6 +381,8 @@ export class TurnRun {
     if (!snapshot) return this.#send({ type: "lane.claimed" });
     const { logLength, open } = snapshot.context;
     this.#log.restore(turn, logLength, (replayKey) => open.some((request) => request.replayKey === replayKey));
+    // A turn that ends as cancelled needs none of it, and nothing of it must keep the turn from ending.
+    if (this.#ready.plugins && !this.#mail) await this.#ready.rebuild(open[0]?.command.iteration ?? 0, new AbortController().signal);
     const claiming = this.#actor;
     this.#actor = this.#createActor(snapshot);
     claiming.send({ type: "turn.takenUp" });
@@ -395,39 +419,15 @@ export class TurnRun {
   }
 
   #normalized(parts: readonly PartDraft[] | string): void {
-    if (typeof parts !== "string") return this.#send({ type: "input.normalized", messages: [this.#inputMessage(parts)] });
+    if (typeof parts !== "string") return this.#send({ type: "input.normalized", messages: [inputMessage(this.turnId, parts)] });
     this.#send({ type: "input.refused", issue: { kind: "input_validation", code: "invalid_turn_input", message: parts, retryable: false } });
   }
 
-  #inputMessage(parts: readonly PartDraft[]): Message {
-    return createMessage(`${this.#request.turnId}:0`, "User", parts);
-  }
-
   async #commit(): Promise<void> {
-    const { ports, resident, machineSnapshot, report, adopt, settingsAfter } = this.#session;
-    const { keeper, turn: accepted } = this.#claimed;
-    await keeper.ensureLive();
-    keeper.ending();
-    const finished = this.#finished();
-    report({ type: "turn.committing" });
-    const commit = buildCommit(finished, {
-      resident: resident(),
-      settings: settingsAfter(accepted),
-      model: accepted.config.policy.model.id,
-      fence: keeper.fence,
-      machine: machineSnapshot(),
-      now: ports.clock.now(),
-    });
-    const { turn, cancelledBy, inputWaits } = await ports.persistence.sessions.commit(commit);
-    if (cancelledBy || inputWaits) {
-      keeper.goingOn();
-      report({ type: "turn.continued" });
-      return cancelledBy ? this.#yieldTo(cancelledBy, finished) : this.#send({ type: "input.waiting" });
-    }
-    if (!turn) throw new LashError("runtime", "other", "the store recorded no result for the turn");
-    this.#result = turn;
-    adopt(turn, commit);
-    report({ type: "turn.committed" });
+    const commitment = await commitTurn(this.#session, this.#claimed, () => this.#finished());
+    if (commitment.kind === "inputWaits") return this.#send({ type: "input.waiting" });
+    if (commitment.kind === "cancelled") return this.#yieldTo(commitment.by, this.#finished());
+    this.#result = commitment.result;
     this.#send({ type: "turn.committed" });
   }
 
@@ -440,11 +440,7 @@ export class TurnRun {
   }
 
   async #settle(): Promise<void> {
-    const { keeper } = this.#claimed;
-    await keeper.ensureLive();
-    keeper.ending();
-    const completedInputs = this.#log.claims;
-    this.#result = await this.#session.ports.persistence.turns.settle({ fence: keeper.fence, result: resultOf(this.#finished()), completedInputs });
+    this.#result = await settleTurn(this.#session, this.#claimed, () => this.#finished());
     this.#send({ type: "turn.settled" });
   }
 
@@ -469,9 +465,9 @@ export class TurnRun {
   }
 
   /** Bound once the lane is claimed; a turn that is given up needs none. */
-  get #planned(): TurnPlan {
-    if (!this.#plan) throw new LashError("runtime", "other", "the turn's plan was not made yet");
-    return this.#plan;
+  get #ready(): TurnEnvironment {
+    if (!this.#environment) throw new LashError("runtime", "other", "the turn's plan was not made yet");
+    return this.#environment;
   }
 
   // ---- effects ----------------------------------------------------------------------------------------------------
@@ -509,26 +505,4 @@ export class TurnRun {
     const { code, message } = error;
     this.#send({ type: "effect.settled", effectId, outcome: { kind: "fault", code, message }, source: "run" });
   }
-}
-
-/** Replay keys of the effects that a stored snapshot has open; none where it cannot be read. */
-function openKeys(snapshot: MachineSnapshot | undefined): readonly unknown[] {
-  const open = isPlainObject(snapshot?.context) ? snapshot.context["open"] : undefined;
-  return Array.isArray(open) ? open.map((request) => (isPlainObject(request) ? request["replayKey"] : undefined)) : [];
-}
-
-/** Parts of an input that is nothing but text, which may be none. */
-function textParts(items: readonly TurnInputItem[]): readonly PartDraft[] | undefined {
-  if (items.length === 0) return [{ kind: "Text", content: "" }];
-  return items.every((item) => item.type === "text") ? items.map(({ text }) => ({ kind: "Text", content: text })) : undefined;
-}
-
-export function referenceOf({ headRevision, head, messageCount }: Resident): HistoryReference {
-  return {
-    headRevision,
-    frameId: head.currentFrameId,
-    leafNodeId: head.leafNodeId ?? null,
-    turnIndex: head.turnIndex,
-    messageCount,
-  };
 }
