@@ -6,6 +6,7 @@ export const entries: Record<string, string> = {
   "providers/ai-sdk/index": "src/providers/ai-sdk/index.ts",
   direct: "src/direct.ts",
   compaction: "src/compaction.ts",
+  "rolling-history": "src/rolling-history.ts",
   "plugins/index": "src/plugins/index.ts",
   "stores/engine-kit": "src/stores/engine-kit.ts",
   "cli/lash": "src/cli/lash.ts",

@@ -7,26 +7,20 @@ import { branchTo, openFrame } from "./actors/session-change.ts";
 import type { SessionRuntime } from "./actors/session-runtime.ts";
 import type { Compactor } from "./domain/compaction.ts";
 import { runtimeError } from "./domain/errors.ts";
-import { assertId } from "./domain/id-rules.ts";
 import { invalidArgument, refuseUnknown } from "./domain/invalid-argument.ts";
-import type { Limits } from "./domain/limits.ts";
 import type { SessionNode } from "./domain/session.ts";
 import { acceptInput, parseTurnInput, type TurnInput } from "./domain/turn-input.ts";
 import { checkedId, checkedTarget, checkedTargets, submittedIngress, type EnqueueOptions } from "./enqueue.ts";
 import type { SessionSighting, TurnActivity } from "./observe/contract.ts";
 import { sightingsOf } from "./observe/sightings.ts";
 import { readViewOf, type SessionReadView } from "./observe/read-view.ts";
-import { overlayOf, patchOf, SETTINGS, type SessionPatch, type TurnSettings } from "./settings-options.ts";
+import { overlayOf, patchOf, SETTINGS, type SessionPatch } from "./settings-options.ts";
+import { checkTurnOptions, chosenCompactor, parseWaiting, turnIdOf, type TurnOptions } from "./turn-options.ts";
 import type { CancelOutcome, CancelTarget, PendingTurnInput, SuffixCancelOutcome } from "./stores/ingress-contract.ts";
 import { Turn } from "./turn.ts";
 import { turnResultOf, type TurnResult } from "./turn-result.ts";
 
-export interface TurnOptions extends TurnSettings {
-  /** Id of the turn, so that asking again attaches to it instead of adding a second input. Default: a fresh one. */
-  readonly turnId?: string;
-  /** Aborting it cancels the turn. */
-  readonly signal?: AbortSignal;
-}
+export type { TurnOptions } from "./turn-options.ts";
 
 export interface RunOptions extends TurnOptions {
   /** Told of everything that happens; awaited, so a slow one slows the turn (T-46). */
@@ -287,17 +281,17 @@ export class Session implements AsyncDisposable {
    * `lash-runtime/compaction`. What came before stays stored, readable by node id (S-20, PP-55). Durable when it resolves;
    * `readView.lastPromptUsage` tells when it is worth it.
    *
+   * @param compactor - default: those of the session's plugins, by their priority; the first that makes something of it.
    * @returns false when there was nothing to make shorter; then nothing changed.
+   * @throws LashError `invalid_argument` - none was given, and no plugin of the session has one.
    * @throws LashError `session_execution_busy` - a turn was committed meanwhile, or another owner runs this session.
    * @throws LashError `provider_unconfigured`, `provider_mismatch` - as a turn would. And whatever `compactor` throws.
    */
-  async compact(compactor: Compactor, options: CompactOptions = {}): Promise<boolean> {
+  async compact(compactor?: Compactor, options: CompactOptions = {}): Promise<boolean> {
     this.#assertOpen();
-    refuseUnknown(options, ["instructions", "signal"], "compact options");
-    if (typeof compactor !== "function") throw invalidArgument("compactor", "a function, such as summarize() of lash-runtime/compaction");
-    if (options.instructions !== undefined && typeof options.instructions !== "string") throw invalidArgument("instructions", "a string");
+    const chosen = chosenCompactor(compactor, this.#runtime.wiring.plugins?.compactor, options);
     const signal = options.signal ? AbortSignal.any([options.signal, this.#closed.signal]) : this.#closed.signal;
-    return compactSession(this.#runtime, compactor, { ...options, signal });
+    return compactSession(this.#runtime, chosen, { ...options, signal });
   }
 
   /**
@@ -388,31 +382,6 @@ export class Session implements AsyncDisposable {
   #assertOpen(): void {
     if (this.#state !== "open") throw runtimeError("session_closed", `session ${this.id} is closed; open it again with lash.openSession`, { details: { sessionId: this.id } });
   }
-}
-
-/** An input that is kept for a turn to come. */
-function parseWaiting(input: string | TurnInput, limits: Limits): TurnInput {
-  const parsed = parseTurnInput(input, limits);
-  turnIdOf(parsed, {});
-  return parsed;
-}
-
-function checkTurnOptions(options: TurnOptions): void {
-  refuseUnknown(options, ["turnId", "signal", ...SETTINGS], "turn options");
-  const { signal } = options;
-  if (signal !== undefined && typeof signal?.addEventListener !== "function") throw invalidArgument("signal", "an AbortSignal");
-}
-
-function turnIdOf({ traceTurnId }: TurnInput, { turnId }: TurnOptions): string | undefined {
-  for (const [field, id] of [["turnId", turnId], ["input.traceTurnId", traceTurnId]] as const) {
-    if (id === undefined) continue;
-    if (typeof id !== "string" || id.trim() === "") throw runtimeError("missing_execution_scope_id", `\`${field}\` is blank; leave it out or give the turn an id`);
-    assertId(id, field);
-  }
-  if (turnId !== undefined && traceTurnId !== undefined && turnId !== traceTurnId) {
-    throw runtimeError("execution_scope_turn_id_mismatch", `\`turnId\` is "${turnId}" and \`input.traceTurnId\` is "${traceTurnId}"; a turn has one id`);
-  }
-  return turnId ?? traceTurnId;
 }
 
 /** @internal A broken sink never changes the outcome (T-46). */

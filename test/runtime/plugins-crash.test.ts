@@ -1,11 +1,12 @@
 // A session whose plugin takes part in everything, killed at every boundary of a turn: whoever comes next ends it with the
 // transcript and the state of a turn that nothing happened to.
 
-import { expect, test, describe } from "vitest";
+import { expect, test } from "vitest";
 import * as z from "zod";
 import { tool } from "../../src/index.ts";
 import { plugin, type Plugin } from "../../src/plugins/index.ts";
 import type { Engine } from "../../src/stores/engine.ts";
+import { memoryEngine } from "../../src/stores/memory/index.ts";
 import { createPersistence } from "../../src/stores/persistence/index.ts";
 import { byToolResults, manualClock, type ManualClock } from "../../src/testing/index.ts";
 import { crashEverywhere } from "../support/crash-sweep.ts";
@@ -94,25 +95,24 @@ const job = async (process: Mortal, clock: ManualClock): Promise<void> => {
   await session.run("go", { turnId: "t" });
 };
 
-describe.each(engineCases())("plugins on $name", ({ name, open }) => {
-  test("a turn that a plugin takes part in throughout, killed at any engine call, ends with one transcript and one state (T-57b, PT-23, PT-54, E-32)", async () => {
-    const deaths = await crashEverywhere({ open, world: () => null, job, check });
-    expect(deaths).toBeGreaterThan(30);
-  });
+test("a turn that a plugin takes part in throughout, killed at any engine call, ends with one transcript and one state (T-57b, PT-23, PT-54)", async () => {
+  expect(await crashEverywhere({ open: memoryEngine, world: () => null, job, check })).toBeGreaterThan(30);
+});
 
-  test.runIf(name === "memory")("killed after any message to the effects actor, likewise (E-45, PT-23)", async () => {
-    const rehearsal = new Mortal(open());
-    await job(rehearsal, manualClock(1_000));
-    expect(rehearsal.passed.message.length).toBeGreaterThan(15);
-    for (const [index, at] of rehearsal.passed.message.entries()) {
-      const [disk, clock] = [open(), manualClock(1_000)];
-      const dying = new Mortal(disk, { kind: "boundary", channel: "message", nth: index + 1 });
-      await Promise.race([job(dying, clock), dying.died]);
-      await new Promise((resolve) => setImmediate(resolve));
-      await clock.advance(31_000);
-      await check(disk, clock).catch((error: unknown) => {
-        throw new Error(`crash at message ${index + 1} (${at}): ${String(error)}`, { cause: error });
-      });
-    }
-  });
+test.each(engineCases())("on $name, killed after messages to the effects actor, likewise (E-45, PT-23)", async ({ open }) => {
+  const rehearsal = new Mortal(open());
+  await job(rehearsal, manualClock(1_000));
+  const { message: names } = rehearsal.passed;
+  expect(names.length).toBeGreaterThan(15);
+  for (let nth = 1; nth <= names.length; nth += 3) {
+    const [disk, clock] = [open(), manualClock(1_000)];
+    const dying = new Mortal(disk, { kind: "boundary", channel: "message", nth });
+    await Promise.race([job(dying, clock), dying.died]);
+    await new Promise((resolve) => setImmediate(resolve));
+    await clock.advance(31_000);
+    await check(disk, clock).catch((error: unknown) => {
+      throw new Error(`crash at message ${nth} (${names[nth - 1]}): ${String(error)}`, { cause: error });
+    });
+    await disk.close();
+  }
 });
