@@ -186,6 +186,7 @@ export class TurnRun {
     if (actor !== this.#actor) return;
     this.#lane?.keeper.stop();
     this.#lane?.watch.stop();
+    this.#preparing.abort();
     const { output, value } = actor.getSnapshot();
     if (value === "suspended") {
       const error = suspendedError(this.#session.wiring.sessionId, this.#request.turnId);

@@ -26,11 +26,19 @@ export const ALLOWED = {
   afterTurn: ["enqueue_messages", "emit_runtime_events"],
 } as const satisfies Record<string, readonly Directive["type"][]>;
 
-/** @throws what the hook threw; LashError `plugin_invoke` - it answered what it may not, or something that cannot be read. */
-export async function directivesOf<Given extends Directive>(plugin: Installed, hook: keyof typeof ALLOWED, answer: Answer<Given>): Promise<readonly Checked[]> {
-  const given: unknown = await answer;
+/**
+ * @param signal - a hook that is still at work when its turn is cancelled has said nothing: the turn does not wait for it.
+ * @throws what the hook threw; LashError `plugin_invoke` - it answered what it may not, or something that cannot be read.
+ */
+export async function directivesOf<Given extends Directive>(plugin: Installed, hook: keyof typeof ALLOWED, answer: Answer<Given>, signal: AbortSignal): Promise<readonly Checked[]> {
+  const given: unknown = answer instanceof Promise ? await Promise.race([answer, aborted(signal)]) : answer;
   if (given === undefined || given === null) return [];
   return (Array.isArray(given) ? given : [given]).map((directive: unknown) => check(plugin, hook, directive as Directive));
+}
+
+function aborted(signal: AbortSignal): Promise<undefined> {
+  if (signal.aborted) return Promise.resolve(undefined);
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(undefined), { once: true }));
 }
 
 function check(plugin: Installed, hook: keyof typeof ALLOWED, directive: Directive): Checked {

@@ -57,7 +57,7 @@ export class ToolHooks {
     let args: Json | undefined;
     try {
       const context = turnContext(this.#facts, signal, { callId: call.callId, toolName: call.toolName, args: call.args });
-      for (const directive of await directivesOf(plugin, "beforeToolCall", plugin.parts.beforeToolCall?.(context))) {
+      for (const directive of await directivesOf(plugin, "beforeToolCall", plugin.parts.beforeToolCall?.(context), signal)) {
         if (directive.type === "replace_tool_args") args = directive.args;
         else decision = stronger(decision, await this.#decide(plugin, directive));
       }
@@ -83,7 +83,7 @@ export class ToolHooks {
 
   after(call: ToolQuestion, output: ToolCallOutput, signal: AbortSignal): Promise<SettledCall> {
     const settled = this.#queue.then(() => this.#after(call, output, signal));
-    this.#queue = settled;
+    this.#queue = settled.catch(() => undefined);
     return settled;
   }
 
@@ -95,7 +95,7 @@ export class ToolHooks {
     for (const plugin of hooked) {
       try {
         const context = turnContext(this.#facts, signal, { ...call, output });
-        for (const directive of await directivesOf(plugin, "afterToolCall", plugin.parts.afterToolCall?.(context))) {
+        for (const directive of await directivesOf(plugin, "afterToolCall", plugin.parts.afterToolCall?.(context), signal)) {
           if (directive.type === "enqueue_messages") messages.push(...directive.messages);
           else output = (await this.#decide(plugin, directive)).output ?? output;
         }

@@ -69,7 +69,7 @@ export class PluginsOfTurn implements TurnPlugins {
   }
 
   async beforeTurn(signal: AbortSignal): Promise<readonly PluginMessage[] | Refusal> {
-    const folded = await this.#fold("beforeTurn", "plugin_prepare_turn", (parts) => parts.beforeTurn?.(turnContext(this.#facts, signal, {})));
+    const folded = await this.#fold("beforeTurn", "plugin_prepare_turn", signal, (parts) => parts.beforeTurn?.(turnContext(this.#facts, signal, {})));
     if ("messages" in folded) return folded.messages;
     await this.#turn.emit({ type: "error", message: folded.abort.issue.message }, "plugin:abort");
     return folded.abort;
@@ -103,14 +103,14 @@ export class PluginsOfTurn implements TurnPlugins {
   }
 
   async #atCheckpoint(checkpoint: CheckpointKind, signal: AbortSignal): Promise<readonly PluginMessage[] | Refusal> {
-    const folded = await this.#fold("atCheckpoint", "plugin_checkpoint", (parts) => parts.atCheckpoint?.(turnContext(this.#facts, signal, { checkpoint })));
+    const folded = await this.#fold("atCheckpoint", "plugin_checkpoint", signal, (parts) => parts.atCheckpoint?.(turnContext(this.#facts, signal, { checkpoint })));
     return "messages" in folded ? folded.messages : folded.abort;
   }
 
   async finalize(ended: EndedTurn): Promise<readonly PluginMessage[]> {
     this.#announcements.forget();
     const context = this.#endedContext(ended);
-    const folded = await this.#fold("afterTurn", "plugin_finalize_turn", (parts) => parts.afterTurn?.(context));
+    const folded = await this.#fold("afterTurn", "plugin_finalize_turn", context.signal, (parts) => parts.afterTurn?.(context));
     await this.#observe("onTurnFinalized", (parts) => parts.onTurnFinalized?.(context));
     return "messages" in folded ? folded.messages : [];
   }
@@ -125,13 +125,14 @@ export class PluginsOfTurn implements TurnPlugins {
   async #fold<Given extends Directive>(
     hook: keyof typeof ALLOWED,
     code: Parameters<typeof hookFailed>[0],
+    signal: AbortSignal,
     ask: (parts: PluginContributions) => Answer<Given>,
   ): Promise<Folded> {
     const messages: PluginMessage[] = [];
     for (const plugin of this.#plugins) {
       if (!plugin.parts[hook]) continue;
       try {
-        for (const directive of await directivesOf(plugin, hook, ask(plugin.parts))) {
+        for (const directive of await directivesOf(plugin, hook, ask(plugin.parts), signal)) {
           if (directive.type === "abort_turn") return { abort: { issue: abortIssue(directive) } };
           if (directive.type === "enqueue_messages") messages.push(...directive.messages);
           if (directive.type !== "emit_runtime_events") continue;
