@@ -4,7 +4,7 @@ import { defaultLeaseTimings, type LeaseTimings } from "./actors/lease-keeper.ts
 import type { Inspect } from "./actors/ports.ts";
 import { assertJson } from "./domain/bounded-json.ts";
 import type { Clock } from "./domain/clock.ts";
-import { pluginError, wiringError } from "./domain/errors.ts";
+import { wiringError } from "./domain/errors.ts";
 import { assertId } from "./domain/id-rules.ts";
 import { invalidArgument, refuseUnknown } from "./domain/invalid-argument.ts";
 import type { Json } from "./domain/json.ts";
@@ -148,7 +148,7 @@ export function checkOptions(options: LashOptions): void {
   checkShared(options);
   checkSeams(options);
   toolsByName(options.tools ?? []);
-  checkPlugins(options.plugins ?? []);
+  checkPlugins(options.plugins);
   leaseTimingsOf(options.lease);
   if (options.limits !== undefined) checkLimits(options.limits);
   if (provider) modelOf(options.model, provider);
@@ -219,20 +219,11 @@ export function checkShared({ provider, prompt, maxTurns, tools, model }: Sessio
   if (model.id !== undefined && (typeof model.id !== "string" || model.id.trim() === "")) throw invalidArgument("model.id", "a model id that is not blank");
 }
 
-/** FA-7. @throws LashError `invalid_argument`; `plugin_registration` - two of one id. */
-export function checkPlugins(plugins: readonly Plugin[], options: Readonly<Record<string, Json>> = {}, limits = resolveLimits(undefined)): void {
-  if (!Array.isArray(plugins)) throw invalidArgument("plugins", "an array of plugin(...)");
-  const ids = new Set<string>();
-  for (const [index, plugin] of (plugins as readonly Plugin[]).entries()) {
-    if (typeof plugin?.kit?.open !== "function") throw invalidArgument(`plugins[${index}]`, "made by plugin(...) of lash-runtime/plugins");
-    if (ids.has(plugin.id)) throw pluginError("plugin_registration", `two plugins have the id "${plugin.id}"; leave one of them out`, { details: { pluginId: plugin.id } });
-    ids.add(plugin.id);
-  }
-  if (typeof options !== "object" || options === null) throw invalidArgument("pluginOptions", "an object of options by plugin id");
-  for (const [id, value] of Object.entries(options)) {
-    if (!ids.has(id)) throw invalidArgument(`pluginOptions.${id}`, "left out: the session has no such plugin");
-    assertJson(value, { field: `pluginOptions.${id}`, limit: "toolArgumentsBytes", limits });
-  }
+/** What plugins bring along knows more than this. @throws LashError `invalid_argument`, `plugin_registration`. */
+export function checkPlugins(plugins: readonly Plugin[] = [], options: Readonly<Record<string, Json>> = {}, limits = resolveLimits(undefined)): void {
+  const kit = Array.isArray(plugins) ? plugins.find((plugin) => plugin?.kit)?.kit : undefined;
+  if (!kit && (!Array.isArray(plugins) || plugins.length > 0 || Object.keys(options).length > 0)) throw invalidArgument("plugins", "made by plugin(...) of lash-runtime/plugins");
+  kit?.check(plugins, options, limits);
 }
 
 /** FA-7: two tools of one name could not be told apart by a model. */

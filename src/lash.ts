@@ -255,13 +255,11 @@ export class Lash implements AsyncDisposable {
     return assembleSession({ ports: this.#ports, wiring: await this.#wiringOf(id, options), plugins, pluginOptions, isResumed });
   }
 
-  /** Options of its plugins that a turn in flight was accepted with, of those that are here (OP-7). */
+  /** Plugins are given the options that the turn in flight was accepted with (OP-7). */
   async #acceptedWith(sessionId: string, turnId: string): Promise<SessionOptions> {
     const { plugins = [] } = this.#options;
-    if (plugins.length === 0) return {};
-    const turn = await this.#ports.persistence.turns.load(sessionId, turnId);
-    const recorded = (turn?.config.plugins ?? []).filter(({ id }) => plugins.some((plugin) => plugin.id === id));
-    return { pluginOptions: Object.fromEntries(recorded.flatMap(({ id, options }) => (options === undefined ? [] : [[id, options]]))) };
+    const [first] = plugins;
+    return first ? { pluginOptions: first.kit.recordedOptions(plugins, await this.#ports.persistence.turns.load(sessionId, turnId)) } : {};
   }
 
   async #recoverOne({ sessionId, turnId, damage }: InFlight, { signal, onActivity }: RecoverOptions): Promise<Recovered | undefined> {

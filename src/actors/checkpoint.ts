@@ -4,19 +4,12 @@
 //   C2. Message ids follow from where a message stands in the log (T-23).
 
 import type { CheckpointKind } from "../machines/effects.ts";
-import { copyJson } from "../domain/copy-json.ts";
-import { isPlainObject, type JsonObject } from "../domain/json.ts";
 import { createMessage, type Message, type PartDraft } from "../domain/messages.ts";
-import type { TurnIssue } from "../domain/outcome.ts";
-import type { PluginMessage } from "../domain/plugin-message.ts";
 import { normalizeItems } from "../domain/turn-input.ts";
 import type { AttachmentFacet } from "../stores/content-contract.ts";
 import type { PendingTurnInput } from "../stores/ingress-contract.ts";
-import type { JournaledOutcome } from "../stores/contract.ts";
-import type { Executed } from "./effect-host.ts";
 import type { Emit } from "./model-call.ts";
 import { partsOf } from "./images.ts";
-import type { TurnPlugins } from "./plugin-port.ts";
 
 /** Most inputs that a turn takes at once (I-17). */
 export const MOST_INPUTS = 64;
@@ -57,34 +50,3 @@ export function announce(deliveries: readonly Delivery[], checkpoint: Checkpoint
 
 /** As the host named it, else by its own id (ingress.md section 1). */
 export const displayId = ({ sourceKey, inputId }: PendingTurnInput): string => sourceKey?.replace(/^(?:host|injection):/, "") ?? inputId;
-
-/** What hooks at a checkpoint said. Recorded as its outcome, so that nobody is asked twice. */
-interface Hooked {
-  readonly messages: readonly PluginMessage[];
-  readonly abort?: TurnIssue;
-}
-
-const NOTHING: Hooked = { messages: [] };
-
-/** @throws LashError `plugin_checkpoint`. */
-export async function askAtCheckpoint(
-  plugins: TurnPlugins,
-  checkpoint: CheckpointKind,
-  signal: AbortSignal,
-  execute: (run: () => Promise<JournaledOutcome>) => Promise<Executed>,
-): Promise<Hooked> {
-  const ask = plugins.atCheckpoint;
-  if (!ask || signal.aborted) return NOTHING;
-  const { outcome } = await execute(async () => {
-    const said = await ask(checkpoint, signal);
-    return withState({ ok: copyJson("issue" in said ? { messages: [], abort: said.issue } : { messages: said }) }, plugins);
-  });
-  return "ok" in outcome ? (outcome.ok as unknown as Hooked) : NOTHING;
-}
-
-/** An outcome together with the state that plugins have come to with it. */
-export function withState(outcome: JournaledOutcome, plugins: TurnPlugins): JournaledOutcome {
-  const pluginState = plugins.unrecorded();
-  if (pluginState === undefined || !("ok" in outcome) || !isPlainObject(outcome.ok)) return outcome;
-  return { ok: { ...(outcome.ok as JsonObject), pluginState } };
-}

@@ -14,12 +14,14 @@ import type { SessionPolicy } from "../domain/session.ts";
 import type { ToolCallOutput } from "../domain/tool-output.ts";
 import type { RecordedPlugin } from "../domain/turn-config.ts";
 import type { TokenUsage } from "../domain/usage.ts";
-import type { CheckpointKind, FrameTarget } from "../machines/effects.ts";
+import type { CheckpointKind, EffectOutcome, PhaseName, TurnEvent } from "../machines/effects.ts";
 import type { TurnHook } from "../machines/turn.context.ts";
-import type { ComponentBody } from "../stores/contract.ts";
+import type { ComponentBody, JournaledOutcome, TurnRecord } from "../stores/contract.ts";
 import type { Tool } from "../tools/contract.ts";
+import type { Executed } from "./effect-host.ts";
 import type { Emit } from "./model-call.ts";
 import type { Resident } from "./resident.ts";
+import type { SettingsChange } from "./session-settings.ts";
 import type { TurnPlan } from "./turn-plan.ts";
 
 /** The plugins of one opened session. */
@@ -47,16 +49,15 @@ export interface SessionPlugins {
   /** Whether something has changed that no commit and no turn in flight holds. */
   isDirty(): boolean;
 
-  /** @param ids - those that the turn was accepted with; others take no part in it. */
-  turn(turn: PluggedTurn, ids: readonly string[]): TurnPlugins;
+  /** Those that the turn was accepted with; others take no part in it. */
+  turn(turn: PluggedTurn): TurnPlugins;
 
   /** Apply-at-open (PT-22). @throws LashError `plugin_session`. */
   materialize(): Promise<void>;
   /** S-29 (16). Failures are logged. */
   restored(messages: readonly Message[]): Promise<void>;
-  /** The policy that a change comes to; a mutator that throws is skipped (S-27). */
-  changeConfig(previous: SessionPolicy, next: SessionPolicy): Promise<SessionPolicy>;
-  configChanged(previous: SessionPolicy, current: SessionPolicy): Promise<void>;
+  /** A change of settings as its mutators leave it, recorded, and told to all (S-27). @throws what `record` does. */
+  configure(previous: SessionPolicy, change: SettingsChange, record: (change: SettingsChange) => Promise<void>): Promise<void>;
   /** The session is left, or could not be opened (PT-6). */
   close(): void;
 }
@@ -64,15 +65,12 @@ export interface SessionPlugins {
 /** The turn that plugins take part in. */
 export interface PluggedTurn {
   readonly turnId: string;
+  /** As it was accepted. */
+  readonly plan: TurnPlan;
   readonly resident: () => Resident;
   /** What the turn has said so far. */
   readonly log: () => readonly Message[];
   readonly emit: Emit;
-}
-
-/** Why a turn does not go on. */
-export interface Refusal {
-  readonly issue: TurnIssue;
 }
 
 export interface ToolQuestion {
@@ -95,32 +93,35 @@ export interface SettledCall {
 }
 
 export interface EndedTurn {
-  readonly outcome: TurnOutcome;
+  readonly outcome: TurnOutcome | null;
   readonly issues: readonly TurnIssue[];
   readonly usage: TokenUsage;
 }
 
 /** The plugins of one turn, as long as one process drives it. */
 export interface TurnPlugins {
+  /** What the turn runs with by now. */
+  readonly plan: TurnPlan;
   /**
-   * State is what the turn begins or goes on with.
+   * State is what the turn begins or goes on with: that of the commit it builds on, or what it recorded itself.
    *
-   * @param base - of the commit that the turn builds on.
-   * @param recorded - that the turn itself recorded last, where it is taken up.
    * @throws LashError `plugin_snapshot`.
    */
-  begin(base: ComponentBody | undefined, recorded: Json | undefined): void;
-  /** What has to be recorded with the outcome of an effect; undefined where nothing changed since the last time. */
-  unrecorded(): Json | undefined;
+  begin(base: ComponentBody | undefined, turn: TurnRecord): void;
+  /** The outcome of an effect, together with the state that plugins have come to with it. */
+  withState(outcome: JournaledOutcome): JournaledOutcome;
 
-  /** T-11. Run again where a turn is taken up. @throws LashError `context_prepare_turn`. */
-  prepareContext(signal: AbortSignal): Promise<void>;
-  /** T-12. @throws LashError `plugin_prepare_turn`. */
-  beforeTurn(signal: AbortSignal): Promise<readonly PluginMessage[] | Refusal>;
-  /** What the turn runs with now: once per iteration, by whoever drives it (T-33). */
-  planFor(base: TurnPlan, iteration: number, signal: AbortSignal): Promise<TurnPlan | Refusal>;
-  /** A frame to go on in instead of the next model call (T-66). */
-  beforeModelCall(iteration: number, signal: AbortSignal): Promise<FrameTarget | Refusal | undefined>;
+  /**
+   * A phase of the outer pipeline: what the turn's machine is told of it (T-11, T-12, T-16, T-72, T-74).
+   *
+   * @param signal - aborts what comes before the first model call, when the turn is cancelled.
+   * @throws LashError `context_prepare_turn`, `plugin_prepare_turn`, `plugin_finalize_turn` - the turn stays in flight.
+   */
+  phase(phase: PluginPhase, ended: () => EndedTurn, signal: AbortSignal): Promise<TurnEvent>;
+  /** Before each model call, by whoever drives the turn: `plan` is that of this round (T-33, T-66). */
+  sync(iteration: number, signal: AbortSignal): Promise<EffectOutcome>;
+  /** For a turn that is taken up in the middle of a round. @throws LashError `context_prepare_turn`. */
+  rebuild(iteration: number): Promise<void>;
 
   /** T-51. Undefined where no plugin looks at calls. */
   readonly beforeToolCall: ((call: ToolQuestion, signal: AbortSignal) => Promise<ToolVerdict>) | undefined;
@@ -128,11 +129,21 @@ export interface TurnPlugins {
   readonly afterToolCall: ((call: ToolQuestion, output: ToolCallOutput, signal: AbortSignal) => Promise<SettledCall>) | undefined;
   /** The model's view of a result that no attempt made. */
   project(call: ToolQuestion, output: ToolCallOutput): Promise<string | undefined>;
+  /**
+   * T-55. Undefined where no plugin takes part.
+   *
+   * @param from - where its messages stand in the log.
+   * @param execute - makes what hooks answer the outcome of the checkpoint, so that nobody is asked twice.
+   * @throws LashError `plugin_checkpoint`.
+   */
+  readonly atCheckpoint:
+    | ((checkpoint: CheckpointKind, from: number, signal: AbortSignal, execute: (run: () => Promise<JournaledOutcome>) => Promise<Executed>) => Promise<Collected>)
+    | undefined;
+}
 
-  /** T-55. Undefined where no plugin takes part. @throws LashError `plugin_checkpoint`. */
-  readonly atCheckpoint: ((checkpoint: CheckpointKind, signal: AbortSignal) => Promise<readonly PluginMessage[] | Refusal>) | undefined;
-  /** T-72. @throws LashError `plugin_finalize_turn`. */
-  finalize(ended: EndedTurn): Promise<readonly PluginMessage[]>;
-  /** After the commit; failures are logged (PT-20). */
-  persisted(ended: EndedTurn): Promise<void>;
+export type PluginPhase = Extract<PhaseName, "prepareContext" | "beforeTurn" | "buildTurn" | "finalize" | "afterPersist">;
+
+export interface Collected {
+  readonly messages: readonly Message[];
+  readonly abort?: TurnIssue;
 }

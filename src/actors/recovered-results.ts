@@ -1,6 +1,6 @@
 // Tool results of a turn that was taken up: what its log shows, with what the journal knows about it.
 
-import { isPlainObject, type Json } from "../domain/json.ts";
+import type { Json } from "../domain/json.ts";
 import type { Part } from "../domain/messages.ts";
 import { failedOutput, projectOutput, type ShownToolError, type ToolCallOutput } from "../domain/tool-output.ts";
 import type { ToolResult } from "../machines/effects.ts";
@@ -29,19 +29,6 @@ export function resultsOf({ log, journal }: TurnRecord): ToolResult[] {
     results.push({ callId, toolName: part.toolName ?? "", args: args ?? argsOf(calls.get(callId)), output, durationMs, modelReturn: [modelReturn] });
   }
   return results;
-}
-
-/** Whose outcomes are ours alone, so that nothing which came from outside can pass for a state (E-19). */
-const WITH_STATE = /:(?:attempt:\d+|after|llm_call:\d+|checkpoint:\d+)$/;
-
-/** State of its plugins that the turn recorded last; undefined where it recorded none. */
-export function pluginStateOf({ journal }: TurnRecord): Json | undefined {
-  for (const { replayKey, outcome } of journal.toReversed()) {
-    if (!WITH_STATE.test(replayKey) || !("ok" in outcome) || !isPlainObject(outcome.ok)) continue;
-    const { pluginState } = outcome.ok as { readonly pluginState?: Json };
-    if (pluginState !== undefined) return pluginState;
-  }
-  return undefined;
 }
 
 /** Of a call without an attempt of its own: one that was refused before it ran, or a `batch` call, whose calls have them. */

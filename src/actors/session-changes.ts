@@ -6,14 +6,14 @@
 import { runtimeErrorOfLeaseClaim, isOutcomeUnknown, runtimeErrorOfStore } from "../domain/error-mapping.ts";
 import { LashError, runtimeError } from "../domain/errors.ts";
 import { invalidArgument } from "../domain/invalid-argument.ts";
-import { type Json, jsonEqual } from "../domain/json.ts";
+import type { Json } from "../domain/json.ts";
 import type { ClaimOutcome, LeaseFence } from "../stores/contract.ts";
 import type { LaneClaims } from "./lane-claims.ts";
 import { fenceOf } from "./lease-keeper.ts";
 import type { RuntimePorts } from "./ports.ts";
 import type { Resident } from "./resident.ts";
 import { changeCommit, forkCommit, settingsCommit, type SessionChange } from "./session-change.ts";
-import { areRecorded, overlaid, settingsOf, type SettingsChange, type StatedSettings } from "./session-settings.ts";
+import { areRecorded, settingsOf, type SettingsChange, type StatedSettings } from "./session-settings.ts";
 
 export interface ChangedSession {
   readonly ports: RuntimePorts;
@@ -66,16 +66,10 @@ export class SessionChanges {
    *
    * @throws LashError as `commit` - nothing changed.
    */
-  async configure(change: SettingsChange): Promise<void> {
+  configure(change: SettingsChange): Promise<void> {
     const { stated, resident } = this.#session;
-    const { plugins } = stated.wiring;
-    if (!plugins) return this.#configure(change);
-    const previous = settingsOf(stated.wiring, resident()).policy;
-    const asked = overlaid(previous, change);
-    const current = jsonEqual(previous, asked) ? asked : await plugins.changeConfig(previous, asked);
-    const { model, maxTurns } = current;
-    await this.#configure({ ...change, ...(model !== asked.model && { model }), ...(maxTurns !== asked.maxTurns && { maxTurns }) });
-    if (!jsonEqual(previous, current)) await plugins.configChanged(previous, current);
+    const record = (each: SettingsChange): Promise<void> => this.#configure(each);
+    return stated.wiring.plugins?.configure(settingsOf(stated.wiring, resident()).policy, change, record) ?? record(change);
   }
 
   /** Commits what plugins know and no commit holds (S-44). @throws LashError as `commit`. */

@@ -5,18 +5,18 @@
 
 import { createActor, fromPromise } from "xstate";
 import { LashError, effectError, sessionError } from "../domain/errors.ts";
-import { messagesOfPlugins } from "../domain/plugin-message.ts";
 import type { CheckpointKind, EffectOutcome, EffectRequest } from "../machines/effects.ts";
 import type { MachineSnapshot, TurnRecord } from "../stores/contract.ts";
 import type { ClaimedRows } from "../stores/ingress-contract.ts";
 import type { EffectController, StepDraft } from "./effect-host.ts";
-import { announce, askAtCheckpoint, deliveriesOf, MOST_INPUTS, withState } from "./checkpoint.ts";
+import { announce, deliveriesOf, MOST_INPUTS } from "./checkpoint.ts";
 import type { Envelope } from "./envelope.ts";
 import { callModel, modelOutcome, type Emit } from "./model-call.ts";
 import { firstIssued, runBatch } from "./tool-batch.ts";
 import { attemptKey, leavesOf, planBatch, type PlannedLeaf } from "./tool-plan.ts";
 import type { TurnLog } from "./turn-log.ts";
-import type { TurnEnvironment } from "./turn-environment.ts";
+import type { TurnPlugins } from "./plugin-port.ts";
+import type { TurnPlan } from "./turn-plan.ts";
 import type { TurnSession } from "./turn-session.ts";
 
 export interface Settled {
@@ -32,7 +32,9 @@ export interface TurnEffectsOptions {
   readonly host: EffectController;
   readonly log: TurnLog;
   readonly emit: Emit;
-  readonly environment: () => TurnEnvironment;
+  /** By now. */
+  readonly plan: () => TurnPlan;
+  readonly plugins: () => TurnPlugins | undefined;
   /** Told whether all that is open are waits for answers from outside. */
   readonly onParked: (parked: boolean) => void;
 }
@@ -96,7 +98,7 @@ export class TurnEffects {
       case "checkpoint":
         return this.#collect(request, request.command.checkpoint, snapshot, signal);
       case "sync_execution_environment":
-        return { outcome: await this.#options.environment().sync(request.command.iteration, signal), source: "run" };
+        return { outcome: (await this.#options.plugins()?.sync(request.command.iteration, signal)) ?? { kind: "sync_execution_environment" }, source: "run" };
       case "exec_code":
         throw sessionError("code_execution_unavailable", "this session has no code executor; a protocol that runs code brings one");
     }
@@ -106,7 +108,8 @@ export class TurnEffects {
     const { session, turn, host, log, emit } = this.#options;
     const { effectId, command } = request;
     const { head, history } = session.resident();
-    const { plan, plugins } = this.#options.environment();
+    const plan = this.#options.plan();
+    const plugins = this.#options.plugins();
     // Where nothing settled since the last durable state - acceptance, or a checkpoint - that state leads to this very call,
     // which then needs no step of its own (design 9).
     if (snapshot && host.hasUnsaved) await this.#step(snapshot, []);
@@ -138,7 +141,7 @@ export class TurnEffects {
         failureOf: session.ports.failureOf,
         maxResponseBytes: session.ports.limits.modelResponseBytes,
       });
-      return plugins ? recorded.then((outcome) => withState(outcome, plugins)) : recorded;
+      return plugins ? recorded.then((outcome) => plugins.withState(outcome)) : recorded;
     });
     if ("error" in outcome) return { outcome: { kind: "fault", ...outcome.error }, source };
     return { outcome: modelOutcome(outcome.ok, effectId, plan), source };
@@ -148,10 +151,10 @@ export class TurnEffects {
     const { session, turn, host, log, emit } = this.#options;
     const message = log.messages[logIndex];
     if (!message) throw effectError("runtime_effect_tool_batch_id", "the message whose tools are to run is not in the turn's log");
-    const { plan: turnPlan, plugins } = this.#options.environment();
+    const plugins = this.#options.plugins();
     const before = plugins?.beforeToolCall;
     const plan = await planBatch(message, {
-      tools: turnPlan.tools,
+      tools: this.#options.plan().tools,
       batchKey: request.replayKey,
       isRecorded: (key) => host.has(key),
       limits: session.ports.limits,
@@ -177,7 +180,7 @@ export class TurnEffects {
       attachments: session.ports.persistence.attachments,
       logger: session.ports.logger,
       limits: session.ports.limits,
-      direct: { port: session.ports.direct, plan: () => turnPlan, record: (call) => log.recordCall({ effectId: request.effectId, ...call }) },
+      direct: { port: session.ports.direct, plan: this.#options.plan, record: (call) => log.recordCall({ effectId: request.effectId, ...call }) },
       detach: this.#detach.signal,
       after: after && ((call, output) => after(call, output, signal)),
       project: plugins && ((call, output) => plugins.project(call, output)),
@@ -213,12 +216,12 @@ export class TurnEffects {
     const deliveries = await deliveriesOf(inputs, { turnId: turn.turnId, from: log.messages.length, attachments: session.ports.persistence.attachments });
     if (source === "run") announce(deliveries, checkpoint, emit, `checkpoint:${request.effectId}`);
     const messages = deliveries.map(({ message }) => message);
-    const { plugins } = this.#options.environment();
-    // Behind the input (T-55): what waited longest is said first.
+    const atCheckpoint = this.#options.plugins()?.atCheckpoint;
     const asked = (): Envelope => this.#envelope(request, { kind: "checkpoint", checkpoint, log: log.digest(log.messages.length) });
-    const hooked = plugins?.atCheckpoint && (await askAtCheckpoint(plugins, checkpoint, signal, (run) => host.execute(replayKey, asked, run)));
-    const said = messagesOfPlugins(turn.turnId, log.messages.length + messages.length, hooked?.messages ?? []);
-    return { outcome: { kind: "checkpoint", messages: [...messages, ...said], ...(hooked?.abort && { abort: hooked.abort }) }, source, ...(rows && { claim: rows }) };
+    // Behind the input (T-55): what waited longest is said first.
+    const hooked = atCheckpoint && (await atCheckpoint(checkpoint, log.messages.length + messages.length, signal, (run) => host.execute(replayKey, asked, run)));
+    const outcome: EffectOutcome = { kind: "checkpoint", messages, ...(hooked && { ...hooked, messages: [...messages, ...hooked.messages] }) };
+    return { outcome, source, ...(rows && { claim: rows }) };
   }
 
   #report(parked: boolean): void {

@@ -19,17 +19,14 @@ import { closedLog, isCancelled, type FinishedTurn } from "./committer.ts";
 import { partsOf } from "./images.ts";
 import { fenceOf, LeaseKeeper } from "./lease-keeper.ts";
 import type { Emit } from "./model-call.ts";
-import type { SessionPlugins, TurnPlugins } from "./plugin-port.ts";
-import { passedBy, type PluginPhase, runPhase } from "./plugin-phases.ts";
-import { pluginStateOf } from "./recovered-results.ts";
+import type { PluginPhase, SessionPlugins, TurnPlugins } from "./plugin-port.ts";
 import { sendFrom } from "./relay.ts";
 import { suspendedError } from "./tool-completion.ts";
 import { TurnEffects, type Settled } from "./turn-effects.ts";
 import { commitTurn, settleTurn } from "./turn-ending.ts";
-import { TurnEnvironment } from "./turn-environment.ts";
 import { TurnLog } from "./turn-log.ts";
 import { inputMessage, loggedBy, openKeys, referenceOf, textParts } from "./turn-opening.ts";
-import type { TurnOverlay } from "./turn-plan.ts";
+import type { TurnOverlay, TurnPlan } from "./turn-plan.ts";
 import type { TurnSession } from "./turn-session.ts";
 
 export interface TurnRequest {
@@ -79,7 +76,9 @@ export class TurnRun {
   #mail: TurnEvent | undefined;
   #claiming: Promise<Claimed> | undefined;
   #lane: Lane | undefined;
-  #environment: TurnEnvironment | undefined;
+  /** As it was accepted. */
+  #accepted: TurnPlan | undefined;
+  #plugins: TurnPlugins | undefined;
   /** What the machine was last asked to wait for; whatever answers for an earlier one comes too late. */
   #awaited: PhaseName | undefined;
   /** Aborts hooks that run before the first model call. */
@@ -273,15 +272,11 @@ export class TurnRun {
 
   /** Without plugins nothing is waited for (M4). */
   #pluginPhase(phase: PluginPhase): Promise<void> | void {
-    const environment = this.#environment;
-    const maxTurns = environment?.plan.config.policy.maxTurns ?? null;
-    if (!environment?.plugins) return this.#send(passedBy(phase, maxTurns));
-    const ended = () => {
-      const { outcome, issues, usage } = this.#actor.getSnapshot().context;
-      return { outcome: outcome ?? { stopped: "runtime_error" as const }, issues, usage };
-    };
-    const turn = { turnId: this.turnId, logLength: this.#log.messages.length, maxTurns, signal: this.#preparing.signal, ended };
-    return runPhase(phase, environment, turn).then((event) => this.#send(event));
+    const plugins = this.#plugins;
+    if (phase === "buildTurn" && !plugins) return this.#send({ type: "turn.built", maxTurns: this.#plan.config.policy.maxTurns });
+    if (!plugins) return this.#send(phase === "finalize" ? { type: "turn.finalized", messages: [] } : { type: "turn.persisted" });
+    const ended = () => this.#actor.getSnapshot().context;
+    return plugins.phase(phase, ended, this.#preparing.signal).then((event) => this.#send(event));
   }
 
   async #claimLane(): Promise<void> {
@@ -305,18 +300,18 @@ export class TurnRun {
     if (turn.recoveries > this.#session.ports.maxRecoveries) return this.#giveUp(turn);
     const plan = this.#session.planOf(turn, this.#request.overlay);
     const { plugins } = this.#session.wiring;
-    this.#environment = new TurnEnvironment(plan, plugins && (await this.#plug(plugins, turn)));
+    this.#accepted = plan;
+    if (plugins) this.#plugins = await this.#plug(plugins, turn, plan);
     if (turn.snapshot) return this.#takeUp(turn, turn.snapshot);
     this.#send(this.#prepared() ?? { type: "lane.claimed" });
   }
 
   /** Those that the turn was accepted with, in the state that it begins or goes on with. */
-  async #plug(all: SessionPlugins, turn: TurnRecord): Promise<TurnPlugins> {
+  async #plug(all: SessionPlugins, turn: TurnRecord, plan: TurnPlan): Promise<TurnPlugins> {
     const { resident, refresh } = this.#session;
     await refresh(this.#claimed.headRevision);
-    const plugged = { turnId: turn.turnId, resident, log: () => this.#log.messages, emit: this.#request.emit };
-    const plugins = all.turn(plugged, (turn.config.plugins ?? []).map(({ id }) => id));
-    plugins.begin(resident().plugins, pluginStateOf(turn));
+    const plugins = all.turn({ turnId: turn.turnId, plan, resident, log: () => this.#log.messages, emit: this.#request.emit });
+    plugins.begin(resident().plugins, turn);
     return plugins;
   }
 
@@ -325,8 +320,8 @@ export class TurnRun {
     const { headRevision, turn } = this.#claimed;
     const resident = this.#session.resident();
     const parts = textParts(normalizeItems(turn.input.items));
-    if (resident.headRevision !== headRevision || !parts || this.#ready.plugins) return undefined;
-    const { maxTurns } = this.#ready.plan.config.policy;
+    if (resident.headRevision !== headRevision || !parts || this.#plugins) return undefined;
+    const { maxTurns } = this.#plan.config.policy;
     return { type: "turn.prepared", history: referenceOf(resident), messages: [inputMessage(this.turnId, parts)], maxTurns };
   }
 
@@ -345,7 +340,8 @@ export class TurnRun {
       host: ports.effectHost.scoped({ turn, fence: keeper.fence, ensureLive: () => keeper.ensureLive(), onCancelRequest: (request) => this.cancel(request) }),
       log: this.#log,
       emit: this.#request.emit,
-      environment: () => this.#ready,
+      plan: () => this.#plan,
+      plugins: () => this.#plugins,
       onParked: (parked) => {
         this.#send({ type: parked ? "tools.parked" : "tools.resumed" });
         if (parked) this.#request.onParked?.();
@@ -383,7 +379,7 @@ export class TurnRun {
     const { logLength, open } = snapshot.context;
     this.#log.restore(turn, logLength, (replayKey) => open.some((request) => request.replayKey === replayKey));
     // A turn that ends as cancelled needs none of it, and nothing of it must keep the turn from ending.
-    if (this.#ready.plugins && !this.#mail) await this.#ready.rebuild(open[0]?.command.iteration ?? 0, new AbortController().signal);
+    if (this.#plugins && !this.#mail) await this.#plugins.rebuild(open[0]?.command.iteration ?? 0);
     const claiming = this.#actor;
     this.#actor = this.#createActor(snapshot);
     claiming.send({ type: "turn.takenUp" });
@@ -465,10 +461,11 @@ export class TurnRun {
     return this.#lane;
   }
 
-  /** Bound once the lane is claimed; a turn that is given up needs none. */
-  get #ready(): TurnEnvironment {
-    if (!this.#environment) throw new LashError("runtime", "other", "the turn's plan was not made yet");
-    return this.#environment;
+  /** By now. Bound once the lane is claimed; a turn that is given up needs none. */
+  get #plan(): TurnPlan {
+    const plan = this.#plugins?.plan ?? this.#accepted;
+    if (!plan) throw new LashError("runtime", "other", "the turn's plan was not made yet");
+    return plan;
   }
 
   // ---- effects ----------------------------------------------------------------------------------------------------

@@ -4,7 +4,6 @@
 // stands in the envelope of every model call: one that comes out otherwise is found by its hash, never silently misread (OP-6).
 
 import { History } from "../actors/history.ts";
-import type { Refusal } from "../actors/plugin-port.ts";
 import type { TurnPlan } from "../actors/turn-plan.ts";
 import { canonicalJson } from "../domain/json.ts";
 import { messageOfDraft, readDraft, type MessageDraft } from "../domain/message-draft.ts";
@@ -18,6 +17,11 @@ import type { Tool } from "../tools/contract.ts";
 import { byPriority, hookFailed, hookText, type Installed } from "./installed.ts";
 import type { PluginContributions, PromptAnswer } from "./contract.ts";
 import { turnContext, type TurnFacts } from "./turn-context.ts";
+
+/** Why a turn does not go on. */
+export interface Refusal {
+  readonly issue: TurnIssue;
+}
 
 /** What the transforms of a turn gave. */
 interface Prepared {

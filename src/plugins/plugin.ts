@@ -1,5 +1,7 @@
 // plugin(): something that sessions are built with, once per lash.
 
+import { assertJson } from "../domain/bounded-json.ts";
+import { pluginError } from "../domain/errors.ts";
 import { assertId } from "../domain/id-rules.ts";
 import { invalidArgument, refuseUnknown } from "../domain/invalid-argument.ts";
 import type { Plugin, PluginContributions, PluginSession } from "./contract.ts";
@@ -18,7 +20,28 @@ export interface PluginOptions {
   readonly build: (session: PluginSession) => PluginContributions;
 }
 
-const kit: PluginKit = { open: openPlugins };
+const kit: PluginKit = {
+  open: openPlugins,
+
+  check(plugins, options, limits) {
+    const ids = new Set<string>();
+    for (const [index, each] of plugins.entries()) {
+      if (each?.kit === undefined) throw invalidArgument(`plugins[${index}]`, "made by plugin(...)");
+      if (ids.has(each.id)) throw pluginError("plugin_registration", `two plugins have the id "${each.id}"; leave one of them out`, { details: { pluginId: each.id } });
+      ids.add(each.id);
+    }
+    if (typeof options !== "object" || options === null) throw invalidArgument("pluginOptions", "an object of options by plugin id");
+    for (const [id, value] of Object.entries(options)) {
+      if (!ids.has(id)) throw invalidArgument(`pluginOptions.${id}`, "left out: the session has no such plugin");
+      assertJson(value, { field: `pluginOptions.${id}`, limit: "toolArgumentsBytes", limits });
+    }
+  },
+
+  recordedOptions(plugins, turn) {
+    const recorded = (turn?.config.plugins ?? []).filter(({ id }) => plugins.some((each) => each.id === id));
+    return Object.fromEntries(recorded.flatMap(({ id, options }) => (options === undefined ? [] : [[id, options]])));
+  },
+};
 
 /** Declares a plugin. @throws LashError `invalid_argument` - naming the field that is wrong. */
 export function plugin(options: PluginOptions): Plugin {

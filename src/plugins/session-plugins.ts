@@ -1,10 +1,11 @@
 // The plugins of one opened session: built, restored, asked about its settings, and let go.
 
 import type { PluggedTurn, SessionPlugins, TurnPlugins } from "../actors/plugin-port.ts";
+import { overlaid, type SettingsChange } from "../actors/session-settings.ts";
 import type { Compactor } from "../domain/compaction.ts";
 import { errorText } from "../domain/error-mapping.ts";
 import { pluginError, wiringError } from "../domain/errors.ts";
-import type { Json } from "../domain/json.ts";
+import { type Json, jsonEqual } from "../domain/json.ts";
 import type { Message } from "../domain/messages.ts";
 import type { SessionPolicy } from "../domain/session.ts";
 import type { RecordedPlugin } from "../domain/turn-config.ts";
@@ -77,9 +78,11 @@ class PluginsOfSession implements SessionPlugins {
     return this.#states.isDirty();
   }
 
-  turn(turn: PluggedTurn, ids: readonly string[]): TurnPlugins {
+  turn(turn: PluggedTurn): TurnPlugins {
     const { sessionId, clock, logger } = this.#seed;
-    return new PluginsOfTurn({ sessionId, clock, logger, states: this.#states }, this.#plugins.filter(({ id }) => ids.includes(id)), turn);
+    const { plugins: accepted = [] } = turn.plan.config;
+    const own = this.#plugins.filter(({ id }) => accepted.some((each) => each.id === id));
+    return new PluginsOfTurn({ sessionId, clock, logger, states: this.#states }, own, turn);
   }
 
   async materialize(): Promise<void> {
@@ -98,7 +101,16 @@ class PluginsOfSession implements SessionPlugins {
     return this.#observe("onSessionRestored", (parts) => parts.onSessionRestored?.({ sessionId, clock, history }));
   }
 
-  async changeConfig(previous: SessionPolicy, next: SessionPolicy): Promise<SessionPolicy> {
+  async configure(previous: SessionPolicy, change: SettingsChange, record: (change: SettingsChange) => Promise<void>): Promise<void> {
+    const asked = overlaid(previous, change);
+    const current = jsonEqual(previous, asked) ? asked : this.#changeConfig(previous, asked);
+    const { model, maxTurns } = current;
+    await record({ ...change, ...(model !== asked.model && { model }), ...(maxTurns !== asked.maxTurns && { maxTurns }) });
+    const { sessionId, clock } = this.#seed;
+    if (!jsonEqual(previous, current)) await this.#observe("onSessionConfigChanged", (parts) => parts.onSessionConfigChanged?.({ sessionId, clock, previous, current }));
+  }
+
+  #changeConfig(previous: SessionPolicy, next: SessionPolicy): SessionPolicy {
     const { sessionId, clock, logger } = this.#seed;
     let current = next;
     for (const plugin of this.#plugins) {
@@ -112,11 +124,6 @@ class PluginsOfSession implements SessionPlugins {
       }
     }
     return current;
-  }
-
-  configChanged(previous: SessionPolicy, current: SessionPolicy): Promise<void> {
-    const { sessionId, clock } = this.#seed;
-    return this.#observe("onSessionConfigChanged", (parts) => parts.onSessionConfigChanged?.({ sessionId, clock, previous, current }));
   }
 
   close(): void {
