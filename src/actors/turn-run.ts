@@ -217,6 +217,8 @@ export class TurnRun {
   }
 
   #fail(error: unknown): void {
+    // The turn is committed: what fails from here on is not the turn (PT-20).
+    if (this.#awaited === "afterPersist") return this.#send({ type: "turn.persisted" });
     // OP-11: asked for again with another input is the caller's mistake, and nothing of it became durable.
     const failure = LashError.is(error) && error.isCode("runtime_turn_commit_conflict") && !this.#lane ? error : runtimeErrorOfStore(error);
     this.#failure = failure;
@@ -302,6 +304,7 @@ export class TurnRun {
     const { plugins } = this.#session.wiring;
     this.#accepted = plan;
     if (plugins) this.#plugins = await this.#plug(plugins, turn, plan);
+    if (this.#failure) return;
     if (turn.snapshot) return this.#takeUp(turn, turn.snapshot);
     this.#send(this.#prepared() ?? { type: "lane.claimed" });
   }
@@ -380,6 +383,8 @@ export class TurnRun {
     this.#log.restore(turn, logLength, (replayKey) => open.some((request) => request.replayKey === replayKey));
     // A turn that ends as cancelled needs none of it, and nothing of it must keep the turn from ending.
     if (this.#plugins && !this.#mail) await this.#plugins.rebuild(open[0]?.command.iteration ?? 0);
+    // Lost or abandoned meanwhile: nothing may begin any more.
+    if (this.#failure) return;
     const claiming = this.#actor;
     this.#actor = this.#createActor(snapshot);
     claiming.send({ type: "turn.takenUp" });

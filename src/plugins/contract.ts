@@ -191,6 +191,8 @@ export type Prioritized<Run> = Run | { readonly priority?: number; readonly run:
  * A turn that is taken up after a crash runs `prompt`, `transformContext`, `hideTools` and `beforeToolCall` again, and those before
  * the first model call if it had not been reached. They have to answer the same then, from what is committed and recorded, and
  * must not change the plugin's state. What the other hooks answer is recorded with the step that they belong to (E-32, PT-54).
+ *
+ * The turn waits for its hooks, so none of them may wait for another turn of the same session.
  */
 export interface PluginContributions {
   readonly tools?: readonly Tool[];

@@ -23,7 +23,7 @@ export function turnContext<More extends object>({ sessionId, clock, turn }: Tur
       return [...turn.log()];
     },
     get model() {
-      return resident.head.policy.model;
+      return turn.plan.config.policy.model;
     },
     lastPromptUsage: resident.head.lastPromptUsage,
     signal,

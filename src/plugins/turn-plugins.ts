@@ -172,7 +172,8 @@ export class PluginsOfTurn implements TurnPlugins {
   }
 
   async #persisted(ended: EndedTurn): Promise<void> {
-    await this.#announcements.tellKept();
+    // Whoever watches cannot undo the commit.
+    await this.#announcements.tellKept().catch(() => undefined);
     const context = this.#endedContext(ended);
     await this.#observe("onTurnPersisted", (parts) => parts.onTurnPersisted?.(context));
   }

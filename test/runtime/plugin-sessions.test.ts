@@ -13,6 +13,7 @@ import { countingEngine } from "../../src/testing/counting-engine.ts";
 import { engineCases } from "../support/engines.ts";
 import { testLash, transcriptOf } from "../support/lash.ts";
 import { png } from "../support/pictures.ts";
+import { overwrite, rowsOf } from "../support/rows.ts";
 
 const look = tool({ name: "look", description: "", input: z.object({}), readOnly: true, run: () => "seen" });
 const boom = (): never => {
@@ -214,6 +215,25 @@ describe("state", () => {
   });
 });
 
+test("state that cannot be committed keeps its session from being left, but not the lash from being closed (S-44)", async () => {
+  const { plugin: counting, hands } = counter();
+  const [engine, held] = [memoryEngine(), gate()];
+  const here = testLash({ engine, plugins: [counting], script: ["one"] });
+  const session = await here.lash.openSession("s");
+  await session.run("a");
+  const there = testLash({ engine, plugins: [counting], script: [{ text: "two", before: held }] });
+  const other = (await there.lash.openSession("s")).run("b");
+  await held.reached;
+  const [hand] = hands;
+  if (hand) hand.value = 9;
+  await expect(session.park()).rejects.toMatchObject({ code: "session_execution_busy" });
+  expect(session.observe().readView.revision).toBe(1);
+  await here.lash.close();
+  expect(here.logged).toMatchObject([{ event: "session.close_failed", code: "session_execution_busy" }]);
+  held.open();
+  expect(await other).toMatchObject({ text: "two" });
+});
+
 describe("a turn that is taken up", () => {
   /** Leaves a turn in flight that waits in its model. */
   async function left(plugins: readonly Plugin[], options = {}) {
@@ -253,6 +273,20 @@ describe("a turn that is taken up", () => {
     const { lash, provider } = testLash({ engine, plugins: [p], tools: [look], script: ["done"] });
     expect(await lash.recover()).toMatchObject([{ result: { text: "done" } }]);
     expect([seen, provider.requests.length]).toEqual([["given", "before_completion"], 1]);
+  });
+
+  test("whose recorded calls saw another environment is not misread: it ends with the conflict, and keeps what it had finished (OP-6, E-32)", async () => {
+    let said = "then";
+    const p = made("p", { transformContext: () => ({ prompt: { intro: said } }) });
+    const engine = await left([p]);
+    // As another version of the machine left it: it starts again from its input, and its calls are answered from the record.
+    const control = (await rowsOf(engine)).find(({ key }) => key[0] === "turn" && key[2] === 0);
+    const row = structuredClone(control?.value) as { snapshot: object };
+    if (control) await overwrite(engine, { key: control.key, value: { ...row, snapshot: { ...row.snapshot, version: 0 } } as never });
+    said = "now";
+    const { lash, provider } = testLash({ engine, plugins: [p], tools: [look], script: ["done"] });
+    expect(await lash.recover()).toMatchObject([{ result: { outcome: { stop: "runtime_error" }, errors: [{ code: "journaled_effect_replay_hash_conflict" }] } }]);
+    expect(provider.requests).toEqual([]);
   });
 
   test("with an environment that comes out otherwise goes on with that one, as long as nothing recorded depends on it (E-32)", async () => {
