@@ -192,6 +192,8 @@ describe("state", () => {
     const [session, other] = [await here.lash.openSession("s"), await there.lash.openSession("s")];
     await session.run("a");
     await other.run("b");
+    await session.configure({ maxTurns: 9 });
+    expect(await stored(engine)).toMatchObject({ counter: { state: { value: 2 } } });
     await session.run("c");
     expect(hands.map(({ value }) => value)).toEqual([3, 2]);
   });
@@ -256,8 +258,18 @@ describe("a turn that is taken up", () => {
     expect(await without.lash.recover()).toMatchObject([{ turnId: "t", error: { code: "plugin_missing", details: { pluginId: "q", turnId: "t" } } }]);
     const session = await without.lash.openSession("s");
     await expect(session.run("next")).rejects.toMatchObject({ code: "plugin_missing" });
-    const all = testLash({ engine, plugins: [q, p, made("new", { afterTurn: boom })], tools: [look], script: ["done"] });
+    const all = testLash({ engine, plugins: [q, p, made("new", { onResponse: boom })], tools: [look], script: ["done"] });
     expect(await all.lash.recover()).toMatchObject([{ turnId: "t", result: { text: "done" } }]);
+  });
+
+  test("and was cancelled ends, though its plugin fails by now (T-63, OP-20)", async () => {
+    let fails = false;
+    const engine = await left([made("p", { transformContext: () => (fails ? boom() : undefined) })]);
+    fails = true;
+    const { lash } = testLash({ engine, plugins: [made("p", { transformContext: boom })], tools: [look] });
+    expect(await lash.recover()).toMatchObject([{ error: { code: "context_prepare_turn" } }]);
+    await createPersistence(engine, { clock: manualClock() }).turns.requestCancel("s", "t", { requestId: "r", origin: "lash", requestedAtMs: 0 });
+    expect(await lash.recover()).toMatchObject([{ result: { outcome: { stop: "cancelled" }, toolCalls: [{ status: "success" }] } }]);
   });
 
   test("is recovered with the options that it was accepted with, and asks no recorded hook again (OP-7, PT-28, PT-54)", async () => {
@@ -275,9 +287,14 @@ describe("a turn that is taken up", () => {
     expect([seen, provider.requests.length]).toEqual([["given", "before_completion"], 1]);
   });
 
-  test("whose recorded calls saw another environment is not misread: it ends with the conflict, and keeps what it had finished (OP-6, E-32)", async () => {
-    let said = "then";
-    const p = made("p", { transformContext: () => ({ prompt: { intro: said } }) });
+  let said = "then";
+  test.each<[string, PluginContributions]>([
+    ["prompt", { prompt: () => said }],
+    ["view", { transformContext: ({ view }) => ({ view: [...view, { role: "User", text: said }] }) }],
+    ["list of tools", { hideTools: () => (said === "now" ? ["look"] : []) }],
+  ])("whose recorded calls saw another %s is not misread: it ends with the conflict, and nothing is asked again (OP-6, E-32)", async (_what, parts) => {
+    said = "then";
+    const p = made("p", parts);
     const engine = await left([p]);
     // As another version of the machine left it: it starts again from its input, and its calls are answered from the record.
     const control = (await rowsOf(engine)).find(({ key }) => key[0] === "turn" && key[2] === 0);
@@ -290,7 +307,7 @@ describe("a turn that is taken up", () => {
   });
 
   test("with an environment that comes out otherwise goes on with that one, as long as nothing recorded depends on it (E-32)", async () => {
-    let said = "then";
+    said = "then";
     const p = made("p", { transformContext: () => ({ prompt: { intro: said } }) });
     const engine = await left([p]);
     said = "now";

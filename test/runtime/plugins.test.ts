@@ -156,6 +156,21 @@ describe("what hooks may stop", () => {
     expect(await result).toMatchObject({ outcome: { stop: "cancelled" }, toolCalls: [{ status: "success" }] });
   });
 
+  test("a transform that is cut off by a cancel does not fail its turn (T-63)", async () => {
+    const held = gate();
+    const { session } = await opened({
+      transformContext: async ({ signal }) => {
+        held.open();
+        await new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(new Error("cut off"))));
+      },
+    });
+    const turn = session.turn("go");
+    const { result } = turn;
+    await held.opened;
+    void turn.cancel();
+    expect(await result).toMatchObject({ outcome: { stop: "cancelled" } });
+  });
+
   test("a cancel ends a turn whose hook hangs or fails, before it and for ever after (T-63, T-64)", async () => {
     const held = gate();
     const { session, lash, engine } = await opened({ beforeTurn: async () => (await held.pass(), boom()) });
