@@ -286,7 +286,13 @@ export class SessionRuntime {
     const { promise } = this.#flushing;
     this.#send({ type: then });
     if (!this.#isFlushing()) this.#flushing.resolve();
-    await promise;
+    try {
+      await promise;
+    } catch (error) {
+      // As above: nothing was left.
+      this.#isLeaving = false;
+      throw error;
+    }
     this.discard();
   }
 

@@ -73,8 +73,11 @@ export async function planBatch(message: Message, batch: BatchPlan): Promise<rea
 }
 
 /** Hooks run one after another (PT-10); without them nobody waits for anybody. */
-async function planEach<Item, Planned>(items: readonly Item[], plan: (item: Item, index: number) => Planned | Promise<Planned>, { before }: BatchPlan): Promise<readonly Planned[]> {
-  if (!before) return Promise.all(items.map(plan));
+function planEach<Item, Planned>(items: readonly Item[], plan: (item: Item, index: number) => Planned | Promise<Planned>, { before }: BatchPlan): Promise<readonly Planned[]> {
+  return before ? oneByOne(items, plan) : Promise.all(items.map(plan));
+}
+
+async function oneByOne<Item, Planned>(items: readonly Item[], plan: (item: Item, index: number) => Planned | Promise<Planned>): Promise<readonly Planned[]> {
   const planned: Planned[] = [];
   for (const [index, item] of items.entries()) planned.push(await plan(item, index));
   return planned;
@@ -83,7 +86,7 @@ async function planEach<Item, Planned>(items: readonly Item[], plan: (item: Item
 async function planCall(given: PlannedBase, batch: BatchPlan): Promise<PlannedCall> {
   const tool = batch.tools.get(given.toolName);
   if (!tool?.dispatches) return planLeaf(given, batch);
-  const { call, refused } = await askBefore(given, batch);
+  const { call, refused } = batch.before ? await askBefore(given, batch.before) : { call: given };
   if (refused) return refused;
   const validated = await validate(tool, call.args);
   if ("problem" in validated) return refuse(call, "invalid_request", "invalid_tool_args", validated.problem);
@@ -95,7 +98,7 @@ async function planLeaf(given: PlannedBase, batch: BatchPlan): Promise<PlannedLe
   const recorded = batch.isRecorded(`${given.key}:attempt:1`);
   const tool = tools.get(given.toolName) ?? (recorded ? goneTool(given.toolName) : undefined);
   if (!tool) return refuse(given, "unavailable", "tool_unavailable", `there is no tool named "${given.toolName}"; available are: ${[...tools.keys()].join(", ") || "none"}`);
-  const { call, refused } = await askBefore(given, batch);
+  const { call, refused } = batch.before ? await askBefore(given, batch.before) : { call: given };
   // What has run has run, whatever a hook says of it now.
   if (refused && !recorded) return refused;
   const validated = await validate(tool, call.args);
@@ -105,8 +108,7 @@ async function planLeaf(given: PlannedBase, batch: BatchPlan): Promise<PlannedLe
 }
 
 /** T-51: arguments are validated after hooks may have replaced them. */
-async function askBefore(call: PlannedBase, { before }: BatchPlan): Promise<{ readonly call: PlannedBase; readonly refused?: PlannedLeaf }> {
-  if (!before) return { call };
+async function askBefore(call: PlannedBase, before: NonNullable<BatchPlan["before"]>): Promise<{ readonly call: PlannedBase; readonly refused?: PlannedLeaf }> {
   const { callId, toolName, args } = call;
   const verdict = await before({ callId, toolName, args });
   if ("output" in verdict) return { call, refused: { ...call, kind: "refused", output: verdict.output } };

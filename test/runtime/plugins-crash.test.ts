@@ -75,7 +75,9 @@ async function check(disk: Engine, clock: ManualClock): Promise<void> {
   const { lash, provider } = host(disk, clock);
   await lash.recover();
   const session = await lash.openSession("s");
-  await session.run("go", { turnId: "t" });
+  const { toolCalls } = await session.run("go", { turnId: "t" });
+  // Arguments are there only in the process that ended the turn; then they are those that the tools were given.
+  expect(["[10,20]", "[null,null]"]).toContain(JSON.stringify(toolCalls.map(({ args }) => (args as { by: number } | undefined)?.by)));
   expect(transcriptOf(session)).toEqual(TRANSCRIPT);
   for (const { messages } of provider.requests) {
     expect(messages[0]?.blocks[0]).toMatchObject({ text: expect.stringMatching(/^Base\.\n\nPrepared\.\n\n## Guidance\n\nRound [012]\.$/) });
