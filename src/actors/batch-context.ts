@@ -10,7 +10,7 @@ import type { ModelCallRecord } from "../domain/outcome.ts";
 import type { ToolCallOutput } from "../domain/tool-output.ts";
 import type { Emit } from "./model-call.ts";
 import type { DirectPort } from "./ports.ts";
-import type { SettledCall, ToolQuestion } from "./plugin-port.ts";
+import type { AttemptEnd, SettledAttempt, ToolQuestion } from "./plugin-port.ts";
 import type { TurnPlan } from "./turn-plan.ts";
 import type { WaitDesk } from "./wait-desk.ts";
 
@@ -40,7 +40,7 @@ export interface BatchContext {
     readonly record: (call: Omit<ModelCallRecord, "effectId">) => void;
   };
   /** Hooks on what an attempt came to, run within it, and the model's view of what no attempt did; where somebody has some. */
-  readonly after: ((call: ToolQuestion, output: ToolCallOutput) => Promise<SettledCall>) | undefined;
+  readonly after: ((call: ToolQuestion, ended: AttemptEnd) => Promise<SettledAttempt>) | undefined;
   readonly project: ((call: ToolQuestion, output: ToolCallOutput) => Promise<string | undefined>) | undefined;
   /** Told how many calls run, and how many only wait for an answer from outside. */
   readonly onProgress: (progress: { readonly running: number; readonly parked: number }) => void;

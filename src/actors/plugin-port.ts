@@ -21,6 +21,7 @@ import type { Tool } from "../tools/contract.ts";
 import type { Executed } from "./effect-host.ts";
 import type { Emit } from "./model-call.ts";
 import type { Resident } from "./resident.ts";
+import type { RecordedPending } from "./tool-completion.ts";
 import type { SettingsChange } from "./session-settings.ts";
 import type { TurnPlan } from "./turn-plan.ts";
 
@@ -82,6 +83,12 @@ export interface ToolQuestion {
 /** After the hooks before a call: its arguments, or what it comes to without being run. */
 export type ToolVerdict = { readonly args: Json } | { readonly output: ToolCallOutput };
 
+/** How an attempt ended: with an output, or waiting for an answer from outside. */
+export type AttemptEnd = { readonly output: ToolCallOutput } | { readonly pending: RecordedPending };
+
+/** What an attempt is recorded as. A pending one has no result yet, but may have changed its plugin's state. */
+export type SettledAttempt = SettledCall | { readonly pending: RecordedPending; readonly pluginState?: Json };
+
 /** After the hooks on a result. JSON: recorded with the attempt, so that a replay asks nobody (PT-54). */
 export interface SettledCall {
   readonly output: ToolCallOutput;
@@ -125,8 +132,8 @@ export interface TurnPlugins {
 
   /** T-51. Undefined where no plugin looks at calls. */
   readonly beforeToolCall: ((call: ToolQuestion, signal: AbortSignal) => Promise<ToolVerdict>) | undefined;
-  /** T-54: hooks on the result, then the projection. Undefined where no plugin does either. */
-  readonly afterToolCall: ((call: ToolQuestion, output: ToolCallOutput, signal: AbortSignal) => Promise<SettledCall>) | undefined;
+  /** T-54: hooks on the result, then the projection. Undefined where no plugin does either, and none has state. */
+  readonly afterToolCall: ((call: ToolQuestion, ended: AttemptEnd, signal: AbortSignal) => Promise<SettledAttempt>) | undefined;
   /** The model's view of a result that no attempt made. */
   project(call: ToolQuestion, output: ToolCallOutput): Promise<string | undefined>;
   /**

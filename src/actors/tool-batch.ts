@@ -18,7 +18,7 @@ import { imageProblem, storeImage } from "./images.ts";
 import type { BatchContext } from "./batch-context.ts";
 import type { Execution } from "./effect-host.ts";
 import type { Envelope } from "./envelope.ts";
-import type { SettledCall } from "./plugin-port.ts";
+import type { AttemptEnd, SettledCall } from "./plugin-port.ts";
 import { cancelledOutput, failure, interruptedOutput, success } from "./tool-outcome.ts";
 import { complete, missingKey, waitOf, type RecordedPending } from "./tool-completion.ts";
 import { groupResult, type FinishedCall } from "./tool-group.ts";
@@ -32,8 +32,6 @@ type RecordedAttempt =
   /** `endedAtMs` where trying again is safe: the wait before that is counted from there, also after a crash (E-27). */
   | (SettledCall & { readonly durationMs: number; readonly endedAtMs?: number; readonly args?: Json })
   | { readonly pending: RecordedPending; readonly durationMs: number };
-
-type AttemptEnd = { readonly output: ToolCallOutput } | { readonly pending: RecordedPending };
 
 /** As the tool gave it, with images that are not stored yet. */
 type ProducedEnd = AttemptEnd | { readonly output: ToolCallOutput; readonly images: readonly Uint8Array[] };
@@ -162,7 +160,7 @@ class BatchRun {
     const { callId, toolName, args } = call;
     const replayKey = `${call.key}:after`;
     const asked = (): Envelope => envelope(replayKey, batchKey, { kind: "tool_after", call: { callId, toolName, args } });
-    const { outcome } = await controller.execute(replayKey, asked, async () => ({ ok: copyJson(await after({ callId, toolName, args }, output)) }));
+    const { outcome } = await controller.execute(replayKey, asked, async () => ({ ok: copyJson(await after({ callId, toolName, args }, { output })) }));
     return "ok" in outcome ? (outcome.ok as unknown as SettledCall) : { output };
   }
 
@@ -214,7 +212,7 @@ class BatchRun {
     const durationMs = Math.round(clock.monotonic() - startedAt);
     const { after } = this.#context;
     const { callId, toolName, args, isReplaced } = call;
-    const settled = after && "output" in ended ? await after({ callId, toolName, args }, ended.output) : ended;
+    const settled = after ? await after({ callId, toolName, args }, ended) : ended;
     return { ok: copyJson({ ...settled, ...(isReplaced && { args }), durationMs, ...(mayRetry(settled) && { endedAtMs: clock.now() }) }) };
   }
 

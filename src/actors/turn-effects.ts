@@ -182,7 +182,7 @@ export class TurnEffects {
       limits: session.ports.limits,
       direct: { port: session.ports.direct, plan: this.#options.plan, record: (call) => log.recordCall({ effectId: request.effectId, ...call }) },
       detach: this.#detach.signal,
-      after: after && ((call, output) => after(call, output, signal)),
+      after: after && ((call, ended) => after(call, ended, signal)),
       project: plugins && ((call, output) => plugins.project(call, output)),
       onProgress: ({ running, parked }) => this.#report(running === 0 && parked > 0),
       issued: this.#issued,

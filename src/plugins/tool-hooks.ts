@@ -1,6 +1,6 @@
 // Hooks around tool calls. What they come to is a result for the model, never a failure of the turn (T-51, T-54).
 
-import type { SettledCall, ToolQuestion, ToolVerdict } from "../actors/plugin-port.ts";
+import type { AttemptEnd, SettledAttempt, SettledCall, ToolQuestion, ToolVerdict } from "../actors/plugin-port.ts";
 import type { Json } from "../domain/json.ts";
 import { type PluginMessage } from "../domain/plugin-message.ts";
 import { failedOutput, projectOutput, type ToolCallOutput } from "../domain/tool-output.ts";
@@ -81,8 +81,8 @@ export class ToolHooks {
     }
   }
 
-  after(call: ToolQuestion, output: ToolCallOutput, signal: AbortSignal): Promise<SettledCall> {
-    const settled = this.#queue.then(() => this.#after(call, output, signal));
+  after(call: ToolQuestion, ended: AttemptEnd, signal: AbortSignal): Promise<SettledAttempt> {
+    const settled = this.#queue.then((): SettledAttempt | Promise<SettledAttempt> => ("output" in ended ? this.#after(call, ended.output, signal) : { ...ended, ...this.#state() }));
     this.#queue = settled.catch(() => undefined);
     return settled;
   }
@@ -105,13 +105,12 @@ export class ToolHooks {
       }
     }
     const shown = await this.project(call, output);
+    return { output, ...(messages.length > 0 && { messages }), ...(shown !== undefined && { shown }), ...this.#state() };
+  }
+
+  #state(): Pick<SettledCall, "pluginState"> {
     const pluginState = this.#unrecorded();
-    return {
-      output,
-      ...(messages.length > 0 && { messages }),
-      ...(shown !== undefined && { shown }),
-      ...(pluginState !== undefined && { pluginState }),
-    };
+    return pluginState === undefined ? {} : { pluginState };
   }
 
   /** PT-4, PT-64: undefined where the model is shown what it would be shown anyway. */

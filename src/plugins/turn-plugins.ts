@@ -1,7 +1,7 @@
 // The plugins of one turn: its phases, as they take part in them.
 
 import type { Executed } from "../actors/effect-host.ts";
-import type { Collected, EndedTurn, PluggedTurn, PluginPhase, SettledCall, ToolQuestion, ToolVerdict, TurnPlugins } from "../actors/plugin-port.ts";
+import type { Collected, EndedTurn, PluggedTurn, PluginPhase, ToolQuestion, ToolVerdict, TurnPlugins } from "../actors/plugin-port.ts";
 import type { TurnPlan } from "../actors/turn-plan.ts";
 import type { Clock } from "../domain/clock.ts";
 import { copyJson } from "../domain/copy-json.ts";
@@ -38,7 +38,7 @@ interface Folded {
 
 export class PluginsOfTurn implements TurnPlugins {
   readonly beforeToolCall: ((call: ToolQuestion, signal: AbortSignal) => Promise<ToolVerdict>) | undefined;
-  readonly afterToolCall: ((call: ToolQuestion, output: ToolCallOutput, signal: AbortSignal) => Promise<SettledCall>) | undefined;
+  readonly afterToolCall: TurnPlugins["afterToolCall"];
   readonly atCheckpoint: TurnPlugins["atCheckpoint"];
   readonly #session: PluggedSession;
   readonly #plugins: readonly Installed[];
@@ -61,7 +61,7 @@ export class PluginsOfTurn implements TurnPlugins {
     const has = (...names: readonly (keyof PluginContributions)[]): boolean => plugins.some(({ parts }) => names.some((name) => parts[name]));
     this.beforeToolCall = has("beforeToolCall") ? (call, signal) => this.#tools.before(call, signal) : undefined;
     // A tool may change its plugin's state, too: then that has to be recorded with what it answers.
-    this.afterToolCall = has("afterToolCall", "projectToolResult", "state") ? (call, output, signal) => this.#tools.after(call, output, signal) : undefined;
+    this.afterToolCall = has("afterToolCall", "projectToolResult", "state") ? (call, ended, signal) => this.#tools.after(call, ended, signal) : undefined;
     this.atCheckpoint = has("atCheckpoint") ? (checkpoint, from, signal, execute) => this.#atCheckpoint(checkpoint, from, signal, execute) : undefined;
   }
 

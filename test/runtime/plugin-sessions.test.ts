@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
-import { tool, type Compactor } from "../../src/index.ts";
+import { pending, tool, type Compactor } from "../../src/index.ts";
 import { plugin, type Plugin, type PluginContributions, type PluginSession } from "../../src/plugins/index.ts";
 import { rollingHistory } from "../../src/rolling-history.ts";
 import type { Engine } from "../../src/stores/engine.ts";
@@ -260,6 +260,26 @@ describe("a turn that is taken up", () => {
     await expect(session.run("next")).rejects.toMatchObject({ code: "plugin_missing" });
     const all = testLash({ engine, plugins: [q, p, made("new", { onResponse: boom })], tools: [look], script: ["done"] });
     expect(await all.lash.recover()).toMatchObject([{ turnId: "t", result: { text: "done" } }]);
+  });
+
+  test("goes on with what a pending tool had changed before it waited (PT-23, PT-59, T-70)", async () => {
+    const engine = memoryEngine();
+    const clock = manualClock(1_000);
+    let key = "";
+    const { plugin: counting, hands } = counter("counter", { counts: false });
+    const asks = (taken: () => void) => tool({ name: "look", description: "", input: z.object({}), run: async (_args, call) => ((key = await call.completionKey()), hands.forEach((hand) => (hand.value += 1)), taken(), pending()) });
+    const script = byToolResults([{ toolCalls: [{ name: "look" }] }, "done"]);
+    const taken = gate();
+    const first = testLash({ engine, clock, plugins: [counting], tools: [asks(taken.open)], script });
+    const session = await first.lash.openSession("s");
+    const running = session.run("go").catch((error: unknown) => error);
+    await taken.opened;
+    await first.lash.close();
+    expect(await running).toMatchObject({ code: "turn_suspended" });
+    const second = testLash({ engine, clock, plugins: [counting], tools: [asks(boom)], script });
+    await second.lash.completions.resolve(key, { status: "ok", payload: "late" });
+    await second.lash.close();
+    expect(await stored(engine)).toMatchObject({ counter: { state: { value: 1 } } });
   });
 
   test("and was cancelled ends, though its plugin fails by now (T-63, OP-20)", async () => {
