@@ -7,6 +7,8 @@ export const entries: Record<string, string> = {
   direct: "src/direct.ts",
   compaction: "src/compaction.ts",
   "children/index": "src/children/index.ts",
+  "rolling-history": "src/rolling-history.ts",
+  "plugins/index": "src/plugins/index.ts",
   "stores/engine-kit": "src/stores/engine-kit.ts",
   "cli/lash": "src/cli/lash.ts",
   "testing/index": "src/testing/index.ts",

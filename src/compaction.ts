@@ -12,7 +12,8 @@ export interface SummarizeOptions {
   readonly outputTokenCap?: number;
 }
 
-const HEADING = "Compaction summary:";
+/** @internal What a summary begins with. */
+export const SUMMARY_HEADING = "Compaction summary:";
 
 const TASK = `You write the notes from which an assistant goes on with a conversation that it can no longer read.
 Keep what was asked for, what was decided and why, names, numbers and identifiers to the letter, what was done and what is still open.
@@ -44,7 +45,7 @@ export function summarize({ model, outputTokenCap }: SummarizeOptions = {}): Com
     );
     const summary = response.fullText.trim();
     if (summary === "") return null;
-    return { messages: [{ role: "Assistant", text: `${HEADING}\n${summary}` }], usage: response.usage, model: model ?? own.id };
+    return { messages: [{ role: "Assistant", text: `${SUMMARY_HEADING}\n${summary}` }], usage: response.usage, model: model ?? own.id };
   };
 }
 

@@ -9,6 +9,7 @@ import type { ChildSupport } from "./children/contract.ts";
 import type { Clock } from "./domain/clock.ts";
 import { assertId } from "./domain/id-rules.ts";
 import { invalidArgument, refuseUnknown } from "./domain/invalid-argument.ts";
+import type { Json } from "./domain/json.ts";
 import { type Limits, resolveLimits } from "./domain/limits.ts";
 import type { Logger } from "./domain/logger.ts";
 import { layerOf, type Prompt } from "./domain/prompt-input.ts";
@@ -17,6 +18,7 @@ import type { Resolution, ResolveOutcome } from "./domain/waits.ts";
 import { leaseTimingsInvalid, missingModelSpec } from "./domain/wiring-errors.ts";
 import type { ProtocolDriver } from "./machines/protocol.ts";
 import type { LiveReplayStore, TurnActivity } from "./observe/contract.ts";
+import type { Plugin } from "./plugins/contract.ts";
 import type { Provider } from "./providers/contract.ts";
 import type { SweepReport } from "./stores/content-contract.ts";
 import type { GcReport, VacuumReport } from "./stores/upkeep-contract.ts";
@@ -39,6 +41,10 @@ export interface SessionOptions {
   readonly model?: ModelOptions;
   /** Added to the lash's tools; names must differ. */
   readonly tools?: readonly Tool[];
+  /** Behind the lash's plugins; ids must differ. A turn that is found in flight needs the plugins that it was accepted with (OP-7). */
+  readonly plugins?: readonly Plugin[];
+  /** By plugin id; JSON. Given anew at every open; a turn that is recovered has those that it was accepted with (PT-28). */
+  readonly pluginOptions?: Readonly<Record<string, Json>>;
   /** System prompt of this session, after the lash's; recorded with it. A text, or template and slots (PP-43). */
   readonly prompt?: Prompt;
   /** Most model rounds of one turn; null for no limit. Default: the lash's, else none. */
@@ -51,6 +57,8 @@ export interface LashOptions {
   /** Where sessions live. Default `memory()`: everything ends with the process (OP-15). */
   readonly store?: Store;
   readonly tools?: readonly Tool[];
+  /** Of all sessions, in this order: `plugin(...)` of `lash-runtime/plugins`. */
+  readonly plugins?: readonly Plugin[];
   /** First part of the system prompt of all sessions; not recorded with them. */
   readonly prompt?: Prompt;
   readonly maxTurns?: number | null;
@@ -126,10 +134,10 @@ export interface Maintenance {
 }
 
 const OPTIONS = [
-  "provider", "model", "store", "tools", "prompt", "maxTurns", "effects", "protocol", "residency", "lease", "inspect", "logger", "clock", "newId", "waitSecret", "maxRecoveries", "limits",
+  "provider", "model", "store", "tools", "plugins", "prompt", "maxTurns", "effects", "protocol", "residency", "lease", "inspect", "logger", "clock", "newId", "waitSecret", "maxRecoveries", "limits",
   "trace", "drain", "children", "liveReplay",
 ];
-const SESSION_OPTIONS = ["provider", "model", "tools", "prompt", "maxTurns"];
+const SESSION_OPTIONS = ["provider", "model", "tools", "plugins", "pluginOptions", "prompt", "maxTurns"];
 
 export function checkResolution(resolution: Resolution, limits: Limits): void {
   const { status } = { ...resolution };
@@ -160,6 +168,7 @@ export function checkOptions(options: LashOptions): void {
   checkShared(options);
   checkSeams(options);
   toolsByName(options.tools ?? []);
+  checkPlugins(options.plugins);
   leaseTimingsOf(options.lease);
   if (options.limits !== undefined) checkLimits(options.limits);
   if (provider) modelOf(options.model, provider);
@@ -244,6 +253,13 @@ export function checkShared({ provider, prompt, maxTurns, tools, model }: Sessio
 /** Those of a lash or a parent that a child session gets (S-67). */
 export const visibleTools = (tools: readonly Tool[], assignment: ChildAssignment | undefined): readonly Tool[] =>
   assignment?.hiddenTools ? tools.filter(({ name }) => !assignment.hiddenTools?.includes(name)) : tools;
+
+/** What plugins bring along knows more than this. @throws LashError `invalid_argument`, `plugin_registration`. */
+export function checkPlugins(plugins: readonly Plugin[] = [], options: Readonly<Record<string, Json>> = {}, limits = resolveLimits(undefined)): void {
+  const kit = Array.isArray(plugins) ? plugins.find((plugin) => plugin?.kit)?.kit : undefined;
+  if (!kit && (!Array.isArray(plugins) || plugins.length > 0 || Object.keys(options).length > 0)) throw invalidArgument("plugins", "made by plugin(...) of lash-runtime/plugins");
+  kit?.check(plugins, options, limits);
+}
 
 /** FA-9: the host's model, else the one the provider wraps; no id anywhere is a mistake in the wiring. */
 export function modelOf(options: ModelOptions | undefined, provider: Provider | undefined): ModelSpec {

@@ -8,7 +8,7 @@ import type { Emit } from "./actors/model-call.ts";
 import type { RuntimePorts, SessionWiring } from "./actors/ports.ts";
 import { Publishers } from "./actors/publisher.ts";
 import type { QueueDriver } from "./actors/queue-driver.ts";
-import { SessionRuntime } from "./actors/session-runtime.ts";
+import type { SessionRuntime } from "./actors/session-runtime.ts";
 import { SessionTools } from "./actors/session-tools.ts";
 import type { Tracer } from "./actors/trace-port.ts";
 import { unattended } from "./actors/turn-start.ts";
@@ -24,7 +24,7 @@ import { NO_PROMPT } from "./domain/turn-config.ts";
 import type { SessionPolicy, SessionRelation } from "./domain/session.ts";
 import type { Resolution, ResolveOutcome } from "./domain/waits.ts";
 import {
-  checkAddress, checkClose, checkOptions, checkRecover, checkResolution, checkSession, leaseTimingsOf, modelOf, visibleTools,
+  checkAddress, checkClose, checkOptions, checkPlugins, checkRecover, checkResolution, checkSession, leaseTimingsOf, modelOf, visibleTools,
   type Completions, type LashOptions, type Maintenance, type RecoverOptions, type SessionOptions,
 } from "./lash-options.ts";
 import { inMemoryLiveReplay } from "./live-replay.ts";
@@ -34,6 +34,7 @@ import type { LlmRequest, Provider } from "./providers/contract.ts";
 import { resolveAttachments } from "./providers/attachments.ts";
 import { ProviderError, failureOf } from "./providers/failure.ts";
 import { withRetry } from "./providers/retry.ts";
+import { assembleSession, type SessionAssembly } from "./session-assembly.ts";
 import { Session, type ParkedSession } from "./session.ts";
 import { swallow } from "./swallow.ts";
 import { randomId, randomSecret } from "./random-id.ts";
@@ -98,7 +99,7 @@ export class Lash implements AsyncDisposable {
     const isDurable = (options.effects ?? (engine.durable ? "journaled" : "inline")) === "journaled";
     if (isDurable && attachments?.durable === false) throw durableStoreRequired("attachment_store");
     // A host that goes on changing its list of tools does not change a runtime that was wired (FA-6).
-    this.#options = { ...options, ...(options.tools && { tools: [...options.tools] }) };
+    this.#options = { ...options, ...(options.tools && { tools: [...options.tools] }), ...(options.plugins && { plugins: [...options.plugins] }) };
     const changes = new ChangeHub(clock, peers);
     const waits = new WaitDesk(
       persistence.waits,
@@ -134,6 +135,7 @@ export class Lash implements AsyncDisposable {
         ports: () => this.#ports,
         store: { engine, now: () => clock.now(), boundSessionId: undefined, place: attachments },
         ownerOf: (sessionId) => this.#ownerOf(sessionId),
+        assemble: (wiring, parent) => this.#assembleChild(wiring, parent),
         isOpen: (sessionId) => [...this.#sessions].some(({ id }) => id === sessionId),
         keep: (runtime) => {
           this.#kept.add(runtime);
@@ -152,10 +154,16 @@ export class Lash implements AsyncDisposable {
    *
    * @throws LashError `invalid_argument` - a blank or overlong id, unknown options.
    * @throws LashError `session_id_retired` - the session was deleted.
+   * @throws LashError `plugin_registration`, `plugin_snapshot`, `plugin_session` - a plugin could not be built, given its stored
+   *   state, or materialized; nothing of the session stays open.
    */
   async openSession(id: string, options: SessionOptions = {}): Promise<Session> {
+    return this.#openSession(id, options, false);
+  }
+
+  async #openSession(id: string, options: SessionOptions, isResumed: boolean): Promise<Session> {
     this.#assertOpen();
-    const runtime = await this.#openRuntime(id, options);
+    const runtime = await this.#openRuntime(id, options, isResumed);
     const session = this.#handleOf(runtime);
     runtime.finishOthers();
     return session;
@@ -206,7 +214,7 @@ export class Lash implements AsyncDisposable {
 
   /** Opens a parked session again. @throws LashError `session_id_retired` - it was deleted meanwhile (S-89). */
   resume(parked: ParkedSession, options: SessionOptions = {}): Promise<Session> {
-    return this.openSession(parked.sessionId, options);
+    return this.#openSession(parked.sessionId, options, true);
   }
 
   /**
@@ -257,7 +265,7 @@ export class Lash implements AsyncDisposable {
     driver?.close();
     const endGrace = graceMs === undefined ? undefined : clock.setTimer(graceMs, () => this.#abandonTurns());
     await Promise.all(this.#background.values());
-    for (const session of this.#sessions) await session[Symbol.asyncDispose]();
+    for (const session of this.#sessions) await session[Symbol.asyncDispose]().catch((error: unknown) => this.#leave(session, error));
     await driver?.idle();
     for (const child of this.#kept) await child.drain();
     endGrace?.();
@@ -266,6 +274,12 @@ export class Lash implements AsyncDisposable {
     this.#ports.liveness.close();
     this.#ports.peers?.close();
     for (const provider of this.#providers.values()) await provider.close?.();
+  }
+
+  /** What plugins know beyond the last commit is lost with it; the other sessions and the store are closed all the same. */
+  #leave({ id, runtime }: Session, error: unknown): void {
+    this.#ports.logger({ level: "warn", event: "session.close_failed", sessionId: id, ...(LashError.is(error) && { code: error.code }), message: String(error) });
+    runtime.discard();
   }
 
   #abandonTurns(): void {
@@ -298,14 +312,35 @@ export class Lash implements AsyncDisposable {
     };
   }
 
-  async #openRuntime(id: string, options: SessionOptions): Promise<SessionRuntime> {
+  async #openRuntime(id: string, options: SessionOptions, isResumed = false): Promise<SessionRuntime> {
     checkSession(id, options);
+    const { pluginOptions = {} } = options;
+    const plugins = [...(this.#options.plugins ?? []), ...(options.plugins ?? [])];
+    checkPlugins(plugins, pluginOptions, this.#ports.limits);
     // An id that was deleted is refused here, before anything is built for it.
-    const meta = await this.#ports.persistence.sessions.open(id);
-    const runtime = new SessionRuntime(this.#ports, await this.#wiringOf(id, options, meta?.relation));
-    await runtime.open();
-    this.#trace?.sessionStarted({ sessionId: id, headRevision: runtime.resident.headRevision, policy: runtime.settings.policy });
+    const relation = (await this.#ports.persistence.sessions.open(id))?.relation;
+    return this.#assemble({ wiring: await this.#wiringOf(id, options, relation), plugins, pluginOptions, isRootSession: relation?.kind !== "child", isResumed });
+  }
+
+  /** Of a session whose parent is open: it has the lash's plugins, with the options that its parent was opened with (PT-28). */
+  #assembleChild(wiring: SessionWiring, parent: SessionWiring): Promise<SessionRuntime> {
+    const { plugins = [] } = this.#options;
+    const given = parent.plugins?.recorded ?? [];
+    const pluginOptions = Object.fromEntries(plugins.flatMap(({ id }) => given.flatMap((each) => (each.id === id && each.options !== undefined ? [[id, each.options]] : []))));
+    return this.#assemble({ wiring, plugins, pluginOptions, isRootSession: false, isResumed: false });
+  }
+
+  async #assemble(assembly: Omit<SessionAssembly, "ports">): Promise<SessionRuntime> {
+    const runtime = await assembleSession({ ports: this.#ports, ...assembly });
+    this.#trace?.sessionStarted({ sessionId: runtime.wiring.sessionId, headRevision: runtime.resident.headRevision, policy: runtime.settings.policy });
     return runtime;
+  }
+
+  /** Plugins are given the options that the turn in flight was accepted with (OP-7). */
+  async #acceptedWith(sessionId: string, turnId: string): Promise<SessionOptions> {
+    const { plugins = [] } = this.#options;
+    const [first] = plugins;
+    return first ? { pluginOptions: first.kit.recordedOptions(plugins, await this.#ports.persistence.turns.load(sessionId, turnId)) } : {};
   }
 
   async #recoverOne({ sessionId, turnId, damage }: InFlight, { signal, onActivity }: RecoverOptions): Promise<Recovered | undefined> {
@@ -319,7 +354,7 @@ export class Lash implements AsyncDisposable {
     try {
       // A turn in flight whose tool waits for this one drives it itself, with what that needs (decision 0016).
       if (await this.#ports.children?.callerOf(sessionId, turnId)) return undefined;
-      runtime = await this.#openRuntime(sessionId, {});
+      runtime = await this.#openRuntime(sessionId, await this.#acceptedWith(sessionId, turnId));
       const end = await runtime.recoverTurn({ turnId, ...unattended(signal), emit, whenParked: "suspend" });
       return { sessionId, turnId, result: turnResultOf(end) };
     } catch (error) {
@@ -327,7 +362,7 @@ export class Lash implements AsyncDisposable {
       if (LashError.is(error) && ELSEWHERE.has(error.code)) return undefined;
       return { sessionId, turnId, error: LashError.is(error) ? error : runtimeError("store_commit_failed", String(error), { cause: error }) };
     } finally {
-      await runtime?.close("session.close").catch(() => undefined);
+      await runtime?.close("session.close").catch(() => runtime?.discard());
     }
   }
 
@@ -406,6 +441,7 @@ export class Lash implements AsyncDisposable {
       },
       core: layerOf(this.#options.prompt ?? "", "core"),
       tools: new SessionTools([...visibleTools(this.#options.tools ?? [], assignment), ...(options.tools ?? [])], loadToolRegistry),
+      plugins: undefined,
       owner: await this.#ownerOf(sessionId),
     };
   }

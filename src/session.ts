@@ -20,7 +20,7 @@ import { overlayOf, patchOf, SETTINGS, type SessionPatch } from "./settings-opti
 import { swallow } from "./swallow.ts";
 import { ToolAdmin } from "./tool-admin.ts";
 import { Turn } from "./turn.ts";
-import { checkTurnOptions, turnIdOf, type RunOptions, type TurnOptions } from "./turn-options.ts";
+import { checkTurnOptions, chosenCompactor, turnIdOf, type RunOptions, type TurnOptions } from "./turn-options.ts";
 import { turnResultOf, type TurnResult } from "./turn-result.ts";
 
 /** Where a parked session is found again; plain data. */
@@ -256,17 +256,17 @@ export class Session extends SessionLanes implements AsyncDisposable {
    * `lash-runtime/compaction`. What came before stays stored, readable by node id (S-20, PP-55). Durable when it resolves;
    * `readView.lastPromptUsage` tells when it is worth it.
    *
+   * @param compactor - default: those of the session's plugins, by their priority; the first that makes something of it.
    * @returns false when there was nothing to make shorter; then nothing changed.
+   * @throws LashError `invalid_argument` - none was given, and no plugin of the session has one.
    * @throws LashError `session_execution_busy` - a turn was committed meanwhile, or another owner runs this session.
    * @throws LashError `provider_unconfigured`, `provider_mismatch` - as a turn would. And whatever `compactor` throws.
    */
-  async compact(compactor: Compactor, options: CompactOptions = {}): Promise<boolean> {
+  async compact(compactor?: Compactor, options: CompactOptions = {}): Promise<boolean> {
     this.assertOpen();
-    refuseUnknown(options, ["instructions", "signal"], "compact options");
-    if (typeof compactor !== "function") throw invalidArgument("compactor", "a function, such as summarize() of lash-runtime/compaction");
-    if (options.instructions !== undefined && typeof options.instructions !== "string") throw invalidArgument("instructions", "a string");
+    const chosen = chosenCompactor(compactor, this.#runtime.wiring.plugins?.compactor, options);
     const signal = options.signal ? AbortSignal.any([options.signal, this.#closed.signal]) : this.#closed.signal;
-    return compactSession(this.#runtime, compactor, { ...options, signal });
+    return compactSession(this.#runtime, chosen, { ...options, signal });
   }
 
   /**

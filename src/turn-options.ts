@@ -1,5 +1,7 @@
-// Options of turns: their shapes, and the checks that say what to write instead.
+// What the calls of a session handle are given, checked before anything happens.
 
+import type { CompactOptions } from "./actors/compaction.ts";
+import type { Compactor } from "./domain/compaction.ts";
 import { runtimeError } from "./domain/errors.ts";
 import { assertId } from "./domain/id-rules.ts";
 import { invalidArgument, refuseUnknown } from "./domain/invalid-argument.ts";
@@ -28,6 +30,15 @@ export interface QueuedTurnOptions {
   readonly signal?: AbortSignal;
   /** Told of everything that happens; awaited, so a slow one slows the turn (T-46). */
   readonly onActivity?: (activity: TurnActivity) => void | Promise<void>;
+}
+
+/** The given one, or that of the session's plugins. @throws LashError `invalid_argument`. */
+export function chosenCompactor(given: Compactor | undefined, ofPlugins: Compactor | undefined, options: CompactOptions): Compactor {
+  refuseUnknown(options, ["instructions", "signal"], "compact options");
+  if (options.instructions !== undefined && typeof options.instructions !== "string") throw invalidArgument("instructions", "a string");
+  const chosen = given ?? ofPlugins;
+  if (typeof chosen !== "function") throw invalidArgument("compactor", "a function, such as summarize() of lash-runtime/compaction, where no plugin of the session has one");
+  return chosen;
 }
 
 export function checkTurnOptions(options: TurnOptions): void {

@@ -8,8 +8,10 @@ import type { AttachmentFacet } from "../stores/content-contract.ts";
 import type { EffectController } from "./effect-host.ts";
 import type { Envelope } from "./envelope.ts";
 import type { ModelCallRecord } from "../domain/outcome.ts";
+import type { ToolCallOutput } from "../domain/tool-output.ts";
 import type { Emit } from "./model-call.ts";
 import type { DirectPort } from "./ports.ts";
+import type { AttemptEnd, SettledAttempt, ToolQuestion } from "./plugin-port.ts";
 import type { ToolChange } from "./session-tools.ts";
 import type { EffectTrace } from "./trace-port.ts";
 import type { TurnPlan } from "./turn-plan.ts";
@@ -53,6 +55,9 @@ export interface BatchContext {
     readonly calls: () => readonly ModelCallRecord[];
     readonly record: (call: Omit<ModelCallRecord, "effectId">) => void;
   };
+  /** Hooks on what an attempt came to, run within it, and the model's view of what no attempt did; where somebody has some. */
+  readonly after: ((call: ToolQuestion, ended: AttemptEnd) => Promise<SettledAttempt>) | undefined;
+  readonly project: ((call: ToolQuestion, output: ToolCallOutput) => Promise<string | undefined>) | undefined;
   /** Told how many calls run, and how many only wait for an answer from outside. */
   readonly onProgress: (progress: { readonly running: number; readonly parked: number }) => void;
   /** Shows a running call as an actor of its own (design section 4). */

@@ -2,7 +2,9 @@
 
 import type { TurnCancellation } from "../domain/cancellation.ts";
 import { sumUsage } from "../domain/child-usage.ts";
+import type { Json } from "../domain/json.ts";
 import { createMessage, isTransient, messageText, type Message } from "../domain/messages.ts";
+import { isOfPlugin } from "../domain/plugin-message.ts";
 import { outcomeText, tidy, type ModelCallRecord, type TurnIssue, type TurnOutcome } from "../domain/outcome.ts";
 import type { AgentFrame, SessionPolicy } from "../domain/session.ts";
 import type { SessionSettings } from "../domain/turn-config.ts";
@@ -40,7 +42,8 @@ export function closedLog(context: TurnContext, whole: readonly Message[]): read
   const log = hasOpenCalls(whole.at(-1)) ? whole.slice(0, -1) : whole;
   const text = outcome && "finished" in outcome && "assistant_message" in outcome.finished ? outcome.finished.assistant_message.text : "";
   if (text === "") return log;
-  const last = log.findLast((message) => !isTransient(message));
+  // What plugins add to a turn that has ended stands behind its last words.
+  const last = log.findLast((message) => !isTransient(message) && !isOfPlugin(message));
   if (last?.role === "Assistant" && messageText(last) === text) return log;
   return [...log, createMessage(`${context.turnId}:${log.length}`, "Assistant", [{ kind: "Prose", content: text }])];
 }
@@ -93,11 +96,13 @@ export interface CommitParts {
   readonly fence: LeaseFence;
   readonly machine: MachineSnapshot;
   readonly now: number;
+  /** Of plugins, where it has changed (PT-24). */
+  readonly pluginState: Json | undefined;
 }
 
-export function buildCommit(turn: FinishedTurn, { resident, settings, model, fence, machine, now }: CommitParts): SessionCommit {
+export function buildCommit(turn: FinishedTurn, { resident, settings, model, fence, machine, now, pluginState }: CommitParts): SessionCommit {
   const { context } = turn;
-  const { policy, ...recorded } = recording(settings, resident);
+  const { policy, ...recorded } = recording(settings, resident, pluginState);
   const timestamp = new Date(now).toISOString();
   const log = closedLog(context, turn.log).filter((message) => !isTransient(message));
   const opening = context.outcome ? frameOpening(context.turnId, context.outcome, turn.toolResults, resident, timestamp) : undefined;

@@ -30,6 +30,13 @@ export class History {
     return history;
   }
 
+  /** For the prompts of one turn: these messages as they are. */
+  static showing(messages: readonly Message[]): History {
+    const history = new History();
+    history.#messages.push(...messages);
+    return history;
+  }
+
   get length(): number {
     return this.#messages.length;
   }

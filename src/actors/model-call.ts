@@ -64,8 +64,8 @@ export async function callModel(call: ModelCall): Promise<JournaledOutcome> {
   const size = new ResponseSize(call.maxResponseBytes);
   try {
     const stream = streamTo(call);
-    const { provider, config } = call.plan;
-    const watched = call.trace?.watchProvider(provider, "turn", config) ?? provider;
+    const { provider, asked = provider, config } = call.plan;
+    const watched = call.trace?.watchProvider(asked, "turn", config) ?? asked;
     const { fullText: _derivable, providerUsage: _raw, ...response } = await watched.complete(await call.loadImages(buildRequest(call)), {
       signal: AbortSignal.any([call.signal, size.exceeded]),
       clock: call.clock,

@@ -17,6 +17,7 @@ import type { ChangeHub } from "./change-hub.ts";
 import type { EffectHost } from "./effect-host.ts";
 import type { PokeReason } from "./input-lane.ts";
 import type { LeaseTimings } from "./lease-keeper.ts";
+import type { SessionPlugins } from "./plugin-port.ts";
 import type { Publishers } from "./publisher.ts";
 import type { SessionTools } from "./session-tools.ts";
 import type { TracePort } from "./trace-port.ts";
@@ -95,6 +96,9 @@ export interface SessionWiring {
   readonly stated: { readonly provider: boolean; readonly model: boolean; readonly maxTurns: boolean; readonly prompt: boolean };
   /** The lash's layer of the prompt; never recorded. */
   readonly core: PromptLayer;
+  /** Those of plugins among them. */
   readonly tools: SessionTools;
+  /** Undefined where the session has none. */
+  readonly plugins: SessionPlugins | undefined;
   readonly owner: LeaseOwner;
 }

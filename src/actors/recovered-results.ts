@@ -13,19 +13,20 @@ export function resultsOf({ log, journal }: TurnRecord): ToolResult[] {
   const calls = new Map<string, Part>();
   const attempts = journal.flatMap(({ replayKey, outcome }) => {
     if (!("ok" in outcome)) return [];
-    if (replayKey.endsWith(":await")) return [{ replayKey, output: outputOf(outcome.ok as unknown as Resolution), durationMs: 0 }];
-    const { output, durationMs } = outcome.ok as { readonly output?: ToolCallOutput; readonly durationMs?: number };
-    return replayKey.includes(":attempt:") && output ? [{ replayKey, output, durationMs: durationMs ?? 0 }] : [];
+    if (replayKey.endsWith(":await")) return [{ replayKey, output: outputOf(outcome.ok as unknown as Resolution), durationMs: 0, shown: undefined, args: undefined }];
+    const { output, durationMs, shown, args } = outcome.ok as { readonly output?: ToolCallOutput; readonly durationMs?: number; readonly shown?: string; readonly args?: Json };
+    const isCall = replayKey.includes(":attempt:") || replayKey.endsWith(":after");
+    return isCall && output ? [{ replayKey, output, durationMs: durationMs ?? 0, shown, args }] : [];
   });
   const results: ToolResult[] = [];
   for (const part of log.flatMap((message) => message.parts)) {
     const callId = part.toolCallId ?? "";
     if (part.kind === "ToolCall") calls.set(callId, part);
     if (part.kind !== "ToolResult") continue;
-    const ran = attempts.findLast(({ replayKey, output }) => replayKey.includes(`:${callId}`) && projectOutput(output) === part.content);
-    const { output, durationMs } = ran ?? { output: outputShown(part.content), durationMs: 0 };
+    const ran = attempts.findLast(({ replayKey, output, shown }) => replayKey.includes(`:${callId}`) && (shown ?? projectOutput(output)) === part.content);
+    const { output, durationMs, args } = ran ?? { output: outputShown(part.content), durationMs: 0, args: undefined };
     const { id: _, ...modelReturn } = part;
-    results.push({ callId, toolName: part.toolName ?? "", args: argsOf(calls.get(callId)), output, durationMs, modelReturn: [modelReturn] });
+    results.push({ callId, toolName: part.toolName ?? "", args: args ?? argsOf(calls.get(callId)), output, durationMs, modelReturn: [modelReturn] });
   }
   return results;
 }

@@ -8,7 +8,7 @@ import { NO_PROMPT } from "../domain/turn-config.ts";
 import { zeroUsage } from "../domain/usage.ts";
 import { addToLedger } from "../domain/usage-report.ts";
 import type { HistoryReference } from "../machines/effects.ts";
-import type { SessionCommit, SessionHead, SessionRead } from "../stores/contract.ts";
+import type { ComponentBody, SessionCommit, SessionHead, SessionRead } from "../stores/contract.ts";
 import { History } from "./history.ts";
 import { storedPrompt } from "./session-settings.ts";
 
@@ -21,6 +21,8 @@ export interface Resident {
   readonly prompt: PromptLayer;
   /** State of the session's tools, as recorded; undefined where nobody has touched them. */
   readonly toolState?: Json;
+  /** State of its plugins, as recorded; kept, because a turn that fails takes them back to it. */
+  readonly plugins: ComponentBody | undefined;
   readonly ledger: readonly TokenLedgerEntry[];
   readonly history: History;
   /** Messages of `history` at this revision; the history itself may have grown since. */
@@ -34,6 +36,7 @@ export function freshResident(sessionId: string, policy: SessionPolicy, now: num
     head: { policy, currentFrameId: frame.frameId, turnIndex: 0, tokenUsage: zeroUsage, protocolTurnOptions: null },
     frames: [frame],
     prompt: NO_PROMPT,
+    plugins: undefined,
     ledger: [],
     history: new History(),
     messageCount: 0,
@@ -56,6 +59,7 @@ export function residentOf(read: SessionRead): LoadedResident {
     frames: read.frames,
     prompt: storedPrompt(read.components.prompt),
     ...(read.components.toolState !== undefined && { toolState: read.components.toolState as Json }),
+    plugins: read.components.pluginSnapshot,
     ledger: read.ledger,
     history,
     messageCount: history.length,
@@ -77,6 +81,7 @@ export function residentAfter(before: Resident, headRevision: number, { sessionI
     head,
     ...(components?.prompt !== undefined && { prompt: components.prompt === null ? NO_PROMPT : (components.prompt as PromptLayer) }),
     ...(components?.toolState && { toolState: components.toolState as Json }),
+    ...(components?.pluginSnapshot !== undefined && { plugins: components.pluginSnapshot ?? undefined }),
     frames: frames.length === 0 ? before.frames : [...kept, ...frames.filter((frame) => !known.has(frame.frameId))],
     ledger: addToLedger(before.ledger, usageDeltas),
     history,

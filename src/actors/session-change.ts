@@ -33,7 +33,7 @@ export function changeCommit(sessionId: string, resident: Resident, fence: Lease
 
 /** Records settings of the session and, with them, of its current frame (S-27). */
 export function settingsCommit(settings: SessionSettings, resident: Resident): SessionChange {
-  const { policy, ...recorded } = recording(settings, resident);
+  const { policy, ...recorded } = recording(settings, resident, undefined);
   const current = resident.frames.filter(({ frameId }) => frameId === resident.head.currentFrameId);
   return { head: { ...resident.head, policy }, frames: current.map((frame) => ({ ...frame, policy })), ...recorded };
 }
@@ -90,10 +90,10 @@ export function forkCommit(source: SessionRead, sessionId: string, at: string | 
   };
 }
 
-/** A fork goes on with the prompt and the tools of its source (PT-27, S-67). */
-function takenRefs({ componentRefs: { prompt, toolState } }: SessionRead): Pick<SessionCommit, "componentRefs"> {
-  if (prompt === undefined && toolState === undefined) return {};
-  return { componentRefs: { ...(prompt !== undefined && { prompt }), ...(toolState !== undefined && { toolState }) } };
+/** A fork goes on with the prompt, the tools and the plugins of its source (PT-27, S-67). */
+function takenRefs({ componentRefs: { prompt, toolState, pluginSnapshot } }: SessionRead): Pick<SessionCommit, "componentRefs"> {
+  const componentRefs = { ...(prompt !== undefined && { prompt }), ...(toolState !== undefined && { toolState }), ...(pluginSnapshot !== undefined && { pluginSnapshot }) };
+  return Object.keys(componentRefs).length > 0 ? { componentRefs } : {};
 }
 
 /** The conversation of the current frame, up to message `at`, in the frame of another session; without what came before it (S-66). */

@@ -6,7 +6,7 @@
 import { errorText, runtimeErrorOfLeaseClaim, isOutcomeUnknown, runtimeErrorOfStore } from "../domain/error-mapping.ts";
 import { LashError, runtimeError } from "../domain/errors.ts";
 import { invalidArgument } from "../domain/invalid-argument.ts";
-import type { JsonObject } from "../domain/json.ts";
+import type { Json, JsonObject } from "../domain/json.ts";
 import type { ClaimOutcome, LeaseFence } from "../stores/contract.ts";
 import type { ToolRegistry } from "../tools/registry/contract.ts";
 import type { LaneClaims } from "./lane-claims.ts";
@@ -33,7 +33,13 @@ export interface ChangedSession {
   readonly committed: () => Promise<void>;
 }
 
-type MakeChange = (resident: Resident) => SessionChange | Promise<SessionChange>;
+/** null: nothing but what plugins have to say. */
+type MakeChange = (resident: Resident) => SessionChange | null | Promise<SessionChange | null>;
+
+function withPluginState(change: SessionChange | null, pluginSnapshot: Json | undefined): SessionChange | null {
+  if (pluginSnapshot === undefined) return change;
+  return { ...change, components: { ...change?.components, pluginSnapshot } };
+}
 
 export class SessionChanges {
   readonly #session: ChangedSession;
@@ -66,6 +72,20 @@ export class SessionChanges {
    * @throws LashError as `commit` - nothing changed.
    */
   configure(change: SettingsChange): Promise<void> {
+    const { stated, resident } = this.#session;
+    const record = (each: SettingsChange): Promise<void> => this.#configure(each);
+    return stated.wiring.plugins?.configure(settingsOf(stated.wiring, resident()).policy, change, record) ?? record(change);
+  }
+
+  /** Commits what plugins know and no commit holds (S-44). @throws LashError as `commit`. */
+  async flush(): Promise<void> {
+    const { inLane, stated } = this.#session;
+    await inLane(async () => {
+      if (stated.wiring.plugins?.isDirty()) await this.#try(() => null, "goesOn");
+    });
+  }
+
+  #configure(change: SettingsChange): Promise<void> {
     const { ports, stated, resident, inLane } = this.#session;
     const record = async (): Promise<void> => {
       const revision = await ports.persistence.sessions.headRevision(stated.wiring.sessionId);
@@ -160,12 +180,18 @@ export class SessionChanges {
         return left.turnId;
       }
       const resident = await refresh(await sessions.headRevision(sessionId));
-      await sessions.commit(changeCommit(sessionId, resident, fence, await change(resident)));
+      const changed = withPluginState(await change(resident), stated.wiring.plugins?.capture(resident.plugins, "session"));
+      if (!changed) {
+        await leases.release(fence);
+        return undefined;
+      }
+      await sessions.commit(changeCommit(sessionId, resident, fence, changed));
     } catch (error) {
       throw await this.#leave(fence, error);
     }
     onCommit();
     await committed();
+    stated.wiring.plugins?.committed(this.#session.resident().plugins);
     return undefined;
   }
 

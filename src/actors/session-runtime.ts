@@ -5,8 +5,8 @@
 
 import { createActor, fromCallback, type ActorRefFrom, type AnyActorRef } from "xstate";
 import { CancelSignal, type TurnCancellation, type TurnCancelOutcome } from "../domain/cancellation.ts";
-import { errorText } from "../domain/error-mapping.ts";
-import { LashError, runtimeError, storeError } from "../domain/errors.ts";
+import { runtimeErrorOfStore } from "../domain/error-mapping.ts";
+import { LashError, runtimeError } from "../domain/errors.ts";
 import type { SessionSettings } from "../domain/turn-config.ts";
 import type { Provider } from "../providers/contract.ts";
 import { sessionStillInUse } from "../domain/wiring-errors.ts";
@@ -20,9 +20,10 @@ import { followTurnId } from "./frames.ts";
 import { InputLane, type LaneListener, queueTopic } from "./input-lane.ts";
 import { LaneClaims, type Acceptance } from "./lane-claims.ts";
 import type { RuntimePorts, SessionWiring } from "./ports.ts";
-import { loadResident } from "./load-resident.ts";
+import type { SessionPlugins } from "./plugin-port.ts";
 import type { Publisher } from "./publisher.ts";
-import { freshResident, residentAfter, type LoadedResident, type Resident } from "./resident.ts";
+import { Residence } from "./residence.ts";
+import type { Resident } from "./resident.ts";
 import { SessionFeed } from "./session-feed.ts";
 import { StandIn } from "./stand-in.ts";
 import { SessionChanges } from "./session-changes.ts";
@@ -52,7 +53,7 @@ export class SessionRuntime {
   readonly #stated: StatedSettings;
   readonly #root: SessionActor;
   readonly #effects: AnyActorRef;
-  #resident: Resident;
+  readonly #residence: Residence;
   /** Turns of this runtime that run or wait, by what cancels them. */
   readonly #attended = new Set<Attended>();
   /** The session is being left: turns that only wait are suspended from then on. */
@@ -84,17 +85,17 @@ export class SessionRuntime {
       ports,
       lease: this.#lease,
       stated: this.#stated,
-      resident: () => this.#resident,
+      resident: () => this.resident,
       inLane: (body) => this.#inLane(body),
       isDriving: () => this.#run !== undefined,
-      refresh: (headRevision) => this.#refresh(headRevision),
+      refresh: (headRevision) => this.#residence.refresh(headRevision),
       finish: (turnId) => this.#finish(turnId),
       committed: async () => {
-        await this.#read();
+        await this.#residence.read();
         this.feed.committed();
       },
     });
-    this.#resident = freshResident(wiring.sessionId, wiring.policy, ports.clock.now());
+    this.#residence = new Residence({ ports, wiring: () => this.wiring, publisher: this.publisher, isDriving: () => this.#run !== undefined });
     const { sessionId, owner } = wiring;
     this.#standIn = new StandIn({
       ...ports,
@@ -102,7 +103,7 @@ export class SessionRuntime {
       staysReady: ports.peers !== undefined,
       finish: (turnId) => this.#finish(turnId),
     });
-    this.feed = new SessionFeed({ driver: owner.incarnationId, channel: ports.peers, clock: ports.clock, publisher: this.publisher, read: (revision) => this.#catchUp(revision), onElsewhere: () => this.#standIn.standBy() });
+    this.feed = new SessionFeed({ driver: owner.incarnationId, channel: ports.peers, clock: ports.clock, publisher: this.publisher, read: (revision) => this.#residence.catchUp(revision), onElsewhere: () => this.#standIn.standBy() });
     this.#root = createActor(sessionMachine, {
       id: `session:${wiring.sessionId}`,
       input: { sessionId: wiring.sessionId, residency: ports.residency, hasStore: true },
@@ -123,7 +124,7 @@ export class SessionRuntime {
 
   /** What a turn that begins now would find. */
   get settings(): SessionSettings {
-    return settingsOf(this.wiring, this.#resident);
+    return settingsOf(this.wiring, this.resident);
   }
 
   /** That the session's next turn would have. @throws LashError `provider_unconfigured`, `provider_mismatch`. */
@@ -132,7 +133,7 @@ export class SessionRuntime {
   }
 
   get resident(): Resident {
-    return this.#resident;
+    return this.#residence.resident;
   }
 
   /** The residency machine, for readers and inspectors. */
@@ -142,17 +143,23 @@ export class SessionRuntime {
 
   /** Loads the session. @throws the store's error where it cannot be read. */
   async open(): Promise<void> {
-    try {
-      await this.#load({ type: "session.open" });
-    } catch (error) {
-      this.#letGo();
-      throw error;
-    }
+    await this.#load({ type: "session.open" });
   }
 
-  #letGo(): void {
+  /** Lets go of everything that the session holds here. */
+  discard(): void {
+    this.#standIn.close();
     this.feed.close();
     this.ports.publishers.release(this.wiring.sessionId);
+    this.wiring.plugins?.close();
+    this.#root.stop();
+  }
+
+  /** Gives the session its plugins, in the state that is stored; only before its first turn (S-29). */
+  equip(plugins: SessionPlugins): void {
+    this.#stated.equip(plugins);
+    this.wiring.tools.adopt(this.resident.toolState);
+    plugins.restore(this.resident.plugins);
   }
 
   /** Finishes what others left, now and, in tabs, as soon as another driver is gone. Needs a provider. */
@@ -175,7 +182,7 @@ export class SessionRuntime {
   runTurn(start: TurnStart): Promise<TurnEnd> {
     return this.#attend(start, async (start) => {
       // Before anything is accepted (PP-26).
-      this.#plans.next(this.#resident, start.overlay);
+      this.#plans.next(this.resident, start.overlay);
       return this.#follow(start, await this.#drive(start, () => this.#lease.accept(start, this.#acceptance(start.overlay)), "asked"));
     });
   }
@@ -187,7 +194,7 @@ export class SessionRuntime {
     if (turnId === undefined) return undefined;
     try {
       return await this.#attend({ turnId, emit: emitFor(turnId), ...attended }, async (start) => {
-        this.#plans.next(this.#resident);
+        this.#plans.next(this.resident);
         return this.#follow(start, await this.#drive(start, () => this.#lease.acceptQueued({ turnId, batchIds }, this.#acceptance()), "asked"));
       });
     } catch (error) {
@@ -258,14 +265,20 @@ export class SessionRuntime {
       this.#isLeaving = false;
       throw sessionStillInUse(this.wiring.sessionId, then);
     }
+    // R1: what its plugins know is ahead of the last commit.
+    if (this.wiring.plugins?.isDirty()) this.#send({ type: "session.changed" });
     this.#flushing = Promise.withResolvers<void>();
     const { promise } = this.#flushing;
     this.#send({ type: then });
     if (!this.#isFlushing()) this.#flushing.resolve();
-    await promise;
-    this.#standIn.close();
-    this.#letGo();
-    this.#root.stop();
+    try {
+      await promise;
+    } catch (error) {
+      // As above: nothing was left.
+      this.#isLeaving = false;
+      throw error;
+    }
+    this.discard();
   }
 
   /** Resolves when no turn runs or waits. */
@@ -360,7 +373,7 @@ export class SessionRuntime {
   #newRun(request: Omit<TurnRequest, "trace">, claim: () => Promise<Claimed>, origin: "asked" | "found"): TurnRun {
     const { turnId } = request;
     const emit = toAudience(request, this.feed, this.#attended);
-    const trace = this.ports.trace?.turn({ sessionId: this.wiring.sessionId, turnId, turnIndex: this.#resident.head.turnIndex, policy: this.settings.policy, origin });
+    const trace = this.ports.trace?.turn({ sessionId: this.wiring.sessionId, turnId, turnIndex: this.resident.head.turnIndex, policy: this.settings.policy, origin });
     return new TurnRun(this.#turnSession(), { ...request, emit, trace }, async () => {
       const claimed = await claim();
       if (claimed.kind !== "claimed") return claimed;
@@ -393,7 +406,7 @@ export class SessionRuntime {
 
   /** What the turn changed about its tools before it was found here. */
   async #takeUpTools({ turn, headRevision }: Extract<Claimed, { kind: "claimed" }>): Promise<void> {
-    await this.#refresh(headRevision);
+    await this.#residence.refresh(headRevision);
     await this.wiring.tools.takeUp(turn.journal);
   }
 
@@ -403,11 +416,11 @@ export class SessionRuntime {
       wiring: this.wiring,
       root: this.#root,
       effects: this.#effects,
-      resident: () => this.#resident,
-      refresh: (headRevision) => this.#refresh(headRevision),
+      resident: () => this.resident,
+      refresh: (headRevision) => this.#residence.refresh(headRevision),
       planOf: (turn, overlay) => this.#plans.of(turn, overlay),
       synced: (plan) => this.#plans.synced(plan),
-      settingsAfter: (turn) => settingsOf(this.wiring, this.#resident, turn),
+      settingsAfter: (turn) => settingsOf(this.wiring, this.resident, turn),
       machineSnapshot: () => persistSnapshot(SESSION_MACHINE, this.#root.getSnapshot()),
       adopt: (headRevision, commit) => this.#adopt(headRevision, commit),
       drainCommands: () => this.#drainCommands(),
@@ -422,7 +435,7 @@ export class SessionRuntime {
 
   #receive(message: EffectsMessage | SessionRequest): void {
     if (message.type === "session.load") void this.#loadFromStore();
-    else if (message.type === "session.flush") this.#send({ type: "session.flushed" });
+    else if (message.type === "session.flush") void this.#flush();
     else if ("type" in message && !message.type.startsWith("xstate.")) this.#run?.collect(message);
   }
 
@@ -443,9 +456,9 @@ export class SessionRuntime {
 
   #acceptance(overlay?: TurnOverlay): Acceptance {
     return {
-      config: () => ({ value: this.#plans.next(this.#resident, overlay).config, madeFrom: this.#resident.headRevision }),
+      config: () => ({ value: this.#plans.next(this.resident, overlay).config, madeFrom: this.resident.headRevision }),
       finishOther: (turnId) => this.#finishOther(turnId),
-      refresh: (headRevision) => this.#refresh(headRevision),
+      refresh: (headRevision) => this.#residence.refresh(headRevision),
     };
   }
 
@@ -479,57 +492,37 @@ export class SessionRuntime {
 
   async #loadFromStore(): Promise<void> {
     const loading = this.#loading;
+    const { event, error } = await this.#residence.load();
+    this.#send(event);
+    if (error) loading?.reject(error);
+    else loading?.resolve();
+  }
+
+  /** S-44: what no commit holds gets one of its own, before the session is left. */
+  async #flush(): Promise<void> {
+    const flushing = this.#flushing;
     try {
-      const { repaired } = await this.#read();
-      this.#send({ type: "session.loaded", repaired });
-      loading?.resolve();
+      await this.changes.flush();
+      this.#send({ type: "session.flushed" });
     } catch (error) {
-      const code = LashError.is(error) ? error.code : "store_backend";
-      this.#send({ type: "session.loadFailed", code, message: errorText(error) });
-      loading?.reject(LashError.is(error) ? error : storeError("store_backend", errorText(error), { cause: error }));
+      const failure = runtimeErrorOfStore(error);
+      flushing?.reject(failure);
+      this.#send({ type: "session.flushFailed", code: failure.code, message: failure.message });
     }
   }
 
-  async #read(): Promise<LoadedResident> {
-    const loaded = await loadResident(this.ports, this.wiring);
-    this.#show(loaded.resident);
-    this.publisher.publish(loaded.resident);
-    return loaded;
-  }
-
-  /** Another runtime committed: what is resident here follows, between the turns of this one. */
-  async #catchUp(revision: number): Promise<Resident | undefined> {
-    if (this.#run || revision <= this.#resident.headRevision) return this.#run ? undefined : this.#resident;
-    // A notice is a hint: a session that cannot be read now is read by its next turn, which also says why it cannot.
-    const loaded = await loadResident(this.ports, this.wiring).catch(() => undefined);
-    // A turn of this runtime may have begun meanwhile; it reads for itself.
-    if (this.#run || !loaded || loaded.resident.headRevision < revision) return undefined;
-    if (loaded.resident.headRevision > this.#resident.headRevision) this.#show(loaded.resident);
-    return this.#resident;
-  }
-
-  async #refresh(headRevision: number): Promise<Resident> {
-    return this.#resident.headRevision === headRevision ? this.#resident : (await this.#read()).resident;
-  }
-
   #adopt(headRevision: number, commit: SessionCommit): void {
-    this.#show(residentAfter(this.#resident, headRevision, commit));
-    this.publisher.publish(this.#resident);
+    this.#residence.adopt(headRevision, commit);
     this.feed.committed();
   }
 
   async #drainCommands(): Promise<void> {
-    const { ports, wiring: { sessionId } } = this;
+    const { ports, wiring } = this;
     const committed = (headRevision: number, commit: SessionCommit): void => {
       this.#adopt(headRevision, commit);
-      ports.changes.notify(queueTopic(sessionId));
+      ports.changes.notify(queueTopic(wiring.sessionId));
     };
     const { drainCommands } = await import("./command-drain.ts");
-    await drainCommands({ ports, wiring: this.wiring, lease: this.#lease, refresh: (headRevision) => this.#refresh(headRevision), committed });
-  }
-
-  #show(resident: Resident): void {
-    this.#resident = resident;
-    this.wiring.tools.adopt(resident.toolState);
+    await drainCommands({ ports, wiring, lease: this.#lease, refresh: (headRevision) => this.#residence.refresh(headRevision), committed });
   }
 }

@@ -1,7 +1,7 @@
 // Settings of a session: what its host states, what is recorded, and what a turn lays over both for itself (design 7.5, PP-27).
 
 import * as z from "zod/mini";
-import { jsonEqual } from "../domain/json.ts";
+import { type Json, jsonEqual } from "../domain/json.ts";
 import type { PromptLayer } from "../domain/prompt.ts";
 import { promptLayer } from "../domain/prompt-input.ts";
 import type { ModelSpec, SessionPolicy } from "../domain/session.ts";
@@ -9,6 +9,7 @@ import { storeError } from "../domain/errors.ts";
 import { NO_PROMPT, settingsIn, type SessionSettings } from "../domain/turn-config.ts";
 import type { Provider } from "../providers/contract.ts";
 import type { ComponentBody, SessionCommit, TurnRecord } from "../stores/contract.ts";
+import type { SessionPlugins } from "./plugin-port.ts";
 import type { SessionWiring } from "./ports.ts";
 import type { Resident } from "./resident.ts";
 
@@ -73,6 +74,12 @@ export class StatedSettings {
     this.#wiring = wiring;
   }
 
+  /** The session's plugins, once they are built: their tools are the session's (S-29). */
+  equip(plugins: SessionPlugins): void {
+    this.#wiring.tools.addPluginTools(plugins.tools);
+    this.#wiring = { ...this.#wiring, plugins };
+  }
+
   get wiring(): SessionWiring {
     return this.#staged.reduce(configured, this.#wiring);
   }
@@ -93,11 +100,22 @@ export class StatedSettings {
 export const areRecorded = ({ policy, prompt }: SessionSettings, { headRevision, head, prompt: recorded }: Resident): boolean =>
   headRevision > 0 && jsonEqual(policy, head.policy) && jsonEqual(prompt, recorded);
 
-/** The part of a commit that records settings; prompt and tools only where they have changed, because they may be long. */
-export function recording({ policy, prompt, tools }: SessionSettings, resident: Resident): { readonly policy: SessionPolicy } & Pick<SessionCommit, "components"> {
-  const isNews = !jsonEqual(prompt, resident.prompt);
-  if (!isNews && !tools) return { policy };
-  return { policy, components: { ...(isNews && { prompt: jsonEqual(prompt, NO_PROMPT) ? null : (prompt as ComponentBody) }), ...(tools && { toolState: tools }) } };
+/**
+ * The part of a commit that records settings; prompt and tools only where they have changed, because they may be long.
+ *
+ * @param pluginSnapshot - state of plugins, where that has changed.
+ */
+export function recording(
+  { policy, prompt, tools }: SessionSettings,
+  resident: Resident,
+  pluginSnapshot: Json | undefined,
+): { readonly policy: SessionPolicy } & Pick<SessionCommit, "components"> {
+  const components = {
+    ...(!jsonEqual(prompt, resident.prompt) && { prompt: jsonEqual(prompt, NO_PROMPT) ? null : (prompt as ComponentBody) }),
+    ...(tools && { toolState: tools }),
+    ...(pluginSnapshot !== undefined && { pluginSnapshot }),
+  };
+  return Object.keys(components).length > 0 ? { policy, components } : { policy };
 }
 
 /** @throws LashError `stored_row_invalid` - what is stored is no layer of a prompt. */

@@ -17,6 +17,7 @@ export type ToolChange = { readonly state: JsonObject; readonly onto: number };
 
 export class SessionTools {
   readonly #load: () => Promise<MakeToolRegistry>;
+  #make: MakeToolRegistry | undefined;
   #sources: readonly BaseSource[];
   /** By name. */
   #fixed: ReadonlyMap<string, Tool>;
@@ -32,7 +33,7 @@ export class SessionTools {
   }
 
   /**
-   * Adds the tools of the session's plugins, before it is opened.
+   * Adds the tools of the session's plugins, before its first turn. What is recorded has to be adopted once more.
    *
    * @param read - asked again by a refresh; without it they never change.
    * @throws LashError `duplicate_tool_name`, `invalid_argument`.
@@ -42,11 +43,13 @@ export class SessionTools {
     const sources: readonly BaseSource[] = [...this.#sources, { id: "plugins", tools, read }];
     this.#fixed = toolsByName(sources.flatMap((source) => source.tools));
     this.#sources = sources;
+    if (this.#registry) this.#registry = this.#make?.(sources);
   }
 
-  /** Those of a child session, made from what may be called here now (S-67). */
+  /** Those of a child session, made from what may be called here now (S-67). It has plugins of its own. */
   handDown(choose: (callable: readonly Tool[]) => readonly Tool[]): SessionTools {
-    return new SessionTools(choose([...this.callable.values()]), this.#load);
+    const ofPlugins = new Set(this.#sources.filter(({ id }) => id === "plugins").flatMap(({ tools }) => tools.map(toolIdOf)));
+    return new SessionTools(choose([...this.callable.values()].filter((tool) => !ofPlugins.has(toolIdOf(tool)))), this.#load);
   }
 
   /** By name: what a turn that begins now offers its model. The same map until something changes. */
@@ -75,8 +78,8 @@ export class SessionTools {
   }
 
   async registry(): Promise<ToolRegistry> {
-    const make = await this.#load();
-    return (this.#registry ??= make(this.#sources));
+    this.#make ??= await this.#load();
+    return (this.#registry ??= this.#make(this.#sources));
   }
 
   /** Asks every source again (PT-40, I-47). What came of it is recorded by the next commit of settings or of a turn. @returns the generation. */

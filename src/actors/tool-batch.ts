@@ -5,6 +5,7 @@
 //   B3. What a tool does wrong is its result. Only faults of the boundary itself reject.
 
 import { copyJson } from "../domain/copy-json.ts";
+import type { Json } from "../domain/json.ts";
 import type { AttachmentRef } from "../domain/messages.ts";
 import { sha256Hex } from "../domain/sha256.ts";
 import { missingChildSessions } from "../domain/wiring-errors.ts";
@@ -17,6 +18,8 @@ import type { ToolCall } from "../tools/contract.ts";
 import { imageProblem, storeImage } from "./images.ts";
 import type { BatchContext } from "./batch-context.ts";
 import type { Execution } from "./effect-host.ts";
+import type { Envelope } from "./envelope.ts";
+import type { AttemptEnd, SettledCall } from "./plugin-port.ts";
 import { cancelledOutput, failure, interruptedOutput, success } from "./tool-outcome.ts";
 import { complete, missingKey, waitOf, type RecordedPending } from "./tool-completion.ts";
 import { groupResult, type FinishedCall } from "./tool-group.ts";
@@ -28,10 +31,8 @@ const CANCEL_GRACE_MS = 50;
 
 type RecordedAttempt =
   /** `endedAtMs` where trying again is safe: the wait before that is counted from there, also after a crash (E-27). */
-  | { readonly output: ToolCallOutput; readonly durationMs: number; readonly endedAtMs?: number }
+  | (SettledCall & { readonly durationMs: number; readonly endedAtMs?: number; readonly args?: Json })
   | { readonly pending: RecordedPending; readonly durationMs: number };
-
-type AttemptEnd = { readonly output: ToolCallOutput } | { readonly pending: RecordedPending };
 
 /** As the tool gave it, with images that are not stored yet. */
 type ProducedEnd = AttemptEnd | { readonly output: ToolCallOutput; readonly images: readonly Uint8Array[] };
@@ -82,7 +83,12 @@ class BatchRun {
 
   async #runCall(call: PlannedLeaf): Promise<ToolResult> {
     await this.#started(call);
-    return this.#completed(call, call.kind === "refused" ? { output: call.output, durationMs: 0 } : await this.#runAttempts(call));
+    return this.#completed(call, call.kind === "refused" ? await this.#refused(call, call.output) : await this.#runAttempts(call));
+  }
+
+  async #refused({ callId, toolName, args }: PlannedCall, output: ToolCallOutput): Promise<FinishedCall> {
+    const shown = await this.#context.project?.({ callId, toolName, args }, output);
+    return { output, durationMs: 0, ...(shown !== undefined && { shown }) };
   }
 
   /** Once all of its calls have a result, a `batch` call has one. */
@@ -97,7 +103,7 @@ class BatchRun {
   }
 
   async #completed(call: PlannedCall, finished: FinishedCall): Promise<ToolResult> {
-    const { output, durationMs, stopsTurn } = finished;
+    const { output, durationMs, stopsTurn, messages, shown } = finished;
     this.#context.trace?.toolCompleted(call, finished);
     await this.#context.emit({ type: "tool_call_completed", ...named(call), output, durationMs }, `tool:${call.key}`);
     return {
@@ -107,8 +113,10 @@ class BatchRun {
       output,
       durationMs,
       ...(stopsTurn && { stopsTurn }),
+      ...(messages && { messages }),
+      ...(shown !== undefined && { shown }),
       modelReturn: [
-        { kind: "ToolResult", content: projectOutput(output), toolCallId: call.callId, toolName: call.toolName },
+        { kind: "ToolResult", content: shown ?? projectOutput(output), toolCallId: call.callId, toolName: call.toolName },
         ...(output.attachments ?? []).map((reference) => ({ kind: "Image" as const, content: "", attachment: { reference } })),
       ],
     };
@@ -145,10 +153,22 @@ class BatchRun {
       this.#count(1);
     };
     try {
-      return { ...(await complete(this.#context, call, pending, onWaiting)), durationMs };
+      const { stopsTurn, output } = await complete(this.#context, call, pending, onWaiting);
+      return { ...(await this.#settleAnswered(call, output)), stopsTurn, durationMs };
     } finally {
       if (waits) this.#count(-1);
     }
+  }
+
+  /** Once, after the answer came (PT-59): an effect of its own, because the attempt ended before it. */
+  async #settleAnswered(call: LaunchedCall, output: ToolCallOutput): Promise<SettledCall> {
+    const { after, controller, envelope, batchKey } = this.#context;
+    if (!after) return { output };
+    const { callId, toolName, args } = call;
+    const replayKey = `${call.key}:after`;
+    const asked = (): Envelope => envelope(replayKey, batchKey, { kind: "tool_after", call: { callId, toolName, args } });
+    const { outcome } = await controller.execute(replayKey, asked, async () => ({ ok: copyJson(await after({ callId, toolName, args }, { output })) }));
+    return "ok" in outcome ? (outcome.ok as unknown as SettledCall) : { output };
   }
 
   #count(parked: number): void {
@@ -214,9 +234,14 @@ class BatchRun {
     // What the store could not take is no failure of the tool, whatever the tool made of it: the turn stays in flight (E-6).
     await unsaved;
     const durationMs = Math.round(clock.monotonic() - startedAt);
+    const { after } = this.#context;
+    const { callId, toolName, args, isReplaced } = call;
+    const settled = after ? await after({ callId, toolName, args }, ended) : ended;
     // What the tool did to the session's tools is as durable as its outcome.
     const toolChange = this.#context.takeToolChange();
-    return { ok: copyJson({ ...ended, durationMs, ...(mayRetry(ended) && { endedAtMs: clock.now() }), ...(toolChange && { toolChange }) }) };
+    return {
+      ok: copyJson({ ...settled, ...(isReplaced && { args }), durationMs, ...(mayRetry(settled) && { endedAtMs: clock.now() }), ...(toolChange && { toolChange }) }),
+    };
   }
 
   async #outputOf(call: LaunchedCall, attempt: number, interrupted: boolean, asking: Asking): Promise<AttemptEnd> {

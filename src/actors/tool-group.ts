@@ -3,6 +3,7 @@
 import type { Json } from "../domain/json.ts";
 import { utf8Length } from "../domain/utf8.ts";
 import type { Limits } from "../domain/limits.ts";
+import type { PluginMessage } from "../domain/plugin-message.ts";
 import { shownOutput, type ToolCallOutput } from "../domain/tool-output.ts";
 import type { ToolResult } from "../machines/effects.ts";
 
@@ -10,6 +11,8 @@ export interface FinishedCall {
   readonly output: ToolCallOutput;
   readonly durationMs: number;
   readonly stopsTurn?: boolean;
+  readonly messages?: readonly PluginMessage[];
+  readonly shown?: string;
 }
 
 /**
@@ -18,15 +21,16 @@ export interface FinishedCall {
  */
 export function groupResult(calls: readonly ToolResult[], { toolResultBytes }: Limits): FinishedCall {
   let room = toolResultBytes;
-  const results = calls.map(({ toolName, output, durationMs }, index): Json => {
+  const results = calls.map(({ toolName, output, durationMs, shown: text }, index): Json => {
     const entry = { index, tool: toolName, success: output.outcome.status === "success", duration_ms: durationMs };
-    const shown: Json = { ...entry, ...shownOutput(output) };
+    const shown: Json = { ...entry, ...(text === undefined ? shownOutput(output) : { result: text }) };
     const size = utf8Length(JSON.stringify(shown));
     if (size > room) return { ...entry, error: { class: "resource_limit", code: "limit_exceeded", message: "the call ended, but with the results before it its own is too large for one batch" } };
     room -= size;
     return shown;
   });
   const control = calls.find(({ output }) => output.outcome.status === "success" && output.control)?.output.control;
+  const messages = calls.flatMap((call) => call.messages ?? []);
   const attachments = calls.flatMap(({ output }) => output.attachments ?? []);
   return {
     output: {
@@ -36,5 +40,6 @@ export function groupResult(calls: readonly ToolResult[], { toolResultBytes }: L
     },
     durationMs: Math.max(...calls.map(({ durationMs }) => durationMs)),
     ...(calls.some(({ stopsTurn }) => stopsTurn) && { stopsTurn: true }),
+    ...(messages.length > 0 && { messages }),
   };
 }

@@ -5,17 +5,19 @@ import { parseHostileJson } from "../domain/bounded-json.ts";
 import { LashError } from "../domain/errors.ts";
 import type { Json } from "../domain/json.ts";
 import type { Limits } from "../domain/limits.ts";
-import type { Message } from "../domain/messages.ts";
+import type { Message, Part } from "../domain/messages.ts";
 import { ToolError } from "../domain/tool-error.ts";
 import { failedOutput, type ToolCallOutput, type ToolFailureClass } from "../domain/tool-output.ts";
 import type { Tool } from "../tools/contract.ts";
+import type { ToolQuestion, ToolVerdict } from "./plugin-port.ts";
 
 interface PlannedBase {
   /** The provider's id. */
   readonly callId: string;
   readonly toolName: string;
-  /** Arguments as parsed from what the model wrote. */
+  /** As parsed from what the model wrote, or as a hook replaced them. */
   readonly args: Json;
+  readonly isReplaced?: true;
   /** `<batchKey>:child:<i>:<callId>`: stable through attempts and crashes (OP-10). */
   readonly key: string;
   /** Of a `batch` call: the id of the call that asks for this one. */
@@ -52,13 +54,15 @@ export interface BatchPlan {
    */
   readonly isRecorded: (replayKey: string) => boolean;
   readonly limits: Limits;
+  /** Hooks before a call, where somebody has some. They answer the same whenever a call is planned (T-51). */
+  readonly before?: ((call: ToolQuestion) => Promise<ToolVerdict>) | undefined;
 }
 
 /** Plans the tool calls of one assistant message. Failures are results for the model, not failures of the turn. */
 export async function planBatch(message: Message, batch: BatchPlan): Promise<readonly PlannedCall[]> {
   const parts = message.parts.filter((part) => part.kind === "ToolCall");
   const seen = new Set<string>();
-  const plans = parts.map((part, index) => {
+  const planOne = (part: Part, index: number): PlannedCall | Promise<PlannedCall> => {
     const callId = part.toolCallId ?? "";
     // Providers reuse ids and leave them out; within one reply they have to differ (OP-10).
     const unique = callId === "" || seen.has(callId) ? `${callId}~${index}` : callId;
@@ -66,32 +70,58 @@ export async function planBatch(message: Message, batch: BatchPlan): Promise<rea
     const named = { callId, toolName: part.toolName ?? "", key: `${batch.batchKey}:child:${index}:${unique}` };
     const args = readArguments(part.content, batch.limits);
     return "problem" in args ? refuse({ ...named, args: {} }, "resource_limit", "invalid_tool_args", args.problem) : planCall({ ...named, args: args.value }, batch);
-  });
-  return Promise.all(plans);
+  };
+  return planEach(parts, planOne, batch);
 }
 
-async function planCall(call: PlannedBase, batch: BatchPlan): Promise<PlannedCall> {
-  const tool = batch.tools.get(call.toolName);
-  if (!tool?.dispatches) return planLeaf(call, batch);
+/** Hooks run one after another (PT-10); without them nobody waits for anybody. */
+function planEach<Item, Planned>(items: readonly Item[], plan: (item: Item, index: number) => Planned | Promise<Planned>, { before }: BatchPlan): Promise<readonly Planned[]> {
+  return before ? oneByOne(items, plan) : Promise.all(items.map(plan));
+}
+
+async function oneByOne<Item, Planned>(items: readonly Item[], plan: (item: Item, index: number) => Planned | Promise<Planned>): Promise<readonly Planned[]> {
+  const planned: Planned[] = [];
+  for (const [index, item] of items.entries()) planned.push(await plan(item, index));
+  return planned;
+}
+
+async function planCall(given: PlannedBase, batch: BatchPlan): Promise<PlannedCall> {
+  const tool = batch.tools.get(given.toolName);
+  if (!tool?.dispatches) return planLeaf(given, batch);
+  const { call, refused } = batch.before ? await askBefore(given, batch.before) : { call: given };
+  if (refused) return refused;
   const validated = await validate(tool, call.args);
   if ("problem" in validated) return refuse(call, "invalid_request", "invalid_tool_args", validated.problem);
   return { ...call, kind: "group", calls: await planEntries(call, validated.args as readonly BatchEntry[], batch) };
 }
 
-async function planLeaf(call: PlannedBase, { tools, refusalOf, isRecorded }: BatchPlan): Promise<PlannedLeaf> {
-  const recorded = isRecorded(`${call.key}:attempt:1`);
-  const tool = tools.get(call.toolName) ?? (recorded ? goneTool(call.toolName) : undefined);
-  if (!tool) return refuse(call, "unavailable", "tool_unavailable", refusalOf(call.toolName) ?? `there is no tool named "${call.toolName}"; available are: ${[...tools.keys()].join(", ") || "none"}`);
+async function planLeaf(given: PlannedBase, batch: BatchPlan): Promise<PlannedLeaf> {
+  const { tools, refusalOf } = batch;
+  const recorded = batch.isRecorded(`${given.key}:attempt:1`);
+  const tool = tools.get(given.toolName) ?? (recorded ? goneTool(given.toolName) : undefined);
+  if (!tool) return refuse(given, "unavailable", "tool_unavailable", refusalOf(given.toolName) ?? `there is no tool named "${given.toolName}"; available are: ${[...tools.keys()].join(", ") || "none"}`);
+  const { call, refused } = batch.before ? await askBefore(given, batch.before) : { call: given };
+  // What has run has run, whatever a hook says of it now.
+  if (refused && !recorded) return refused;
   const validated = await validate(tool, call.args);
   if ("args" in validated) return { ...call, kind: "launch", tool, input: validated.args };
   if (recorded) return { ...call, kind: "launch", tool, input: call.args };
   return refuse(call, "invalid_request", "invalid_tool_args", validated.problem);
 }
 
+/** T-51: arguments are validated after hooks may have replaced them. */
+async function askBefore(call: PlannedBase, before: NonNullable<BatchPlan["before"]>): Promise<{ readonly call: PlannedBase; readonly refused?: PlannedLeaf }> {
+  const { callId, toolName, args } = call;
+  const verdict = await before({ callId, toolName, args });
+  if ("output" in verdict) return { call, refused: { ...call, kind: "refused", output: verdict.output } };
+  return { call: verdict.args === args ? call : { ...call, args: verdict.args, isReplaced: true } };
+}
+
 /** PP-42: what is wrong with one entry is that entry's failure. */
 function planEntries(group: PlannedBase, entries: readonly BatchEntry[], batch: BatchPlan): Promise<readonly PlannedLeaf[]> {
-  return Promise.all(
-    entries.map(({ tool, parameters }, index) => {
+  return planEach(
+    entries,
+    ({ tool, parameters }, index) => {
       const suffix = String(index).padStart(2, "0");
       const call = {
         callId: `${group.callId}:${suffix}`,
@@ -103,7 +133,8 @@ function planEntries(group: PlannedBase, entries: readonly BatchEntry[], batch: 
       if (index >= MOST_BATCH_ENTRIES) return refuse(call, "invalid_request", "batch_too_long", `a batch runs at most ${MOST_BATCH_ENTRIES} calls; make this one in another batch`);
       if (batch.tools.get(tool)?.dispatches) return refuse(call, "invalid_request", "batch_nested", "a batch cannot run a batch; list its calls instead");
       return planLeaf(call, batch);
-    }),
+    },
+    batch,
   );
 }
 

@@ -9,7 +9,9 @@ import { LashError, effectError, sessionError } from "../domain/errors.ts";
 import { isPlainObject } from "../domain/json.ts";
 import type { ModelCallRecord } from "../domain/outcome.ts";
 import type { CheckpointKind, EffectOutcome, EffectRequest } from "../machines/effects.ts";
+import type { ToolSpec } from "../domain/turn-config.ts";
 import type { MachineSnapshot, TurnClaim, TurnRecord } from "../stores/contract.ts";
+import type { Tool } from "../tools/contract.ts";
 import type { EffectController, StepDraft } from "./effect-host.ts";
 import { announce, deliver, MOST_INPUTS } from "./checkpoint.ts";
 import type { Envelope } from "./envelope.ts";
@@ -19,6 +21,7 @@ import { firstIssued, runBatch } from "./tool-batch.ts";
 import { attemptKey, leavesOf, planBatch, type PlannedLeaf } from "./tool-plan.ts";
 import type { TurnTrace } from "./trace-port.ts";
 import type { TurnLog } from "./turn-log.ts";
+import type { TurnPlugins } from "./plugin-port.ts";
 import type { TurnPlan } from "./turn-plan.ts";
 import type { TurnSession } from "./turn-session.ts";
 
@@ -35,8 +38,10 @@ export interface TurnEffectsOptions {
   readonly host: EffectController;
   readonly log: TurnLog;
   readonly emit: Emit;
-  readonly plan: () => TurnPlan;
+  /** What the turn was accepted with. */
+  readonly accepted: () => TurnPlan;
   readonly trace: TurnTrace | undefined;
+  readonly plugins: () => TurnPlugins | undefined;
   /** Told whether all that is open are waits for answers from outside. */
   readonly onParked: (parked: boolean) => void;
 }
@@ -102,7 +107,7 @@ export class TurnEffects {
       case "checkpoint":
         return this.#collect(request, request.command.checkpoint, snapshot, signal);
       case "sync_execution_environment":
-        return this.#syncTools(request);
+        return this.#sync(request, signal);
       case "exec_code":
         throw sessionError("code_execution_unavailable", "this session has no code executor; a protocol that runs code brings one");
     }
@@ -113,6 +118,7 @@ export class TurnEffects {
     const { effectId, command } = request;
     const { head, history } = session.resident();
     const plan = this.#plan;
+    const plugins = this.#options.plugins();
     // Where nothing settled since the last durable state - acceptance, or a checkpoint - that state leads to this very call,
     // which then needs no step of its own (design 9).
     if (snapshot && host.hasUnsaved) await this.#step(snapshot, []);
@@ -128,10 +134,10 @@ export class TurnEffects {
     if (!signal.aborted) void emit({ type: "model_request_started", protocolIteration: command.iteration }, `llm:${effectId}`);
     const { outcome, source } = await host.execute(request.replayKey, envelope, () => {
       this.#show("effect.running", request);
-      return callModel({
+      const recorded = callModel({
         plan,
-        trace: trace?.effect(request, session.resident().head.turnIndex),
-        prompt: history.prompt(log.messages.slice(0, logLength)),
+          trace: trace?.effect(request, session.resident().head.turnIndex),
+          prompt: (plan.view ?? history).prompt(log.messages.slice(0, logLength)),
         loadImages: session.ports.loadImages,
         scope: {
           sessionId: turn.sessionId,
@@ -145,26 +151,55 @@ export class TurnEffects {
         failureOf: session.ports.failureOf,
         maxResponseBytes: session.ports.limits.modelResponseBytes,
       });
+      return plugins ? recorded.then((outcome) => plugins.withState(outcome)) : recorded;
     });
     if ("error" in outcome) return { outcome: { kind: "fault", ...outcome.error }, source };
     return { outcome: modelOutcome(outcome.ok, effectId, plan), source };
   }
 
-  /** T-33: what changed about the tools is in the next model call. A change that is in no journal yet is recorded with it. */
-  async #syncTools(request: EffectRequest): Promise<Settled> {
+  /** T-33: what changed about the tools is in the next model call, and what plugins make of it. */
+  async #sync(request: EffectRequest, signal: AbortSignal): Promise<Settled> {
+    const { plugins } = this.#options;
+    await this.#syncTools(request);
+    const outcome = await plugins()?.sync(request.command.iteration, signal);
+    return { outcome: outcome ?? { kind: "sync_execution_environment" }, source: "run" };
+  }
+
+  /** A change that is in no journal yet is recorded with the sync that found it. */
+  async #syncTools(request: EffectRequest): Promise<void> {
     const { session, host } = this.#options;
-    const before = this.#plan;
+    const before = this.base;
     this.#synced = session.synced(before);
     const toolChange = this.#synced === before ? undefined : session.wiring.tools.takeChange();
     if (toolChange) await host.execute(request.replayKey, () => this.#envelope(request, { kind: request.command.kind }), () => Promise.resolve({ ok: copyJson({ toolChange }) }));
-    return { outcome: { kind: "sync_execution_environment" }, source: "run" };
   }
 
-  get #plan(): TurnPlan {
-    const { session, turn, plan } = this.#options;
+  /** What the turn was accepted with, with its session's tools as they were when they were last looked at. */
+  get base(): TurnPlan {
+    const { session, turn, accepted } = this.#options;
     // A turn that was found goes on with the tools as its last sync would find them.
-    if (!this.#synced && wasSynced(turn)) this.#synced = session.synced(plan());
-    return this.#synced ?? plan();
+    if (!this.#synced && wasSynced(turn)) this.#synced = session.synced(accepted());
+    return this.#synced ?? accepted();
+  }
+
+  /** By now. */
+  get #plan(): TurnPlan {
+    return this.#options.plugins()?.plan ?? this.base;
+  }
+
+  /** The tools of a plan that are the session's own; the others are lent to this turn by a plugin. */
+  #ownSpecs({ config }: TurnPlan): readonly ToolSpec[] {
+    const own = new Set(this.base.config.tools);
+    return config.tools.filter((spec) => own.has(spec));
+  }
+
+  /** Tools that may run now: the session's own as its registry has them. */
+  #callable(plan: TurnPlan): ReadonlyMap<string, Tool> {
+    const { tools } = this.#options.session.wiring;
+    if (!tools.isManaged) return plan.tools;
+    const own = this.#ownSpecs(plan);
+    const lent = plan.config.tools.filter((spec) => !own.includes(spec)).map(({ name }) => name);
+    return new Map([...tools.bind(own), ...[...plan.tools].filter(([name]) => lent.includes(name))]);
   }
 
   async #runTools(request: EffectRequest, logIndex: number, snapshot: MachineSnapshot | undefined, signal: AbortSignal): Promise<Settled> {
@@ -172,10 +207,19 @@ export class TurnEffects {
     const message = log.messages[logIndex];
     if (!message) throw effectError("runtime_effect_tool_batch_id", "the message whose tools are to run is not in the turn's log");
     const { tools } = session.wiring;
-    const { config, tools: bound } = this.#plan;
-    const refusalOf = (name: string): string | undefined => tools.refusalOf(config.tools, name);
-    const callable = tools.isManaged ? tools.bind(config.tools) : bound;
-    const plan = await planBatch(message, { tools: callable, refusalOf, batchKey: request.replayKey, isRecorded: (key) => host.has(key), limits: session.ports.limits });
+    const plugins = this.#options.plugins();
+    const current = this.#plan;
+    const refusalOf = (name: string): string | undefined => tools.refusalOf(this.#ownSpecs(current), name);
+    const before = plugins?.beforeToolCall;
+    const plan = await planBatch(message, {
+      tools: this.#callable(current),
+      refusalOf,
+      batchKey: request.replayKey,
+      isRecorded: (key) => host.has(key),
+      limits: session.ports.limits,
+      before: before && ((call) => before(call, signal)),
+    });
+    const after = plugins?.afterToolCall;
     if (snapshot) {
       const issued = firstIssued(plan);
       await this.#step(snapshot, issued);
@@ -199,9 +243,11 @@ export class TurnEffects {
       limits: session.ports.limits,
       refusalOf,
       takeToolChange: () => tools.takeChange(),
-      direct: { port: session.ports.direct, plan: this.#options.plan, record },
+      direct: { port: session.ports.direct, plan: () => this.#plan, record },
       children: { port: session.ports.children, parent: () => ({ wiring: session.wiring, settings: settingsOf(session.wiring, session.resident()) }), calls: () => log.modelCalls, record },
       detach: this.#detach.signal,
+      after: after && ((call, ended) => after(call, ended, signal)),
+      project: plugins && ((call, output) => plugins.project(call, output)),
       onProgress: ({ running, parked }) => this.#report(running === 0 && parked > 0),
       issued: this.#issued,
       step: (issued) => this.#step(undefined, issued),
@@ -230,11 +276,18 @@ export class TurnEffects {
     if (signal.aborted && !isKnown) return { outcome: { kind: "checkpoint", messages: [] }, source: "run" };
     const collected = await host.collect({ replayKey, checkpoint, claimToken: session.ports.newId(), max: MOST_INPUTS }, this.#draft(snapshot, []));
     this.#show("effect.durable", request);
-    if (!collected) return { outcome: { kind: "checkpoint", messages: [] }, source: "run" };
-    const { claims, source } = collected;
-    const delivered = await deliver(collected, { sessionId: turn.sessionId, turnId: turn.turnId, log: log.messages }, session.ports.persistence);
-    if (source === "run") announce(delivered, collected, checkpoint, (body) => void emit(body, `checkpoint:${request.effectId}`));
-    return { outcome: { kind: "checkpoint", messages: delivered.messages }, source, claims };
+    const atCheckpoint = this.#options.plugins()?.atCheckpoint;
+    if (!collected && !atCheckpoint) return { outcome: { kind: "checkpoint", messages: [] }, source: "run" };
+    const { claims, source } = collected ?? { claims: [], source: "run" as const };
+    const place = { sessionId: turn.sessionId, turnId: turn.turnId, log: log.messages };
+    const delivered = collected && (await deliver(collected, place, session.ports.persistence));
+    if (collected && delivered && source === "run") announce(delivered, collected, checkpoint, (body) => void emit(body, `checkpoint:${request.effectId}`));
+    const messages = delivered?.messages ?? [];
+    const asked = (): Envelope => this.#envelope(request, { kind: "checkpoint", checkpoint, log: log.digest(log.messages.length) });
+    // Behind the input (T-55): what waited longest is said first.
+    const hooked = atCheckpoint && (await atCheckpoint(checkpoint, log.messages.length + messages.length, signal, (run) => host.execute(replayKey, asked, run)));
+    const outcome: EffectOutcome = { kind: "checkpoint", messages, ...(hooked && { ...hooked, messages: [...messages, ...hooked.messages] }) };
+    return { outcome, source, claims };
   }
 
   #report(parked: boolean): void {

@@ -2,14 +2,15 @@
 // every process that runs it, by id and by name (PP-26, OP-7).
 
 import { errorText } from "../domain/error-mapping.ts";
-import { LashError, runtimeError, sessionError } from "../domain/errors.ts";
+import { LashError, pluginError, runtimeError, sessionError } from "../domain/errors.ts";
 import { canonicalJson, jsonEqual } from "../domain/json.ts";
 import { renderPrompt } from "../domain/prompt.ts";
 import { sha256Hex } from "../domain/sha256.ts";
-import { NO_PROMPT, type SessionSettings, type ToolSpec, type TurnConfig } from "../domain/turn-config.ts";
+import { NO_PROMPT, type RecordedPlugin, type SessionSettings, type ToolSpec, type TurnConfig } from "../domain/turn-config.ts";
 import type { Provider } from "../providers/contract.ts";
 import type { TurnRecord } from "../stores/contract.ts";
 import type { Tool } from "../tools/contract.ts";
+import type { History } from "./history.ts";
 import type { SessionWiring } from "./ports.ts";
 import type { Resident } from "./resident.ts";
 import { overlaid, settingsOf, type SettingsChange } from "./session-settings.ts";
@@ -23,6 +24,10 @@ export interface TurnPlan {
   readonly tools: ReadonlyMap<string, Tool>;
   /** Names what the model is given beside its history; part of the envelope. */
   readonly digest: string;
+  /** Shown in place of the session's history; named by the digest, too. */
+  readonly view?: History;
+  /** Asked by the turn's own model calls, where that is not `provider` itself. */
+  readonly asked?: Provider;
 }
 
 /** For one turn only: on top of the session's settings (T-15, FA-24). */
@@ -58,7 +63,7 @@ export class TurnPlans {
     const wiring = this.#wiring();
     const settings = settingsOf(wiring, resident);
     const { providerId, model, maxTurns } = settings.policy;
-    const from = [wiring.tools.callable, wiring.provider, providerId, model, maxTurns, settings.prompt, overlay];
+    const from = [wiring.tools.callable, wiring.provider, wiring.plugins, providerId, model, maxTurns, settings.prompt, overlay];
     if (this.#latest?.from.every((part, index) => part === from[index])) return this.#latest.plan;
     const plan = binding(() => {
       const config = configOf(wiring, settings, overlay);
@@ -68,10 +73,11 @@ export class TurnPlans {
     return plan;
   }
 
-  /** Of a turn that was accepted, by this runtime or another one. @throws LashError `provider_unconfigured`, `provider_mismatch`, `llm_provider`. */
+  /** Of a turn that was accepted, by this runtime or another one. @throws LashError `provider_unconfigured`, `provider_mismatch`, `llm_provider`, `plugin_missing`. */
   of({ config, turnId }: TurnRecord, overlay = NO_OVERLAY): TurnPlan {
     if (this.#latest?.plan.config === config) return this.#latest.plan;
-    const { provider, lashProvider, tools } = this.#wiring();
+    const { provider, lashProvider, tools, plugins } = this.#wiring();
+    requirePlugins(config, plugins?.recorded ?? [], turnId);
     const candidates = [this.requireProvider(overlay), provider, lashProvider].filter((each) => each !== undefined);
     return binding(() => planOf(config, this.#bind(config.policy.providerId, `accepted turn ${turnId}`, candidates), tools));
   }
@@ -95,7 +101,16 @@ export class TurnPlans {
   }
 }
 
-function configOf({ core, tools: { callable } }: SessionWiring, settings: SessionSettings, overlay: TurnOverlay): TurnConfig {
+/** OP-7: without a plugin that it was accepted with, a turn would be another one. It stays in flight. */
+function requirePlugins({ plugins = [] }: TurnConfig, present: readonly RecordedPlugin[], turnId: string): void {
+  const missing = plugins.find(({ id }) => !present.some((plugin) => plugin.id === id));
+  if (!missing) return;
+  throw pluginError("plugin_missing", `turn ${turnId} was accepted with plugin "${missing.id}", which this session was opened without; open it with that plugin`, {
+    details: { pluginId: missing.id, turnId },
+  });
+}
+
+function configOf({ core, tools: { callable }, plugins }: SessionWiring, settings: SessionSettings, overlay: TurnOverlay): TurnConfig {
   const policy = overlaid(settings.policy, overlay);
   const layers = [core, settings.prompt, ...(overlay.prompt ? [overlay.prompt] : [])];
   const session = {
@@ -106,6 +121,8 @@ function configOf({ core, tools: { callable } }: SessionWiring, settings: Sessio
     policy,
     system: renderPrompt(layers, new Set(callable.keys())),
     tools: specsOf(callable),
+    ...(plugins && { plugins: plugins.recorded }),
+    ...(plugins?.addsToPrompt && { layers }),
     ...(Object.keys(session).length > 0 && { session }),
   };
 }

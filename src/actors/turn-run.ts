@@ -7,23 +7,26 @@ import { createActor, type ActorRefFrom } from "xstate";
 import type { TurnCancellation } from "../domain/cancellation.ts";
 import { isOutcomeUnknown, runtimeErrorOfStore } from "../domain/error-mapping.ts";
 import { LashError, runtimeError } from "../domain/errors.ts";
-import { isPlainObject } from "../domain/json.ts";
 import type { Message } from "../domain/messages.ts";
 import { addUsage, zeroUsage } from "../domain/usage.ts";
 import type { EffectRequest, EffectsMessage, PhaseName, ToolResult, TurnEvent } from "../machines/effects.ts";
 import { persistSnapshot, restoreTurn } from "../machines/snapshot.ts";
+import type { TurnHook } from "../machines/turn.context.ts";
 import { TURN_MACHINE, turnMachine, type TurnMachine } from "../machines/turn.machine.ts";
 import type { MachineSnapshot, RecordedTurn, SessionLease, TurnRecord } from "../stores/contract.ts";
 import { cancelTopic, CancelWatch } from "./cancel-watch.ts";
-import { buildCommit, closedLog, completedBy, isCancelled, resultOf, type FinishedTurn } from "./committer.ts";
+import { closedLog, isCancelled, type FinishedTurn } from "./committer.ts";
 import { fenceOf, LeaseKeeper } from "./lease-keeper.ts";
 import type { Emit } from "./model-call.ts";
-import { loadOpening, openingAtHand } from "./opening.ts";
+import { loadOpening, loggedBy, openingAtHand, openKeys } from "./opening.ts";
+import type { PluginPhase, SessionPlugins, TurnPlugins } from "./plugin-port.ts";
+import type { SessionWiring } from "./ports.ts";
 import { sendFrom } from "./relay.ts";
 import { referenceOf } from "./resident.ts";
 import { suspendedError } from "./tool-completion.ts";
 import type { TurnTrace } from "./trace-port.ts";
 import { TurnEffects, type Settled } from "./turn-effects.ts";
+import { commitTurn, settleTurn } from "./turn-ending.ts";
 import { TurnLog } from "./turn-log.ts";
 import type { TurnOverlay, TurnPlan } from "./turn-plan.ts";
 import type { TurnSession } from "./turn-session.ts";
@@ -79,7 +82,13 @@ export class TurnRun {
   #claiming: Promise<Claimed> | undefined;
   #draining: Promise<void> | undefined;
   #lane: Lane | undefined;
-  #plan: TurnPlan | undefined;
+  /** As it was accepted. */
+  #accepted: TurnPlan | undefined;
+  #plugins: TurnPlugins | undefined;
+  /** What the machine was last asked to wait for; whatever answers for an earlier one comes too late. */
+  #awaited: PhaseName | undefined;
+  /** Aborts hooks that run before the first model call. */
+  readonly #preparing = new AbortController();
   #result: RecordedTurn | undefined;
   #cancellation: TurnCancellation | undefined;
   #failure: LashError | undefined;
@@ -112,6 +121,7 @@ export class TurnRun {
    */
   cancel(request?: TurnCancellation): void {
     this.#cancellation ??= request;
+    this.#preparing.abort();
     this.#mail = { type: "turn.cancel" };
     this.#deliverMail();
   }
@@ -148,7 +158,7 @@ export class TurnRun {
     const actor = createActor(machine, {
       id: `turn:${wiring.sessionId}:${turnId}`,
       parent: root,
-      input: { sessionId: wiring.sessionId, turnId, hooks: wiring.tools.isManaged ? ["takesInput", "syncsEnvironment"] : ["takesInput"] },
+      input: { sessionId: wiring.sessionId, turnId, hooks: hooksOf(wiring) },
       ...(snapshot && { snapshot }),
     });
     actor.subscribe({ next: () => this.#onMacrostep(actor), error: (error) => this.#fail(error), complete: () => this.#onDone(actor) });
@@ -182,6 +192,7 @@ export class TurnRun {
     if (actor !== this.#actor) return;
     this.#lane?.keeper.stop();
     this.#lane?.watch.stop();
+    this.#preparing.abort();
     const { output, value } = actor.getSnapshot();
     if (value === "suspended") {
       const error = suspendedError(this.#session.wiring.sessionId, this.#request.turnId);
@@ -213,6 +224,8 @@ export class TurnRun {
   }
 
   #fail(error: unknown): void {
+    // The turn is committed: what fails from here on is not the turn (PT-20).
+    if (this.#awaited === "afterPersist") return this.#send({ type: "turn.persisted" });
     // OP-11: asked for again with another input is the caller's mistake, and nothing of it became durable.
     const failure = LashError.is(error) && error.isCode("runtime_turn_commit_conflict") && !this.#lane ? error : runtimeErrorOfStore(error);
     this.#failure = failure;
@@ -241,9 +254,11 @@ export class TurnRun {
   // ---- phases -----------------------------------------------------------------------------------------------------
 
   #runPhase(phase: PhaseName): void {
+    this.#awaited = phase;
     try {
       const done = this.#phase(phase);
-      if (done instanceof Promise) done.catch((error: unknown) => this.#fail(error));
+      // A turn that was cancelled meanwhile is not failed by a hook that it no longer waits for.
+      if (done instanceof Promise) done.catch((error: unknown) => this.#awaited === phase && this.#fail(error));
     } catch (error) {
       this.#fail(error);
     }
@@ -257,23 +272,24 @@ export class TurnRun {
         return this.#refreshHead();
       case "normalizeInput":
         return this.#normalizeInput();
-      case "buildTurn":
-        return this.#send({ type: "turn.built", maxTurns: this.#planned.config.policy.maxTurns });
-      case "finalize":
-        return this.#send({ type: "turn.finalized", messages: [] });
       case "commit":
         return this.#commit();
       case "settle":
         return this.#settle();
       case "drainCommands":
         return this.#drainCommands();
-      case "prepareContext":
-        return this.#send({ type: "context.prepared" });
-      case "beforeTurn":
-        return this.#send({ type: "hooks.passed", messages: [] });
-      case "afterPersist":
-        return this.#send({ type: "turn.persisted" });
+      default:
+        return this.#pluginPhase(phase);
     }
+  }
+
+  /** Without plugins nothing is waited for (M4). */
+  #pluginPhase(phase: PluginPhase): Promise<void> | void {
+    const plugins = this.#plugins;
+    if (phase === "buildTurn" && !plugins) return this.#send({ type: "turn.built", maxTurns: this.#planned.config.policy.maxTurns });
+    if (!plugins) return this.#send(phase === "finalize" ? { type: "turn.finalized", messages: [] } : { type: "turn.persisted" });
+    const ended = () => this.#actor.getSnapshot().context;
+    return plugins.phase(phase, ended, this.#preparing.signal).then((event) => this.#send(event));
   }
 
   async #claimLane(): Promise<void> {
@@ -296,7 +312,11 @@ export class TurnRun {
     for (const claim of turn.claims) if (claim.replayKey === undefined) this.#log.recordClaim(claim);
     if (turn.cancellation) this.cancel(turn.cancellation);
     if (turn.recoveries > this.#session.ports.maxRecoveries) return this.#giveUp(turn);
-    this.#plan = this.#session.planOf(turn, this.#request.overlay);
+    const plan = this.#session.planOf(turn, this.#request.overlay);
+    const { plugins } = this.#session.wiring;
+    this.#accepted = plan;
+    if (plugins) this.#plugins = await this.#plug(plugins, turn, plan);
+    if (this.#failure) return;
     if (turn.snapshot) return this.#takeUp(turn, turn.snapshot);
     const { claims: [first], input: { causes = [] } } = turn;
     if (first?.lane === "work") void this.#request.emit({ type: "queued_work_started", boundary: "idle", batchIds: first.rows.ids, causes }, "queue");
@@ -309,12 +329,22 @@ export class TurnRun {
     this.#send({ type: "commands.drained" });
   }
 
+  /** Those that the turn was accepted with, in the state that it begins or goes on with. */
+  async #plug(all: SessionPlugins, turn: TurnRecord, plan: TurnPlan): Promise<TurnPlugins> {
+    const { resident, refresh } = this.#session;
+    const { effects } = this.#claimed;
+    await refresh(this.#claimed.headRevision);
+    const plugins = all.turn({ turnId: turn.turnId, plan, base: () => effects.base, resident, log: () => this.#log.messages, emit: this.#request.emit });
+    plugins.begin(resident().plugins, turn);
+    return plugins;
+  }
+
   /** What the phases up to the first model call would say, unless one of them has to wait (M4). */
   #prepared(): TurnEvent | undefined {
     const { headRevision, turn } = this.#claimed;
     const resident = this.#session.resident();
     const messages = openingAtHand(turn);
-    if (resident.headRevision !== headRevision || !messages) return undefined;
+    if (resident.headRevision !== headRevision || !messages || this.#plugins) return undefined;
     const { maxTurns } = this.#planned.config.policy;
     return { type: "turn.prepared", history: referenceOf(resident), messages, maxTurns };
   }
@@ -334,7 +364,8 @@ export class TurnRun {
       host: ports.effectHost.scoped({ turn, fence: keeper.fence, ensureLive: () => keeper.ensureLive(), onCancelRequest: (request) => this.cancel(request) }),
       log: this.#log,
       emit: this.#request.emit,
-      plan: () => this.#planned,
+      accepted: () => this.#planned,
+      plugins: () => this.#plugins,
       trace: this.#request.trace,
       onParked: (parked) => {
         this.#send({ type: parked ? "tools.parked" : "tools.resumed" });
@@ -356,19 +387,13 @@ export class TurnRun {
   async #giveUp(turn: TurnRecord): Promise<void> {
     await this.#session.refresh(this.#claimed.headRevision);
     const open = openKeys(turn.snapshot);
-    this.#log.restore(turn, this.#loggedBy(turn), (replayKey) => open.includes(replayKey));
+    this.#log.restore(turn, loggedBy(turn), (replayKey) => open.includes(replayKey));
     const usage = turn.modelCalls.reduce((sum, { source, usage }) => (source === "turn" && usage ? addUsage(sum, usage) : sum), zeroUsage);
     this.#send({
       type: "turn.exhausted",
       usage,
       issue: { kind: "runtime", code: "turn_recovery_exhausted", message: `the turn was taken up ${turn.recoveries} times without getting any further`, retryable: false },
     });
-  }
-
-  /** Length of the turn's own log; the rows hold more after a restart, and all of them where the snapshot cannot be read. */
-  #loggedBy({ snapshot, log }: TurnRecord): number {
-    const length = isPlainObject(snapshot?.context) ? snapshot.context["logLength"] : undefined;
-    return typeof length === "number" && length >= 0 && length <= log.length ? length : log.length;
   }
 
   /** Goes on where the last durable step left off: entry actions do not run again, so open effects are re-sent (T-22). */
@@ -378,6 +403,10 @@ export class TurnRun {
     if (!snapshot) return this.#send({ type: "lane.claimed" });
     const { logLength, open } = snapshot.context;
     this.#log.restore(turn, logLength, (replayKey) => open.some((request) => request.replayKey === replayKey));
+    // A turn that ends as cancelled needs none of it, and nothing of it must keep the turn from ending.
+    if (this.#plugins && !this.#mail) await this.#plugins.rebuild(open[0]?.command.iteration ?? 0);
+    // Lost or abandoned meanwhile: nothing may begin any more.
+    if (this.#failure) return;
     const claiming = this.#actor;
     this.#actor = this.#createActor(snapshot);
     claiming.send({ type: "turn.takenUp" });
@@ -416,31 +445,10 @@ export class TurnRun {
   }
 
   async #commit(): Promise<void> {
-    const { ports, resident, machineSnapshot, report, adopt, ended, settingsAfter } = this.#session;
-    const { keeper, turn: accepted } = this.#claimed;
-    await keeper.ensureLive();
-    keeper.ending();
-    const finished = this.#finished();
-    report({ type: "turn.committing" });
-    const commit = buildCommit(finished, {
-      resident: resident(),
-      settings: settingsAfter(accepted),
-      model: accepted.config.policy.model.id,
-      fence: keeper.fence,
-      machine: machineSnapshot(),
-      now: ports.clock.now(),
-    });
-    const { turn, cancelledBy, inputWaits, leaves } = await ports.persistence.sessions.commit(commit);
-    if (cancelledBy || inputWaits) {
-      keeper.goingOn();
-      report({ type: "turn.continued" });
-      return cancelledBy ? this.#yieldTo(cancelledBy, finished) : this.#send({ type: "input.waiting" });
-    }
-    if (!turn) throw new LashError("runtime", "other", "the store recorded no result for the turn");
-    this.#result = turn;
-    adopt(turn.headRevision, commit);
-    ended(commit, leaves ?? false);
-    report({ type: "turn.committed" });
+    const commitment = await commitTurn(this.#session, this.#claimed, () => this.#finished());
+    if (commitment.kind === "inputWaits") return this.#send({ type: "input.waiting" });
+    if (commitment.kind === "cancelled") return this.#yieldTo(commitment.by, this.#finished());
+    this.#result = commitment.result;
     this.#send({ type: "turn.committed" });
   }
 
@@ -453,13 +461,7 @@ export class TurnRun {
   }
 
   async #settle(): Promise<void> {
-    const { keeper } = this.#claimed;
-    await keeper.ensureLive();
-    keeper.ending();
-    const completed = completedBy(this.#log.claims);
-    this.#result = await this.#session.ports.persistence.turns.settle({ fence: keeper.fence, result: resultOf(this.#finished()), ...completed });
-    // What else waits is not known.
-    this.#session.ended(completed, true);
+    this.#result = await settleTurn(this.#session, this.#claimed, () => this.#finished());
     this.#send({ type: "turn.settled" });
   }
 
@@ -485,8 +487,8 @@ export class TurnRun {
 
   /** Bound once the lane is claimed; a turn that is given up needs none. */
   get #planned(): TurnPlan {
-    if (!this.#plan) throw new LashError("runtime", "other", "the turn's plan was not made yet");
-    return this.#plan;
+    if (!this.#accepted) throw new LashError("runtime", "other", "the turn's plan was not made yet");
+    return this.#accepted;
   }
 
   // ---- effects ----------------------------------------------------------------------------------------------------
@@ -528,8 +530,9 @@ export class TurnRun {
   }
 }
 
-/** Replay keys of the effects that a stored snapshot has open; none where it cannot be read. */
-function openKeys(snapshot: MachineSnapshot | undefined): readonly unknown[] {
-  const open = isPlainObject(snapshot?.context) ? snapshot.context["open"] : undefined;
-  return Array.isArray(open) ? open.map((request) => (isPlainObject(request) ? request["replayKey"] : undefined)) : [];
+function hooksOf({ plugins, tools }: SessionWiring): readonly TurnHook[] {
+  const hooks = plugins?.hooks ?? [];
+  // Tools that can change while the turn runs are looked at before each model call (T-33).
+  const syncs = tools.isManaged && !hooks.includes("syncsEnvironment") ? (["syncsEnvironment"] as const) : [];
+  return ["takesInput", ...hooks, ...syncs];
 }

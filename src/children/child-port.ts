@@ -4,7 +4,7 @@
 //   K2. A child is a session like any other from then on: its lease says who drives it (S-69).
 
 import type { BatchContext } from "../actors/batch-context.ts";
-import { SessionRuntime } from "../actors/session-runtime.ts";
+import type { SessionRuntime } from "../actors/session-runtime.ts";
 import type { RuntimePorts, SessionWiring } from "../actors/ports.ts";
 import type { LaunchedCall } from "../actors/tool-plan.ts";
 import type { Asking } from "../actors/tool-questions.ts";
@@ -127,10 +127,10 @@ export class Children implements ChildPort {
       stated: { provider: false, model: false, maxTurns: false, prompt: false },
       core: wiring.core,
       tools: this.#toolsOf(parent, assignment, live),
+      plugins: undefined,
       owner: await this.#host.ownerOf(sessionId),
     };
-    const runtime = new SessionRuntime(ports, own);
-    await runtime.open();
+    const runtime = await this.#host.assemble(own, wiring);
     return { runtime, usageSource: assignment?.usageSource ?? "child" };
   }
 

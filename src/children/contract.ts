@@ -146,6 +146,8 @@ export interface ChildHost {
   /** Where children are written. */
   readonly store: StoreContext;
   readonly ownerOf: (sessionId: string) => Promise<LeaseOwner>;
+  /** Opens a session as all are opened (S-28). */
+  readonly assemble: (wiring: SessionWiring, parent: SessionWiring) => Promise<SessionRuntime>;
   /** Whether a session of this id is open here; it may not be in the store yet. */
   readonly isOpen: (sessionId: string) => boolean;
   /** Told of a runtime that nobody has a handle on, so that it ends with the lash. @returns what takes it back. */

@@ -167,6 +167,7 @@ export const ERROR_CODES = {
   ],
   plugin: [
     "plugin_registration",
+    "plugin_missing",
     "plugin_snapshot",
     "plugin_invoke",
     "plugin_session",

@@ -70,7 +70,7 @@ const FAMILY_RULES: readonly (readonly [ErrorFamily, RegExp])[] = [
     "wiring",
     /^(missing_(?!done)|store_(factory|session)|durable_|process_registry_req|static_turn_|session_(delete_|still_)|lease_timings_|tool_schema_|duplicate_tool_|control$|(decode_)?protocol_turn_options)/,
   ],
-  ["plugin", /^plugin(_registration|_snapshot|_invoke|_session|_operation_\w+)?$/],
+  ["plugin", /^plugin(_registration|_missing|_snapshot|_invoke|_session|_operation_\w+)?$/],
   [
     "provider",
     /^(output_(limit|token)|context_overflow|content_filter|empty_response|attachment_resolution|plugin_assistant_|task_join_|provider_|unsupported_image|invalid_structured)/,

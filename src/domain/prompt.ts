@@ -28,7 +28,7 @@ export interface PromptContribution {
   readonly title?: string;
   /** Lower comes first. Default 0. */
   readonly priority?: number;
-  /** Left out unless the turn has all of these tools. */
+  /** Left out unless the turn has one of these tools (PT-15). */
   readonly gate?: { readonly tools: readonly string[] };
   readonly content: string;
 }
@@ -91,7 +91,7 @@ function contributionsTo(name: PromptSlot, layers: readonly PromptLayer[]): read
 
 /** PP-44: trimmed, without empty ones and without doubles, in an order of their own. */
 function textsOf(contributions: readonly PromptContribution[], tools: ReadonlySet<string>): readonly string[] {
-  const open = contributions.filter(({ gate }) => gate === undefined || gate.tools.every((tool) => tools.has(tool)));
+  const open = contributions.filter(({ gate }) => gate === undefined || gate.tools.some((tool) => tools.has(tool)));
   const tidy = open
     .map(({ title = "", priority = 0, content }) => ({ title: title.trim(), priority, content: content.trim() }))
     .filter(({ content }) => content !== "")

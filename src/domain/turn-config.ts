@@ -1,7 +1,7 @@
 // What a turn is run with beside its input and its history, as far as it is data (T-16). Live parts - provider, tools - are
 // found again by the ids and names in here.
 
-import type { JsonObject } from "./json.ts";
+import type { Json, JsonObject } from "./json.ts";
 import type { PromptLayer } from "./prompt.ts";
 import type { SessionPolicy } from "./session.ts";
 
@@ -27,6 +27,13 @@ export interface SessionSettings {
   readonly tools?: JsonObject;
 }
 
+/** A plugin as a turn remembers it. */
+export interface RecordedPlugin {
+  readonly id: string;
+  /** As the host gave them to the session. */
+  readonly options?: Json;
+}
+
 /** Fixed when the turn is accepted and used again by whoever finishes it (OP-7). */
 export interface TurnConfig {
   /** Provider, model and limit of this turn. */
@@ -34,6 +41,10 @@ export interface TurnConfig {
   /** System prompt; blank means none. */
   readonly system: string;
   readonly tools: readonly ToolSpec[];
+  /** Those that take part in the turn, with the options they were built with (OP-7); absent where there are none. */
+  readonly plugins?: readonly RecordedPlugin[];
+  /** What `system` was made of, where plugins add to it while the turn runs. */
+  readonly layers?: readonly PromptLayer[];
   /** The session's own settings, where they are not all in `policy`: what the turn's commit records (FA-24). */
   readonly session?: { readonly policy?: SessionPolicy; readonly prompt?: PromptLayer };
 }

@@ -2,6 +2,7 @@
 
 import type { Json } from "../domain/json.ts";
 import type { Message, PartDraft } from "../domain/messages.ts";
+import type { PluginMessage } from "../domain/plugin-message.ts";
 import type { ModelCallRecord, TurnIssue, TurnOutcome } from "../domain/outcome.ts";
 import type { CompletedToolCall } from "../domain/tool-output.ts";
 import type { TokenUsage } from "../domain/usage.ts";
@@ -33,6 +34,16 @@ export interface ToolResult extends CompletedToolCall {
   readonly modelReturn: readonly PartDraft[];
   /** The tool declared that this failure ends the turn (T-71). */
   readonly stopsTurn?: boolean;
+  /** What the model is shown in place of the output. */
+  readonly shown?: string;
+  /** What hooks on this call have to say; it stands behind the results of the batch (T-54). */
+  readonly messages?: readonly PluginMessage[];
+}
+
+/** A frame to go on in, and what for. */
+export interface FrameTarget {
+  readonly frameId: string;
+  readonly task: string;
 }
 
 /** What became of an effect. Failures of providers and tools are outcomes; boundary faults are `fault` (E-8). */
@@ -42,7 +53,13 @@ export type EffectOutcome =
   | { readonly kind: "tool_batch"; readonly results: readonly ToolResult[] }
   | { readonly kind: "exec_code"; readonly result: Json }
   | { readonly kind: "checkpoint"; readonly messages: readonly Message[]; readonly abort?: TurnIssue }
-  | { readonly kind: "sync_execution_environment" }
+  | {
+      readonly kind: "sync_execution_environment";
+      /** The tools or the prompt of the next model call could not be made. */
+      readonly issue?: TurnIssue;
+      /** Instead of the next model call the turn goes on in another frame (T-66). */
+      readonly switchTo?: FrameTarget;
+    }
   | { readonly kind: "fault"; readonly code: string; readonly message: string };
 
 /** Steps of the outer pipeline that the host carries out; re-executable, so they are not journaled (E-32). */

@@ -69,9 +69,12 @@ export function initialContext(input: TurnMachineInput): TurnContext {
   };
 }
 
-/** Whether the turn completes only if no input waits for it, which its commit finds out (T-57). */
+/**
+ * Whether the turn completes only if no input waits for it, which its commit finds out (T-57). Not where somebody was told before
+ * the commit that the turn is over: then the checkpoint before it was the last look.
+ */
 export const yieldsToInput = ({ hooks, afterCheckpoint }: TurnContext): boolean =>
-  hooks.includes("takesInput") && afterCheckpoint?.type === "finish";
+  hooks.includes("takesInput") && !hooks.includes("finalizes") && afterCheckpoint?.type === "finish";
 
 export const viewOf = (context: TurnContext): ProtocolView => ({
   iteration: context.iteration,

@@ -12,8 +12,8 @@ import type { EffectsMessage, PhaseName, TurnEvent, TurnOutput } from "./effects
 import type { ProtocolDriver } from "./protocol.ts";
 import { assembleOutcome, initialContext, yieldsToInput, type TurnContext, type TurnHook, type TurnMachineInput } from "./turn.context.ts";
 import {
-  awaits, checkpointDelivery, collectInput, deliver, endsTurn, faultIssue, follow, modelFailure, modelStop, moveAfter, requestEffect, stopCancelled,
-  toEffects, withMessages, withModelCall, withoutEffect,
+  awaits, checkpointDelivery, collectInput, deliver, endsInSync, endsTurn, faultIssue, follow, modelFailure, modelStop, moveAfter, requestEffect,
+  stopCancelled, syncStop, toEffects, withMessages, withModelCall, withoutEffect,
   type MoveKind,
 } from "./turn.moves.ts";
 
@@ -45,6 +45,7 @@ function buildTurnMachine(protocol: ProtocolDriver) {
     guards: {
       takesPart: ({ context }, params: { hook: TurnHook }) => context.hooks.includes(params.hook),
       needsEnvironment: ({ context }) => context.hooks.includes("syncsEnvironment"),
+      isSyncEnding: ({ context, event }) => awaits(context, event, "sync_execution_environment") && endsInSync(event),
       isSynced: ({ context, event }) => awaits(context, event, "sync_execution_environment"),
       isModelEnding: ({ context, event }) => awaits(context, event, "llm_call") && endsTurn(event),
       isModelFailure: ({ context, event }) => awaits(context, event, "llm_failure"),
@@ -80,6 +81,7 @@ function buildTurnMachine(protocol: ProtocolDriver) {
       /** Records the reply, appends what the protocol makes of it and asks for the effect that follows, if one does. */
       follow: enqueueActions(({ context, event, enqueue }) => follow(protocol, context, event, enqueue)),
       closeEffect: assign(({ context, event }) => withoutEffect(context, event)),
+      stopOnSync: assign(({ context, event }) => ({ ...withoutEffect(context, event), ...syncStop(context, event) })),
       stopOnModelEnding: assign(({ context, event }) => ({ ...withModelCall(context, event), ...modelStop(context, event) })),
       stopOnModelFailure: assign(({ context, event }) => ({ ...withModelCall(context, event), ...modelFailure(context, event) })),
       stopOnFault: assign(({ context, event }) => ({
@@ -217,7 +219,12 @@ function buildTurnMachine(protocol: ProtocolDriver) {
           // T-33: once per iteration, before its model call.
           syncingEnvironment: {
             entry: "requestEnvironment",
-            on: { "effect.settled": { guard: "isSynced", target: "callingModel", actions: "closeEffect" } },
+            on: {
+              "effect.settled": [
+                { guard: "isSyncEnding", target: "#turn.assembling", actions: "stopOnSync" },
+                { guard: "isSynced", target: "callingModel", actions: "closeEffect" },
+              ],
+            },
           },
           callingModel: {
             entry: "requestModelCall",
@@ -278,7 +285,11 @@ function buildTurnMachine(protocol: ProtocolDriver) {
           ],
           // T-57: nothing was committed. The turn goes on with what arrived since its last look.
           "input.waiting": { guard: "yieldsToInput", target: "running.atCheckpoint", actions: "collectInput" },
-          "cancel.won": { target: "assembling", actions: ["appendMessages", "stopCancelled"] },
+          "cancel.won": [
+            // Who was told that the turn is over has had its say, and is not asked again.
+            { guard: { type: "takesPart", params: { hook: "finalizes" } }, target: "committing", reenter: true, actions: ["appendMessages", "stopCancelled"] },
+            { target: "assembling", actions: ["appendMessages", "stopCancelled"] },
+          ],
         },
       },
       postPersist: {

@@ -3,6 +3,7 @@
 import type { ActorSystem, ActorSystemInfo, AnyActorRef } from "xstate";
 import { createMessage, type Message } from "../domain/messages.ts";
 import type { TurnIssue, TurnOutcome } from "../domain/outcome.ts";
+import { messagesOfPlugins } from "../domain/plugin-message.ts";
 import { truncateRaw } from "../domain/truncate.ts";
 import { addUsage } from "../domain/usage.ts";
 import { EFFECTS, type EffectCommand, type EffectOutcome, type EffectRequest, type EffectsMessage, type TurnEvent } from "./effects.ts";
@@ -46,9 +47,12 @@ export function moveAfter(protocol: ProtocolDriver, context: TurnContext, event:
   return asksAt(context, next) ? "collect" : next.onEmpty.type;
 }
 
-/** Whether a checkpoint is a state to be in; before completion, input alone is left to the commit to find (decision 0011). */
+/**
+ * Whether a checkpoint is a state to be in. Before completion, input alone is left to the commit to find (decision 0011), unless
+ * the turn is finalized before it commits.
+ */
 const asksAt = ({ hooks }: TurnContext, { checkpoint }: CheckpointMove): boolean =>
-  hooks.includes("checkpoints") || (hooks.includes("takesInput") && checkpoint === "after_work");
+  hooks.includes("checkpoints") || (hooks.includes("takesInput") && (checkpoint === "after_work" || hooks.includes("finalizes")));
 
 export type Delivery = "abort" | "pastLimit" | "nothingAndFinish" | "iterate" | "iterateWithSync";
 
@@ -99,10 +103,11 @@ export function follow(protocol: ProtocolDriver, context: TurnContext, event: Tu
   const { next } = decision;
   const drafts = decision.append ?? [];
   const failed = event.outcome.kind === "tool_batch" && event.outcome.results.some(({ output }) => output.outcome.status === "failure");
+  const messages = drafts.map((draft, index) => messageOf(context, draft, context.logLength + index));
   const after: TurnContext = {
     ...context,
     ...withModelCall(context, event),
-    ...withMessages(context, enqueue, drafts.map((draft, index) => messageOf(context, draft, context.logLength + index))),
+    ...withMessages(context, enqueue, [...messages, ...saidOfCalls(context, event, messages.length)]),
     iteration: context.iteration + (decision.advanceIteration ? 1 : 0),
     toolFailed: context.toolFailed || failed,
     issues: decision.issues ? [...context.issues, ...decision.issues] : context.issues,
@@ -158,7 +163,8 @@ export function stopCancelled(protocol: ProtocolDriver, context: TurnContext, ev
   // What a protocol adds of its own, such as the note about a turn limit, is not what stopped this turn.
   const drafts = isBatch ? (decisionOn(protocol, context, event)?.append ?? []).filter((draft) => draft.synthetic === undefined) : [];
   const delivered = event.type === "effect.settled" && event.outcome.kind === "checkpoint" ? event.outcome.messages : [];
-  const messages = [...drafts.map((draft, index) => messageOf(context, draft, context.logLength + index)), ...delivered];
+  const own = drafts.map((draft, index) => messageOf(context, draft, context.logLength + index));
+  const messages = [...own, ...saidOfCalls(context, event, own.length), ...delivered];
   enqueue.assign({
     ...withModelCall(context, event),
     ...withMessages(context, enqueue, messages),
@@ -204,6 +210,15 @@ export function withoutEffect(context: TurnContext, event: TurnEvent): Pick<Turn
   return { open: context.open.filter((effect) => effect.effectId !== event.effectId) };
 }
 
+/**
+ * What hooks said about the calls of a batch, behind what the protocol appends. A checkpoint would deliver it first of all, so it
+ * stands where it would stand then (T-54, T-55), and is as durable as the results.
+ */
+function saidOfCalls({ turnId, logLength }: TurnContext, event: TurnEvent, behind: number): readonly Message[] {
+  if (event.type !== "effect.settled" || event.outcome.kind !== "tool_batch") return [];
+  return messagesOfPlugins(turnId, logLength + behind, event.outcome.results.flatMap(({ messages = [] }) => messages));
+}
+
 /** Closes the effect and, where it was a model call, counts its usage, whatever it came to (PP-34). */
 export function withModelCall(context: TurnContext, event: TurnEvent): Partial<TurnContext> {
   if (event.type !== "effect.settled" || !awaits(context, event)) return {};
@@ -213,6 +228,19 @@ export function withModelCall(context: TurnContext, event: TurnEvent): Partial<T
     ...withoutEffect(context, event),
     ...(usage && { usage: addUsage(context.usage, usage), lastPromptUsage: usage }),
   };
+}
+
+/** Whether the turn ends where its next model call was prepared. */
+export function endsInSync(event: TurnEvent): boolean {
+  if (event.type !== "effect.settled" || event.outcome.kind !== "sync_execution_environment") return false;
+  return event.outcome.issue !== undefined || event.outcome.switchTo !== undefined;
+}
+
+export function syncStop(context: TurnContext, event: TurnEvent): Partial<TurnContext> {
+  if (event.type !== "effect.settled" || event.outcome.kind !== "sync_execution_environment") return {};
+  const { issue, switchTo } = event.outcome;
+  if (issue) return { outcome: { stopped: "runtime_error" }, issues: [...context.issues, issue] };
+  return switchTo ? { outcome: { agent_frame_switch: { frame_id: switchTo.frameId, task: switchTo.task } } } : {};
 }
 
 export function modelStop(context: TurnContext, event: TurnEvent): Partial<TurnContext> {

@@ -2,6 +2,7 @@
 
 import type { Json } from "../domain/json.ts";
 import type { Message } from "../domain/messages.ts";
+import type { PluginEvent } from "../domain/plugin-message.ts";
 import type { SessionPolicy } from "../domain/session.ts";
 import type { ReplayPlace } from "../domain/session-cursor.ts";
 import type { ToolCallOutput } from "../domain/tool-output.ts";
@@ -77,6 +78,8 @@ export type TurnActivityBody =
     }
   /** These messages stand in the turn's log, behind what was said before them; they are committed with the turn. */
   | { readonly type: "queued_messages_committed"; readonly checkpoint: "after_work" | "before_completion"; readonly messages: readonly Message[] }
+  /** A plugin tells observers something (PT-13). */
+  | { readonly type: "plugin_runtime"; readonly pluginId: string; readonly event: PluginEvent }
   | { readonly type: "error"; readonly message: string };
 
 /**

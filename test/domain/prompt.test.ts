@@ -62,13 +62,13 @@ describe("rendering (PP-45)", () => {
     );
   });
 
-  test("advice that needs a user is left out without a tool `ask`; a gate opens when all of its tools are there", () => {
+  test("advice that needs a user is left out without a tool `ask`; a gate opens when one of its tools is there (PT-15)", () => {
     const template: PromptTemplate = { sections: [{ entries: PROMPT_BUILTINS.map((builtin) => ({ kind: "builtin", builtin })) }] };
     expect(render({ template }, "", "", new Set(["ask"]))).toContain("`ask`");
     expect(render({ template })).not.toContain("ask with");
     expect(render({ template }).split("\n\n")).toHaveLength(3);
-    const gated = { slots: { guidance: [{ gate: { tools: ["a", "b"] }, content: "Use both." }] } };
-    expect([render(gated, "", "", new Set(["a"])), render(gated, "", "", new Set(["b", "a"]))]).toEqual(["", "## Guidance\n\nUse both."]);
+    const gated = { slots: { guidance: [{ gate: { tools: ["a", "b"] }, content: "Use one." }] } };
+    expect([render(gated, "", "", new Set(["c"])), render(gated, "", "", new Set(["b"]))]).toEqual(["", "## Guidance\n\nUse one."]);
   });
 
   test("the runtime says nothing that no layer asked for", () => {

@@ -28,7 +28,7 @@ const outcomes: readonly EffectOutcome[] = [
   results(result("a")), results(result("a"), result("b")), results(result("a", ok("x", { type: "finish", value: 1 }))),
   { kind: "exec_code", result: "again" }, { kind: "exec_code", result: 1 },
   { kind: "checkpoint", messages: [] }, { kind: "checkpoint", messages: [{ ...hello, id: "in" }] }, { kind: "checkpoint", messages: [], abort: issue },
-  { kind: "sync_execution_environment" },
+  { kind: "sync_execution_environment" }, { kind: "sync_execution_environment", issue }, { kind: "sync_execution_environment", switchTo: { frameId: "g", task: "on" } },
 ];
 
 const plain: readonly TurnEvent[] = [

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import type { PhaseName, TurnEvent } from "../../src/machines/effects.ts";
 import type { TurnHook } from "../../src/machines/turn.context.ts";
-import { call, calls, hello, history, issue, opening, reply, running, says, Stepper, turnInput, zero } from "../support/turn-steps.ts";
+import { call, calls, hello, history, issue, opening, reply, result, results, running, says, Stepper, turnInput, zero } from "../support/turn-steps.ts";
 
 const ALL: readonly TurnHook[] = ["preparesContext", "beforeTurn", "syncsEnvironment", "checkpoints", "finalizes", "afterPersist"];
 
@@ -60,6 +60,33 @@ describe("the way through", () => {
     turn.send({ type: "lane.claimed" }, { type: "head.refreshed", history }, { type: "input.normalized", messages: [hello] });
     turn.send({ type: "hooks.passed", messages: [{ ...hello, id: "by-hook" }] }, { type: "turn.built", maxTurns: null });
     expect(turn.open.command).toMatchObject({ logLength: 2 });
+  });
+});
+
+describe("what hooks bring", () => {
+  const said = { pluginId: "p", role: "User", text: "look closer" } as const;
+
+  test("messages about calls stand behind the results of their batch, as the first a checkpoint would deliver (T-54, T-55)", () => {
+    const turn = running({ hooks: ["checkpoints"] }).settle(reply([calls("a"), calls("b")]));
+    turn.settle(results({ ...result("a"), messages: [said] }, result("b")));
+    expect(turn.appended.map(({ id, role, origin }) => [id, role, origin])).toEqual([["t:2", "User", undefined], ["t:3", "User", { kind: "plugin", pluginId: "p" }]]);
+    expect([turn.value, turn.context.logLength]).toEqual([{ running: "atCheckpoint" }, 4]);
+  });
+
+  test("an environment that cannot be made ends the turn; a frame to go on in ends it with that switch (T-33, T-66)", () => {
+    const broken = running({ hooks: ["syncsEnvironment"] }).settle({ kind: "sync_execution_environment", issue });
+    expect([broken.value, broken.context.outcome, broken.context.issues, broken.context.open]).toEqual(["committing", { stopped: "runtime_error" }, [issue], []]);
+    const moved = running({ hooks: ["syncsEnvironment"] }).settle({ kind: "sync_execution_environment", switchTo: { frameId: "g", task: "on" } });
+    expect(moved.context.outcome).toEqual({ agent_frame_switch: { frame_id: "g", task: "on" } });
+  });
+
+  test("who was told that a turn is over is told once: input is looked for before, and a cancel that wins goes on to the commit (T-57, T-72, OP-20)", () => {
+    const turn = running({ hooks: ["takesInput", "finalizes"] }).settle(reply([says("Hi.")]));
+    expect(turn.open.command).toMatchObject({ kind: "checkpoint", checkpoint: "before_completion" });
+    turn.settle({ kind: "checkpoint", messages: [] }).send({ type: "turn.finalized", messages: [] }, { type: "input.waiting" });
+    expect(turn.value).toBe("committing");
+    turn.send({ type: "cancel.won", messages: [] });
+    expect([turn.value, turn.context.outcome, turn.asked]).toEqual(["committing", { stopped: "cancelled" }, [{ type: "phase.requested", phase: "commit" }]]);
   });
 });
 

@@ -21,6 +21,8 @@ const configRow = z.strictObject({ ref: z.string() });
 const configBody = z.strictObject({
   policy: policyRow,
   system: z.string(),
+  plugins: z.exactOptional(z.array(z.strictObject({ id: z.string(), options: z.exactOptional(opaque) }))),
+  layers: z.exactOptional(z.array(promptLayer)),
   session: z.exactOptional(z.strictObject({ policy: z.exactOptional(policyRow), prompt: z.exactOptional(promptLayer) })),
   tools: z.array(z.strictObject({ id: z.exactOptional(z.string()), name: z.string(), description: z.string(), inputSchema: z.record(z.string(), opaque) })),
 });

@@ -1,0 +1,85 @@
+// Residence: the resident state of an opened session, read from the store and moved on by commits, and who is told of it.
+
+import { errorText } from "../domain/error-mapping.ts";
+import { LashError, storeError } from "../domain/errors.ts";
+import type { SessionEvent } from "../machines/session.machine.ts";
+import type { SessionCommit } from "../stores/contract.ts";
+import { loadResident } from "./load-resident.ts";
+import type { RuntimePorts, SessionWiring } from "./ports.ts";
+import type { Publisher } from "./publisher.ts";
+import { freshResident, residentAfter, type LoadedResident, type Resident } from "./resident.ts";
+
+export interface ResidenceOptions {
+  readonly ports: RuntimePorts;
+  readonly wiring: () => SessionWiring;
+  /** Shows what is committed. */
+  readonly publisher: Publisher;
+  /** Whether a turn of this runtime goes on: it reads for itself. */
+  readonly isDriving: () => boolean;
+}
+
+export class Residence {
+  readonly #options: ResidenceOptions;
+  #resident: Resident;
+
+  constructor(options: ResidenceOptions) {
+    const { ports, wiring } = options;
+    const { sessionId, policy } = wiring();
+    this.#options = options;
+    this.#resident = freshResident(sessionId, policy, ports.clock.now());
+  }
+
+  get resident(): Resident {
+    return this.#resident;
+  }
+
+  /** Reads the session. @returns what the residency machine is told of it, and the error where it could not be read. */
+  async load(): Promise<{ readonly event: SessionEvent; readonly error?: LashError }> {
+    try {
+      const { repaired } = await this.read();
+      return { event: { type: "session.loaded", repaired } };
+    } catch (error) {
+      const code = LashError.is(error) ? error.code : "store_backend";
+      const event = { type: "session.loadFailed", code, message: errorText(error) } as const;
+      return { event, error: LashError.is(error) ? error : storeError("store_backend", errorText(error), { cause: error }) };
+    }
+  }
+
+  async read(): Promise<LoadedResident> {
+    const { ports, wiring, publisher } = this.#options;
+    const loaded = await loadResident(ports, wiring());
+    this.#become(loaded.resident);
+    publisher.publish(loaded.resident);
+    return loaded;
+  }
+
+  /** Reads the session again where the store has moved on. */
+  async refresh(headRevision: number): Promise<Resident> {
+    return this.#resident.headRevision === headRevision ? this.#resident : (await this.read()).resident;
+  }
+
+  /** Another runtime committed: what is resident here follows, between the turns of this one. It is shown by who heard of it. */
+  async catchUp(revision: number): Promise<Resident | undefined> {
+    const { ports, wiring, isDriving } = this.#options;
+    if (isDriving() || revision <= this.#resident.headRevision) return isDriving() ? undefined : this.#resident;
+    // A notice is a hint: a session that cannot be read now is read by its next turn, which also says why it cannot.
+    const loaded = await loadResident(ports, wiring()).catch(() => undefined);
+    // A turn of this runtime may have begun meanwhile; it reads for itself.
+    if (isDriving() || !loaded || loaded.resident.headRevision < revision) return undefined;
+    if (loaded.resident.headRevision > this.#resident.headRevision) this.#become(loaded.resident);
+    return this.#resident;
+  }
+
+  adopt(headRevision: number, commit: SessionCommit): void {
+    const { wiring, publisher } = this.#options;
+    const resident = residentAfter(this.#resident, headRevision, commit);
+    wiring().plugins?.committed(resident.plugins);
+    this.#become(resident);
+    publisher.publish(resident);
+  }
+
+  #become(resident: Resident): void {
+    this.#resident = resident;
+    this.#options.wiring().tools.adopt(resident.toolState);
+  }
+}

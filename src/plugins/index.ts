@@ -1,0 +1,10 @@
+export { plugin } from "./plugin.ts";
+export type { PluginOptions } from "./plugin.ts";
+export { toolFailure, toolSuccess } from "./tool-outputs.ts";
+export type {
+  AbortTurn, AfterToolDirective, AfterTurnDirective, Answer, BeforeToolDirective, BeforeTurnDirective, CheckpointContext, CheckpointDirective, ChunkAnswer,
+  ConfigChange, ContextView, EmitRuntimeEvents, EndedTurnContext, EnqueueMessages, FrameAnswer, ModelCallContext, Plugin, PluginContributions, PluginSession,
+  PluginState, PreparedContext, Prioritized, PromptAnswer, QueuedMessage, ReplaceToolArgs, SavedState, SessionContext, ShortCircuitTool, StreamContext,
+  ToolCallContext, ToolResultContext, TurnContext,
+} from "./contract.ts";
+export type { PluginEvent } from "../domain/plugin-message.ts";
