@@ -59,11 +59,11 @@ export async function callModel(call: ModelCall): Promise<JournaledOutcome> {
     recorded = { failure: copyJson({ ...cancelled, attempts: [] }) };
     return { ok: recorded };
   }
-  const size = new ResponseSize(call.maxResponseBytes);
+  const size = new ResponseSize(call.maxResponseBytes, call.signal);
   try {
     const stream = streamTo(call);
     const { fullText: _derivable, providerUsage: _raw, ...response } = await call.plan.provider.complete(await call.loadImages(buildRequest(call)), {
-      signal: AbortSignal.any([call.signal, size.exceeded]),
+      signal: size.signal,
       clock: call.clock,
       onStreamEvent: (event) => {
         size.count(event);
@@ -75,6 +75,8 @@ export async function callModel(call: ModelCall): Promise<JournaledOutcome> {
   } catch (error) {
     // What the provider said of being cut off is not what went wrong.
     recorded = { failure: copyJson(size.failure ?? call.failureOf(error)) };
+  } finally {
+    size.end();
   }
   return { ok: recorded };
 }

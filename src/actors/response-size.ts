@@ -4,23 +4,31 @@ import { limitExceeded } from "../domain/limits.ts";
 import { utf8Length } from "../domain/utf8.ts";
 import type { LlmAttempt, LlmResponse, LlmStreamEvent, ProviderFailure } from "../providers/contract.ts";
 
+/** Watches one call. */
 export class ResponseSize {
   readonly #max: number;
+  readonly #parent: AbortSignal;
   readonly #abort = new AbortController();
+  #isExceeded = false;
   /** Of the running attempt, at least: a character has one byte or more. */
   #bytes = 0;
 
-  constructor(max: number) {
+  /** @param parent - aborts the call whatever its size. */
+  constructor(max: number, parent: AbortSignal) {
     this.#max = max;
+    this.#parent = parent;
+    // By hand: `AbortSignal.any` costs as much as a transition of the turn, and the collector a good deal more.
+    if (parent.aborted) this.#follow();
+    else parent.addEventListener("abort", this.#follow, { once: true });
   }
 
-  /** Aborts once the response has become too large. */
-  get exceeded(): AbortSignal {
+  /** Aborts with the parent, and once the response has become too large. */
+  get signal(): AbortSignal {
     return this.#abort.signal;
   }
 
   get failure(): { readonly failure: ProviderFailure; readonly attempts: readonly LlmAttempt[] } | undefined {
-    if (!this.#abort.signal.aborted) return undefined;
+    if (!this.#isExceeded) return undefined;
     const { code, message } = limitExceeded("response", "modelResponseBytes", this.#max);
     return { failure: { kind: "validation", code, message, retryable: false, headers: [], terminalReason: "provider_error" }, attempts: [] };
   }
@@ -28,7 +36,7 @@ export class ResponseSize {
   count(event: LlmStreamEvent): void {
     if (event.type === "modelAttemptReset") this.#bytes = 0;
     else if (event.type === "textDelta" || event.type === "reasoningDelta") this.#bytes += event.text.length;
-    if (this.#bytes > this.#max) this.#abort.abort();
+    if (this.#bytes > this.#max) this.#exceed();
   }
 
   /** @throws where the response is too large. */
@@ -37,7 +45,19 @@ export class ResponseSize {
     const atLeast = texts.reduce((sum, text) => sum + text.length, 0);
     if (atLeast <= this.#max / 3) return;
     if (texts.reduce((sum, text) => sum + utf8Length(text), 0) <= this.#max) return;
-    this.#abort.abort();
+    this.#exceed();
     throw limitExceeded("response", "modelResponseBytes", this.#max);
+  }
+
+  /** The call has ended: the parent may live longer. */
+  end(): void {
+    this.#parent.removeEventListener("abort", this.#follow);
+  }
+
+  readonly #follow = (): void => this.#abort.abort(this.#parent.reason);
+
+  #exceed(): void {
+    this.#isExceeded = true;
+    this.#abort.abort();
   }
 }
