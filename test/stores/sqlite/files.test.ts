@@ -207,6 +207,19 @@ describe("a disk that takes no more", () => {
     await engine.close();
   });
 
+  test("a store whose file has larger pages, as earlier versions made them, is used as it is, and maxBytes still means bytes", async () => {
+    const path = pathOf("large-pages.db");
+    await makeStore(path);
+    const database = new DatabaseSync(path);
+    database.exec("PRAGMA journal_mode = DELETE; PRAGMA page_size = 8192; VACUUM");
+    database.close();
+    const engine = sqliteEngine({ path, maxBytes: 200_000 });
+    expect(await fetchValue(engine, ["row", 2])).toMatchObject({ i: 2 });
+    await put(engine, ["a"], "x".repeat(100_000));
+    await expect(put(engine, ["b"], "x".repeat(100_000))).rejects.toMatchObject({ code: "store_full" });
+    await engine.close();
+  });
+
   test.each([["file", 0o755, 0o444], ["folder", 0o555, 0o644], ["file and folder", 0o555, 0o444]])("a store whose %s may not be written can be read, and written again once it may: no call is lost in between", async (what, folderMode, fileMode) => {
     mkdirSync(pathOf(what));
     const path = pathOf(`${what}/read-only.db`);
