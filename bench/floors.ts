@@ -2,7 +2,7 @@
 
 import { DatabaseSync } from "node:sqlite";
 import type { Engine } from "../src/stores/engine.ts";
-import { PAGE_SIZE } from "../src/stores/sqlite/open-database.ts";
+import { CREATE_ENTRIES, PAGE_SIZE } from "../src/stores/sqlite/open-database.ts";
 import type { Operation, Transaction } from "./recording-engine.ts";
 
 export interface Floor {
@@ -34,7 +34,7 @@ export const engineFloor = (engine: Engine): Floor => ({
 export function rawSqliteFloor(path: string): Floor {
   const db = new DatabaseSync(path);
   db.exec(`PRAGMA page_size = ${PAGE_SIZE}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL`);
-  db.exec("CREATE TABLE entries (key BLOB PRIMARY KEY NOT NULL, value ANY NOT NULL) STRICT, WITHOUT ROWID");
+  db.exec(CREATE_ENTRIES);
   const [begin, commit] = [db.prepare("BEGIN IMMEDIATE"), db.prepare("COMMIT")];
   const get = db.prepare("SELECT value FROM entries WHERE key = ?");
   const ascending = db.prepare("SELECT key, value FROM entries WHERE key >= ? AND key < ? ORDER BY key LIMIT ?");
