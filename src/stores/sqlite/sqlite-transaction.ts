@@ -68,13 +68,25 @@ export class SqliteTransaction extends CheckedTransaction {
     return row === undefined ? undefined : this.#parse(row["value"], key);
   }
 
-  protected override scan(from: Bound, to: Bound, limit: number, reverse: boolean): readonly Entry[] {
+  protected override scan(from: Bound, to: Bound, limit: number, reverse: boolean, owned: boolean): readonly Entry[] {
     const statement = reverse ? this.#sql.descending : this.#sql.ascending;
-    const rows = this.#ask(() => statement.all(encodeKey(from), encodeKey(to), limit === Number.POSITIVE_INFINITY ? -1 : limit));
-    return rows.map((row) => {
-      const key = decodeKey(row["key"] instanceof Uint8Array ? row["key"] : new Uint8Array());
-      return { key, value: parseValue(row["value"], key, this.#name) };
+    const entries: Entry[] = [];
+    let damage: { readonly error: unknown } | undefined;
+    this.#ask(() => {
+      // Row by row: a text that is parsed at once is garbage before the collector has copied it.
+      for (const row of statement.iterate(encodeKey(from), encodeKey(to), limit === Number.POSITIVE_INFINITY ? -1 : limit)) {
+        try {
+          const key = decodeKey(row["key"] instanceof Uint8Array ? row["key"] : new Uint8Array());
+          entries.push({ key, value: parseValue(row["value"], key, this.#name, owned) });
+        } catch (error) {
+          damage = { error };
+          return;
+        }
+      }
     });
+    // A bad row is its reader's to deal with, and does not doom the transaction.
+    if (damage) throw damage.error;
+    return entries;
   }
 
   protected override put(key: Key, value: Value): void {
@@ -119,12 +131,12 @@ function checked(bytes: Uint8Array): Uint8Array {
   return bytes;
 }
 
-function parseValue(stored: unknown, key: Key, name: string): Value {
+function parseValue(stored: unknown, key: Key, name: string, owned = false): Value {
   if (stored instanceof Uint8Array) return stored;
   try {
     if (typeof stored !== "string") throw new TypeError(`a value of type ${typeof stored}`);
     const value = JSON.parse(stored) as Value;
-    freezeJson(value);
+    if (!owned) freezeJson(value);
     return value;
   } catch (cause) {
     throw storeError("stored_row_invalid", `${name}: the row ${describeKey(key)} holds no JSON`, { cause, details: { store: name, key: describeKey(key) } });
