@@ -37,15 +37,17 @@ export function rawSqliteFloor(path: string): Floor {
   db.exec(CREATE_ENTRIES);
   const [begin, commit] = [db.prepare("BEGIN IMMEDIATE"), db.prepare("COMMIT")];
   const get = db.prepare("SELECT value FROM entries WHERE key = ?");
-  const ascending = db.prepare("SELECT key, value FROM entries WHERE key >= ? AND key < ? ORDER BY key LIMIT ?");
-  const descending = db.prepare("SELECT key, value FROM entries WHERE key >= ? AND key < ? ORDER BY key DESC LIMIT ?");
+  const ascending = db.prepare("SELECT key, value FROM entries WHERE key >= ? AND key < ? ORDER BY key");
+  const descending = db.prepare("SELECT key, value FROM entries WHERE key >= ? AND key < ? ORDER BY key DESC");
   const set = db.prepare("INSERT INTO entries VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value");
   const remove = db.prepare("DELETE FROM entries WHERE key = ?");
 
   const perform = (operation: Operation): void => {
     if (operation.kind === "get") get.get(operation.keyBytes);
     else if (operation.kind === "range") {
-      (operation.options.reverse === true ? descending : ascending).all(operation.fromBytes, operation.toBytes, operation.options.limit ?? -1);
+      const rows = (operation.options.reverse === true ? descending : ascending).iterate(operation.fromBytes, operation.toBytes);
+      let left = operation.options.limit ?? Number.POSITIVE_INFINITY;
+      for (const _ of rows) if (--left === 0) break;
     } else if (operation.kind === "set") set.run(operation.keyBytes, operation.stored);
     else remove.run(operation.keyBytes);
   };

@@ -30,8 +30,9 @@ export class Statements {
   constructor(database: DatabaseSync) {
     this.database = database;
     this.get = database.prepare("SELECT value FROM entries WHERE key = ?");
-    this.ascending = database.prepare("SELECT key, value FROM entries WHERE key >= ? AND key < ? ORDER BY key LIMIT ?");
-    this.descending = database.prepare("SELECT key, value FROM entries WHERE key >= ? AND key < ? ORDER BY key DESC LIMIT ?");
+    // Without LIMIT: SQLite looks at the number when it plans, and so compiles the statement anew for every call.
+    this.ascending = database.prepare("SELECT key, value FROM entries WHERE key >= ? AND key < ? ORDER BY key");
+    this.descending = database.prepare("SELECT key, value FROM entries WHERE key >= ? AND key < ? ORDER BY key DESC");
     this.set = database.prepare("INSERT INTO entries VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value");
     this.delete = database.prepare("DELETE FROM entries WHERE key = ?");
     this.begin = database.prepare("BEGIN");
@@ -74,10 +75,10 @@ export class SqliteTransaction extends CheckedTransaction {
     let damage: { readonly error: unknown } | undefined;
     this.#ask(() => {
       // Row by row: a text that is parsed at once is garbage before the collector has copied it.
-      for (const row of statement.iterate(encodeKey(from), encodeKey(to), limit === Number.POSITIVE_INFINITY ? -1 : limit)) {
+      for (const row of statement.iterate(encodeKey(from), encodeKey(to))) {
         try {
           const key = decodeKey(row["key"] instanceof Uint8Array ? row["key"] : new Uint8Array());
-          entries.push({ key, value: parseValue(row["value"], key, this.#name, owned) });
+          if (entries.push({ key, value: parseValue(row["value"], key, this.#name, owned) }) === limit) return;
         } catch (error) {
           damage = { error };
           return;
