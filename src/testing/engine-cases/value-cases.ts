@@ -95,8 +95,7 @@ export const valueCases: readonly EngineCase[] = [
     same(await fetchValue(engine, ["doc"]), { list: [{ n: 1 }], name: "a" }, "the stored document");
     const [entry] = await contents(engine);
     check(Object.isFrozen(entry?.value), "a value of a range is frozen");
-    const [own] = await engine.read((tx) => tx.range([], [END], { owned: true }));
-    tryToChange(() => void ((own?.value as { name: string }).name = "b"));
+    for (const own of await engine.read((tx) => tx.range([], [END], { owned: true }))) tryToChange(() => void ((own.value as { name: string }).name = "b"));
     same(await fetchValue(engine, ["doc"]), { list: [{ n: 1 }], name: "a" }, "the document after its owned copy was changed");
   }),
 
