@@ -75,8 +75,6 @@ export async function callModel(call: ModelCall): Promise<JournaledOutcome> {
   } catch (error) {
     // What the provider said of being cut off is not what went wrong.
     recorded = { failure: copyJson(size.failure ?? call.failureOf(error)) };
-  } finally {
-    size.end();
   }
   return { ok: recorded };
 }

@@ -7,19 +7,16 @@ import type { LlmAttempt, LlmResponse, LlmStreamEvent, ProviderFailure } from ".
 /** Watches one call. */
 export class ResponseSize {
   readonly #max: number;
-  readonly #parent: AbortSignal;
   readonly #abort = new AbortController();
   #isExceeded = false;
   /** Of the running attempt, at least: a character has one byte or more. */
   #bytes = 0;
 
-  /** @param parent - aborts the call whatever its size. */
+  /** @param parent - aborts the call whatever its size; lives no longer than the call, and is not aborted yet. */
   constructor(max: number, parent: AbortSignal) {
     this.#max = max;
-    this.#parent = parent;
     // By hand: `AbortSignal.any` costs as much as a transition of the turn, and the collector a good deal more.
-    if (parent.aborted) this.#follow();
-    else parent.addEventListener("abort", this.#follow, { once: true });
+    parent.addEventListener("abort", () => this.#abort.abort(parent.reason));
   }
 
   /** Aborts with the parent, and once the response has become too large. */
@@ -48,13 +45,6 @@ export class ResponseSize {
     this.#exceed();
     throw limitExceeded("response", "modelResponseBytes", this.#max);
   }
-
-  /** The call has ended: the parent may live longer. */
-  end(): void {
-    this.#parent.removeEventListener("abort", this.#follow);
-  }
-
-  readonly #follow = (): void => this.#abort.abort(this.#parent.reason);
 
   #exceed(): void {
     this.#isExceeded = true;

@@ -11,16 +11,12 @@ const encoder = new TextEncoder();
 /** In plain JavaScript, for pages. */
 export const portableSha256Hex: Digest = (data) => bytesToHex(sha256(typeof data === "string" ? encoder.encode(data) : data));
 
-/** Asked for at run time and not imported: bundles for pages must not know of it. A new process has no warm code to hash with. */
-function nativeSha256Hex(): Digest | undefined {
-  const host = globalThis as { readonly process?: Partial<Pick<NodeJS.Process, "getBuiltinModule">> };
-  const hash = host.process?.getBuiltinModule?.("node:crypto")?.hash;
-  return typeof hash === "function" ? (data) => hash("sha256", data, "hex") : undefined;
-}
+/** Node's. Asked for at run time and not imported: bundles for pages must not know of it. */
+const native = (globalThis as { process?: Partial<NodeJS.Process> }).process?.getBuiltinModule?.("node:crypto")?.hash;
 
 /**
  * SHA-256 as 64 lower-case hex digits.
  *
  * @param data - bytes as they are; text as UTF-8, where a lone surrogate reads as U+FFFD (canonical JSON has none).
  */
-export const sha256Hex: Digest = nativeSha256Hex() ?? portableSha256Hex;
+export const sha256Hex: Digest = native ? (data) => native("sha256", data, "hex") : portableSha256Hex;

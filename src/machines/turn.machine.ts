@@ -75,7 +75,7 @@ function buildTurnMachine(protocol: ProtocolDriver) {
       recordLimit: assign({ maxTurns: ({ event, context }) => ("maxTurns" in event ? event.maxTurns : context.maxTurns) }),
       recordHistory: assign({ history: ({ event, context }) => ("history" in event ? event.history : context.history) }),
       appendMessages: enqueueActions(({ context, event, enqueue }) => {
-        if ("messages" in event && event.messages.length > 0) enqueue.assign(withMessages(context, enqueue, event.messages));
+        if ("messages" in event) enqueue.assign(withMessages(context, enqueue, event.messages));
       }),
       recordPrepared: enqueueActions(({ context, event, enqueue }) => {
         if (event.type !== "turn.prepared") return;
