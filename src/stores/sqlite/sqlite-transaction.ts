@@ -91,7 +91,7 @@ export class SqliteTransaction extends CheckedTransaction {
   }
 
   protected override put(key: Key, value: Value): void {
-    const stored = value instanceof Uint8Array ? checked(value) : this.#write(value);
+    const stored = value instanceof Uint8Array ? checked(value) : this.#write(key, value);
     this.#pages += 2 + Math.floor(stored.length / PAGE_SIZE);
     this.#ask(() => this.#sql.set.run(encodeKey(key), stored));
   }
@@ -102,18 +102,18 @@ export class SqliteTransaction extends CheckedTransaction {
   }
 
   /** Frozen, so that the next transaction which reads this text can have the value itself. */
-  #write(value: Json): string {
+  #write(key: Key, value: Json): string {
     sealValue(value);
     const text = JSON.stringify(value);
-    this.#sql.recent.keep(text, value);
+    this.#sql.recent.keep(key, text, value);
     return text;
   }
 
   #parse(stored: unknown, key: Key): Value {
-    const known = typeof stored === "string" ? this.#sql.recent.get(stored) : undefined;
+    const known = typeof stored === "string" ? this.#sql.recent.get(key, stored) : undefined;
     if (known !== undefined) return known;
     const value = parseValue(stored, key, this.#name);
-    if (typeof stored === "string" && !(value instanceof Uint8Array)) this.#sql.recent.keep(stored, value);
+    if (typeof stored === "string" && !(value instanceof Uint8Array)) this.#sql.recent.keep(key, stored, value);
     return value;
   }
 
