@@ -12,6 +12,7 @@ import type { Engine, Key, Value } from "../src/stores/engine.ts";
 import { encodeKey } from "../src/stores/key-codec.ts";
 import { memoryEngine } from "../src/stores/memory/index.ts";
 import { sqliteEngine } from "../src/stores/sqlite/index.ts";
+import { CREATE_ENTRIES, PAGE_SIZE } from "../src/stores/sqlite/open-database.ts";
 
 const BLOCK = 250;
 
@@ -43,8 +44,8 @@ const engineSide =
 
 function rawSide(path: string): Side {
   const db = new DatabaseSync(path);
-  db.exec("PRAGMA page_size = 2048; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
-  db.exec("CREATE TABLE entries (key BLOB PRIMARY KEY NOT NULL, value ANY NOT NULL) STRICT, WITHOUT ROWID");
+  db.exec(`PRAGMA page_size = ${PAGE_SIZE}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL`);
+  db.exec(CREATE_ENTRIES);
   const [begin, commit] = [db.prepare("BEGIN IMMEDIATE"), db.prepare("COMMIT")];
   const get = db.prepare("SELECT value FROM entries WHERE key = ?");
   const set = db.prepare("INSERT INTO entries VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value");

@@ -2,7 +2,7 @@
 
 import { DatabaseSync } from "node:sqlite";
 import type { Engine } from "../src/stores/engine.ts";
-import { PAGE_SIZE } from "../src/stores/sqlite/open-database.ts";
+import { CREATE_ENTRIES, PAGE_SIZE } from "../src/stores/sqlite/open-database.ts";
 import type { Operation, Transaction } from "./recording-engine.ts";
 
 export interface Floor {
@@ -34,18 +34,20 @@ export const engineFloor = (engine: Engine): Floor => ({
 export function rawSqliteFloor(path: string): Floor {
   const db = new DatabaseSync(path);
   db.exec(`PRAGMA page_size = ${PAGE_SIZE}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL`);
-  db.exec("CREATE TABLE entries (key BLOB PRIMARY KEY NOT NULL, value ANY NOT NULL) STRICT, WITHOUT ROWID");
+  db.exec(CREATE_ENTRIES);
   const [begin, commit] = [db.prepare("BEGIN IMMEDIATE"), db.prepare("COMMIT")];
   const get = db.prepare("SELECT value FROM entries WHERE key = ?");
-  const ascending = db.prepare("SELECT key, value FROM entries WHERE key >= ? AND key < ? ORDER BY key LIMIT ?");
-  const descending = db.prepare("SELECT key, value FROM entries WHERE key >= ? AND key < ? ORDER BY key DESC LIMIT ?");
+  const ascending = db.prepare("SELECT key, value FROM entries WHERE key >= ? AND key < ? ORDER BY key");
+  const descending = db.prepare("SELECT key, value FROM entries WHERE key >= ? AND key < ? ORDER BY key DESC");
   const set = db.prepare("INSERT INTO entries VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value");
   const remove = db.prepare("DELETE FROM entries WHERE key = ?");
 
   const perform = (operation: Operation): void => {
     if (operation.kind === "get") get.get(operation.keyBytes);
     else if (operation.kind === "range") {
-      (operation.options.reverse === true ? descending : ascending).all(operation.fromBytes, operation.toBytes, operation.options.limit ?? -1);
+      const rows = (operation.options.reverse === true ? descending : ascending).iterate(operation.fromBytes, operation.toBytes);
+      let left = operation.options.limit ?? Number.POSITIVE_INFINITY;
+      for (const _ of rows) if (--left === 0) break;
     } else if (operation.kind === "set") set.run(operation.keyBytes, operation.stored);
     else remove.run(operation.keyBytes);
   };

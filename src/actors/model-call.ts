@@ -61,13 +61,13 @@ export async function callModel(call: ModelCall): Promise<JournaledOutcome> {
     recorded = { failure: copyJson({ ...cancelled, attempts: [] }) };
     return { ok: recorded };
   }
-  const size = new ResponseSize(call.maxResponseBytes);
+  const size = new ResponseSize(call.maxResponseBytes, call.signal);
   try {
     const stream = streamTo(call);
     const { provider, asked = provider, config } = call.plan;
     const watched = call.trace?.watchProvider(asked, "turn", config) ?? asked;
     const { fullText: _derivable, providerUsage: _raw, ...response } = await watched.complete(await call.loadImages(buildRequest(call)), {
-      signal: AbortSignal.any([call.signal, size.exceeded]),
+      signal: size.signal,
       clock: call.clock,
       onStreamEvent: (event) => {
         size.count(event);

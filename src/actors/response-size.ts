@@ -5,31 +5,36 @@ import { limitExceeded } from "../domain/limits.ts";
 import { utf8Length } from "../domain/utf8.ts";
 import type { LlmAttempt, LlmResponse, LlmStreamEvent, ProviderFailure } from "../providers/contract.ts";
 
+/** Watches one call. */
 export class ResponseSize {
   readonly #max: number;
   readonly #abort = new AbortController();
+  #exceeded: LashError | undefined;
   /** Of the running attempt, at least: a character has one byte or more. */
   #bytes = 0;
 
-  constructor(max: number) {
+  /** @param parent - aborts the call whatever its size; lives no longer than the call, and is not aborted yet. */
+  constructor(max: number, parent: AbortSignal) {
     this.#max = max;
+    // By hand: `AbortSignal.any` costs as much as a transition of the turn, and the collector a good deal more.
+    parent.addEventListener("abort", () => this.#abort.abort(parent.reason));
   }
 
-  /** Aborts once the response has become too large. */
-  get exceeded(): AbortSignal {
+  /** Aborts with the parent, and once the response has become too large. */
+  get signal(): AbortSignal {
     return this.#abort.signal;
   }
 
   get failure(): { readonly failure: ProviderFailure; readonly attempts: readonly LlmAttempt[] } | undefined {
-    if (!this.#abort.signal.aborted) return undefined;
-    const { code, message } = this.#tooLarge();
+    if (!this.#exceeded) return undefined;
+    const { code, message } = this.#exceeded;
     return { failure: { kind: "validation", code, message, retryable: false, headers: [], terminalReason: "provider_error" }, attempts: [] };
   }
 
   count(event: LlmStreamEvent): void {
     if (event.type === "modelAttemptReset") this.#bytes = 0;
     else if (event.type === "textDelta" || event.type === "reasoningDelta") this.#bytes += event.text.length;
-    if (this.#bytes > this.#max) this.#abort.abort(this.#tooLarge());
+    if (this.#bytes > this.#max) this.#exceed();
   }
 
   /** @throws where the response is too large. */
@@ -38,11 +43,13 @@ export class ResponseSize {
     const atLeast = texts.reduce((sum, text) => sum + text.length, 0);
     if (atLeast <= this.#max / 3) return;
     if (texts.reduce((sum, text) => sum + utf8Length(text), 0) <= this.#max) return;
-    this.#abort.abort();
-    throw this.#tooLarge();
+    throw this.#exceed();
   }
 
-  #tooLarge(): LashError {
-    return limitExceeded("response", "modelResponseBytes", this.#max);
+  #exceed(): LashError {
+    const error = limitExceeded("response", "modelResponseBytes", this.#max);
+    this.#exceeded = error;
+    this.#abort.abort(error);
+    return error;
   }
 }

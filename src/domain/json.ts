@@ -15,8 +15,8 @@ const MAX_DEPTH = 1_000;
 export function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
-  // Not compared with this realm's Object.prototype: values may come from a frame or a vm context.
-  return prototype === null || Object.getPrototypeOf(prototype) === null;
+  // Not only compared with this realm's Object.prototype: values may come from a frame or a vm context.
+  return prototype === Object.prototype || prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 /** @returns whether `value` is a JSON value that holds no others. */

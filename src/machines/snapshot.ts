@@ -41,7 +41,6 @@ const turnContext = z.object({
   endsWithToolResult: z.boolean(),
   iteration: count,
   runOffset: count,
-  syncedIteration: z.nullable(count),
   nextEffectId: count,
   /** Never empty: a turn is only persisted where it waits for an effect, and nothing else could move it on. */
   open: z.array(z.object({ effectId: count, replayKey: z.string(), command })).check(z.minLength(1)),

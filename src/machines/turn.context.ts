@@ -30,8 +30,6 @@ export interface TurnContext extends TurnMachineInput {
   readonly endsWithToolResult: boolean;
   readonly iteration: number;
   readonly runOffset: number;
-  /** Iteration whose environment was synchronised last (T-33). */
-  readonly syncedIteration: number | null;
   readonly nextEffectId: number;
   /** Effects asked for and not settled; the driver sends them again after a restore (T-22). */
   readonly open: readonly EffectRequest[];
@@ -56,7 +54,6 @@ export function initialContext(input: TurnMachineInput): TurnContext {
     endsWithToolResult: false,
     iteration: 0,
     runOffset: 0,
-    syncedIteration: null,
     nextEffectId: 1,
     open: [],
     afterCheckpoint: null,
@@ -86,9 +83,8 @@ export const viewOf = (context: TurnContext): ProtocolView => ({
 /** Issues that stop a turn which named no outcome of its own (ER-7). */
 const isBlocking = (issue: TurnIssue): boolean => issue.code !== "assistant_output_recovered_from_state";
 
-/** Outcome of a turn that has run its course, in order of precedence (T-58); a cancelled turn set its outcome already. */
+/** Outcome of a turn that has run its course without one, in order of precedence (T-58). */
 export function assembleOutcome(context: TurnContext): { readonly outcome: TurnOutcome; readonly issues: readonly TurnIssue[] } {
-  if (context.outcome) return { outcome: context.outcome, issues: context.issues };
   if (context.issues.some(isBlocking)) {
     return { outcome: { stopped: context.toolFailed ? "tool_failure" : "runtime_error" }, issues: context.issues };
   }

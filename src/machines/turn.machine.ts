@@ -78,6 +78,11 @@ function buildTurnMachine(protocol: ProtocolDriver) {
       appendMessages: enqueueActions(({ context, event, enqueue }) => {
         if ("messages" in event) enqueue.assign(withMessages(context, enqueue, event.messages));
       }),
+      recordPrepared: enqueueActions(({ context, event, enqueue }) => {
+        if (event.type !== "turn.prepared") return;
+        const { history, maxTurns, messages } = event;
+        enqueue.assign({ history, maxTurns, ...withMessages(context, enqueue, messages) });
+      }),
       /** Records the reply, appends what the protocol makes of it and asks for the effect that follows, if one does. */
       follow: enqueueActions(({ context, event, enqueue }) => follow(protocol, context, event, enqueue)),
       closeEffect: assign(({ context, event }) => withoutEffect(context, event)),
@@ -103,7 +108,9 @@ function buildTurnMachine(protocol: ProtocolDriver) {
         const { outcome, issues, usage } = event;
         return { outcome, issues, usage };
       }),
-      assemble: assign(({ context }) => assembleOutcome(context)),
+      assemble: enqueueActions(({ context, enqueue }) => {
+        if (!context.outcome) enqueue.assign(assembleOutcome(context));
+      }),
       recordFailure: assign({ failure: (_, params: { code: string; message: string }) => params }),
     },
   });
@@ -150,7 +157,7 @@ function buildTurnMachine(protocol: ProtocolDriver) {
           "lane.claimed": "refreshingHead",
           "commands.waiting": "drainingCommands",
           // All that the phases up to the first model call would bring was at hand (M4).
-          "turn.prepared": { target: "running", actions: ["recordLimit", "recordHistory", "appendMessages"] },
+          "turn.prepared": { target: "running", actions: "recordPrepared" },
           "turn.takenUp": "takenUp",
           "turn.exhausted": { target: "assembling", actions: ["recordUsage", { type: "stopOnIssue", params: { stop: "runtime_error" } }] },
           "turn.recorded": { target: "done", actions: "recordResult" },

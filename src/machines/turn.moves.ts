@@ -104,8 +104,7 @@ export function follow(protocol: ProtocolDriver, context: TurnContext, event: Tu
   const drafts = decision.append ?? [];
   const failed = event.outcome.kind === "tool_batch" && event.outcome.results.some(({ output }) => output.outcome.status === "failure");
   const messages = drafts.map((draft, index) => messageOf(context, draft, context.logLength + index));
-  const after: TurnContext = {
-    ...context,
+  const after: Partial<TurnContext> = {
     ...withModelCall(context, event),
     ...withMessages(context, enqueue, [...messages, ...saidOfCalls(context, event, messages.length)]),
     iteration: context.iteration + (decision.advanceIteration ? 1 : 0),
@@ -114,12 +113,16 @@ export function follow(protocol: ProtocolDriver, context: TurnContext, event: Tu
     afterCheckpoint: next.type === "checkpoint" ? next.onEmpty : null,
     outcome: finishOf(context, decision),
   };
-  enqueue.assign(after);
-  if (next.type === "runCode") {
-    requestEffect(after, enqueue, { kind: "exec_code", iteration: after.iteration, language: next.language, code: next.code });
-  } else if (next.type === "checkpoint" && asksAt(context, next)) {
-    requestEffect(after, enqueue, { kind: "checkpoint", iteration: after.iteration, checkpoint: next.checkpoint });
-  }
+  const command = commandOf(context, next, after.iteration ?? context.iteration);
+  if (command) requestEffect({ ...context, ...after }, enqueue, command, after);
+  else enqueue.assign(after);
+}
+
+/** What a decision asks for whose state does not ask by itself. */
+function commandOf(context: TurnContext, next: Decision["next"], iteration: number): EffectCommand | undefined {
+  if (next.type === "runCode") return { kind: "exec_code", iteration, language: next.language, code: next.code };
+  if (next.type === "checkpoint" && asksAt(context, next)) return { kind: "checkpoint", iteration, checkpoint: next.checkpoint };
+  return undefined;
 }
 
 /** The outcome of a decision that finishes the turn, directly or through a checkpoint that nobody takes part in. */
@@ -153,8 +156,7 @@ export function deliver(context: TurnContext, event: TurnEvent, enqueue: Enqueue
 
 /** Takes a completion back, because the commit found input that waits: the last checkpoint is asked after all (TT-7). */
 export function collectInput(context: TurnContext, enqueue: Enqueue): void {
-  enqueue.assign({ outcome: null });
-  requestEffect(context, enqueue, { kind: "checkpoint", iteration: context.iteration, checkpoint: "before_completion" });
+  requestEffect(context, enqueue, { kind: "checkpoint", iteration: context.iteration, checkpoint: "before_completion" }, { outcome: null });
 }
 
 /** A cancelled turn keeps what its tools did and what it was told (I-33); a reply that was cut off leaves nothing (T-64). */
@@ -174,7 +176,8 @@ export function stopCancelled(protocol: ProtocolDriver, context: TurnContext, ev
   });
 }
 
-export function requestEffect(context: TurnContext, enqueue: Enqueue, command: EffectCommand): void {
+/** @param alongside - what else changes: XState builds a whole snapshot for every assign, so there is one. */
+export function requestEffect(context: TurnContext, enqueue: Enqueue, command: EffectCommand, alongside: Partial<TurnContext> = {}): void {
   const effectId = context.nextEffectId;
   const { sessionId, turnId, history } = context;
   const request: EffectRequest = {
@@ -182,7 +185,7 @@ export function requestEffect(context: TurnContext, enqueue: Enqueue, command: E
     replayKey: `${sessionId}:${turnId}:${history?.turnIndex ?? 0}:${command.iteration}:${command.kind}:${effectId}`,
     command,
   };
-  enqueue.assign({ open: [...context.open, request], nextEffectId: effectId + 1 });
+  enqueue.assign({ ...alongside, open: [...context.open, request], nextEffectId: effectId + 1 });
   enqueue.sendTo(toEffects, { type: "effect.requested", request });
 }
 

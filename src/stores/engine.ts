@@ -8,7 +8,8 @@
 //   E3. `read` sees one snapshot: no write becomes visible in the middle of it. Readers do not wait for writers' flushes.
 //   E4. A callback awaits nothing but its own transaction, and touches nothing else: an engine may run it again after a
 //       conflict, and IndexedDB commits as soon as a callback waits for anything else.
-//   E5. Values are immutable. What was handed to `set` must not be changed afterwards; what `get` gives cannot be.
+//   E5. Values are immutable. What was handed to `set` must not be changed afterwards; what `get` and `range` give cannot be,
+//       unless a range asked for values of its own.
 
 import type { Json } from "../domain/json.ts";
 
@@ -32,6 +33,8 @@ export interface RangeOptions {
   readonly limit?: number;
   /** Largest key first; default false. The limit counts from that end. */
   readonly reverse?: boolean;
+  /** Values that are made for this call need not be frozen: the caller takes them over. Others are given as ever. Default false. */
+  readonly owned?: boolean;
 }
 
 export interface ReadTransaction {

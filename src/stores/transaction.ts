@@ -18,8 +18,8 @@ export abstract class CheckedTransaction implements WriteTransaction {
   }
 
   protected abstract lookup(key: Key): Value | undefined | Promise<Value | undefined>;
-  /** Gets `from < to` and a limit of at least 1, Infinity when there is none. */
-  protected abstract scan(from: Bound, to: Bound, limit: number, reverse: boolean): readonly Entry[] | Promise<readonly Entry[]>;
+  /** Gets `from < to` and a limit of at least 1, Infinity when there is none. With `owned`, fresh values need not be frozen. */
+  protected abstract scan(from: Bound, to: Bound, limit: number, reverse: boolean, owned: boolean): readonly Entry[] | Promise<readonly Entry[]>;
   /** Checks the value, too: what that costs and copies differs between engines. */
   protected abstract put(key: Key, value: Value): void;
   protected abstract remove(key: Key): void;
@@ -34,11 +34,11 @@ export abstract class CheckedTransaction implements WriteTransaction {
     this.#mustBeOpen();
     checkBound(from);
     checkBound(to);
-    const { limit = Number.POSITIVE_INFINITY, reverse = false } = options;
+    const { limit = Number.POSITIVE_INFINITY, reverse = false, owned = false } = options;
     if (limit !== Number.POSITIVE_INFINITY && !(Number.isSafeInteger(limit) && limit >= 0)) {
       throw runtimeError("invalid_argument", `the limit of a range is a whole number >= 0, not ${limit}`);
     }
-    return limit === 0 || compareKeys(from, to) >= 0 ? [] : this.scan(from, to, limit, reverse);
+    return limit === 0 || compareKeys(from, to) >= 0 ? [] : this.scan(from, to, limit, reverse, owned);
   }
 
   set(key: Key, value: Value): void {

@@ -1,6 +1,11 @@
+import { statSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { memoryEngine } from "../../src/stores/memory/index.ts";
 import { createPersistence } from "../../src/stores/persistence/index.ts";
+import { sqliteEngine } from "../../src/stores/sqlite/index.ts";
 import { countingEngine, type EngineCounts } from "../../src/testing/counting-engine.ts";
 import { manualClock } from "../../src/testing/manual-clock.ts";
 import { runToolTurn, toolTurnId, toolTurnLeaf } from "../../src/testing/persistence-fixtures.ts";
@@ -48,4 +53,22 @@ test("a node of an old turn is found with three gets, and the head revision with
   expect(engine.reset()).toMatchObject({ gets: 1, ranges: 0 });
   expect((await store.turns.settled(S, toolTurnId(3)))?.headRevision).toBe(4);
   expect(engine.reset()).toMatchObject({ gets: 2, ranges: 0 });
+});
+
+test("on SQLite a turn adds at most 27 kB to the log, and as much to a session of 40 turns as to a young one (design 9)", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "lash-growth-"));
+  const path = join(folder, "store.db");
+  const store = createPersistence(sqliteEngine(path), { clock: manualClock(1_795_000_000_000) });
+  const logAfter = async (from: number, to: number): Promise<number> => {
+    for (let index = from; index < to; index++) await runToolTurn(store, S, index);
+    return statSync(`${path}-wal`).size;
+  };
+  try {
+    const [first, tenth, thirtieth, fortieth] = [await logAfter(0, 1), await logAfter(1, 10), await logAfter(10, 30), await logAfter(30, 40)];
+    expect((fortieth - first) / 39).toBeLessThan(27_000);
+    expect((fortieth - thirtieth) / 10).toBeLessThan((1.15 * (tenth - first)) / 9);
+  } finally {
+    await store.close();
+    await rm(folder, { recursive: true });
+  }
 });

@@ -40,10 +40,10 @@ export class IdbTransaction extends CheckedTransaction {
     return value;
   }
 
-  protected override async scan(from: Bound, to: Bound, limit: number, reverse: boolean): Promise<readonly Entry[]> {
+  protected override async scan(from: Bound, to: Bound, limit: number, reverse: boolean, owned: boolean): Promise<readonly Entry[]> {
     const changes = this.#changesBetween(orderText(from), orderText(to));
     // Each change hides at most one stored entry.
-    const stored = await this.#ask(() => this.#stored(from, to, limit + changes.length, reverse));
+    const stored = await this.#ask(() => this.#stored(from, to, limit + changes.length, reverse, owned));
     if (changes.length === 0) return stored;
     return merge(stored, changes, reverse).slice(0, limit);
   }
@@ -79,27 +79,27 @@ export class IdbTransaction extends CheckedTransaction {
     return [...this.#changes.values()].filter(({ order }) => from <= order && order < to);
   }
 
-  async #stored(from: Bound, to: Bound, limit: number, reverse: boolean): Promise<readonly Entry[]> {
+  async #stored(from: Bound, to: Bound, limit: number, reverse: boolean, owned: boolean): Promise<readonly Entry[]> {
     const range = IDBKeyRange.bound(toIdbKey(from), toIdbKey(to), false, true);
-    if (reverse && limit !== Number.POSITIVE_INFINITY) return this.#lastStored(range, limit);
+    if (reverse && limit !== Number.POSITIVE_INFINITY) return this.#lastStored(range, limit, owned);
     const count = limit === Number.POSITIVE_INFINITY ? undefined : limit;
     const [keys, values] = await Promise.all([
       promisifyRequest(this.#entries.getAllKeys(range, count)),
       promisifyRequest(this.#entries.getAll(range, count)) as Promise<Value[]>,
     ]);
-    const found = values.map((value, i) => toEntry(keys[i], value));
+    const found = values.map((value, i) => toEntry(keys[i], value, owned));
     return reverse ? found.reverse() : found;
   }
 
   /** Only a cursor reads from the end. */
-  #lastStored(range: IDBKeyRange, limit: number): Promise<readonly Entry[]> {
+  #lastStored(range: IDBKeyRange, limit: number, owned: boolean): Promise<readonly Entry[]> {
     return new Promise((resolve, reject) => {
       const found: Entry[] = [];
       const request = this.#entries.openCursor(range, "prev");
       request.addEventListener("error", () => reject(request.error));
       request.addEventListener("success", () => {
         const cursor = request.result;
-        if (cursor !== null) found.push(toEntry(cursor.key, cursor.value as Value));
+        if (cursor !== null) found.push(toEntry(cursor.key, cursor.value as Value, owned));
         if (cursor === null || found.length >= limit) resolve(found);
         else cursor.continue();
       });
@@ -118,8 +118,8 @@ export class IdbTransaction extends CheckedTransaction {
 /** IndexedDB sorts numbers before strings before arrays, so an empty array stands for END. */
 const toIdbKey = (key: Bound): IDBValidKey => key.map((part) => (part === END ? [] : part));
 
-function toEntry(key: IDBValidKey | undefined, value: Value): Entry {
-  freezeStored(value);
+function toEntry(key: IDBValidKey | undefined, value: Value, owned: boolean): Entry {
+  if (!owned) freezeStored(value);
   return { key: key as (string | number)[], value };
 }
 

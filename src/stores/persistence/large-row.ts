@@ -103,6 +103,9 @@ export async function deleteRow(tx: WriteTransaction, key: Key): Promise<void> {
   for (const entry of await tx.range(...prefixRange(key))) tx.delete(entry.key);
 }
 
+/** Whether `joinRow` has something to do; asking first spares a long read an await per row. */
+export const isChunked = (value: Value): boolean => chunksOf(value) > 0;
+
 /** How many byte rows follow; 0 for a row that is whole. */
 function chunksOf(value: Value): number {
   const chunks = isPlainObject(value) ? value[MARKER] : undefined;

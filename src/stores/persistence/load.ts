@@ -7,7 +7,7 @@ import { readComponents } from "./components.ts";
 import { readFrames } from "./frame-row.ts";
 import { readHead } from "./head-row.ts";
 import { readNodes } from "./history-row.ts";
-import { joinRow } from "./large-row.ts";
+import { isChunked, joinRow } from "./large-row.ts";
 import { after, historyKey, historyPrefix } from "./layout.ts";
 import { readTombstones } from "./tombstones.ts";
 import { readLedger, readLedgerRow } from "./usage-row.ts";
@@ -43,11 +43,11 @@ export async function readHistory(tx: ReadTransaction, sessionId: string): Promi
   const rowLength = historyKey(sessionId, 0).length;
   const nodes: SessionNode[] = [];
   for (let from: Bound = prefix; ; ) {
-    const page = await tx.range(from, after(prefix), { limit: PAGE });
+    const page = await tx.range(from, after(prefix), { limit: PAGE, owned: true });
     for (const { key, value } of page) {
       // Chunks of a row lie behind it and were joined with it.
       if (key.length > rowLength) continue;
-      for (const node of readNodes(key, await joinRow(tx, key, value))) nodes.push(node);
+      for (const node of readNodes(key, isChunked(value) ? await joinRow(tx, key, value) : value)) nodes.push(node);
     }
     const last = page.at(-1);
     if (last === undefined || page.length < PAGE) return nodes;

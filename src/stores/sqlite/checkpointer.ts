@@ -10,8 +10,8 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 
-/** Between two checkpoints, in pages of the log (2 KiB each): fewer cost more syncs and rewrite hot pages more often. */
-const PAGES_BETWEEN = 2000;
+/** Between two checkpoints, in pages of the log (1 KiB each): fewer cost more syncs and rewrite hot pages more often. */
+const PAGES_BETWEEN = 4000;
 
 /** Longest wait for readers of other processes, which keep a checkpoint from its end. Writers wait along. */
 const READER_PATIENCE_MS = 200;

@@ -16,8 +16,13 @@ import { fromFileSystem } from "./sqlite-errors.ts";
 /** "lash", in the header field that SQLite keeps for this (https://sqlite.org/pragma.html#pragma_application_id). */
 export const APPLICATION_ID = 0x6c_61_73_68;
 export const STORE_VERSION = 1;
-/** Small pages: a step of a turn changes a few hundred bytes in a few places (design section 9). */
-export const PAGE_SIZE = 2048;
+/** Of new files; a file keeps its own. Small: a step of a turn changes a few hundred bytes in a few places (design section 9). */
+export const PAGE_SIZE = 1024;
+/**
+ * Of new files; earlier ones are `WITHOUT ROWID`, and everything reads and writes both. With values in the tree of the keys, each
+ * comparison with a long one reads all of it, which was 40 % of SQLite's time (docs/decisions/0003-row-layout.md).
+ */
+export const CREATE_ENTRIES = "CREATE TABLE entries (key BLOB PRIMARY KEY NOT NULL, value ANY NOT NULL) STRICT";
 
 export interface Connections {
   readonly writer: DatabaseSync;
@@ -117,13 +122,14 @@ function prepareFile(database: DatabaseSync, name: string, limits: FileLimits): 
   database.exec("PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0");
   database.exec(`PRAGMA journal_size_limit = ${16 * 1024 * 1024}`);
   if (limits.maxBytes !== Number.POSITIVE_INFINITY) {
-    database.exec(`PRAGMA max_page_count = ${Math.max(1, Math.floor(limits.maxBytes / PAGE_SIZE))}`);
+    const pageSize = Number(pragma(database, "page_size"));
+    database.exec(`PRAGMA max_page_count = ${Math.max(1, Math.floor(limits.maxBytes / pageSize))}`);
   }
 }
 
 function createStore(database: DatabaseSync): void {
   database.exec(`
-    CREATE TABLE entries (key BLOB PRIMARY KEY NOT NULL, value ANY NOT NULL) STRICT, WITHOUT ROWID;
+    ${CREATE_ENTRIES};
     PRAGMA application_id = ${APPLICATION_ID};
     PRAGMA user_version = ${STORE_VERSION};
   `);

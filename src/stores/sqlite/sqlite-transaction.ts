@@ -30,8 +30,9 @@ export class Statements {
   constructor(database: DatabaseSync) {
     this.database = database;
     this.get = database.prepare("SELECT value FROM entries WHERE key = ?");
-    this.ascending = database.prepare("SELECT key, value FROM entries WHERE key >= ? AND key < ? ORDER BY key LIMIT ?");
-    this.descending = database.prepare("SELECT key, value FROM entries WHERE key >= ? AND key < ? ORDER BY key DESC LIMIT ?");
+    // Without LIMIT: SQLite looks at the number when it plans, and so compiles the statement anew for every call.
+    this.ascending = database.prepare("SELECT key, value FROM entries WHERE key >= ? AND key < ? ORDER BY key");
+    this.descending = database.prepare("SELECT key, value FROM entries WHERE key >= ? AND key < ? ORDER BY key DESC");
     this.set = database.prepare("INSERT INTO entries VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value");
     this.delete = database.prepare("DELETE FROM entries WHERE key = ?");
     this.begin = database.prepare("BEGIN");
@@ -68,17 +69,29 @@ export class SqliteTransaction extends CheckedTransaction {
     return row === undefined ? undefined : this.#parse(row["value"], key);
   }
 
-  protected override scan(from: Bound, to: Bound, limit: number, reverse: boolean): readonly Entry[] {
+  protected override scan(from: Bound, to: Bound, limit: number, reverse: boolean, owned: boolean): readonly Entry[] {
     const statement = reverse ? this.#sql.descending : this.#sql.ascending;
-    const rows = this.#ask(() => statement.all(encodeKey(from), encodeKey(to), limit === Number.POSITIVE_INFINITY ? -1 : limit));
-    return rows.map((row) => {
-      const key = decodeKey(row["key"] instanceof Uint8Array ? row["key"] : new Uint8Array());
-      return { key, value: parseValue(row["value"], key, this.#name) };
+    const entries: Entry[] = [];
+    let damage: { readonly error: unknown } | undefined;
+    this.#ask(() => {
+      // Row by row: a text that is parsed at once is garbage before the collector has copied it.
+      for (const row of statement.iterate(encodeKey(from), encodeKey(to))) {
+        try {
+          const key = decodeKey(row["key"] instanceof Uint8Array ? row["key"] : new Uint8Array());
+          if (entries.push({ key, value: parseValue(row["value"], key, this.#name, owned) }) === limit) return;
+        } catch (error) {
+          damage = { error };
+          return;
+        }
+      }
     });
+    // A bad row is its reader's to deal with, and does not doom the transaction.
+    if (damage) throw damage.error;
+    return entries;
   }
 
   protected override put(key: Key, value: Value): void {
-    const stored = value instanceof Uint8Array ? checked(value) : this.#write(value);
+    const stored = value instanceof Uint8Array ? checked(value) : this.#write(key, value);
     this.#pages += 2 + Math.floor(stored.length / PAGE_SIZE);
     this.#ask(() => this.#sql.set.run(encodeKey(key), stored));
   }
@@ -89,18 +102,18 @@ export class SqliteTransaction extends CheckedTransaction {
   }
 
   /** Frozen, so that the next transaction which reads this text can have the value itself. */
-  #write(value: Json): string {
+  #write(key: Key, value: Json): string {
     sealValue(value);
     const text = JSON.stringify(value);
-    this.#sql.recent.keep(text, value);
+    this.#sql.recent.keep(key, text, value);
     return text;
   }
 
   #parse(stored: unknown, key: Key): Value {
-    const known = typeof stored === "string" ? this.#sql.recent.get(stored) : undefined;
+    const known = typeof stored === "string" ? this.#sql.recent.get(key, stored) : undefined;
     if (known !== undefined) return known;
     const value = parseValue(stored, key, this.#name);
-    if (typeof stored === "string" && !(value instanceof Uint8Array)) this.#sql.recent.keep(stored, value);
+    if (typeof stored === "string" && !(value instanceof Uint8Array)) this.#sql.recent.keep(key, stored, value);
     return value;
   }
 
@@ -119,12 +132,12 @@ function checked(bytes: Uint8Array): Uint8Array {
   return bytes;
 }
 
-function parseValue(stored: unknown, key: Key, name: string): Value {
+function parseValue(stored: unknown, key: Key, name: string, owned = false): Value {
   if (stored instanceof Uint8Array) return stored;
   try {
     if (typeof stored !== "string") throw new TypeError(`a value of type ${typeof stored}`);
     const value = JSON.parse(stored) as Value;
-    freezeJson(value);
+    if (!owned) freezeJson(value);
     return value;
   } catch (cause) {
     throw storeError("stored_row_invalid", `${name}: the row ${describeKey(key)} holds no JSON`, { cause, details: { store: name, key: describeKey(key) } });

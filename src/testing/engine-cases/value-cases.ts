@@ -1,7 +1,7 @@
 // E5: what values there are, and that nobody changes them behind the engine's back.
 
 import type { Json } from "../../domain/json.ts";
-import type { Engine, Key, Value } from "../../stores/engine.ts";
+import { END, type Engine, type Key, type Value } from "../../stores/engine.ts";
 import { check, rejectsWith, same } from "../assertions.ts";
 import type { EngineCase } from "../engine-suite.ts";
 import { contents, onEngine } from "./case.ts";
@@ -95,6 +95,8 @@ export const valueCases: readonly EngineCase[] = [
     same(await fetchValue(engine, ["doc"]), { list: [{ n: 1 }], name: "a" }, "the stored document");
     const [entry] = await contents(engine);
     check(Object.isFrozen(entry?.value), "a value of a range is frozen");
+    for (const own of await engine.read((tx) => tx.range([], [END], { owned: true }))) tryToChange(() => void ((own.value as { name: string }).name = "b"));
+    same(await fetchValue(engine, ["doc"]), { list: [{ n: 1 }], name: "a" }, "the document after its owned copy was changed");
   }),
 
   onEngine("EN-V5", "a key takes another kind of value, and loses it", async (engine) => {

@@ -5,6 +5,7 @@ import { isDeepStrictEqual } from "node:util";
 import { describe, expect, test } from "vitest";
 import { LashError } from "../../../src/domain/errors.ts";
 import { END } from "../../../src/stores/engine.ts";
+import { encodeKey } from "../../../src/stores/key-codec.ts";
 import { sqliteEngine } from "../../../src/stores/sqlite/index.ts";
 import { APPLICATION_ID, STORE_VERSION } from "../../../src/stores/sqlite/open-database.ts";
 import { withReadOnly } from "../../support/read-only.ts";
@@ -204,6 +205,25 @@ describe("a disk that takes no more", () => {
     await expect(swallowed).rejects.toMatchObject({ code: "store_full" });
     expect(await engine.read(async (tx) => (await tx.range([], [END])).map((entry) => entry.key))).toEqual([["a"]]);
     await put(engine, ["d"], 1);
+    await engine.close();
+  });
+
+  test("a file as version 0.1 made it, with larger pages and without row ids, is used as it is, and maxBytes still means bytes", async () => {
+    const path = pathOf("earlier.db");
+    const database = new DatabaseSync(path);
+    database.exec(`
+      PRAGMA page_size = 2048;
+      CREATE TABLE entries (key BLOB PRIMARY KEY NOT NULL, value ANY NOT NULL) STRICT, WITHOUT ROWID;
+      PRAGMA application_id = ${APPLICATION_ID};
+      PRAGMA user_version = ${STORE_VERSION};
+    `);
+    database.prepare("INSERT INTO entries VALUES (?, ?)").run(encodeKey(["row"]), '{"kept":true}');
+    database.close();
+    const engine = sqliteEngine({ path, maxBytes: 150_000 });
+    expect(await fetchValue(engine, ["row"])).toEqual({ kept: true });
+    await put(engine, ["row"], "x".repeat(100_000));
+    await expect(put(engine, ["more"], "x".repeat(100_000))).rejects.toMatchObject({ code: "store_full" });
+    expect(await engine.read((tx) => tx.range([], [END]))).toHaveLength(1);
     await engine.close();
   });
 
