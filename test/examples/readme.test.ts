@@ -1,57 +1,33 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { entries } from "../../scripts/entries.ts";
-import { root, run } from "./run-example.ts";
+import { describe, expect, test } from "vitest";
+import { deadLinks, programsIn, runProgram, unknownEntries } from "../support/doc-programs.ts";
+import { root } from "./run-example.ts";
 
-const readme = readFileSync(join(root, "README.md"), "utf8");
-const { name, exports: exported, scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
-  readonly name: string;
-  readonly exports: Readonly<Record<string, string | { readonly default: string }>>;
-  readonly scripts: Readonly<Record<string, string>>;
-};
-
-const blocks = [...readme.matchAll(/^```(\w*)\n(.*?)^```$/gms)].map(([, language = "", text = ""]) => ({ language, text }));
-
-/** The source file behind an import of the package, for a clone that was never built. */
-function sourceOf(specifier: string): string {
-  const entry = exported[specifier.replace(name, ".")];
-  const output = typeof entry === "object" ? entry.default : "";
-  const source = entries[output.replace("./dist/", "").replace(".js", "")];
-  if (source === undefined) throw new Error(`${specifier} is no entry of the package`);
-  return join(root, source);
-}
-
-let folder = "";
-beforeEach(() => {
-  // Inside the repository, so that the program finds zod.
-  mkdirSync(join(root, ".lash"), { recursive: true });
-  folder = mkdtempSync(join(root, ".lash", "readme-"));
-});
-afterEach(() => rmSync(folder, { recursive: true }));
+const pageOf = (path: string): string => readFileSync(join(root, path), "utf8");
+const readme = pageOf("README.md");
+const guide = pageOf("docs/guide.md");
+const { scripts } = JSON.parse(pageOf("package.json")) as { readonly scripts: Readonly<Record<string, string>> };
 
 describe("README", () => {
   test("its program says what the README says it says", { timeout: 30_000 }, async () => {
-    const at = blocks.findIndex(({ language }) => language === "ts");
-    const [program, output] = [blocks[at]?.text ?? "", blocks[at + 1]?.text];
+    const [{ program, output } = { program: "", output: "" }] = programsIn(readme);
     expect(program.split("\n").filter((line) => line.trim() !== "").length).toBeLessThanOrEqual(16);
-    const file = join(folder, "program.ts");
-    const runnable = program
-      .replaceAll(/from "(lash-runtime[^"]*)"/g, (_, specifier: string) => `from ${JSON.stringify(sourceOf(specifier))}`)
-      .replace('"agents.db"', JSON.stringify(join(folder, "agents.db")));
-    writeFileSync(file, runnable);
-    expect(await run(file)).toEqual({ code: 0, output });
+    expect(await runProgram(program)).toEqual({ code: 0, output });
   });
 
-  test("the files it links to are there, and the commands it names are scripts", () => {
-    const links = [...readme.matchAll(/\]\((?!http)([^)#]+)\)/g)].map(([, path = ""]) => path);
-    expect(links.filter((path) => !existsSync(join(root, path)))).toEqual([]);
-    const commands = [...readme.matchAll(/npm (?:run )?(start|test|chat)\b/g)].map(([, script = ""]) => script);
+  test("the commands it names are scripts", () => {
+    const commands = [...readme.matchAll(/npm (?:run )?(start|test|chat|playground)\b/g)].map(([, script = ""]) => script);
     expect(commands.filter((script) => scripts[script] === undefined)).toEqual([]);
   });
+});
 
-  test("the package entries it names exist", () => {
-    const specifiers = [...readme.matchAll(/lash-runtime\/[a-z-]+(?:\/[a-z]+)?/g)].map(([specifier]) => specifier);
-    expect(specifiers.filter((specifier) => !existsSync(sourceOf(specifier)))).toEqual([]);
-  });
+test.concurrent.each(programsIn(guide).map(({ program, output }, at) => [at + 1, program, output] as const))("program %i of the guide says what the guide says it says", { timeout: 60_000 }, async (_, program, output) => {
+  expect(await runProgram(program)).toEqual({ code: 0, output });
+});
+
+test("the files that README and guide link to are there, and so are the package entries they name", () => {
+  expect([...deadLinks("README.md"), ...deadLinks("docs/guide.md")]).toEqual([]);
+  expect(unknownEntries(readme + guide)).toEqual([]);
+  expect(programsIn(guide)).toHaveLength(4);
 });
