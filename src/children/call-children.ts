@@ -10,6 +10,7 @@ import { followTurnId } from "../actors/frames.ts";
 import type { Emit } from "../actors/model-call.ts";
 import type { SessionRuntime } from "../actors/session-runtime.ts";
 import type { TurnEnd } from "../actors/turn-run.ts";
+import { unattended } from "../actors/turn-start.ts";
 import type { TurnCancellation } from "../domain/cancellation.ts";
 import { effectError, LashError } from "../domain/errors.ts";
 import { refuseUnknown } from "../domain/invalid-argument.ts";
@@ -17,7 +18,7 @@ import type { Json } from "../domain/json.ts";
 import type { ModelCallRecord } from "../domain/outcome.ts";
 import { sha256Hex } from "../domain/sha256.ts";
 import { acceptInput, parseTurnInput, type TurnInput } from "../domain/turn-input.ts";
-import { swallow } from "../swallow.ts";
+import { emitTo } from "../swallow.ts";
 import { turnResultOf, type TurnResult } from "../turn-result.ts";
 import { OF_CALL } from "./caller.ts";
 import { checkText } from "./child-request.ts";
@@ -88,7 +89,7 @@ export class CallChildSessions implements CallChildren {
       await runtime.requestCancel(left.turnId, this.#cancellation(runtime));
       this.#opened.add(runtime);
       // Whoever else drives it hears of the request.
-      const finishing = runtime.recoverTurn({ turnId: left.turnId, emit: () => undefined, signal: new AbortController().signal });
+      const finishing = runtime.recoverTurn({ turnId: left.turnId, ...unattended() });
       await finishing.catch((error: unknown) => ports.logger({ level: "warn", event: "child.cancel_failed", sessionId, message: `${toolName}: ${String(error)}` }));
     }
   }
@@ -136,13 +137,13 @@ export class CallChildSessions implements CallChildren {
     const { ports, wiring, settings } = runtime;
     const { input: accepted, attachments } = acceptInput(parseTurnInput(input, ports.limits));
     const meter = new ChildMeter({ sessionId: wiring.sessionId, turnId, source, model: settings.policy.model.id, calls, record });
-    let count = 0;
+    const emitToSink = emitTo(turnId, onActivity);
     const emit: Emit = (body, correlationId) => {
       // Whatever it tells, it is not waiting.
       park(false);
       const heard = meter.hear(body);
       const told = heard && tell(heard, `child:${wiring.sessionId}:${turnId}`);
-      const seen = onActivity && swallow(onActivity, { id: `${turnId}:${++count}`, correlationId, ...body });
+      const seen = emitToSink(body, correlationId);
       return told || seen ? Promise.all([told, seen]).then(() => undefined) : undefined;
     };
     const cancel = new AbortController();
