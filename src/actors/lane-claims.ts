@@ -5,11 +5,26 @@ import type { TurnConfig } from "../domain/turn-config.ts";
 import { type AcceptedInput, inputHashOf } from "../domain/turn-input.ts";
 import { TURN_MACHINE } from "../machines/turn.machine.ts";
 import type { NewAttachment } from "../stores/content-contract.ts";
-import type { AcceptOutcome, AcceptTurn, ConfigClaim, LeaseClaim, LeaseFence, LeaseOwner, ResumeOutcome, SessionLease } from "../stores/contract.ts";
+import type { AcceptOutcome, AcceptTurn, ConfigClaim, LeaseClaim, LeaseFence, LeaseOwner, RecordedTurn, ResumeOutcome, SessionLease, TurnRecord } from "../stores/contract.ts";
 import { MOST_INPUTS } from "./checkpoint.ts";
 import { fenceOf } from "./lease-keeper.ts";
 import type { RuntimePorts, SessionWiring } from "./ports.ts";
-import type { Claimed } from "./turn-run.ts";
+
+/** A lane together with a turn: one that was accepted with it, or one that was found in flight. */
+export interface ClaimedTurn {
+  readonly kind: "claimed";
+  readonly lease: SessionLease;
+  readonly turn: TurnRecord;
+  readonly headRevision: number;
+}
+
+export type Claimed =
+  | ClaimedTurn
+  /** The turn id has ended before. */
+  | { readonly kind: "settled"; readonly result: RecordedTurn }
+  /** Session commands come first (T-4). */
+  | { readonly kind: "commands" }
+  | { readonly kind: "busy" };
 
 export interface TurnToAccept {
   readonly turnId: string;

@@ -9,14 +9,14 @@ import { LashError } from "../domain/errors.ts";
 import type { EffectsMessage } from "../machines/effects.ts";
 import { toAudience } from "./audience.ts";
 import { followTurnId } from "./frames.ts";
-import type { LaneClaims } from "./lane-claims.ts";
+import type { Claimed, LaneClaims } from "./lane-claims.ts";
 import type { SessionActors } from "./session-actors.ts";
 import type { SessionFeed } from "./session-feed.ts";
 import type { SessionLane } from "./session-lane.ts";
 import { settingsOf } from "./session-settings.ts";
-import { TurnRun, type Claimed, type TurnEnd, type TurnRequest } from "./turn-run.ts";
+import { TurnRun, type TurnEnd } from "./turn-run.ts";
 import type { TurnSession } from "./turn-session.ts";
-import type { Attended, TurnAttendance } from "./turn-start.ts";
+import type { Attended, TurnAttendance, TurnRequest } from "./turn-start.ts";
 
 /** How this runtime came to a turn: its host asked for it, or it was in flight. */
 type Origin = "asked" | "found";
