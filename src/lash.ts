@@ -3,8 +3,9 @@
 import { requestCancel } from "./actors/cancel-request.ts";
 import type { QueueDriver } from "./actors/queue-driver.ts";
 import type { SessionRuntime } from "./actors/session-runtime.ts";
-import { assertReason, type TurnCancelOutcome } from "./domain/cancellation.ts";
-import { LashError, runtimeError } from "./domain/errors.ts";
+import { assertReason, newCancellation, type TurnCancelOutcome } from "./domain/cancellation.ts";
+import { errorFields } from "./domain/error-mapping.ts";
+import { runtimeError } from "./domain/errors.ts";
 import type { Resolution, ResolveOutcome } from "./domain/waits.ts";
 import {
   checkAddress, checkClose, checkOptions, checkRecover, checkResolution,
@@ -82,7 +83,7 @@ export class Lash implements AsyncDisposable {
     this.#assertOpen();
     const runtime = await this.#opener.open(id, options, isResumed);
     const session = this.#handleOf(runtime);
-    runtime.finishOthers();
+    runtime.standIn();
     return session;
   }
 
@@ -135,9 +136,7 @@ export class Lash implements AsyncDisposable {
     this.#assertOpen();
     checkAddress(sessionId, turnId);
     assertReason(reason);
-    const { clock, newId } = this.#ports;
-    const cancellation = { requestId: newId(), origin: "lash", ...(reason !== undefined && { reason }), requestedAtMs: clock.now() } as const;
-    const { status, turnId: asked } = await requestCancel(this.#ports, sessionId, turnId, cancellation);
+    const { status, turnId: asked } = await requestCancel(this.#ports, sessionId, turnId, newCancellation(this.#ports, "lash", reason));
     if (status === "accepted" && this.#options.provider) this.#recovery.wake(sessionId, asked);
     return { status };
   }
@@ -170,11 +169,11 @@ export class Lash implements AsyncDisposable {
     driver?.close();
     const endGrace = graceMs === undefined ? undefined : clock.setTimer(graceMs, () => this.#abandonTurns());
     await this.#recovery.idle();
-    for (const session of this.#sessions) await session[Symbol.asyncDispose]().catch((error: unknown) => this.#leave(session, error));
+    for (const session of this.#sessions) await session[Symbol.asyncDispose]().catch((error: unknown) => this.#discard(session, error));
     await driver?.idle();
     for (const child of this.#kept) await child.drain();
     endGrace?.();
-    await this.flushTrace().catch(({ code, message }: LashError) => this.#ports.logger({ level: "warn", event: "trace.flush_failed", code, message }));
+    await this.flushTrace().catch((error: unknown) => this.#ports.logger({ level: "warn", event: "trace.flush_failed", ...errorFields(error) }));
     await this.#ports.persistence.close();
     this.#ports.liveness.close();
     this.#ports.peers?.close();
@@ -182,8 +181,8 @@ export class Lash implements AsyncDisposable {
   }
 
   /** What plugins know beyond the last commit is lost with it; the other sessions and the store are closed all the same. */
-  #leave({ id, runtime }: Session, error: unknown): void {
-    this.#ports.logger({ level: "warn", event: "session.close_failed", sessionId: id, ...(LashError.is(error) && { code: error.code }), message: String(error) });
+  #discard({ id, runtime }: Session, error: unknown): void {
+    this.#ports.logger({ level: "warn", event: "session.close_failed", sessionId: id, ...errorFields(error) });
     runtime.discard();
   }
 

@@ -6,7 +6,7 @@
 
 import type { SessionRuntime } from "./actors/session-runtime.ts";
 import { unattended } from "./actors/turn-start.ts";
-import { errorText } from "./domain/error-mapping.ts";
+import { errorFields, errorText } from "./domain/error-mapping.ts";
 import { LashError, runtimeError } from "./domain/errors.ts";
 import type { RecoverOptions } from "./lash-options.ts";
 import type { LashPorts } from "./runtime-ports.ts";
@@ -108,7 +108,7 @@ export class Recovery {
     if (caller) await this.#background.get(caller.sessionId);
     const recovered = await this.#finish({ sessionId, turnId }, {}).catch((error: unknown) => ({ error }));
     if (recovered && "error" in recovered) {
-      ports.logger({ level: "warn", event: "turn.recovery_failed", sessionId, message: String(recovered.error) });
+      ports.logger({ level: "warn", event: "turn.recovery_failed", sessionId, ...errorFields(recovered.error) });
     }
   }
 

@@ -2,9 +2,11 @@
 // section 5). The part of a session handle that needs no lease of its own.
 
 import type { SessionRuntime } from "./actors/session-runtime.ts";
+import { checkedSignal } from "./domain/abort.ts";
+import { checkedId } from "./domain/id-rules.ts";
 import { invalidArgument, refuseUnknown } from "./domain/invalid-argument.ts";
 import type { TurnInput } from "./domain/turn-input.ts";
-import { checkedId, checkedIds, checkedSignal, checkedTarget, checkedTargets, parseWaiting, submittedIngress, type EnqueueOptions } from "./enqueue.ts";
+import { checkedIds, checkedTarget, checkedTargets, parseWaiting, submittedIngress, type EnqueueOptions } from "./enqueue.ts";
 import type * as QueuedWork from "./queued-work.ts";
 import type { TurnInputPolicies } from "./queued-work.ts";
 import type { CommandReceipt } from "./actors/work-lane.ts";

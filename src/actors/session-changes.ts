@@ -3,14 +3,14 @@
 //   N1. Each is one commit under a lease of its own, in the session's lane: never beside a turn of this runtime.
 //   N2. A turn that somebody left in flight ends before the history that it began with is moved (OP-7).
 
-import { errorText, runtimeErrorOfLeaseClaim, isOutcomeUnknown, runtimeErrorOfStore } from "../domain/error-mapping.ts";
-import { LashError, runtimeError } from "../domain/errors.ts";
+import { errorFields, isOutcomeUnknown, runtimeErrorOfStore } from "../domain/error-mapping.ts";
+import type { LashError } from "../domain/errors.ts";
 import { invalidArgument } from "../domain/invalid-argument.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
-import type { ClaimOutcome, LeaseFence } from "../stores/contract.ts";
+import type { LeaseFence } from "../stores/contract.ts";
 import type { ToolRegistry } from "../tools/registry/contract.ts";
 import type { LaneClaims } from "./lane-claims.ts";
-import { fenceOf } from "./lease-keeper.ts";
+import { fenceOf, releaseLane } from "./lease-keeper.ts";
 import type { RuntimePorts } from "./ports.ts";
 import type { Resident } from "./resident.ts";
 import { changeCommit, forkCommit, settingsCommit, type SessionChange } from "./session-change.ts";
@@ -141,21 +141,21 @@ export class SessionChanges {
     try {
       await this.#try((current) => settingsCommit(settingsOf(stated.wiring, current), current), "goesOn");
     } catch (error) {
-      const code = LashError.is(error) ? { code: error.code } : {};
-      ports.logger({ level: "warn", event: "tools.not_recorded", sessionId: stated.wiring.sessionId, ...code, message: `a change of the session's tools waits for its next commit: ${errorText(error)}` });
+      const { message, ...code } = errorFields(error);
+      ports.logger({ level: "warn", event: "tools.not_recorded", sessionId: stated.wiring.sessionId, ...code, message: `a change of the session's tools waits for its next commit: ${message}` });
     }
   }
 
   /** Makes a new session over the active path up to message `at`. @throws LashError `session_id_retired`, `invalid_argument`. */
   async fork(sessionId: string, at: string | undefined): Promise<void> {
-    const { ports, stated } = this.#session;
+    const { ports, stated, lease } = this.#session;
     const { sessions, attachments } = ports.persistence;
     const own = stated.wiring.sessionId;
     const source = await sessions.load(own, { kind: "active_path" });
     if (!source) throw invalidArgument("fork", "called on a session that has committed something");
     if ((await sessions.headRevision(sessionId)) > 0) throw invalidArgument("id", "an id that no session has yet");
     await sessions.create({ sessionId, relation: { kind: "child", parentSessionId: own }, model: source.head.policy.model.id });
-    const fence = await this.#claim(`session ${sessionId} is being made by somebody else`, sessionId);
+    const fence = fenceOf(await lease.claimAlone(sessionId, `session ${sessionId} is being made by somebody else`));
     try {
       const commit = forkCommit(source, sessionId, at, fence, new Date(ports.clock.now()).toISOString());
       // The images are the new session's own from here on: deleting the old one must not take them away (C-46).
@@ -163,16 +163,16 @@ export class SessionChanges {
       if (images.length > 0) await attachments.manifest.inherit(own, sessionId, images);
       await sessions.commit(commit);
     } catch (error) {
-      throw await this.#leave(fence, error);
+      throw await this.#releaseAfter(error, fence);
     }
   }
 
   /** @returns the turn in flight that stands in the way; undefined when the change is committed. */
   async #try(change: MakeChange, besideTurn: "waits" | "goesOn", onCommit = (): void => undefined): Promise<string | undefined> {
-    const { ports, stated, refresh, committed } = this.#session;
+    const { ports, stated, lease, refresh, committed } = this.#session;
     const { sessions, leases, turns } = ports.persistence;
     const { sessionId } = stated.wiring;
-    const fence = await this.#claim("another owner is running this session; nothing was changed, try again with backoff");
+    const fence = fenceOf(await lease.claimAlone());
     try {
       const [left] = besideTurn === "waits" ? await turns.inFlight(sessionId) : [];
       if (left) {
@@ -187,7 +187,7 @@ export class SessionChanges {
       }
       await sessions.commit(changeCommit(sessionId, resident, fence, changed));
     } catch (error) {
-      throw await this.#leave(fence, error);
+      throw await this.#releaseAfter(error, fence);
     }
     onCommit();
     await committed();
@@ -195,24 +195,10 @@ export class SessionChanges {
     return undefined;
   }
 
-  /** A lane for a change. @throws LashError `session_execution_busy`, `store_commit_failed` (ER-4), `session_id_retired`. */
-  async #claim(busy: string, sessionId?: string): Promise<LeaseFence> {
-    const { ports, lease } = this.#session;
-    let claim: ClaimOutcome;
-    try {
-      claim = await lease.claim((wanted) => ports.persistence.leases.claim(wanted), sessionId);
-    } catch (error) {
-      if (LashError.is(error) && error.family !== "store") throw error;
-      throw runtimeErrorOfLeaseClaim(error);
-    }
-    if (claim.kind === "busy") throw runtimeError("session_execution_busy", busy);
-    return fenceOf(claim.lease);
-  }
-
   /** What a failed change is reported as. After a commit with an unknown outcome the lease is left to expire (S-63). */
-  async #leave(fence: LeaseFence, failure: unknown): Promise<LashError> {
+  async #releaseAfter(failure: unknown, fence: LeaseFence): Promise<LashError> {
     const error = runtimeErrorOfStore(failure);
-    if (!isOutcomeUnknown(error)) await this.#session.ports.persistence.leases.release(fence).catch(() => undefined);
+    if (!isOutcomeUnknown(error)) await releaseLane(this.#session.ports.persistence.leases, fence);
     return error;
   }
 }

@@ -160,7 +160,7 @@ export class SessionRuntime {
   }
 
   /** Finishes what others left, now and, in tabs, as soon as another driver is gone. Needs a provider. */
-  finishOthers(): void {
+  standIn(): void {
     if (!this.wiring.provider) return;
     void this.#standIn.finishLeftover();
     this.lanes.poke("session_open");
@@ -293,7 +293,7 @@ export class SessionRuntime {
       machineSnapshot: () => persistSnapshot(SESSION_MACHINE, this.#actors.root.getSnapshot()),
       adopt: (headRevision, commit) => this.#adopt(headRevision, commit),
       drainCommands: () => this.#drainCommands(),
-      leaveLane: () => this.#lease.leave(),
+      releaseLane: () => this.#lease.release(),
       ended: ({ completedWork = [] }, leaves) => {
         if (completedWork.length > 0) this.ports.changes.notify(queueTopic(this.wiring.sessionId));
         if (leaves) this.lanes.poke("turn_ended");
@@ -305,7 +305,7 @@ export class SessionRuntime {
   #acceptance(overlay?: TurnOverlay): Acceptance {
     return {
       config: () => ({ value: this.#plans.next(this.resident, overlay).config, madeFrom: this.resident.headRevision }),
-      finishOther: (turnId) => this.#driver.finishOther(turnId),
+      finishFirst: (turnId) => this.#driver.finishFirst(turnId),
       refresh: (headRevision) => this.#residence.refresh(headRevision),
     };
   }

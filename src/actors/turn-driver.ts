@@ -4,6 +4,7 @@
 //   TD2. Who asks for a turn that is driven already watches it, and may cancel it, from then on.
 //   TD3. A session that is being left waits for no answer from outside: turns that only wait are suspended.
 
+import { onAbort } from "../domain/abort.ts";
 import { CancelSignal } from "../domain/cancellation.ts";
 import { LashError } from "../domain/errors.ts";
 import type { EffectsMessage } from "../machines/effects.ts";
@@ -54,18 +55,15 @@ export class TurnDriver {
     const { signal } = request;
     const cancel = new AbortController();
     const attended: Attended = { turnId: request.turnId, emit: request.emit, cancel, signal: cancel.signal };
-    const onHostAbort = (): void => cancel.abort(signal.reason);
-    const onAbort = (): void => {
-      if (this.#run?.turnId === request.turnId) this.#run.cancel(CancelSignal.of(cancel.signal));
-    };
     this.#attended.add(attended);
-    cancel.signal.addEventListener("abort", onAbort, { once: true });
-    if (signal.aborted) onHostAbort();
-    else signal.addEventListener("abort", onHostAbort, { once: true });
+    onAbort(cancel.signal, () => {
+      if (this.#run?.turnId === request.turnId) this.#run.cancel(CancelSignal.of(cancel.signal));
+    });
+    const unlisten = onAbort(signal, () => cancel.abort(signal.reason));
     try {
       return await lane.run(() => body({ ...request, signal: cancel.signal }).finally(settle));
     } finally {
-      signal.removeEventListener("abort", onHostAbort);
+      unlisten();
       this.#attended.delete(attended);
     }
   }
@@ -90,7 +88,7 @@ export class TurnDriver {
   }
 
   /** Another turn was accepted before and its owner is gone: it comes first. Nobody watches it. */
-  async finishOther(turnId: string): Promise<void> {
+  async finishFirst(turnId: string): Promise<void> {
     const { lease, feed, actors } = this.#options;
     const waiting = this.#run;
     const run = this.#newRun({ turnId, emit: () => undefined }, () => lease.resume(turnId), "found");
@@ -144,8 +142,8 @@ export class TurnDriver {
     actors.send({ type: "turn.started" });
     const run = this.#newRun(request, claim, origin);
     this.#run = run;
-    const onAbort = (): void => run.cancel(CancelSignal.of(request.signal));
-    request.signal.addEventListener("abort", onAbort, { once: true });
+    const onCancel = (): void => run.cancel(CancelSignal.of(request.signal));
+    request.signal.addEventListener("abort", onCancel, { once: true });
     try {
       const running = run.run();
       const aborted = [request, ...this.#attended].find(({ turnId, signal }) => turnId === request.turnId && signal.aborted);
@@ -155,7 +153,7 @@ export class TurnDriver {
       if (LashError.is(error) && error.isCode("session_execution_busy")) actors.send({ type: "lease.busy" });
       throw error;
     } finally {
-      request.signal.removeEventListener("abort", onAbort);
+      request.signal.removeEventListener("abort", onCancel);
       this.#run = undefined;
       feed().ended(request.turnId);
       // After a commit, a loss or a busy lane the machine is elsewhere already.

@@ -13,7 +13,7 @@ import type { MachineSnapshot, RecordedTurn, TurnRecord } from "../stores/contra
 import { closedLog, isCancelled, type FinishedTurn } from "./committer.ts";
 import { exhausted, restorable, type RestoredTurn } from "./found-turn.ts";
 import type { Claimed, ClaimedTurn } from "./lane-claims.ts";
-import { fenceOf } from "./lease-keeper.ts";
+import { fenceOf, releaseLane } from "./lease-keeper.ts";
 import { loadOpening, openingAtHand } from "./opening.ts";
 import type { PluginPhase, SessionPlugins, TurnPlugins } from "./plugin-port.ts";
 import { referenceOf } from "./resident.ts";
@@ -105,22 +105,22 @@ export class TurnPhases {
   }
 
   /** Records nothing more. @param keepsLease - its lease is left to expire (S-63). */
-  async leave(keepsLease: boolean): Promise<void> {
-    if (!this.#lane) return this.#giveBack();
+  async release(keepsLease: boolean): Promise<void> {
+    if (!this.#lane) return this.#releaseClaimed();
     const { effects, keeper } = this.#lane;
     effects.stop();
     if (keepsLease) return;
-    await this.#run.session.ports.persistence.leases.release(keeper.fence).catch(() => undefined);
+    await releaseLane(this.#run.session.ports.persistence.leases, keeper.fence);
   }
 
   /** A lane that was being claimed when the turn was abandoned: nobody drives it, so nobody else should have to wait for it. */
-  async #giveBack(): Promise<void> {
+  async #releaseClaimed(): Promise<void> {
     const { session } = this.#run;
     const claimed = await this.#claiming?.catch(() => undefined);
     await this.#draining?.catch(() => undefined);
-    if (claimed?.kind === "commands") await session.leaveLane();
+    if (claimed?.kind === "commands") await session.releaseLane();
     if (claimed?.kind !== "claimed") return;
-    await session.ports.persistence.leases.release(fenceOf(claimed.lease)).catch(() => undefined);
+    await releaseLane(session.ports.persistence.leases, fenceOf(claimed.lease));
   }
 
   /** Without plugins nothing is waited for (M4). */

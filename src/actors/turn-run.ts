@@ -168,7 +168,7 @@ export class TurnRun {
     const { output, value } = actor.getSnapshot();
     if (value === "suspended") {
       const error = suspendedError(this.#session.wiring.sessionId, this.#request.turnId);
-      void this.#leave(error.code).then(() => this.#end.reject(error));
+      void this.#release(error.code).then(() => this.#end.reject(error));
       return;
     }
     if (result && output?.kind !== "failed") {
@@ -177,7 +177,7 @@ export class TurnRun {
     }
     const failure = output?.kind === "failed" ? output : { code: "other", message: "the turn ended without a result" };
     const details = { sessionId: this.#session.wiring.sessionId, turnId: this.#request.turnId };
-    void this.#leave(failure.code).then(() =>
+    void this.#release(failure.code).then(() =>
       this.#end.reject(
         this.#failure?.code === failure.code
           ? this.#failure
@@ -187,8 +187,8 @@ export class TurnRun {
   }
 
   /** S-63: other errors release the lease; after an ambiguous commit or a loss it is left to expire. */
-  #leave(code: string): Promise<void> {
-    return this.#phases.leave(code === "session_execution_lease_lost" || (this.#failure !== undefined && isOutcomeUnknown(this.#failure)));
+  #release(code: string): Promise<void> {
+    return this.#phases.release(code === "session_execution_lease_lost" || (this.#failure !== undefined && isOutcomeUnknown(this.#failure)));
   }
 
   #fail(error: unknown): void {
