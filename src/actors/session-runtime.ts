@@ -88,15 +88,11 @@ export class SessionRuntime {
       ports,
       lease: this.#lease,
       stated: this.#stated,
-      resident: () => this.resident,
-      inLane: (body) => this.#lane.run(body),
+      residence: this.#residence,
+      lane: this.#lane,
       isDriving: () => this.#driver.isDriving,
-      refresh: (headRevision) => this.#residence.refresh(headRevision),
       finish: (turnId) => this.#finish(turnId),
-      committed: async () => {
-        await this.#residence.read();
-        this.feed.committed();
-      },
+      committed: () => this.feed.committed(),
     });
     this.#standIn = new StandIn({
       ...ports,

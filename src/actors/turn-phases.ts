@@ -8,40 +8,20 @@ import type { TurnCancellation } from "../domain/cancellation.ts";
 import { LashError } from "../domain/errors.ts";
 import type { Message } from "../domain/messages.ts";
 import type { PhaseName, TurnEvent } from "../machines/effects.ts";
-import type { TurnContext } from "../machines/turn.context.ts";
 import type { MachineSnapshot, RecordedTurn, TurnRecord } from "../stores/contract.ts";
 import { closedLog, isCancelled, type FinishedTurn } from "./committer.ts";
-import { exhausted, restorable, type RestoredTurn } from "./found-turn.ts";
-import type { Claimed, ClaimedTurn } from "./lane-claims.ts";
+import { exhausted, restorable } from "./found-turn.ts";
+import type { Claimed } from "./lane-claims.ts";
 import { fenceOf, releaseLane } from "./lease-keeper.ts";
 import { loadOpening, openingAtHand } from "./opening.ts";
 import type { PluginPhase, SessionPlugins, TurnPlugins } from "./plugin-port.ts";
 import { referenceOf } from "./resident.ts";
 import { commitTurn, settleTurn } from "./turn-ending.ts";
-import { openLane, type TurnLane } from "./turn-lane.ts";
-import type { TurnLog } from "./turn-log.ts";
+import { openLane, type LiveRun, type TurnLane } from "./turn-lane.ts";
 import type { TurnPlan } from "./turn-plan.ts";
-import type { TurnSession } from "./turn-session.ts";
-import type { TurnRequest } from "./turn-start.ts";
-
-/** The run that a phase is part of. */
-export interface PhasedRun {
-  readonly session: TurnSession;
-  readonly request: TurnRequest;
-  readonly log: TurnLog;
-  readonly claim: () => Promise<Claimed>;
-  /** Of the machine, by now. */
-  readonly context: () => TurnContext;
-  readonly hasFailed: () => boolean;
-  readonly send: (event: TurnEvent) => void;
-  readonly fail: (error: unknown) => void;
-  readonly cancel: (request: TurnCancellation) => void;
-  /** Goes on in the state that was stored. */
-  readonly restore: (snapshot: RestoredTurn) => void;
-}
 
 export class TurnPhases {
-  readonly #run: PhasedRun;
+  readonly #run: LiveRun;
   readonly #startedAtMs: number;
   readonly #startedAt: number;
   /** Aborts hooks that run before the first model call. */
@@ -55,7 +35,7 @@ export class TurnPhases {
   #result: RecordedTurn | undefined;
   #cancellation: TurnCancellation | undefined;
 
-  constructor(run: PhasedRun) {
+  constructor(run: LiveRun) {
     const { clock } = run.session.ports;
     this.#run = run;
     this.#startedAtMs = clock.now();
@@ -148,7 +128,7 @@ export class TurnPhases {
       const { outcome, issues, usage } = claimed.result;
       return send({ type: "turn.recorded", outcome, issues, usage });
     }
-    this.#lane = this.#openLane(claimed);
+    this.#lane = openLane(claimed, this.#run, { accepted: () => this.#planned, plugins: () => this.#plugins });
     const { turn } = claimed;
     for (const claim of turn.claims) if (claim.replayKey === undefined) this.#run.log.recordClaim(claim);
     if (turn.cancellation) this.#run.cancel(turn.cancellation);
@@ -165,23 +145,6 @@ export class TurnPhases {
     const { claims: [first], input: { causes = [] } } = turn;
     if (first?.lane === "work") void request.emit({ type: "queued_work_started", boundary: "idle", batchIds: first.rows.ids, causes }, "queue");
     send(this.#prepared() ?? { type: "lane.claimed" });
-  }
-
-  #openLane(claimed: ClaimedTurn): TurnLane {
-    const { session, request, log, send, fail, cancel } = this.#run;
-    return openLane(claimed, {
-      session,
-      request,
-      log,
-      accepted: () => this.#planned,
-      plugins: () => this.#plugins,
-      onLost: fail,
-      onCancelRequest: cancel,
-      onParked: (parked) => {
-        send({ type: parked ? "tools.parked" : "tools.resumed" });
-        if (parked) request.onParked();
-      },
-    });
   }
 
   async #drainCommands(): Promise<void> {
