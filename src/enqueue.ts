@@ -1,6 +1,6 @@
 // What a host says about an input that waits: checked and given its stored form.
 
-import { assertId } from "./domain/id-rules.ts";
+import { checkedId } from "./domain/id-rules.ts";
 import { invalidArgument, refuseUnknown } from "./domain/invalid-argument.ts";
 import type { Limits } from "./domain/limits.ts";
 import { parseTurnInput, type TurnInput } from "./domain/turn-input.ts";
@@ -43,12 +43,6 @@ export function submittedIngress(options: EnqueueOptions): SubmittedIngress {
   return { scope: "active_turn", ...(turnId !== undefined && { turnId: checkedId(turnId, "ingress.turnId") }), minBoundary };
 }
 
-export function checkedId(id: string, field: string): string {
-  if (typeof id !== "string" || id.trim() === "") throw invalidArgument(field, "a text that is not blank");
-  assertId(id, field);
-  return id;
-}
-
 export function checkedTargets(targets: readonly CancelTarget[]): readonly CancelTarget[] {
   if (!Array.isArray(targets)) throw invalidArgument("targets", "an array");
   return targets.map((target: CancelTarget, index) => checkedTarget(target, `targets[${index}]`));
@@ -65,11 +59,6 @@ export function checkedIds(ids: readonly string[], field: string): readonly stri
   if (!Array.isArray(ids) || ids.length === 0 || ids.length > MOST_BATCHES) throw invalidArgument(field, `an array of 1 to ${MOST_BATCHES} ids`);
   ids.forEach((id: string, index) => checkedId(id, `${field}[${index}]`));
   return ids;
-}
-
-export function checkedSignal(signal: AbortSignal | undefined): AbortSignal | undefined {
-  if (signal !== undefined && typeof signal?.addEventListener !== "function") throw invalidArgument("signal", "an AbortSignal");
-  return signal;
 }
 
 /** An input that is kept for a turn to come. */

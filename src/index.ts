@@ -1,5 +1,5 @@
 export { createLash, Lash } from "./lash.ts";
-export type { Recovered } from "./lash.ts";
+export type { Recovered } from "./recovery.ts";
 export type { Completions, LashOptions, Maintenance, ModelOptions, RecoverOptions, SessionOptions, TurnAddress } from "./lash-options.ts";
 export type { TraceContext, TraceLevel, TraceOptions, TraceTarget } from "./actors/trace-port.ts";
 export { Session } from "./session.ts";

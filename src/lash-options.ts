@@ -4,10 +4,11 @@ import { defaultLeaseTimings, type LeaseTimings } from "./actors/lease-keeper.ts
 import type { Inspect } from "./actors/ports.ts";
 import { toolsByName } from "./actors/session-tools.ts";
 import type { TraceOptions } from "./actors/trace-port.ts";
+import { checkedSignal } from "./domain/abort.ts";
 import { assertJson } from "./domain/bounded-json.ts";
 import type { ChildSupport } from "./children/contract.ts";
 import type { Clock } from "./domain/clock.ts";
-import { assertId } from "./domain/id-rules.ts";
+import { checkedId } from "./domain/id-rules.ts";
 import { invalidArgument, refuseUnknown } from "./domain/invalid-argument.ts";
 import type { Json } from "./domain/json.ts";
 import { type Limits, resolveLimits } from "./domain/limits.ts";
@@ -176,8 +177,7 @@ export function checkOptions(options: LashOptions): void {
 
 export function checkAddress(sessionId: string, turnId: string): void {
   for (const [field, id] of [["sessionId", sessionId], ["turnId", turnId]] as const) {
-    if (typeof id !== "string" || id.trim() === "") throw invalidArgument(field, "an id that is not blank");
-    assertId(id, field);
+    checkedId(id, field, "an id that is not blank");
   }
 }
 
@@ -193,7 +193,7 @@ export function checkRecover(options: RecoverOptions): void {
   refuseUnknown(options, ["signal", "onActivity", "atOnce"], "recover options");
   const { signal, onActivity, atOnce } = options;
   if (atOnce !== undefined && !(Number.isSafeInteger(atOnce) && atOnce > 0)) throw invalidArgument("atOnce", "a positive integer");
-  if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalidArgument("signal", "an AbortSignal");
+  checkedSignal(signal);
   if (onActivity !== undefined && typeof onActivity !== "function") throw invalidArgument("onActivity", "a function");
 }
 
@@ -228,8 +228,7 @@ const isFunctionAt = (value: unknown, name: string): boolean =>
   typeof value === "object" && value !== null && typeof (value as Readonly<Record<string, unknown>>)[name] === "function";
 
 export function checkSession(id: string, options: SessionOptions): void {
-  if (typeof id !== "string" || id.trim() === "") throw invalidArgument("id", "a session id that is not blank");
-  assertId(id, "id");
+  checkedId(id, "id", "a session id that is not blank");
   refuseUnknown(options, SESSION_OPTIONS, "openSession options");
   checkShared(options);
 }

@@ -1,58 +1,21 @@
-// createLash(): wiring, checked once, and the sessions that run on it.
+// createLash(): the runtime that a host wires, and what it offers over all sessions of its store.
 
 import { requestCancel } from "./actors/cancel-request.ts";
-import { ChangeHub } from "./actors/change-hub.ts";
-import { inline } from "./actors/inline-host.ts";
-import { journaled } from "./actors/journaled-host.ts";
-import type { Emit } from "./actors/model-call.ts";
-import type { RuntimePorts, SessionWiring } from "./actors/ports.ts";
-import { Publishers } from "./actors/publisher.ts";
 import type { QueueDriver } from "./actors/queue-driver.ts";
 import type { SessionRuntime } from "./actors/session-runtime.ts";
-import { SessionTools } from "./actors/session-tools.ts";
-import type { Tracer } from "./actors/trace-port.ts";
-import { unattended } from "./actors/turn-start.ts";
-import { WaitDesk } from "./actors/wait-desk.ts";
-import { assertReason, type TurnCancelOutcome } from "./domain/cancellation.ts";
-import { systemClock } from "./domain/clock.ts";
-import { LashError, runtimeError } from "./domain/errors.ts";
-import { durableStoreRequired } from "./domain/wiring-errors.ts";
-import { resolveLimits } from "./domain/limits.ts";
-import { consoleLogger, safeLogger } from "./domain/logger.ts";
-import { layerOf } from "./domain/prompt-input.ts";
-import { NO_PROMPT } from "./domain/turn-config.ts";
-import type { SessionPolicy, SessionRelation } from "./domain/session.ts";
+import { assertReason, newCancellation, type TurnCancelOutcome } from "./domain/cancellation.ts";
+import { errorFields } from "./domain/error-mapping.ts";
+import { runtimeError } from "./domain/errors.ts";
 import type { Resolution, ResolveOutcome } from "./domain/waits.ts";
 import {
-  checkAddress, checkClose, checkOptions, checkPlugins, checkRecover, checkResolution, checkSession, leaseTimingsOf, modelOf, visibleTools,
+  checkAddress, checkClose, checkOptions, checkRecover, checkResolution,
   type Completions, type LashOptions, type Maintenance, type RecoverOptions, type SessionOptions,
 } from "./lash-options.ts";
-import { inMemoryLiveReplay } from "./live-replay.ts";
-import { readViewOf } from "./observe/read-view.ts";
-import { standardProtocol } from "./protocols/standard.ts";
-import type { LlmRequest, Provider } from "./providers/contract.ts";
-import { resolveAttachments } from "./providers/attachments.ts";
-import { ProviderError, failureOf } from "./providers/failure.ts";
-import { withRetry } from "./providers/retry.ts";
-import { assembleSession, type SessionAssembly } from "./session-assembly.ts";
+import { ProviderLadders } from "./providers/provider-ladders.ts";
+import { Recovery, type Recovered } from "./recovery.ts";
+import { makePorts, type LashPorts } from "./runtime-ports.ts";
+import { SessionOpener } from "./session-opener.ts";
 import { Session, type ParkedSession } from "./session.ts";
-import { swallow } from "./swallow.ts";
-import { randomId, randomSecret } from "./random-id.ts";
-import type { InFlight, LeaseOwner } from "./stores/contract.ts";
-import { memory } from "./stores/memory/store.ts";
-import { createPersistence } from "./stores/persistence/index.ts";
-import type { MakeToolRegistry } from "./tools/registry/contract.ts";
-import { turnResultOf, type TurnResult } from "./turn-result.ts";
-
-/** One recovered turn: what it came to, or why it could not go on. */
-export type Recovered =
-  | { readonly sessionId: string; readonly turnId: string; readonly result: TurnResult }
-  | { readonly sessionId: string; readonly turnId: string; readonly error: LashError }
-  /** It waits for an answer from outside and goes on when that comes. */
-  | { readonly sessionId: string; readonly turnId: string; readonly suspended: true };
-
-/** Turns that `recover()` drives at once, unless told otherwise (OP-7). */
-const RECOVERIES_AT_ONCE = 8;
 
 /**
  * Wires a runtime. Nothing is opened yet; mistakes in the wiring throw here, with what to write instead.
@@ -69,83 +32,38 @@ export class Lash implements AsyncDisposable {
   /** Answers to tool calls that wait for them (FA-40). */
   readonly completions: Completions;
   readonly #options: LashOptions;
-  readonly #ports: RuntimePorts;
-  readonly #providers = new Map<Provider, Provider>();
-  readonly #laterProviders = new WeakMap<Provider, Provider>();
-  readonly #scopeId: string;
+  readonly #ports: LashPorts;
+  readonly #ladders = new ProviderLadders();
+  readonly #opener: SessionOpener;
+  readonly #recovery: Recovery;
   readonly #sessions = new Set<Session>();
   /** Children that a tool call left behind and that have not ended. */
   readonly #kept = new Set<SessionRuntime>();
-  /** Turns that an answer from outside woke, by session. */
-  readonly #background = new Map<string, Promise<void>>();
   /** Drains queues, where the host leaves that to this lash. */
   #driver: Promise<QueueDriver> | undefined;
-  /** Take back what would wake suspended turns. */
-  readonly #timers = new Set<() => void>();
-  readonly #trace: Tracer | undefined;
   #closing: Promise<void> | undefined;
 
   /** Use `createLash`. */
   constructor(options: LashOptions) {
-    const clock = options.clock ?? systemClock;
-    const { engine, liveness, peers, attachments } = options.store ?? memory();
-    const newId = options.newId ?? randomId;
-    const scopeId = newId();
-    this.#scopeId = scopeId;
-    const logger = safeLogger(options.logger ?? consoleLogger);
-    const trace = options.trace?.sink.openTrace({ ...options.trace, clock, newId, logger });
-    const store = createPersistence(engine, { clock, attachments });
-    const persistence = trace?.watchStore(store) ?? store;
-    const isDurable = (options.effects ?? (engine.durable ? "journaled" : "inline")) === "journaled";
-    if (isDurable && attachments?.durable === false) throw durableStoreRequired("attachment_store");
     // A host that goes on changing its list of tools does not change a runtime that was wired (FA-6).
     this.#options = { ...options, ...(options.tools && { tools: [...options.tools] }), ...(options.plugins && { plugins: [...options.plugins] }) };
-    const changes = new ChangeHub(clock, peers);
-    const waits = new WaitDesk(
-      persistence.waits,
-      changes,
-      clock,
-      () => options.waitSecret ?? randomSecret(),
-      ({ scope }, dueAtMs) => this.#wakeAt(scope.session_id, scope.turn_id, dueAtMs),
-    );
-    this.completions = { resolve: (key, resolution) => this.#resolveCompletion(key, resolution) };
-    const loadImages = (request: LlmRequest): Promise<LlmRequest> => resolveAttachments(request, async (id) => (await persistence.attachments.get(id)).bytes);
-    this.#ports = {
-      waits,
-      changes,
-      publishers: new Publishers({ replay: options.liveReplay ?? inMemoryLiveReplay({ clock, newId: () => scopeId }), logger, viewOf: readViewOf, scopeId }),
-      loadImages,
-      direct: async () => (await import("./providers/direct-port.ts")).directPort(clock, loadImages),
-      persistence,
-      effectHost: isDurable ? journaled(persistence) : inline(persistence),
-      clock,
-      protocol: options.protocol ?? standardProtocol,
-      liveness,
-      peers,
-      leaseTimings: leaseTimingsOf(options.lease),
-      maxRecoveries: options.maxRecoveries ?? 5,
-      residency: options.residency ?? "keep_all",
-      limits: resolveLimits(options.limits),
-      logger,
-      newId,
-      ...(options.drain === "auto" && { poke: (sessionId) => this.#poke(sessionId) }),
-      retrying: (provider) => this.#retryingFor(provider),
-      failureOf: (error) => ({ failure: failureOf(error), attempts: ProviderError.is(error) ? error.attempts : [] }),
-      children: options.children?.connect({
-        ports: () => this.#ports,
-        store: { engine, now: () => clock.now(), boundSessionId: undefined, place: attachments },
-        ownerOf: (sessionId) => this.#ownerOf(sessionId),
-        assemble: (wiring, parent) => this.#assembleChild(wiring, parent),
-        isOpen: (sessionId) => [...this.#sessions].some(({ id }) => id === sessionId),
+    this.#ports = makePorts(options, {
+      ladders: this.#ladders,
+      wakeAt: (sessionId, turnId, dueAtMs) => this.#recovery.wakeAt(sessionId, turnId, dueAtMs),
+      poke: (sessionId) => this.#poke(sessionId),
+      children: {
+        ownerOf: (sessionId) => this.#opener.ownerOf(sessionId),
+        assemble: (wiring, parent) => this.#opener.openChild(wiring, parent),
+        isOpen: (sessionId) => this.#find(sessionId) !== undefined,
         keep: (runtime) => {
           this.#kept.add(runtime);
           return () => this.#kept.delete(runtime);
         },
-      }),
-      ...(options.inspect && { inspect: options.inspect }),
-      ...(trace && { trace }),
-    };
-    this.#trace = trace;
+      },
+    });
+    this.#opener = new SessionOpener({ options: this.#options, ports: this.#ports, ladders: this.#ladders });
+    this.#recovery = new Recovery({ ports: this.#ports, opener: this.#opener, find: (sessionId) => this.#find(sessionId) });
+    this.completions = { resolve: (key, resolution) => this.#resolveCompletion(key, resolution) };
   }
 
   /**
@@ -163,9 +81,9 @@ export class Lash implements AsyncDisposable {
 
   async #openSession(id: string, options: SessionOptions, isResumed: boolean): Promise<Session> {
     this.#assertOpen();
-    const runtime = await this.#openRuntime(id, options, isResumed);
+    const runtime = await this.#opener.open(id, options, isResumed);
     const session = this.#handleOf(runtime);
-    runtime.finishOthers();
+    runtime.standIn();
     return session;
   }
 
@@ -174,7 +92,7 @@ export class Lash implements AsyncDisposable {
       newId: this.#ports.newId,
       opened: (clone) => this.#sessions.add(clone),
       closed: (closed) => this.#sessions.delete(closed),
-      background: (sessionId) => this.#background.get(sessionId),
+      background: (sessionId) => this.#recovery.background(sessionId),
       handleOf: (child) => this.#handleOf(child),
     });
     this.#sessions.add(session);
@@ -195,19 +113,7 @@ export class Lash implements AsyncDisposable {
   async recover(options: RecoverOptions = {}): Promise<readonly Recovered[]> {
     this.#assertOpen();
     checkRecover(options);
-    const { persistence, children } = this.#ports;
-    const inFlight = await persistence.turns.inFlight();
-    const recovered: Recovered[] = [];
-    for (const generation of (await children?.generations(inFlight)) ?? [inFlight]) {
-      const waiting = [...generation];
-      const worker = async (): Promise<void> => {
-        for (let next = waiting.shift(); next && options.signal?.aborted !== true; next = waiting.shift()) {
-          const outcome = await this.#recoverOne(next, options);
-          if (outcome) recovered.push(outcome);
-        }
-      };
-      await Promise.all(Array.from({ length: options.atOnce ?? RECOVERIES_AT_ONCE }, worker));
-    }
+    const recovered = await this.#recovery.finishAll(options);
     if (this.#options.drain === "auto" && options.signal?.aborted !== true) await (await this.#queueDriver()).leftovers();
     return recovered;
   }
@@ -230,10 +136,8 @@ export class Lash implements AsyncDisposable {
     this.#assertOpen();
     checkAddress(sessionId, turnId);
     assertReason(reason);
-    const { clock, newId } = this.#ports;
-    const cancellation = { requestId: newId(), origin: "lash", ...(reason !== undefined && { reason }), requestedAtMs: clock.now() } as const;
-    const { status, turnId: asked } = await requestCancel(this.#ports, sessionId, turnId, cancellation);
-    if (status === "accepted" && this.#options.provider) this.#wake(sessionId, asked);
+    const { status, turnId: asked } = await requestCancel(this.#ports, sessionId, turnId, newCancellation(this.#ports, "lash", reason));
+    if (status === "accepted" && this.#options.provider) this.#recovery.wake(sessionId, asked);
     return { status };
   }
 
@@ -260,25 +164,25 @@ export class Lash implements AsyncDisposable {
 
   async #close(graceMs: number | undefined): Promise<void> {
     const { clock } = this.#ports;
-    for (const cancel of this.#timers) cancel();
+    this.#recovery.close();
     const driver = await this.#driver;
     driver?.close();
     const endGrace = graceMs === undefined ? undefined : clock.setTimer(graceMs, () => this.#abandonTurns());
-    await Promise.all(this.#background.values());
-    for (const session of this.#sessions) await session[Symbol.asyncDispose]().catch((error: unknown) => this.#leave(session, error));
+    await this.#recovery.idle();
+    for (const session of this.#sessions) await session[Symbol.asyncDispose]().catch((error: unknown) => this.#discard(session, error));
     await driver?.idle();
     for (const child of this.#kept) await child.drain();
     endGrace?.();
-    await this.flushTrace().catch(({ code, message }: LashError) => this.#ports.logger({ level: "warn", event: "trace.flush_failed", code, message }));
+    await this.flushTrace().catch((error: unknown) => this.#ports.logger({ level: "warn", event: "trace.flush_failed", ...errorFields(error) }));
     await this.#ports.persistence.close();
     this.#ports.liveness.close();
     this.#ports.peers?.close();
-    for (const provider of this.#providers.values()) await provider.close?.();
+    await this.#ladders.close();
   }
 
   /** What plugins know beyond the last commit is lost with it; the other sessions and the store are closed all the same. */
-  #leave({ id, runtime }: Session, error: unknown): void {
-    this.#ports.logger({ level: "warn", event: "session.close_failed", sessionId: id, ...(LashError.is(error) && { code: error.code }), message: String(error) });
+  #discard({ id, runtime }: Session, error: unknown): void {
+    this.#ports.logger({ level: "warn", event: "session.close_failed", sessionId: id, ...errorFields(error) });
     runtime.discard();
   }
 
@@ -296,7 +200,7 @@ export class Lash implements AsyncDisposable {
    * @throws LashError `trace_flush`, or the code of the sink's own error (ER-21) - turns are not affected.
    */
   async flushTrace(): Promise<void> {
-    await this.#trace?.flush();
+    await this.#ports.trace?.flush();
   }
 
   /** What a host may do about disk space; nothing of it runs by itself (FA-56). */
@@ -312,97 +216,17 @@ export class Lash implements AsyncDisposable {
     };
   }
 
-  async #openRuntime(id: string, options: SessionOptions, isResumed = false): Promise<SessionRuntime> {
-    checkSession(id, options);
-    const { pluginOptions = {} } = options;
-    const plugins = [...(this.#options.plugins ?? []), ...(options.plugins ?? [])];
-    checkPlugins(plugins, pluginOptions, this.#ports.limits);
-    // An id that was deleted is refused here, before anything is built for it.
-    const relation = (await this.#ports.persistence.sessions.open(id))?.relation;
-    return this.#assemble({ wiring: await this.#wiringOf(id, options, relation), plugins, pluginOptions, isRootSession: relation?.kind !== "child", isResumed });
-  }
-
-  /** Of a session whose parent is open: it has the lash's plugins, with the options that its parent was opened with (PT-28). */
-  #assembleChild(wiring: SessionWiring, parent: SessionWiring): Promise<SessionRuntime> {
-    const { plugins = [] } = this.#options;
-    const given = parent.plugins?.recorded ?? [];
-    const pluginOptions = Object.fromEntries(plugins.flatMap(({ id }) => given.flatMap((each) => (each.id === id && each.options !== undefined ? [[id, each.options]] : []))));
-    return this.#assemble({ wiring, plugins, pluginOptions, isRootSession: false, isResumed: false });
-  }
-
-  async #assemble(assembly: Omit<SessionAssembly, "ports">): Promise<SessionRuntime> {
-    const runtime = await assembleSession({ ports: this.#ports, ...assembly });
-    this.#trace?.sessionStarted({ sessionId: runtime.wiring.sessionId, headRevision: runtime.resident.headRevision, policy: runtime.settings.policy });
-    return runtime;
-  }
-
-  /** Plugins are given the options that the turn in flight was accepted with (OP-7). */
-  async #acceptedWith(sessionId: string, turnId: string): Promise<SessionOptions> {
-    const { plugins = [] } = this.#options;
-    const [first] = plugins;
-    return first ? { pluginOptions: first.kit.recordedOptions(plugins, await this.#ports.persistence.turns.load(sessionId, turnId)) } : {};
-  }
-
-  async #recoverOne({ sessionId, turnId, damage }: InFlight, { signal, onActivity }: RecoverOptions): Promise<Recovered | undefined> {
-    if (damage) return { sessionId, turnId, error: runtimeErrorOfRow(damage) };
-    let runtime: SessionRuntime | undefined;
-    let count = 0;
-    const emit: Emit = (body, correlationId) => {
-      count += 1;
-      return onActivity && swallow(onActivity, { id: `${turnId}:${count}`, correlationId, ...body }, { sessionId, turnId });
-    };
-    try {
-      // A turn in flight whose tool waits for this one drives it itself, with what that needs (decision 0016).
-      if (await this.#ports.children?.callerOf(sessionId, turnId)) return undefined;
-      runtime = await this.#openRuntime(sessionId, await this.#acceptedWith(sessionId, turnId));
-      const end = await runtime.recoverTurn({ turnId, ...unattended(signal), emit, whenParked: "suspend" });
-      return { sessionId, turnId, result: turnResultOf(end) };
-    } catch (error) {
-      if (LashError.is(error) && error.isCode("turn_suspended")) return { sessionId, turnId, suspended: true };
-      if (LashError.is(error) && ELSEWHERE.has(error.code)) return undefined;
-      return { sessionId, turnId, error: LashError.is(error) ? error : runtimeError("store_commit_failed", String(error), { cause: error }) };
-    } finally {
-      await runtime?.close("session.close").catch(() => runtime?.discard());
-    }
-  }
-
   /** An answer wakes its turn: here if the session is open, else by taking the turn up (OP-8). */
   async #resolveCompletion(key: string, resolution: Resolution): Promise<ResolveOutcome> {
     this.#assertOpen();
     checkResolution(resolution, this.#ports.limits);
     const { name, ...outcome } = await this.#ports.waits.resolve(key, resolution);
-    if (outcome.status === "accepted" && name && this.#options.provider) this.#wake(name.scope.session_id, name.scope.turn_id);
+    if (outcome.status === "accepted" && name && this.#options.provider) this.#recovery.wake(name.scope.session_id, name.scope.turn_id);
     return outcome;
   }
 
-  /** A turn that was suspended goes on when its time runs out, as long as this lash lives (OP-8). */
-  #wakeAt(sessionId: string, turnId: string, dueAtMs: number): void {
-    if (this.#closing) return;
-    const { clock } = this.#ports;
-    const cancel = clock.setTimer(Math.max(0, dueAtMs - clock.now()), () => {
-      this.#timers.delete(cancel);
-      this.#wake(sessionId, turnId);
-    });
-    this.#timers.add(cancel);
-  }
-
-  #wake(sessionId: string, turnId: string): void {
-    const open = [...this.#sessions].find((session) => session.id === sessionId);
-    if (open) return open.runtime.finishLeftover();
-    if (this.#background.has(sessionId)) return;
-    const waking = this.#takeUp(sessionId, turnId).finally(() => this.#background.delete(sessionId));
-    this.#background.set(sessionId, waking);
-  }
-
-  async #takeUp(sessionId: string, turnId: string): Promise<void> {
-    // Whoever waits for this turn drives it.
-    const caller = await this.#ports.children?.callerOf(sessionId, turnId).catch(() => undefined);
-    if (caller) this.#wake(caller.sessionId, caller.turnId);
-    if (caller) await this.#background.get(caller.sessionId);
-    const recovered = await this.#recoverOne({ sessionId, turnId }, {}).catch((error: unknown) => ({ error }));
-    if (recovered && "error" in recovered) {
-      this.#ports.logger({ level: "warn", event: "turn.recovery_failed", sessionId, message: String(recovered.error) });
-    }
+  #find(sessionId: string): SessionRuntime | undefined {
+    return [...this.#sessions].find(({ id }) => id === sessionId)?.runtime;
   }
 
   #poke(sessionId: string): void {
@@ -412,69 +236,14 @@ export class Lash implements AsyncDisposable {
   #queueDriver(): Promise<QueueDriver> {
     this.#driver ??= import("./actors/queue-driver.ts").then(({ QueueDriver: Driver }) => new Driver({
       queue: this.#ports.persistence.queue,
-      find: (sessionId) => [...this.#sessions].find((session) => session.id === sessionId)?.runtime,
-      open: (sessionId) => this.#openRuntime(sessionId, {}),
+      find: (sessionId) => this.#find(sessionId),
+      open: (sessionId) => this.#opener.open(sessionId, {}),
       logger: this.#ports.logger,
     }));
     return this.#driver;
-  }
-
-  /** A child keeps the model and the limit that it was made with, unless it is opened with others; some tools are hidden from it. */
-  async #wiringOf(sessionId: string, options: SessionOptions, relation?: SessionRelation): Promise<SessionWiring> {
-    const assignment = relation?.kind === "child" ? relation.assignment : undefined;
-    const shared = assignment ? {} : this.#options;
-    const provider = options.provider ?? this.#options.provider;
-    const model = modelOf(options.model ?? this.#options.model, provider);
-    const maxTurns = options.maxTurns ?? this.#options.maxTurns;
-    const policy: SessionPolicy = { providerId: provider?.id ?? "", model, maxTurns: maxTurns ?? null };
-    return {
-      sessionId,
-      provider: provider && this.#retrying(provider),
-      lashProvider: this.#options.provider && this.#retrying(this.#options.provider),
-      policy,
-      prompt: options.prompt === undefined ? NO_PROMPT : layerOf(options.prompt, "session"),
-      stated: {
-        provider: false,
-        prompt: options.prompt !== undefined,
-        model: options.model !== undefined || shared.model !== undefined,
-        maxTurns: options.maxTurns !== undefined || shared.maxTurns !== undefined,
-      },
-      core: layerOf(this.#options.prompt ?? "", "core"),
-      tools: new SessionTools([...visibleTools(this.#options.tools ?? [], assignment), ...(options.tools ?? [])], loadToolRegistry),
-      plugins: undefined,
-      owner: await this.#ownerOf(sessionId),
-    };
-  }
-
-  async #ownerOf(sessionId: string): Promise<LeaseOwner> {
-    return { ownerId: `${this.#scopeId}:${sessionId}`, incarnationId: this.#ports.newId(), liveness: await this.#ports.liveness.self() };
-  }
-
-  /** Of a provider that came later: the lash keeps it no longer than its host does. */
-  #retryingFor(provider: Provider): Provider {
-    const wrapped = this.#providers.get(provider) ?? this.#laterProviders.get(provider) ?? withRetry(provider);
-    this.#laterProviders.set(provider, wrapped);
-    return wrapped;
-  }
-
-  /** One ladder per provider: its rate limits count across sessions. */
-  #retrying(provider: Provider): Provider {
-    let wrapped = this.#providers.get(provider);
-    if (!wrapped) {
-      wrapped = withRetry(provider);
-      this.#providers.set(provider, wrapped);
-    }
-    return wrapped;
   }
 
   #assertOpen(): void {
     if (this.#closing) throw runtimeError("lash_closed", "this lash is closed; make a new one with createLash");
   }
 }
-
-/** Codes that say that somebody else has the turn, or that there is nothing left to do. */
-const ELSEWHERE: ReadonlySet<string> = new Set(["session_execution_busy", "unknown_turn", "turn_suspended"]);
-
-const runtimeErrorOfRow = (error: Error): LashError => (LashError.is(error) ? error : runtimeError("store_commit_failed", error.message, { cause: error }));
-
-const loadToolRegistry = async (): Promise<MakeToolRegistry> => (await import("./tools/registry/registry.ts")).toolRegistry;

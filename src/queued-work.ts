@@ -3,12 +3,13 @@
 
 import type { SessionRuntime } from "./actors/session-runtime.ts";
 import { WorkLane, type CommandReceipt } from "./actors/work-lane.ts";
+import { checkedSignal } from "./domain/abort.ts";
 import { assertReason } from "./domain/cancellation.ts";
 import { runtimeError } from "./domain/errors.ts";
-import { assertId } from "./domain/id-rules.ts";
+import { assertId, checkedId } from "./domain/id-rules.ts";
 import { invalidArgument, refuseUnknown } from "./domain/invalid-argument.ts";
 import type { TurnInput } from "./domain/turn-input.ts";
-import { checkedId, checkedSignal, parseWaiting } from "./enqueue.ts";
+import { parseWaiting } from "./enqueue.ts";
 import type { DeliveryPolicy, QueuedBatch, SessionCommand, SlotPolicy } from "./stores/ingress-contract.ts";
 
 /** How queued input enters a turn (I-52). */

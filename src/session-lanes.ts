@@ -1,16 +1,17 @@
 // What a session is told for turns to come: inputs, queued work, session commands, and the drains that run them (facade.md
 // section 5). The part of a session handle that needs no lease of its own.
 
-import type { Emit } from "./actors/model-call.ts";
 import type { SessionRuntime } from "./actors/session-runtime.ts";
+import { checkedSignal } from "./domain/abort.ts";
+import { checkedId } from "./domain/id-rules.ts";
 import { invalidArgument, refuseUnknown } from "./domain/invalid-argument.ts";
 import type { TurnInput } from "./domain/turn-input.ts";
-import { checkedId, checkedIds, checkedSignal, checkedTarget, checkedTargets, parseWaiting, submittedIngress, type EnqueueOptions } from "./enqueue.ts";
+import { checkedIds, checkedTarget, checkedTargets, parseWaiting, submittedIngress, type EnqueueOptions } from "./enqueue.ts";
 import type * as QueuedWork from "./queued-work.ts";
 import type { TurnInputPolicies } from "./queued-work.ts";
 import type { CommandReceipt } from "./actors/work-lane.ts";
 import type { CancelOutcome, CancelTarget, PendingTurnInput, QueuedBatch, SuffixCancelOutcome } from "./stores/ingress-contract.ts";
-import { swallow } from "./swallow.ts";
+import { emitTo } from "./swallow.ts";
 import type { QueuedTurnOptions } from "./turn-options.ts";
 import { turnResultOf, type TurnResult } from "./turn-result.ts";
 
@@ -91,9 +92,7 @@ export abstract class SessionLanes {
     if (batchIds !== undefined) checkedIds(batchIds, "batchIds");
     await this.background();
     this.assertOpen();
-    let count = 0;
-    const emitFor = (turnId: string): Emit => (body, correlationId) => onActivity && swallow(onActivity, { id: `${turnId}:${++count}`, correlationId, ...body });
-    const end = await this.#runtime.runQueued({ emitFor, signal, ...(drainId !== undefined && { drainId }), ...(batchIds && { batchIds }) });
+    const end = await this.#runtime.runQueued({ emitFor: (turnId) => emitTo(turnId, onActivity), signal, ...(drainId !== undefined && { drainId }), ...(batchIds && { batchIds }) });
     return end && turnResultOf(end);
   }
 

@@ -7,8 +7,10 @@ import { branchTo, resetTo } from "./actors/session-change.ts";
 import type { SessionRuntime } from "./actors/session-runtime.ts";
 import type { SessionChildren } from "./children/contract.ts";
 import type { Compactor } from "./domain/compaction.ts";
+import { checkedSignal, onAbort } from "./domain/abort.ts";
+import { newCancellation } from "./domain/cancellation.ts";
 import { runtimeError } from "./domain/errors.ts";
-import { invalidArgument, refuseUnknown } from "./domain/invalid-argument.ts";
+import { refuseUnknown } from "./domain/invalid-argument.ts";
 import { missingChildSessions } from "./domain/wiring-errors.ts";
 import type { SessionNode } from "./domain/session.ts";
 import { acceptInput, parseTurnInput, type TurnInput } from "./domain/turn-input.ts";
@@ -98,18 +100,16 @@ export class Session extends SessionLanes implements AsyncDisposable {
       await this.#host.background(this.id);
       this.assertOpen();
       const emit: Emit = (body, correlationId) => turn.emit(body, correlationId);
-      const onAbort = (): void => void turn.cancel();
-      if (options.signal?.aborted === true) onAbort();
-      options.signal?.addEventListener("abort", onAbort, { once: true });
+      const unlisten = options.signal && onAbort(options.signal, () => void turn.cancel());
       try {
         return turnResultOf(await this.#runtime.runTurn({ turnId, input: accepted, attachments, overlay, emit, signal: turn.signal }));
       } finally {
-        options.signal?.removeEventListener("abort", onAbort);
+        unlisten?.();
       }
     };
     return new Turn(turnId, {
       start,
-      requestOf: (reason) => ({ requestId: this.#host.newId(), origin: "turn", ...(reason !== undefined && { reason }), requestedAtMs: this.#runtime.ports.clock.now() }),
+      requestOf: (reason) => newCancellation(this.#runtime.ports, "turn", reason),
       record: (request) => this.#runtime.requestCancel(turnId, request),
     });
   }
@@ -156,8 +156,7 @@ export class Session extends SessionLanes implements AsyncDisposable {
    */
   subscribe(cursor?: string, { signal }: { readonly signal?: AbortSignal } = {}): AsyncIterableIterator<SubscriptionItem> {
     this.assertOpen();
-    if (signal !== undefined && typeof signal?.addEventListener !== "function") throw invalidArgument("signal", "an AbortSignal");
-    return this.#observations.subscribe(cursor, signal ? AbortSignal.any([signal, this.#closed.signal]) : this.#closed.signal);
+    return this.#observations.subscribe(cursor, this.#until(signal));
   }
 
   /**
@@ -178,7 +177,7 @@ export class Session extends SessionLanes implements AsyncDisposable {
    */
   watch({ signal }: { readonly signal?: AbortSignal } = {}): AsyncIterableIterator<SessionSighting> {
     this.assertOpen();
-    return sightingsOf(this.#runtime.feed, signal ? AbortSignal.any([signal, this.#closed.signal]) : this.#closed.signal);
+    return sightingsOf(this.#runtime.feed, this.#until(signal));
   }
 
   /**
@@ -265,8 +264,7 @@ export class Session extends SessionLanes implements AsyncDisposable {
   async compact(compactor?: Compactor, options: CompactOptions = {}): Promise<boolean> {
     this.assertOpen();
     const chosen = chosenCompactor(compactor, this.#runtime.wiring.plugins?.compactor, options);
-    const signal = options.signal ? AbortSignal.any([options.signal, this.#closed.signal]) : this.#closed.signal;
-    return compactSession(this.#runtime, chosen, { ...options, signal });
+    return compactSession(this.#runtime, chosen, { ...options, signal: this.#until(options.signal) });
   }
 
   /**
@@ -345,6 +343,12 @@ export class Session extends SessionLanes implements AsyncDisposable {
     this.#closed.abort();
     this.#unsubscribe();
     this.#host.closed(this);
+  }
+
+  /** Aborted with the session, too. @throws LashError `invalid_argument` */
+  #until(signal: AbortSignal | undefined): AbortSignal {
+    const given = checkedSignal(signal);
+    return given ? AbortSignal.any([given, this.#closed.signal]) : this.#closed.signal;
   }
 
   /** @internal */

@@ -2,6 +2,7 @@
 
 import type { CompactOptions } from "./actors/compaction.ts";
 import type { Compactor } from "./domain/compaction.ts";
+import { checkedSignal } from "./domain/abort.ts";
 import { runtimeError } from "./domain/errors.ts";
 import { assertId } from "./domain/id-rules.ts";
 import { invalidArgument, refuseUnknown } from "./domain/invalid-argument.ts";
@@ -43,8 +44,7 @@ export function chosenCompactor(given: Compactor | undefined, ofPlugins: Compact
 
 export function checkTurnOptions(options: TurnOptions): void {
   refuseUnknown(options, ["turnId", "signal", ...SETTINGS], "turn options");
-  const { signal } = options;
-  if (signal !== undefined && typeof signal?.addEventListener !== "function") throw invalidArgument("signal", "an AbortSignal");
+  checkedSignal(options.signal);
 }
 
 /** The id that a turn is asked for under; undefined where its host leaves that to the runtime. */

@@ -5,7 +5,7 @@
 //       after it is done.
 //   K2. All under one lease, which is held on for the turn behind them (T-4).
 
-import { errorText, isOutcomeUnknown, runtimeErrorOfLeaseClaim, runtimeErrorOfStore } from "../domain/error-mapping.ts";
+import { errorText, isOutcomeUnknown, runtimeErrorOfStore } from "../domain/error-mapping.ts";
 import type { RuntimeErrorCode } from "../domain/error-codes.ts";
 import { LashError, runtimeError } from "../domain/errors.ts";
 import { sha256Hex } from "../domain/sha256.ts";
@@ -34,21 +34,18 @@ export interface CommandedSession {
 export async function drainCommands(session: CommandedSession): Promise<void> {
   const { ports, wiring: { sessionId }, lease } = session;
   const { leases, queue, turns } = ports.persistence;
-  const claim = await lease.claim((wanted) => leases.claim(wanted), sessionId).catch((error: unknown) => {
-    throw LashError.is(error) && error.family !== "store" ? error : runtimeErrorOfLeaseClaim(error);
-  });
-  if (claim.kind === "busy") throw runtimeError("session_execution_busy", "another owner runs this session; nothing was changed, try again with backoff");
-  lease.hold(fenceOf(claim.lease));
+  const claimed = await lease.claimAlone();
+  lease.hold(fenceOf(claimed));
   const nothing = (): void => undefined;
-  const keeper = new LeaseKeeper(leases, ports.clock, ports.leaseTimings, claim.lease, { renewing: nothing, renewed: nothing, renewFailed: nothing, lost: nothing });
+  const keeper = new LeaseKeeper(leases, ports.clock, ports.leaseTimings, claimed, { renewing: nothing, renewed: nothing, renewFailed: nothing, lost: nothing });
   try {
     // Accepted and left since somebody looked: it ends on the history that it began with, before anything moves that (OP-7).
     if ((await turns.inFlight(sessionId)).length > 0) return;
     for (;;) {
       await keeper.ensureLive();
-      const claimed = await queue.claimCommand({ fence: keeper.fence, claimToken: ports.newId() });
-      if (!claimed) return;
-      await apply(session, keeper, claimed);
+      const claim = await queue.claimCommand({ fence: keeper.fence, claimToken: ports.newId() });
+      if (!claim) return;
+      await apply(session, keeper, claim);
     }
   } catch (failure) {
     const error = runtimeErrorOfStore(failure);

@@ -1,15 +1,31 @@
 // Lane claims: how a session comes to its lease, alone or together with a turn (S-56, S-62, T-82).
 
-import { runtimeError } from "../domain/errors.ts";
+import { runtimeErrorOfLeaseClaim } from "../domain/error-mapping.ts";
+import { LashError, runtimeError } from "../domain/errors.ts";
 import type { TurnConfig } from "../domain/turn-config.ts";
 import { type AcceptedInput, inputHashOf } from "../domain/turn-input.ts";
 import { TURN_MACHINE } from "../machines/turn.machine.ts";
 import type { NewAttachment } from "../stores/content-contract.ts";
-import type { AcceptOutcome, AcceptTurn, ConfigClaim, LeaseClaim, LeaseFence, LeaseOwner, ResumeOutcome, SessionLease } from "../stores/contract.ts";
+import type { AcceptOutcome, AcceptTurn, ClaimOutcome, ConfigClaim, LeaseClaim, LeaseFence, LeaseOwner, RecordedTurn, ResumeOutcome, SessionLease, TurnRecord } from "../stores/contract.ts";
 import { MOST_INPUTS } from "./checkpoint.ts";
-import { fenceOf } from "./lease-keeper.ts";
+import { fenceOf, releaseLane } from "./lease-keeper.ts";
 import type { RuntimePorts, SessionWiring } from "./ports.ts";
-import type { Claimed } from "./turn-run.ts";
+
+/** A lane together with a turn: one that was accepted with it, or one that was found in flight. */
+export interface ClaimedTurn {
+  readonly kind: "claimed";
+  readonly lease: SessionLease;
+  readonly turn: TurnRecord;
+  readonly headRevision: number;
+}
+
+export type Claimed =
+  | ClaimedTurn
+  /** The turn id has ended before. */
+  | { readonly kind: "settled"; readonly result: RecordedTurn }
+  /** Session commands come first (T-4). */
+  | { readonly kind: "commands" }
+  | { readonly kind: "busy" };
 
 export interface TurnToAccept {
   readonly turnId: string;
@@ -29,10 +45,12 @@ export interface Acceptance {
   /** With what, as the session stands; asked again after either of the others. */
   readonly config: () => Pick<ConfigClaim, "value" | "madeFrom">;
   /** Drives the turn that somebody else left; nothing is accepted before it has ended. */
-  readonly finishOther: (turnId: string) => Promise<void>;
+  readonly finishFirst: (turnId: string) => Promise<void>;
   /** Reads the session again: somebody else has committed. */
   readonly refresh: (headRevision: number) => Promise<unknown>;
 }
+
+const BUSY = "another owner is running this session; nothing was changed, try again with backoff";
 
 export class LaneClaims {
   readonly #ports: RuntimePorts;
@@ -89,7 +107,7 @@ export class LaneClaims {
     } finally {
       // The turn has the lane now, or its commands are to be applied first; otherwise nobody needs it any more.
       if (claimed?.kind === "claimed") this.#held = undefined;
-      else if (claimed?.kind !== "commands") await this.leave();
+      else if (claimed?.kind !== "commands") await this.release();
     }
   }
 
@@ -99,18 +117,18 @@ export class LaneClaims {
   }
 
   /** Gives it back, if it is still held. */
-  async leave(): Promise<void> {
+  async release(): Promise<void> {
     const held = this.#held;
     this.#held = undefined;
-    if (held) await this.#ports.persistence.leases.release(held).catch(() => undefined);
+    if (held) await releaseLane(this.#ports.persistence.leases, held);
   }
 
-  async #acceptNow({ config, finishOther, refresh }: Acceptance, attempt: (claim: LeaseClaim, config: ConfigClaim) => Promise<AcceptOutcome>): Promise<Claimed> {
+  async #acceptNow({ config, finishFirst, refresh }: Acceptance, attempt: (claim: LeaseClaim, config: ConfigClaim) => Promise<AcceptOutcome>): Promise<Claimed> {
     for (;;) {
       const made = config();
       const known = this.#accepted?.config === made.value ? { storedAt: this.#accepted.fencingToken } : {};
       const accepted = await this.claim((claim) => attempt(claim, { ...made, ...known }));
-      if (accepted.kind === "turn_in_flight") await finishOther(accepted.turnId);
+      if (accepted.kind === "turn_in_flight") await finishFirst(accepted.turnId);
       else if (accepted.kind === "head_moved") await refresh(accepted.headRevision);
       else {
         this.#accepted = accepted.kind === "accepted" && accepted.turn.config === made.value ? { config: made.value, fencingToken: accepted.lease.fencingToken } : undefined;
@@ -145,6 +163,22 @@ export class LaneClaims {
     if (first.kind !== "busy" || !first.holder) return first;
     const dead = await this.#ports.liveness.isDead(first.holder.owner).catch(() => false);
     return dead ? attempt({ ...claim, deadHolder: fenceOf(first.holder) }) : first;
+  }
+
+  /**
+   * The lane alone, for what is committed beside turns.
+   *
+   * @throws LashError `session_execution_busy` - nothing was changed. `store_commit_failed` (ER-4), `session_id_retired`.
+   */
+  async claimAlone(sessionId?: string, busy = BUSY): Promise<SessionLease> {
+    let claim: ClaimOutcome;
+    try {
+      claim = await this.claim((wanted) => this.#ports.persistence.leases.claim(wanted), sessionId);
+    } catch (error) {
+      throw LashError.is(error) && error.family !== "store" ? error : runtimeErrorOfLeaseClaim(error);
+    }
+    if (claim.kind === "busy") throw runtimeError("session_execution_busy", busy);
+    return claim.lease;
   }
 
   /** What proves this owner alive may change between claims (Liveness). */

@@ -17,6 +17,10 @@ export function fenceOf({ sessionId, owner, leaseToken, fencingToken }: SessionL
   return { sessionId, ownerId: owner.ownerId, incarnationId: owner.incarnationId, leaseToken, fencingToken };
 }
 
+/** Gives a lane back. Where that fails, its lease runs out. */
+export const releaseLane = (leases: LeaseFacet, fence: LeaseFence): Promise<void> => leases.release(fence).then(nothing, nothing);
+const nothing = (): void => undefined;
+
 export interface KeeperEvents {
   readonly renewing: () => void;
   readonly renewed: () => void;

@@ -1,11 +1,9 @@
-// Opening: the messages that a turn begins with - a message per cause, then what its input says (T-9, T-10) - and, where
-// somebody else began it, how far that one got.
+// Opening: the messages that a turn begins with: a message per cause, then what its input says (T-9, T-10).
 
-import { isPlainObject } from "../domain/json.ts";
 import { createMessage, type Message, type PartDraft } from "../domain/messages.ts";
 import { causeMessage, type TurnCause } from "../domain/turn-cause.ts";
 import { normalizeItems, type TurnInputItem } from "../domain/turn-input.ts";
-import type { MachineSnapshot, Persistence, TurnRecord } from "../stores/contract.ts";
+import type { Persistence, TurnRecord } from "../stores/contract.ts";
 import { partsOf } from "./images.ts";
 
 /** The opening of a turn whose input is nothing but text, which may be none; undefined where something has to be looked up. */
@@ -50,16 +48,4 @@ export async function causeMessages(causes: readonly TurnCause[], { sessionId, t
 function textParts(items: readonly TurnInputItem[]): readonly PartDraft[] | undefined {
   if (items.length === 0) return [{ kind: "Text", content: "" }];
   return items.every((item) => item.type === "text") ? items.map(({ text }) => ({ kind: "Text", content: text })) : undefined;
-}
-
-/** Replay keys of the effects that a stored snapshot has open; none where it cannot be read. */
-export function openKeys(snapshot: MachineSnapshot | undefined): readonly unknown[] {
-  const open = isPlainObject(snapshot?.context) ? snapshot.context["open"] : undefined;
-  return Array.isArray(open) ? open.map((request) => (isPlainObject(request) ? request["replayKey"] : undefined)) : [];
-}
-
-/** Length of the turn's own log; the rows hold more after a restart, and all of them where the snapshot cannot be read. */
-export function loggedBy({ snapshot, log }: TurnRecord): number {
-  const length = isPlainObject(snapshot?.context) ? snapshot.context["logLength"] : undefined;
-  return typeof length === "number" && length >= 0 && length <= log.length ? length : log.length;
 }

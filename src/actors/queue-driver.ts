@@ -5,7 +5,7 @@
 //       lease and claims: several drivers, here or elsewhere, do no harm.
 //   Q3. Whoever pokes neither waits nor hears of failures: what it enqueued is durable, and the next poke tries again.
 
-import { errorText } from "../domain/error-mapping.ts";
+import { errorFields } from "../domain/error-mapping.ts";
 import { LashError } from "../domain/errors.ts";
 import type { Logger } from "../domain/logger.ts";
 import type { QueueFacet } from "../stores/ingress-contract.ts";
@@ -71,7 +71,7 @@ export class QueueDriver {
     try {
       while (!this.#isClosed && (await this.#pass(sessionId)));
     } catch (error) {
-      this.#options.logger({ level: "warn", event: "queue.drain_failed", sessionId, ...(LashError.is(error) && { code: error.code }), message: errorText(error) });
+      this.#options.logger({ level: "warn", event: "queue.drain_failed", sessionId, ...errorFields(error) });
     }
   }
 

@@ -3,34 +3,33 @@
 //   N1. Each is one commit under a lease of its own, in the session's lane: never beside a turn of this runtime.
 //   N2. A turn that somebody left in flight ends before the history that it began with is moved (OP-7).
 
-import { errorText, runtimeErrorOfLeaseClaim, isOutcomeUnknown, runtimeErrorOfStore } from "../domain/error-mapping.ts";
-import { LashError, runtimeError } from "../domain/errors.ts";
+import { errorFields, isOutcomeUnknown, runtimeErrorOfStore } from "../domain/error-mapping.ts";
+import type { LashError } from "../domain/errors.ts";
 import { invalidArgument } from "../domain/invalid-argument.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
-import type { ClaimOutcome, LeaseFence } from "../stores/contract.ts";
+import type { LeaseFence } from "../stores/contract.ts";
 import type { ToolRegistry } from "../tools/registry/contract.ts";
 import type { LaneClaims } from "./lane-claims.ts";
-import { fenceOf } from "./lease-keeper.ts";
+import { fenceOf, releaseLane } from "./lease-keeper.ts";
 import type { RuntimePorts } from "./ports.ts";
+import type { Residence } from "./residence.ts";
 import type { Resident } from "./resident.ts";
 import { changeCommit, forkCommit, settingsCommit, type SessionChange } from "./session-change.ts";
+import type { SessionLane } from "./session-lane.ts";
 import { areRecorded, settingsOf, type SettingsChange, type StatedSettings } from "./session-settings.ts";
 
 export interface ChangedSession {
   readonly ports: RuntimePorts;
   readonly lease: LaneClaims;
   readonly stated: StatedSettings;
-  readonly resident: () => Resident;
+  readonly residence: Residence;
   /** A turn of this runtime runs. */
   readonly isDriving: () => boolean;
-  /** Runs the body when no turn of this runtime does. */
-  readonly inLane: <T>(body: () => Promise<T>) => Promise<T>;
-  /** Reads the session again where the store has moved on. */
-  readonly refresh: (headRevision: number) => Promise<Resident>;
+  readonly lane: SessionLane;
   /** Drives a turn that was left in flight to its end. */
   readonly finish: (turnId: string) => Promise<unknown>;
-  /** A change is committed: makes it resident and tells of it. */
-  readonly committed: () => Promise<void>;
+  /** A change is committed and resident: tells of it. */
+  readonly committed: () => void;
 }
 
 /** null: nothing but what plugins have to say. */
@@ -55,9 +54,9 @@ export class SessionChanges {
    * @throws LashError `session_execution_busy` - nothing changed. `store_commit_failed` - unknown whether it did.
    */
   async commit(change: MakeChange): Promise<void> {
-    const { inLane, finish } = this.#session;
+    const { lane, finish } = this.#session;
     for (;;) {
-      const left = await inLane(() => this.#try(change, "waits"));
+      const left = await lane.run(() => this.#try(change, "waits"));
       if (left === undefined) return;
       // It was accepted on the history as it is: moved under it, the turn would answer to a conversation it never saw (N2).
       await finish(left);
@@ -72,27 +71,28 @@ export class SessionChanges {
    * @throws LashError as `commit` - nothing changed.
    */
   configure(change: SettingsChange): Promise<void> {
-    const { stated, resident } = this.#session;
+    const { stated, residence } = this.#session;
     const record = (each: SettingsChange): Promise<void> => this.#configure(each);
-    return stated.wiring.plugins?.configure(settingsOf(stated.wiring, resident()).policy, change, record) ?? record(change);
+    return stated.wiring.plugins?.configure(settingsOf(stated.wiring, residence.resident).policy, change, record) ?? record(change);
   }
 
   /** Commits what plugins know and no commit holds (S-44). @throws LashError as `commit`. */
   async flush(): Promise<void> {
-    const { inLane, stated } = this.#session;
-    await inLane(async () => {
+    const { lane, stated } = this.#session;
+    await lane.run(async () => {
       if (stated.wiring.plugins?.isDirty()) await this.#try(() => null, "goesOn");
     });
   }
 
   #configure(change: SettingsChange): Promise<void> {
-    const { ports, stated, resident, inLane } = this.#session;
+    const { ports, stated, residence, lane } = this.#session;
     const record = async (): Promise<void> => {
       const revision = await ports.persistence.sessions.headRevision(stated.wiring.sessionId);
-      if (revision === resident().headRevision && areRecorded(settingsOf(stated.wiring, resident()), resident())) return;
+      const { resident } = residence;
+      if (revision === resident.headRevision && areRecorded(settingsOf(stated.wiring, resident), resident)) return;
       await this.#try((current) => settingsCommit(settingsOf(stated.wiring, current), current), "goesOn");
     };
-    return stated.change(change, () => inLane(record));
+    return stated.change(change, () => lane.run(record));
   }
 
   /**
@@ -103,20 +103,20 @@ export class SessionChanges {
    * @throws LashError as `commit`, and whatever `change` throws - nothing changed.
    */
   async reconfigure<Result>(change: (registry: ToolRegistry) => Result): Promise<Result> {
-    const { stated, isDriving, inLane } = this.#session;
+    const { stated, isDriving, lane } = this.#session;
     const registry = await stated.wiring.tools.registry();
-    if (!isDriving()) return inLane(() => this.#recordTools(registry, change));
+    if (!isDriving()) return lane.run(() => this.#recordTools(registry, change));
     this.#isOwed = true;
     return change(registry);
   }
 
   async #recordTools<Result>(registry: ToolRegistry, change: (registry: ToolRegistry) => Result): Promise<Result> {
-    const { ports, stated, refresh } = this.#session;
+    const { ports, stated, residence } = this.#session;
     const attempt = () => {
       const [base, draft] = [registry.state(), registry.draft()];
       return { base, draft, result: change(draft) };
     };
-    await refresh(await ports.persistence.sessions.headRevision(stated.wiring.sessionId));
+    await residence.refresh(await ports.persistence.sessions.headRevision(stated.wiring.sessionId));
     let made = attempt();
     // Sources may have come or gone while it was committed: then the session follows its own commit as it would another one's.
     const hold = (): void => (registry.state() === made.base ? registry.take(made.draft) : undefined);
@@ -141,21 +141,21 @@ export class SessionChanges {
     try {
       await this.#try((current) => settingsCommit(settingsOf(stated.wiring, current), current), "goesOn");
     } catch (error) {
-      const code = LashError.is(error) ? { code: error.code } : {};
-      ports.logger({ level: "warn", event: "tools.not_recorded", sessionId: stated.wiring.sessionId, ...code, message: `a change of the session's tools waits for its next commit: ${errorText(error)}` });
+      const { message, ...code } = errorFields(error);
+      ports.logger({ level: "warn", event: "tools.not_recorded", sessionId: stated.wiring.sessionId, ...code, message: `a change of the session's tools waits for its next commit: ${message}` });
     }
   }
 
   /** Makes a new session over the active path up to message `at`. @throws LashError `session_id_retired`, `invalid_argument`. */
   async fork(sessionId: string, at: string | undefined): Promise<void> {
-    const { ports, stated } = this.#session;
+    const { ports, stated, lease } = this.#session;
     const { sessions, attachments } = ports.persistence;
     const own = stated.wiring.sessionId;
     const source = await sessions.load(own, { kind: "active_path" });
     if (!source) throw invalidArgument("fork", "called on a session that has committed something");
     if ((await sessions.headRevision(sessionId)) > 0) throw invalidArgument("id", "an id that no session has yet");
     await sessions.create({ sessionId, relation: { kind: "child", parentSessionId: own }, model: source.head.policy.model.id });
-    const fence = await this.#claim(`session ${sessionId} is being made by somebody else`, sessionId);
+    const fence = fenceOf(await lease.claimAlone(sessionId, `session ${sessionId} is being made by somebody else`));
     try {
       const commit = forkCommit(source, sessionId, at, fence, new Date(ports.clock.now()).toISOString());
       // The images are the new session's own from here on: deleting the old one must not take them away (C-46).
@@ -163,23 +163,23 @@ export class SessionChanges {
       if (images.length > 0) await attachments.manifest.inherit(own, sessionId, images);
       await sessions.commit(commit);
     } catch (error) {
-      throw await this.#leave(fence, error);
+      throw await this.#releaseAfter(error, fence);
     }
   }
 
   /** @returns the turn in flight that stands in the way; undefined when the change is committed. */
   async #try(change: MakeChange, besideTurn: "waits" | "goesOn", onCommit = (): void => undefined): Promise<string | undefined> {
-    const { ports, stated, refresh, committed } = this.#session;
+    const { ports, stated, lease, residence, committed } = this.#session;
     const { sessions, leases, turns } = ports.persistence;
     const { sessionId } = stated.wiring;
-    const fence = await this.#claim("another owner is running this session; nothing was changed, try again with backoff");
+    const fence = fenceOf(await lease.claimAlone());
     try {
       const [left] = besideTurn === "waits" ? await turns.inFlight(sessionId) : [];
       if (left) {
         await leases.release(fence);
         return left.turnId;
       }
-      const resident = await refresh(await sessions.headRevision(sessionId));
+      const resident = await residence.refresh(await sessions.headRevision(sessionId));
       const changed = withPluginState(await change(resident), stated.wiring.plugins?.capture(resident.plugins, "session"));
       if (!changed) {
         await leases.release(fence);
@@ -187,32 +187,19 @@ export class SessionChanges {
       }
       await sessions.commit(changeCommit(sessionId, resident, fence, changed));
     } catch (error) {
-      throw await this.#leave(fence, error);
+      throw await this.#releaseAfter(error, fence);
     }
     onCommit();
-    await committed();
-    stated.wiring.plugins?.committed(this.#session.resident().plugins);
+    const { resident } = await residence.read();
+    committed();
+    stated.wiring.plugins?.committed(resident.plugins);
     return undefined;
   }
 
-  /** A lane for a change. @throws LashError `session_execution_busy`, `store_commit_failed` (ER-4), `session_id_retired`. */
-  async #claim(busy: string, sessionId?: string): Promise<LeaseFence> {
-    const { ports, lease } = this.#session;
-    let claim: ClaimOutcome;
-    try {
-      claim = await lease.claim((wanted) => ports.persistence.leases.claim(wanted), sessionId);
-    } catch (error) {
-      if (LashError.is(error) && error.family !== "store") throw error;
-      throw runtimeErrorOfLeaseClaim(error);
-    }
-    if (claim.kind === "busy") throw runtimeError("session_execution_busy", busy);
-    return fenceOf(claim.lease);
-  }
-
   /** What a failed change is reported as. After a commit with an unknown outcome the lease is left to expire (S-63). */
-  async #leave(fence: LeaseFence, failure: unknown): Promise<LashError> {
+  async #releaseAfter(failure: unknown, fence: LeaseFence): Promise<LashError> {
     const error = runtimeErrorOfStore(failure);
-    if (!isOutcomeUnknown(error)) await this.#session.ports.persistence.leases.release(fence).catch(() => undefined);
+    if (!isOutcomeUnknown(error)) await releaseLane(this.#session.ports.persistence.leases, fence);
     return error;
   }
 }

@@ -1,39 +1,35 @@
-// Session runtime: one opened session. Runs its residency machine, loads and keeps its resident state, drives its turns.
+// Session runtime: one opened session, as its handles and the lash see it.
 //
-// Owns: the lane inside this process (turns of one session run one after another) and the resident state.
-// The store's lease is the truth between processes.
+// Owns: its parts and what they know of each other. Residence has the resident state, SessionActors the residency machine,
+// SessionLane what may run when, TurnDriver the turns, SessionChanges what is committed beside them.
 
-import { createActor, fromCallback, type ActorRefFrom, type AnyActorRef } from "xstate";
-import { CancelSignal, type TurnCancellation, type TurnCancelOutcome } from "../domain/cancellation.ts";
-import { runtimeErrorOfStore } from "../domain/error-mapping.ts";
+import type { TurnCancellation, TurnCancelOutcome } from "../domain/cancellation.ts";
 import { LashError, runtimeError } from "../domain/errors.ts";
 import type { SessionSettings } from "../domain/turn-config.ts";
-import type { Provider } from "../providers/contract.ts";
 import { sessionStillInUse } from "../domain/wiring-errors.ts";
-import { EFFECTS, type EffectsMessage } from "../machines/effects.ts";
-import { sessionMachine, SESSION_MACHINE, type SessionEvent, type SessionRequest } from "../machines/session.machine.ts";
+import { SESSION_MACHINE } from "../machines/session.machine.ts";
 import { persistSnapshot } from "../machines/snapshot.ts";
+import type { Provider } from "../providers/contract.ts";
 import type { SessionCommit } from "../stores/contract.ts";
-import { toAudience } from "./audience.ts";
 import { requestCancel } from "./cancel-request.ts";
-import { followTurnId } from "./frames.ts";
 import { InputLane, type LaneListener, queueTopic } from "./input-lane.ts";
 import { LaneClaims, type Acceptance } from "./lane-claims.ts";
-import type { RuntimePorts, SessionWiring } from "./ports.ts";
 import type { SessionPlugins } from "./plugin-port.ts";
+import type { RuntimePorts, SessionWiring } from "./ports.ts";
 import type { Publisher } from "./publisher.ts";
 import { Residence } from "./residence.ts";
 import type { Resident } from "./resident.ts";
-import { SessionFeed } from "./session-feed.ts";
-import { StandIn } from "./stand-in.ts";
+import { SessionActors, type SessionActor } from "./session-actors.ts";
 import { SessionChanges } from "./session-changes.ts";
+import { SessionFeed } from "./session-feed.ts";
+import { SessionLane } from "./session-lane.ts";
 import { settingsOf, StatedSettings } from "./session-settings.ts";
+import { StandIn } from "./stand-in.ts";
+import { TurnDriver } from "./turn-driver.ts";
 import { type TurnOverlay, TurnPlans } from "./turn-plan.ts";
-import { TurnRun, type Claimed, type TurnEnd, type TurnRequest } from "./turn-run.ts";
+import type { TurnEnd } from "./turn-run.ts";
 import type { TurnSession } from "./turn-session.ts";
-import { type Attended, NOTHING_TO_DRAIN, type QueuedTurnStart, type TurnAttendance, type TurnStart, unattended } from "./turn-start.ts";
-
-type SessionActor = ActorRefFrom<typeof sessionMachine>;
+import { NOTHING_TO_DRAIN, type QueuedTurnStart, type TurnAttendance, type TurnStart, unattended } from "./turn-start.ts";
 
 export class SessionRuntime {
   readonly ports: RuntimePorts;
@@ -51,70 +47,67 @@ export class SessionRuntime {
   readonly #lease: LaneClaims;
   readonly #plans: TurnPlans;
   readonly #stated: StatedSettings;
-  readonly #root: SessionActor;
-  readonly #effects: AnyActorRef;
+  readonly #actors: SessionActors;
   readonly #residence: Residence;
-  /** Turns of this runtime that run or wait, by what cancels them. */
-  readonly #attended = new Set<Attended>();
-  /** The session is being left: turns that only wait are suspended from then on. */
-  #isLeaving = false;
-  /** Aborted once nothing is to be begun here any more. */
-  readonly #abandoned = new AbortController();
-  #run: TurnRun | undefined;
-  #lane: Promise<unknown> = Promise.resolve();
-  /** In the lane: what runs, and what waits for it. */
-  #turns = 0;
-  #loading: PromiseWithResolvers<void> | undefined;
-  #flushing: PromiseWithResolvers<void> | undefined;
+  readonly #lane: SessionLane;
+  readonly #driver: TurnDriver;
 
   constructor(ports: RuntimePorts, wiring: SessionWiring) {
+    const { sessionId, owner } = wiring;
     this.ports = ports;
     this.#stated = new StatedSettings(wiring);
     this.#lease = new LaneClaims(ports, wiring);
     this.#plans = new TurnPlans(() => this.wiring);
-    this.publisher = ports.publishers.open(wiring.sessionId);
+    this.publisher = ports.publishers.open(sessionId);
+    this.#residence = new Residence({ ports, wiring: () => this.wiring, publisher: this.publisher, isDriving: () => this.#driver.isDriving });
+    this.#actors = new SessionActors({
+      ports,
+      sessionId,
+      residence: this.#residence,
+      flush: () => this.changes.flush(),
+      collect: (message) => this.#driver.collect(message),
+    });
+    this.#lane = new SessionLane(() => this.#actors.ready());
+    this.#driver = new TurnDriver({
+      session: () => this.#turnSession(),
+      actors: this.#actors,
+      lane: this.#lane,
+      lease: this.#lease,
+      feed: () => this.feed,
+      settle: () => this.changes.settle(),
+    });
     this.lanes = {
       changed: (kind, batchIds) => {
         this.feed.queueChanged({ type: "queue_changed", kind, batchIds });
-        ports.changes.notify(queueTopic(wiring.sessionId));
+        ports.changes.notify(queueTopic(sessionId));
       },
-      poke: (reason) => ports.poke?.(wiring.sessionId, reason),
+      poke: (reason) => ports.poke?.(sessionId, reason),
     };
-    this.inputs = new InputLane(ports, wiring.sessionId, this.lanes);
+    this.inputs = new InputLane(ports, sessionId, this.lanes);
     this.changes = new SessionChanges({
       ports,
       lease: this.#lease,
       stated: this.#stated,
-      resident: () => this.resident,
-      inLane: (body) => this.#inLane(body),
-      isDriving: () => this.#run !== undefined,
-      refresh: (headRevision) => this.#residence.refresh(headRevision),
+      residence: this.#residence,
+      lane: this.#lane,
+      isDriving: () => this.#driver.isDriving,
       finish: (turnId) => this.#finish(turnId),
-      committed: async () => {
-        await this.#residence.read();
-        this.feed.committed();
-      },
+      committed: () => this.feed.committed(),
     });
-    this.#residence = new Residence({ ports, wiring: () => this.wiring, publisher: this.publisher, isDriving: () => this.#run !== undefined });
-    const { sessionId, owner } = wiring;
     this.#standIn = new StandIn({
       ...ports,
       sessionId,
       staysReady: ports.peers !== undefined,
       finish: (turnId) => this.#finish(turnId),
     });
-    this.feed = new SessionFeed({ driver: owner.incarnationId, channel: ports.peers, clock: ports.clock, publisher: this.publisher, read: (revision) => this.#residence.catchUp(revision), onElsewhere: () => this.#standIn.standBy() });
-    this.#root = createActor(sessionMachine, {
-      id: `session:${wiring.sessionId}`,
-      input: { sessionId: wiring.sessionId, residency: ports.residency, hasStore: true },
-      ...(ports.inspect && { inspect: ports.inspect }),
+    this.feed = new SessionFeed({
+      driver: owner.incarnationId,
+      channel: ports.peers,
+      clock: ports.clock,
+      publisher: this.publisher,
+      read: (revision) => this.#residence.catchUp(revision),
+      onElsewhere: () => this.#standIn.standBy(),
     });
-    this.#effects = createActor(
-      fromCallback<EffectsMessage | SessionRequest>(({ receive }) => receive((message) => this.#receive(message))),
-      { id: `effects:${wiring.sessionId}`, parent: this.#root, systemId: EFFECTS },
-    );
-    this.#root.start();
-    this.#effects.start();
   }
 
   /** As stated at open and configured since. */
@@ -138,12 +131,12 @@ export class SessionRuntime {
 
   /** The residency machine, for readers and inspectors. */
   get actor(): SessionActor {
-    return this.#root;
+    return this.#actors.root;
   }
 
   /** Loads the session. @throws the store's error where it cannot be read. */
   async open(): Promise<void> {
-    await this.#load({ type: "session.open" });
+    await this.#actors.load({ type: "session.open" });
   }
 
   /** Lets go of everything that the session holds here. */
@@ -152,7 +145,7 @@ export class SessionRuntime {
     this.feed.close();
     this.ports.publishers.release(this.wiring.sessionId);
     this.wiring.plugins?.close();
-    this.#root.stop();
+    this.#actors.stop();
   }
 
   /** Gives the session its plugins, in the state that is stored; only before its first turn (S-29). */
@@ -163,7 +156,7 @@ export class SessionRuntime {
   }
 
   /** Finishes what others left, now and, in tabs, as soon as another driver is gone. Needs a provider. */
-  finishOthers(): void {
+  standIn(): void {
     if (!this.wiring.provider) return;
     void this.#standIn.finishLeftover();
     this.lanes.poke("session_open");
@@ -171,7 +164,7 @@ export class SessionRuntime {
 
   /** An answer came for a turn of this session, which is open: drives it on if nobody does (OP-8). */
   finishLeftover(): void {
-    if (this.wiring.provider && !this.#run) void this.#standIn.finishLeftover();
+    if (this.wiring.provider && !this.#driver.isDriving) void this.#standIn.finishLeftover();
   }
 
   /**
@@ -180,22 +173,22 @@ export class SessionRuntime {
    * A turn that another process left in flight is driven first, so that no accepted input is ever passed over.
    */
   runTurn(start: TurnStart): Promise<TurnEnd> {
-    return this.#attend(start, async (start) => {
+    return this.#driver.attend(start, async (start) => {
       // Before anything is accepted (PP-26).
       this.#plans.next(this.resident, start.overlay);
-      return this.#follow(start, await this.#drive(start, () => this.#lease.accept(start, this.#acceptance(start.overlay)), "asked"));
+      return this.#driver.drive(start, () => this.#lease.accept(start, this.#acceptance(start.overlay)), "asked");
     });
   }
 
   /** Applies the commands that come first, then accepts and drives one turn of what waits (I-25). @returns undefined where no turn was run. */
   async runQueued({ drainId, batchIds, emitFor, ...attended }: QueuedTurnStart): Promise<TurnEnd | undefined> {
     // Behind the turns of this runtime: what they leave to the next turn is part of it.
-    const turnId = drainId ?? batchIds?.[0] ?? (await this.#inLane(() => this.inputs.nextTurnId()));
+    const turnId = drainId ?? batchIds?.[0] ?? (await this.#lane.run(() => this.inputs.nextTurnId()));
     if (turnId === undefined) return undefined;
     try {
-      return await this.#attend({ turnId, emit: emitFor(turnId), ...attended }, async (start) => {
+      return await this.#driver.attend({ turnId, emit: emitFor(turnId), ...attended }, async (start) => {
         this.#plans.next(this.resident);
-        return this.#follow(start, await this.#drive(start, () => this.#lease.acceptQueued({ turnId, batchIds }, this.#acceptance()), "asked"));
+        return this.#driver.drive(start, () => this.#lease.acceptQueued({ turnId, batchIds }, this.#acceptance()), "asked");
       });
     } catch (error) {
       if (LashError.is(error) && NOTHING_TO_DRAIN.has(error.code)) return undefined;
@@ -205,45 +198,35 @@ export class SessionRuntime {
 
   /** Drives a turn that was accepted and not finished to its end. @throws LashError `unknown_turn` - it is not in flight and never ended. */
   recoverTurn(attendance: TurnAttendance): Promise<TurnEnd> {
-    return this.#attend(attendance, async (request) => {
+    return this.#driver.attend(attendance, async (request) => {
       this.#plans.requireProvider();
-      const { turnId } = request;
-      return this.#follow(request, await this.#drive(request, () => this.#lease.resume(turnId)));
+      return this.#driver.drive(request, () => this.#lease.resume(request.turnId), "found");
     });
-  }
-
-  /** Drives a turn that nobody watches. */
-  #finish(turnId: string): Promise<TurnEnd> {
-    return this.recoverTurn({ turnId, ...unattended() });
   }
 
   /** Leaves a turn that only waits for answers from outside in flight, so that the session can be closed (OP-8). */
   async suspend(): Promise<void> {
     // Where the session cannot be left anyway, nothing must happen (S-42).
-    if (this.#root.getSnapshot().context.handles > 1 || !this.#run?.suspend()) return;
-    this.#isLeaving = true;
+    if (this.#actors.handles > 1 || !this.#driver.suspend()) return;
     await this.idle();
   }
 
   /** Waits for running turns to end; those that only wait for answers are left in flight. */
   async drain(): Promise<void> {
     this.#standIn.close();
-    this.#isLeaving = true;
-    this.#run?.suspend();
+    this.#driver.leave();
     await this.idle();
   }
 
   /** Stops driving what runs; it stays in flight. What waits behind it is not begun: the lash is closed. */
   abandonTurns(): void {
-    this.#abandoned.abort(runtimeError("lash_closed", "the lash was closed before this turn began; nothing of it is durable"));
-    this.#run?.abandon();
+    this.#lane.abandon(runtimeError("lash_closed", "the lash was closed before this turn began; nothing of it is durable"));
+    this.#driver.abandon();
   }
 
   /** Cancels the turns that run or wait on this runtime. @returns how many (T-62). */
   cancelTurns(): number {
-    const attended = [...this.#attended];
-    for (const { cancel } of attended) cancel.abort();
-    return attended.length;
+    return this.#driver.cancelAll();
   }
 
   /** Records that a turn is to end as cancelled, wherever it runs (OP-20). */
@@ -260,255 +243,67 @@ export class SessionRuntime {
 
   /** S-42: needs the only handle and no running turn. */
   async close(then: "session.park" | "session.close"): Promise<void> {
-    if (this.#turns > 0 || !this.#root.getSnapshot().can({ type: then })) {
-      // It stays open, and its turns wait again.
-      this.#isLeaving = false;
-      throw sessionStillInUse(this.wiring.sessionId, then);
-    }
-    // R1: what its plugins know is ahead of the last commit.
-    if (this.wiring.plugins?.isDirty()) this.#send({ type: "session.changed" });
-    this.#flushing = Promise.withResolvers<void>();
-    const { promise } = this.#flushing;
-    this.#send({ type: then });
-    if (!this.#isFlushing()) this.#flushing.resolve();
     try {
-      await promise;
+      if (!this.#lane.isFree) throw sessionStillInUse(this.wiring.sessionId, then);
+      await this.#actors.leave(then, this.wiring.plugins?.isDirty() ?? false);
     } catch (error) {
-      // As above: nothing was left.
-      this.#isLeaving = false;
+      // It stays open, and its turns wait again.
+      this.#driver.stay();
       throw error;
     }
     this.discard();
   }
 
   /** Resolves when no turn runs or waits. */
-  async idle(): Promise<void> {
-    while (this.#turns > 0) await this.#lane;
+  idle(): Promise<void> {
+    return this.#lane.idle();
   }
 
   openHandle(): void {
-    this.#send({ type: "handle.opened" });
+    this.#actors.send({ type: "handle.opened" });
   }
 
   /** @returns whether this was not the last handle, so that there is nothing else to do. */
   releaseHandle(): boolean {
-    if (this.#root.getSnapshot().context.handles <= 1) return false;
-    this.#send({ type: "handle.released" });
+    if (this.#actors.handles <= 1) return false;
+    this.#actors.send({ type: "handle.released" });
     return true;
   }
 
-  // ---- the lane ---------------------------------------------------------------------------------------------------
-
-  /**
-   * Gives the turn a signal that the session can abort, too. Who asks for a turn that is driven already, because it was found
-   * in flight, watches it and may cancel it from now on, and not only when the lane is free.
-   */
-  async #attend<Request extends TurnAttendance>(request: Request, body: (request: Request) => Promise<TurnEnd>): Promise<TurnEnd> {
-    const { signal } = request;
-    const cancel = new AbortController();
-    const attended: Attended = { turnId: request.turnId, emit: request.emit, cancel, signal: cancel.signal };
-    const onHostAbort = (): void => cancel.abort(signal.reason);
-    const onAbort = (): void => {
-      if (this.#run?.turnId === request.turnId) this.#run.cancel(CancelSignal.of(cancel.signal));
-    };
-    this.#attended.add(attended);
-    cancel.signal.addEventListener("abort", onAbort, { once: true });
-    if (signal.aborted) onHostAbort();
-    else signal.addEventListener("abort", onHostAbort, { once: true });
-    try {
-      return await this.#inLane(() => body({ ...request, signal: cancel.signal }).finally(() => this.changes.settle()));
-    } finally {
-      signal.removeEventListener("abort", onHostAbort);
-      this.#attended.delete(attended);
-    }
-  }
-
-  #inLane<T>(body: () => Promise<T>): Promise<T> {
-    this.#turns += 1;
-    const turn = this.#lane.then(async () => {
-      this.#abandoned.signal.throwIfAborted();
-      await this.#ready();
-      return body();
-    });
-    this.#lane = turn.catch(() => undefined);
-    return turn.finally(() => {
-      this.#turns -= 1;
-    });
-  }
-
-  /** After a loss, what is resident may be behind the store: it is read again before anything else happens (R2). */
-  async #ready(): Promise<void> {
-    const { residency } = this.#root.getSnapshot().value;
-    if (residency === "lost" || residency === "stale" || residency === "failed") await this.#load({ type: "session.reopen" });
-  }
-
-  async #drive(request: TurnAttendance, claim: () => Promise<Claimed>, origin: "asked" | "found" = "found"): Promise<TurnEnd> {
-    this.#send({ type: "turn.started" });
-    const onParked = (): void => {
-      if (typeof request.whenParked === "function") request.whenParked();
-      if (request.whenParked === "suspend" || this.#isLeaving) run.suspend();
-    };
-    const run: TurnRun = this.#newRun({ ...request, onParked }, claim, origin);
-    this.#run = run;
-    const onAbort = (): void => run.cancel(CancelSignal.of(request.signal));
-    request.signal.addEventListener("abort", onAbort, { once: true });
-    try {
-      const running = run.run();
-      const aborted = [request, ...this.#attended].find(({ turnId, signal }) => turnId === request.turnId && signal.aborted);
-      if (aborted) run.cancel(CancelSignal.of(aborted.signal));
-      return await running;
-    } catch (error) {
-      if (LashError.is(error) && error.isCode("session_execution_busy")) this.#send({ type: "lease.busy" });
-      throw error;
-    } finally {
-      request.signal.removeEventListener("abort", onAbort);
-      this.#run = undefined;
-      this.feed.ended(request.turnId);
-      // After a commit, a loss or a busy lane the machine is elsewhere already.
-      if (this.#isDriving()) this.#send({ type: "turn.ended" });
-    }
-  }
-
-  /** A run whose turn can be watched from the moment its lane is claimed. */
-  #newRun(request: Omit<TurnRequest, "trace">, claim: () => Promise<Claimed>, origin: "asked" | "found"): TurnRun {
-    const { turnId } = request;
-    const emit = toAudience(request, this.feed, this.#attended);
-    const trace = this.ports.trace?.turn({ sessionId: this.wiring.sessionId, turnId, turnIndex: this.resident.head.turnIndex, policy: this.settings.policy, origin });
-    return new TurnRun(this.#turnSession(), { ...request, emit, trace }, async () => {
-      const claimed = await claim();
-      if (claimed.kind !== "claimed") return claimed;
-      const { recoveries, journal } = claimed.turn;
-      this.feed.started(turnId, recoveries > 0);
-      trace?.claimed(recoveries);
-      if (journal.length > 0) await this.#takeUpTools(claimed);
-      return claimed;
-    });
-  }
-
-  /**
-   * A turn that switched frames goes on there, under the same lease; the host gets the last turn (T-67). The commit of the
-   * switch accepted the turn that follows: where it opened nothing, there is none.
-   */
-  async #follow(request: TurnAttendance, end: TurnEnd): Promise<TurnEnd> {
-    let last = end;
-    for (;;) {
-      const { outcome, turnId } = last.result;
-      if (!("agent_frame_switch" in outcome)) return last;
-      const next = { ...request, turnId: followTurnId(turnId) };
-      try {
-        last = await this.#drive(next, () => this.#lease.resume(next.turnId));
-      } catch (error) {
-        if (LashError.is(error) && error.isCode("unknown_turn")) return last;
-        throw error;
-      }
-    }
-  }
-
-  /** What the turn changed about its tools before it was found here. */
-  async #takeUpTools({ turn, headRevision }: Extract<Claimed, { kind: "claimed" }>): Promise<void> {
-    await this.#residence.refresh(headRevision);
-    await this.wiring.tools.takeUp(turn.journal);
+  /** Drives a turn that nobody watches. */
+  #finish(turnId: string): Promise<TurnEnd> {
+    return this.recoverTurn({ turnId, ...unattended() });
   }
 
   #turnSession(): TurnSession {
     return {
       ports: this.ports,
       wiring: this.wiring,
-      root: this.#root,
-      effects: this.#effects,
+      root: this.#actors.root,
+      effects: this.#actors.effects,
       resident: () => this.resident,
       refresh: (headRevision) => this.#residence.refresh(headRevision),
       planOf: (turn, overlay) => this.#plans.of(turn, overlay),
       synced: (plan) => this.#plans.synced(plan),
       settingsAfter: (turn) => settingsOf(this.wiring, this.resident, turn),
-      machineSnapshot: () => persistSnapshot(SESSION_MACHINE, this.#root.getSnapshot()),
+      machineSnapshot: () => persistSnapshot(SESSION_MACHINE, this.#actors.root.getSnapshot()),
       adopt: (headRevision, commit) => this.#adopt(headRevision, commit),
       drainCommands: () => this.#drainCommands(),
-      leaveLane: () => this.#lease.leave(),
+      releaseLane: () => this.#lease.release(),
       ended: ({ completedWork = [] }, leaves) => {
         if (completedWork.length > 0) this.ports.changes.notify(queueTopic(this.wiring.sessionId));
         if (leaves) this.lanes.poke("turn_ended");
       },
-      report: (event) => this.#send(event),
+      report: (event) => this.#actors.send(event),
     };
-  }
-
-  #receive(message: EffectsMessage | SessionRequest): void {
-    if (message.type === "session.load") void this.#loadFromStore();
-    else if (message.type === "session.flush") void this.#flush();
-    else if ("type" in message && !message.type.startsWith("xstate.")) this.#run?.collect(message);
-  }
-
-  #send(event: SessionEvent): void {
-    this.#root.send(event);
-    if (this.#flushing && !this.#isFlushing()) this.#flushing.resolve();
-  }
-
-  #isDriving(): boolean {
-    const { residency } = this.#root.getSnapshot().value;
-    return residency === "acquiring" || residency === "running" || residency === "committing";
-  }
-
-  #isFlushing(): boolean {
-    const { residency } = this.#root.getSnapshot().value;
-    return residency === "parking" || residency === "closing";
   }
 
   #acceptance(overlay?: TurnOverlay): Acceptance {
     return {
       config: () => ({ value: this.#plans.next(this.resident, overlay).config, madeFrom: this.resident.headRevision }),
-      finishOther: (turnId) => this.#finishOther(turnId),
+      finishFirst: (turnId) => this.#driver.finishFirst(turnId),
       refresh: (headRevision) => this.#residence.refresh(headRevision),
     };
-  }
-
-  /** Another turn was accepted before and its owner is gone: it comes first. Nobody watches it. */
-  async #finishOther(turnId: string): Promise<void> {
-    const waiting = this.#run;
-    const onParked = (): void => {
-      if (this.#isLeaving) run.suspend();
-    };
-    const run: TurnRun = this.#newRun({ turnId, emit: () => undefined, onParked }, () => this.#lease.resume(turnId), "found");
-    this.#run = run;
-    try {
-      await run.run();
-    } finally {
-      this.#run = waiting;
-      this.feed.ended(turnId);
-    }
-    this.#send({ type: "turn.started" });
-  }
-
-  // ---- resident state ---------------------------------------------------------------------------------------------
-
-  #load(event: { readonly type: "session.open" | "session.reopen" }): Promise<void> {
-    this.#loading = Promise.withResolvers<void>();
-    const { promise } = this.#loading;
-    this.#send(event);
-    const { failure, residency } = { ...this.#root.getSnapshot().context, residency: this.#root.getSnapshot().value.residency };
-    if (residency === "failed" && failure) this.#loading.reject(new LashError("session", failure.code, failure.message));
-    return promise;
-  }
-
-  async #loadFromStore(): Promise<void> {
-    const loading = this.#loading;
-    const { event, error } = await this.#residence.load();
-    this.#send(event);
-    if (error) loading?.reject(error);
-    else loading?.resolve();
-  }
-
-  /** S-44: what no commit holds gets one of its own, before the session is left. */
-  async #flush(): Promise<void> {
-    const flushing = this.#flushing;
-    try {
-      await this.changes.flush();
-      this.#send({ type: "session.flushed" });
-    } catch (error) {
-      const failure = runtimeErrorOfStore(error);
-      flushing?.reject(failure);
-      this.#send({ type: "session.flushFailed", code: failure.code, message: failure.message });
-    }
   }
 
   #adopt(headRevision: number, commit: SessionCommit): void {

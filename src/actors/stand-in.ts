@@ -6,6 +6,7 @@
 //   S2. Whoever else takes over first has it: a claim that finds the lane busy waits again, for that one.
 
 import type { Clock } from "../domain/clock.ts";
+import { errorFields } from "../domain/error-mapping.ts";
 import { LashError } from "../domain/errors.ts";
 import type { Logger } from "../domain/logger.ts";
 import type { Persistence, SessionLease } from "../stores/contract.ts";
@@ -89,7 +90,7 @@ export class StandIn {
   #report(error: unknown): void {
     if (this.#closed.signal.aborted) return;
     const { sessionId, logger } = this.#options;
-    logger({ level: "warn", event: "turn.recovery_failed", sessionId, ...(LashError.is(error) && { code: error.code }), message: String(error) });
+    logger({ level: "warn", event: "turn.recovery_failed", sessionId, ...errorFields(error) });
   }
 
   async #finish(turnId: string): Promise<void> {

@@ -30,7 +30,7 @@ export interface TurnSession {
   /** Applies the session commands that come before the next turn; holds the lane for it (T-4). */
   readonly drainCommands: () => Promise<void>;
   /** Gives that lane back where no turn took it. */
-  readonly leaveLane: () => Promise<void>;
+  readonly releaseLane: () => Promise<void>;
   /** A turn ended and completed these. @param leaves - something may wait for the next one. */
   readonly ended: (completed: SettledClaims, leaves: boolean) => void;
   /** Tells the residency machine. */

@@ -2,6 +2,7 @@
 
 import type { TurnToAccept } from "./lane-claims.ts";
 import type { Emit } from "./model-call.ts";
+import type { TurnTrace } from "./trace-port.ts";
 import type { TurnOverlay } from "./turn-plan.ts";
 
 /** Who watches a turn, and may cancel it. */
@@ -11,6 +12,15 @@ export interface TurnAttendance {
   readonly signal: AbortSignal;
   /** What to do once the turn only waits for answers from outside: go on waiting (default), leave it in flight, or whatever it says. */
   readonly whenParked?: "wait" | "suspend" | (() => void);
+}
+
+/** A turn that is driven now. */
+export interface TurnRequest extends Pick<TurnAttendance, "turnId" | "emit"> {
+  readonly trace: TurnTrace | undefined;
+  /** What its host gives for this turn alone. */
+  readonly overlay?: TurnOverlay | undefined;
+  /** Told when the turn only waits for answers from outside: it may be suspended then. */
+  readonly onParked: () => void;
 }
 
 export interface TurnStart extends TurnAttendance, TurnToAccept {

@@ -1,5 +1,6 @@
 // Wait desk: hands out keys of durable waits, resolves them, and waits for them (E-18..E-23).
 
+import { onAbort } from "../domain/abort.ts";
 import type { Clock } from "../domain/clock.ts";
 import { readWaitKey, signWait, type Resolution, type ResolveOutcome, type WaitName } from "../domain/waits.ts";
 import type { WaitFacet } from "../stores/upkeep-contract.ts";
@@ -58,8 +59,7 @@ export class WaitDesk {
     const stop = new AbortController();
     const onStop = (): void => stop.abort(detach.reason);
     const cancelTimer = dueAtMs === null ? () => undefined : this.#clock.setTimer(dueAtMs - this.#clock.now(), onStop);
-    for (const signal of [cancel, detach]) signal.addEventListener("abort", onStop, { once: true });
-    if (cancel.aborted || detach.aborted) onStop();
+    const unlisten = [cancel, detach].map((signal) => onAbort(signal, onStop));
     try {
       return await this.#hub.until(topicOf(name), () => this.#look(name), stop.signal);
     } catch (error) {
@@ -68,7 +68,7 @@ export class WaitDesk {
       return await this.#close(name, cancel.aborted ? "cancelled" : "timeout");
     } finally {
       cancelTimer();
-      for (const signal of [cancel, detach]) signal.removeEventListener("abort", onStop);
+      for (const stopListening of unlisten) stopListening();
     }
   }
 

@@ -10,17 +10,20 @@ import { followTurnId } from "../actors/frames.ts";
 import type { Emit } from "../actors/model-call.ts";
 import type { SessionRuntime } from "../actors/session-runtime.ts";
 import type { TurnEnd } from "../actors/turn-run.ts";
-import type { TurnCancellation } from "../domain/cancellation.ts";
+import { unattended } from "../actors/turn-start.ts";
+import { onAbort } from "../domain/abort.ts";
+import { newCancellation, type TurnCancellation } from "../domain/cancellation.ts";
 import { effectError, LashError } from "../domain/errors.ts";
+import { checkedId } from "../domain/id-rules.ts";
 import { refuseUnknown } from "../domain/invalid-argument.ts";
 import type { Json } from "../domain/json.ts";
 import type { ModelCallRecord } from "../domain/outcome.ts";
 import { sha256Hex } from "../domain/sha256.ts";
 import { acceptInput, parseTurnInput, type TurnInput } from "../domain/turn-input.ts";
-import { swallow } from "../swallow.ts";
+import { emitTo } from "../swallow.ts";
 import { turnResultOf, type TurnResult } from "../turn-result.ts";
 import { OF_CALL } from "./caller.ts";
-import { checkText } from "./child-request.ts";
+import { givenId } from "./child-request.ts";
 import type { Children, OpenedChild } from "./child-port.ts";
 import { ChildMeter } from "./child-meter.ts";
 import type { CallingTool } from "./calling-tool.ts";
@@ -55,24 +58,24 @@ export class CallChildSessions implements CallChildren {
     // Numbered when it is asked for, so that what else the call awaits changes no id.
     const number = this.#made++;
     this.#assertRunning();
-    if (key !== undefined) checkText(key, "key");
+    if (key !== undefined) checkedId(key, "key");
     const { parent, turnId, callId, toolName, idempotencyKey } = this.#call;
-    const id = request.id === undefined || request.id.trim() === "" ? `child:${sha256Hex(JSON.stringify([idempotencyKey, key ?? number]))}` : request.id;
+    const id = givenId(request) ?? `child:${sha256Hex(JSON.stringify([idempotencyKey, key ?? number]))}`;
     const causedBy: Json = { type: "tool_call", turnId, callId, toolName, key: idempotencyKey };
     const from = parent();
     const meta = await this.#children.make(id, from, request, causedBy);
-    return this.#handle(await this.#keep(await this.#children.open(from, meta, request)));
+    return this.#handle(await this.#take(await this.#children.open(from, meta, request)));
   }
 
   async open(id: string, live: ChildLiveParts = {}): Promise<ChildSession> {
-    checkText(id, "id");
-    return this.#handle(await this.#keep(await this.#children.reopen(this.#call.parent(), id, live)));
+    checkedId(id, "id");
+    return this.#handle(await this.#take(await this.#children.reopen(this.#call.parent(), id, live)));
   }
 
-  /** Lets go of the children; a turn that the call did not wait for goes on, and is found like any other if this process dies. */
+  /** Closes the children; a turn that the call did not wait for goes on, and is found like any other if this process dies. */
   end(): void {
     this.#hasEnded = true;
-    for (const runtime of this.#opened) void this.#letGo(runtime);
+    for (const runtime of this.#opened) void this.#close(runtime);
     this.#opened.clear();
   }
 
@@ -88,16 +91,16 @@ export class CallChildSessions implements CallChildren {
       await runtime.requestCancel(left.turnId, this.#cancellation(runtime));
       this.#opened.add(runtime);
       // Whoever else drives it hears of the request.
-      const finishing = runtime.recoverTurn({ turnId: left.turnId, emit: () => undefined, signal: new AbortController().signal });
+      const finishing = runtime.recoverTurn({ turnId: left.turnId, ...unattended() });
       await finishing.catch((error: unknown) => ports.logger({ level: "warn", event: "child.cancel_failed", sessionId, message: `${toolName}: ${String(error)}` }));
     }
   }
 
-  #cancellation({ ports: { newId, clock } }: SessionRuntime): TurnCancellation {
-    return { requestId: newId(), origin: "turn", reason: "the turn that waited for it was cancelled", requestedAtMs: clock.now() };
+  #cancellation({ ports }: SessionRuntime): TurnCancellation {
+    return newCancellation(ports, "turn", "the turn that waited for it was cancelled");
   }
 
-  async #keep(child: OpenedChild): Promise<OpenedChild> {
+  async #take(child: OpenedChild): Promise<OpenedChild> {
     try {
       this.#assertRunning();
     } catch (error) {
@@ -108,7 +111,7 @@ export class CallChildSessions implements CallChildren {
     return child;
   }
 
-  async #letGo(runtime: SessionRuntime): Promise<void> {
+  async #close(runtime: SessionRuntime): Promise<void> {
     const forget = this.#children.keep(runtime);
     await runtime.drain();
     await runtime.close("session.close").catch(() => undefined);
@@ -124,7 +127,7 @@ export class CallChildSessions implements CallChildren {
         const number = runs++;
         this.#assertRunning();
         refuseUnknown(options, ["key", "onActivity"], "child run options");
-        if (options.key !== undefined) checkText(options.key, "key");
+        if (options.key !== undefined) checkedId(options.key, "key");
         const place = options.key === undefined ? String(number) : sha256Hex(options.key);
         return this.#run(child, `${OF_CALL}${this.#call.idempotencyKey}:${place}`, input, options);
       },
@@ -136,25 +139,23 @@ export class CallChildSessions implements CallChildren {
     const { ports, wiring, settings } = runtime;
     const { input: accepted, attachments } = acceptInput(parseTurnInput(input, ports.limits));
     const meter = new ChildMeter({ sessionId: wiring.sessionId, turnId, source, model: settings.policy.model.id, calls, record });
-    let count = 0;
+    const emitToSink = emitTo(turnId, onActivity);
     const emit: Emit = (body, correlationId) => {
       // Whatever it tells, it is not waiting.
       park(false);
       const heard = meter.hear(body);
       const told = heard && tell(heard, `child:${wiring.sessionId}:${turnId}`);
-      const seen = onActivity && swallow(onActivity, { id: `${turnId}:${++count}`, correlationId, ...body });
+      const seen = emitToSink(body, correlationId);
       return told || seen ? Promise.all([told, seen]).then(() => undefined) : undefined;
     };
     const cancel = new AbortController();
-    const onAbort = (): void => {
+    const unlisten = onAbort(signal, () => {
       if (detach.aborted) return;
       // The call may not live to hear the end.
       meter.settle();
       cancel.abort();
       void runtime.requestCancel(turnId, this.#cancellation(runtime)).catch(() => undefined);
-    };
-    if (signal.aborted) onAbort();
-    else signal.addEventListener("abort", onAbort, { once: true });
+    });
     let isParked = false;
     const park = (parked: boolean): void => {
       if (parked === isParked) return;
@@ -168,7 +169,7 @@ export class CallChildSessions implements CallChildren {
       return turnResultOf(end);
     } finally {
       park(false);
-      signal.removeEventListener("abort", onAbort);
+      unlisten();
     }
   }
 

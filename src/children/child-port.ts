@@ -19,7 +19,7 @@ import { createChild, listChildren } from "../stores/persistence/children.ts";
 import { byGeneration, callerOf, isOfCall } from "./caller.ts";
 import { callingTool } from "./calling-tool.ts";
 import { CallChildSessions } from "./call-children.ts";
-import { assignmentOf, checkLive, checkRequest } from "./child-request.ts";
+import { assignmentOf, checkLive, checkRequest, givenId } from "./child-request.ts";
 import { startOf } from "./child-start.ts";
 import type { CallChildren, ChildHost, ChildLiveParts, ChildPort, ChildRequest, ChildSummary, ParentSession } from "./contract.ts";
 
@@ -45,7 +45,7 @@ export class Children implements ChildPort {
   }
 
   async create(parent: ParentSession, request: ChildRequest): Promise<SessionRuntime> {
-    const id = request.id === undefined || request.id.trim() === "" ? this.ports.newId() : request.id;
+    const id = givenId(request) ?? this.ports.newId();
     if (this.#host.isOpen(id)) throw alreadyExists(id);
     return (await this.open(parent, await this.make(id, parent, request), request)).runtime;
   }

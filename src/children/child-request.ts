@@ -2,7 +2,7 @@
 
 import { assertJson } from "../domain/bounded-json.ts";
 import { runtimeError } from "../domain/errors.ts";
-import { assertId } from "../domain/id-rules.ts";
+import { checkedId } from "../domain/id-rules.ts";
 import { invalidArgument, refuseUnknown } from "../domain/invalid-argument.ts";
 import { isPlainObject, type Json } from "../domain/json.ts";
 import type { Limits } from "../domain/limits.ts";
@@ -29,18 +29,18 @@ export function checkRequest(request: ChildRequest, limits: Limits): void {
   const { provider, tools, model, prompt, maxTurns, id, start, hiddenTools, initialMessages, usageSource, state, subagent, maxDepth } = request;
   checkShared({ ...(provider && { provider }), ...(tools && { tools }), ...(model && { model }), ...(prompt !== undefined && { prompt }), ...(maxTurns !== undefined && { maxTurns }) });
   toolsByName(tools ?? []);
-  if (id !== undefined) checkText(id, "id", { isBlankFine: true });
+  if (givenId(request) !== undefined) checkedId(id, "id");
   checkStart(start, limits);
   if (hiddenTools !== undefined && !(Array.isArray(hiddenTools) && hiddenTools.length <= MOST_HIDDEN_TOOLS && hiddenTools.every((name) => typeof name === "string"))) {
     throw invalidArgument("hiddenTools", `an array of at most ${MOST_HIDDEN_TOOLS} tool names`);
   }
   if (initialMessages !== undefined) checkDrafts(initialMessages, limits);
-  if (usageSource !== undefined) checkText(usageSource, "usageSource");
+  if (usageSource !== undefined) checkedId(usageSource, "usageSource");
   if (usageSource === "turn") throw invalidArgument("usageSource", "another one: `turn` is what the session itself uses");
   if (state !== undefined && state !== "fork" && state !== "fresh") throw invalidArgument("state", '"fork" or "fresh"');
   if (subagent !== undefined) {
     refuseUnknown(subagent, ["capability"], "subagent");
-    checkText(subagent.capability, "subagent.capability");
+    checkedId(subagent.capability, "subagent.capability");
   }
   if (maxDepth !== undefined && !(Number.isSafeInteger(maxDepth) && maxDepth >= 1 && maxDepth <= MOST_GENERATIONS)) {
     throw invalidArgument("maxDepth", `a whole number from 1 to ${MOST_GENERATIONS}`);
@@ -52,16 +52,13 @@ export function checkLive(live: ChildLiveParts): void {
   checkShared(live);
 }
 
-/** Keys become parts of ids, so they are bounded like those. */
-export function checkText(text: unknown, field: string, { isBlankFine = false } = {}): asserts text is string {
-  if (typeof text !== "string" || (!isBlankFine && text.trim() === "")) throw invalidArgument(field, "a text that is not blank");
-  assertId(text, field);
-}
+/** Undefined where the runtime is to make one. */
+export const givenId = ({ id }: ChildRequest): string | undefined => (typeof id === "string" && id.trim() === "" ? undefined : id);
 
 function checkStart(start: ChildRequest["start"], limits: Limits): void {
   if (start === undefined || start === "empty" || start === "current") return;
   if (isPlainObject(start) && Object.keys(start).length === 1) {
-    if ("sessionId" in start) return checkText(start["sessionId"], "start.sessionId");
+    if ("sessionId" in start) return void checkedId(start["sessionId"], "start.sessionId");
     if ("snapshot" in start) return checkSnapshot(start["snapshot"], limits);
   }
   throw invalidArgument("start", '"empty", "current", { sessionId } or { snapshot }');
@@ -76,7 +73,7 @@ function checkSnapshot(snapshot: unknown, limits: Limits): void {
     const field = `start.snapshot.messages[${index}]`;
     assertJson(message, { field, limit: "modelResponseBytes", limits });
     if (!isRecord(message) || typeof message["id"] !== "string" || ids.has(message["id"])) throw invalidArgument(field, "a message with an id of its own");
-    checkText(message["id"], `${field}.id`);
+    checkedId(message["id"], `${field}.id`);
     ids.add(message["id"]);
     readMessage(message, message["id"], (problem) => invalidArgument(field, `a message: ${problem}`));
   });

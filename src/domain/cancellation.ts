@@ -1,5 +1,6 @@
 // Durable requests to cancel a turn (OP-20).
 
+import type { Clock } from "./clock.ts";
 import { invalidArgument } from "./invalid-argument.ts";
 import { utf8Length } from "./utf8.ts";
 
@@ -14,6 +15,12 @@ export interface TurnCancellation {
   /** Epoch milliseconds. */
   readonly requestedAtMs: number;
 }
+
+export const newCancellation = (
+  { newId, clock }: { readonly newId: () => string; readonly clock: Pick<Clock, "now"> },
+  origin: TurnCancellation["origin"],
+  reason: string | undefined,
+): TurnCancellation => ({ requestId: newId(), origin, ...(reason !== undefined && { reason }), requestedAtMs: clock.now() });
 
 export interface TurnCancelOutcome {
   /**

@@ -8,6 +8,9 @@ import type { JsonObject } from "./json.ts";
 export const errorText = (error: unknown): string =>
   error instanceof Error || LashError.is(error) ? error.message : String(error);
 
+/** What a log says of an error. */
+export const errorFields = (error: unknown): { readonly code?: string; readonly message: string } => ({ ...(LashError.is(error) && { code: error.code }), message: errorText(error) });
+
 /** The details of an error that is replaced by one of another code: they cross wires, its `cause` does not. */
 const detailsWithCause = (error: unknown): JsonObject =>
   LashError.is(error) ? { ...error.details, causeCode: error.code } : {};

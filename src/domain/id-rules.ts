@@ -17,6 +17,13 @@ export function assertId(id: string, field: string): void {
   }
 }
 
+/** An id that a public call is given. @throws LashError `invalid_argument` */
+export function checkedId(id: unknown, field: string, expected = "a text that is not blank"): string {
+  if (typeof id !== "string" || id.trim() === "") throw invalidArgument(field, expected);
+  assertId(id, field);
+  return id;
+}
+
 /** Ids of tools are kept in every state of their session. */
 export const isToolId = (id: unknown): id is string => typeof id === "string" && id.trim() !== "" && id.length <= MAX_CHARS && id.isWellFormed();
 /** Completes "must be …". */

@@ -1,5 +1,6 @@
 // Observations: a session's committed state with its cursor, and the ways on from a cursor (observation.md sections 1, 2 and 6).
 
+import { onAbort } from "../domain/abort.ts";
 import { errorText } from "../domain/error-mapping.ts";
 import { LashError, observationError, runtimeError } from "../domain/errors.ts";
 import type { AgentFrame, SessionPolicy, TokenLedgerEntry } from "../domain/session.ts";
@@ -223,22 +224,19 @@ const observationOf = (observed: Observed, cursor: string, tools: Tools): Sessio
 
 /** Ends with its session, and gives the replay store's errors the code that hosts see (FA-52). */
 function untilAborted(subscription: LiveReplaySubscription, signal: AbortSignal): LiveReplaySubscription {
-  const onAbort = (): void => void subscription.return();
-  const leave = (): void => signal.removeEventListener("abort", onAbort);
-  if (signal.aborted) onAbort();
-  else signal.addEventListener("abort", onAbort, { once: true });
+  const unlisten = onAbort(signal, () => void subscription.return());
   return {
     async next() {
       try {
         const result = await subscription.next();
-        if (result.done === true) leave();
+        if (result.done === true) unlisten();
         return result;
       } catch (error) {
         throw liveReplayError(error);
       }
     },
     return() {
-      leave();
+      unlisten();
       return subscription.return();
     },
     [Symbol.asyncIterator]() {

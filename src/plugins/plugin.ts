@@ -2,7 +2,7 @@
 
 import { assertJson } from "../domain/bounded-json.ts";
 import { pluginError } from "../domain/errors.ts";
-import { assertId } from "../domain/id-rules.ts";
+import { checkedId } from "../domain/id-rules.ts";
 import { invalidArgument, refuseUnknown } from "../domain/invalid-argument.ts";
 import type { Plugin, PluginContributions, PluginSession } from "./contract.ts";
 import type { PluginKit } from "./kit.ts";
@@ -47,8 +47,7 @@ const kit: PluginKit = {
 export function plugin(options: PluginOptions): Plugin {
   refuseUnknown(options, ["id", "version", "build"], "plugin options");
   const { id, version = "1", build } = options;
-  if (typeof id !== "string" || id.trim() === "") throw invalidArgument("plugin.id", "an id that is not blank");
-  assertId(id, "plugin.id");
+  checkedId(id, "plugin.id", "an id that is not blank");
   if (typeof version !== "string") throw invalidArgument(`plugin.version (of "${id}")`, "a text");
   if (typeof build !== "function") throw invalidArgument(`plugin.build (of "${id}")`, "a function that returns what the plugin contributes");
   return { id, version, build, kit };

@@ -3,6 +3,7 @@
 //   L2. What a failed attempt streamed is withdrawn before the next one says anything.
 //   L3. An abort ends the call at once, whatever it waits for.
 
+import { onAbort } from "../domain/abort.ts";
 import { isZeroUsage, type TokenUsage } from "../domain/usage.ts";
 import { StreamAccumulator } from "./accumulate.ts";
 import { runAttempt } from "./attempt.ts";
@@ -162,11 +163,9 @@ async function orCancelled<T>(pending: Promise<T>, { signal }: ProviderCall, att
 
 function orAborted(pending: Promise<void>, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason);
-    if (signal.aborted) onAbort();
-    else signal.addEventListener("abort", onAbort, { once: true });
+    const unlisten = onAbort(signal, () => reject(signal.reason));
     void pending.then(() => {
-      signal.removeEventListener("abort", onAbort);
+      unlisten();
       return resolve();
     });
   });

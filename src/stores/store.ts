@@ -1,6 +1,7 @@
 // Store: what a host hands to createLash. An engine, what this place can find out about owners of leases, and, where several
 // runtimes may look at one session, how they tell each other what happens.
 
+import { onAbort } from "../domain/abort.ts";
 import type { Engine } from "./engine.ts";
 import type { BytesPlace } from "./persistence/attachment-bytes.ts";
 import type { LeaseOwner } from "./contract.ts";
@@ -50,7 +51,6 @@ export const opaqueLiveness: Liveness = {
 /** For liveness that is never told: waits until nobody wants to know any more. */
 export function aborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    else signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    onAbort(signal, () => reject(signal.reason));
   });
 }

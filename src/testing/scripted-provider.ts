@@ -1,3 +1,4 @@
+import { onAbort } from "../domain/abort.ts";
 import { zeroUsage, type TokenUsage } from "../domain/usage.ts";
 import type {
   LlmOutputPart,
@@ -188,11 +189,9 @@ function throwIfAborted(signal: AbortSignal): void {
 
 function orAborted(pending: Promise<void>, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(new ProviderError(cancelledFailure()));
-    if (signal.aborted) onAbort();
-    else signal.addEventListener("abort", onAbort, { once: true });
+    const unlisten = onAbort(signal, () => reject(new ProviderError(cancelledFailure())));
     void pending.then(() => {
-      signal.removeEventListener("abort", onAbort);
+      unlisten();
       return resolve();
     });
   });

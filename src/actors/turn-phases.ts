@@ -1,0 +1,258 @@
+// Turn phases: what the chart of a turn waits for beside its effects: the lane, the head, its input, plugins, the commit.
+//
+// Owns: what the claim brought, and what the turn came to. TurnRun owns the machine's actor and says when a phase begins.
+//   PH1. A phase tells the machine what came of it, once; one that throws has failed the run.
+//   PH2. Where nothing has to be waited for, a phase is over when it returns (M4).
+
+import type { TurnCancellation } from "../domain/cancellation.ts";
+import { LashError } from "../domain/errors.ts";
+import type { Message } from "../domain/messages.ts";
+import type { PhaseName, TurnEvent } from "../machines/effects.ts";
+import type { MachineSnapshot, RecordedTurn, TurnRecord } from "../stores/contract.ts";
+import { closedLog, isCancelled, type FinishedTurn } from "./committer.ts";
+import { exhausted, restorable } from "./found-turn.ts";
+import type { Claimed } from "./lane-claims.ts";
+import { fenceOf, releaseLane } from "./lease-keeper.ts";
+import { loadOpening, openingAtHand } from "./opening.ts";
+import type { PluginPhase, SessionPlugins, TurnPlugins } from "./plugin-port.ts";
+import { referenceOf } from "./resident.ts";
+import { commitTurn, settleTurn } from "./turn-ending.ts";
+import { openLane, type LiveRun, type TurnLane } from "./turn-lane.ts";
+import type { TurnPlan } from "./turn-plan.ts";
+
+export class TurnPhases {
+  readonly #run: LiveRun;
+  readonly #startedAtMs: number;
+  readonly #startedAt: number;
+  /** Aborts hooks that run before the first model call. */
+  readonly #preparing = new AbortController();
+  #claiming: Promise<Claimed> | undefined;
+  #draining: Promise<void> | undefined;
+  #lane: TurnLane | undefined;
+  /** As the turn was accepted. */
+  #accepted: TurnPlan | undefined;
+  #plugins: TurnPlugins | undefined;
+  #result: RecordedTurn | undefined;
+  #cancellation: TurnCancellation | undefined;
+
+  constructor(run: LiveRun) {
+    const { clock } = run.session.ports;
+    this.#run = run;
+    this.#startedAtMs = clock.now();
+    this.#startedAt = clock.monotonic();
+  }
+
+  /** Undefined until it is claimed. */
+  get lane(): TurnLane | undefined {
+    return this.#lane;
+  }
+
+  /** What is recorded of the turn, once it is. */
+  get result(): RecordedTurn | undefined {
+    return this.#result;
+  }
+
+  begin(phase: PhaseName): Promise<void> | void {
+    switch (phase) {
+      case "claimLane":
+        return this.#claimLane();
+      case "refreshHead":
+        return this.#refreshHead();
+      case "normalizeInput":
+        return this.#normalizeInput();
+      case "commit":
+        return this.#commit();
+      case "settle":
+        return this.#settle();
+      case "drainCommands":
+        return this.#drainCommands();
+      default:
+        return this.#pluginPhase(phase);
+    }
+  }
+
+  /** The turn is to end as cancelled. @param request - the first one is what its result names. */
+  cancel(request: TurnCancellation | undefined): void {
+    this.#cancellation ??= request;
+    this.#preparing.abort();
+  }
+
+  /** The machine has ended: nothing is prepared, renewed or looked for any more. */
+  end(): void {
+    this.#lane?.keeper.stop();
+    this.#lane?.watch.stop();
+    this.#preparing.abort();
+  }
+
+  /** Records nothing more. @param keepsLease - its lease is left to expire (S-63). */
+  async release(keepsLease: boolean): Promise<void> {
+    if (!this.#lane) return this.#releaseClaimed();
+    const { effects, keeper } = this.#lane;
+    effects.stop();
+    if (keepsLease) return;
+    await releaseLane(this.#run.session.ports.persistence.leases, keeper.fence);
+  }
+
+  /** A lane that was being claimed when the turn was abandoned: nobody drives it, so nobody else should have to wait for it. */
+  async #releaseClaimed(): Promise<void> {
+    const { session } = this.#run;
+    const claimed = await this.#claiming?.catch(() => undefined);
+    await this.#draining?.catch(() => undefined);
+    if (claimed?.kind === "commands") await session.releaseLane();
+    if (claimed?.kind !== "claimed") return;
+    await releaseLane(session.ports.persistence.leases, fenceOf(claimed.lease));
+  }
+
+  /** Without plugins nothing is waited for (M4). */
+  #pluginPhase(phase: PluginPhase): Promise<void> | void {
+    const { send, context } = this.#run;
+    const plugins = this.#plugins;
+    if (phase === "buildTurn" && !plugins) return send({ type: "turn.built", maxTurns: this.#planned.config.policy.maxTurns });
+    if (!plugins) return send(phase === "finalize" ? { type: "turn.finalized", messages: [] } : { type: "turn.persisted" });
+    return plugins.phase(phase, context, this.#preparing.signal).then(send);
+  }
+
+  async #claimLane(): Promise<void> {
+    const { session, request, send, claim, hasFailed } = this.#run;
+    const claiming = claim();
+    this.#claiming = claiming;
+    const claimed = await claiming;
+    // Abandoned meanwhile: whoever waits for its end gives the lane back.
+    if (hasFailed()) return;
+    if (claimed.kind === "busy") return send({ type: "lane.busy" });
+    if (claimed.kind === "commands") return send({ type: "commands.waiting" });
+    if (claimed.kind === "settled") {
+      this.#result = claimed.result;
+      // Ended by somebody else since this session was read: what is shown here has to have it, too.
+      if (claimed.result.headRevision > session.resident().headRevision) await session.refresh(claimed.result.headRevision);
+      const { outcome, issues, usage } = claimed.result;
+      return send({ type: "turn.recorded", outcome, issues, usage });
+    }
+    this.#lane = openLane(claimed, this.#run, { accepted: () => this.#planned, plugins: () => this.#plugins });
+    const { turn } = claimed;
+    for (const claim of turn.claims) if (claim.replayKey === undefined) this.#run.log.recordClaim(claim);
+    if (turn.cancellation) this.#run.cancel(turn.cancellation);
+    if (turn.recoveries > session.ports.maxRecoveries) {
+      await session.refresh(claimed.headRevision);
+      return send(exhausted(turn, this.#run.log));
+    }
+    const plan = session.planOf(turn, request.overlay);
+    const { plugins } = session.wiring;
+    this.#accepted = plan;
+    if (plugins) this.#plugins = await this.#plug(plugins, turn, plan);
+    if (hasFailed()) return;
+    if (turn.snapshot) return this.#takeUp(turn, turn.snapshot);
+    const { claims: [first], input: { causes = [] } } = turn;
+    if (first?.lane === "work") void request.emit({ type: "queued_work_started", boundary: "idle", batchIds: first.rows.ids, causes }, "queue");
+    send(this.#prepared() ?? { type: "lane.claimed" });
+  }
+
+  async #drainCommands(): Promise<void> {
+    this.#draining = this.#run.session.drainCommands();
+    await this.#draining;
+    this.#run.send({ type: "commands.drained" });
+  }
+
+  /** Those that the turn was accepted with, in the state that it begins or goes on with. */
+  async #plug(all: SessionPlugins, turn: TurnRecord, plan: TurnPlan): Promise<TurnPlugins> {
+    const { session: { resident, refresh }, log, request } = this.#run;
+    const { effects, headRevision } = this.claimed;
+    await refresh(headRevision);
+    const plugins = all.turn({ turnId: turn.turnId, plan, base: () => effects.base, resident, log: () => log.messages, emit: request.emit });
+    plugins.begin(resident().plugins, turn);
+    return plugins;
+  }
+
+  /** What the phases up to the first model call would say, unless one of them has to wait (M4). */
+  #prepared(): TurnEvent | undefined {
+    const { headRevision, turn } = this.claimed;
+    const resident = this.#run.session.resident();
+    const messages = openingAtHand(turn);
+    if (resident.headRevision !== headRevision || !messages || this.#plugins) return undefined;
+    const { maxTurns } = this.#planned.config.policy;
+    return { type: "turn.prepared", history: referenceOf(resident), messages, maxTurns };
+  }
+
+  /** Goes on where the last durable step left off. */
+  async #takeUp(turn: TurnRecord, stored: MachineSnapshot): Promise<void> {
+    const { session, log, send, hasFailed, restore } = this.#run;
+    await session.refresh(this.claimed.headRevision);
+    const snapshot = restorable(turn, stored, session.ports);
+    if (!snapshot) return send({ type: "lane.claimed" });
+    const { logLength, open } = snapshot.context;
+    log.restore(turn, logLength, (replayKey) => open.some((request) => request.replayKey === replayKey));
+    // A turn that ends as cancelled needs none of it, and nothing of it must keep the turn from ending.
+    if (this.#plugins && !this.#preparing.signal.aborted) await this.#plugins.rebuild(open[0]?.command.iteration ?? 0);
+    // Lost or abandoned meanwhile: nothing may begin any more.
+    if (!hasFailed()) restore(snapshot);
+  }
+
+  #refreshHead(): Promise<void> | void {
+    const { session, send } = this.#run;
+    const { headRevision } = this.claimed;
+    const resident = session.resident();
+    if (resident.headRevision === headRevision) return send({ type: "head.refreshed", history: referenceOf(resident) });
+    return session.refresh(headRevision).then((fresh) => send({ type: "head.refreshed", history: referenceOf(fresh) }));
+  }
+
+  #normalizeInput(): Promise<void> | void {
+    const { session, send } = this.#run;
+    const { turn } = this.claimed;
+    const messages = openingAtHand(turn);
+    return messages ? send({ type: "input.normalized", messages }) : loadOpening(turn, session.ports.persistence).then((loaded) => this.#normalized(loaded));
+  }
+
+  #normalized(messages: readonly Message[] | string): void {
+    if (typeof messages !== "string") return this.#run.send({ type: "input.normalized", messages });
+    this.#run.send({ type: "input.refused", issue: { kind: "input_validation", code: "invalid_turn_input", message: messages, retryable: false } });
+  }
+
+  async #commit(): Promise<void> {
+    const { session, send } = this.#run;
+    const commitment = await commitTurn(session, this.claimed, () => this.#finished());
+    if (commitment.kind === "inputWaits") return send({ type: "input.waiting" });
+    if (commitment.kind === "cancelled") return this.#yieldTo(commitment.by, this.#finished());
+    this.#result = commitment.result;
+    send({ type: "turn.committed" });
+  }
+
+  /** Somebody asked for the end of this turn before it ended: it keeps what was said and ends as cancelled (OP-20). */
+  #yieldTo(request: TurnCancellation, { context, log }: FinishedTurn): Promise<void> | void {
+    this.#cancellation = request;
+    // Cancelled here, by nobody's request, at the same moment: only the evidence was missing.
+    if (isCancelled(context.outcome)) return this.#commit();
+    this.#run.send({ type: "cancel.won", messages: closedLog(context, log).slice(log.length) });
+  }
+
+  async #settle(): Promise<void> {
+    this.#result = await settleTurn(this.#run.session, this.claimed, () => this.#finished());
+    this.#run.send({ type: "turn.settled" });
+  }
+
+  #finished(): FinishedTurn {
+    const { session, log, context } = this.#run;
+    return {
+      context: context(),
+      inputHash: this.claimed.turn.inputHash,
+      log: log.messages,
+      toolResults: log.toolResults,
+      modelCalls: log.modelCalls,
+      claims: log.claims,
+      startedAtMs: this.#startedAtMs,
+      durationMs: Math.round(session.ports.clock.monotonic() - this.#startedAt),
+      cancellation: this.#cancellation,
+    };
+  }
+
+  /** @throws LashError `other` - it was not claimed yet. */
+  get claimed(): TurnLane {
+    if (!this.#lane) throw new LashError("runtime", "other", "the turn's lane was not claimed yet");
+    return this.#lane;
+  }
+
+  /** Bound once the lane is claimed; a turn that is given up needs none. */
+  get #planned(): TurnPlan {
+    if (!this.#accepted) throw new LashError("runtime", "other", "the turn's plan was not made yet");
+    return this.#accepted;
+  }
+}

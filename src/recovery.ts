@@ -1,0 +1,136 @@
+// Recovery: finishes the turns of a store that nobody drives any more, or whose answer from outside has come.
+//
+//   RE1. A turn that another one's tool waits for is that one's to finish: callers come first (decision 0016).
+//   RE2. In the background at most one turn of a session is finished at a time; who opens the session waits for it.
+//   RE3. What happens behind the host's back is logged, never thrown.
+
+import type { SessionRuntime } from "./actors/session-runtime.ts";
+import { unattended } from "./actors/turn-start.ts";
+import { errorFields, errorText } from "./domain/error-mapping.ts";
+import { LashError, runtimeError } from "./domain/errors.ts";
+import type { RecoverOptions } from "./lash-options.ts";
+import type { LashPorts } from "./runtime-ports.ts";
+import type { SessionOpener } from "./session-opener.ts";
+import type { InFlight } from "./stores/contract.ts";
+import { emitTo } from "./swallow.ts";
+import { turnResultOf, type TurnResult } from "./turn-result.ts";
+
+/** One recovered turn: what it came to, or why it could not go on. */
+export type Recovered =
+  | { readonly sessionId: string; readonly turnId: string; readonly result: TurnResult }
+  | { readonly sessionId: string; readonly turnId: string; readonly error: LashError }
+  /** It waits for an answer from outside and goes on when that comes. */
+  | { readonly sessionId: string; readonly turnId: string; readonly suspended: true };
+
+export interface RecoveryOptions {
+  readonly ports: LashPorts;
+  readonly opener: SessionOpener;
+  /** The session, where it is open in this process. */
+  readonly find: (sessionId: string) => SessionRuntime | undefined;
+}
+
+/** Turns that `recover()` drives at once, unless told otherwise (OP-7). */
+const RECOVERIES_AT_ONCE = 8;
+
+/** Codes that say that somebody else has the turn, or that there is nothing left to do. */
+const ELSEWHERE: ReadonlySet<string> = new Set(["session_execution_busy", "unknown_turn", "turn_suspended"]);
+
+export class Recovery {
+  readonly #options: RecoveryOptions;
+  /** Turns that an answer from outside woke, by session. */
+  readonly #background = new Map<string, Promise<void>>();
+  /** Take back what would wake suspended turns. */
+  readonly #timers = new Set<() => void>();
+  #isClosed = false;
+
+  constructor(options: RecoveryOptions) {
+    this.#options = options;
+  }
+
+  /** All turns in flight. @returns one entry per turn that was dealt with here. */
+  async finishAll(options: RecoverOptions): Promise<readonly Recovered[]> {
+    const { persistence, children } = this.#options.ports;
+    const inFlight = await persistence.turns.inFlight();
+    const recovered: Recovered[] = [];
+    for (const generation of (await children?.generations(inFlight)) ?? [inFlight]) {
+      const waiting = [...generation];
+      const worker = async (): Promise<void> => {
+        for (let next = waiting.shift(); next && options.signal?.aborted !== true; next = waiting.shift()) {
+          const outcome = await this.#finish(next, options);
+          if (outcome) recovered.push(outcome);
+        }
+      };
+      await Promise.all(Array.from({ length: options.atOnce ?? RECOVERIES_AT_ONCE }, worker));
+    }
+    return recovered;
+  }
+
+  /** The turn that is being finished in the background, of one session. */
+  background(sessionId: string): Promise<void> | undefined {
+    return this.#background.get(sessionId);
+  }
+
+  /** A turn can go on: here if its session is open, else in the background (OP-8). */
+  wake(sessionId: string, turnId: string): void {
+    const open = this.#options.find(sessionId);
+    if (open) return open.finishLeftover();
+    if (this.#background.has(sessionId)) return;
+    const waking = this.#finishInBackground(sessionId, turnId).finally(() => this.#background.delete(sessionId));
+    this.#background.set(sessionId, waking);
+  }
+
+  /** A turn that was suspended goes on when its time runs out, as long as this lash lives (OP-8). */
+  wakeAt(sessionId: string, turnId: string, dueAtMs: number): void {
+    if (this.#isClosed) return;
+    const { clock } = this.#options.ports;
+    const cancel = clock.setTimer(Math.max(0, dueAtMs - clock.now()), () => {
+      this.#timers.delete(cancel);
+      this.wake(sessionId, turnId);
+    });
+    this.#timers.add(cancel);
+  }
+
+  /** No timer wakes a turn any more. */
+  close(): void {
+    this.#isClosed = true;
+    for (const cancel of this.#timers) cancel();
+  }
+
+  /** Resolves when the turns that are being finished in the background have ended. */
+  async idle(): Promise<void> {
+    await Promise.all(this.#background.values());
+  }
+
+  async #finishInBackground(sessionId: string, turnId: string): Promise<void> {
+    const { ports } = this.#options;
+    const caller = await ports.children?.callerOf(sessionId, turnId).catch(() => undefined);
+    if (caller) this.wake(caller.sessionId, caller.turnId);
+    if (caller) await this.#background.get(caller.sessionId);
+    const recovered = await this.#finish({ sessionId, turnId }, {}).catch((error: unknown) => ({ error }));
+    if (recovered && "error" in recovered) {
+      ports.logger({ level: "warn", event: "turn.recovery_failed", sessionId, ...errorFields(recovered.error) });
+    }
+  }
+
+  async #finish({ sessionId, turnId, damage }: InFlight, { signal, onActivity }: RecoverOptions): Promise<Recovered | undefined> {
+    if (damage) return { sessionId, turnId, error: asLashError(damage) };
+    const { ports, opener } = this.#options;
+    let runtime: SessionRuntime | undefined;
+    try {
+      // A turn in flight whose tool waits for this one drives it itself, with what that needs (RE1).
+      if (await ports.children?.callerOf(sessionId, turnId)) return undefined;
+      runtime = await opener.openFor(sessionId, turnId);
+      const emit = emitTo(turnId, onActivity && ((activity) => onActivity(activity, { sessionId, turnId })));
+      const end = await runtime.recoverTurn({ turnId, ...unattended(signal), emit, whenParked: "suspend" });
+      return { sessionId, turnId, result: turnResultOf(end) };
+    } catch (error) {
+      if (LashError.is(error) && error.isCode("turn_suspended")) return { sessionId, turnId, suspended: true };
+      if (LashError.is(error) && ELSEWHERE.has(error.code)) return undefined;
+      return { sessionId, turnId, error: asLashError(error) };
+    } finally {
+      await runtime?.close("session.close").catch(() => runtime?.discard());
+    }
+  }
+}
+
+const asLashError = (error: unknown): LashError => (LashError.is(error) ? error : runtimeError("store_commit_failed", errorText(error), { cause: error }));

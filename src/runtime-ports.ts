@@ -1,0 +1,95 @@
+// Runtime ports: what all sessions of one lash share (S-86), made from its options.
+
+import { ChangeHub } from "./actors/change-hub.ts";
+import { inline } from "./actors/inline-host.ts";
+import { journaled } from "./actors/journaled-host.ts";
+import type { RuntimePorts } from "./actors/ports.ts";
+import { Publishers } from "./actors/publisher.ts";
+import type { Tracer } from "./actors/trace-port.ts";
+import { WaitDesk } from "./actors/wait-desk.ts";
+import type { ChildHost } from "./children/contract.ts";
+import { systemClock } from "./domain/clock.ts";
+import { resolveLimits } from "./domain/limits.ts";
+import { consoleLogger, safeLogger } from "./domain/logger.ts";
+import { durableStoreRequired } from "./domain/wiring-errors.ts";
+import { leaseTimingsOf, type LashOptions } from "./lash-options.ts";
+import { inMemoryLiveReplay } from "./live-replay.ts";
+import { readViewOf } from "./observe/read-view.ts";
+import { standardProtocol } from "./protocols/standard.ts";
+import { resolveAttachments } from "./providers/attachments.ts";
+import type { LlmRequest } from "./providers/contract.ts";
+import { ProviderError, failureOf } from "./providers/failure.ts";
+import type { ProviderLadders } from "./providers/provider-ladders.ts";
+import { randomId, randomSecret } from "./random-id.ts";
+import { memory } from "./stores/memory/store.ts";
+import { createPersistence } from "./stores/persistence/index.ts";
+
+export interface LashPorts extends RuntimePorts {
+  readonly trace?: Tracer;
+  /** Names this runtime: among the owners of leases, and in what it shows of its sessions. */
+  readonly scopeId: string;
+}
+
+/** What the lash itself does for its sessions; nothing of it is asked for while the ports are made. */
+export interface PortsHost {
+  readonly ladders: ProviderLadders;
+  /** A turn that was suspended is to go on by then. */
+  readonly wakeAt: (sessionId: string, turnId: string, dueAtMs: number) => void;
+  /** Something may wait in the queue of a session. */
+  readonly poke: (sessionId: string) => void;
+  readonly children: Omit<ChildHost, "ports" | "store">;
+}
+
+/** @throws LashError as `createLash`, where parts do not fit together. */
+export function makePorts(options: LashOptions, { ladders, wakeAt, poke, children }: PortsHost): LashPorts {
+  const clock = options.clock ?? systemClock;
+  const { engine, liveness, peers, attachments } = options.store ?? memory();
+  const newId = options.newId ?? randomId;
+  const scopeId = newId();
+  const logger = safeLogger(options.logger ?? consoleLogger);
+  const trace = options.trace?.sink.openTrace({ ...options.trace, clock, newId, logger });
+  const store = createPersistence(engine, { clock, attachments });
+  const persistence = trace?.watchStore(store) ?? store;
+  const isDurable = (options.effects ?? (engine.durable ? "journaled" : "inline")) === "journaled";
+  if (isDurable && attachments?.durable === false) throw durableStoreRequired("attachment_store");
+  const changes = new ChangeHub(clock, peers);
+  const waits = new WaitDesk(
+    persistence.waits,
+    changes,
+    clock,
+    () => options.waitSecret ?? randomSecret(),
+    ({ scope }, dueAtMs) => wakeAt(scope.session_id, scope.turn_id, dueAtMs),
+  );
+  const loadImages = (request: LlmRequest): Promise<LlmRequest> => resolveAttachments(request, async (id) => (await persistence.attachments.get(id)).bytes);
+  const ports: LashPorts = {
+    scopeId,
+    waits,
+    changes,
+    publishers: new Publishers({ replay: options.liveReplay ?? inMemoryLiveReplay({ clock, newId: () => scopeId }), logger, viewOf: readViewOf, scopeId }),
+    loadImages,
+    direct: async () => (await import("./providers/direct-port.ts")).directPort(clock, loadImages),
+    persistence,
+    effectHost: isDurable ? journaled(persistence) : inline(persistence),
+    clock,
+    protocol: options.protocol ?? standardProtocol,
+    liveness,
+    peers,
+    leaseTimings: leaseTimingsOf(options.lease),
+    maxRecoveries: options.maxRecoveries ?? 5,
+    residency: options.residency ?? "keep_all",
+    limits: resolveLimits(options.limits),
+    logger,
+    newId,
+    ...(options.drain === "auto" && { poke }),
+    retrying: (provider) => ladders.of(provider),
+    failureOf: (error) => ({ failure: failureOf(error), attempts: ProviderError.is(error) ? error.attempts : [] }),
+    children: options.children?.connect({
+      ...children,
+      ports: () => ports,
+      store: { engine, now: () => clock.now(), boundSessionId: undefined, place: attachments },
+    }),
+    ...(options.inspect && { inspect: options.inspect }),
+    ...(trace && { trace }),
+  };
+  return ports;
+}
