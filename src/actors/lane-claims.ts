@@ -98,6 +98,11 @@ export class LaneClaims {
     this.#held = fence;
   }
 
+  /** Commands are being applied under it, before a turn is accepted. */
+  get isHeld(): boolean {
+    return this.#held !== undefined;
+  }
+
   /** Gives it back, if it is still held. */
   async leave(): Promise<void> {
     const held = this.#held;

@@ -2,6 +2,8 @@
 //
 //   N1. Each is one commit under a lease of its own, in the session's lane: never beside a turn of this runtime.
 //   N2. A turn that somebody left in flight ends before the history that it began with is moved (OP-7).
+//   N3. Nobody waits for a turn that runs here: whoever asks may be a tool of that very turn, which would wait for itself. A change
+//       of settings or tools holds at once; a change of the history is refused (OP-22).
 
 import { errorText, runtimeErrorOfLeaseClaim, isOutcomeUnknown, runtimeErrorOfStore } from "../domain/error-mapping.ts";
 import { LashError, runtimeError } from "../domain/errors.ts";
@@ -21,8 +23,8 @@ export interface ChangedSession {
   readonly lease: LaneClaims;
   readonly stated: StatedSettings;
   readonly resident: () => Resident;
-  /** A turn of this runtime runs. */
-  readonly isDriving: () => boolean;
+  /** The turn of this runtime that runs, or whose commands are being applied; not one that only asks for its lane. */
+  readonly driving: () => string | undefined;
   /** Runs the body when no turn of this runtime does. */
   readonly inLane: <T>(body: () => Promise<T>) => Promise<T>;
   /** Reads the session again where the store has moved on. */
@@ -57,6 +59,7 @@ export class SessionChanges {
   async commit(change: MakeChange): Promise<void> {
     const { inLane, finish } = this.#session;
     for (;;) {
+      this.requireIdle();
       const left = await inLane(() => this.#try(change, "waits"));
       if (left === undefined) return;
       // It was accepted on the history as it is: moved under it, the turn would answer to a conversation it never saw (N2).
@@ -65,9 +68,21 @@ export class SessionChanges {
   }
 
   /**
-   * Changes settings from the next turn on. They are staged at once, so that the commit of a turn that runs records them; what
-   * no turn has recorded by the time the lane is free gets a commit of its own. A turn in flight that nobody drives is no
-   * obstacle: it has its own settings and the history that it began with.
+   * @param turnId - a turn that may run: whoever asks joins it.
+   * @throws LashError `session_execution_busy` - a turn runs here, and whoever asks may be a part of it (N3).
+   */
+  requireIdle(turnId?: string): void {
+    const { driving, stated: { wiring: { sessionId } } } = this.#session;
+    const running = driving();
+    if (running === undefined || running === turnId) return;
+    throw runtimeError("session_execution_busy", `turn ${running} of session ${sessionId} runs; nothing was changed, ask again when it has ended`, { details: { sessionId, turnId: running } });
+  }
+
+  /**
+   * Changes settings from the next turn on. While a turn runs they hold at once and are recorded by its commit, or by one of their
+   * own right after (`settle`). Else they are staged, so that the commit of a turn that was asked for before records them, and what
+   * none has recorded by the time the lane is free gets a commit of its own. A turn in flight that nobody drives is no obstacle:
+   * it has its own settings and the history that it began with.
    *
    * @throws LashError as `commit` - nothing changed.
    */
@@ -86,7 +101,12 @@ export class SessionChanges {
   }
 
   #configure(change: SettingsChange): Promise<void> {
-    const { ports, stated, resident, inLane } = this.#session;
+    const { ports, stated, resident, inLane, driving } = this.#session;
+    if (driving() !== undefined) {
+      stated.state(change);
+      this.#isOwed = true;
+      return Promise.resolve();
+    }
     const record = async (): Promise<void> => {
       const revision = await ports.persistence.sessions.headRevision(stated.wiring.sessionId);
       if (revision === resident().headRevision && areRecorded(settingsOf(stated.wiring, resident()), resident())) return;
@@ -103,9 +123,9 @@ export class SessionChanges {
    * @throws LashError as `commit`, and whatever `change` throws - nothing changed.
    */
   async reconfigure<Result>(change: (registry: ToolRegistry) => Result): Promise<Result> {
-    const { stated, isDriving, inLane } = this.#session;
+    const { stated, driving, inLane } = this.#session;
     const registry = await stated.wiring.tools.registry();
-    if (!isDriving()) return inLane(() => this.#recordTools(registry, change));
+    if (driving() === undefined) return inLane(() => this.#recordTools(registry, change));
     this.#isOwed = true;
     return change(registry);
   }
@@ -136,13 +156,16 @@ export class SessionChanges {
   async settle(): Promise<void> {
     if (!this.#isOwed) return;
     this.#isOwed = false;
-    const { ports, stated } = this.#session;
-    if (stated.wiring.tools.unrecorded === undefined) return;
+    const { ports, stated, resident } = this.#session;
+    // Of the turn that has ended: the journal of another one has no business with it.
+    stated.takeUnjournaled();
+    const settings = settingsOf(stated.wiring, resident());
+    if (settings.tools === undefined && areRecorded(settings, resident())) return;
     try {
       await this.#try((current) => settingsCommit(settingsOf(stated.wiring, current), current), "goesOn");
     } catch (error) {
       const code = LashError.is(error) ? { code: error.code } : {};
-      ports.logger({ level: "warn", event: "tools.not_recorded", sessionId: stated.wiring.sessionId, ...code, message: `a change of the session's tools waits for its next commit: ${errorText(error)}` });
+      ports.logger({ level: "warn", event: "session.change_not_recorded", sessionId: stated.wiring.sessionId, ...code, message: `a change of the session's settings or tools waits for its next commit: ${errorText(error)}` });
     }
   }
 

@@ -27,7 +27,7 @@ import type { Resident } from "./resident.ts";
 import { SessionFeed } from "./session-feed.ts";
 import { StandIn } from "./stand-in.ts";
 import { SessionChanges } from "./session-changes.ts";
-import { settingsOf, StatedSettings } from "./session-settings.ts";
+import { settingsOf, StatedSettings, takeChanges } from "./session-settings.ts";
 import { type TurnOverlay, TurnPlans } from "./turn-plan.ts";
 import { TurnRun, type Claimed, type TurnEnd, type TurnRequest } from "./turn-run.ts";
 import type { TurnSession } from "./turn-session.ts";
@@ -87,7 +87,7 @@ export class SessionRuntime {
       stated: this.#stated,
       resident: () => this.resident,
       inLane: (body) => this.#inLane(body),
-      isDriving: () => this.#run !== undefined,
+      driving: () => (this.#lease.isHeld || this.#root.getSnapshot().value.residency !== "acquiring" ? this.#run?.turnId : undefined),
       refresh: (headRevision) => this.#residence.refresh(headRevision),
       finish: (turnId) => this.#finish(turnId),
       committed: async () => {
@@ -421,6 +421,7 @@ export class SessionRuntime {
       planOf: (turn, overlay) => this.#plans.of(turn, overlay),
       synced: (plan) => this.#plans.synced(plan),
       settingsAfter: (turn) => settingsOf(this.wiring, this.resident, turn),
+      takeChanges: (turn) => takeChanges(this.#stated, this.resident, turn),
       machineSnapshot: () => persistSnapshot(SESSION_MACHINE, this.#root.getSnapshot()),
       adopt: (headRevision, commit) => this.#adopt(headRevision, commit),
       drainCommands: () => this.#drainCommands(),

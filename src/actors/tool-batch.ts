@@ -237,10 +237,10 @@ class BatchRun {
     const { after } = this.#context;
     const { callId, toolName, args, isReplaced } = call;
     const settled = after ? await after({ callId, toolName, args }, ended) : ended;
-    // What the tool did to the session's tools is as durable as its outcome.
-    const toolChange = this.#context.takeToolChange();
+    // What the tool did to the session's settings and tools is as durable as its outcome.
+    const changes = this.#context.takeChanges();
     return {
-      ok: copyJson({ ...settled, ...(isReplaced && { args }), durationMs, ...(mayRetry(settled) && { endedAtMs: clock.now() }), ...(toolChange && { toolChange }) }),
+      ok: copyJson({ ...settled, ...(isReplaced && { args }), durationMs, ...(mayRetry(settled) && { endedAtMs: clock.now() }), ...changes }),
     };
   }
 

@@ -6,6 +6,7 @@ import type { SessionEvent } from "../machines/session.machine.ts";
 import type { MachineSnapshot, SessionCommit, SettledClaims, TurnRecord } from "../stores/contract.ts";
 import type { RuntimePorts, SessionWiring } from "./ports.ts";
 import type { Resident } from "./resident.ts";
+import type { JournaledChanges } from "./session-settings.ts";
 import type { TurnOverlay, TurnPlan } from "./turn-plan.ts";
 
 export interface TurnSession {
@@ -24,6 +25,8 @@ export interface TurnSession {
   readonly synced: (plan: TurnPlan) => TurnPlan;
   /** What the commit of that turn records. */
   readonly settingsAfter: (turn: TurnRecord) => SessionSettings;
+  /** What the session was changed to while that turn runs and no journal has yet: goes beside an outcome. */
+  readonly takeChanges: (turn: TurnRecord) => JournaledChanges;
   readonly machineSnapshot: () => MachineSnapshot;
   /** Makes a commit resident. */
   readonly adopt: (headRevision: number, commit: SessionCommit) => void;
