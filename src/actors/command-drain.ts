@@ -34,7 +34,7 @@ export interface CommandedSession {
 export async function drainCommands(session: CommandedSession): Promise<void> {
   const { ports, wiring: { sessionId }, lease } = session;
   const { leases, queue, turns } = ports.persistence;
-  const claim = await lease.claim((wanted) => leases.claim(wanted), sessionId).catch((error: unknown) => {
+  const claim = await lease.claim((wanted) => leases.claim(wanted)).catch((error: unknown) => {
     throw LashError.is(error) && error.family !== "store" ? error : runtimeErrorOfLeaseClaim(error);
   });
   if (claim.kind === "busy") throw runtimeError("session_execution_busy", "another owner runs this session; nothing was changed, try again with backoff");

@@ -136,12 +136,9 @@ export class LaneClaims {
   }
 
   /** Claims the lane; a holder that is provably dead is taken over at once, anybody else is waited out (S-62). */
-  async claim<Outcome extends { readonly kind: string; readonly holder?: SessionLease }>(
-    attempt: (claim: LeaseClaim) => Promise<Outcome>,
-    sessionId = this.#wiring.sessionId,
-  ): Promise<Outcome> {
+  async claim<Outcome extends { readonly kind: string; readonly holder?: SessionLease }>(attempt: (claim: LeaseClaim) => Promise<Outcome>): Promise<Outcome> {
     const claim: LeaseClaim = {
-      sessionId,
+      sessionId: this.#wiring.sessionId,
       owner: await this.#owner(),
       ttlMs: this.#ports.leaseTimings.ttlMs,
       leaseToken: this.#ports.newId(),

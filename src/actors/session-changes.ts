@@ -15,7 +15,7 @@ import type { LaneClaims } from "./lane-claims.ts";
 import { fenceOf } from "./lease-keeper.ts";
 import type { RuntimePorts } from "./ports.ts";
 import type { Resident } from "./resident.ts";
-import { changeCommit, forkCommit, settingsCommit, type SessionChange } from "./session-change.ts";
+import { changeCommit, forkOf, settingsCommit, type SessionChange } from "./session-change.ts";
 import { areRecorded, settingsOf, type SettingsChange, type StatedSettings } from "./session-settings.ts";
 
 export interface ChangedSession {
@@ -169,25 +169,15 @@ export class SessionChanges {
     }
   }
 
-  /** Makes a new session over the active path up to message `at`. @throws LashError `session_id_retired`, `invalid_argument`. */
+  /** Makes a new session over the active path up to message `at`, in one write. @throws LashError `session_id_retired`, `invalid_argument`. */
   async fork(sessionId: string, at: string | undefined): Promise<void> {
     const { ports, stated } = this.#session;
-    const { sessions, attachments } = ports.persistence;
-    const own = stated.wiring.sessionId;
-    const source = await sessions.load(own, { kind: "active_path" });
+    const { sessions } = ports.persistence;
+    const source = await sessions.load(stated.wiring.sessionId, { kind: "active_path" });
     if (!source) throw invalidArgument("fork", "called on a session that has committed something");
-    if ((await sessions.headRevision(sessionId)) > 0) throw invalidArgument("id", "an id that no session has yet");
-    await sessions.create({ sessionId, relation: { kind: "child", parentSessionId: own }, model: source.head.policy.model.id });
-    const fence = await this.#claim(`session ${sessionId} is being made by somebody else`, sessionId);
-    try {
-      const commit = forkCommit(source, sessionId, at, fence, new Date(ports.clock.now()).toISOString());
-      // The images are the new session's own from here on: deleting the old one must not take them away (C-46).
-      const { committedAttachmentIds: images } = commit;
-      if (images.length > 0) await attachments.manifest.inherit(own, sessionId, images);
-      await sessions.commit(commit);
-    } catch (error) {
-      throw await this.#leave(fence, error);
-    }
+    const fork = forkOf(source, sessionId, at, new Date(ports.clock.now()).toISOString());
+    const { kind } = await sessions.begin(fork).catch((error: unknown) => Promise.reject(runtimeErrorOfStore(error)));
+    if (kind === "exists") throw invalidArgument("id", "an id that no session has yet");
   }
 
   /** @returns the turn in flight that stands in the way; undefined when the change is committed. */
@@ -195,7 +185,7 @@ export class SessionChanges {
     const { ports, stated, refresh, committed } = this.#session;
     const { sessions, leases, turns } = ports.persistence;
     const { sessionId } = stated.wiring;
-    const fence = await this.#claim("another owner is running this session; nothing was changed, try again with backoff");
+    const fence = await this.#claim();
     try {
       const [left] = besideTurn === "waits" ? await turns.inFlight(sessionId) : [];
       if (left) {
@@ -219,16 +209,16 @@ export class SessionChanges {
   }
 
   /** A lane for a change. @throws LashError `session_execution_busy`, `store_commit_failed` (ER-4), `session_id_retired`. */
-  async #claim(busy: string, sessionId?: string): Promise<LeaseFence> {
+  async #claim(): Promise<LeaseFence> {
     const { ports, lease } = this.#session;
     let claim: ClaimOutcome;
     try {
-      claim = await lease.claim((wanted) => ports.persistence.leases.claim(wanted), sessionId);
+      claim = await lease.claim((wanted) => ports.persistence.leases.claim(wanted));
     } catch (error) {
       if (LashError.is(error) && error.family !== "store") throw error;
       throw runtimeErrorOfLeaseClaim(error);
     }
-    if (claim.kind === "busy") throw runtimeError("session_execution_busy", busy);
+    if (claim.kind === "busy") throw runtimeError("session_execution_busy", "another owner is running this session; nothing was changed, try again with backoff");
     return fenceOf(claim.lease);
   }
 

@@ -137,6 +137,23 @@ export interface SessionMeta {
   readonly relation: SessionRelation;
 }
 
+/** A session that begins with a conversation which another one has. */
+export interface NewSession {
+  readonly sessionId: string;
+  readonly relation: SessionRelation;
+  readonly head: SessionHead;
+  readonly frame: AgentFrame;
+  readonly nodes: readonly SessionNode[];
+  /** Components that it shares by reference; the store must have them. */
+  readonly componentRefs: Partial<Record<ComponentName, string>>;
+  /** Attachments that its messages name. */
+  readonly attachmentIds: readonly string[];
+  /** The session whose attachments they are: as long as it exists, their bytes do. */
+  readonly holder: string;
+}
+
+export type SessionBeginning = { readonly kind: "created" } | { readonly kind: "exists"; readonly meta: SessionMeta };
+
 export interface SessionFacet {
   /**
    * Commits a turn or another change of the session.
@@ -166,6 +183,13 @@ export interface SessionFacet {
    * @throws `session_id_retired` - the id was used by a session that was deleted (design 7.7).
    */
   create(seed: SessionSeed): Promise<SessionMeta>;
+  /**
+   * Makes a session with all that it begins with, in one write and without a lease: nobody runs what does not exist. Its head is at
+   * revision 1 then, and its attachments are its own. An id that the directory has is answered with its metadata, and nothing is written.
+   *
+   * @throws `session_id_retired` - the session, or `holder`, was deleted. `store_backend` - a component is unknown.
+   */
+  begin(session: NewSession): Promise<SessionBeginning>;
   /** Metadata of a session that exists; undefined for an unknown id. @throws `session_id_retired` */
   open(sessionId: string): Promise<SessionMeta | undefined>;
   /** For pickers (P-23). Reads the whole history; undefined for an unknown id. */
