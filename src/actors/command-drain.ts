@@ -60,6 +60,23 @@ export async function drainCommands(session: CommandedSession): Promise<void> {
   }
 }
 
+/**
+ * For a session that can run no turn now, because it has no provider or another one than is recorded: commands need none.
+ *
+ * @param problem - thrown where anything else waits, or a turn is in flight; then nothing was done.
+ * @throws LashError `unknown_turn` - the commands were applied, and no turn follows.
+ */
+export async function drainCommandsAlone(problem: unknown, session: CommandedSession): Promise<void> {
+  const { ports: { persistence: { inputs, queue, turns } }, wiring: { sessionId }, lease } = session;
+  const work = await queue.listPending(sessionId);
+  const waiting = await inputs.listPending(sessionId);
+  // Nothing is no reason to go on: whoever named an ended turn would not be told of it.
+  const isCommand = ({ items }: QueuedBatch): boolean => items.every(({ payload }) => payload.type === "session_command");
+  if (work.length === 0 || !work.every(isCommand) || waiting.length > 0 || (await turns.inFlight(sessionId)).length > 0) throw problem;
+  await drainCommands(session).finally(() => lease.leave());
+  throw runtimeError("unknown_turn", "nothing but session commands waited");
+}
+
 async function apply(session: CommandedSession, keeper: LeaseKeeper, claim: WorkClaim): Promise<void> {
   const { ports, wiring: { sessionId }, refresh, committed } = session;
   const { sessions } = ports.persistence;

@@ -97,12 +97,7 @@ export class SessionRuntime {
     });
     this.#residence = new Residence({ ports, wiring: () => this.wiring, publisher: this.publisher, isDriving: () => this.#run !== undefined });
     const { sessionId, owner } = wiring;
-    this.#standIn = new StandIn({
-      ...ports,
-      sessionId,
-      staysReady: ports.peers !== undefined,
-      finish: (turnId) => this.#finish(turnId),
-    });
+    this.#standIn = new StandIn({ ...ports, sessionId, staysReady: ports.peers !== undefined, finish: (turnId) => this.#finish(turnId) });
     this.feed = new SessionFeed({ driver: owner.incarnationId, channel: ports.peers, clock: ports.clock, publisher: this.publisher, read: (revision) => this.#residence.catchUp(revision), onElsewhere: () => this.#standIn.standBy() });
     this.#root = createActor(sessionMachine, {
       id: `session:${wiring.sessionId}`,
@@ -194,7 +189,11 @@ export class SessionRuntime {
     if (turnId === undefined) return undefined;
     try {
       return await this.#attend({ turnId, emit: emitFor(turnId), ...attended }, async (start) => {
-        this.#plans.next(this.resident);
+        try {
+          this.#plans.next(this.resident);
+        } catch (error) {
+          await this.#drainCommands(error);
+        }
         return this.#follow(start, await this.#drive(start, () => this.#lease.acceptQueued({ turnId, batchIds }, this.#acceptance()), "asked"));
       });
     } catch (error) {
@@ -517,13 +516,15 @@ export class SessionRuntime {
     this.feed.committed();
   }
 
-  async #drainCommands(): Promise<void> {
+  /** @param problem - why no turn can follow: then commands are all that is done. */
+  async #drainCommands(problem?: unknown): Promise<void> {
     const { ports, wiring } = this;
     const committed = (headRevision: number, commit: SessionCommit): void => {
       this.#adopt(headRevision, commit);
       ports.changes.notify(queueTopic(wiring.sessionId));
     };
-    const { drainCommands } = await import("./command-drain.ts");
-    await drainCommands({ ports, wiring, lease: this.#lease, refresh: (headRevision) => this.#residence.refresh(headRevision), committed });
+    const { drainCommands, drainCommandsAlone } = await import("./command-drain.ts");
+    const session = { ports, wiring, lease: this.#lease, refresh: (headRevision: number) => this.#residence.refresh(headRevision), committed };
+    await (problem === undefined ? drainCommands(session) : drainCommandsAlone(problem, session));
   }
 }
