@@ -11,6 +11,7 @@ import { runtimeError } from "./domain/errors.ts";
 import { invalidArgument, refuseUnknown } from "./domain/invalid-argument.ts";
 import { missingChildSessions } from "./domain/wiring-errors.ts";
 import type { SessionNode } from "./domain/session.ts";
+import { type SessionUsageReport, usageReportOf } from "./domain/usage-report.ts";
 import { acceptInput, parseTurnInput, type TurnInput } from "./domain/turn-input.ts";
 import type { SessionReadView, SessionSighting } from "./observe/contract.ts";
 import { Observations, type SessionObservation, type SessionResume, type SessionSubscription, type SubscriptionItem } from "./observe/observation.ts";
@@ -129,6 +130,17 @@ export class Session extends SessionLanes implements AsyncDisposable {
    */
   observe(): SessionObservation {
     return this.#observations.current;
+  }
+
+  /**
+   * What this session has cost so far, read from the store: what its children have used is in it as soon as they have committed it,
+   * also while no turn of this session runs (S-69). Nothing of a turn that has not ended.
+   *
+   * @throws LashError `store_backend`, `stored_row_invalid` - the store could not be read.
+   */
+  async usage(): Promise<SessionUsageReport> {
+    this.assertOpen();
+    return usageReportOf(await this.#runtime.ports.persistence.sessions.ledger(this.id));
   }
 
   /**

@@ -14,7 +14,7 @@ import { type QueuedBatch, type SessionCommand, type WorkClaim, workRowsOf } fro
 import type { LaneClaims } from "./lane-claims.ts";
 import { fenceOf, LeaseKeeper } from "./lease-keeper.ts";
 import type { RuntimePorts, SessionWiring } from "./ports.ts";
-import type { Resident } from "./resident.ts";
+import type { Committed, Resident } from "./resident.ts";
 import { changeCommit, resetTo, settingsCommit, type SessionChange } from "./session-change.ts";
 import { settingsOf } from "./session-settings.ts";
 
@@ -24,7 +24,7 @@ export interface CommandedSession {
   readonly lease: LaneClaims;
   readonly refresh: (headRevision: number) => Promise<Resident>;
   /** Makes a commit resident and tells of it. */
-  readonly committed: (headRevision: number, commit: SessionCommit) => void;
+  readonly committed: (committed: Committed, commit: SessionCommit) => void;
 }
 
 /**
@@ -88,8 +88,7 @@ async function apply(session: CommandedSession, keeper: LeaseKeeper, claim: Work
   const change = await carryOut(session, command, batch, resident, step);
   await keeper.ensureLive();
   const commit = { ...changeCommit(sessionId, resident, keeper.fence, change), releaseLease: false, completedWork: [workRowsOf(claim)] };
-  const { headRevision } = await sessions.commit(commit);
-  committed(headRevision, commit);
+  committed(await sessions.commit(commit), commit);
 }
 
 function commandIn({ batches }: WorkClaim): SessionCommand | undefined {

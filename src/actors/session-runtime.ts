@@ -23,7 +23,7 @@ import type { RuntimePorts, SessionWiring } from "./ports.ts";
 import type { SessionPlugins } from "./plugin-port.ts";
 import type { Publisher } from "./publisher.ts";
 import { Residence } from "./residence.ts";
-import type { Resident } from "./resident.ts";
+import type { Committed, Resident } from "./resident.ts";
 import { SessionFeed } from "./session-feed.ts";
 import { StandIn } from "./stand-in.ts";
 import { SessionChanges } from "./session-changes.ts";
@@ -422,7 +422,7 @@ export class SessionRuntime {
       settingsAfter: (turn) => settingsOf(this.wiring, this.resident, turn),
       takeChanges: (turn) => takeChanges(this.#stated, this.resident, turn),
       machineSnapshot: () => persistSnapshot(SESSION_MACHINE, this.#root.getSnapshot()),
-      adopt: (headRevision, commit) => this.#adopt(headRevision, commit),
+      adopt: (committed, commit) => this.#adopt(committed, commit),
       drainCommands: () => this.#drainCommands(),
       leaveLane: () => this.#lease.leave(),
       ended: ({ completedWork = [] }, leaves) => {
@@ -511,16 +511,16 @@ export class SessionRuntime {
     }
   }
 
-  #adopt(headRevision: number, commit: SessionCommit): void {
-    this.#residence.adopt(headRevision, commit);
+  #adopt(adopted: Committed, commit: SessionCommit): void {
+    this.#residence.adopt(adopted, commit);
     this.feed.committed();
   }
 
   /** @param problem - why no turn can follow: then commands are all that is done. */
   async #drainCommands(problem?: unknown): Promise<void> {
     const { ports, wiring } = this;
-    const committed = (headRevision: number, commit: SessionCommit): void => {
-      this.#adopt(headRevision, commit);
+    const committed = (made: Committed, commit: SessionCommit): void => {
+      this.#adopt(made, commit);
       ports.changes.notify(queueTopic(wiring.sessionId));
     };
     const { drainCommands, drainCommandsAlone } = await import("./command-drain.ts");

@@ -5,7 +5,7 @@ import type { SessionSettings } from "../domain/turn-config.ts";
 import type { SessionEvent } from "../machines/session.machine.ts";
 import type { MachineSnapshot, SessionCommit, SettledClaims, TurnRecord } from "../stores/contract.ts";
 import type { RuntimePorts, SessionWiring } from "./ports.ts";
-import type { Resident } from "./resident.ts";
+import type { Committed, Resident } from "./resident.ts";
 import type { JournaledChanges } from "./session-settings.ts";
 import type { TurnOverlay, TurnPlan } from "./turn-plan.ts";
 
@@ -29,7 +29,7 @@ export interface TurnSession {
   readonly takeChanges: (turn: TurnRecord) => JournaledChanges;
   readonly machineSnapshot: () => MachineSnapshot;
   /** Makes a commit resident. */
-  readonly adopt: (headRevision: number, commit: SessionCommit) => void;
+  readonly adopt: (committed: Committed, commit: SessionCommit) => void;
   /** Applies the session commands that come before the next turn; holds the lane for it (T-4). */
   readonly drainCommands: () => Promise<void>;
   /** Gives that lane back where no turn took it. */

@@ -103,6 +103,8 @@ export interface CommitResult {
   readonly headRevision: number;
   /** The turn as recorded, for a commit that ends one. */
   readonly turn?: RecordedTurn;
+  /** What the session has cost, its children included (P-21); only told by a commit that booked something. */
+  readonly ledger?: readonly TokenLedgerEntry[];
   /** True when the stamp showed that this very commit had happened before (P-8). */
   readonly replayed: boolean;
   /** Something is left for the session's next turn or drain; only told by a commit that ends a turn. */
@@ -167,6 +169,8 @@ export interface SessionFacet {
   commit(commit: SessionCommit): Promise<CommitResult>;
   /** One consistent snapshot; undefined when nothing was ever committed (P-20). */
   load(sessionId: string, scope: ReadScope): Promise<SessionRead | undefined>;
+  /** What the session has cost so far, also what children booked beside its own commits (S-69). */
+  ledger(sessionId: string): Promise<readonly TokenLedgerEntry[]>;
   /** Head revision alone, 0 when nothing was committed: the cheap check before a turn (T-6). */
   headRevision(sessionId: string): Promise<number>;
   loadNode(sessionId: string, nodeId: string): Promise<SessionNode | undefined>;
