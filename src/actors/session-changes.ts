@@ -203,8 +203,14 @@ export class SessionChanges {
       throw await this.#leave(fence, error);
     }
     onCommit();
-    await committed();
-    stated.wiring.plugins?.committed(this.#session.resident().plugins);
+    try {
+      await committed();
+      stated.wiring.plugins?.committed(this.#session.resident().plugins);
+    } catch (error) {
+      // The change is made. Whoever comes next finds that the head has moved, and reads it then (T-6).
+      const code = LashError.is(error) ? { code: error.code } : {};
+      ports.logger({ level: "warn", event: "session.not_read", sessionId, ...code, message: `a change is committed, but the session could not be read after it: ${errorText(error)}` });
+    }
     return undefined;
   }
 
