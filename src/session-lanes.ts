@@ -79,6 +79,8 @@ export abstract class SessionLanes {
    * queued work. From its acceptance on it is a turn like any other, finished by `recover()` if this process dies.
    *
    * @returns undefined where nothing but commands waits, or another owner runs the session: then no turn was run.
+   * @throws LashError `session_execution_busy` - another turn runs on this handle: a drain does not wait for it, because whoever
+   *   asks may be one of its tools. `details.turnId` names it; nothing was taken.
    * @throws LashError `session_command_claim`, `session_command_refresh`, `session_command_refresh_tools`,
    *   `session_command_reset` - a command failed and stays queued.
    */
@@ -90,6 +92,7 @@ export abstract class SessionLanes {
     if (onActivity !== undefined && typeof onActivity !== "function") throw invalidArgument("onActivity", "a function");
     if (drainId !== undefined) checkedId(drainId, "drainId");
     if (batchIds !== undefined) checkedIds(batchIds, "batchIds");
+    this.#runtime.changes.requireIdle(drainId ?? batchIds?.[0]);
     await this.background();
     this.assertOpen();
     const end = await this.#runtime.runQueued({ emitFor: (turnId) => emitTo(turnId, onActivity), signal, ...(drainId !== undefined && { drainId }), ...(batchIds && { batchIds }) });

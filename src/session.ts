@@ -13,6 +13,7 @@ import { runtimeError } from "./domain/errors.ts";
 import { refuseUnknown } from "./domain/invalid-argument.ts";
 import { missingChildSessions } from "./domain/wiring-errors.ts";
 import type { SessionNode } from "./domain/session.ts";
+import { type SessionUsageReport, usageReportOf } from "./domain/usage-report.ts";
 import { acceptInput, parseTurnInput, type TurnInput } from "./domain/turn-input.ts";
 import type { SessionReadView, SessionSighting } from "./observe/contract.ts";
 import { Observations, type SessionObservation, type SessionResume, type SessionSubscription, type SubscriptionItem } from "./observe/observation.ts";
@@ -132,6 +133,17 @@ export class Session extends SessionLanes implements AsyncDisposable {
   }
 
   /**
+   * What this session has cost so far, read from the store: what its children have used is in it as soon as they have committed it,
+   * also while no turn of this session runs (S-69). Nothing of a turn that has not ended.
+   *
+   * @throws LashError `store_backend`, `stored_row_invalid` - the store could not be read.
+   */
+  async usage(): Promise<SessionUsageReport> {
+    this.assertOpen();
+    return usageReportOf(await this.#runtime.ports.persistence.sessions.ledger(this.id));
+  }
+
+  /**
    * What has happened after a cursor, as far as it is kept; at once. Where it is not, a gap with what is committed instead:
    * whatever was shown live since the cursor is void then, and `gap.latestCursor` is where to go on (FA-51).
    *
@@ -202,8 +214,11 @@ export class Session extends SessionLanes implements AsyncDisposable {
 
   /**
    * Changes the settings of this session from the next turn on, and records them: when it resolves, whoever opens the session
-   * next without settings of their own has these. With the last commit of a turn that runs on this handle, else in a commit of
-   * its own. Nothing happens where nothing changes (FA-60, OP-22).
+   * next without settings of their own has these. Nothing happens where nothing changes (FA-60, OP-22).
+   *
+   * While a turn runs on this handle it resolves at once, also in one of its tools: the settings hold from the next turn on, are
+   * durable with the outcome of the tool attempt that ends next, and are recorded by the turn's commit, or right after a turn that
+   * ends without one. A process that dies before any of these forgets them.
    *
    * @throws LashError `invalid_argument`, `missing_model_spec` - naming what is wrong with `patch`.
    * @throws LashError `session_execution_busy` - another owner runs this session; nothing changed.
@@ -231,7 +246,8 @@ export class Session extends SessionLanes implements AsyncDisposable {
    *
    * @param options.at - id of the last message to keep; null keeps none.
    * @throws LashError `invalid_argument` - there is no such message on the active path.
-   * @throws LashError `session_execution_busy` - another owner runs this session; nothing changed.
+   * @throws LashError `session_execution_busy` - another owner runs this session, or a turn runs on this handle (`details.turnId`):
+   *   a tool of that turn would wait for itself. Nothing changed; ask again when it has ended.
    */
   async branch({ at }: { readonly at: string | null }): Promise<void> {
     this.assertOpen();
@@ -258,12 +274,14 @@ export class Session extends SessionLanes implements AsyncDisposable {
    * @param compactor - default: those of the session's plugins, by their priority; the first that makes something of it.
    * @returns false when there was nothing to make shorter; then nothing changed.
    * @throws LashError `invalid_argument` - none was given, and no plugin of the session has one.
-   * @throws LashError `session_execution_busy` - a turn was committed meanwhile, or another owner runs this session.
+   * @throws LashError `session_execution_busy` - a turn was committed meanwhile or runs on this handle, or another owner runs this
+   *   session. Where a turn runs, `compactor` is not asked.
    * @throws LashError `provider_unconfigured`, `provider_mismatch` - as a turn would. And whatever `compactor` throws.
    */
   async compact(compactor?: Compactor, options: CompactOptions = {}): Promise<boolean> {
     this.assertOpen();
     const chosen = chosenCompactor(compactor, this.#runtime.wiring.plugins?.compactor, options);
+    this.#runtime.changes.requireIdle();
     return compactSession(this.#runtime, chosen, { ...options, signal: this.#until(options.signal) });
   }
 
@@ -271,7 +289,7 @@ export class Session extends SessionLanes implements AsyncDisposable {
    * Begins the conversation anew in a fresh context. What came before stays stored, readable by node id (design 7.3, S-32).
    * Durable when it resolves.
    *
-   * @throws LashError `session_execution_busy` - another owner runs this session; nothing changed.
+   * @throws LashError `session_execution_busy` - as `branch`. `commands.reset` waits for the turn.
    */
   async reset(): Promise<void> {
     this.assertOpen();

@@ -12,7 +12,7 @@ import type { ToolCallOutput } from "../domain/tool-output.ts";
 import type { Emit } from "./model-call.ts";
 import type { DirectPort } from "./ports.ts";
 import type { AttemptEnd, SettledAttempt, ToolQuestion } from "./plugin-port.ts";
-import type { ToolChange } from "./session-tools.ts";
+import type { JournaledChanges } from "./session-settings.ts";
 import type { EffectTrace } from "./trace-port.ts";
 import type { TurnPlan } from "./turn-plan.ts";
 import type { WaitDesk } from "./wait-desk.ts";
@@ -32,8 +32,8 @@ export interface BatchContext {
   readonly envelope: (replayKey: string, causedBy: string, command: Envelope["command"]) => Envelope;
   /** Asked once more when a call is about to run: its tool may have gone meanwhile (PT-49). */
   readonly refusalOf: (toolName: string) => string | undefined;
-  /** A change of the session's tools that is in no journal yet. */
-  readonly takeToolChange: () => ToolChange | undefined;
+  /** Changes of the session that are in no journal yet. */
+  readonly takeChanges: () => JournaledChanges;
   readonly desk: WaitDesk;
   readonly attachments: AttachmentFacet;
   readonly logger: Logger;

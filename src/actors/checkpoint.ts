@@ -4,15 +4,14 @@
 //   C2. Message ids follow from where a message stands in the log (T-23), or from the cause (I-34).
 
 import type { CheckpointKind } from "../machines/effects.ts";
-import { createMessage, type Message, type PartDraft } from "../domain/messages.ts";
+import { createMessage, type Message } from "../domain/messages.ts";
 import { normalizeItems } from "../domain/turn-input.ts";
 import type { TurnActivityBody } from "../observe/contract.ts";
-import type { AttachmentFacet } from "../stores/content-contract.ts";
 import type { Persistence } from "../stores/contract.ts";
 import type { PendingTurnInput, WaitingInput } from "../stores/ingress-contract.ts";
 import { causesIn, inputsIn } from "../stores/work-input.ts";
 import type { Collected } from "./effect-host.ts";
-import { partsOf } from "./images.ts";
+import { partsAsFound } from "./images.ts";
 import { causeMessages, type LogPlace } from "./opening.ts";
 
 /** Most inputs, or batches, that a turn takes at once (I-17). */
@@ -29,7 +28,7 @@ export async function deliver({ inputs, batches }: Collected, place: LogPlace, p
   const { sessionId, turnId, log } = place;
   const messages: Message[] = [];
   const say = async (input: WaitingInput): Promise<Message | undefined> => {
-    const parts = await partsOfInput(sessionId, input, persistence.attachments);
+    const parts = await partsAsFound(sessionId, normalizeItems(input.items), persistence.attachments);
     if (parts.length === 0) return undefined;
     const message = createMessage(`${turnId}:${log.length + messages.length}`, "User", parts);
     messages.push(message);
@@ -43,16 +42,6 @@ export async function deliver({ inputs, batches }: Collected, place: LogPlace, p
   messages.push(...(await causeMessages(causesIn(batches), { ...place, log: [...log, ...messages] }, persistence)));
   for (const input of inputsIn(batches)) await say(input);
   return { messages, accepted };
-}
-
-/** Images were looked at when the input was admitted; one that has gone since does not take the words along. */
-async function partsOfInput(sessionId: string, { items }: WaitingInput, attachments: AttachmentFacet): Promise<readonly PartDraft[]> {
-  const parts: PartDraft[] = [];
-  for (const item of normalizeItems(items)) {
-    const found = await partsOf(sessionId, [item], attachments);
-    parts.push(...(typeof found === "string" ? [{ kind: "Text" as const, content: `[${found}]` }] : found));
-  }
-  return parts;
 }
 
 export function announce({ accepted }: Delivered, { batches }: Collected, checkpoint: CheckpointKind, emit: (body: TurnActivityBody) => void): void {

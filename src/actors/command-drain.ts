@@ -14,7 +14,7 @@ import { type QueuedBatch, type SessionCommand, type WorkClaim, workRowsOf } fro
 import type { LaneClaims } from "./lane-claims.ts";
 import { fenceOf, LeaseKeeper } from "./lease-keeper.ts";
 import type { RuntimePorts, SessionWiring } from "./ports.ts";
-import type { Resident } from "./resident.ts";
+import type { Committed, Resident } from "./resident.ts";
 import { changeCommit, resetTo, settingsCommit, type SessionChange } from "./session-change.ts";
 import { settingsOf } from "./session-settings.ts";
 
@@ -24,7 +24,7 @@ export interface CommandedSession {
   readonly lease: LaneClaims;
   readonly refresh: (headRevision: number) => Promise<Resident>;
   /** Makes a commit resident and tells of it. */
-  readonly committed: (headRevision: number, commit: SessionCommit) => void;
+  readonly committed: (committed: Committed, commit: SessionCommit) => void;
 }
 
 /**
@@ -57,6 +57,23 @@ export async function drainCommands(session: CommandedSession): Promise<void> {
   }
 }
 
+/**
+ * For a session that can run no turn now, because it has no provider or another one than is recorded: commands need none.
+ *
+ * @param problem - thrown where anything else waits, or a turn is in flight; then nothing was done.
+ * @throws LashError `unknown_turn` - the commands were applied, and no turn follows.
+ */
+export async function drainCommandsAlone(problem: unknown, session: CommandedSession): Promise<void> {
+  const { ports: { persistence: { inputs, queue, turns } }, wiring: { sessionId }, lease } = session;
+  const work = await queue.listPending(sessionId);
+  const waiting = await inputs.listPending(sessionId);
+  // Nothing is no reason to go on: whoever named an ended turn would not be told of it.
+  const isCommand = ({ items }: QueuedBatch): boolean => items.every(({ payload }) => payload.type === "session_command");
+  if (work.length === 0 || !work.every(isCommand) || waiting.length > 0 || (await turns.inFlight(sessionId)).length > 0) throw problem;
+  await drainCommands(session).finally(() => lease.release());
+  throw runtimeError("unknown_turn", "nothing but session commands waited");
+}
+
 async function apply(session: CommandedSession, keeper: LeaseKeeper, claim: WorkClaim): Promise<void> {
   const { ports, wiring: { sessionId }, refresh, committed } = session;
   const { sessions } = ports.persistence;
@@ -68,8 +85,7 @@ async function apply(session: CommandedSession, keeper: LeaseKeeper, claim: Work
   const change = await carryOut(session, command, batch, resident, step);
   await keeper.ensureLive();
   const commit = { ...changeCommit(sessionId, resident, keeper.fence, change), releaseLease: false, completedWork: [workRowsOf(claim)] };
-  const { headRevision } = await sessions.commit(commit);
-  committed(headRevision, commit);
+  committed(await sessions.commit(commit), commit);
 }
 
 function commandIn({ batches }: WorkClaim): SessionCommand | undefined {

@@ -23,6 +23,19 @@ export async function partsOf(sessionId: string, items: readonly TurnInputItem[]
   return parts;
 }
 
+/**
+ * The same for an input that waited: its images were looked at when it was admitted, and one that has gone since takes neither its
+ * own words along nor those of the inputs beside it. In its place the message says what is missing.
+ */
+export async function partsAsFound(sessionId: string, items: readonly TurnInputItem[], attachments: AttachmentFacet): Promise<readonly PartDraft[]> {
+  const parts: PartDraft[] = [];
+  for (const item of items) {
+    const found = await partsOf(sessionId, [item], attachments);
+    parts.push(...(typeof found === "string" ? [{ kind: "Text" as const, content: `[${found}]` }] : found));
+  }
+  return parts;
+}
+
 async function find(sessionId: string, id: string, attachments: AttachmentFacet): Promise<AttachmentRef | string> {
   const missing = `image ${id} has no bytes; give them in \`imageBlobs\``;
   // Another session's images are not this one's: it could neither keep them nor is it meant to see them (S-80).

@@ -50,8 +50,6 @@ export interface Acceptance {
   readonly refresh: (headRevision: number) => Promise<unknown>;
 }
 
-const BUSY = "another owner is running this session; nothing was changed, try again with backoff";
-
 export class LaneClaims {
   readonly #ports: RuntimePorts;
   readonly #wiring: SessionWiring;
@@ -116,6 +114,11 @@ export class LaneClaims {
     this.#held = fence;
   }
 
+  /** Commands are being applied under it, before a turn is accepted. */
+  get isHeld(): boolean {
+    return this.#held !== undefined;
+  }
+
   /** Gives it back, if it is still held. */
   async release(): Promise<void> {
     const held = this.#held;
@@ -149,12 +152,9 @@ export class LaneClaims {
   }
 
   /** Claims the lane; a holder that is provably dead is taken over at once, anybody else is waited out (S-62). */
-  async claim<Outcome extends { readonly kind: string; readonly holder?: SessionLease }>(
-    attempt: (claim: LeaseClaim) => Promise<Outcome>,
-    sessionId = this.#wiring.sessionId,
-  ): Promise<Outcome> {
+  async claim<Outcome extends { readonly kind: string; readonly holder?: SessionLease }>(attempt: (claim: LeaseClaim) => Promise<Outcome>): Promise<Outcome> {
     const claim: LeaseClaim = {
-      sessionId,
+      sessionId: this.#wiring.sessionId,
       owner: await this.#owner(),
       ttlMs: this.#ports.leaseTimings.ttlMs,
       leaseToken: this.#ports.newId(),
@@ -170,14 +170,14 @@ export class LaneClaims {
    *
    * @throws LashError `session_execution_busy` - nothing was changed. `store_commit_failed` (ER-4), `session_id_retired`.
    */
-  async claimAlone(sessionId?: string, busy = BUSY): Promise<SessionLease> {
+  async claimAlone(): Promise<SessionLease> {
     let claim: ClaimOutcome;
     try {
-      claim = await this.claim((wanted) => this.#ports.persistence.leases.claim(wanted), sessionId);
+      claim = await this.claim((wanted) => this.#ports.persistence.leases.claim(wanted));
     } catch (error) {
       throw LashError.is(error) && error.family !== "store" ? error : runtimeErrorOfLeaseClaim(error);
     }
-    if (claim.kind === "busy") throw runtimeError("session_execution_busy", busy);
+    if (claim.kind === "busy") throw runtimeError("session_execution_busy", "another owner is running this session; nothing was changed, try again with backoff");
     return claim.lease;
   }
 

@@ -4,7 +4,7 @@ import { createMessage, type Message, type PartDraft } from "../domain/messages.
 import { causeMessage, type TurnCause } from "../domain/turn-cause.ts";
 import { normalizeItems, type TurnInputItem } from "../domain/turn-input.ts";
 import type { Persistence, TurnRecord } from "../stores/contract.ts";
-import { partsOf } from "./images.ts";
+import { partsAsFound, partsOf } from "./images.ts";
 
 /** The opening of a turn whose input is nothing but text, which may be none; undefined where something has to be looked up. */
 export function openingAtHand({ turnId, input }: TurnRecord): readonly Message[] | undefined {
@@ -12,14 +12,17 @@ export function openingAtHand({ turnId, input }: TurnRecord): readonly Message[]
   return parts && [createMessage(`${turnId}:0`, "User", parts)];
 }
 
-/** @returns a text where an image of the input cannot be used: which, and why. */
-export async function loadOpening({ sessionId, turnId, input }: TurnRecord, persistence: Persistence): Promise<readonly Message[] | string> {
+/** @returns a text where an image of the input cannot be used: which, and why. A drain goes on without it, if it has anything else to say (I-37). */
+export async function loadOpening({ sessionId, turnId, input, claims }: TurnRecord, persistence: Persistence): Promise<readonly Message[] | string> {
   const { causes = [] } = input;
   const items = normalizeItems(input.items);
   const events = await causeMessages(causes, { sessionId, turnId, log: [] }, persistence);
   // Causes alone are reason enough: no user message is invented (I-27).
   if (items.length === 0 && events.length > 0) return events;
-  const parts = textParts(items) ?? (await partsOf(sessionId, items, persistence.attachments));
+  const isDrained = claims.some(({ replayKey }) => replayKey === undefined);
+  const says = events.length > 0 || items.some(({ type }) => type === "text");
+  const parts = textParts(items) ?? (await (isDrained ? partsAsFound : partsOf)(sessionId, items, persistence.attachments));
+  if (isDrained && !says && typeof parts !== "string" && parts.every(({ kind }) => kind === "Text")) return parts.map(({ content }) => content).join(" ");
   return typeof parts === "string" ? parts : [...events, createMessage(`${turnId}:${events.length}`, "User", parts)];
 }
 

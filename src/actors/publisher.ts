@@ -2,7 +2,7 @@
 // section 3). All handles and drivers of the session in this runtime share it, as they share the store.
 //
 //   B1. A snapshot is replaced whole, and before the events that tell of it can be seen (O-3, O-16).
-//   B2. Nothing here fails or holds up a turn: what the replay store throws is logged (O-11).
+//   B2. Nothing here fails or holds up a turn: what the replay store throws is logged, and what a listener throws (O-11).
 //   B3. Where another runtime drives, events have the places that its buffer gives them; a session has one speaker at a time (OP-16).
 
 import { errorText } from "../domain/error-mapping.ts";
@@ -187,7 +187,15 @@ export class Publisher {
 
   #tell(): void {
     const observed = this.#observed;
-    if (observed) for (const listener of this.#listeners) listener(observed);
+    if (!observed) return;
+    for (const listener of this.#listeners) {
+      try {
+        listener(observed);
+      } catch (error) {
+        // A host's component, or what it does in one (B2): what it is told of is committed.
+        this.#publishing.logger({ level: "warn", event: "observation.listener_failed", sessionId: this.sessionId, message: errorText(error) });
+      }
+    }
   }
 
   #show(resident: Resident, cursor: string): void {

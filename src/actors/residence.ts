@@ -7,7 +7,7 @@ import type { SessionCommit } from "../stores/contract.ts";
 import { loadResident } from "./load-resident.ts";
 import type { RuntimePorts, SessionWiring } from "./ports.ts";
 import type { Publisher } from "./publisher.ts";
-import { freshResident, residentAfter, type LoadedResident, type Resident } from "./resident.ts";
+import { type Committed, freshResident, residentAfter, type LoadedResident, type Resident } from "./resident.ts";
 
 export interface ResidenceOptions {
   readonly ports: RuntimePorts;
@@ -70,9 +70,9 @@ export class Residence {
     return this.#resident;
   }
 
-  adopt(headRevision: number, commit: SessionCommit): void {
+  adopt(committed: Committed, commit: SessionCommit): void {
     const { wiring, publisher } = this.#options;
-    const resident = residentAfter(this.#resident, headRevision, commit);
+    const resident = residentAfter(this.#resident, committed, commit);
     wiring().plugins?.committed(resident.plugins);
     this.#become(resident);
     publisher.publish(resident);

@@ -8,7 +8,7 @@ import { NO_PROMPT } from "../domain/turn-config.ts";
 import { zeroUsage } from "../domain/usage.ts";
 import { addToLedger } from "../domain/usage-report.ts";
 import type { HistoryReference } from "../machines/effects.ts";
-import type { ComponentBody, SessionCommit, SessionHead, SessionRead } from "../stores/contract.ts";
+import type { CommitResult, ComponentBody, SessionCommit, SessionHead, SessionRead } from "../stores/contract.ts";
 import { History } from "./history.ts";
 import { storedPrompt } from "./session-settings.ts";
 
@@ -67,8 +67,11 @@ export function residentOf(read: SessionRead): LoadedResident {
   return { resident, repaired };
 }
 
+/** What the store says of a commit. */
+export type Committed = Pick<CommitResult, "headRevision" | "ledger">;
+
 /** Resident state after a commit of this session: what it appended is appended, never rebuilt (S-11). */
-export function residentAfter(before: Resident, headRevision: number, { sessionId, head, frames, nodes, components, usageDeltas }: SessionCommit): Resident {
+export function residentAfter(before: Resident, { headRevision, ledger }: Committed, { sessionId, head, frames, nodes, components, usageDeltas }: SessionCommit): Resident {
   const switched = head.currentFrameId !== before.head.currentFrameId;
   const history = switched ? History.of(nodes, sessionId, head.currentFrameId) : before.history;
   if (!switched) history.append(nodes.flatMap(({ body }) => (body.kind === "message" ? [body.message] : [])));
@@ -83,7 +86,7 @@ export function residentAfter(before: Resident, headRevision: number, { sessionI
     ...(components?.toolState && { toolState: components.toolState as Json }),
     ...(components?.pluginSnapshot !== undefined && { plugins: components.pluginSnapshot ?? undefined }),
     frames: frames.length === 0 ? before.frames : [...kept, ...frames.filter((frame) => !known.has(frame.frameId))],
-    ledger: addToLedger(before.ledger, usageDeltas),
+    ledger: ledger ?? addToLedger(before.ledger, usageDeltas),
     history,
     messageCount: history.length,
   };

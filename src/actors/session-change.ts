@@ -6,7 +6,7 @@ import { messageOfDraft } from "../domain/message-draft.ts";
 import { initialFrame, type SessionNode } from "../domain/session.ts";
 import type { SessionSettings } from "../domain/turn-config.ts";
 import { zeroUsage } from "../domain/usage.ts";
-import type { LeaseFence, SessionCommit, SessionRead } from "../stores/contract.ts";
+import type { LeaseFence, NewSession, SessionCommit, SessionRead } from "../stores/contract.ts";
 import { attachmentIds } from "./images.ts";
 import type { Resident } from "./resident.ts";
 import { nodesOf } from "./session-nodes.ts";
@@ -62,38 +62,25 @@ export async function branchTo(
 }
 
 /**
- * First commit of a session that starts with another one's conversation. The nodes are copied: they are immutable, and a
- * session of its own can be read, moved and deleted without asking another one.
+ * A session that starts with another one's conversation. The nodes are copied: they are immutable, and a session of its own can be
+ * read, moved and deleted without asking another one. It goes on with the prompt, the tools and the plugins of its source (PT-27, S-67).
  */
-export function forkCommit(source: SessionRead, sessionId: string, at: string | undefined, fence: LeaseFence, createdAt: string): SessionCommit {
-  const frame = initialFrame(sessionId, source.head.policy, createdAt);
+export function forkOf(source: SessionRead, sessionId: string, at: string | undefined, createdAt: string): NewSession {
+  const { policy, protocolTurnOptions } = source.head;
+  const { prompt, toolState, pluginSnapshot } = source.componentRefs;
+  const frame = initialFrame(sessionId, policy, createdAt);
   const nodes = conversationOf(source, frame.frameId, at);
   const leafNodeId = nodes.at(-1)?.nodeId;
   return {
     sessionId,
-    expectedHeadRevision: null,
-    fence,
-    releaseLease: true,
-    head: {
-      policy: source.head.policy,
-      currentFrameId: frame.frameId,
-      ...(leafNodeId !== undefined && { leafNodeId }),
-      turnIndex: 0,
-      tokenUsage: zeroUsage,
-      protocolTurnOptions: source.head.protocolTurnOptions,
-    },
-    frames: [frame],
+    relation: { kind: "child", parentSessionId: source.sessionId },
+    head: { policy, currentFrameId: frame.frameId, ...(leafNodeId !== undefined && { leafNodeId }), turnIndex: 0, tokenUsage: zeroUsage, protocolTurnOptions },
+    frame,
     nodes,
-    usageDeltas: [],
-    ...takenRefs(source),
-    committedAttachmentIds: attachmentsOf(nodes),
+    componentRefs: { ...(prompt !== undefined && { prompt }), ...(toolState !== undefined && { toolState }), ...(pluginSnapshot !== undefined && { pluginSnapshot }) },
+    attachmentIds: attachmentsOf(nodes),
+    holder: source.sessionId,
   };
-}
-
-/** A fork goes on with the prompt, the tools and the plugins of its source (PT-27, S-67). */
-function takenRefs({ componentRefs: { prompt, toolState, pluginSnapshot } }: SessionRead): Pick<SessionCommit, "componentRefs"> {
-  const componentRefs = { ...(prompt !== undefined && { prompt }), ...(toolState !== undefined && { toolState }), ...(pluginSnapshot !== undefined && { pluginSnapshot }) };
-  return Object.keys(componentRefs).length > 0 ? { componentRefs } : {};
 }
 
 /** The conversation of the current frame, up to message `at`, in the frame of another session; without what came before it (S-66). */

@@ -2,9 +2,11 @@
 //
 //   N1. Each is one commit under a lease of its own, in the session's lane: never beside a turn of this runtime.
 //   N2. A turn that somebody left in flight ends before the history that it began with is moved (OP-7).
+//   N3. Nobody waits for a turn that runs here: whoever asks may be a tool of that very turn, which would wait for itself. A change
+//       of settings or tools holds at once; a change of the history is refused (OP-22).
 
 import { errorFields, isOutcomeUnknown, runtimeErrorOfStore } from "../domain/error-mapping.ts";
-import type { LashError } from "../domain/errors.ts";
+import { type LashError, runtimeError } from "../domain/errors.ts";
 import { invalidArgument } from "../domain/invalid-argument.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import type { LeaseFence } from "../stores/contract.ts";
@@ -14,7 +16,7 @@ import { fenceOf, releaseLane } from "./lease-keeper.ts";
 import type { RuntimePorts } from "./ports.ts";
 import type { Residence } from "./residence.ts";
 import type { Resident } from "./resident.ts";
-import { changeCommit, forkCommit, settingsCommit, type SessionChange } from "./session-change.ts";
+import { changeCommit, forkOf, settingsCommit, type SessionChange } from "./session-change.ts";
 import type { SessionLane } from "./session-lane.ts";
 import { areRecorded, settingsOf, type SettingsChange, type StatedSettings } from "./session-settings.ts";
 
@@ -23,8 +25,8 @@ export interface ChangedSession {
   readonly lease: LaneClaims;
   readonly stated: StatedSettings;
   readonly residence: Residence;
-  /** A turn of this runtime runs. */
-  readonly isDriving: () => boolean;
+  /** The turn of this runtime that runs, or whose commands are being applied; not one that only asks for its lane. */
+  readonly driving: () => string | undefined;
   readonly lane: SessionLane;
   /** Drives a turn that was left in flight to its end. */
   readonly finish: (turnId: string) => Promise<unknown>;
@@ -56,6 +58,7 @@ export class SessionChanges {
   async commit(change: MakeChange): Promise<void> {
     const { lane, finish } = this.#session;
     for (;;) {
+      this.requireIdle();
       const left = await lane.run(() => this.#try(change, "waits"));
       if (left === undefined) return;
       // It was accepted on the history as it is: moved under it, the turn would answer to a conversation it never saw (N2).
@@ -64,9 +67,21 @@ export class SessionChanges {
   }
 
   /**
-   * Changes settings from the next turn on. They are staged at once, so that the commit of a turn that runs records them; what
-   * no turn has recorded by the time the lane is free gets a commit of its own. A turn in flight that nobody drives is no
-   * obstacle: it has its own settings and the history that it began with.
+   * @param turnId - a turn that may run: whoever asks joins it.
+   * @throws LashError `session_execution_busy` - a turn runs here, and whoever asks may be a part of it (N3).
+   */
+  requireIdle(turnId?: string): void {
+    const { driving, stated: { wiring: { sessionId } } } = this.#session;
+    const running = driving();
+    if (running === undefined || running === turnId) return;
+    throw runtimeError("session_execution_busy", `turn ${running} of session ${sessionId} runs; nothing was changed, ask again when it has ended`, { details: { sessionId, turnId: running } });
+  }
+
+  /**
+   * Changes settings from the next turn on. While a turn runs they hold at once and are recorded by its commit, or by one of their
+   * own right after (`settle`). Else they are staged, so that the commit of a turn that was asked for before records them, and what
+   * none has recorded by the time the lane is free gets a commit of its own. A turn in flight that nobody drives is no obstacle:
+   * it has its own settings and the history that it began with.
    *
    * @throws LashError as `commit` - nothing changed.
    */
@@ -85,7 +100,12 @@ export class SessionChanges {
   }
 
   #configure(change: SettingsChange): Promise<void> {
-    const { ports, stated, residence, lane } = this.#session;
+    const { ports, stated, residence, lane, driving } = this.#session;
+    if (driving() !== undefined) {
+      stated.state(change);
+      this.#isOwed = true;
+      return Promise.resolve();
+    }
     const record = async (): Promise<void> => {
       const revision = await ports.persistence.sessions.headRevision(stated.wiring.sessionId);
       const { resident } = residence;
@@ -103,9 +123,9 @@ export class SessionChanges {
    * @throws LashError as `commit`, and whatever `change` throws - nothing changed.
    */
   async reconfigure<Result>(change: (registry: ToolRegistry) => Result): Promise<Result> {
-    const { stated, isDriving, lane } = this.#session;
+    const { stated, driving, lane } = this.#session;
     const registry = await stated.wiring.tools.registry();
-    if (!isDriving()) return lane.run(() => this.#recordTools(registry, change));
+    if (driving() === undefined) return lane.run(() => this.#recordTools(registry, change));
     this.#isOwed = true;
     return change(registry);
   }
@@ -136,35 +156,28 @@ export class SessionChanges {
   async settle(): Promise<void> {
     if (!this.#isOwed) return;
     this.#isOwed = false;
-    const { ports, stated } = this.#session;
-    if (stated.wiring.tools.unrecorded === undefined) return;
+    const { ports, stated, residence: { resident } } = this.#session;
+    // Of the turn that has ended: the journal of another one has no business with it.
+    stated.takeUnjournaled();
+    const settings = settingsOf(stated.wiring, resident);
+    if (settings.tools === undefined && areRecorded(settings, resident)) return;
     try {
       await this.#try((current) => settingsCommit(settingsOf(stated.wiring, current), current), "goesOn");
     } catch (error) {
       const { message, ...code } = errorFields(error);
-      ports.logger({ level: "warn", event: "tools.not_recorded", sessionId: stated.wiring.sessionId, ...code, message: `a change of the session's tools waits for its next commit: ${message}` });
+      ports.logger({ level: "warn", event: "session.change_not_recorded", sessionId: stated.wiring.sessionId, ...code, message: `a change of the session's settings or tools waits for its next commit: ${message}` });
     }
   }
 
-  /** Makes a new session over the active path up to message `at`. @throws LashError `session_id_retired`, `invalid_argument`. */
+  /** Makes a new session over the active path up to message `at`, in one write. @throws LashError `session_id_retired`, `invalid_argument`. */
   async fork(sessionId: string, at: string | undefined): Promise<void> {
-    const { ports, stated, lease } = this.#session;
-    const { sessions, attachments } = ports.persistence;
-    const own = stated.wiring.sessionId;
-    const source = await sessions.load(own, { kind: "active_path" });
+    const { ports, stated } = this.#session;
+    const { sessions } = ports.persistence;
+    const source = await sessions.load(stated.wiring.sessionId, { kind: "active_path" });
     if (!source) throw invalidArgument("fork", "called on a session that has committed something");
-    if ((await sessions.headRevision(sessionId)) > 0) throw invalidArgument("id", "an id that no session has yet");
-    await sessions.create({ sessionId, relation: { kind: "child", parentSessionId: own }, model: source.head.policy.model.id });
-    const fence = fenceOf(await lease.claimAlone(sessionId, `session ${sessionId} is being made by somebody else`));
-    try {
-      const commit = forkCommit(source, sessionId, at, fence, new Date(ports.clock.now()).toISOString());
-      // The images are the new session's own from here on: deleting the old one must not take them away (C-46).
-      const { committedAttachmentIds: images } = commit;
-      if (images.length > 0) await attachments.manifest.inherit(own, sessionId, images);
-      await sessions.commit(commit);
-    } catch (error) {
-      throw await this.#releaseAfter(error, fence);
-    }
+    const fork = forkOf(source, sessionId, at, new Date(ports.clock.now()).toISOString());
+    const { kind } = await sessions.begin(fork).catch((error: unknown) => Promise.reject(runtimeErrorOfStore(error)));
+    if (kind === "exists") throw invalidArgument("id", "an id that no session has yet");
   }
 
   /** @returns the turn in flight that stands in the way; undefined when the change is committed. */
@@ -190,9 +203,15 @@ export class SessionChanges {
       throw await this.#releaseAfter(error, fence);
     }
     onCommit();
-    const { resident } = await residence.read();
-    committed();
-    stated.wiring.plugins?.committed(resident.plugins);
+    try {
+      const { resident } = await residence.read();
+      committed();
+      stated.wiring.plugins?.committed(resident.plugins);
+    } catch (error) {
+      // The change is made. Whoever comes next finds that the head has moved, and reads it then (T-6).
+      const { message, ...code } = errorFields(error);
+      ports.logger({ level: "warn", event: "session.not_read", sessionId, ...code, message: `a change is committed, but the session could not be read after it: ${message}` });
+    }
     return undefined;
   }
 

@@ -18,12 +18,12 @@ import type { SessionPlugins } from "./plugin-port.ts";
 import type { RuntimePorts, SessionWiring } from "./ports.ts";
 import type { Publisher } from "./publisher.ts";
 import { Residence } from "./residence.ts";
-import type { Resident } from "./resident.ts";
+import type { Committed, Resident } from "./resident.ts";
 import { SessionActors, type SessionActor } from "./session-actors.ts";
 import { SessionChanges } from "./session-changes.ts";
 import { SessionFeed } from "./session-feed.ts";
 import { SessionLane } from "./session-lane.ts";
-import { settingsOf, StatedSettings } from "./session-settings.ts";
+import { settingsOf, StatedSettings, takeChanges } from "./session-settings.ts";
 import { StandIn } from "./stand-in.ts";
 import { TurnDriver } from "./turn-driver.ts";
 import { type TurnOverlay, TurnPlans } from "./turn-plan.ts";
@@ -90,7 +90,7 @@ export class SessionRuntime {
       stated: this.#stated,
       residence: this.#residence,
       lane: this.#lane,
-      isDriving: () => this.#driver.isDriving,
+      driving: () => (this.#lease.isHeld || this.#actors.root.getSnapshot().value.residency !== "acquiring" ? this.#driver.turnId : undefined),
       finish: (turnId) => this.#finish(turnId),
       committed: () => this.feed.committed(),
     });
@@ -187,7 +187,11 @@ export class SessionRuntime {
     if (turnId === undefined) return undefined;
     try {
       return await this.#driver.attend({ turnId, emit: emitFor(turnId), ...attended }, async (start) => {
-        this.#plans.next(this.resident);
+        try {
+          this.#plans.next(this.resident);
+        } catch (error) {
+          await this.#drainCommands(error);
+        }
         return this.#driver.drive(start, () => this.#lease.acceptQueued({ turnId, batchIds }, this.#acceptance()), "asked");
       });
     } catch (error) {
@@ -286,8 +290,9 @@ export class SessionRuntime {
       planOf: (turn, overlay) => this.#plans.of(turn, overlay),
       synced: (plan) => this.#plans.synced(plan),
       settingsAfter: (turn) => settingsOf(this.wiring, this.resident, turn),
+      takeChanges: (turn) => takeChanges(this.#stated, this.resident, turn),
       machineSnapshot: () => persistSnapshot(SESSION_MACHINE, this.#actors.root.getSnapshot()),
-      adopt: (headRevision, commit) => this.#adopt(headRevision, commit),
+      adopt: (committed, commit) => this.#adopt(committed, commit),
       drainCommands: () => this.#drainCommands(),
       releaseLane: () => this.#lease.release(),
       ended: ({ completedWork = [] }, leaves) => {
@@ -306,18 +311,20 @@ export class SessionRuntime {
     };
   }
 
-  #adopt(headRevision: number, commit: SessionCommit): void {
-    this.#residence.adopt(headRevision, commit);
+  #adopt(adopted: Committed, commit: SessionCommit): void {
+    this.#residence.adopt(adopted, commit);
     this.feed.committed();
   }
 
-  async #drainCommands(): Promise<void> {
+  /** @param problem - why no turn can follow: then commands are all that is done. */
+  async #drainCommands(problem?: unknown): Promise<void> {
     const { ports, wiring } = this;
-    const committed = (headRevision: number, commit: SessionCommit): void => {
-      this.#adopt(headRevision, commit);
+    const committed = (made: Committed, commit: SessionCommit): void => {
+      this.#adopt(made, commit);
       ports.changes.notify(queueTopic(wiring.sessionId));
     };
-    const { drainCommands } = await import("./command-drain.ts");
-    await drainCommands({ ports, wiring, lease: this.#lease, refresh: (headRevision) => this.#residence.refresh(headRevision), committed });
+    const { drainCommands, drainCommandsAlone } = await import("./command-drain.ts");
+    const session = { ports, wiring, lease: this.#lease, refresh: (headRevision: number) => this.#residence.refresh(headRevision), committed };
+    await (problem === undefined ? drainCommands(session) : drainCommandsAlone(problem, session));
   }
 }

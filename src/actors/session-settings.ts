@@ -1,7 +1,7 @@
 // Settings of a session: what its host states, what is recorded, and what a turn lays over both for itself (design 7.5, PP-27).
 
 import * as z from "zod/mini";
-import { type Json, jsonEqual } from "../domain/json.ts";
+import { isPlainObject, type Json, jsonEqual } from "../domain/json.ts";
 import type { PromptLayer } from "../domain/prompt.ts";
 import { promptLayer } from "../domain/prompt-input.ts";
 import type { ModelSpec, SessionPolicy } from "../domain/session.ts";
@@ -9,9 +9,11 @@ import { storeError } from "../domain/errors.ts";
 import { NO_PROMPT, settingsIn, type SessionSettings } from "../domain/turn-config.ts";
 import type { Provider } from "../providers/contract.ts";
 import type { ComponentBody, SessionCommit, TurnRecord } from "../stores/contract.ts";
+import { policyRow } from "../stores/persistence/head-row.ts";
 import type { SessionPlugins } from "./plugin-port.ts";
 import type { SessionWiring } from "./ports.ts";
 import type { Resident } from "./resident.ts";
+import type { ToolChange } from "./session-tools.ts";
 
 /** A change of settings, as `configure` and a turn's overlay bring it; what it leaves out stays. */
 export interface SettingsChange {
@@ -24,11 +26,11 @@ export interface SettingsChange {
 /**
  * What the next commit records: what the host stated wins, what it left out keeps its recorded value (design 7.5).
  *
- * @param turn - the turn that commits: what its session was set to at its acceptance counts as recorded, unless somebody has
- *   committed since.
+ * @param turn - the turn that commits: what its session was set to at its acceptance, or while it ran, counts as recorded, unless
+ *   somebody has committed since.
  */
 export function settingsOf({ policy, prompt, stated, tools: { unrecorded: tools } }: SessionWiring, { head, headRevision, prompt: recordedPrompt }: Resident, turn?: TurnRecord): SessionSettings {
-  const accepted = turn && turn.madeFrom === headRevision ? settingsIn(turn.config) : undefined;
+  const accepted = turn && turn.madeFrom === headRevision ? (journaledIn(turn) ?? settingsIn(turn.config)) : undefined;
   const recorded = accepted ?? (headRevision > 0 ? { policy: head.policy, prompt: recordedPrompt } : { policy, prompt });
   return {
     policy: {
@@ -39,6 +41,16 @@ export function settingsOf({ policy, prompt, stated, tools: { unrecorded: tools 
     prompt: stated.prompt ? prompt : recorded.prompt,
     ...(tools && { tools }),
   };
+}
+
+/** Settings that a session was given while its turn ran, as an outcome carries them. */
+const journaledSettings = z.strictObject({ policy: policyRow, prompt: promptLayer });
+
+/** Of a turn that was found: the last ones, made by whoever drove it. One that was just accepted has no journal. */
+function journaledIn({ journal }: TurnRecord): SessionSettings | undefined {
+  const found = journal.map(({ outcome }) => ("ok" in outcome && isPlainObject(outcome.ok) ? outcome.ok["settings"] : undefined)).findLast((each) => each !== undefined);
+  const parsed = z.safeParse(journaledSettings, found);
+  return parsed.success ? (parsed.data as SessionSettings) : undefined;
 }
 
 /** The policy of one turn (T-15). */
@@ -64,11 +76,18 @@ function configured(wiring: SessionWiring, change: SettingsChange): SessionWirin
   };
 }
 
+interface StagedChange {
+  readonly change: SettingsChange;
+  isMade: boolean;
+}
+
 /** What the host states: at open, and by what it configured since. */
 export class StatedSettings {
   #wiring: SessionWiring;
-  /** Hold already, and are recorded by whatever commits next. */
-  #staged: readonly SettingsChange[] = [];
+  /** Hold already, in the order in which they were asked for; one that `isMade` stays, the others hang on a commit. */
+  #staged: readonly StagedChange[] = [];
+  /** Made while a turn runs, and in no journal yet. */
+  #isUnjournaled = false;
 
   constructor(wiring: SessionWiring) {
     this.#wiring = wiring;
@@ -81,19 +100,54 @@ export class StatedSettings {
   }
 
   get wiring(): SessionWiring {
-    return this.#staged.reduce(configured, this.#wiring);
+    return this.#staged.reduce((wiring, { change }) => configured(wiring, change), this.#wiring);
+  }
+
+  /** Without waiting for a commit: whatever commits next records it. */
+  state(change: SettingsChange): void {
+    this.#staged = [...this.#staged, { change, isMade: true }];
+    this.#isUnjournaled = true;
+    this.#fold();
+  }
+
+  /** Whether something was stated that no journal has; asked once, because whoever asks journals it. */
+  takeUnjournaled(): boolean {
+    const taken = this.#isUnjournaled;
+    this.#isUnjournaled = false;
+    return taken;
   }
 
   /** @param record - makes the change durable; where it fails, nothing was stated. */
   async change(change: SettingsChange, record: () => Promise<void>): Promise<void> {
-    this.#staged = [...this.#staged, change];
+    const staged = { change, isMade: false };
+    this.#staged = [...this.#staged, staged];
     try {
       await record();
-      this.#wiring = configured(this.#wiring, change);
+      staged.isMade = true;
     } finally {
-      this.#staged = this.#staged.filter((each) => each !== change);
+      if (!staged.isMade) this.#staged = this.#staged.filter((each) => each !== staged);
+      this.#fold();
     }
   }
+
+  /** Only from the front: what was asked for later wins, whichever of them was recorded first. */
+  #fold(): void {
+    for (let [first] = this.#staged; first?.isMade; [first] = this.#staged) {
+      this.#wiring = configured(this.#wiring, first.change);
+      this.#staged = this.#staged.slice(1);
+    }
+  }
+}
+
+/** A type: it goes into JSON. */
+export type JournaledChanges = { readonly toolChange?: ToolChange; readonly settings?: Pick<SessionSettings, "policy" | "prompt"> };
+
+/** For the journal, beside an outcome of the turn: changes of settings and of tools that are in no journal yet. */
+export function takeChanges(stated: StatedSettings, resident: Resident, turn: TurnRecord): JournaledChanges {
+  const toolChange = stated.wiring.tools.takeChange();
+  if (!stated.takeUnjournaled()) return toolChange ? { toolChange } : {};
+  const { policy, prompt } = settingsOf(stated.wiring, resident, turn);
+  return { ...(toolChange && { toolChange }), settings: { policy, prompt } };
 }
 
 /** Whether a commit of these settings would say nothing new. */

@@ -122,15 +122,20 @@ class BatchRun {
     };
   }
 
-  /** T-53: tried again only where the failure says that this is safe, up to the tool's policy. */
+  /**
+   * T-53: tried again only where the failure says that this is safe, up to the tool's policy - the one of now. An attempt that began
+   * under an earlier one counts all the same: what it came to is the call's outcome.
+   */
   async #runAttempts(call: LaunchedCall): Promise<FinishedCall> {
     const most = call.tool.retry?.maxAttempts ?? 1;
     for (let attempt = 1; ; attempt++) {
-      const recorded = await this.#runAttempt(call, attempt, most);
+      const recorded = await this.#runAttempt(call, attempt);
       if ("pending" in recorded) return this.#park(call, recorded.pending, recorded.durationMs);
       const { outcome } = recorded.output;
       const retry = outcome.status === "failure" ? outcome.payload.retry : undefined;
       if (retry?.type !== "safe" || this.#context.signal.aborted) return recorded;
+      const next = attemptKey(call, attempt + 1);
+      if (this.#issued.has(next) || this.#context.controller.has(next)) continue;
       if (attempt >= most) return most > 1 ? exhausted(recorded, attempt) : recorded;
       const { baseDelayMs = 0, maxDelayMs = 0 } = call.tool.retry ?? {};
       const doubled = baseDelayMs * 2 ** (attempt - 1);
@@ -176,11 +181,12 @@ class BatchRun {
     this.#context.onProgress({ running: this.#running.size - this.#idle, parked: this.#parked });
   }
 
-  async #runAttempt(call: LaunchedCall, attempt: number, most: number): Promise<RecordedAttempt> {
+  async #runAttempt(call: LaunchedCall, attempt: number): Promise<RecordedAttempt> {
     const { controller, envelope, batchKey, sessionId, turnId } = this.#context;
     const replayKey = attemptKey(call, attempt);
     const { callId, toolName, args } = call;
-    const command = { kind: "tool_attempt", call: { callId, toolName, args }, attempt, maxAttempts: most };
+    // Without the policy, which is no part of what is done: a host may change it while the turn is in flight (E-5).
+    const command = { kind: "tool_attempt", call: { callId, toolName, args }, attempt };
     const { outcome, source } = await controller.execute(replayKey, () => envelope(replayKey, batchKey, command), async (execution) => {
       this.#context.trace?.toolRan(call);
       if (this.#context.signal.aborted) {
@@ -237,10 +243,10 @@ class BatchRun {
     const { after } = this.#context;
     const { callId, toolName, args, isReplaced } = call;
     const settled = after ? await after({ callId, toolName, args }, ended) : ended;
-    // What the tool did to the session's tools is as durable as its outcome.
-    const toolChange = this.#context.takeToolChange();
+    // What the tool did to the session's settings and tools is as durable as its outcome.
+    const changes = this.#context.takeChanges();
     return {
-      ok: copyJson({ ...settled, ...(isReplaced && { args }), durationMs, ...(mayRetry(settled) && { endedAtMs: clock.now() }), ...(toolChange && { toolChange }) }),
+      ok: copyJson({ ...settled, ...(isReplaced && { args }), durationMs, ...(mayRetry(settled) && { endedAtMs: clock.now() }), ...changes }),
     };
   }
 

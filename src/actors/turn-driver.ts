@@ -49,6 +49,11 @@ export class TurnDriver {
     return this.#run !== undefined;
   }
 
+  /** The turn that runs. */
+  get turnId(): string | undefined {
+    return this.#run?.turnId;
+  }
+
   /** Has a turn run when the lane is free, under a signal that the session can abort, too (TD2). */
   async attend<Request extends TurnAttendance>(request: Request, body: (request: Request) => Promise<TurnEnd>): Promise<TurnEnd> {
     const { lane, settle } = this.#options;

@@ -242,7 +242,7 @@ export class TurnEffects {
       logger: session.ports.logger,
       limits: session.ports.limits,
       refusalOf,
-      takeToolChange: () => tools.takeChange(),
+      takeChanges: () => session.takeChanges(turn),
       direct: { port: session.ports.direct, plan: () => this.#plan, record },
       children: { port: session.ports.children, parent: () => ({ wiring: session.wiring, settings: settingsOf(session.wiring, session.resident()) }), calls: () => log.modelCalls, record },
       detach: this.#detach.signal,

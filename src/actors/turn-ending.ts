@@ -34,14 +34,15 @@ export async function commitTurn(session: TurnSession, { turn: accepted, keeper 
     now: ports.clock.now(),
     pluginState: wiring.plugins?.capture(resident().plugins, "turn"),
   });
-  const { turn, cancelledBy, inputWaits, leaves } = await ports.persistence.sessions.commit(commit);
+  const committed = await ports.persistence.sessions.commit(commit);
+  const { turn, cancelledBy, inputWaits, leaves } = committed;
   if (cancelledBy || inputWaits) {
     keeper.goingOn();
     report({ type: "turn.continued" });
     return cancelledBy ? { kind: "cancelled", by: cancelledBy } : { kind: "inputWaits" };
   }
   if (!turn) throw new LashError("runtime", "other", "the store recorded no result for the turn");
-  adopt(turn.headRevision, commit);
+  adopt(committed, commit);
   ended(commit, leaves ?? false);
   report({ type: "turn.committed" });
   return { kind: "committed", result: turn };

@@ -5,7 +5,8 @@ import type { SessionSettings } from "../domain/turn-config.ts";
 import type { SessionEvent } from "../machines/session.machine.ts";
 import type { MachineSnapshot, SessionCommit, SettledClaims, TurnRecord } from "../stores/contract.ts";
 import type { RuntimePorts, SessionWiring } from "./ports.ts";
-import type { Resident } from "./resident.ts";
+import type { Committed, Resident } from "./resident.ts";
+import type { JournaledChanges } from "./session-settings.ts";
 import type { TurnOverlay, TurnPlan } from "./turn-plan.ts";
 
 export interface TurnSession {
@@ -24,9 +25,11 @@ export interface TurnSession {
   readonly synced: (plan: TurnPlan) => TurnPlan;
   /** What the commit of that turn records. */
   readonly settingsAfter: (turn: TurnRecord) => SessionSettings;
+  /** What the session was changed to while that turn runs and no journal has yet: goes beside an outcome. */
+  readonly takeChanges: (turn: TurnRecord) => JournaledChanges;
   readonly machineSnapshot: () => MachineSnapshot;
   /** Makes a commit resident. */
-  readonly adopt: (headRevision: number, commit: SessionCommit) => void;
+  readonly adopt: (committed: Committed, commit: SessionCommit) => void;
   /** Applies the session commands that come before the next turn; holds the lane for it (T-4). */
   readonly drainCommands: () => Promise<void>;
   /** Gives that lane back where no turn took it. */

@@ -22,8 +22,8 @@ export interface SessionObservation {
   readonly policy: SessionPolicy;
   readonly readView: SessionReadView;
   /**
-   * Cost of everything committed, children and helpers included; what children have booked since this session was last read is
-   * in the store and not yet here. Made when it is looked at, as are the following.
+   * Cost of everything committed, children and helpers included, as of the commit of this revision; what children book between two
+   * commits of this session is in `session.usage()`. Made when it is looked at, as are the following.
    */
   readonly usageReport: SessionUsageReport;
   /** Everything recorded of the session beside its messages, which are in `readView`. */

@@ -35,12 +35,6 @@ export interface AttachmentIntent {
 export interface AttachmentManifest {
   /** Recorded before bytes are put (S-77). A committed row stays as it is, one without a stamp is as young as a new one. */
   recordIntent(sessionId: string, attachmentId: string): Promise<void>;
-  /**
-   * Records intents of a session for what another one holds, while that one exists: from then on the bytes outlive it.
-   *
-   * @throws LashError `session_id_retired` - one of the two was deleted; nothing was recorded.
-   */
-  inherit(sourceSessionId: string, sessionId: string, attachmentIds: readonly string[]): Promise<void>;
   /** Stamps rows of this session once; unknown ids are ignored, never created (P-15). */
   commitRefs(sessionId: string, attachmentIds: readonly string[]): Promise<void>;
   /** Rows without stamp whose intent is at or before the cutoff, over all sessions. */

@@ -103,6 +103,8 @@ export interface CommitResult {
   readonly headRevision: number;
   /** The turn as recorded, for a commit that ends one. */
   readonly turn?: RecordedTurn;
+  /** What the session has cost, its children included (P-21); only told by a commit that booked something. */
+  readonly ledger?: readonly TokenLedgerEntry[];
   /** True when the stamp showed that this very commit had happened before (P-8). */
   readonly replayed: boolean;
   /** Something is left for the session's next turn or drain; only told by a commit that ends a turn. */
@@ -137,6 +139,23 @@ export interface SessionMeta {
   readonly relation: SessionRelation;
 }
 
+/** A session that begins with a conversation which another one has. */
+export interface NewSession {
+  readonly sessionId: string;
+  readonly relation: SessionRelation;
+  readonly head: SessionHead;
+  readonly frame: AgentFrame;
+  readonly nodes: readonly SessionNode[];
+  /** Components that it shares by reference; the store must have them. */
+  readonly componentRefs: Partial<Record<ComponentName, string>>;
+  /** Attachments that its messages name. */
+  readonly attachmentIds: readonly string[];
+  /** The session whose attachments they are: as long as it exists, their bytes do. */
+  readonly holder: string;
+}
+
+export type SessionBeginning = { readonly kind: "created" } | { readonly kind: "exists"; readonly meta: SessionMeta };
+
 export interface SessionFacet {
   /**
    * Commits a turn or another change of the session.
@@ -150,6 +169,8 @@ export interface SessionFacet {
   commit(commit: SessionCommit): Promise<CommitResult>;
   /** One consistent snapshot; undefined when nothing was ever committed (P-20). */
   load(sessionId: string, scope: ReadScope): Promise<SessionRead | undefined>;
+  /** What the session has cost so far, also what children booked beside its own commits (S-69). */
+  ledger(sessionId: string): Promise<readonly TokenLedgerEntry[]>;
   /** Head revision alone, 0 when nothing was committed: the cheap check before a turn (T-6). */
   headRevision(sessionId: string): Promise<number>;
   loadNode(sessionId: string, nodeId: string): Promise<SessionNode | undefined>;
@@ -166,6 +187,13 @@ export interface SessionFacet {
    * @throws `session_id_retired` - the id was used by a session that was deleted (design 7.7).
    */
   create(seed: SessionSeed): Promise<SessionMeta>;
+  /**
+   * Makes a session with all that it begins with, in one write and without a lease: nobody runs what does not exist. Its head is at
+   * revision 1 then, and its attachments are its own. An id that the directory has is answered with its metadata, and nothing is written.
+   *
+   * @throws `session_id_retired` - the session, or `holder`, was deleted. `store_backend` - a component is unknown.
+   */
+  begin(session: NewSession): Promise<SessionBeginning>;
   /** Metadata of a session that exists; undefined for an unknown id. @throws `session_id_retired` */
   open(sessionId: string): Promise<SessionMeta | undefined>;
   /** For pickers (P-23). Reads the whole history; undefined for an unknown id. */

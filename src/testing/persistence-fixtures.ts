@@ -12,6 +12,7 @@ import type {
   LeaseFence,
   LeaseOwner,
   MachineSnapshot,
+  NewSession,
   Persistence,
   SessionCommit,
   SessionHead,
@@ -57,6 +58,15 @@ export async function acquire(store: Persistence, sessionId: string, name = "ali
   const outcome = await store.leases.claim(claimBy(name, sessionId, overrides));
   if (outcome.kind === "busy") throw new Error(`the lane of ${sessionId} is busy`);
   return fenceOf(outcome.lease);
+}
+
+/** A session that begins with what another one holds. */
+export function beginningOf(sessionId: string, overrides: Pick<NewSession, "holder"> & Partial<NewSession>): NewSession {
+  const frame = initialFrame(sessionId, policy, "2026-11-21T10:00:00.000Z");
+  const { nodes = [] } = overrides;
+  const leafNodeId = nodes.at(-1)?.nodeId;
+  const head = { policy, currentFrameId: frame.frameId, ...(leafNodeId !== undefined && { leafNodeId }), turnIndex: 0, tokenUsage: usage(0, 0), protocolTurnOptions: null };
+  return { sessionId, relation: { kind: "child", parentSessionId: overrides.holder }, head, frame, nodes, componentRefs: {}, attachmentIds: [], ...overrides };
 }
 
 export const usage = (inputTokens: number, outputTokens: number): TokenUsage => ({

@@ -140,10 +140,12 @@ describe.each(engineCases())("a child that a host makes, on $name,", ({ open, na
     await grandchild.run("b");
     expect(await session.run("go")).toMatchObject({ usage: { inputTokens: 20 }, childrenUsage: [], totalUsage: { inputTokens: 20 } });
     expect(await Promise.all(["p", "c", "g"].map((id) => ledgerOf(engine, id)))).toEqual([{ child: 200, turn: 20 }, { turn: 100, deep: 100 }, { turn: 100 }]);
+    expect(session.observe().usageReport.bySource).toMatchObject({ child: { inputTokens: 200 }, turn: { inputTokens: 20 } });
     // A turn that ended is asked for again: nothing is booked again.
     await child.run("a", { turnId: "known" });
     await child.run("a", { turnId: "known" });
     expect(await ledgerOf(engine, "p")).toEqual({ child: 300, turn: 20 });
+    expect((await session.usage()).bySource).toMatchObject({ child: { inputTokens: 300 }, turn: { inputTokens: 20 } });
     await lash.deleteSession("p");
     await grandchild.run("c");
     expect(await ledgerOf(engine, "c")).toEqual({ turn: 200, deep: 200 });

@@ -7,6 +7,7 @@ import type { Engine } from "../../src/stores/engine.ts";
 import { memoryEngine } from "../../src/stores/memory/index.ts";
 import { byToolResults, gate, manualClock, type ManualClock } from "../../src/testing/index.ts";
 import { crashEverywhere } from "../support/crash-sweep.ts";
+import { plugin } from "../../src/plugins/index.ts";
 import { engineCases } from "../support/engines.ts";
 import { testLash, transcriptOf } from "../support/lash.ts";
 import { png } from "../support/pictures.ts";
@@ -124,13 +125,26 @@ describe.each(engineCases())("on $name", ({ open }) => {
     }
   });
 
-  test("a drained input that is refused before the model runs is settled, and does not come back (I-37, OP-4)", async () => {
+  test("an image that is lost while its input waits takes along neither the words of that input nor the inputs beside it, and nothing comes back (I-37, OP-4)", async () => {
     const engine = open();
     const session = await testLash({ engine }).lash.openSession("s");
+    await session.enqueue("before");
     await session.enqueue(image("look"), { id: "bad" });
+    await session.enqueue("after");
     // As a host may do that keeps bytes elsewhere and loses them.
     for (const { key } of (await rowsOf(engine)).filter(({ key: at }) => at[0] === "content" || at[0] === "piece")) await engine.write(async (tx) => tx.delete(key));
-    expect(await session.queuedTurn()).toMatchObject({ outcome: { kind: "stopped", stop: "invalid_input" } });
+    expect(await session.queuedTurn()).toMatchObject({ text: "done", isSuccess: true });
+    expect(transcriptOf(session)[0]).toMatch(/^User: Text before\n\nlook \| Text \[image .* has no bytes.*\] \| Text after$/s);
+    expect(await session.cancelTurnInput(bySource("host:bad"))).toMatchObject({ outcome: "already_completed" });
+    expect([await session.queuedTurn(), await heldLanes(engine)]).toEqual([undefined, []]);
+  });
+
+  test("a drain that a plugin stops before the model runs is settled, and its input does not come back (I-37, OP-4)", async () => {
+    const engine = open();
+    const stop = plugin({ id: "stop", build: () => ({ beforeTurn: () => ({ type: "abort_turn", code: "no", message: "not now" }) }) });
+    const session = await testLash({ engine, plugins: [stop] }).lash.openSession("s");
+    await session.enqueue("said", { id: "bad" });
+    expect(await session.queuedTurn()).toMatchObject({ outcome: { kind: "stopped", stop: "plugin_abort" } });
     expect(await session.cancelTurnInput(bySource("host:bad"))).toMatchObject({ outcome: "already_completed" });
     expect([await session.queuedTurn(), await heldLanes(engine), session.observe().readView.messages]).toEqual([undefined, [], []]);
   });

@@ -5,7 +5,7 @@ import * as z from "zod";
 import { tool, ToolError, type OnInterrupted, type Tool, type ToolCall } from "../../src/index.ts";
 import type { Engine } from "../../src/stores/engine.ts";
 import { memoryEngine } from "../../src/stores/memory/index.ts";
-import { byAssistantMessages, gate, manualClock, type ManualClock } from "../../src/testing/index.ts";
+import { byToolResults, byAssistantMessages, gate, manualClock, type ManualClock } from "../../src/testing/index.ts";
 import { Mortal } from "../support/mortal.ts";
 import { heldLanes, keysOf, overwrite, rowsOf } from "../support/rows.ts";
 import { testLash, transcriptOf } from "../support/lash.ts";
@@ -92,6 +92,54 @@ describe("what a crash during a call means (OP-3, design 5)", () => {
     expect(transcript[2]).toContain("at last");
     // 60 s after the first attempt ended, not after the second process began.
     expect(clock.now()).toBe(1_000 + 60_000);
+  });
+});
+
+describe("a retry policy that was changed while the turn was in flight (E-5, E-9, T-53)", () => {
+  /** Dies in the call of `stuck`; `it` fails safely until its second attempt. */
+  const died = async (before: (attempts: string[]) => Tool) => {
+    const [engine, clock, attempts] = [memoryEngine(), manualClock(1_000), [] as string[]];
+    const process = new Mortal(engine);
+    const stuck = tool({ name: "stuck", description: "", input: z.object({}), readOnly: true, run: () => new Promise(() => undefined) });
+    const calls = byToolResults([{ toolCalls: [{ name: "it" }, { name: "stuck" }] }, "done"]);
+    void (await testLash({ engine: process.engine, clock, script: calls, tools: [before(attempts), stuck] }).lash.openSession("s")).run("go", { turnId: "t" });
+    await clock.advance(500);
+    process.kill();
+    await clock.advance(31_000);
+    return { engine, clock, attempts, calls };
+  };
+  const it = (attempts: string[], name: string, succeedsAt: number, maxAttempts?: number): Tool =>
+    tool({
+      name: "it", description: "", input: z.object({}), ...(maxAttempts !== undefined && { retry: { maxAttempts, baseDelayMs: 100, maxDelayMs: 100 } }),
+      run: (_args, { attempt }) => {
+        attempts.push(`${name} ${attempt}`);
+        if (attempt < succeedsAt) throw new ToolError({ message: "busy", retry: { type: "safe" } });
+        return `${name} at last`;
+      },
+    });
+  const finish = async ({ engine, clock, calls }: Awaited<ReturnType<typeof died>>, own: Tool) => {
+    const ended = tool({ name: "stuck", description: "", input: z.object({}), readOnly: true, run: () => "free" });
+    const { lash } = testLash({ engine, clock, script: calls, tools: [own, ended] });
+    const recovered = await clock.runUntil(lash.recover());
+    return { recovered, shown: transcriptOf(await lash.openSession("s"))[2] };
+  };
+
+  test.each([1, 2, 9])("what was recorded under another policy answers, and none of it is done again: %i attempts at most now", async (maxAttempts) => {
+    const death = await died((attempts) => it(attempts, "first", 2, 3));
+    const { recovered, shown } = await finish(death, it(death.attempts, "second", 2, maxAttempts));
+    expect(recovered).toMatchObject([{ result: { isSuccess: true, errors: [] } }]);
+    expect(death.attempts).toEqual(["first 1", "first 2"]);
+    expect(shown).toContain("first at last");
+  });
+
+  test("a tool that may be tried once more now is, and one that may not says what it came to", async () => {
+    for (const [maxAttempts, expected, text] of [[3, ["first 1", "first 2", "second 3"], "second at last"], [1, ["first 1", "first 2"], "busy"]] as const) {
+      const death = await died((attempts) => it(attempts, "first", 9, 2));
+      const { recovered, shown } = await finish(death, it(death.attempts, "second", 3, maxAttempts));
+      expect(recovered).toMatchObject([{ result: { isSuccess: true, errors: [] } }]);
+      expect(death.attempts).toEqual(expected);
+      expect(shown).toContain(text);
+    }
   });
 });
 

@@ -1,17 +1,18 @@
 // Session commands: queued, applied each in a commit of its own before the session's next turn, once.
 
 import { describe, expect, test } from "vitest";
-import type { Session } from "../../src/index.ts";
+import { createLash, type Session } from "../../src/index.ts";
 import type { Engine } from "../../src/stores/engine.ts";
 import { memoryEngine } from "../../src/stores/memory/index.ts";
 import type { LeaseClaim } from "../../src/stores/contract.ts";
 import { createPersistence } from "../../src/stores/persistence/index.ts";
+import { opaqueLiveness } from "../../src/stores/store.ts";
 import { gate, manualClock, type ManualClock } from "../../src/testing/index.ts";
 import { countingEngine } from "../../src/testing/counting-engine.ts";
 import { ASKING, askingLash, askTool, newAsked, quiet } from "../support/asking.ts";
 import { crashEverywhere } from "../support/crash-sweep.ts";
 import { engineCases } from "../support/engines.ts";
-import { testLash, transcriptOf } from "../support/lash.ts";
+import { staysOpen, testLash, transcriptOf } from "../support/lash.ts";
 import { heldLanes, keysOf } from "../support/rows.ts";
 
 /** A source of tools; tells when it is asked again. */
@@ -138,6 +139,21 @@ describe.each(engineCases())("on $name", ({ open }) => {
     await expect(session.run("mine")).rejects.toMatchObject({ code: "session_execution_lease_lost" });
     expect(await session.run("mine")).toMatchObject({ isSuccess: true });
     expect([transcriptOf(session), framesOf(session), await session.queuedWork({ all: true })]).toEqual([["User: Text theirs", "Assistant: Prose ok", "User: Text mine", "Assistant: Prose ok"], 2, []]);
+  });
+
+  test("commands need no provider: a drain of nothing else applies them, one that would run a turn says what is missing and does nothing (I-28, I-30, PP-26)", async () => {
+    const engine = open();
+    await (await testLash({ engine, script: () => "ok" }).lash.openSession("s")).run("old");
+    const lash = createLash({ store: { engine: staysOpen(engine), liveness: opaqueLiveness } });
+    const session = await lash.openSession("s");
+    await session.commands.reset("r", "k");
+    expect([await session.queuedTurn(), await session.queuedWork(), framesOf(session), await heldLanes(engine)]).toEqual([undefined, [], 2, []]);
+    await session.commands.reset("r", "other");
+    await session.enqueue("go");
+    await expect(session.queuedTurn()).rejects.toMatchObject({ code: "provider_unconfigured" });
+    expect([(await session.queuedWork()).length, (await session.pendingTurnInputs()).length, framesOf(session), await heldLanes(engine)]).toEqual([1, 1, 2, []]);
+    const stranger = await testLash({ engine, providerOptions: { id: "another" } }).lash.openSession("s");
+    await expect(stranger.queuedTurn()).rejects.toMatchObject({ code: "provider_mismatch" });
   });
 
   test("a session whose queue is empty again costs what one costs that never had any (design 9)", async () => {

@@ -2,15 +2,15 @@
 
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
-import { createLash, tool, type Liveness, type Session } from "../../src/index.ts";
+import { tool, type Session } from "../../src/index.ts";
 import type { Engine } from "../../src/stores/engine.ts";
 import { memoryEngine } from "../../src/stores/memory/index.ts";
 import { createPersistence } from "../../src/stores/persistence/index.ts";
-import { opaqueLiveness } from "../../src/stores/store.ts";
+import { countingEngine } from "../../src/testing/counting-engine.ts";
 import { byAssistantMessages, gate, manualClock } from "../../src/testing/index.ts";
 import { crashEverywhere } from "../support/crash-sweep.ts";
 import { engineCases } from "../support/engines.ts";
-import { staysOpen, testLash, transcriptOf, type TestLashOptions } from "../support/lash.ts";
+import { testLash, transcriptOf, type TestLashOptions } from "../support/lash.ts";
 import { Mortal } from "../support/mortal.ts";
 import { heldLanes, keysOf, overwrite, rowsOf } from "../support/rows.ts";
 
@@ -425,6 +425,7 @@ describe("crashes", { timeout: 60_000 }, () => {
         const source = await host.lash.openSession("s");
         expect(transcriptOf(source)).toEqual(BOTH);
         const before = transcriptOf(await host.lash.openSession("f"));
+        expect(await createPersistence(disk, { clock }).sessions.list()).toEqual(before.length === 0 ? ["s"] : ["f", "s"]);
         expect([[], FIRST]).toContainEqual(before);
         seen.add(String(before.length));
         if (before.length === 0) await source.fork({ at: "a:1", id: "f" });
@@ -437,17 +438,16 @@ describe("crashes", { timeout: 60_000 }, () => {
     expect(seen).toEqual(new Set(["0", "2"]));
   });
 
-  test("a fork whose maker is provably dead can be made again at once, without waiting for its lease (S-62, design 7.3)", async () => {
-    const engine = memoryEngine();
-    const { session, clock } = await talked({ engine });
-    const { leases, sessions } = createPersistence(engine, { clock });
-    await sessions.create({ sessionId: "f", relation: { kind: "root" }, model: "m" });
-    await leases.claim({ sessionId: "f", owner: { ownerId: "dead", incarnationId: "dead", liveness: { kind: "opaque" } }, ttlMs: 30_000, leaseToken: "x" });
-    await expect(session.fork({ id: "f" })).rejects.toMatchObject({ code: "session_execution_busy" });
-    const liveness: Liveness = { ...opaqueLiveness, isDead: ({ ownerId }) => Promise.resolve(ownerId === "dead") };
-    const lash = createLash({ store: { engine: staysOpen(engine), liveness }, effects: "journaled", clock });
-    expect(await (await lash.openSession("s")).fork({ id: "f" })).toBe("f");
+  test("a fork is one write and needs no lane: two that are made at once under one id are one session, and a session that only waits is none to write over (S-1, S-65, S-68, design 7.3)", async () => {
+    const engine = countingEngine(memoryEngine());
+    const { session, lash, clock } = await talked({ engine });
+    engine.reset();
+    const made = await Promise.allSettled([session.fork({ id: "f" }), session.fork({ id: "f", at: "a:1" })]);
+    expect(engine.reset().writes).toBe(2);
+    expect(made).toMatchObject([{ status: "fulfilled" }, { status: "rejected", reason: { code: "invalid_argument", details: { field: "id" } } }]);
     expect(transcriptOf(await lash.openSession("f"))).toEqual(BOTH);
+    await createPersistence(engine, { clock }).sessions.create({ sessionId: "g", relation: { kind: "root" }, model: "m" });
+    await expect(session.fork({ id: "g" })).rejects.toMatchObject({ code: "invalid_argument", details: { field: "id" } });
   });
 
   test("a deletion that dies at any engine call has deleted the session or has not; again it deletes (C-47, S-82)", async () => {

@@ -10,7 +10,7 @@ import { memoryEngine } from "../../src/stores/memory/index.ts";
 import { attachmentsIn } from "../../src/stores/persistence/attachments-in-home.ts";
 import { createPersistence } from "../../src/stores/persistence/index.ts";
 import { crashPoints, gate, type Gate, manualClock } from "../../src/testing/index.ts";
-import { acceptOf, acquire, commitOf, inputDraft } from "../../src/testing/persistence-fixtures.ts";
+import { acceptOf, acquire, beginningOf, commitOf, inputDraft } from "../../src/testing/persistence-fixtures.ts";
 import { memoryHome } from "../support/homes.ts";
 import { Mortal, type DeathPoint } from "../support/mortal.ts";
 import { keysOf } from "../support/rows.ts";
@@ -188,14 +188,14 @@ describe("races (C-46, S-79)", () => {
     expect(await store.attachments.sweep(clock.now() - 1)).toEqual({ scanned: 0, reclaimed: 0 });
   });
 
-  test("what a session inherits outlives the session it came from; from one that is gone nothing can be inherited (S-79, C-46)", async () => {
+  test("what a session begins with outlives the session it came from; with what one that is gone held nothing begins (S-79, C-46)", async () => {
     const { store, engine, home } = storage();
     await store.sessions.commit(commitOf(S, await acquire(store, S), { releaseLease: true }));
     await keep(store, S, "a");
-    await store.attachments.manifest.inherit(S, "fork", [idOf("a")]);
+    expect(await store.sessions.begin(beginningOf("fork", { holder: S, attachmentIds: [idOf("a")] }))).toEqual({ kind: "created" });
     await store.sessions.delete(S);
     await expectOrder(engine, home, ["a"]);
-    await expect(store.attachments.manifest.inherit(S, "another", [idOf("a")])).rejects.toMatchObject({ code: "session_id_retired" });
+    await expect(store.sessions.begin(beginningOf("another", { holder: S, attachmentIds: [idOf("a")] }))).rejects.toMatchObject({ code: "session_id_retired" });
     expect(await store.attachments.manifest.holds("another", idOf("a"))).toBe(false);
   });
 });

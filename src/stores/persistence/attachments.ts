@@ -63,15 +63,6 @@ function createManifest(context: StoreContext): AttachmentManifest {
       });
     },
 
-    async inherit(sourceSessionId, sessionId, attachmentIds) {
-      checkBinding(context, sessionId);
-      const now = context.now();
-      await engine.write(async (tx) => {
-        for (const id of [sourceSessionId, sessionId]) await requireUsable(tx, id);
-        for (const id of attachmentIds) await recordIntent(tx, sessionId, id, now);
-      });
-    },
-
     async commitRefs(sessionId, attachmentIds) {
       checkBinding(context, sessionId);
       const now = context.now();
@@ -126,7 +117,6 @@ async function isNamed(tx: ReadTransaction, sessionId: string, attachmentId: str
 /** For stores that keep nothing: every call succeeds, nothing is retained (P-44, C-9). */
 export const emptyManifest: AttachmentManifest = {
   recordIntent: async () => {},
-  inherit: async () => {},
   commitRefs: async () => {},
   listUncommitted: async () => [],
   forget: async () => {},

@@ -5,12 +5,20 @@ import type { TokenLedgerEntry } from "../../domain/session.ts";
 import type { WriteTransaction } from "../engine.ts";
 import { usageKey } from "./layout.ts";
 import { findMeta } from "./meta-row.ts";
-import { addToLedger, readLedgerRow } from "./usage-row.ts";
+import { addToLedger, type LedgerRow, readLedgerRow } from "./usage-row.ts";
 
-/** @param isChild - as its head says: a session that is no child reads nothing for this. */
-export async function bookUsage(tx: WriteTransaction, sessionId: string, deltas: readonly TokenLedgerEntry[], isChild: boolean): Promise<void> {
-  tx.set(usageKey(sessionId), addToLedger(await readLedgerRow(tx, sessionId), deltas));
-  if (!isChild) return;
+/**
+ * @param isChild - as its head says: a session that is no child reads nothing for this.
+ * @returns the session's own ledger, with what its children have booked.
+ */
+export async function bookUsage(tx: WriteTransaction, sessionId: string, deltas: readonly TokenLedgerEntry[], isChild: boolean): Promise<LedgerRow> {
+  const own = addToLedger(await readLedgerRow(tx, sessionId), deltas);
+  tx.set(usageKey(sessionId), own);
+  if (isChild) await bookAbove(tx, sessionId, deltas);
+  return own;
+}
+
+async function bookAbove(tx: WriteTransaction, sessionId: string, deltas: readonly TokenLedgerEntry[]): Promise<void> {
   // Damaged relations may form a ring.
   const booked = new Set([sessionId]);
   let meta = await findMeta(tx, sessionId);

@@ -28,6 +28,7 @@ import { findNode } from "./node-lookup.ts";
 import { checkClaims, completeClaims } from "./settled-claims.ts";
 import { findEnded, record, setStamp, turnConflict } from "./stamp.ts";
 import { findLiveNode } from "./tombstones.ts";
+import { readLedger, readLedgerRow } from "./usage-row.ts";
 import { acceptedControl, deleteTurn, readControl, setControl, type TurnControl, writeInput } from "./turn-rows.ts";
 
 /** A commit with everything that could be computed before its transaction. */
@@ -94,7 +95,7 @@ async function apply(tx: WriteTransaction, prepared: PreparedCommit): Promise<Co
   for (const id of prepared.foreignIds) tx.set(nodeIndexKey(sessionId, id), { revision });
   await setFrames(tx, sessionId, commit.frames, revision);
   for (const [, content] of prepared.components) if (content !== null) await putContent(tx, COMPONENTS, content);
-  if (commit.usageDeltas.length > 0) await bookUsage(tx, sessionId, commit.usageDeltas, before.isChild);
+  const booked = commit.usageDeltas.length > 0 ? await bookUsage(tx, sessionId, commit.usageDeltas, before.isChild) : undefined;
   const appended = before.appended + commit.nodes.length;
   const components = changedRefs(before.components, takenRefs, prepared.components);
   tx.set(headKey(sessionId), writeHead(sessionId, { revision, appended, hidden: before.hidden, head: commit.head, components, isChild: before.isChild }));
@@ -114,7 +115,7 @@ async function apply(tx: WriteTransaction, prepared: PreparedCommit): Promise<Co
   const work = held.work - claims.work.length;
   if (commit.releaseLease) writeReleased(tx, sessionId, held.lease.fencingToken, work);
   else if (claims.work.length > 0) writeLease(tx, held.lease, work);
-  const result = { headRevision: revision, replayed: false };
+  const result = { headRevision: revision, replayed: false, ...(booked && { ledger: readLedger(booked) }) };
   if (turn === undefined) return result;
   return { ...result, turn: record(turn, place), ...(waiting.length + work > 0 && { leaves: true as const }) };
 }
@@ -142,7 +143,7 @@ async function isAwaited(
 /** The result of this commit if it happened before; releases the lease if asked to, and needs none (P-8). */
 async function replayed(
   tx: WriteTransaction,
-  { sessionId, releaseLease, fence }: SessionCommit,
+  { sessionId, releaseLease, fence, usageDeltas }: SessionCommit,
   turn: NonNullable<SessionCommit["turn"]>,
 ): Promise<CommitResult | undefined> {
   const { turnId } = turn.result;
@@ -150,7 +151,8 @@ async function replayed(
   if (ended === undefined) return undefined;
   if (ended.commitHash !== turn.commitHash) throw turnConflict(sessionId, turnId);
   if (releaseLease && fence?.sessionId === sessionId) await releaseIfHeld(tx, fence);
-  return { headRevision: ended.turn.headRevision, turn: ended.turn, replayed: true };
+  const ledger = usageDeltas.length > 0 && readLedger(await readLedgerRow(tx, sessionId));
+  return { headRevision: ended.turn.headRevision, turn: ended.turn, replayed: true, ...(ledger && { ledger }) };
 }
 
 function checkRevision({ sessionId, expectedHeadRevision }: SessionCommit, actual: number): void {

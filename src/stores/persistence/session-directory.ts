@@ -9,6 +9,7 @@ import { checkBinding, type StoreContext } from "./context.ts";
 import { childKey, manifestPrefix, retiredKey, sessionKey, sessionPrefix, textAt, turnPrefix } from "./layout.ts";
 import { loadSession } from "./load.ts";
 import { parentIn, readMeta, seedMeta } from "./meta-row.ts";
+import { beginSession } from "./new-session.ts";
 import { requireNotRetired } from "./retired.ts";
 import { invalidRow } from "./schema.ts";
 import { revokeWaits } from "./waits.ts";
@@ -16,7 +17,7 @@ import { revokeWaits } from "./waits.ts";
 /** Rows deleted per range: a long session is not read at once. */
 const PAGE = 512;
 
-type Directory = Pick<SessionFacet, "create" | "open" | "summarize" | "delete">;
+type Directory = Pick<SessionFacet, "create" | "begin" | "open" | "summarize" | "delete">;
 
 export function createDirectory(context: StoreContext): Directory {
   const { engine, place } = context;
@@ -33,6 +34,8 @@ export function createDirectory(context: StoreContext): Directory {
         return readMeta(key, value);
       });
     },
+
+    begin: (session) => beginSession(context, session),
 
     async open(sessionId) {
       checkBinding(context, sessionId);

@@ -12,6 +12,7 @@ import { requireNotRetired } from "./retired.ts";
 import { createDirectory } from "./session-directory.ts";
 import { findNode } from "./node-lookup.ts";
 import { findLiveNode } from "./tombstones.ts";
+import { readLedger, readLedgerRow } from "./usage-row.ts";
 
 export function createSessions(context: StoreContext): SessionFacet {
   const { engine } = context;
@@ -28,6 +29,11 @@ export function createSessions(context: StoreContext): SessionFacet {
     async headRevision(sessionId) {
       checkBinding(context, sessionId);
       return engine.read(async (tx) => ((await readHead(tx, sessionId)) ?? NO_HEAD).revision);
+    },
+
+    async ledger(sessionId) {
+      checkBinding(context, sessionId);
+      return engine.read(async (tx) => readLedger(await readLedgerRow(tx, sessionId)));
     },
 
     async loadNode(sessionId, nodeId) {

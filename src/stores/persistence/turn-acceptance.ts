@@ -30,7 +30,6 @@ export async function acceptTurn(context: StoreContext, request: AcceptTurn): Pr
   const configured = prepareConfig(config.value);
   const input = prepareRow(writeInput(request, now));
   return writeWithBytes(context, request.attachments ?? [], async (tx, attachments): Promise<AcceptOutcome> => {
-    await seedMeta(tx, sessionId, request.session, now);
     const inFlight = await readControl(tx, sessionId);
     if (inFlight?.turnId !== turnId) {
       const result = await findSettled(tx, sessionId, turnId);
@@ -48,6 +47,8 @@ export async function acceptTurn(context: StoreContext, request: AcceptTurn): Pr
     await requireUnusedId(tx, sessionId, turnId);
     const headRevision = await headRevisionOf(tx, sessionId);
     if (isMadeFromAnother(config, headRevision)) return { kind: "head_moved", headRevision };
+    // From here on it is accepted: an answer that is none leaves nothing behind, no entry in the directory either.
+    await seedMeta(tx, sessionId, request.session, now);
     writeLease(tx, claim.lease, claim.work);
     setRow(tx, turnInputKey(sessionId), input);
     setControl(tx, sessionId, acceptedControl(turnId, input.chunks.length > 0));

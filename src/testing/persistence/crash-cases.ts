@@ -11,6 +11,7 @@ import {
   accept,
   acceptOf,
   acquire,
+  beginningOf,
   activeFor,
   chain,
   claimBy,
@@ -111,6 +112,16 @@ const operations: readonly Operation[] = [
       store.sessions.saveMeta({ sessionId: S, sessionName: S, createdAt: "t", model: "m", relation: { kind: "root" } }),
   },
   { name: "create", prepare: async () => (store) => store.sessions.create({ sessionId: S, relation: { kind: "root" }, model: "m" }) },
+  {
+    name: "begin",
+    prepare: async (store) => {
+      await store.sessions.commit(commitOf("source", await acquire(store, "source"), { components: { toolState: { n: 1 } }, releaseLease: true }));
+      const { componentRefs } = required(await store.sessions.load("source", { kind: "active_path" }), "source");
+      const beginning = beginningOf(S, { holder: "source", nodes: chain(S, ["a", "b"]), componentRefs, attachmentIds: [sha256Hex(image.bytes)] });
+      // Asked again it is there: the answer of the retry does not count.
+      return async ({ sessions }) => void (await sessions.begin(beginning));
+    },
+  },
   {
     name: "delete",
     prepare: async (store) => {

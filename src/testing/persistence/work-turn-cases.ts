@@ -3,7 +3,7 @@
 import type { LeaseFence, Persistence, SessionCommit } from "../../stores/contract.ts";
 import { workRowsOf } from "../../stores/ingress-contract.ts";
 import { same } from "../assertions.ts";
-import { accept, acceptOf, acquire, activeFor, claimBy, commandDraft, commitOf, fenceOf, inputDraft, resultOf, stepOf, wakeDraft } from "../persistence-fixtures.ts";
+import { accept, acceptOf, acquire, activeFor, claimBy, commandDraft, commitOf, config, fenceOf, inputDraft, resultOf, stepOf, wakeDraft } from "../persistence-fixtures.ts";
 import { dump, failsWith, ofKind, type PersistenceCase, required } from "./harness.ts";
 
 const S = "alpha";
@@ -23,6 +23,27 @@ const textIn = (turn: { readonly input: { readonly causes?: readonly { readonly 
 const pending = async ({ queue }: Persistence): Promise<readonly number[]> => (await queue.listPending(S)).map(({ enqueueSeq }) => enqueueSeq);
 
 export const workTurnCases: readonly PersistenceCase[] = [
+  {
+    id: "I-19",
+    title: "an acceptance that takes no turn writes nothing: commands wait, the lane is held, another turn is in flight, the head has moved (P-4)",
+    async run({ connect, engine }) {
+      const store = await connect();
+      const refused = async (kind: string, overrides: Parameters<typeof acceptOf>[3] = {}): Promise<void> => {
+        const before = await dump(engine);
+        same((await store.turns.accept(acceptOf("alice", S, T, overrides))).kind, kind, kind);
+        same(await dump(engine), before, `rows after ${kind}`);
+      };
+      await store.queue.enqueue(commandDraft(S, "first"));
+      await refused("commands_wait");
+      const fence = await acquire(store, S, "bob");
+      await refused("busy");
+      const command = required(await store.queue.claimCommand({ fence, claimToken: "t" }), "the command");
+      await store.sessions.commit(commitOf(S, fence, { completedWork: [workRowsOf(command)], releaseLease: true }));
+      await refused("head_moved", { config: { value: config, madeFrom: 0 } });
+      await store.leases.release(await accept(store, S, "other", "bob"));
+      await refused("turn_in_flight");
+    },
+  },
   {
     id: "I-25",
     title: "a drain has its commands first only if they were queued before every input; then inputs come before turn work (I-26, I-27)",
