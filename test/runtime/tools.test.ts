@@ -112,6 +112,31 @@ test("killed at any engine call, a turn whose tool changes the tools ends with t
   });
 });
 
+test("killed at any engine call, a turn whose tools take a tool away and give it back ends with it there: what was undone is recorded as well as what was done (FA-61, PT-45, E-45)", async () => {
+  const script = byToolResults([{ toolCalls: [{ name: "take" }] }, { toolCalls: [{ name: "give" }] }, { toolCalls: [{ name: "b" }] }, "done"]);
+  const open = async (host: Pick<TestLash, "engine" | "clock">) => {
+    const { promise, resolve } = Promise.withResolvers<Session>();
+    const setting = (name: string, member: boolean) => named(name, async () => void (await (await promise).tools.setMembership("b", member)));
+    const { lash } = testLash({ ...host, script, tools: [setting("take", false), setting("give", true), named("b")] });
+    const session = await lash.openSession("s");
+    resolve(session);
+    return { lash, session };
+  };
+  const ran = await crashEverywhere({
+    open: memoryEngine,
+    world: () => null,
+    job: async (process, clock) => void (await (await open({ engine: process.engine, clock })).session.run("go", { turnId: "t" })),
+    check: async (disk, clock) => {
+      const { lash, session } = await open({ engine: disk, clock });
+      await session.run("go", { turnId: "t" });
+      expect(resultsOf(session).at(-1)).toBe("User: ToolResult b ran");
+      expect((await session.tools.activeManifests()).map(({ name }) => name)).toEqual(["take", "give", "b"]);
+      await lash.close();
+    },
+  });
+  expect(ran).toBeGreaterThan(30);
+});
+
 describe("sessions that do not use it", () => {
   test("write nothing of their tools, and reading them or adding and removing some costs no transaction (PT-44, S-74)", async () => {
     const engine = countingEngine(memoryEngine());

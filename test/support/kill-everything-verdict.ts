@@ -162,8 +162,9 @@ const OFFERED = /^(?:input|injection|batch|joining) /;
 /** What was offered is said once; at most once where nobody heard that it is durable. */
 function offerFaults({ root, witness }: Left): readonly string[] {
   const said = new Map<string, number>();
-  for (const { messages } of root.turns)
-    for (const { origin, parts } of messages) for (const { content } of parts) if (!origin && OFFERED.test(content)) said.set(content, (said.get(content) ?? 0) + 1);
+  const texts = root.turns.flatMap(({ messages }) => messages.flatMap(({ origin, parts }) => (origin ? [] : parts.map(({ content }) => content))));
+  // Batches that joined are one message.
+  for (const text of texts.flatMap((each) => each.split("\n\n"))) if (OFFERED.test(text)) said.set(text, (said.get(text) ?? 0) + 1);
   const whatOf = (at: "offer" | "offered"): ReadonlySet<string> => new Set(witness.flatMap((line) => (line.at === at ? [line.what] : [])));
   const offered = whatOf("offer");
   return [
