@@ -187,13 +187,12 @@ function offersOf(session: Session, witness: (line: Witnessed) => void) {
   };
 }
 
-async function work(database: string, witnessFile: string): Promise<void> {
+/** Turns from the one that was asked for last on, and something to do between them. */
+export async function workThrough({ lash, session }: Working, witnessFile: string, turns: number): Promise<void> {
   const witness = witnessTo(witnessFile);
-  const first = lastAsked(witnessFile);
-  process.stdout.write("ready\n");
-  const { lash, session } = await openWorking(database, witnessFile);
   const offers = offersOf(session, witness);
-  for (let n = first; ; n++) {
+  const first = lastAsked(witnessFile);
+  for (let n = first; n < first + turns; n++) {
     witness({ at: "ask", what: `turn-${n}` });
     await runTurn(session, n, [offers.joining, () => offers.injection(n)][n % 3]);
     // Behind the first turn, so that turns of this session were taken up by its handle.
@@ -207,6 +206,11 @@ async function work(database: string, witnessFile: string): Promise<void> {
     await session.configure({ maxTurns: 100 + n });
     witness({ at: "configured", maxTurns: 100 + n });
   }
+}
+
+async function work(database: string, witnessFile: string): Promise<void> {
+  process.stdout.write("ready\n");
+  await workThrough(await openWorking(database, witnessFile), witnessFile, Infinity);
 }
 
 /** Has no provider, so it never takes up a turn. */
