@@ -16,7 +16,7 @@ let left: Left;
 beforeAll(async () => {
   const [database, witness] = [fileOf(), fileOf()];
   const working = await openWorking(database, witness);
-  await workThrough(working, witness, 4);
+  await workThrough(working, witness, 4, true);
   await working.lash.close();
   left = await leftBy(database, witness);
 });
@@ -62,7 +62,7 @@ test.each<[string, (left: Draft) => unknown, RegExp]>([
   ["an input that is said twice", (draft) => (partOf(turnOf(draft), /^do turn-2/).content = "input 2"), /input 2 is said 2 times/],
   ["a reset that was lost", ({ witness }) => witness.push({ at: "commanded", what: "reset after 99" }), /reset after 99 was lost/],
   ["a reset that nobody asked for", ({ root }) => root.frameIds.push("root:frame:reset:x"), /nobody asked for root:frame/],
-  ["settings that were lost", ({ witness }) => witness.push({ at: "configured", maxTurns: 999 }), /maxTurns is/],
+  ["settings that were lost", ({ witness }) => witness.push({ at: "configure", maxTurns: 999 }, { at: "configured", maxTurns: 999 }), /maxTurns is/],
   ["a tool that was not given back", ({ root }) => (root.tools = { extra: { manifest: {}, member: false } } as never), /not given back/],
   ["a second child of a call", (draft) => draft.children.push({ ...child(draft), sessionId: "child:x" }), /children for|no turn has child:x/],
   ["a turn of a child that is missing", (draft) => child(draft).turns.pop(), /answered re dig/],

@@ -2,8 +2,10 @@
 // hooks, a tool that delegates to a child session, tools that take a tool away and give it back, session commands, queued work
 // that drains by itself, settings, a trace. One SQLite file; what really happened is in a witness file, which no crash takes back.
 //
-//   node test/support/kill-everything-job.ts <database> <witness file> work     works until it is killed
-//   node test/support/kill-everything-job.ts <database> <witness file> feed     gives the worker's session more to do, likewise
+//   node test/support/kill-everything-job.ts <database> <witness file> work      works until it is killed
+//   node test/support/kill-everything-job.ts <database> <witness file> contend   likewise, beside another one that does
+//   node test/support/kill-everything-job.ts <database> <witness file> rival     the other one
+//   node test/support/kill-everything-job.ts <database> <witness file> feed      gives the session more to do, likewise
 
 import { randomUUID } from "node:crypto";
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
@@ -11,7 +13,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import * as z from "zod";
 import { childSessions } from "../../src/children/index.ts";
-import { createLash, tool, type Lash, type Session, type ToolCall } from "../../src/index.ts";
+import { createLash, LashError, tool, type Lash, type Session, type ToolCall } from "../../src/index.ts";
 import { plugin, type Plugin } from "../../src/plugins/index.ts";
 import type { LlmRequest } from "../../src/providers/contract.ts";
 import { sqlite } from "../../src/stores/sqlite/store.ts";
@@ -33,7 +35,8 @@ export type Witnessed =
   | { readonly at: "configure" | "configured"; readonly maxTurns: number }
   | { readonly at: "begin" | "end"; readonly what: string; readonly session: string; readonly turn: string; readonly call: string; readonly key: string; readonly interrupted: boolean };
 
-export const traceOf = (database: string): string => `${database}.trace.jsonl`;
+/** Rivals have a file of their own, so that what follows a torn line tells whether it was the last of its life. */
+export const traceOf = (database: string, isRival = false): string => `${database}.${isRival ? "rival" : "trace"}.jsonl`;
 
 export const readWitnessed = (file: string): readonly Witnessed[] =>
   existsSync(file) ? readFileSync(file, "utf8").split("\n").flatMap((line) => (line.endsWith("}") ? [JSON.parse(line) as Witnessed] : [])) : [];
@@ -105,7 +108,7 @@ export interface Working {
 }
 
 /** Opens the session, in whose handle tools change tools: whoever drives its turns has to be this handle. */
-export async function openWorking(database: string, witnessFile: string): Promise<Working> {
+export async function openWorking(database: string, witnessFile: string, isRival = false): Promise<Working> {
   const witness = witnessTo(witnessFile);
   const life = randomUUID();
   witness({ at: "life", what: life });
@@ -148,7 +151,7 @@ export async function openWorking(database: string, witnessFile: string): Promis
     plugins: [counting],
     children: childSessions(),
     drain: "auto",
-    trace: { sink: jsonlTrace(traceOf(database)), context: { run_id: life } },
+    trace: { sink: jsonlTrace(traceOf(database, isRival)), context: { run_id: life } },
     maxRecoveries: Infinity,
   });
   const session = await lash.openSession(ROOT);
@@ -187,30 +190,46 @@ function offersOf(session: Session, witness: (line: Witnessed) => void) {
   };
 }
 
-/** Turns from the one that was asked for last on, and something to do between them. */
-export async function workThrough({ lash, session }: Working, witnessFile: string, turns: number): Promise<void> {
+/** Tries again as long as somebody else runs the session. */
+async function patiently<T>(body: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await body();
+    } catch (error) {
+      if (!(LashError.is(error) && error.isCode("session_execution_busy"))) throw error;
+      await sleep(10);
+    }
+  }
+}
+
+/**
+ * Turns from the one that was asked for last on, and something to do between them.
+ *
+ * @param isAlone - nobody else runs turns of the session. What `recover()` takes up is driven by no handle, so tools could not change tools.
+ */
+export async function workThrough({ lash, session }: Working, witnessFile: string, turns: number, isAlone: boolean): Promise<void> {
   const witness = witnessTo(witnessFile);
   const offers = offersOf(session, witness);
   const first = lastAsked(witnessFile);
   for (let n = first; n < first + turns; n++) {
     witness({ at: "ask", what: `turn-${n}` });
-    await runTurn(session, n, [offers.joining, () => offers.injection(n)][n % 3]);
+    await patiently(() => runTurn(session, n, [offers.joining, () => offers.injection(n)][n % 3]));
     // Behind the first turn, so that turns of this session were taken up by its handle.
-    if (n === first) await lash.recover();
+    if (n === first && isAlone) await lash.recover();
     if (n % 3 === 2) await offers.input(n);
     if (n % 4 === 1) await offers.command("refreshToolCatalog", `after ${n}`);
     if (n % 4 === 2) await offers.batch();
     if (n % 5 === 3) await offers.command("reset", `after ${n}`);
     if (n % 3 !== 0) continue;
     witness({ at: "configure", maxTurns: 100 + n });
-    await session.configure({ maxTurns: 100 + n });
+    await patiently(() => session.configure({ maxTurns: 100 + n }));
     witness({ at: "configured", maxTurns: 100 + n });
   }
 }
 
-async function work(database: string, witnessFile: string): Promise<void> {
+async function work(database: string, witnessFile: string, role: string): Promise<void> {
   process.stdout.write("ready\n");
-  await workThrough(await openWorking(database, witnessFile), witnessFile, Infinity);
+  await workThrough(await openWorking(database, witnessFile, role === "rival"), witnessFile, Infinity, role === "work");
 }
 
 /** Has no provider, so it never takes up a turn. */
@@ -227,6 +246,6 @@ async function feed(database: string, witnessFile: string): Promise<void> {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
-  const [, , database = "", witnessFile = "", role] = process.argv;
-  await (role === "feed" ? feed(database, witnessFile) : work(database, witnessFile));
+  const [, , database = "", witnessFile = "", role = "work"] = process.argv;
+  await (role === "feed" ? feed(database, witnessFile) : work(database, witnessFile, role));
 }

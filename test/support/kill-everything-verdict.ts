@@ -1,9 +1,9 @@
 // What has to hold of what killed processes left, as a pure function: the verdict names everything that does not.
 
 import { childrenUsageOf } from "../../src/domain/child-usage.ts";
-import { sha256Hex } from "../../src/domain/sha256.ts";
 import type { TraceRecord } from "../../src/trace/index.ts";
 import { CALLS, CHILD_SOURCE, ROOT, type Counts, type Witnessed } from "./kill-everything-job.ts";
+import { offerFaults, settingsFaults } from "./kill-everything-offers.ts";
 import type { Left, SessionLeft } from "./kill-everything.ts";
 import { pairsOf } from "./trace-pairs.ts";
 
@@ -152,40 +152,6 @@ function effectFaults(runs: ReadonlyMap<string, readonly Call[]>, shown: Readonl
       if (!isRefused && !runs.get(`${turn} ${call}`)?.some(({ at }) => at === "end")) faults.push(`${turn} ${call} answered and never ended`);
     }
   }
-  return faults;
-}
-
-// ---- lanes, settings ------------------------------------------------------------------------------------------------
-
-const OFFERED = /^(?:input|injection|batch|joining) /;
-
-/** What was offered is said once; at most once where nobody heard that it is durable. */
-function offerFaults({ root, witness }: Left): readonly string[] {
-  const said = new Map<string, number>();
-  const texts = root.turns.flatMap(({ messages }) => messages.flatMap(({ origin, parts }) => (origin ? [] : parts.map(({ content }) => content))));
-  // Batches that joined are one message.
-  for (const text of texts.flatMap((each) => each.split("\n\n"))) if (OFFERED.test(text)) said.set(text, (said.get(text) ?? 0) + 1);
-  const whatOf = (at: "offer" | "offered"): ReadonlySet<string> => new Set(witness.flatMap((line) => (line.at === at ? [line.what] : [])));
-  const offered = whatOf("offer");
-  return [
-    ...[...said].filter(([, times]) => times > 1).map(([what, times]) => `${what} is said ${times} times`),
-    ...[...said.keys()].filter((what) => !offered.has(what)).map((what) => `nobody offered ${what}`),
-    ...[...whatOf("offered")].filter((what) => !said.has(what)).map((what) => `${what} was lost`),
-  ];
-}
-
-function settingsFaults({ root, witness }: Left): readonly string[] {
-  const faults: string[] = [];
-  const frameOf = (what: string): string => `${ROOT}:frame:reset:${sha256Hex(`command:reset_session:${what.slice("reset ".length)}`)}`;
-  const resets = (at: "command" | "commanded"): readonly string[] => witness.flatMap((line) => (line.at === at && line.what.startsWith("reset ") ? [line.what] : []));
-  for (const what of resets("commanded")) if (!root.frameIds.includes(frameOf(what))) faults.push(`${what} was lost`);
-  const asked = new Set(resets("command").map(frameOf));
-  for (const frameId of root.frameIds) if (frameId.includes(":frame:reset:") && !asked.has(frameId)) faults.push(`nobody asked for ${frameId}`);
-  const last = witness.findLastIndex(({ at }) => at === "configured");
-  const possible = witness.slice(Math.max(0, last)).flatMap((line) => (line.at === "configured" || line.at === "configure" ? [line.maxTurns] : []));
-  const isDefault = last < 0 && root.maxTurns === null;
-  if (!isDefault && !possible.includes(root.maxTurns ?? 0)) faults.push(`maxTurns is ${root.maxTurns}, not ${possible.join(" or ")}`);
-  if (root.tools["extra"]?.member === false) faults.push("extra was not given back");
   return faults;
 }
 

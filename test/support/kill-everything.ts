@@ -1,7 +1,7 @@
 // Kills processes of kill-everything-job.ts, and reads what they left: ends it, closes, and gives what then stands in store, trace
 // and witness file, as plain data for kill-everything-verdict.ts.
 
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import type { TurnResult } from "../../src/index.ts";
 import type { Message } from "../../src/domain/messages.ts";
 import type { TokenLedgerEntry } from "../../src/domain/session.ts";
@@ -15,15 +15,14 @@ import { lastAsked, openWorking, PLUGIN, readWitnessed, ROOT, runTurn, traceOf, 
 import { killOnce } from "./kill-rounds.ts";
 import { rowsOf } from "./rows.ts";
 
-/** Every so many lives another process gives the session work at the same time, and is killed at a moment of its own. */
-const FED = 3;
+/** What is started at once, one kill after another: each is killed at a moment of its own. */
+const ROLES = [["work"], ["work", "feed"], ["contend", "rival"], ["work"], ["contend", "rival", "feed"]] as const;
 
-/** Kills workers one after another; `random` says when, up to `longestMs` after their start. */
-export async function killEverything(job: string, database: string, witnessFile: string, kills: number, random: () => number, longestMs: number): Promise<void> {
-  for (let kill = 0; kill < kills; kill++) {
-    const worked = killOnce(job, database, witnessFile, random() * longestMs, "work");
-    if (kill % FED === 1) await killOnce(job, database, witnessFile, random() * longestMs, "feed");
-    await worked;
+/** @param random - says when they are killed, up to `longestMs` after their start. */
+export async function killEverything(job: string, database: string, witnessFile: string, rounds: number, random: () => number, longestMs: number): Promise<void> {
+  for (let round = 0; round < rounds; round++) {
+    const killed = (ROLES[round % ROLES.length] ?? []).map((role) => killOnce(job, database, witnessFile, random() * longestMs, role));
+    await Promise.all(killed);
   }
 }
 
@@ -48,7 +47,7 @@ export interface Left {
   readonly rows: readonly Entry[];
   readonly root: SessionLeft;
   readonly children: readonly SessionLeft[];
-  /** In file order; null for a line that is no record. */
+  /** In file order, rivals first; null for a line that is no record. */
   readonly trace: readonly (TraceRecord | null)[];
 }
 
@@ -75,7 +74,7 @@ export async function leftBy(database: string, witnessFile: string): Promise<Lef
     const sessions = await Promise.all((await store.sessions.list()).map((id) => sessionOf(store, id, rows)));
     const root = sessions.find(({ sessionId }) => sessionId === ROOT);
     if (!root) throw new Error("the root session is gone");
-    return { witness: readWitnessed(witnessFile), failures, rows, root, children: sessions.filter((each) => each !== root), trace: traceIn(traceOf(database)) };
+    return { witness: readWitnessed(witnessFile), failures, rows, root, children: sessions.filter((each) => each !== root), trace: [true, false].flatMap((isRival) => traceIn(traceOf(database, isRival))) };
   } finally {
     await engine.close();
   }
@@ -104,7 +103,7 @@ async function sessionOf(store: Persistence, sessionId: string, rows: readonly E
 }
 
 function traceIn(file: string): readonly (TraceRecord | null)[] {
-  const lines = readFileSync(file, "utf8").split("\n").filter((line) => line !== "");
+  const lines = (existsSync(file) ? readFileSync(file, "utf8") : "").split("\n").filter((line) => line !== "");
   return lines.map((line) => {
     try {
       return JSON.parse(line) as TraceRecord;
