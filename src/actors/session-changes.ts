@@ -6,14 +6,14 @@
 import { errorText, runtimeErrorOfLeaseClaim, isOutcomeUnknown, runtimeErrorOfStore } from "../domain/error-mapping.ts";
 import { LashError, runtimeError } from "../domain/errors.ts";
 import { invalidArgument } from "../domain/invalid-argument.ts";
-import type { Json, JsonObject } from "../domain/json.ts";
+import type { JsonObject } from "../domain/json.ts";
 import type { ClaimOutcome, LeaseFence } from "../stores/contract.ts";
 import type { ToolRegistry } from "../tools/registry/contract.ts";
 import type { LaneClaims } from "./lane-claims.ts";
 import { fenceOf } from "./lease-keeper.ts";
 import type { RuntimePorts } from "./ports.ts";
 import type { Resident } from "./resident.ts";
-import { changeCommit, forkCommit, settingsCommit, type SessionChange } from "./session-change.ts";
+import { changeCommit, forkCommit, settingsCommit, withPluginState, type SessionChange } from "./session-change.ts";
 import { areRecorded, settingsOf, type SettingsChange, type StatedSettings } from "./session-settings.ts";
 
 export interface ChangedSession {
@@ -35,11 +35,6 @@ export interface ChangedSession {
 
 /** null: nothing but what plugins have to say. */
 type MakeChange = (resident: Resident) => SessionChange | null | Promise<SessionChange | null>;
-
-function withPluginState(change: SessionChange | null, pluginSnapshot: Json | undefined): SessionChange | null {
-  if (pluginSnapshot === undefined) return change;
-  return { ...change, components: { ...change?.components, pluginSnapshot } };
-}
 
 export class SessionChanges {
   readonly #session: ChangedSession;
@@ -173,6 +168,7 @@ export class SessionChanges {
     const { sessions, leases, turns } = ports.persistence;
     const { sessionId } = stated.wiring;
     const fence = await this.#claim("another owner is running this session; nothing was changed, try again with backoff");
+    let headRevision: number;
     try {
       const [left] = besideTurn === "waits" ? await turns.inFlight(sessionId) : [];
       if (left) {
@@ -185,13 +181,15 @@ export class SessionChanges {
         await leases.release(fence);
         return undefined;
       }
-      await sessions.commit(changeCommit(sessionId, resident, fence, changed));
+      ({ headRevision } = await sessions.commit(changeCommit(sessionId, resident, fence, changed)));
     } catch (error) {
       throw await this.#leave(fence, error);
     }
     onCommit();
     await committed();
-    stated.wiring.plugins?.committed(this.#session.resident().plugins);
+    const { headRevision: read, plugins } = this.#session.resident();
+    // Where somebody committed since, the state that was read is not the one in memory, and is loaded when it is needed.
+    if (read === headRevision) stated.wiring.plugins?.committed(plugins);
     return undefined;
   }
 
