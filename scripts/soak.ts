@@ -18,7 +18,8 @@ interface Soak {
   readonly job: "kill-job" | "kill-everything-job";
   /** A new file every so often, so that young and older sessions are killed. */
   readonly killsPerFile: number;
-  readonly kill: (job: string, file: string, kills: number, random: () => number) => Promise<void>;
+  /** @returns how many were killed. */
+  readonly kill: (job: string, file: string, kills: number, random: () => number) => Promise<number>;
   readonly inspect: (file: string) => Promise<{ readonly violations: readonly string[] }>;
 }
 
@@ -32,6 +33,7 @@ const PLAIN: Soak = {
   killsPerFile: 100,
   kill: async (job, file, kills, random) => {
     for (let kill = 0; kill < kills; kill++) await killOnce(job, file, `${file}.witness`, random() * LONGEST_MS);
+    return kills;
   },
   inspect: (file) => inspectKilled(file, `${file}.witness`),
 };
@@ -57,11 +59,11 @@ const startedAt = performance.now();
 const add = (name: string, count: number): number => (totals[name] = (totals[name] ?? 0) + count);
 
 async function soakFile({ kill, inspect }: Soak, file: string, count: number): Promise<void> {
-  await kill(job, file, count, random);
+  const killed = await kill(job, file, count, random);
   const report = (await inspect(file)) as Report;
   for (const [name, figure] of Object.entries(report)) if (typeof figure === "number") add(name, figure);
   violations.push(...report.violations.map((violation) => `${file}: ${violation}`));
-  console.log(`${add("kills", count)} kills, ${totals["turns"]} turns, ${violations.length} violations`);
+  console.log(`${add("kills", killed)} kills, ${totals["turns"]} turns, ${violations.length} violations`);
 }
 
 let next = 0;

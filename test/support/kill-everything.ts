@@ -15,15 +15,21 @@ import { lastAsked, openWorking, PLUGIN, readWitnessed, ROOT, runTurn, traceOf, 
 import { killOnce } from "./kill-rounds.ts";
 import { rowsOf } from "./rows.ts";
 
-/** What is started at once, one kill after another: each is killed at a moment of its own. */
-const ROLES = [["work"], ["work", "feed"], ["contend", "rival"], ["work"], ["contend", "rival", "feed"]] as const;
+/** What is started at once, again and again: each is killed at a moment of its own. */
+const ROUNDS: readonly (readonly string[])[] = [["work"], ["work", "feed"], ["contend", "rival"], ["work"], ["contend", "rival", "feed"]];
 
-/** @param random - says when they are killed, up to `longestMs` after their start. */
-export async function killEverything(job: string, database: string, witnessFile: string, rounds: number, random: () => number, longestMs: number): Promise<void> {
-  for (let round = 0; round < rounds; round++) {
-    const killed = (ROLES[round % ROLES.length] ?? []).map((role) => killOnce(job, database, witnessFile, random() * longestMs, role));
-    await Promise.all(killed);
+/**
+ * @param random - says when they are killed, up to `longestMs` after their start.
+ * @returns how many were; at least `kills`.
+ */
+export async function killEverything(job: string, database: string, witnessFile: string, kills: number, random: () => number, longestMs: number): Promise<number> {
+  let killed = 0;
+  for (let round = 0; killed < kills; round++) {
+    const roles = ROUNDS[round % ROUNDS.length] ?? [];
+    await Promise.all(roles.map((role) => killOnce(job, database, witnessFile, random() * longestMs, role)));
+    killed += roles.length;
   }
+  return killed;
 }
 
 export interface SessionLeft {
