@@ -15,7 +15,7 @@ import type { LaneClaims } from "./lane-claims.ts";
 import { fenceOf, LeaseKeeper } from "./lease-keeper.ts";
 import type { RuntimePorts, SessionWiring } from "./ports.ts";
 import type { Committed, Resident } from "./resident.ts";
-import { changeCommit, resetTo, settingsCommit, type SessionChange } from "./session-change.ts";
+import { changeCommit, resetTo, settingsCommit, withPluginState, type SessionChange } from "./session-change.ts";
 import { settingsOf } from "./session-settings.ts";
 
 export interface CommandedSession {
@@ -75,14 +75,17 @@ export async function drainCommandsAlone(problem: unknown, session: CommandedSes
 }
 
 async function apply(session: CommandedSession, keeper: LeaseKeeper, claim: WorkClaim): Promise<void> {
-  const { ports, wiring: { sessionId }, refresh, committed } = session;
+  const { ports, wiring, refresh, committed } = session;
+  const { sessionId } = wiring;
   const { sessions } = ports.persistence;
   const [batch] = claim.batches;
   const command = commandIn(claim);
   if (!batch || !command) throw runtimeError("session_command_claim", `a claim of session ${sessionId} is not one command that stands alone`, { details: { sessionId, claimId: claim.claimId } });
   const step = stepsOf(sessionId, batch);
   const resident = await step("session_command_refresh", async () => refresh(await sessions.headRevision(sessionId)));
-  const change = await carryOut(session, command, batch, resident, step);
+  const carriedOut = await carryOut(session, command, batch, resident, step);
+  // Plugins follow the head that this commit builds on, which another runtime may have moved since their last turn here.
+  const change = withPluginState(carriedOut, wiring.plugins?.capture(resident.plugins, "session"));
   await keeper.ensureLive();
   const commit = { ...changeCommit(sessionId, resident, keeper.fence, change), releaseLease: false, completedWork: [workRowsOf(claim)] };
   committed(await sessions.commit(commit), commit);

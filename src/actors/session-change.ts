@@ -2,6 +2,7 @@
 
 import type { Compaction } from "../domain/compaction.ts";
 import { invalidArgument } from "../domain/invalid-argument.ts";
+import type { Json } from "../domain/json.ts";
 import { messageOfDraft } from "../domain/message-draft.ts";
 import { initialFrame, type SessionNode } from "../domain/session.ts";
 import type { SessionSettings } from "../domain/turn-config.ts";
@@ -29,6 +30,11 @@ export function changeCommit(sessionId: string, resident: Resident, fence: Lease
     committedAttachmentIds: [],
     ...change,
   };
+}
+
+/** The change with what plugins have come to between turns, where that is news (S-44). */
+export function withPluginState<Change extends SessionChange | null>(change: Change, pluginSnapshot: Json | undefined): Change | SessionChange {
+  return pluginSnapshot === undefined ? change : { ...change, components: { ...change?.components, pluginSnapshot } };
 }
 
 /** Records settings of the session and, with them, of its current frame (S-27). */

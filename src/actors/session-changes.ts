@@ -8,7 +8,7 @@
 import { errorFields, isOutcomeUnknown, runtimeErrorOfStore } from "../domain/error-mapping.ts";
 import { type LashError, runtimeError } from "../domain/errors.ts";
 import { invalidArgument } from "../domain/invalid-argument.ts";
-import type { Json, JsonObject } from "../domain/json.ts";
+import type { JsonObject } from "../domain/json.ts";
 import type { LeaseFence } from "../stores/contract.ts";
 import type { ToolRegistry } from "../tools/registry/contract.ts";
 import type { LaneClaims } from "./lane-claims.ts";
@@ -16,7 +16,7 @@ import { fenceOf, releaseLane } from "./lease-keeper.ts";
 import type { RuntimePorts } from "./ports.ts";
 import type { Residence } from "./residence.ts";
 import type { Resident } from "./resident.ts";
-import { changeCommit, forkOf, settingsCommit, type SessionChange } from "./session-change.ts";
+import { changeCommit, forkOf, settingsCommit, withPluginState, type SessionChange } from "./session-change.ts";
 import type { SessionLane } from "./session-lane.ts";
 import { areRecorded, settingsOf, type SettingsChange, type StatedSettings } from "./session-settings.ts";
 
@@ -36,11 +36,6 @@ export interface ChangedSession {
 
 /** null: nothing but what plugins have to say. */
 type MakeChange = (resident: Resident) => SessionChange | null | Promise<SessionChange | null>;
-
-function withPluginState(change: SessionChange | null, pluginSnapshot: Json | undefined): SessionChange | null {
-  if (pluginSnapshot === undefined) return change;
-  return { ...change, components: { ...change?.components, pluginSnapshot } };
-}
 
 export class SessionChanges {
   readonly #session: ChangedSession;
@@ -186,6 +181,7 @@ export class SessionChanges {
     const { sessions, leases, turns } = ports.persistence;
     const { sessionId } = stated.wiring;
     const fence = fenceOf(await lease.claimAlone());
+    let headRevision: number;
     try {
       const [left] = besideTurn === "waits" ? await turns.inFlight(sessionId) : [];
       if (left) {
@@ -198,7 +194,7 @@ export class SessionChanges {
         await leases.release(fence);
         return undefined;
       }
-      await sessions.commit(changeCommit(sessionId, resident, fence, changed));
+      ({ headRevision } = await sessions.commit(changeCommit(sessionId, resident, fence, changed)));
     } catch (error) {
       throw await this.#releaseAfter(error, fence);
     }
@@ -206,7 +202,8 @@ export class SessionChanges {
     try {
       const { resident } = await residence.read();
       committed();
-      stated.wiring.plugins?.committed(resident.plugins);
+      // Where somebody committed since, the state that was read is not the one in memory, and is loaded when it is needed.
+      if (resident.headRevision === headRevision) stated.wiring.plugins?.committed(resident.plugins);
     } catch (error) {
       // The change is made. Whoever comes next finds that the head has moved, and reads it then (T-6).
       const { message, ...code } = errorFields(error);

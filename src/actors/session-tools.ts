@@ -22,8 +22,8 @@ export class SessionTools {
   /** By name. */
   #fixed: ReadonlyMap<string, Tool>;
   #registry: ToolRegistry | undefined;
-  /** What this process put into the journal last. */
-  #journaled: Json | undefined;
+  /** What whoever takes the running turn up would find last. */
+  #journaled: ToolChange | undefined;
 
   /** @throws LashError `duplicate_tool_name`, `invalid_argument`. */
   constructor(host: readonly Tool[], load: () => Promise<MakeToolRegistry>) {
@@ -99,21 +99,29 @@ export class SessionTools {
 
   /** For the journal, beside an outcome: a change that is in no journal yet. */
   takeChange(): ToolChange | undefined {
-    const state = this.unrecorded;
-    if (state === undefined || state === this.#journaled) return undefined;
-    this.#journaled = state;
-    return { state, onto: this.#registry?.recordedGeneration ?? 0 };
+    const onto = this.#registry?.recordedGeneration ?? 0;
+    // A change that was taken back leaves nothing to commit, but it must not be the journal's last word either.
+    const state = this.unrecorded ?? (this.#journaled?.onto === onto ? this.#state : undefined);
+    if (state === undefined || state === this.#journaled?.state) return undefined;
+    this.#journaled = { state, onto };
+    return this.#journaled;
   }
 
   /** Of a turn that another process began: what was changed while it ran, unless somebody has recorded another state since. */
   async takeUp(journal: readonly JournalEntry[]): Promise<void> {
     const change = journal.map(({ outcome }) => changeIn(outcome)).findLast((each) => each !== undefined);
     // Made by this very process, it holds here already.
-    if (!change || jsonEqual(change.state, this.#journaled)) return;
+    if (!change || jsonEqual(change.state, this.#journaled?.state)) return;
     const registry = await this.registry();
     if (registry.recordedGeneration !== change.onto) return;
     registry.restoreState(change.state);
     registry.listOffered();
+    this.#journaled = { state: this.#state ?? change.state, onto: change.onto };
+  }
+
+  /** The same value until something changes. */
+  get #state(): JsonObject | undefined {
+    return this.#registry?.state() as JsonObject | undefined;
   }
 
   #toolOf(spec: ToolSpec): Tool | undefined {

@@ -9,6 +9,8 @@ import { attachmentsIn } from "../../src/stores/persistence/attachments-in-home.
 import { createPersistence } from "../../src/stores/persistence/index.ts";
 import { sqliteEngine } from "../../src/stores/sqlite/index.ts";
 import { scratchFiles } from "../support/engines.ts";
+import { killEverything, leftBy } from "../support/kill-everything.ts";
+import { verdictOn } from "../support/kill-everything-verdict.ts";
 import { imagesLash, inputImage, toolImage } from "../support/kill-images-job.ts";
 import { bundleKillJob, inspectKilled, killOnce, seeded } from "../support/kill-rounds.ts";
 import { heldLanes } from "../support/rows.ts";
@@ -30,6 +32,18 @@ test(`after ${KILLS} kills at random moments every turn is whole, finished tools
     const report = await inspectKilled(file, `${file}.witness`);
     expect(report.violations).toEqual([]);
     expect(report.turns).toBeGreaterThan(0);
+  }
+});
+
+test("after 10 kills of processes that use everything at once every turn, child, hook, queued input and booked token is there once (E-45, PT-23, S-69, I-45, FA-61)", { timeout: 120_000 }, async () => {
+  const random = seeded(20_261_121);
+  const files = [fileOf(), fileOf()];
+  const job = await bundleKillJob(dirname(fileOf()), "kill-everything-job");
+  await Promise.all(files.map((file) => killEverything(job, file, `${file}.witness`, 5, random, 300)));
+  for (const file of files) {
+    const { violations, turns } = verdictOn(await leftBy(file, `${file}.witness`));
+    expect(violations).toEqual([]);
+    expect(turns).toBeGreaterThan(0);
   }
 });
 

@@ -5,10 +5,12 @@ import * as z from "zod";
 import { childSessions } from "../../src/children/index.ts";
 import { tool } from "../../src/index.ts";
 import { plugin, type PluginContributions } from "../../src/plugins/index.ts";
-import { byToolResults } from "../../src/testing/index.ts";
+import type { Engine } from "../../src/stores/engine.ts";
+import { createPersistence } from "../../src/stores/persistence/index.ts";
+import { byToolResults, manualClock } from "../../src/testing/index.ts";
 import { memoryTrace } from "../../src/trace/index.ts";
 import { engineCases } from "../support/engines.ts";
-import { testLash, transcriptOf } from "../support/lash.ts";
+import { staysOpen, testLash, transcriptOf } from "../support/lash.ts";
 
 const named = (name: string, says = name) => tool({ name, description: "", input: z.object({}), readOnly: true, run: () => says });
 const made = (parts: PluginContributions, id = "p") => plugin({ id, build: () => parts });
@@ -73,6 +75,68 @@ describe.each(engineCases())("on $name", ({ open }) => {
     await reopened.run("on");
     expect(JSON.stringify(later.provider.requests[0]?.messages)).toContain("turn 4");
     expect(materialized.at(-1)).toEqual(["fork", false, undefined]);
+  });
+});
+
+/** Notes the turns that it sees, which is its state. */
+const noting = plugin({
+  id: "noting",
+  build: () => {
+    let turns: readonly string[] = [];
+    return {
+      beforeTurn: ({ turnId }) => void (turns = [...turns, turnId]),
+      state: { revision: () => turns.length, save: () => turns, load: (saved) => void (turns = (saved?.state as string[] | undefined) ?? []) },
+    };
+  },
+});
+const notedIn = async (engine: Engine): Promise<unknown> => (await createPersistence(engine, { clock: manualClock() }).sessions.load("s", { kind: "active_path" }))?.components.pluginSnapshot;
+
+describe.each(engineCases())("where two processes take turns with a session, on $name,", ({ open }) => {
+  const openTwo = async (first: Engine, second = first) => {
+    const clock = manualClock(1_000);
+    const [one, two] = await Promise.all([first, second].map((engine) => testLash({ engine, clock, plugins: [noting], script: () => "ok" }).lash.openSession("s")));
+    if (!one || !two) throw new Error("two sessions");
+    return [one, two] as const;
+  };
+
+  test.each(["reset", "refreshToolCatalog"] as const)("a command (%s) that one applies before its turn keeps what the other's turn left in its plugins (PT-23, PT-26, I-30)", async (kind) => {
+    const engine = open();
+    const [one, two] = await openTwo(engine);
+    await two.run("go", { turnId: "a" });
+    await one.run("go", { turnId: "b" });
+    await one.commands[kind]("r", "k");
+    await two.run("go", { turnId: "c" });
+    expect(await notedIn(engine)).toMatchObject({ noting: { state: ["a", "b", "c"] } });
+  });
+
+  test("a change of settings of one keeps what a turn of the other left that was committed right behind it (PT-23, PT-26, FA-60)", async () => {
+    const engine = open();
+    let betweenCommitAndRead: (() => Promise<unknown>) | undefined;
+    let writes = 0;
+    const slow: Engine = {
+      ...staysOpen(engine),
+      write: async (body) => {
+        const result = await engine.write(body);
+        writes += 1;
+        return result;
+      },
+      read: async (body) => {
+        // The lease is claimed by the first write and given back with the commit.
+        if (writes >= 2) {
+          const meanwhile = betweenCommitAndRead;
+          betweenCommitAndRead = undefined;
+          await meanwhile?.();
+        }
+        return engine.read(body);
+      },
+    };
+    const [one, two] = await openTwo(engine, slow);
+    await two.run("go", { turnId: "a" });
+    [writes, betweenCommitAndRead] = [0, () => one.run("go", { turnId: "b" })];
+    await two.configure({ maxTurns: 9 });
+    expect(betweenCommitAndRead).toBeUndefined();
+    await two.run("go", { turnId: "c" });
+    expect(await notedIn(engine)).toMatchObject({ noting: { state: ["a", "b", "c"] } });
   });
 });
 

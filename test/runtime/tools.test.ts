@@ -112,6 +112,39 @@ test("killed at any engine call, a turn whose tool changes the tools ends with t
   });
 });
 
+test.each(["by nobody before", "by another process that died in between"])("killed at any engine call, a turn whose tools take a tool away and give it back, run %s, ends with it there: what was undone is recorded as well as what was done (FA-61, PT-45, E-45)", async (before) => {
+  const script = byToolResults([{ toolCalls: [{ name: "take" }] }, { toolCalls: [{ name: "give" }] }, { toolCalls: [{ name: "b" }] }, "done"]);
+  const open = async (host: Pick<TestLash, "engine" | "clock">, onGive = (): void => undefined) => {
+    const { promise, resolve } = Promise.withResolvers<Session>();
+    const setting = (name: string, member: boolean, onRun = (): void => undefined) => named(name, async () => (onRun(), void (await (await promise).tools.setMembership("b", member))));
+    const { lash } = testLash({ ...host, script, tools: [setting("take", false), setting("give", true, onGive), named("b")] });
+    const session = await lash.openSession("s");
+    resolve(session);
+    return { lash, session };
+  };
+  const ran = await crashEverywhere({
+    open: memoryEngine,
+    points: (all) => all.filter(({ when }) => when !== "inside"),
+    world: () => null,
+    prepare: async (disk, clock) => {
+      if (before === "by nobody before") return;
+      const process = new Mortal(disk);
+      const { session } = await open({ engine: process.engine, clock }, () => process.kill());
+      await Promise.race([session.run("go", { turnId: "t" }), process.died]);
+      await clock.advance(31_000);
+    },
+    job: async (process, clock) => void (await (await open({ engine: process.engine, clock })).session.run("go", { turnId: "t" })),
+    check: async (disk, clock) => {
+      const { lash, session } = await open({ engine: disk, clock });
+      await session.run("go", { turnId: "t" });
+      expect(resultsOf(session).at(-1)).toBe("User: ToolResult b ran");
+      expect((await session.tools.activeManifests()).map(({ name }) => name)).toEqual(["take", "give", "b"]);
+      await lash.close();
+    },
+  });
+  expect(ran).toBeGreaterThan(10);
+});
+
 describe("sessions that do not use it", () => {
   test("write nothing of their tools, and reading them or adding and removing some costs no transaction (PT-44, S-74)", async () => {
     const engine = countingEngine(memoryEngine());

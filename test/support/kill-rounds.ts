@@ -22,7 +22,7 @@ export function seeded(seed: number): () => number {
 }
 
 /** One file starts in a fraction of the time that a tree of TypeScript modules takes. @returns its path. */
-export async function bundleKillJob(folder: string, name: "kill-job" | "kill-images-job" = "kill-job"): Promise<string> {
+export async function bundleKillJob(folder: string, name: "kill-job" | "kill-images-job" | "kill-everything-job" = "kill-job"): Promise<string> {
   const outfile = join(folder, `${name}.mjs`);
   const entry = fileURLToPath(new URL(`${name}.ts`, import.meta.url));
   await build({ entryPoints: [entry], outfile, bundle: true, platform: "node", format: "esm", logLevel: "error" });
@@ -30,8 +30,8 @@ export async function bundleKillJob(folder: string, name: "kill-job" | "kill-ima
 }
 
 /** Starts the job and kills it `delayMs` after it said that it is about to begin. @throws Error when it ended by itself. */
-export function killOnce(job: string, database: string, witnessFile: string, delayMs: number): Promise<void> {
-  const child = spawn(process.execPath, ["--no-warnings", job, database, witnessFile], {
+export function killOnce(job: string, database: string, witnessFile: string, delayMs: number, ...more: readonly string[]): Promise<void> {
+  const child = spawn(process.execPath, ["--no-warnings", job, database, witnessFile, ...more], {
     stdio: ["ignore", "pipe", "pipe"],
   });
   let said = "";
