@@ -77,6 +77,8 @@ export interface PluggedTurn {
 }
 
 export interface ToolQuestion {
+  /** Of the call in its session; the same for all that is asked about it. */
+  readonly key: string;
   readonly callId: string;
   readonly toolName: string;
   readonly args: Json;

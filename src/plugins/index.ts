@@ -3,7 +3,7 @@ export type { PluginOptions } from "./plugin.ts";
 export { toolFailure, toolSuccess } from "./tool-outputs.ts";
 export type {
   AbortTurn, AfterToolDirective, AfterTurnDirective, Answer, BeforeToolDirective, BeforeTurnDirective, CheckpointContext, CheckpointDirective, ChunkAnswer,
-  ConfigChange, ContextView, EmitRuntimeEvents, EndedTurnContext, EnqueueMessages, FrameAnswer, ModelCallContext, Plugin, PluginContributions, PluginSession,
+  ConfigChange, ContextView, CreateSession, EmitRuntimeEvents, EmitTrace, EndedTurnContext, EnqueueMessages, FrameAnswer, HookedSession, ModelCallContext, Plugin, PluginContributions, PluginSession,
   PluginState, PreparedContext, Prioritized, PromptAnswer, QueuedMessage, ReplaceToolArgs, SavedState, SessionContext, ShortCircuitTool, StreamContext,
   ToolCallContext, ToolResultContext, TurnContext,
 } from "./contract.ts";

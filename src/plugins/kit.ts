@@ -3,6 +3,8 @@
 
 import type { SessionPlugins } from "../actors/plugin-port.ts";
 import type { Resident } from "../actors/resident.ts";
+import type { TracePort } from "../actors/trace-port.ts";
+import type { ChildRequest } from "../children/contract.ts";
 import type { Clock } from "../domain/clock.ts";
 import type { Json } from "../domain/json.ts";
 import type { Limits } from "../domain/limits.ts";
@@ -34,4 +36,12 @@ export interface SessionSeed {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly resident: () => Resident;
+  /**
+   * Makes a child of the session, or finds the one that the same cause made before. Nobody opens it.
+   *
+   * @throws LashError `missing_child_sessions`, and as `session.children.create`.
+   */
+  readonly makeChild: (id: string, request: ChildRequest, causedBy: Json) => Promise<unknown>;
+  /** Undefined where nobody traces. */
+  readonly trace: TracePort | undefined;
 }

@@ -79,10 +79,9 @@ class PluginsOfSession implements SessionPlugins {
   }
 
   turn(turn: PluggedTurn): TurnPlugins {
-    const { sessionId, clock, logger } = this.#seed;
     const { plugins: accepted = [] } = turn.plan.config;
     const own = this.#plugins.filter(({ id }) => accepted.some((each) => each.id === id));
-    return new PluginsOfTurn({ sessionId, clock, logger, states: this.#states }, own, turn);
+    return new PluginsOfTurn({ ...this.#seed, states: this.#states }, own, turn);
   }
 
   async materialize(): Promise<void> {
