@@ -3,7 +3,6 @@
 import type { RuntimePorts, SessionWiring } from "./actors/ports.ts";
 import { SessionRuntime } from "./actors/session-runtime.ts";
 import type { Json } from "./domain/json.ts";
-import { missingChildSessions } from "./domain/wiring-errors.ts";
 import type { Plugin } from "./plugins/contract.ts";
 
 export interface SessionAssembly {
@@ -46,10 +45,6 @@ function openPlugins({ ports, wiring, plugins, pluginOptions, isRootSession }: S
     clock: ports.clock,
     logger: ports.logger,
     resident: () => runtime.resident,
-    trace: ports.trace,
-    makeChild: async (id, request, causedBy) => {
-      if (!ports.children) throw missingChildSessions();
-      return ports.children.make(id, runtime, request, causedBy);
-    },
+    runtime,
   });
 }

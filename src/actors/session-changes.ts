@@ -7,7 +7,7 @@ import { errorText, runtimeErrorOfLeaseClaim, isOutcomeUnknown, runtimeErrorOfSt
 import { LashError, runtimeError } from "../domain/errors.ts";
 import { invalidArgument } from "../domain/invalid-argument.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
-import type { ClaimOutcome, LeaseFence } from "../stores/contract.ts";
+import type { ClaimOutcome, CommitResult, LeaseFence, SessionLease } from "../stores/contract.ts";
 import type { ToolRegistry } from "../tools/registry/contract.ts";
 import type { LaneClaims } from "./lane-claims.ts";
 import { fenceOf } from "./lease-keeper.ts";
@@ -34,7 +34,7 @@ export interface ChangedSession {
 }
 
 /** null: nothing but what plugins have to say. */
-type MakeChange = (resident: Resident) => SessionChange | null | Promise<SessionChange | null>;
+type MakeChange = (resident: Resident, lease: SessionLease) => SessionChange | null | Promise<SessionChange | null>;
 
 function withPluginState(change: SessionChange | null, pluginSnapshot: Json | undefined): SessionChange | null {
   if (pluginSnapshot === undefined) return change;
@@ -51,13 +51,14 @@ export class SessionChanges {
   }
 
   /**
-   * @param change - builds the commit from the state that the lease protects.
+   * @param change - builds the commit from the state that the lease protects; one that takes its time keeps the lease alive.
+   * @param onCommit - told at once when it is committed.
    * @throws LashError `session_execution_busy` - nothing changed. `store_commit_failed` - unknown whether it did.
    */
-  async commit(change: MakeChange): Promise<void> {
+  async commit(change: MakeChange, onCommit?: (result: CommitResult) => void): Promise<void> {
     const { inLane, finish } = this.#session;
     for (;;) {
-      const left = await inLane(() => this.#try(change, "waits"));
+      const left = await inLane(() => this.#try(change, "waits", onCommit));
       if (left === undefined) return;
       // It was accepted on the history as it is: moved under it, the turn would answer to a conversation it never saw (N2).
       await finish(left);
@@ -155,7 +156,7 @@ export class SessionChanges {
     if (!source) throw invalidArgument("fork", "called on a session that has committed something");
     if ((await sessions.headRevision(sessionId)) > 0) throw invalidArgument("id", "an id that no session has yet");
     await sessions.create({ sessionId, relation: { kind: "child", parentSessionId: own }, model: source.head.policy.model.id });
-    const fence = await this.#claim(`session ${sessionId} is being made by somebody else`, sessionId);
+    const fence = fenceOf(await this.#claim(`session ${sessionId} is being made by somebody else`, sessionId));
     try {
       const commit = forkCommit(source, sessionId, at, fence, new Date(ports.clock.now()).toISOString());
       // The images are the new session's own from here on: deleting the old one must not take them away (C-46).
@@ -168,11 +169,13 @@ export class SessionChanges {
   }
 
   /** @returns the turn in flight that stands in the way; undefined when the change is committed. */
-  async #try(change: MakeChange, besideTurn: "waits" | "goesOn", onCommit = (): void => undefined): Promise<string | undefined> {
+  async #try(change: MakeChange, besideTurn: "waits" | "goesOn", onCommit: (result: CommitResult) => void = () => undefined): Promise<string | undefined> {
     const { ports, stated, refresh, committed } = this.#session;
     const { sessions, leases, turns } = ports.persistence;
     const { sessionId } = stated.wiring;
-    const fence = await this.#claim("another owner is running this session; nothing was changed, try again with backoff");
+    const lease = await this.#claim("another owner is running this session; nothing was changed, try again with backoff");
+    const fence = fenceOf(lease);
+    let result: CommitResult;
     try {
       const [left] = besideTurn === "waits" ? await turns.inFlight(sessionId) : [];
       if (left) {
@@ -180,23 +183,23 @@ export class SessionChanges {
         return left.turnId;
       }
       const resident = await refresh(await sessions.headRevision(sessionId));
-      const changed = withPluginState(await change(resident), stated.wiring.plugins?.capture(resident.plugins, "session"));
+      const changed = withPluginState(await change(resident, lease), stated.wiring.plugins?.capture(resident.plugins, "session"));
       if (!changed) {
         await leases.release(fence);
         return undefined;
       }
-      await sessions.commit(changeCommit(sessionId, resident, fence, changed));
+      result = await sessions.commit(changeCommit(sessionId, resident, fence, changed));
     } catch (error) {
       throw await this.#leave(fence, error);
     }
-    onCommit();
+    onCommit(result);
     await committed();
     stated.wiring.plugins?.committed(this.#session.resident().plugins);
     return undefined;
   }
 
   /** A lane for a change. @throws LashError `session_execution_busy`, `store_commit_failed` (ER-4), `session_id_retired`. */
-  async #claim(busy: string, sessionId?: string): Promise<LeaseFence> {
+  async #claim(busy: string, sessionId?: string): Promise<SessionLease> {
     const { ports, lease } = this.#session;
     let claim: ClaimOutcome;
     try {
@@ -206,7 +209,7 @@ export class SessionChanges {
       throw runtimeErrorOfLeaseClaim(error);
     }
     if (claim.kind === "busy") throw runtimeError("session_execution_busy", busy);
-    return fenceOf(claim.lease);
+    return claim.lease;
   }
 
   /** What a failed change is reported as. After a commit with an unknown outcome the lease is left to expire (S-63). */

@@ -15,6 +15,7 @@ import type { TokenUsage } from "../domain/usage.ts";
 import type { LlmResponse } from "../providers/contract.ts";
 import type { Tool } from "../tools/contract.ts";
 import type { PluginKit } from "./kit.ts";
+import type { Operation } from "./operations/contract.ts";
 
 /** Made by `plugin(...)`; one for all sessions of a lash, so it holds nothing of a session. */
 export interface Plugin {
@@ -225,6 +226,8 @@ export type Prioritized<Run> = Run | { readonly priority?: number; readonly run:
  */
 export interface PluginContributions {
   readonly tools?: readonly Tool[];
+  /** What hosts may ask of it through `session.plugins`, each `definition.handle(run)` (PT-32). */
+  readonly operations?: readonly Operation[];
   /** Names of tools that the turn shall not have; asked before every model round. Can only remove (PT-36). */
   hideTools?(turn: ModelCallContext, names: readonly string[]): readonly string[];
   /** Text for the system prompt, by slot; a plain text goes to `guidance`. Asked before every model round. */

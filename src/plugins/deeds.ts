@@ -7,6 +7,7 @@ import { errorText } from "../domain/error-mapping.ts";
 import { LashError, toolError } from "../domain/errors.ts";
 import type { Json } from "../domain/json.ts";
 import { sha256Hex } from "../domain/sha256.ts";
+import { missingChildSessions } from "../domain/wiring-errors.ts";
 import type { Announcements } from "./announcements.ts";
 import type { EmitTrace } from "./contract.ts";
 import type { Deed } from "./directives.ts";
@@ -22,11 +23,11 @@ export interface HookPlace {
 }
 
 export class Deeds {
-  readonly #session: Pick<SessionSeed, "sessionId" | "makeChild" | "trace">;
+  readonly #session: Pick<SessionSeed, "sessionId" | "runtime">;
   readonly #facts: TurnFacts;
   readonly #announcements: Announcements;
 
-  constructor(session: Pick<SessionSeed, "sessionId" | "makeChild" | "trace">, facts: TurnFacts, announcements: Announcements) {
+  constructor(session: Pick<SessionSeed, "sessionId" | "runtime">, facts: TurnFacts, announcements: Announcements) {
     this.#session = session;
     this.#facts = facts;
     this.#announcements = announcements;
@@ -47,20 +48,22 @@ export class Deeds {
 
   #trace({ id }: Installed, { name, payload, context }: EmitTrace): void {
     const { turnId, resident } = this.#facts.turn;
-    const { sessionId, trace } = this.#session;
-    trace?.custom({ ...context, session_id: sessionId, turn_id: turnId, turn_index: resident().head.turnIndex }, `plugin.${id}.${name}`, payload);
+    const { sessionId, runtime: { ports } } = this.#session;
+    ports.trace?.custom({ ...context, session_id: sessionId, turn_id: turnId, turn_index: resident().head.turnIndex }, `plugin.${id}.${name}`, payload);
   }
 
   async #createSession(plugin: Installed, { hook, about }: HookPlace, { request: { key, ...request }, place }: Extract<Deed, { type: "create_session" }>): Promise<void> {
-    const { sessionId, makeChild } = this.#session;
+    const { sessionId, runtime } = this.#session;
+    const { children } = runtime.ports;
+    if (!children) throw missingChildSessions();
     const { turnId } = this.#facts.turn;
     const digest = sha256Hex(JSON.stringify([sessionId, turnId, plugin.id, hook, about ?? null, key ?? place]));
     const id = request.id === undefined || request.id.trim() === "" ? `child:${digest}` : request.id;
     const causedBy: Json = { type: "plugin_hook", pluginId: plugin.id, hook, turnId, key: digest };
     try {
-      await makeChild(id, request, causedBy);
+      await children.make(id, runtime, request, causedBy);
     } catch (error) {
-      if (LashError.is(error) && (error.family === "store" || error.isCode("missing_child_sessions"))) throw error;
+      if (LashError.is(error) && error.family === "store") throw error;
       const causeCode = LashError.is(error) ? { causeCode: error.code } : {};
       throw toolError("plugin_session_create_failed", `its session could not be made: ${errorText(error)}`, { details: { pluginId: plugin.id, ...causeCode }, cause: error });
     }

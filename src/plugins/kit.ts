@@ -3,8 +3,7 @@
 
 import type { SessionPlugins } from "../actors/plugin-port.ts";
 import type { Resident } from "../actors/resident.ts";
-import type { TracePort } from "../actors/trace-port.ts";
-import type { ChildRequest } from "../children/contract.ts";
+import type { SessionRuntime } from "../actors/session-runtime.ts";
 import type { Clock } from "../domain/clock.ts";
 import type { Json } from "../domain/json.ts";
 import type { Limits } from "../domain/limits.ts";
@@ -36,12 +35,6 @@ export interface SessionSeed {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly resident: () => Resident;
-  /**
-   * Makes a child of the session, or finds the one that the same cause made before. Nobody opens it.
-   *
-   * @throws LashError `missing_child_sessions`, and as `session.children.create`.
-   */
-  readonly makeChild: (id: string, request: ChildRequest, causedBy: Json) => Promise<unknown>;
-  /** Undefined where nobody traces. */
-  readonly trace: TracePort | undefined;
+  /** Whose plugins they are. */
+  readonly runtime: SessionRuntime;
 }

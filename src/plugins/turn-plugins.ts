@@ -24,7 +24,7 @@ import { withStreamHooks } from "./stream-hooks.ts";
 import { ToolHooks } from "./tool-hooks.ts";
 import { turnContext, type TurnFacts, unstoppable } from "./turn-context.ts";
 
-interface PluggedSession extends Pick<SessionSeed, "sessionId" | "clock" | "logger" | "makeChild" | "trace"> {
+interface PluggedSession extends Pick<SessionSeed, "sessionId" | "clock" | "logger" | "runtime"> {
   readonly states: PluginStates;
 }
 
