@@ -200,4 +200,18 @@ describe("a task", () => {
     door.open();
     await session.close();
   });
+
+  test("that loses its lease is told so, and commits nothing (S-60)", async () => {
+    const door = gate();
+    const { lash, clock } = host({}, [notes({ door })]);
+    const session = await lash.openSession("s");
+    await session.run("go");
+    const task = session.plugins.runTask(slow, {});
+    const refused = expect(task).rejects.toMatchObject({ code: "session_execution_lease_lost" });
+    await door.reached;
+    await lash.deleteSession("s");
+    for (let passed = 0; passed < 40_000; passed += 10_000) await clock.advance(10_000);
+    await refused;
+    expect(await session.plugins.query(total, {})).toEqual({ total: 2000 });
+  });
 });

@@ -50,7 +50,10 @@ export interface QueryContext {
 }
 
 export interface CommandContext extends QueryContext {
-  /** Aborts when the session's lease is lost, or the handle that asked is let go of. */
+  /**
+   * Aborts when the call is cancelled, the session's lease is lost, or the handle that asked is let go of. The operation has failed
+   * then, whoever listens or not: what still runs must not change its plugin's state any more.
+   */
   readonly signal: AbortSignal;
 }
 

@@ -42,6 +42,8 @@ export class Writing {
   readonly #writer: Writer;
   readonly #signal: AbortSignal;
   readonly #lost = new AbortController();
+  /** Takes back what listens to signals that outlive the operation. */
+  readonly #over = new AbortController();
   #hasBegun = false;
   /** Takes back what the operation did to the state of plugins. */
   #undo: () => void = () => undefined;
@@ -77,6 +79,8 @@ export class Writing {
       // It was made and could not be committed.
       this.#undo();
       throw error;
+    } finally {
+      this.#over.abort();
     }
   }
 
@@ -93,7 +97,7 @@ export class Writing {
     const signal = AbortSignal.any([this.#signal, this.#lost.signal]);
     try {
       this.#undo = this.#states.enter(resident.plugins);
-      const made = await body({ signal, unlessAborted: (work) => Promise.race([work, aborted(signal)]) });
+      const made = await body({ signal, unlessAborted: (work) => Promise.race([work, this.#aborted(signal)]) });
       await keeper.ensureLive();
       return made;
     } catch (error) {
@@ -110,7 +114,14 @@ export class Writing {
   /** Whoever gives up an operation that waits for its turn is told at once. */
   #abortedBefore(): Promise<never> {
     return new Promise((_, reject) => {
-      this.#signal.addEventListener("abort", () => this.#hasBegun || reject(this.#givenUp()), { once: true });
+      this.#signal.addEventListener("abort", () => this.#hasBegun || reject(this.#givenUp()), { once: true, signal: this.#over.signal });
+    });
+  }
+
+  #aborted(signal: AbortSignal): Promise<never> {
+    return new Promise((_, reject) => {
+      if (signal.aborted) reject(signal.reason as Error);
+      else signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true, signal: this.#over.signal });
     });
   }
 
@@ -142,11 +153,4 @@ function changeOf({ queuedInputs }: Made, nodes: readonly SessionNode[], { head 
   const leafNodeId = nodes.at(-1)?.nodeId;
   if (leafNodeId === undefined && queuedInputs.length === 0) return null;
   return { ...(leafNodeId !== undefined && { nodes, head: { ...head, leafNodeId } }), ...(queuedInputs.length > 0 && { queuedInputs }) };
-}
-
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason as Error);
-    else signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
-  });
 }
