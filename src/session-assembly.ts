@@ -45,5 +45,6 @@ function openPlugins({ ports, wiring, plugins, pluginOptions, isRootSession }: S
     clock: ports.clock,
     logger: ports.logger,
     resident: () => runtime.resident,
+    runtime,
   });
 }

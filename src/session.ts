@@ -7,9 +7,10 @@ import { branchTo, resetTo } from "./actors/session-change.ts";
 import type { SessionRuntime } from "./actors/session-runtime.ts";
 import type { SessionChildren } from "./children/contract.ts";
 import type { Compactor } from "./domain/compaction.ts";
+import type { OperationRequest } from "./actors/plugin-port.ts";
 import { checkedSignal, onAbort } from "./domain/abort.ts";
 import { newCancellation } from "./domain/cancellation.ts";
-import { runtimeError } from "./domain/errors.ts";
+import { pluginError, runtimeError } from "./domain/errors.ts";
 import { refuseUnknown } from "./domain/invalid-argument.ts";
 import { missingChildSessions } from "./domain/wiring-errors.ts";
 import type { SessionNode } from "./domain/session.ts";
@@ -18,6 +19,7 @@ import { acceptInput, parseTurnInput, type TurnInput } from "./domain/turn-input
 import type { SessionReadView, SessionSighting } from "./observe/contract.ts";
 import { Observations, type SessionObservation, type SessionResume, type SessionSubscription, type SubscriptionItem } from "./observe/observation.ts";
 import { sightingsOf } from "./observe/sightings.ts";
+import type { SessionOperations } from "./plugins/operations/contract.ts";
 import { SessionLanes } from "./session-lanes.ts";
 import { overlayOf, patchOf, SETTINGS, type SessionPatch } from "./settings-options.ts";
 import { swallow } from "./swallow.ts";
@@ -205,6 +207,21 @@ export class Session extends SessionLanes implements AsyncDisposable {
       create: async (request = {}) => this.#host.handleOf(await children.create({ wiring, settings }, request)),
       list: () => children.list(this.id),
     };
+  }
+
+  /** What the plugins of this session can be asked for, and what they can be told to do (FA-69). */
+  get plugins(): SessionOperations {
+    this.assertOpen();
+    const asking = (kind: OperationRequest["kind"]) => (operation: OperationRequest["operation"], args?: unknown, options?: NonNullable<OperationRequest["options"]>) =>
+      this.#operate({ kind, operation, ...(args !== undefined && { args }), ...(options !== undefined && { options }) });
+    return { query: asking("query"), runCommand: asking("command"), runTask: asking("task") } as SessionOperations;
+  }
+
+  async #operate(request: OperationRequest): Promise<unknown> {
+    this.assertOpen();
+    const { plugins } = this.#runtime.wiring;
+    if (!plugins) throw pluginError("plugin_operation_unknown", `session ${this.id} has no plugins`);
+    return plugins.operate(request, this.#closed.signal);
   }
 
   /** Cancels the turns that run or wait on this handle and its clones. @returns how many (FA-27). */

@@ -50,6 +50,9 @@ export interface SessionPlugins {
   /** Whether something has changed that no commit and no turn in flight holds. */
   isDirty(): boolean;
 
+  /** What a host asks of them through `session.plugins` (PT-32). @param closed - aborts when the handle that asks is let go of. */
+  operate(request: OperationRequest, closed: AbortSignal): Promise<unknown>;
+
   /** Those that the turn was accepted with; others take no part in it. */
   turn(turn: PluggedTurn): TurnPlugins;
 
@@ -61,6 +64,14 @@ export interface SessionPlugins {
   configure(previous: SessionPolicy, change: SettingsChange, record: (change: SettingsChange) => Promise<void>): Promise<void>;
   /** The session is left, or could not be opened (PT-6). */
   close(): void;
+}
+
+/** As the host gave it. */
+export interface OperationRequest {
+  readonly kind: "query" | "command" | "task";
+  readonly operation: string | { readonly name: string };
+  readonly args?: unknown;
+  readonly options?: { readonly signal?: AbortSignal };
 }
 
 /** The turn that plugins take part in. */
@@ -77,6 +88,8 @@ export interface PluggedTurn {
 }
 
 export interface ToolQuestion {
+  /** Of the call in its session; the same for all that is asked about it. */
+  readonly key: string;
   readonly callId: string;
   readonly toolName: string;
   readonly args: Json;

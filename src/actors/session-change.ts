@@ -13,7 +13,7 @@ import type { Resident } from "./resident.ts";
 import { nodesOf } from "./session-nodes.ts";
 import { recording } from "./session-settings.ts";
 
-export type SessionChange = Partial<Pick<SessionCommit, "head" | "frames" | "nodes" | "components" | "usageDeltas">>;
+export type SessionChange = Partial<Pick<SessionCommit, "head" | "frames" | "nodes" | "components" | "usageDeltas" | "queuedInputs">>;
 
 /** The commit of a change: what it does not name stays as it is. */
 export function changeCommit(sessionId: string, resident: Resident, fence: LeaseFence, change: SessionChange): SessionCommit {

@@ -9,7 +9,7 @@ import { errorFields, isOutcomeUnknown, runtimeErrorOfStore } from "../domain/er
 import { type LashError, runtimeError } from "../domain/errors.ts";
 import { invalidArgument } from "../domain/invalid-argument.ts";
 import type { JsonObject } from "../domain/json.ts";
-import type { LeaseFence } from "../stores/contract.ts";
+import type { CommitResult, LeaseFence, SessionLease } from "../stores/contract.ts";
 import type { ToolRegistry } from "../tools/registry/contract.ts";
 import type { LaneClaims } from "./lane-claims.ts";
 import { fenceOf, releaseLane } from "./lease-keeper.ts";
@@ -35,7 +35,7 @@ export interface ChangedSession {
 }
 
 /** null: nothing but what plugins have to say. */
-type MakeChange = (resident: Resident) => SessionChange | null | Promise<SessionChange | null>;
+type MakeChange = (resident: Resident, lease: SessionLease) => SessionChange | null | Promise<SessionChange | null>;
 
 export class SessionChanges {
   readonly #session: ChangedSession;
@@ -47,14 +47,15 @@ export class SessionChanges {
   }
 
   /**
-   * @param change - builds the commit from the state that the lease protects.
+   * @param change - builds the commit from the state that the lease protects; one that takes its time keeps the lease alive.
+   * @param onCommit - told at once when it is committed.
    * @throws LashError `session_execution_busy` - nothing changed. `store_commit_failed` - unknown whether it did.
    */
-  async commit(change: MakeChange): Promise<void> {
+  async commit(change: MakeChange, onCommit?: (result: CommitResult) => void): Promise<void> {
     const { lane, finish } = this.#session;
     for (;;) {
       this.requireIdle();
-      const left = await lane.run(() => this.#try(change, "waits"));
+      const left = await lane.run(() => this.#try(change, "waits", onCommit));
       if (left === undefined) return;
       // It was accepted on the history as it is: moved under it, the turn would answer to a conversation it never saw (N2).
       await finish(left);
@@ -176,12 +177,13 @@ export class SessionChanges {
   }
 
   /** @returns the turn in flight that stands in the way; undefined when the change is committed. */
-  async #try(change: MakeChange, besideTurn: "waits" | "goesOn", onCommit = (): void => undefined): Promise<string | undefined> {
+  async #try(change: MakeChange, besideTurn: "waits" | "goesOn", onCommit: (result: CommitResult) => void = () => undefined): Promise<string | undefined> {
     const { ports, stated, lease, residence, committed } = this.#session;
     const { sessions, leases, turns } = ports.persistence;
     const { sessionId } = stated.wiring;
-    const fence = fenceOf(await lease.claimAlone());
-    let headRevision: number;
+    const claimed = await lease.claimAlone();
+    const fence = fenceOf(claimed);
+    let result: CommitResult;
     try {
       const [left] = besideTurn === "waits" ? await turns.inFlight(sessionId) : [];
       if (left) {
@@ -189,21 +191,21 @@ export class SessionChanges {
         return left.turnId;
       }
       const resident = await residence.refresh(await sessions.headRevision(sessionId));
-      const changed = withPluginState(await change(resident), stated.wiring.plugins?.capture(resident.plugins, "session"));
+      const changed = withPluginState(await change(resident, claimed), stated.wiring.plugins?.capture(resident.plugins, "session"));
       if (!changed) {
         await leases.release(fence);
         return undefined;
       }
-      ({ headRevision } = await sessions.commit(changeCommit(sessionId, resident, fence, changed)));
+      result = await sessions.commit(changeCommit(sessionId, resident, fence, changed));
     } catch (error) {
       throw await this.#releaseAfter(error, fence);
     }
-    onCommit();
+    onCommit(result);
     try {
       const { resident } = await residence.read();
       committed();
       // Where somebody committed since, the state that was read is not the one in memory, and is loaded when it is needed.
-      if (resident.headRevision === headRevision) stated.wiring.plugins?.committed(resident.plugins);
+      if (resident.headRevision === result.headRevision) stated.wiring.plugins?.committed(resident.plugins);
     } catch (error) {
       // The change is made. Whoever comes next finds that the head has moved, and reads it then (T-6).
       const { message, ...code } = errorFields(error);

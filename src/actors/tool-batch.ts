@@ -86,8 +86,8 @@ class BatchRun {
     return this.#completed(call, call.kind === "refused" ? await this.#refused(call, call.output) : await this.#runAttempts(call));
   }
 
-  async #refused({ callId, toolName, args }: PlannedCall, output: ToolCallOutput): Promise<FinishedCall> {
-    const shown = await this.#context.project?.({ callId, toolName, args }, output);
+  async #refused({ key, callId, toolName, args }: PlannedCall, output: ToolCallOutput): Promise<FinishedCall> {
+    const shown = await this.#context.project?.({ key, callId, toolName, args }, output);
     return { output, durationMs: 0, ...(shown !== undefined && { shown }) };
   }
 
@@ -172,7 +172,7 @@ class BatchRun {
     const { callId, toolName, args } = call;
     const replayKey = `${call.key}:after`;
     const asked = (): Envelope => envelope(replayKey, batchKey, { kind: "tool_after", call: { callId, toolName, args } });
-    const { outcome } = await controller.execute(replayKey, asked, async () => ({ ok: copyJson(await after({ callId, toolName, args }, { output })) }));
+    const { outcome } = await controller.execute(replayKey, asked, async () => ({ ok: copyJson(await after({ key: call.key, callId, toolName, args }, { output })) }));
     return "ok" in outcome ? (outcome.ok as unknown as SettledCall) : { output };
   }
 
@@ -242,7 +242,7 @@ class BatchRun {
     const durationMs = Math.round(clock.monotonic() - startedAt);
     const { after } = this.#context;
     const { callId, toolName, args, isReplaced } = call;
-    const settled = after ? await after({ callId, toolName, args }, ended) : ended;
+    const settled = after ? await after({ key: call.key, callId, toolName, args }, ended) : ended;
     // What the tool did to the session's settings and tools is as durable as its outcome.
     const changes = this.#context.takeChanges();
     return {

@@ -112,7 +112,7 @@ async function planLeaf(given: PlannedBase, batch: BatchPlan): Promise<PlannedLe
 /** T-51: arguments are validated after hooks may have replaced them. */
 async function askBefore(call: PlannedBase, before: NonNullable<BatchPlan["before"]>): Promise<{ readonly call: PlannedBase; readonly refused?: PlannedLeaf }> {
   const { callId, toolName, args } = call;
-  const verdict = await before({ callId, toolName, args });
+  const verdict = await before({ key: call.key, callId, toolName, args });
   if ("output" in verdict) return { call, refused: { ...call, kind: "refused", output: verdict.output } };
   return { call: verdict.args === args ? call : { ...call, args: verdict.args, isReplaced: true } };
 }

@@ -5,7 +5,7 @@
 //   TP2. A turn trace hears of the end of its turn once, and closes by itself what the turn left open (TR-4).
 
 import type { Clock } from "../domain/clock.ts";
-import type { JsonObject } from "../domain/json.ts";
+import type { Json, JsonObject } from "../domain/json.ts";
 import type { Logger } from "../domain/logger.ts";
 import type { SessionPolicy } from "../domain/session.ts";
 import type { TurnConfig } from "../domain/turn-config.ts";
@@ -74,6 +74,8 @@ export interface TracePort {
   turn(turn: TracedTurn): TurnTrace;
   /** The same provider; its calls are traced, as made beside any turn. */
   watchProvider(provider: Provider, sessionId: string, source: string): Provider;
+  /** A record of somebody who is no part of the runtime. */
+  custom(context: TraceContext, name: string, payload: Json): void;
 }
 
 export interface TracedTurn {

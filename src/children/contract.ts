@@ -167,6 +167,8 @@ export interface ChildPort {
   /** The turn in flight whose tool waits for this one; it drives it. */
   callerOf(sessionId: string, turnId: string): Promise<InFlight | undefined>;
   create(parent: ParentSession, request: ChildRequest): Promise<SessionRuntime>;
+  /** Makes a child, or finds the one that the same cause made before, and does not open it. @throws as `create`. */
+  make(id: string, parent: ParentSession, request: ChildRequest, causedBy: Json): Promise<unknown>;
   list(parentSessionId: string): Promise<readonly ChildSummary[]>;
   /** For a running attempt. */
   ofCall(context: BatchContext, call: LaunchedCall, attempt: Asking): CallChildren;

@@ -28,8 +28,11 @@ export function runtimeErrorOfStore(error: unknown): LashError {
   });
 }
 
-/** Whether the store may have done what it reported as failed (S-63). A full one is sure that it has not. */
-export const isOutcomeUnknown = (error: LashError): boolean => error.isCode("store_commit_failed") && error.details["causeCode"] !== "store_full";
+/** With these a store says for sure that it has written nothing. */
+const NOTHING_WRITTEN: ReadonlySet<unknown> = new Set(["store_full", "pending_turn_input_source_key_conflict"]);
+
+/** Whether the store may have done what it reported as failed (S-63). */
+export const isOutcomeUnknown = (error: LashError): boolean => error.isCode("store_commit_failed") && !NOTHING_WRITTEN.has(error.details["causeCode"]);
 
 /** What a turn throws when claiming its lease failed: no lease was held, so none was lost (ER-4). */
 export const runtimeErrorOfLeaseClaim = (error: unknown): LashError =>

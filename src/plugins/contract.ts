@@ -1,8 +1,9 @@
 // What a plugin is, in types: what it may contribute to a session, what its hooks are told, and what they may answer.
 
+import type { ChildRequest } from "../children/contract.ts";
 import type { Compactor } from "../domain/compaction.ts";
 import type { Clock } from "../domain/clock.ts";
-import type { Json } from "../domain/json.ts";
+import type { Json, JsonObject } from "../domain/json.ts";
 import type { MessageDraft } from "../domain/message-draft.ts";
 import type { Message } from "../domain/messages.ts";
 import type { HostOutcome, TurnIssue } from "../domain/outcome.ts";
@@ -14,6 +15,7 @@ import type { TokenUsage } from "../domain/usage.ts";
 import type { LlmResponse } from "../providers/contract.ts";
 import type { Tool } from "../tools/contract.ts";
 import type { PluginKit } from "./kit.ts";
+import type { Operation } from "./operations/contract.ts";
 
 /** Made by `plugin(...)`; one for all sessions of a lash, so it holds nothing of a session. */
 export interface Plugin {
@@ -134,12 +136,40 @@ export interface EmitRuntimeEvents {
   readonly events: readonly PluginEvent[];
 }
 
-export type Directive = AbortTurn | EnqueueMessages | ReplaceToolArgs | ShortCircuitTool | EmitRuntimeEvents;
-export type BeforeTurnDirective = AbortTurn | EnqueueMessages | EmitRuntimeEvents;
-export type BeforeToolDirective = AbortTurn | ReplaceToolArgs | ShortCircuitTool | EmitRuntimeEvents;
-export type AfterToolDirective = AbortTurn | EnqueueMessages | ShortCircuitTool | EmitRuntimeEvents;
-export type CheckpointDirective = AbortTurn | EnqueueMessages | EmitRuntimeEvents;
-export type AfterTurnDirective = EnqueueMessages | EmitRuntimeEvents;
+/**
+ * Makes a child of the session, as `session.children.create` does; it is made when the hook has answered, and stays whatever becomes of
+ * the turn. Its id follows from turn, plugin and hook, so a hook that is run again finds the one it made (T-12, T-72, S-65). Who made it
+ * is in the `causedBy` of `session.children.list()`. Needs `createLash({ children: childSessions() })`, else `missing_child_sessions`.
+ */
+export interface CreateSession {
+  readonly type: "create_session";
+  readonly request: HookedSession;
+}
+
+/** A child without what lives in memory only: it is opened by whoever wants to use it. */
+export interface HookedSession extends Omit<ChildRequest, "provider" | "tools"> {
+  /** Tells the sessions apart that one answer of a hook makes. Default: the how manyth directive of its answer it is. */
+  readonly key?: string;
+}
+
+/** A record of type `custom` in the trace, under `plugin.<pluginId>.<name>` (PT-16). Nothing happens where nobody traces. */
+export interface EmitTrace {
+  readonly type: "emit_trace";
+  readonly name: string;
+  /** Bounded and redacted like everything in a trace; what is no object is its `value`. */
+  readonly payload: Json;
+  /** Part of the record's context; session and turn are the runtime's to say. */
+  readonly context?: { readonly metadata?: JsonObject };
+}
+
+/** What every hook that answers with directives may give. */
+type Everywhere = CreateSession | EmitRuntimeEvents | EmitTrace;
+export type Directive = AbortTurn | EnqueueMessages | ReplaceToolArgs | ShortCircuitTool | Everywhere;
+export type BeforeTurnDirective = AbortTurn | EnqueueMessages | Everywhere;
+export type BeforeToolDirective = AbortTurn | ReplaceToolArgs | ShortCircuitTool | Everywhere;
+export type AfterToolDirective = AbortTurn | EnqueueMessages | ShortCircuitTool | Everywhere;
+export type CheckpointDirective = AbortTurn | EnqueueMessages | Everywhere;
+export type AfterTurnDirective = EnqueueMessages | Everywhere;
 
 /** Nothing, one or several of them, now or later. */
 export type Answer<Given> = Now<Given> | Promise<Now<Given>>;
@@ -196,6 +226,8 @@ export type Prioritized<Run> = Run | { readonly priority?: number; readonly run:
  */
 export interface PluginContributions {
   readonly tools?: readonly Tool[];
+  /** What hosts may ask of it through `session.plugins`, each `definition.handle(run)` (PT-32). */
+  readonly operations?: readonly Operation[];
   /** Names of tools that the turn shall not have; asked before every model round. Can only remove (PT-36). */
   hideTools?(turn: ModelCallContext, names: readonly string[]): readonly string[];
   /** Text for the system prompt, by slot; a plain text goes to `guidance`. Asked before every model round. */

@@ -2,12 +2,12 @@
 
 import { copyJson } from "../domain/copy-json.ts";
 import { pluginError } from "../domain/errors.ts";
-import type { Json } from "../domain/json.ts";
+import { isPlainObject, type Json, type JsonObject } from "../domain/json.ts";
 import type { TurnIssue } from "../domain/outcome.ts";
 import type { PluginEvent, PluginMessage } from "../domain/plugin-message.ts";
 import { failedOutput, type ToolCallOutput } from "../domain/tool-output.ts";
 import { ToolPending } from "../domain/tool-pending.ts";
-import type { AbortTurn, Answer, Directive, EnqueueMessages } from "./contract.ts";
+import type { AbortTurn, Answer, CreateSession, Directive, EmitTrace, EnqueueMessages, HookedSession } from "./contract.ts";
 import type { Installed } from "./installed.ts";
 
 export type Checked =
@@ -15,15 +15,23 @@ export type Checked =
   | { readonly type: "enqueue_messages"; readonly messages: readonly PluginMessage[] }
   | { readonly type: "replace_tool_args"; readonly args: Json }
   | { readonly type: "short_circuit_tool"; readonly output: ToolCallOutput }
-  | { readonly type: "emit_runtime_events"; readonly events: readonly PluginEvent[] };
+  | Deed;
+
+/** What is done at once, in whichever hook it was asked for. */
+export type Deed =
+  | { readonly type: "emit_runtime_events"; readonly events: readonly PluginEvent[] }
+  | { readonly type: "create_session"; readonly request: HookedSession; readonly place: number }
+  | EmitTrace;
+
+const EVERYWHERE = ["create_session", "emit_runtime_events", "emit_trace"] as const satisfies readonly Deed["type"][];
 
 /** Directives by the hook that may give them. */
 export const ALLOWED = {
-  beforeTurn: ["abort_turn", "enqueue_messages", "emit_runtime_events"],
-  beforeToolCall: ["abort_turn", "replace_tool_args", "short_circuit_tool", "emit_runtime_events"],
-  afterToolCall: ["abort_turn", "enqueue_messages", "short_circuit_tool", "emit_runtime_events"],
-  atCheckpoint: ["abort_turn", "enqueue_messages", "emit_runtime_events"],
-  afterTurn: ["enqueue_messages", "emit_runtime_events"],
+  beforeTurn: ["abort_turn", "enqueue_messages", ...EVERYWHERE],
+  beforeToolCall: ["abort_turn", "replace_tool_args", "short_circuit_tool", ...EVERYWHERE],
+  afterToolCall: ["abort_turn", "enqueue_messages", "short_circuit_tool", ...EVERYWHERE],
+  atCheckpoint: ["abort_turn", "enqueue_messages", ...EVERYWHERE],
+  afterTurn: ["enqueue_messages", ...EVERYWHERE],
 } as const satisfies Record<string, readonly Directive["type"][]>;
 
 /**
@@ -33,7 +41,7 @@ export const ALLOWED = {
 export async function directivesOf<Given extends Directive>(plugin: Installed, hook: keyof typeof ALLOWED, answer: Answer<Given>, signal: AbortSignal): Promise<readonly Checked[]> {
   const given: unknown = answer instanceof Promise ? await Promise.race([answer, aborted(signal)]) : answer;
   if (given === undefined || given === null) return [];
-  return (Array.isArray(given) ? given : [given]).map((directive: unknown) => check(plugin, hook, directive as Directive));
+  return (Array.isArray(given) ? given : [given]).map((directive: unknown, place) => check(plugin, hook, directive as Directive, place));
 }
 
 function aborted(signal: AbortSignal): Promise<undefined> {
@@ -41,7 +49,7 @@ function aborted(signal: AbortSignal): Promise<undefined> {
   return new Promise((resolve) => signal.addEventListener("abort", () => resolve(undefined), { once: true }));
 }
 
-function check(plugin: Installed, hook: keyof typeof ALLOWED, directive: Directive): Checked {
+function check(plugin: Installed, hook: keyof typeof ALLOWED, directive: Directive, place: number): Checked {
   const type = directive?.type;
   if (!(ALLOWED[hook] as readonly string[]).includes(type)) refuse(`${hook} cannot answer ${JSON.stringify(type) ?? "without a type"}; it may give ${ALLOWED[hook].join(", ")}`);
   switch (directive.type) {
@@ -55,7 +63,28 @@ function check(plugin: Installed, hook: keyof typeof ALLOWED, directive: Directi
       return { type: "short_circuit_tool", output: outputOf(directive.output) };
     case "emit_runtime_events":
       return { type: "emit_runtime_events", events: eventsOf(directive.events) };
+    case "create_session":
+      return { type: "create_session", request: requestOf(directive), place };
+    case "emit_trace":
+      return traceOf(directive);
   }
+}
+
+/** Its fields are checked by whoever makes the session. */
+function requestOf({ request }: CreateSession): HookedSession {
+  if (!isPlainObject(request)) refuse("create_session needs a `request`");
+  if ("provider" in request || "tools" in request) refuse("a hook makes a session without `provider` and `tools`: whoever opens it gives them");
+  const { id, key } = request;
+  if (id !== undefined && typeof id !== "string") refuse("the `id` of create_session is a text");
+  if (key !== undefined && (typeof key !== "string" || key.trim() === "")) refuse("the `key` of create_session is a text that is not blank");
+  return jsonOf(request, "request") as unknown as HookedSession;
+}
+
+function traceOf({ name, payload, context = {} }: EmitTrace): EmitTrace {
+  if (typeof name !== "string" || name.trim() === "") refuse("emit_trace needs a name");
+  if (!isPlainObject(context) || !(context.metadata === undefined || isPlainObject(context.metadata))) refuse("the `context` of emit_trace is { metadata: {..} }");
+  const { metadata } = context;
+  return { type: "emit_trace", name, payload: jsonOf(payload, "payload"), ...(metadata !== undefined && { context: { metadata: jsonOf(metadata, "context") as JsonObject } }) };
 }
 
 function checkAbort({ code, message }: AbortTurn): Checked {

@@ -18,7 +18,7 @@ const HOOKS = [
   "hideTools", "prompt", "beforeTurn", "beforeModelCall", "onText", "onResponse", "onStreamFinished", "beforeToolCall", "afterToolCall", "projectToolResult",
   "atCheckpoint", "afterTurn", "onTurnFinalized", "onTurnPersisted", "onSessionRestored", "onSessionConfigChanged", "changeConfig", "materialize", "onSessionClosed",
 ] as const satisfies readonly (keyof PluginContributions)[];
-const PARTS: ReadonlySet<string> = new Set([...HOOKS, "tools", "transformContext", "compact", "state"]);
+const PARTS: ReadonlySet<string> = new Set([...HOOKS, "tools", "operations", "transformContext", "compact", "state"]);
 
 /** @throws LashError `plugin_registration` - naming the plugin, and what is wrong with it. */
 export function install({ id, version, build }: Plugin, { sessionId, options: all }: SessionSeed): Installed {
@@ -44,6 +44,7 @@ function check(id: string, parts: Readonly<Record<string, unknown>>): void {
     const part = parts[name];
     if (part !== undefined && typeof runOf(part as Prioritized<unknown>) !== "function") throw refused(id, `\`${name}\` has to be a function, or { priority, run }`);
   }
+  if (parts["operations"] !== undefined && !Array.isArray(parts["operations"])) throw refused(id, "`operations` has to be an array of what `handle` of a definition gives");
   if (parts["tools"] !== undefined && !Array.isArray(parts["tools"])) throw refused(id, "`tools` has to be an array of tool(...)");
   const { state } = parts as PluginContributions;
   if (state !== undefined && [state?.revision, state?.save, state?.load].some((part) => typeof part !== "function")) throw refused(id, "`state` has to have revision, save and load");

@@ -3,6 +3,7 @@
 
 import type { SessionPlugins } from "../actors/plugin-port.ts";
 import type { Resident } from "../actors/resident.ts";
+import type { SessionRuntime } from "../actors/session-runtime.ts";
 import type { Clock } from "../domain/clock.ts";
 import type { Json } from "../domain/json.ts";
 import type { Limits } from "../domain/limits.ts";
@@ -34,4 +35,6 @@ export interface SessionSeed {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly resident: () => Resident;
+  /** Whose plugins they are. */
+  readonly runtime: SessionRuntime;
 }

@@ -68,6 +68,21 @@ export class PluginStates {
     this.#recorded = this.#latest.fingerprint;
   }
 
+  /**
+   * For what is to change state outside of a turn, on top of `base`.
+   *
+   * @returns what takes it back where it is not committed.
+   */
+  enter(base: ComponentBody | undefined): () => void {
+    if (this.#isInTurn || base !== this.#base) this.restore(base);
+    const wasDirty = this.isDirty();
+    const { body } = this.#current(false);
+    return () => {
+      this.#load(body);
+      if (wasDirty) this.#recorded = "";
+    };
+  }
+
   isDirty(): boolean {
     return !this.#isInTurn && this.#fingerprint() !== this.#recorded;
   }

@@ -1,6 +1,6 @@
 // The plugins of one opened session: built, restored, asked about its settings, and let go.
 
-import type { PluggedTurn, SessionPlugins, TurnPlugins } from "../actors/plugin-port.ts";
+import type { OperationRequest, PluggedTurn, SessionPlugins, TurnPlugins } from "../actors/plugin-port.ts";
 import { overlaid, type SettingsChange } from "../actors/session-settings.ts";
 import type { Compactor } from "../domain/compaction.ts";
 import { errorText } from "../domain/error-mapping.ts";
@@ -15,6 +15,7 @@ import type { Tool } from "../tools/contract.ts";
 import type { Plugin, PluginContributions } from "./contract.ts";
 import { byPriority, hookText, install, type Installed, observe, refused } from "./installed.ts";
 import type { SessionSeed } from "./kit.ts";
+import { Operations } from "./operations/operations.ts";
 import { PluginStates } from "./plugin-state.ts";
 import { PluginsOfTurn } from "./turn-plugins.ts";
 
@@ -48,6 +49,7 @@ class PluginsOfSession implements SessionPlugins {
   readonly #plugins: readonly Installed[];
   readonly #seed: SessionSeed;
   readonly #states: PluginStates;
+  readonly #operations: Operations;
 
   constructor(plugins: readonly Installed[], seed: SessionSeed) {
     this.#plugins = plugins;
@@ -60,6 +62,7 @@ class PluginsOfSession implements SessionPlugins {
     this.compactor = compactorOf(plugins);
     requireOneProjector(plugins);
     this.#states = new PluginStates(plugins, seed.sessionId, seed.logger);
+    this.#operations = new Operations(plugins, seed, this.#states);
   }
 
   restore(base: ComponentBody | undefined): void {
@@ -78,11 +81,14 @@ class PluginsOfSession implements SessionPlugins {
     return this.#states.isDirty();
   }
 
+  operate(request: OperationRequest, closed: AbortSignal): Promise<unknown> {
+    return this.#operations.run(request, closed);
+  }
+
   turn(turn: PluggedTurn): TurnPlugins {
-    const { sessionId, clock, logger } = this.#seed;
     const { plugins: accepted = [] } = turn.plan.config;
     const own = this.#plugins.filter(({ id }) => accepted.some((each) => each.id === id));
-    return new PluginsOfTurn({ sessionId, clock, logger, states: this.#states }, own, turn);
+    return new PluginsOfTurn({ ...this.#seed, states: this.#states }, own, turn);
   }
 
   async materialize(): Promise<void> {

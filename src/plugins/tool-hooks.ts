@@ -1,10 +1,11 @@
 // Hooks around tool calls. What they come to is a result for the model, never a failure of the turn (T-51, T-54).
 
 import type { AttemptEnd, SettledAttempt, SettledCall, ToolQuestion, ToolVerdict } from "../actors/plugin-port.ts";
+import { LashError } from "../domain/errors.ts";
 import type { Json } from "../domain/json.ts";
 import { type PluginMessage } from "../domain/plugin-message.ts";
 import { failedOutput, projectOutput, type ToolCallOutput } from "../domain/tool-output.ts";
-import type { Announcements } from "./announcements.ts";
+import type { Deeds, HookPlace } from "./deeds.ts";
 import { type Checked, directivesOf } from "./directives.ts";
 import { hookText, type Installed } from "./installed.ts";
 import { turnContext, type TurnFacts } from "./turn-context.ts";
@@ -20,15 +21,15 @@ interface Decision {
 export class ToolHooks {
   readonly #plugins: readonly Installed[];
   readonly #facts: TurnFacts;
-  readonly #announcements: Announcements;
+  readonly #deeds: Deeds;
   readonly #unrecorded: () => Json | undefined;
   /** Calls of one batch end at once; their hooks run one after another, so that each outcome is recorded with the state it made. */
   #queue: Promise<unknown> = Promise.resolve();
 
-  constructor(plugins: readonly Installed[], facts: TurnFacts, announcements: Announcements, unrecorded: () => Json | undefined) {
+  constructor(plugins: readonly Installed[], facts: TurnFacts, deeds: Deeds, unrecorded: () => Json | undefined) {
     this.#plugins = plugins;
     this.#facts = facts;
-    this.#announcements = announcements;
+    this.#deeds = deeds;
     this.#unrecorded = unrecorded;
   }
 
@@ -59,7 +60,7 @@ export class ToolHooks {
       const context = turnContext(this.#facts, signal, { callId: call.callId, toolName: call.toolName, args: call.args });
       for (const directive of await directivesOf(plugin, "beforeToolCall", plugin.parts.beforeToolCall?.(context), signal)) {
         if (directive.type === "replace_tool_args") args = directive.args;
-        else decision = stronger(decision, await this.#decide(plugin, directive));
+        else decision = stronger(decision, await this.#decide(plugin, directive, { hook: "beforeToolCall", about: call.key }));
       }
     } catch (error) {
       decision = { rank: RANK.aborted, output: brokenHook("before_tool_call_failed", plugin, error) };
@@ -67,16 +68,17 @@ export class ToolHooks {
     return { decision, ...(args !== undefined && { args }) };
   }
 
-  async #decide(plugin: Installed, directive: Checked): Promise<Decision> {
+  async #decide(plugin: Installed, directive: Checked, place: HookPlace): Promise<Decision> {
     switch (directive.type) {
-      case "emit_runtime_events":
-        await this.#announcements.tell(plugin.id, directive.events);
-        return { rank: RANK.none, output: undefined };
       case "abort_turn":
         return { rank: RANK.aborted, output: stoppedBy(directive) };
       case "short_circuit_tool":
         return { rank: directive.output.outcome.status === "success" ? RANK.answered : RANK.denied, output: directive.output };
+      case "enqueue_messages":
+      case "replace_tool_args":
+        return { rank: RANK.none, output: undefined };
       default:
+        await this.#deeds.do(plugin, place, directive);
         return { rank: RANK.none, output: undefined };
     }
   }
@@ -87,7 +89,7 @@ export class ToolHooks {
     return settled;
   }
 
-  async #after(call: ToolQuestion, given: ToolCallOutput, signal: AbortSignal): Promise<SettledCall> {
+  async #after({ key, ...call }: ToolQuestion, given: ToolCallOutput, signal: AbortSignal): Promise<SettledCall> {
     let output = given;
     const messages: PluginMessage[] = [];
     // A call that was cut off with its turn has come to nothing that a hook could judge.
@@ -97,14 +99,14 @@ export class ToolHooks {
         const context = turnContext(this.#facts, signal, { ...call, output });
         for (const directive of await directivesOf(plugin, "afterToolCall", plugin.parts.afterToolCall?.(context), signal)) {
           if (directive.type === "enqueue_messages") messages.push(...directive.messages);
-          else output = (await this.#decide(plugin, directive)).output ?? output;
+          else output = (await this.#decide(plugin, directive, { hook: "afterToolCall", about: key })).output ?? output;
         }
       } catch (error) {
         output = brokenHook("after_tool_call_failed", plugin, error);
         break;
       }
     }
-    const shown = await this.project(call, output);
+    const shown = await this.project({ key, ...call }, output);
     return { output, ...(messages.length > 0 && { messages }), ...(shown !== undefined && { shown }), ...this.#state() };
   }
 
@@ -138,5 +140,10 @@ function stronger(known: Decision, next: Decision): Decision {
 const stoppedBy = ({ code, message }: { readonly code: string; readonly message: string }): ToolCallOutput =>
   failedOutput({ class: "permission_denied", code, message, source: "plugin" });
 
-const brokenHook = (code: "before_tool_call_failed" | "after_tool_call_failed", plugin: Installed, error: unknown): ToolCallOutput =>
-  failedOutput({ class: "internal", code, message: hookText(plugin, error), source: "plugin" });
+/** @throws the store's error: the turn, not the call, is what cannot go on (E-6). */
+function brokenHook(code: "before_tool_call_failed" | "after_tool_call_failed", plugin: Installed, error: unknown): ToolCallOutput {
+  if (!LashError.is(error)) return failedOutput({ class: "internal", code, message: hookText(plugin, error), source: "plugin" });
+  if (error.family === "store") throw error;
+  const isOfSession = error.isCode("plugin_session_create_failed") || error.isCode("missing_child_sessions");
+  return failedOutput({ class: "internal", code: isOfSession ? error.code : code, message: hookText(plugin, error), source: "plugin" });
+}

@@ -3,10 +3,8 @@
 import type { Executed } from "../actors/effect-host.ts";
 import type { Collected, EndedTurn, PluggedTurn, PluginPhase, ToolQuestion, ToolVerdict, TurnPlugins } from "../actors/plugin-port.ts";
 import type { TurnPlan } from "../actors/turn-plan.ts";
-import type { Clock } from "../domain/clock.ts";
 import { copyJson } from "../domain/copy-json.ts";
-import { runtimeError } from "../domain/errors.ts";
-import type { Logger } from "../domain/logger.ts";
+import { LashError, runtimeError } from "../domain/errors.ts";
 import type { Message } from "../domain/messages.ts";
 import { toHostOutcome, type TurnIssue } from "../domain/outcome.ts";
 import { messagesOfPlugins, type PluginMessage } from "../domain/plugin-message.ts";
@@ -14,20 +12,19 @@ import type { ToolCallOutput } from "../domain/tool-output.ts";
 import type { CheckpointKind, EffectOutcome, FrameTarget, TurnEvent } from "../machines/effects.ts";
 import type { ComponentBody, JournaledOutcome, TurnRecord } from "../stores/contract.ts";
 import { Announcements } from "./announcements.ts";
+import { Deeds, type HookPlace } from "./deeds.ts";
 import type { Answer, Directive, EndedTurnContext, PluginContributions } from "./contract.ts";
 import { abortIssue, type ALLOWED, directivesOf } from "./directives.ts";
 import { Environment, type Refusal } from "./environment.ts";
 import { hookFailed, hookText, type Installed, observe } from "./installed.ts";
+import type { SessionSeed } from "./kit.ts";
 import type { PluginStates } from "./plugin-state.ts";
 import { pluginStateOf, withPluginState } from "./recorded-state.ts";
 import { withStreamHooks } from "./stream-hooks.ts";
 import { ToolHooks } from "./tool-hooks.ts";
 import { turnContext, type TurnFacts, unstoppable } from "./turn-context.ts";
 
-interface PluggedSession {
-  readonly sessionId: string;
-  readonly clock: Clock;
-  readonly logger: Logger;
+interface PluggedSession extends Pick<SessionSeed, "sessionId" | "clock" | "logger" | "runtime"> {
   readonly states: PluginStates;
 }
 
@@ -44,6 +41,7 @@ export class PluginsOfTurn implements TurnPlugins {
   readonly #plugins: readonly Installed[];
   readonly #facts: TurnFacts;
   readonly #announcements: Announcements;
+  readonly #deeds: Deeds;
   readonly #environment: Environment;
   readonly #tools: ToolHooks;
   readonly #turn: PluggedTurn;
@@ -56,8 +54,9 @@ export class PluginsOfTurn implements TurnPlugins {
     this.#plan = turn.plan;
     this.#facts = { sessionId: session.sessionId, clock: session.clock, turn };
     this.#announcements = new Announcements(turn.emit);
+    this.#deeds = new Deeds(session, this.#facts, this.#announcements);
     this.#environment = new Environment(plugins, this.#facts);
-    this.#tools = new ToolHooks(plugins, this.#facts, this.#announcements, () => session.states.unrecorded());
+    this.#tools = new ToolHooks(plugins, this.#facts, this.#deeds, () => session.states.unrecorded());
     const has = (...names: readonly (keyof PluginContributions)[]): boolean => plugins.some(({ parts }) => names.some((name) => parts[name]));
     this.beforeToolCall = has("beforeToolCall") ? (call, signal) => this.#tools.before(call, signal) : undefined;
     // A tool may change its plugin's state, too: then that has to be recorded with what it answers.
@@ -97,7 +96,7 @@ export class PluginsOfTurn implements TurnPlugins {
   }
 
   async #beforeTurn(signal: AbortSignal): Promise<TurnEvent> {
-    const { messages, abort } = await this.#fold("beforeTurn", "plugin_prepare_turn", signal, (parts) => parts.beforeTurn?.(turnContext(this.#facts, signal, {})));
+    const { messages, abort } = await this.#fold({ hook: "beforeTurn" }, "plugin_prepare_turn", signal, (parts) => parts.beforeTurn?.(turnContext(this.#facts, signal, {})));
     if (!abort) return { type: "hooks.passed", messages: this.#said(messages) };
     await this.#turn.emit({ type: "error", message: abort.message }, "plugin:abort");
     return { type: "hooks.aborted", issue: abort };
@@ -155,7 +154,8 @@ export class PluginsOfTurn implements TurnPlugins {
   async #atCheckpoint(checkpoint: CheckpointKind, from: number, signal: AbortSignal, execute: (run: () => Promise<JournaledOutcome>) => Promise<Executed>): Promise<Collected> {
     if (signal.aborted) return { messages: [] };
     const { outcome } = await execute(async () => {
-      const folded = await this.#fold("atCheckpoint", "plugin_checkpoint", signal, (parts) => parts.atCheckpoint?.(turnContext(this.#facts, signal, { checkpoint })));
+      // Between two checkpoints something is said, and what was said before this one is durable.
+      const folded = await this.#fold({ hook: "atCheckpoint", about: String(this.#turn.log().length) }, "plugin_checkpoint", signal, (parts) => parts.atCheckpoint?.(turnContext(this.#facts, signal, { checkpoint })));
       return this.withState({ ok: copyJson(folded) });
     });
     if (!("ok" in outcome)) return { messages: [] };
@@ -166,7 +166,7 @@ export class PluginsOfTurn implements TurnPlugins {
   async #finalize(ended: EndedTurn): Promise<readonly PluginMessage[]> {
     this.#announcements.forget();
     const context = this.#endedContext(ended);
-    const { messages } = await this.#fold("afterTurn", "plugin_finalize_turn", context.signal, (parts) => parts.afterTurn?.(context));
+    const { messages } = await this.#fold({ hook: "afterTurn" }, "plugin_finalize_turn", context.signal, (parts) => parts.afterTurn?.(context));
     await this.#observe("onTurnFinalized", (parts) => parts.onTurnFinalized?.(context));
     return messages;
   }
@@ -180,23 +180,24 @@ export class PluginsOfTurn implements TurnPlugins {
 
   /** Hooks one after another (PT-10), and what their directives come to; the first abort ends it. */
   async #fold<Given extends Directive>(
-    hook: keyof typeof ALLOWED,
+    place: HookPlace & { readonly hook: keyof typeof ALLOWED },
     code: Parameters<typeof hookFailed>[0],
     signal: AbortSignal,
     ask: (parts: PluginContributions) => Answer<Given>,
   ): Promise<Folded> {
     const messages: PluginMessage[] = [];
+    const { hook } = place;
     for (const plugin of this.#plugins) {
       if (!plugin.parts[hook]) continue;
       try {
         for (const directive of await directivesOf(plugin, hook, ask(plugin.parts), signal)) {
           if (directive.type === "abort_turn") return { messages: [], abort: abortIssue(directive) };
           if (directive.type === "enqueue_messages") messages.push(...directive.messages);
-          if (directive.type !== "emit_runtime_events") continue;
-          if (hook === "afterTurn") this.#announcements.keep(plugin.id, directive.events);
-          else await this.#announcements.tell(plugin.id, directive.events);
+          else if (directive.type !== "replace_tool_args" && directive.type !== "short_circuit_tool") await this.#deeds.do(plugin, place, directive);
         }
       } catch (error) {
+        // Not the plugin's doing: its wiring, or the store (H2).
+        if (LashError.is(error) && (error.family === "store" || error.isCode("missing_child_sessions"))) throw error;
         throw hookFailed(code, plugin, error);
       }
     }

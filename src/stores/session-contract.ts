@@ -6,7 +6,7 @@ import type { ModelCallRecord, TurnIssue, TurnOutcome } from "../domain/outcome.
 import type { AgentFrame, SessionNode, SessionPolicy, SessionRelation, TokenLedgerEntry } from "../domain/session.ts";
 import type { AcceptedInput } from "../domain/turn-input.ts";
 import type { TokenUsage } from "../domain/usage.ts";
-import type { CheckpointKind } from "./ingress-contract.ts";
+import type { CheckpointKind, PendingTurnInput, TurnInputDraft } from "./ingress-contract.ts";
 import type { LeaseFence } from "./lease-contract.ts";
 import type { MachineSnapshot, SettledClaims } from "./turn-contract.ts";
 
@@ -93,6 +93,8 @@ export interface SessionCommit extends SettledClaims {
     readonly next?: NextTurn;
   };
   readonly committedAttachmentIds: readonly string[];
+  /** Admitted in the same transaction, as by `inputs.enqueue`; without bytes. */
+  readonly queuedInputs?: readonly Omit<TurnInputDraft, "sessionId" | "attachments">[];
   /** Inputs of this turn that the commit does not complete become next-turn inputs; every commit that ends a turn names it (P-14, I-32). */
   readonly interruptedTurnId?: string;
   /** Commits only if no input waits for `interruptedTurnId` that this checkpoint would claim (T-57). */
@@ -105,6 +107,8 @@ export interface CommitResult {
   readonly turn?: RecordedTurn;
   /** What the session has cost, its children included (P-21); only told by a commit that booked something. */
   readonly ledger?: readonly TokenLedgerEntry[];
+  /** Of a commit that admitted some, in order. */
+  readonly queuedInputs?: readonly PendingTurnInput[];
   /** True when the stamp showed that this very commit had happened before (P-8). */
   readonly replayed: boolean;
   /** Something is left for the session's next turn or drain; only told by a commit that ends a turn. */
@@ -164,6 +168,7 @@ export interface SessionFacet {
    * @throws `session_binding_mismatch`, `runtime_turn_commit_conflict`, `session_execution_lease_expired`,
    *   `head_revision_conflict`, `turn_input_claim_superseded`, `queued_work_claim_superseded`, `store_backend` for nodes that
    *   exist, a leaf that does not, or a component reference that is unknown.
+   * @throws `pending_turn_input_source_key_conflict` - as `inputs.enqueue`.
    * @throws `session_id_retired` - the session was deleted.
    */
   commit(commit: SessionCommit): Promise<CommitResult>;

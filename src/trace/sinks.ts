@@ -5,7 +5,8 @@ import { invalidArgument } from "../domain/invalid-argument.ts";
 import { isThenable, Recorder } from "./recorder.ts";
 import type { TraceRecord, TraceSink } from "./records.ts";
 import { StoreWatch } from "./watched-store.ts";
-import { shownPolicy } from "./content.ts";
+import { isPlainObject, type Json, type JsonObject } from "../domain/json.ts";
+import { shownPolicy, shownText, shownValue } from "./content.ts";
 import { TurnRecorder } from "./turn-recorder.ts";
 import { watchedProvider } from "./watched-provider.ts";
 
@@ -27,6 +28,11 @@ function checkSink(sink: unknown, field: string): void {
   if (flush !== undefined && typeof flush !== "function") throw invalidArgument(`${field}.flush`, "a function");
 }
 
+/** Of one record, in UTF-16 units. */
+const MAX_METADATA = 16_384;
+
+const asObject = (value: Json): JsonObject => (isPlainObject(value) ? value : { value });
+
 function openTrace(sink: TraceSink, wiring: TraceWiring): ReturnType<TraceTarget["openTrace"]> {
   const recorder = new Recorder(sink, wiring);
   const store = new StoreWatch(recorder);
@@ -36,6 +42,8 @@ function openTrace(sink: TraceSink, wiring: TraceWiring): ReturnType<TraceTarget
     turn: (turn) => new TurnRecorder(recorder, turn, (context, code) => store.turnFailed(context, code)),
     watchProvider: (provider, sessionId, source) => watchedProvider(recorder, provider, { context: { session_id: sessionId }, source, open: () => new Set() }),
     watchStore: (persistence) => store.watch(persistence),
+    custom: ({ metadata, ...context }, name, payload) =>
+      recorder.custom({ ...context, ...(metadata && { metadata: shownValue(metadata, MAX_METADATA) as JsonObject }) }, shownText(name, 500), asObject(shownValue(payload))),
     flush: () => recorder.flush(),
   };
 }

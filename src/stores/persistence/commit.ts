@@ -8,6 +8,7 @@ import { type LashError, storeError } from "../../domain/errors.ts";
 import type { SessionNode } from "../../domain/session.ts";
 import type { CommitResult, SessionCommit } from "../contract.ts";
 import type { ReadTransaction, WriteTransaction } from "../engine.ts";
+import type { PendingTurnInput } from "../ingress-contract.ts";
 import { stampAttachments } from "./attachment-rows.ts";
 import { changedRefs, checkRefs, COMPONENTS, type PreparedComponents, prepareComponents } from "./components.ts";
 import { putContent } from "./content.ts";
@@ -18,6 +19,7 @@ import { setFrames } from "./frame-row.ts";
 import { NO_HEAD, readHead, type StoredHead, writeHead } from "./head-row.ts";
 import { ordinalWithin, writeHistory } from "./history-row.ts";
 import { isClaimable } from "./claim-rows.ts";
+import { admitInput } from "./input-admission.ts";
 import { isNewFor } from "./input-claims.ts";
 import { deferInputsOf, type InputRow, liveInputs } from "./input-rows.ts";
 import { collect, type PreparedRow, prepareRow, setRow } from "./large-row.ts";
@@ -115,7 +117,9 @@ async function apply(tx: WriteTransaction, prepared: PreparedCommit): Promise<Co
   const work = held.work - claims.work.length;
   if (commit.releaseLease) writeReleased(tx, sessionId, held.lease.fencingToken, work);
   else if (claims.work.length > 0) writeLease(tx, held.lease, work);
-  const result = { headRevision: revision, replayed: false, ...(booked && { ledger: readLedger(booked) }) };
+  const queuedInputs: PendingTurnInput[] = [];
+  for (const draft of commit.queuedInputs ?? []) queuedInputs.push((await admitInput(tx, { ...draft, sessionId }, now)).input);
+  const result = { headRevision: revision, replayed: false, ...(booked && { ledger: readLedger(booked) }), ...(queuedInputs.length > 0 && { queuedInputs }) };
   if (turn === undefined) return result;
   return { ...result, turn: record(turn, place), ...(waiting.length + work > 0 && { leaves: true as const }) };
 }

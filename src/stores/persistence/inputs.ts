@@ -3,9 +3,6 @@
 // A claim looks first, in a read of its own, whether there is anything to claim: checkpoints of running turns ask often and
 // nearly always in vain, and a write transaction would wait for the disk and for other writers.
 
-import { type LashError, storeError } from "../../domain/errors.ts";
-import { jsonEqual } from "../../domain/json.ts";
-import { sha256Hex } from "../../domain/sha256.ts";
 import type { SessionLease } from "../contract.ts";
 import type { ReadTransaction, WriteTransaction } from "../engine.ts";
 import type {
@@ -16,17 +13,14 @@ import type {
   PendingTurnInput,
   SuffixCancelOutcome,
   TurnInputClaim,
-  TurnInputDraft,
-  TurnInputIngress,
-  TurnInputState,
 } from "../ingress-contract.ts";
 import { writeWithBytes } from "./attachment-bytes.ts";
 import { setAttachments } from "./attachment-rows.ts";
 import { belongsTo, claimLiveness, isClaimable, superseded, unclaimed } from "./claim-rows.ts";
 import { checkBinding, type StoreContext } from "./context.ts";
+import { admitInput, waitingState } from "./input-admission.ts";
 import { isActiveFor, selectInputs, takeInputs } from "./input-claims.ts";
 import {
-  addInput,
   deferred,
   endedInputs,
   findInput,
@@ -34,15 +28,10 @@ import {
   isFor,
   liveInputs,
   setInput,
-  submittedIngress,
   toInput,
 } from "./input-rows.ts";
-import { nextSequence } from "./lane-counters.ts";
-import { stampKey } from "./layout.ts";
 import { collect } from "./large-row.ts";
 import { requireFence } from "./lease-rules.ts";
-import { requireUsable } from "./retired.ts";
-import { readControl } from "./turn-rows.ts";
 
 type ActiveRequest = Parameters<InputFacet["claimActive"]>[0];
 
@@ -75,22 +64,9 @@ export function createInputs(context: StoreContext): InputFacet {
       checkBinding(context, sessionId);
       const now = context.now();
       return writeWithBytes(context, draft.attachments ?? [], async (tx, attachments): Promise<PendingTurnInput> => {
-        const known = await findAdmitted(tx, draft);
-        if (known !== undefined) return toInput(sessionId, known);
-        await requireUsable(tx, sessionId);
-        const seq = await nextSequence(tx, sessionId, "inputs");
-        const row: InputRow = {
-          seq,
-          id: draft.inputId ?? `ti:${sha256Hex(JSON.stringify(["turn_input", sessionId, seq]))}`,
-          ...(draft.sourceKey !== undefined && { source: draft.sourceKey }),
-          ...(await admission(tx, draft)),
-          atMs: now,
-          input: { ...draft.input, items: [...draft.input.items] },
-          fencing: 0,
-        };
-        await addInput(tx, sessionId, row);
-        await setAttachments(tx, sessionId, attachments, now);
-        return toInput(sessionId, row);
+        const { input, isNew } = await admitInput(tx, draft, now);
+        if (isNew) await setAttachments(tx, sessionId, attachments, now);
+        return input;
       });
     },
 
@@ -187,29 +163,6 @@ export function createInputs(context: StoreContext): InputFacet {
   };
 }
 
-/** Where an input waits from now on: a turn that has ended takes none, and nobody else would ever defer one for it. */
-async function admission(tx: ReadTransaction, { sessionId, ingress: submitted }: TurnInputDraft): Promise<Pick<InputRow, "ingress" | "submitted" | "state">> {
-  if (submitted.scope === "next_turn") return { ingress: { ...submitted }, state: "deferred_next_turn" };
-  const { minBoundary } = submitted;
-  const turnId = submitted.turnId ?? (await readControl(tx, sessionId))?.turnId;
-  const isOver = turnId === undefined || (submitted.turnId !== undefined && (await tx.get(stampKey(sessionId, turnId))) !== undefined);
-  const ingress: TurnInputIngress = isOver ? { scope: "next_turn" } : { scope: "active_turn", turnId, minBoundary };
-  return { ingress, ...(!jsonEqual(ingress, submitted) && { submitted: { ...submitted } }), state: waitingState(ingress) };
-}
-
-const waitingState = ({ scope }: TurnInputIngress): TurnInputState => (scope === "active_turn" ? "pending_active" : "deferred_next_turn");
-
-/** The input that was admitted before under the same source key or id (I-2, I-3). */
-async function findAdmitted(tx: ReadTransaction, draft: TurnInputDraft): Promise<InputRow | undefined> {
-  const { sessionId, sourceKey, inputId } = draft;
-  const bySource = sourceKey === undefined ? undefined : await findInput(tx, sessionId, { kind: "source_key", value: sourceKey });
-  const known = bySource ?? (inputId === undefined ? undefined : await findInput(tx, sessionId, { kind: "input_id", value: inputId }));
-  if (known === undefined) return undefined;
-  const isSame = known.source === sourceKey && jsonEqual(submittedIngress(known), draft.ingress) && jsonEqual(known.input, draft.input);
-  if (!isSame) throw sourceConflict(sessionId, sourceKey ?? null, known.id);
-  return known;
-}
-
 async function cancelRow(tx: WriteTransaction, sessionId: string, row: InputRow, isLive: (row: InputRow) => boolean): Promise<CancelOutcome> {
   if (row.state === "cancelled") return { outcome: "already_cancelled", data: toInput(sessionId, row) };
   if (row.state === "completed") return { outcome: "already_completed", data: toInput(sessionId, row) };
@@ -226,9 +179,3 @@ const diagnose = ({ state, claim, fencing }: InputRow): ClaimDiagnostics => ({
   ...(claim !== undefined && { claimId: claim.id, claimOwner: claim.owner }),
   claimFencingToken: fencing,
 });
-
-const sourceConflict = (sessionId: string, sourceKey: string | null, existingInputId: string): LashError =>
-  storeError("pending_turn_input_source_key_conflict", `input ${existingInputId} of session ${sessionId} was admitted with other content`, {
-    details: { sessionId, sourceKey, existingInputId },
-  });
-

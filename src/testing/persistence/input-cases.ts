@@ -61,6 +61,23 @@ export const inputCases: readonly PersistenceCase[] = [
     },
   },
   {
+    id: "C-23b",
+    title: "a commit admits inputs with what else it writes, once per source key; a conflict leaves nothing of it (I-1, I-2)",
+    async run({ connect }) {
+      const store = await connect();
+      const { inputs, sessions } = store;
+      const draft = (text: string, sourceKey?: string) => ({ ingress: { scope: "next_turn" as const }, input: { items: [{ type: "text" as const, text }] }, ...(sourceKey && { sourceKey }) });
+      const first = await inputs.enqueue(inputDraft(S, "a", { sourceKey: "k" }));
+      const fence = await acquire(store, S);
+      await failsWith("pending_turn_input_source_key_conflict", sessions.commit(commitOf(S, fence, { queuedInputs: [draft("b"), draft("other", "k")] })));
+      same([await sessions.headRevision(S), await pending(store)], [0, ["a"]], "after the conflict");
+      const { queuedInputs } = await sessions.commit(commitOf(S, fence, { queuedInputs: [draft("b"), draft("a", "k")] }));
+      same(textsOf(queuedInputs), ["b", "a"], "what the commit tells");
+      same(queuedInputs?.[1], first, "the one that was there");
+      same([await sessions.headRevision(S), await pending(await connect())], [1, ["a", "b"]], "pending inputs");
+    },
+  },
+  {
     id: "C-24",
     title: "bulk and suffix cancel answer every target in order, and see what they did before (I-39)",
     async run({ connect, engine }) {
