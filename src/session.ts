@@ -188,6 +188,7 @@ export class Session extends SessionLanes implements AsyncDisposable {
    * oldest; what is committed is in `view`. Ends when the session is closed or iteration stops.
    *
    * @param options.signal - ends it, too.
+   * @throws LashError `invalid_argument` - `signal` is none.
    */
   watch({ signal }: { readonly signal?: AbortSignal } = {}): AsyncIterableIterator<SessionSighting> {
     this.assertOpen();

@@ -136,8 +136,8 @@ export class TurnEffects {
       this.#show("effect.running", request);
       const recorded = callModel({
         plan,
-          trace: trace?.effect(request, session.resident().head.turnIndex),
-          prompt: (plan.view ?? history).prompt(log.messages.slice(0, logLength)),
+        trace: trace?.effect(request, session.resident().head.turnIndex),
+        prompt: (plan.view ?? history).prompt(log.messages.slice(0, logLength)),
         loadImages: session.ports.loadImages,
         scope: {
           sessionId: turn.sessionId,

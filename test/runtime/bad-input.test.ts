@@ -232,3 +232,13 @@ describe("damaged rows", () => {
   });
 });
 
+test("a signal that is none is refused by name wherever a session takes one (design 10)", async () => {
+  const session = await createLash({ provider }).openSession("s");
+  const refused = expect.objectContaining({ code: "invalid_argument", details: { field: "signal" } });
+  const signal = wrong({});
+  expect(() => session.watch({ signal })).toThrow(refused);
+  expect(() => session.subscribe(undefined, { signal })).toThrow(refused);
+  await expect(session.compact(() => Promise.resolve(null), { signal })).rejects.toEqual(refused);
+  await expect(session.queuedTurn({ signal })).rejects.toEqual(refused);
+  await session.close();
+});
