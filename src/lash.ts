@@ -74,7 +74,7 @@ export class Lash implements AsyncDisposable {
   readonly #laterProviders = new WeakMap<Provider, Provider>();
   readonly #scopeId: string;
   readonly #sessions = new Set<Session>();
-  /** Children that a tool call left behind and that have not ended. */
+  /** Without a handle of the host: children that a tool call left behind, and sessions in which this lash finishes or drains something. */
   readonly #kept = new Set<SessionRuntime>();
   /** Turns that an answer from outside woke, by session. */
   readonly #background = new Map<string, Promise<void>>();
@@ -201,14 +201,14 @@ export class Lash implements AsyncDisposable {
     for (const generation of (await children?.generations(inFlight)) ?? [inFlight]) {
       const waiting = [...generation];
       const worker = async (): Promise<void> => {
-        for (let next = waiting.shift(); next && options.signal?.aborted !== true; next = waiting.shift()) {
+        for (let next = waiting.shift(); next && options.signal?.aborted !== true && !this.#closing; next = waiting.shift()) {
           const outcome = await this.#recoverOne(next, options);
           if (outcome) recovered.push(outcome);
         }
       };
       await Promise.all(Array.from({ length: options.atOnce ?? RECOVERIES_AT_ONCE }, worker));
     }
-    if (this.#options.drain === "auto" && options.signal?.aborted !== true) await (await this.#queueDriver()).leftovers();
+    if (this.#options.drain === "auto" && options.signal?.aborted !== true && !this.#closing) await (await this.#queueDriver()).leftovers();
     return recovered;
   }
 
@@ -354,7 +354,7 @@ export class Lash implements AsyncDisposable {
     try {
       // A turn in flight whose tool waits for this one drives it itself, with what that needs (decision 0016).
       if (await this.#ports.children?.callerOf(sessionId, turnId)) return undefined;
-      runtime = await this.#openRuntime(sessionId, await this.#acceptedWith(sessionId, turnId));
+      runtime = await this.#openKept(sessionId, await this.#acceptedWith(sessionId, turnId));
       const end = await runtime.recoverTurn({ turnId, ...unattended(signal), emit, whenParked: "suspend" });
       return { sessionId, turnId, result: turnResultOf(end) };
     } catch (error) {
@@ -363,7 +363,15 @@ export class Lash implements AsyncDisposable {
       return { sessionId, turnId, error: LashError.is(error) ? error : runtimeError("store_commit_failed", String(error), { cause: error }) };
     } finally {
       await runtime?.close("session.close").catch(() => runtime?.discard());
+      if (runtime) this.#kept.delete(runtime);
     }
+  }
+
+  /** To be taken out of `#kept` when it is closed: until then it is waited for, or abandoned, as what hosts have opened is. */
+  async #openKept(sessionId: string, options: SessionOptions): Promise<SessionRuntime> {
+    const runtime = await this.#openRuntime(sessionId, options);
+    this.#kept.add(runtime);
+    return runtime;
   }
 
   /** An answer wakes its turn: here if the session is open, else by taking the turn up (OP-8). */
@@ -413,7 +421,8 @@ export class Lash implements AsyncDisposable {
     this.#driver ??= import("./actors/queue-driver.ts").then(({ QueueDriver: Driver }) => new Driver({
       queue: this.#ports.persistence.queue,
       find: (sessionId) => [...this.#sessions].find((session) => session.id === sessionId)?.runtime,
-      open: (sessionId) => this.#openRuntime(sessionId, {}),
+      open: (sessionId) => this.#openKept(sessionId, {}),
+      closed: (runtime) => this.#kept.delete(runtime),
       logger: this.#ports.logger,
     }));
     return this.#driver;
