@@ -37,7 +37,7 @@ export class Lash implements AsyncDisposable {
   readonly #opener: SessionOpener;
   readonly #recovery: Recovery;
   readonly #sessions = new Set<Session>();
-  /** Children that a tool call left behind and that have not ended. */
+  /** Without a handle of the host: children that a tool call left behind, and sessions in which this lash finishes or drains something. */
   readonly #kept = new Set<SessionRuntime>();
   /** Drains queues, where the host leaves that to this lash. */
   #driver: Promise<QueueDriver> | undefined;
@@ -55,14 +55,11 @@ export class Lash implements AsyncDisposable {
         ownerOf: (sessionId) => this.#opener.ownerOf(sessionId),
         assemble: (wiring, parent) => this.#opener.openChild(wiring, parent),
         isOpen: (sessionId) => this.#find(sessionId) !== undefined,
-        keep: (runtime) => {
-          this.#kept.add(runtime);
-          return () => this.#kept.delete(runtime);
-        },
+        keep: (runtime) => this.#keep(runtime),
       },
     });
     this.#opener = new SessionOpener({ options: this.#options, ports: this.#ports, ladders: this.#ladders });
-    this.#recovery = new Recovery({ ports: this.#ports, opener: this.#opener, find: (sessionId) => this.#find(sessionId) });
+    this.#recovery = new Recovery({ ports: this.#ports, opener: this.#opener, find: (sessionId) => this.#find(sessionId), keep: (runtime) => this.#keep(runtime) });
     this.completions = { resolve: (key, resolution) => this.#resolveCompletion(key, resolution) };
   }
 
@@ -114,7 +111,7 @@ export class Lash implements AsyncDisposable {
     this.#assertOpen();
     checkRecover(options);
     const recovered = await this.#recovery.finishAll(options);
-    if (this.#options.drain === "auto" && options.signal?.aborted !== true) await (await this.#queueDriver()).leftovers();
+    if (this.#options.drain === "auto" && options.signal?.aborted !== true && !this.#closing) await (await this.#queueDriver()).leftovers();
     return recovered;
   }
 
@@ -229,6 +226,12 @@ export class Lash implements AsyncDisposable {
     return [...this.#sessions].find(({ id }) => id === sessionId)?.runtime;
   }
 
+  /** Until it is closed it is waited for, or abandoned, as what hosts have opened is. @returns what says that it is closed. */
+  #keep(runtime: SessionRuntime): () => void {
+    this.#kept.add(runtime);
+    return () => this.#kept.delete(runtime);
+  }
+
   #poke(sessionId: string): void {
     if (!this.#closing) void this.#queueDriver().then((driver) => driver.poke(sessionId));
   }
@@ -237,7 +240,12 @@ export class Lash implements AsyncDisposable {
     this.#driver ??= import("./actors/queue-driver.ts").then(({ QueueDriver: Driver }) => new Driver({
       queue: this.#ports.persistence.queue,
       find: (sessionId) => this.#find(sessionId),
-      open: (sessionId) => this.#opener.open(sessionId, {}),
+      open: async (sessionId) => {
+        const runtime = await this.#opener.open(sessionId, {});
+        this.#keep(runtime);
+        return runtime;
+      },
+      closed: (runtime) => this.#kept.delete(runtime),
       logger: this.#ports.logger,
     }));
     return this.#driver;

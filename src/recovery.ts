@@ -27,6 +27,8 @@ export interface RecoveryOptions {
   readonly opener: SessionOpener;
   /** The session, where it is open in this process. */
   readonly find: (sessionId: string) => SessionRuntime | undefined;
+  /** Told of a runtime that nobody has a handle on, so that it ends with the lash. @returns what takes it back. */
+  readonly keep: (runtime: SessionRuntime) => () => void;
 }
 
 /** Turns that `recover()` drives at once, unless told otherwise (OP-7). */
@@ -55,7 +57,7 @@ export class Recovery {
     for (const generation of (await children?.generations(inFlight)) ?? [inFlight]) {
       const waiting = [...generation];
       const worker = async (): Promise<void> => {
-        for (let next = waiting.shift(); next && options.signal?.aborted !== true; next = waiting.shift()) {
+        for (let next = waiting.shift(); next && options.signal?.aborted !== true && !this.#isClosed; next = waiting.shift()) {
           const outcome = await this.#finish(next, options);
           if (outcome) recovered.push(outcome);
         }
@@ -90,7 +92,7 @@ export class Recovery {
     this.#timers.add(cancel);
   }
 
-  /** No timer wakes a turn any more. */
+  /** No timer wakes a turn any more, and no other is begun. */
   close(): void {
     this.#isClosed = true;
     for (const cancel of this.#timers) cancel();
@@ -114,12 +116,14 @@ export class Recovery {
 
   async #finish({ sessionId, turnId, damage }: InFlight, { signal, onActivity }: RecoverOptions): Promise<Recovered | undefined> {
     if (damage) return { sessionId, turnId, error: asLashError(damage) };
-    const { ports, opener } = this.#options;
+    const { ports, opener, keep } = this.#options;
     let runtime: SessionRuntime | undefined;
+    let forget: (() => void) | undefined;
     try {
       // A turn in flight whose tool waits for this one drives it itself, with what that needs (RE1).
       if (await ports.children?.callerOf(sessionId, turnId)) return undefined;
       runtime = await opener.openFor(sessionId, turnId);
+      forget = keep(runtime);
       const emit = emitTo(turnId, onActivity && ((activity) => onActivity(activity, { sessionId, turnId })));
       const end = await runtime.recoverTurn({ turnId, ...unattended(signal), emit, whenParked: "suspend" });
       return { sessionId, turnId, result: turnResultOf(end) };
@@ -129,6 +133,7 @@ export class Recovery {
       return { sessionId, turnId, error: asLashError(error) };
     } finally {
       await runtime?.close("session.close").catch(() => runtime?.discard());
+      forget?.();
     }
   }
 }

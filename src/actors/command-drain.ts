@@ -23,6 +23,8 @@ export interface CommandedSession {
   readonly wiring: SessionWiring;
   readonly lease: LaneClaims;
   readonly refresh: (headRevision: number) => Promise<Resident>;
+  /** Aborted once nothing is to be begun here any more: a source of tools that does not answer is not waited for then. */
+  readonly signal: AbortSignal;
   /** Makes a commit resident and tells of it. */
   readonly committed: (committed: Committed, commit: SessionCommit) => void;
 }
@@ -101,14 +103,22 @@ function commandIn({ batches }: WorkClaim): SessionCommand | undefined {
 type Step = <T>(code: RuntimeErrorCode, body: () => Promise<T>) => Promise<T>;
 
 /** S-55: the sources of tools are asked again, and the commit says what came of it, if that is news. */
-async function carryOut({ ports, wiring }: CommandedSession, { kind }: SessionCommand, batch: QueuedBatch, resident: Resident, step: Step): Promise<SessionChange> {
+async function carryOut({ ports, wiring, signal }: CommandedSession, { kind }: SessionCommand, batch: QueuedBatch, resident: Resident, step: Step): Promise<SessionChange> {
   if (kind === "refresh_tool_catalog") {
-    await step("session_command_refresh_tools", () => wiring.tools.refresh());
+    await step("session_command_refresh_tools", () => orAborted(wiring.tools.refresh(), signal));
     return settingsCommit(settingsOf(wiring, resident), resident);
   }
   // Named after the command: submitted again under its key when it was done, it finds its frame and does nothing more.
   const frameId = `${wiring.sessionId}:frame:reset:${sha256Hex(batch.sourceKey ?? batch.batchId)}`;
   return step("session_command_reset", async () => resetTo(resident, frameId, ports.clock.now()) ?? {});
+}
+
+function orAborted<T>(asked: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const onAbort = (): void => reject(signal.reason);
+  if (signal.aborted) onAbort();
+  signal.addEventListener("abort", onAbort, { once: true });
+  return Promise.race([asked, promise]).finally(() => signal.removeEventListener("abort", onAbort));
 }
 
 /** A step that fails says which, and which command: a host may take that back with `cancelQueuedWork`. */
@@ -118,7 +128,7 @@ const stepsOf =
     try {
       return await body();
     } catch (error) {
-      if (LashError.is(error) && error.isCode("session_execution_lease_expired")) throw error;
+      if (LashError.is(error) && (error.isCode("session_execution_lease_expired") || error.isCode("lash_closed"))) throw error;
       const details = { sessionId, batchId, ...(LashError.is(error) && { causeCode: error.code }) };
       throw runtimeError(code, `session command ${batchId} failed and stays queued: ${errorText(error)}`, { details, cause: error });
     }

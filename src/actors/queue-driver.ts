@@ -18,11 +18,13 @@ export interface QueueDriverOptions {
   readonly find: (sessionId: string) => SessionRuntime | undefined;
   /** Opens it, to be closed after the pass. */
   readonly open: (sessionId: string) => Promise<SessionRuntime>;
+  /** What was opened is closed again. */
+  readonly closed: (runtime: SessionRuntime) => void;
   readonly logger: Logger;
 }
 
 /** Somebody else has the turn, or it only waits. */
-const ELSEWHERE: ReadonlySet<string> = new Set(["session_execution_lease_lost", "turn_suspended"]);
+const ELSEWHERE: ReadonlySet<string> = new Set(["session_execution_lease_lost", "turn_suspended", "lash_closed"]);
 
 export class QueueDriver {
   readonly #options: QueueDriverOptions;
@@ -77,7 +79,7 @@ export class QueueDriver {
 
   /** @returns whether a turn was run, so that there may be more. */
   async #pass(sessionId: string): Promise<boolean> {
-    const { queue, find, open } = this.#options;
+    const { queue, find, open, closed } = this.#options;
     // Asked first, since a session that is idle must stay one that can be closed.
     if (!(await queue.isWaiting(sessionId)) || this.#isClosed) return false;
     const found = find(sessionId);
@@ -90,6 +92,7 @@ export class QueueDriver {
       throw error;
     } finally {
       if (!found) await runtime.close("session.close").catch(() => undefined);
+      if (!found) closed(runtime);
     }
   }
 }

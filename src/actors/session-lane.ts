@@ -38,6 +38,11 @@ export class SessionLane {
     while (!this.isFree) await this.#last;
   }
 
+  /** Aborts with the lane: for what runs in it and may take long. */
+  get abandoned(): AbortSignal {
+    return this.#abandoned.signal;
+  }
+
   /** @param reason - what those get that wait, and those that come. */
   abandon(reason: Error): void {
     this.#abandoned.abort(reason);

@@ -324,7 +324,7 @@ export class SessionRuntime {
       ports.changes.notify(queueTopic(wiring.sessionId));
     };
     const { drainCommands, drainCommandsAlone } = await import("./command-drain.ts");
-    const session = { ports, wiring, lease: this.#lease, refresh: (headRevision: number) => this.#residence.refresh(headRevision), committed };
+    const session = { ports, wiring, lease: this.#lease, signal: this.#lane.abandoned, refresh: (headRevision: number) => this.#residence.refresh(headRevision), committed };
     await (problem === undefined ? drainCommands(session) : drainCommandsAlone(problem, session));
   }
 }

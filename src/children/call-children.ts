@@ -88,8 +88,8 @@ export class CallChildSessions implements CallChildren {
       const [left] = await ports.persistence.turns.inFlight(sessionId);
       if (!left?.turnId.startsWith(`${OF_CALL}${idempotencyKey}:`)) continue;
       const { runtime } = await this.#children.reopen(from, sessionId, {});
-      await runtime.requestCancel(left.turnId, this.#cancellation(runtime));
       this.#opened.add(runtime);
+      await runtime.requestCancel(left.turnId, this.#cancellation(runtime));
       // Whoever else drives it hears of the request.
       const finishing = runtime.recoverTurn({ turnId: left.turnId, ...unattended() });
       await finishing.catch((error: unknown) => ports.logger({ level: "warn", event: "child.cancel_failed", sessionId, message: `${toolName}: ${String(error)}` }));

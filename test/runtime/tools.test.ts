@@ -214,6 +214,20 @@ describe("sources", () => {
     expect([asked, offeredTo({ provider }), (await session.tools.state()).generation]).toEqual([3, ["b"], 3]);
   });
 
+  test("of two refreshes at once the one that asked later stands, whichever is answered first (PT-40)", async () => {
+    const session = await testLash({ script: () => "done" }).lash.openSession("s");
+    const answers: ((tools: readonly Tool[]) => void)[] = [];
+    let isAdded = false;
+    await session.tools.add(() => (isAdded ? new Promise<readonly Tool[]>((resolve) => answers.push(resolve)) : []));
+    isAdded = true;
+    const [slow, fast] = [session.tools.refresh(), session.tools.refresh()];
+    answers[1]?.([named("newer")]);
+    const generation = await fast;
+    answers[0]?.([named("older")]);
+    expect(await slow).toBe(generation);
+    expect((await session.tools.activeManifests()).map(({ name }) => name)).toEqual(["newer"]);
+  });
+
   test("clones of a session share its tools, two runtimes share what is recorded, and a source belongs to the session that added it (PT-38, FA-49)", async () => {
     const [engine, clock] = [memoryEngine(), manualClock(1_000)];
     const hosts = [testLash({ engine, clock, script: () => "done", tools: [named("a"), named("b")] }), testLash({ engine, clock, script: () => "done", tools: [named("a"), named("b")] })] as const;

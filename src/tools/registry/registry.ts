@@ -48,6 +48,9 @@ export function toolRegistry(base: readonly BaseSource[]): ToolRegistry {
 class Registry implements ToolRegistry {
   #content: Content;
   #recorded: Recorded | undefined;
+  /** Refreshes that were begun, and the latest of those that were answered. */
+  #asked = 0;
+  #answered = 0;
   /** States that this registry or a draft of it gave to a commit. */
   readonly #exported: WeakSet<object>;
 
@@ -111,10 +114,14 @@ class Registry implements ToolRegistry {
   }
 
   async refresh(): Promise<number> {
+    const asking = ++this.#asked;
     const asked = await Promise.all(this.#content.sources.map(async ({ id, read }) => [id, read && toolsById(id, await read())] as const));
     const answers = new Map(asked);
     // Sources that came or went while these were asked are as they are now.
-    const { sources: before, entries } = this.#content;
+    const { sources: before, entries, generation } = this.#content;
+    // Asked once more while these were slow to answer: what was said later is newer.
+    if (asking < this.#answered) return generation;
+    this.#answered = asking;
     const sources = before.map((source) => ({ ...source, tools: answers.get(source.id) ?? source.tools }));
     checkDisjoint(sources);
     const kept = new Map(entries);
