@@ -53,7 +53,8 @@ export class Lash implements AsyncDisposable {
       poke: (sessionId) => this.#poke(sessionId),
       children: {
         ownerOf: (sessionId) => this.#opener.ownerOf(sessionId),
-        assemble: (wiring, parent) => this.#opener.openChild(wiring, parent),
+        plugins: this.#options.plugins ?? [],
+        assemble: (assembly) => this.#opener.assemble(assembly),
         isOpen: (sessionId) => this.#find(sessionId) !== undefined,
         keep: (runtime) => this.#keep(runtime),
       },

@@ -35,15 +35,7 @@ export class SessionOpener {
     checkPlugins(plugins, pluginOptions, ports.limits);
     // An id that was deleted is refused here, before anything is built for it.
     const relation = (await ports.persistence.sessions.open(id))?.relation;
-    return this.#assemble({ wiring: await this.#wiringOf(id, options, relation), plugins, pluginOptions, isRootSession: relation?.kind !== "child", isResumed });
-  }
-
-  /** Of a session whose parent is open: it has the lash's plugins, with the options that its parent was opened with (PT-28). */
-  openChild(wiring: SessionWiring, parent: SessionWiring): Promise<SessionRuntime> {
-    const { plugins = [] } = this.#lash.options;
-    const given = parent.plugins?.recorded ?? [];
-    const pluginOptions = Object.fromEntries(plugins.flatMap(({ id }) => given.flatMap((each) => (each.id === id && each.options !== undefined ? [[id, each.options]] : []))));
-    return this.#assemble({ wiring, plugins, pluginOptions, isRootSession: false, isResumed: false });
+    return this.assemble({ wiring: await this.#wiringOf(id, options, relation), plugins, pluginOptions, isRootSession: relation?.kind !== "child", isResumed });
   }
 
   /** To finish a turn in flight: its plugins are given the options that it was accepted with (OP-7). */
@@ -58,7 +50,8 @@ export class SessionOpener {
     return { ownerId: `${ports.scopeId}:${sessionId}`, incarnationId: ports.newId(), liveness: await ports.liveness.self() };
   }
 
-  async #assemble(assembly: Omit<SessionAssembly, "ports">): Promise<SessionRuntime> {
+  /** With a wiring that is made already. */
+  async assemble(assembly: Omit<SessionAssembly, "ports">): Promise<SessionRuntime> {
     const { ports } = this.#lash;
     const runtime = await assembleSession({ ports, ...assembly });
     ports.trace?.sessionStarted({ sessionId: runtime.wiring.sessionId, headRevision: runtime.resident.headRevision, policy: runtime.settings.policy });

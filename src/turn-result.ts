@@ -5,7 +5,7 @@ import type { TurnCancellation } from "./domain/cancellation.ts";
 import type { Json } from "./domain/json.ts";
 import { toHostOutcome, type HostOutcome, type TurnIssue } from "./domain/outcome.ts";
 import type { ToolCallOutput } from "./domain/tool-output.ts";
-import { addUsage, type TokenUsage } from "./domain/usage.ts";
+import { usageOf, type TokenUsage } from "./domain/usage.ts";
 import type { TurnEnd } from "./actors/turn-run.ts";
 
 /** One tool call of the turn. `args` and `output` are there when the turn ended in this process (OP-11). */
@@ -51,7 +51,7 @@ export function turnResultOf({ result, toolResults }: TurnEnd): TurnResult {
     isSuccess: outcome.kind !== "stopped",
     usage: result.usage,
     childrenUsage,
-    totalUsage: childrenUsage.reduce((sum, { usage }) => addUsage(sum, usage), result.usage),
+    totalUsage: usageOf(childrenUsage, result.usage),
     toolCalls: toolResults.length > 0
       ? toolResults.map(({ callId, toolName, args, output, durationMs }) => ({ callId, toolName, status: output.outcome.status, durationMs, args, output }))
       : result.toolCalls,

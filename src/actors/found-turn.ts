@@ -2,7 +2,7 @@
 
 import { isPlainObject } from "../domain/json.ts";
 import { LashError } from "../domain/errors.ts";
-import { addUsage, zeroUsage } from "../domain/usage.ts";
+import { usageOf } from "../domain/usage.ts";
 import type { TurnEvent } from "../machines/effects.ts";
 import { restoreTurn } from "../machines/snapshot.ts";
 import { turnMachine } from "../machines/turn.machine.ts";
@@ -29,7 +29,7 @@ export function exhausted(turn: TurnRecord, log: TurnLog): TurnEvent {
   log.restore(turn, loggedBy(turn), (replayKey) => open.includes(replayKey));
   return {
     type: "turn.exhausted",
-    usage: turn.modelCalls.reduce((sum, { source, usage }) => (source === "turn" && usage ? addUsage(sum, usage) : sum), zeroUsage),
+    usage: usageOf(turn.modelCalls.filter(({ source }) => source === "turn")),
     issue: { kind: "runtime", code: "turn_recovery_exhausted", message: `the turn was taken up ${turn.recoveries} times without getting any further`, retryable: false },
   };
 }

@@ -2,7 +2,7 @@
 
 import { childrenUsageOf, sumUsage, usageByModel, type ChildUsage } from "../domain/child-usage.ts";
 import type { ModelCallRecord } from "../domain/outcome.ts";
-import { addUsage, zeroUsage, type TokenUsage } from "../domain/usage.ts";
+import { addUsage, usageOf, type TokenUsage } from "../domain/usage.ts";
 import type { TurnActivityBody } from "../observe/contract.ts";
 import type { CallingTool } from "./calling-tool.ts";
 
@@ -49,6 +49,6 @@ export class ChildMeter {
   #before(model: string): TokenUsage {
     const { sessionId, turnId, calls } = this.#child;
     const earlier = calls().filter(({ child, model: used }) => child?.sessionId === sessionId && child.turnId !== turnId && used === model);
-    return childrenUsageOf(earlier).reduce((sum, { usage }) => addUsage(sum, usage), zeroUsage);
+    return usageOf(childrenUsageOf(earlier));
   }
 }

@@ -14,6 +14,7 @@ import { jsonEqual, type Json } from "../domain/json.ts";
 import type { ChildAssignment, SessionPolicy } from "../domain/session.ts";
 import { NO_PROMPT } from "../domain/turn-config.ts";
 import { visibleTools } from "../lash-options.ts";
+import type { Plugin } from "../plugins/contract.ts";
 import type { InFlight, SessionMeta } from "../stores/contract.ts";
 import { createChild, listChildren } from "../stores/persistence/children.ts";
 import { byGeneration, callerOf, isOfCall } from "./caller.ts";
@@ -130,13 +131,20 @@ export class Children implements ChildPort {
       plugins: undefined,
       owner: await this.#host.ownerOf(sessionId),
     };
-    const runtime = await this.#host.assemble(own, wiring);
+    const { plugins } = this.#host;
+    const runtime = await this.#host.assemble({ wiring: own, plugins, pluginOptions: optionsOf(plugins, wiring), isRootSession: false, isResumed: false });
     return { runtime, usageSource: assignment?.usageSource ?? "child" };
   }
 
   #toolsOf({ wiring }: ParentSession, assignment: ChildAssignment | undefined, { tools = [] }: ChildLiveParts): SessionWiring["tools"] {
     return wiring.tools.handDown((callable) => [...visibleTools(callable, assignment), ...tools]);
   }
+}
+
+/** A child has the lash's plugins, with the options that its parent was opened with (PT-28). */
+function optionsOf(plugins: readonly Plugin[], { plugins: parent }: SessionWiring): Readonly<Record<string, Json>> {
+  const given = (parent?.recorded ?? []).flatMap(({ id, options }) => (options === undefined || !plugins.some((plugin) => plugin.id === id) ? [] : [[id, options] as const]));
+  return Object.fromEntries(given);
 }
 
 const alreadyExists = (id: string): Error => runtimeError("session_already_exists", `session ${id} already exists`, { details: { sessionId: id } });

@@ -14,7 +14,9 @@ import type { SessionSettings } from "../domain/turn-config.ts";
 import type { TurnInput } from "../domain/turn-input.ts";
 import type { ModelOptions } from "../lash-options.ts";
 import type { TurnActivity } from "../observe/contract.ts";
+import type { Plugin } from "../plugins/contract.ts";
 import type { Provider } from "../providers/contract.ts";
+import type { SessionAssembly } from "../session-assembly.ts";
 import type { InFlight, LeaseOwner } from "../stores/contract.ts";
 import type { StoreContext } from "../stores/persistence/context.ts";
 import type { Tool } from "../tools/contract.ts";
@@ -146,8 +148,10 @@ export interface ChildHost {
   /** Where children are written. */
   readonly store: StoreContext;
   readonly ownerOf: (sessionId: string) => Promise<LeaseOwner>;
+  /** Of all its sessions. */
+  readonly plugins: readonly Plugin[];
   /** Opens a session as all are opened (S-28). */
-  readonly assemble: (wiring: SessionWiring, parent: SessionWiring) => Promise<SessionRuntime>;
+  readonly assemble: (assembly: Omit<SessionAssembly, "ports">) => Promise<SessionRuntime>;
   /** Whether a session of this id is open here; it may not be in the store yet. */
   readonly isOpen: (sessionId: string) => boolean;
   /** Told of a runtime that nobody has a handle on, so that it ends with the lash. @returns what takes it back. */

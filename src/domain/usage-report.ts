@@ -1,7 +1,7 @@
 // What a session cost: its ledger, and the sums that hosts ask for (observation.md section 10).
 
 import type { TokenLedgerEntry } from "./session.ts";
-import { addUsage, isZeroUsage, totalTokens, zeroUsage, type TokenUsage } from "./usage.ts";
+import { addUsage, isZeroUsage, totalTokens, usageOf, zeroUsage, type TokenUsage } from "./usage.ts";
 
 export interface UsageTotals extends TokenUsage {
   /** Input, output and both caches; reasoning is part of the output (O-49). */
@@ -35,7 +35,7 @@ export function addToLedger(ledger: readonly TokenLedgerEntry[], deltas: readonl
 export function usageReportOf(ledger: readonly TokenLedgerEntry[]): SessionUsageReport {
   return {
     entryCount: ledger.length,
-    usage: totalsOf(ledger.reduce((sum, { usage }) => addUsage(sum, usage), zeroUsage)),
+    usage: totalsOf(usageOf(ledger)),
     bySource: sumsBy(ledger, ({ source }) => source),
     byModel: sumsBy(ledger, ({ model }) => model),
     bySourceModel: ledger.map(({ source, model, usage }) => ({ source, model, usage: totalsOf(usage) })),

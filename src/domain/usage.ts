@@ -34,6 +34,10 @@ export function addUsage(a: TokenUsage, b: TokenUsage): TokenUsage {
   };
 }
 
+/** What all of them used together, on top of `start`. */
+export const usageOf = (entries: readonly { readonly usage: TokenUsage | null }[], start = zeroUsage): TokenUsage =>
+  entries.reduce((sum, { usage }) => (usage ? addUsage(sum, usage) : sum), start);
+
 /** Tokens that were paid for or read from cache; reasoning is already inside the output (PP-5). */
 export function totalTokens(usage: TokenUsage): number {
   return usage.inputTokens + usage.outputTokens + usage.cacheReadInputTokens + usage.cacheWriteInputTokens;
