@@ -16,7 +16,7 @@ import { fenceOf, releaseLane } from "./lease-keeper.ts";
 import type { RuntimePorts } from "./ports.ts";
 import type { Residence } from "./residence.ts";
 import type { Resident } from "./resident.ts";
-import { changeCommit, forkOf, settingsCommit, withPluginState, type SessionChange } from "./session-change.ts";
+import { changeCommit, settingsCommit, withPluginState, type SessionChange } from "./session-change.ts";
 import type { SessionLane } from "./session-lane.ts";
 import { areRecorded, settingsOf, type SettingsChange, type StatedSettings } from "./session-settings.ts";
 
@@ -171,6 +171,7 @@ export class SessionChanges {
     const { sessions } = ports.persistence;
     const source = await sessions.load(stated.wiring.sessionId, { kind: "active_path" });
     if (!source) throw invalidArgument("fork", "called on a session that has committed something");
+    const { forkOf } = await import("./fork.ts");
     const fork = forkOf(source, sessionId, at, new Date(ports.clock.now()).toISOString());
     const { kind } = await sessions.begin(fork).catch((error: unknown) => Promise.reject(runtimeErrorOfStore(error)));
     if (kind === "exists") throw invalidArgument("id", "an id that no session has yet");

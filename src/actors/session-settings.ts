@@ -9,7 +9,7 @@ import { storeError } from "../domain/errors.ts";
 import { NO_PROMPT, settingsIn, type SessionSettings } from "../domain/turn-config.ts";
 import type { Provider } from "../providers/contract.ts";
 import type { ComponentBody, SessionCommit, TurnRecord } from "../stores/contract.ts";
-import { policyRow } from "../stores/persistence/head-row.ts";
+import { policyRow } from "../stores/persistence/policy-row.ts";
 import type { SessionPlugins } from "./plugin-port.ts";
 import type { SessionWiring } from "./ports.ts";
 import type { Resident } from "./resident.ts";

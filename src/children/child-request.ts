@@ -11,7 +11,7 @@ import type { Message } from "../domain/messages.ts";
 import type { ChildAssignment, SessionRelation } from "../domain/session.ts";
 import { toolsByName } from "../actors/session-tools.ts";
 import { checkShared } from "../lash-options.ts";
-import { policyRow } from "../stores/persistence/head-row.ts";
+import { policyRow } from "../stores/persistence/policy-row.ts";
 import { isRecord, readMessage } from "../stores/persistence/message-row.ts";
 import type { ChildLiveParts, ChildRequest, ConversationSnapshot } from "./contract.ts";
 

@@ -1,7 +1,7 @@
 // The state that a child starts with, out of what was asked for and what its parent has (S-66, PP-28).
 
 import { overlaid, storedPrompt } from "../actors/session-settings.ts";
-import { attachmentsOf, conversationOf } from "../actors/session-change.ts";
+import { attachmentsOf, conversationOf } from "../actors/fork.ts";
 import { nodesOf } from "../actors/session-nodes.ts";
 import type { RuntimePorts } from "../actors/ports.ts";
 import { invalidArgument } from "../domain/invalid-argument.ts";

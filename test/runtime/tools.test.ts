@@ -1,5 +1,6 @@
 // session.tools: who may be called, tools that come and go, and what of it survives (FA-61, S-72..S-74, PT-36..PT-49).
 
+import { setImmediate } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
 import { createLash, pending, tool, type Session, type Tool } from "../../src/index.ts";
@@ -221,6 +222,7 @@ describe("sources", () => {
     await session.tools.add(() => (isAdded ? new Promise<readonly Tool[]>((resolve) => answers.push(resolve)) : []));
     isAdded = true;
     const [slow, fast] = [session.tools.refresh(), session.tools.refresh()];
+    await setImmediate();
     answers[1]?.([named("newer")]);
     const generation = await fast;
     answers[0]?.([named("older")]);

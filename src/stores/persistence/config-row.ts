@@ -10,7 +10,7 @@ import type { ConfigClaim } from "../contract.ts";
 import type { ReadTransaction, WriteTransaction } from "../engine.ts";
 import { COMPONENTS } from "./components.ts";
 import { getContent, type PreparedContent, prepareContent, putContent } from "./content.ts";
-import { policyRow } from "./head-row.ts";
+import { policyRow } from "./policy-row.ts";
 import { configKey } from "./layout.ts";
 import { invalidRow, opaque, parseRow } from "./schema.ts";
 

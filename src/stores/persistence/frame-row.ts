@@ -3,7 +3,7 @@
 import * as z from "zod/mini";
 import type { AgentFrame } from "../../domain/session.ts";
 import { type Key, prefixRange, type ReadTransaction, type Value, type WriteTransaction } from "../engine.ts";
-import { policyRow } from "./head-row.ts";
+import { policyRow } from "./policy-row.ts";
 import { frameKey, framesPrefix } from "./layout.ts";
 import { count, opaque, parseRecord, SCHEMA_VERSION, schemaVersion } from "./schema.ts";
 

@@ -8,20 +8,11 @@ import type { MachineSnapshot, SessionHead } from "../contract.ts";
 import type { ReadTransaction } from "../engine.ts";
 import { type ComponentRefs, componentRefs } from "./components.ts";
 import { headKey } from "./layout.ts";
+import { policyRow } from "./policy-row.ts";
 import { count, fitting, opaque, parseRecord, SCHEMA_VERSION, schemaVersion } from "./schema.ts";
 import { readUsage, usageRow, writeUsage } from "./usage-row.ts";
 
 export const machineSnapshot = z.strictObject({ machine: z.string(), version: z.number(), value: opaque, context: opaque });
-
-export const policyRow = z.strictObject({
-  providerId: z.string(),
-  model: z.strictObject({
-    id: z.string(),
-    variant: z.exactOptional(z.string()),
-    limits: z.exactOptional(z.strictObject({ contextWindowTokens: z.number(), outputTokenCapacity: z.exactOptional(z.number()) })),
-  }),
-  maxTurns: z.nullable(z.number()),
-});
 
 const headRow = z.strictObject({
   schemaVersion,
