@@ -20,6 +20,9 @@ import { commitTurn, settleTurn } from "./turn-ending.ts";
 import { openLane, type LiveRun, type TurnLane } from "./turn-lane.ts";
 import type { TurnPlan } from "./turn-plan.ts";
 
+/** One for all: every turn ends, and making one costs as much as two transitions. */
+const OVER = new DOMException("the turn is over", "AbortError");
+
 export class TurnPhases {
   readonly #run: LiveRun;
   readonly #startedAtMs: number;
@@ -81,7 +84,7 @@ export class TurnPhases {
   end(): void {
     this.#lane?.keeper.stop();
     this.#lane?.watch.stop();
-    this.#preparing.abort();
+    this.#preparing.abort(OVER);
   }
 
   /** Records nothing more. @param keepsLease - its lease is left to expire (S-63). */
