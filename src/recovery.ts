@@ -132,7 +132,7 @@ export class Recovery {
       if (LashError.is(error) && ELSEWHERE.has(error.code)) return undefined;
       return { sessionId, turnId, error: asLashError(error) };
     } finally {
-      await runtime?.close("session.close").catch(() => runtime?.discard());
+      await runtime?.leave();
       forget?.();
     }
   }

@@ -91,7 +91,7 @@ export class QueueDriver {
       if (LashError.is(error) && ELSEWHERE.has(error.code)) return false;
       throw error;
     } finally {
-      if (!found) await runtime.close("session.close").catch(() => undefined);
+      if (!found) await runtime.leave();
       if (!found) closed(runtime);
     }
   }

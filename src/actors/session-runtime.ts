@@ -4,6 +4,7 @@
 // SessionLane what may run when, TurnDriver the turns, SessionChanges what is committed beside them.
 
 import type { TurnCancellation, TurnCancelOutcome } from "../domain/cancellation.ts";
+import { errorFields } from "../domain/error-mapping.ts";
 import { LashError, runtimeError } from "../domain/errors.ts";
 import type { SessionSettings } from "../domain/turn-config.ts";
 import { sessionStillInUse } from "../domain/wiring-errors.ts";
@@ -256,6 +257,14 @@ export class SessionRuntime {
       throw error;
     }
     this.discard();
+  }
+
+  /** Closes the session for those who opened it on their own: what could not be flushed is lost, and nothing of it stays here. */
+  async leave(): Promise<void> {
+    await this.close("session.close").catch((error: unknown) => {
+      this.ports.logger({ level: "warn", event: "session.close_failed", sessionId: this.wiring.sessionId, ...errorFields(error) });
+      this.discard();
+    });
   }
 
   /** Resolves when no turn runs or waits. */

@@ -104,7 +104,7 @@ export class CallChildSessions implements CallChildren {
     try {
       this.#assertRunning();
     } catch (error) {
-      await child.runtime.close("session.close");
+      await child.runtime.leave();
       throw error;
     }
     this.#opened.add(child.runtime);
@@ -114,7 +114,7 @@ export class CallChildSessions implements CallChildren {
   async #close(runtime: SessionRuntime): Promise<void> {
     const forget = this.#children.keep(runtime);
     await runtime.drain();
-    await runtime.close("session.close").catch(() => undefined);
+    await runtime.leave();
     forget();
   }
 

@@ -7,10 +7,11 @@ import "../../src/actors/command-drain.ts";
 import "../../src/actors/queue-driver.ts";
 import "../../src/queued-work.ts";
 import { createLash, type Session } from "../../src/index.ts";
+import { plugin } from "../../src/plugins/index.ts";
 import { memoryEngine } from "../../src/stores/memory/index.ts";
 import { gate, manualClock } from "../../src/testing/index.ts";
 import { engineCases } from "../support/engines.ts";
-import { testLash, transcriptOf } from "../support/lash.ts";
+import { staysOpen, testLash, transcriptOf } from "../support/lash.ts";
 import { heldLanes } from "../support/rows.ts";
 
 /** Resolves once a commit of the session has led to this many messages. */
@@ -138,4 +139,27 @@ test("a drain that is going on is waited for by close, and none begins after it;
   expect([await heldLanes(engine), clock.pendingTimers]).toEqual([[], 0]);
   const next = await testLash({ engine, clock: manualClock(40_000) }).lash.openSession("s");
   expect([transcriptOf(next), (await next.queuedWork()).length]).toEqual([["User: Text go", "Assistant: Prose x"], 1]);
+});
+
+test("a session that this lash opened for its queue and could not flush is let go of all the same (I-46, S-44)", async () => {
+  const engine = memoryEngine();
+  await (await testLash({ engine }).lash.openSession("s")).enqueue("go");
+  let isFull = false;
+  const closed: string[] = [];
+  const restless = plugin({
+    id: "restless",
+    build: ({ sessionId }) => {
+      let seen = 0;
+      return {
+        state: { revision: () => seen, save: () => seen, load: (saved) => void (seen = Number(saved?.state ?? 0)) },
+        onTurnPersisted: () => void ((seen += 1), (isFull = true)),
+        onSessionClosed: () => void closed.push(sessionId),
+      };
+    },
+  });
+  const { lash } = testLash({ engine: { ...staysOpen(engine), write: (body) => (isFull ? Promise.reject(new Error("disk full")) : engine.write(body)) }, drain: "auto", plugins: [restless], script: () => "ok" });
+  await lash.recover();
+  isFull = false;
+  expect(closed).toEqual(["s"]);
+  expect(transcriptOf(await testLash({ engine }).lash.openSession("s"))).toEqual(["User: Text go", "Assistant: Prose ok"]);
 });
