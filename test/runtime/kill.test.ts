@@ -1,6 +1,6 @@
 // Real processes on one SQLite file, killed with SIGKILL. scripts/soak.ts does the same for longer.
 
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { expect, test } from "vitest";
 import { sha256Hex } from "../../src/domain/sha256.ts";
@@ -12,11 +12,20 @@ import { scratchFiles } from "../support/engines.ts";
 import { killEverything, leftBy } from "../support/kill-everything.ts";
 import { verdictOn } from "../support/kill-everything-verdict.ts";
 import { imagesLash, inputImage, toolImage } from "../support/kill-images-job.ts";
-import { bundleKillJob, inspectKilled, killOnce, seeded } from "../support/kill-rounds.ts";
+import { bundleKillJob, inspectKilled, killOnce, killUntil, seeded } from "../support/kill-rounds.ts";
 import { heldLanes } from "../support/rows.ts";
 
 const KILLS = 40;
 const fileOf = scratchFiles();
+
+async function hasTurns(file: string): Promise<boolean> {
+  if (!existsSync(file)) return false;
+  const engine = sqliteEngine(file);
+  const { turns, sessions } = createPersistence(engine, { clock: { now: () => Date.now() } });
+  const found = (await turns.inFlight()).length + (await sessions.list()).length;
+  await engine.close();
+  return found > 0;
+}
 
 test(`after ${KILLS} kills at random moments every turn is whole, finished tools ran once, no lease is stuck (E-45, OP-3, S-62)`, { timeout: 120_000 }, async () => {
   const random = seeded(20_260_401);
@@ -26,6 +35,7 @@ test(`after ${KILLS} kills at random moments every turn is whole, finished tools
   await Promise.all(
     files.map(async (file) => {
       for (let kill = 0; kill < KILLS / files.length; kill++) await killOnce(job, file, `${file}.witness`, random() * 60);
+      await killUntil(() => existsSync(`${file}.witness`), (delayMs) => killOnce(job, file, `${file}.witness`, delayMs));
     }),
   );
   for (const file of files) {
@@ -39,7 +49,12 @@ test("after 10 kills of processes that use everything at once every turn, child,
   const random = seeded(20_261_121);
   const files = [fileOf(), fileOf()];
   const job = await bundleKillJob(dirname(fileOf()), "kill-everything-job");
-  await Promise.all(files.map((file) => killEverything(job, file, `${file}.witness`, 5, random, 300)));
+  await Promise.all(
+    files.map(async (file) => {
+      await killEverything(job, file, `${file}.witness`, 5, random, 300);
+      await killUntil(() => existsSync(`${file}.witness`), (delayMs) => killEverything(job, file, `${file}.witness`, 1, () => 1, delayMs));
+    }),
+  );
   for (const file of files) {
     const { violations, turns } = verdictOn(await leftBy(file, `${file}.witness`));
     expect(violations).toEqual([]);
@@ -53,6 +68,7 @@ test(`after ${KILLS} kills of a process that shows and makes images every image 
   const blobs = `${file}.blobs`;
   const job = await bundleKillJob(dirname(file), "kill-images-job");
   for (let kill = 0; kill < KILLS; kill++) await killOnce(job, file, blobs, random() * 150);
+  await killUntil(() => hasTurns(file), (delayMs) => killOnce(job, file, blobs, delayMs));
   await using lash = imagesLash(file, blobs);
   const recovered = await lash.recover();
   expect(recovered.filter((entry) => "error" in entry)).toEqual([]);

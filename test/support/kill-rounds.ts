@@ -43,6 +43,11 @@ export function killOnce(job: string, database: string, witnessFile: string, del
   });
 }
 
+/** Kills on, later and later, until something was begun before a kill: on a busy machine a process may need longer than all delays before. */
+export async function killUntil(hasBegun: () => boolean | Promise<boolean>, kill: (delayMs: number) => Promise<unknown>): Promise<void> {
+  for (let delayMs = 100; !(await hasBegun()); delayMs *= 2) await kill(delayMs);
+}
+
 export interface KillReport {
   readonly turns: number;
   /** Tool calls that were cut off and reported to the model, or run again. */
