@@ -12,7 +12,7 @@ import type { TurnIssue } from "../domain/outcome.ts";
 import { layerOf, type Prompt } from "../domain/prompt-input.ts";
 import { type PromptLayer, renderPrompt } from "../domain/prompt.ts";
 import { sha256Hex } from "../domain/sha256.ts";
-import type { ToolSpec } from "../domain/turn-config.ts";
+import { toolIdOf, type ToolSpec } from "../domain/turn-config.ts";
 import type { Tool } from "../tools/contract.ts";
 import { byPriority, hookFailed, hookText, type Installed } from "./installed.ts";
 import type { PluginContributions, PromptAnswer } from "./contract.ts";
@@ -98,8 +98,10 @@ export class Environment {
 
   async #toolsOf({ config, tools }: TurnPlan, iteration: number, signal: AbortSignal): Promise<CurrentTools | Refusal> {
     const { tools: overlay, includesBaseTools } = this.#prepared;
-    const over = new Set(overlay.map(({ name }) => name));
-    const own = includesBaseTools ? config.tools.filter(({ name }) => !over.has(name)) : [];
+    // What is lent replaces whatever has its id or its name (PT-14).
+    const names = new Set(overlay.map(({ name }) => name));
+    const ids = new Set(overlay.map(toolIdOf));
+    const own = includesBaseTools ? config.tools.filter((spec) => !names.has(spec.name) && !ids.has(toolIdOf(spec))) : [];
     let specs = [...own, ...overlay.map(({ name, description, inputSchema }): ToolSpec => ({ name, description, inputSchema }))];
     for (const plugin of this.#plugins) {
       if (!plugin.parts.hideTools) continue;

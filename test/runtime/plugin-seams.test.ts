@@ -140,16 +140,17 @@ describe.each(engineCases())("where two processes take turns with a session, on 
   });
 });
 
-test("a tool that a transform lends runs in a session whose registry somebody has touched, and replaces one of its name (PT-14, PT-49)", async () => {
-  const { lash } = testLash({
-    plugins: [made({ transformContext: () => ({ tools: [named("a", "lent a"), named("b", "lent b")] }) })],
-    tools: [named("a", "own a"), named("c", "own c")],
+test("a tool that a transform lends runs in a session whose registry somebody has touched, and replaces one of its name or id (PT-14, PT-49)", async () => {
+  const { lash, provider } = testLash({
+    plugins: [made({ transformContext: () => ({ tools: [named("a", "lent a"), { ...named("b", "lent b"), id: "d" }] }) })],
+    tools: [named("a", "own a"), named("c", "own c"), named("d", "own d")],
     script: calling("a", "b", "c"),
   });
   const session = await lash.openSession("s");
   await session.tools.setMembership("c", false);
   await session.run("go");
   expect(transcriptOf(session)[2]).toMatch(/^User: ToolResult lent a \| ToolResult lent b \| ToolResult .*c/);
+  expect(provider.requests[0]?.tools.map(({ name }) => name)).toEqual(["a", "b"]);
 });
 
 test("tools that come while a turn runs are in its next model call, and what plugins say of them (T-33, PT-15, PT-45)", async () => {
@@ -177,4 +178,17 @@ test("a trace tells the calls that plugins refuse and the answers that they rewr
   await lash.close();
   const types = sink.records.map(({ type }) => type).filter((type) => /^(?:llm|tool)_call/.test(type));
   expect(types).toEqual(["llm_call_started", "llm_call_completed", "tool_call_started", "tool_call_completed", "llm_call_started", "llm_call_completed"]);
+});
+
+test("a hook that is still at work when its turn is given up is told by its signal (OP-8)", async () => {
+  const asked = Promise.withResolvers<AbortSignal>();
+  const { lash, clock } = testLash({ plugins: [made({ beforeTurn: ({ signal }) => (asked.resolve(signal), new Promise<undefined>(() => {})) })] });
+  const turn = (await lash.openSession("s")).run("go").catch((error: unknown) => error);
+  const signal = await asked.promise;
+  const closing = lash.close({ graceMs: 10 });
+  await Promise.resolve();
+  await clock.advance(10);
+  expect(await turn).toMatchObject({ code: "lash_closed" });
+  expect(signal.aborted).toBe(true);
+  await closing;
 });
