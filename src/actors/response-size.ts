@@ -4,6 +4,7 @@ import type { LashError } from "../domain/errors.ts";
 import { limitExceeded } from "../domain/limits.ts";
 import { utf8Length } from "../domain/utf8.ts";
 import type { LlmAttempt, LlmResponse, LlmStreamEvent, ProviderFailure } from "../providers/contract.ts";
+import { partText } from "../domain/answer-parts.ts";
 
 /** Watches one call. */
 export class ResponseSize {
@@ -39,7 +40,7 @@ export class ResponseSize {
 
   /** @throws where the response is too large. */
   check({ parts }: Pick<LlmResponse, "parts">): void {
-    const texts = parts.map((part) => (part.type === "toolCall" ? part.inputJson : part.text));
+    const texts = parts.map(partText);
     const atLeast = texts.reduce((sum, text) => sum + text.length, 0);
     if (atLeast <= this.#max / 3) return;
     if (texts.reduce((sum, text) => sum + utf8Length(text), 0) <= this.#max) return;

@@ -1,10 +1,12 @@
 // Messages and parts: what a conversation is made of, as stored and sent to models.
 
-import type { Json } from "./json.ts";
+import type { Json, JsonObject } from "./json.ts";
 
 export type Role = "User" | "Assistant" | "System" | "Event";
 export type PartKind =
-  | "Text" | "Image" | "Code" | "Output" | "Error" | "Prose" | "ToolCall" | "ToolResult" | "Reasoning";
+  | "Text" | "Image" | "Code" | "Output" | "Error" | "Prose" | "ToolCall" | "ToolResult" | "Reasoning"
+  // Since records of version 2 (see `needsVersion2`).
+  | "File" | "ReasoningFile" | "Source" | "ApprovalRequest" | "Opaque";
 
 /** Content-addressed reference to bytes kept outside the conversation; `id` is the lowercase SHA-256. */
 export interface AttachmentRef {
@@ -45,12 +47,25 @@ export type PruneState =
   | { readonly Deleted: { readonly breadcrumb: string; readonly archiveHash: string } }
   | { readonly Summarized: { readonly summary: string; readonly archiveHash: string } };
 
+/** Something a provider said that no other kind of part can hold; kept and sent back as it came. */
+export interface OpaqueContent {
+  /** Provider that said it, as the model names itself. */
+  readonly provider: string;
+  /** The provider's or the client's word for what it is. */
+  readonly type: string;
+  readonly json: Json;
+}
+
 export interface Part {
   /** `<messageId>.p<index>`. */
   readonly id: string;
   readonly kind: PartKind;
-  /** Text; for a tool call its arguments exactly as the model wrote them (T-30). */
+  /**
+   * Text; for a tool call its arguments exactly as the model wrote them; for the result of a provider-executed call its JSON;
+   * for a source its title or address; empty for files and opaque parts.
+   */
   readonly content: string;
+  /** Bytes of an image or a file. */
   readonly attachment?: { readonly reference: AttachmentRef };
   readonly toolCallId?: string;
   readonly toolName?: string;
@@ -58,7 +73,44 @@ export interface Part {
   readonly pruneState?: PruneState;
   readonly reasoningMeta?: ReasoningMeta;
   readonly responseMeta?: ResponseMeta;
+  /** Metadata of the provider, verbatim, on parts that have no field of their own for it. */
+  readonly metadata?: JsonObject;
+  /** The provider ran this call itself, or this is the result it gave. The runtime never runs such a call. */
+  readonly providerExecuted?: true;
+  /** On a tool result: the call failed. */
+  readonly isError?: true;
+  /** On a tool result: most bytes of its text that a model is shown; absent means all. */
+  readonly shownBytes?: number;
+  /** On a file: its name, where one is known. */
+  readonly filename?: string;
+  /** On a file or source that is known by address. */
+  readonly url?: string;
+  /** On text: what the provider cites for it, verbatim. */
+  readonly citations?: Json;
+  /** On a source: all that the provider said of it. */
+  readonly source?: JsonObject;
+  /** On a request of the provider to approve a call that it would run. */
+  readonly approvalId?: string;
+  readonly opaque?: OpaqueContent;
 }
+
+/** The model call that a message answers. Its parts are bound to this origin. */
+export interface AnswerInfo {
+  /** Id of the runtime's provider that was asked. */
+  readonly provider: string;
+  /** Model id that was asked for; the one that answered may be named otherwise. */
+  readonly model: string;
+  readonly servedModel?: string;
+  readonly responseId?: string;
+  /** How the answer ended: in common words, and in the provider's own. */
+  readonly finish?: { readonly unified: string; readonly raw?: string };
+  /** What the provider said at the end of the answer, verbatim. */
+  readonly metadata?: JsonObject;
+  readonly warnings?: readonly Json[];
+}
+
+/** Why an answer was cut off. */
+export type IncompleteReason = "output_limit" | "content_filter" | "cancelled" | "failed";
 
 /** Absent: said by the user, or by the model in answer. */
 export type MessageOrigin =
@@ -77,14 +129,34 @@ export interface Message {
   readonly role: Role;
   readonly parts: readonly Part[];
   readonly origin?: MessageOrigin;
+  /** On what a model said. Absent in rows that older versions wrote, and on what the host or a plugin made. */
+  readonly answer?: AnswerInfo;
+  /** The answer was cut off: its text is sent again with a note, nothing else of it. */
+  readonly incomplete?: IncompleteReason;
 }
+
+/** Kinds and fields that version 1 does not know. */
+const NEW_KINDS: ReadonlySet<PartKind> = new Set<PartKind>(["File", "ReasoningFile", "Source", "ApprovalRequest", "Opaque"]);
+const NEW_FIELDS = [
+  "metadata", "providerExecuted", "isError", "shownBytes", "filename", "url", "citations", "source", "approvalId", "opaque",
+] as const satisfies readonly (keyof Part)[];
+
+/**
+ * Whether a record that holds this message has to be of version 2, because a version that reads only 1 would misread it. What the
+ * answer says about itself is not among it: a reader that passes it by reads the conversation right.
+ */
+export const needsVersion2 = ({ parts, incomplete }: Message): boolean =>
+  incomplete !== undefined || parts.some((part) => NEW_KINDS.has(part.kind) || NEW_FIELDS.some((field) => part[field] !== undefined));
 
 export type PartDraft = Omit<Part, "id">;
 
+/** What a message may carry beside its parts. */
+export type MessageFacts = Pick<Message, "answer" | "incomplete">;
+
 /** Builds a message whose part ids follow from its own id. */
-export function createMessage(id: string, role: Role, parts: readonly PartDraft[], origin?: MessageOrigin): Message {
+export function createMessage(id: string, role: Role, parts: readonly PartDraft[], origin?: MessageOrigin, facts?: MessageFacts): Message {
   const numbered = parts.map((part, index): Part => ({ id: `${id}.p${index}`, ...part }));
-  return origin ? { id, role, parts: numbered, origin } : { id, role, parts: numbered };
+  return { id, role, parts: numbered, ...(origin && { origin }), ...facts };
 }
 
 /** Transient messages live in prompts of their turn only and are never persisted (T-57b). */

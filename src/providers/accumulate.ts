@@ -2,6 +2,7 @@
 //   A1. Parts stand in order of first appearance, which is the order the model produced them (PP-7).
 //   A2. Merging never shows the same text twice, and never loses text that only the stream carried.
 
+import { canonicalJson } from "../domain/json.ts";
 import { isZeroUsage, type TokenUsage } from "../domain/usage.ts";
 import type {
   LlmOutputPart,
@@ -9,7 +10,6 @@ import type {
   LlmResponse,
   LlmStreamEvent,
   LlmTextPart,
-  LlmToolCallPart,
 } from "./contract.ts";
 
 interface Block {
@@ -21,7 +21,31 @@ interface Block {
   part: LlmTextPart | LlmReasoningPart | null;
 }
 
-type Entry = Block | { readonly type: "toolCall"; part: LlmToolCallPart };
+type SpokenPart = LlmTextPart | LlmReasoningPart;
+type OtherPart = Exclude<LlmOutputPart, SpokenPart>;
+
+/** A part that comes in one piece. */
+interface Whole {
+  readonly type: "whole";
+  part: OtherPart;
+}
+
+type Entry = Block | Whole;
+
+const isSpoken = (part: LlmOutputPart): part is SpokenPart => part.type === "text" || part.type === "reasoning";
+
+/** What a part that comes in one piece is known by; undefined where it has nothing of its own. */
+function idOf(part: OtherPart): string | undefined {
+  switch (part.type) {
+    case "toolCall":
+    case "toolResult":
+      return part.callId;
+    case "approvalRequest":
+      return part.approvalId;
+    default:
+      return undefined;
+  }
+}
 
 export class StreamAccumulator {
   private entries: Entry[] = [];
@@ -86,7 +110,7 @@ export class StreamAccumulator {
   parts(): LlmOutputPart[] {
     const parts: LlmOutputPart[] = [];
     for (const entry of this.entries) {
-      if (entry.type === "toolCall") parts.push(entry.part);
+      if (entry.type === "whole") parts.push(entry.part);
       else if (entry.part !== null || entry.text !== "") parts.push(partOf(entry));
     }
     return parts;
@@ -111,7 +135,7 @@ export class StreamAccumulator {
 
   private blockOf(type: Block["type"], itemId: string): Block {
     const known = this.index.get(`${type}:${itemId}`);
-    if (known !== undefined && known.type !== "toolCall") return known;
+    if (known !== undefined && known.type !== "whole") return known;
     const block: Block = { type, itemId, text: "", part: null };
     this.entries.push(block);
     this.index.set(`${type}:${itemId}`, block);
@@ -119,8 +143,8 @@ export class StreamAccumulator {
   }
 
   private reconcile(part: LlmOutputPart): void {
-    if (part.type === "toolCall") {
-      this.reconcileCall(part);
+    if (!isSpoken(part)) {
+      this.reconcileWhole(part);
       return;
     }
     const block =
@@ -128,15 +152,17 @@ export class StreamAccumulator {
     block.part = { ...block.part, ...part };
   }
 
-  private reconcileCall(part: LlmToolCallPart): void {
-    const known = this.index.get(`toolCall:${part.callId}`);
-    if (known?.type === "toolCall") {
+  private reconcileWhole(part: OtherPart): void {
+    const id = idOf(part);
+    const key = `${part.type}:${id}`;
+    const known = id === undefined ? undefined : this.index.get(key);
+    if (known?.type === "whole") {
       known.part = part;
       return;
     }
-    const entry: Entry = { type: "toolCall", part };
+    const entry: Entry = { type: "whole", part };
     this.entries.push(entry);
-    this.index.set(`toolCall:${part.callId}`, entry);
+    if (id !== undefined) this.index.set(key, entry);
   }
 
   /** A part without an id belongs to the block whose text it repeats or extends, else it opens one. */
@@ -211,7 +237,8 @@ function isSamePart(a: LlmOutputPart, b: LlmOutputPart): boolean {
   if (a.type === "toolCall") {
     return b.type === "toolCall" && (a.callId === b.callId || isSameId(a.replay?.itemId, b.replay?.itemId));
   }
-  if (b.type === "toolCall" || a.type !== b.type) return false;
+  if (!isSpoken(a) || !isSpoken(b)) return !isSpoken(a) && a.type === b.type && (a === b || canonicalJson(a) === canonicalJson(b));
+  if (a.type !== b.type) return false;
   if (a.itemId !== undefined && b.itemId !== undefined) return a.itemId === b.itemId;
   if (a.type === "reasoning" && b.type === "reasoning") {
     const [left, right] = [a.replay, b.replay];
@@ -223,14 +250,14 @@ function isSamePart(a: LlmOutputPart, b: LlmOutputPart): boolean {
 
 /** The stream may cut one text into blocks that the response gives as a whole. */
 function repeatsText(part: LlmOutputPart, response: readonly LlmOutputPart[]): boolean {
-  if (part.type === "toolCall" || part.text === "") return false;
+  if (!isSpoken(part) || part.text === "") return false;
   if (part.type === "reasoning" && part.replay !== undefined) return false;
-  const whole = response.reduce((text, other) => (other.type === part.type ? text + other.text : text), "");
+  const whole = response.reduce((text, other) => (isSpoken(other) && other.type === part.type ? text + other.text : text), "");
   return whole.includes(part.text);
 }
 
 function joinParts(response: LlmOutputPart, streamed: LlmOutputPart): LlmOutputPart {
-  if (response.type === "toolCall" || streamed.type === "toolCall") {
+  if (!isSpoken(response) || !isSpoken(streamed)) {
     return { ...streamed, ...response } as LlmOutputPart;
   }
   return { ...streamed, ...response, text: settledText(response.text, streamed.text) } as LlmOutputPart;

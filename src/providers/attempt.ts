@@ -4,11 +4,13 @@
 //   W2. Time that the sink takes is not silence of the provider.
 //   W3. A broken sink never changes the outcome (T-46).
 
+import { partText } from "../domain/answer-parts.ts";
 import type { StreamAccumulator } from "./accumulate.ts";
 import type { LlmRequest, LlmResponse, LlmStreamEvent, Provider, ProviderCall, ProviderFailure } from "./contract.ts";
 import { deliver } from "./deliver.ts";
 import { cancelledFailure, ProviderError, providerFailure } from "./failure.ts";
 import type { Reliability } from "./options.ts";
+
 
 export interface AttemptLimits {
   readonly reliability: Reliability;
@@ -107,7 +109,7 @@ export function runAttempt(
 
 function finished(response: LlmResponse, maxChars: number): LlmResponse {
   let chars = 0;
-  for (const part of response.parts) chars += part.type === "toolCall" ? part.inputJson.length : part.text.length;
+  for (const part of response.parts) chars += partText(part).length;
   if (chars > maxChars) throw new ProviderError(tooLargeFailure(maxChars));
   return response;
 }

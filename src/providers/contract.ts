@@ -5,6 +5,8 @@
 // responses journaled. Discriminators are `type`; codes that also travel on the wire stay snake_case.
 
 import type { Clock } from "../domain/clock.ts";
+import type { Json, JsonObject } from "../domain/json.ts";
+import type { AttachmentRef, IncompleteReason, OpaqueContent } from "../domain/messages.ts";
 import type { TokenUsage } from "../domain/usage.ts";
 
 /** A JSON Schema document. Only keywords a provider understands have an effect. */
@@ -60,9 +62,28 @@ export interface LlmToolSpec {
 export interface LlmMessage {
   readonly role: "user" | "assistant" | "system";
   readonly blocks: readonly LlmContentBlock[];
+  /** Who said it, on what a model said. Absent: nobody knows, so nothing in it is bound to a model. */
+  readonly origin?: LlmOrigin;
+  /** Why it was cut off; then its blocks are text alone. */
+  readonly incomplete?: IncompleteReason;
 }
 
-export type LlmContentBlock = LlmTextBlock | LlmImageBlock | LlmToolCallBlock | LlmToolResultBlock | LlmReasoningBlock;
+/** What an answer is bound to: metadata of one origin means nothing to another, or is refused by it. */
+export interface LlmOrigin {
+  /** Id of the provider that was asked. */
+  readonly provider: string;
+  /** Model id that was asked for. */
+  readonly model: string;
+}
+
+export type LlmContentBlock =
+  | LlmTextBlock
+  | LlmImageBlock
+  | LlmFileBlock
+  | LlmToolCallBlock
+  | LlmToolResultBlock
+  | LlmReasoningBlock
+  | LlmOpaqueBlock;
 
 export interface LlmTextBlock {
   readonly type: "text";
@@ -78,6 +99,18 @@ export interface LlmImageBlock {
   readonly attachmentIndex: number;
 }
 
+/** A file of any media type, from a user, a tool or a model. Images from users and tools are image blocks. */
+export interface LlmFileBlock {
+  /** `reasoningFile`: made by a model while it reasoned. */
+  readonly type: "file" | "reasoningFile";
+  /** Index into `LlmRequest.attachments`. Absent: known by `url` only. */
+  readonly attachmentIndex?: number;
+  readonly url?: string;
+  readonly mime: string;
+  readonly filename?: string;
+  readonly metadata?: JsonObject;
+}
+
 export interface LlmToolCallBlock {
   readonly type: "toolCall";
   readonly callId: string;
@@ -85,6 +118,8 @@ export interface LlmToolCallBlock {
   /** Arguments exactly as the model wrote them; may be malformed. */
   readonly inputJson: string;
   readonly replay?: ToolCallReplay;
+  /** The provider ran it; its result stands behind it in the same message, if there is one. */
+  readonly providerExecuted?: true;
 }
 
 export interface LlmToolResultBlock {
@@ -94,6 +129,15 @@ export interface LlmToolResultBlock {
   readonly toolName?: string;
   /** The tool failed; providers with an error flag set it. Default false. */
   readonly isError?: boolean;
+  /** Result of a call that the provider ran, in an assistant message; `content` is its JSON. */
+  readonly providerExecuted?: true;
+  readonly metadata?: JsonObject;
+}
+
+/** Something that only its provider understands; sent back as it came. */
+export interface LlmOpaqueBlock {
+  readonly type: "opaque";
+  readonly content: OpaqueContent;
 }
 
 export interface LlmReasoningBlock {
@@ -133,7 +177,7 @@ export interface ResponseTextMeta {
   readonly originModel?: string;
 }
 
-/** Bytes of an image. Empty `data` with a `reference` is unresolved: resolve it before the call (PP-9). */
+/** Bytes of an image or a file. Empty `data` with a `reference` is unresolved: resolve it before the call (PP-9). */
 export interface LlmAttachment {
   /** Media type, e.g. `image/png`. */
   readonly mime: string;
@@ -159,14 +203,29 @@ export interface LlmResponse {
   readonly providerUsage?: unknown;
   /** Model that answered, only when the provider said so. */
   readonly servedModel?: string;
+  /** The provider's id of this answer. */
+  readonly responseId?: string;
+  /** How the answer ended, as the model interface says it and in the provider's own word. */
+  readonly finish?: { readonly unified: string; readonly raw?: string };
+  /** What the provider said at the end of the answer. */
+  readonly metadata?: JsonObject;
+  readonly warnings?: readonly Json[];
   /** Set by the retry ladder: text went to the sink live, so it is not shown again (T-44). */
   readonly textStreamed?: boolean;
   /** Set by the retry ladder: every transport call made for this answer, the last one completed. */
   readonly attempts?: readonly LlmAttempt[];
 }
 
-/** A part may stand as it is as a block of a later assistant message. */
-export type LlmOutputPart = LlmTextPart | LlmReasoningPart | LlmToolCallPart;
+/** In the order in which the provider began them, each with its metadata as it came. */
+export type LlmOutputPart =
+  | LlmTextPart
+  | LlmReasoningPart
+  | LlmToolCallPart
+  | LlmToolResultPart
+  | LlmFilePart
+  | LlmSourcePart
+  | LlmApprovalRequestPart
+  | LlmOpaquePart;
 
 export interface LlmTextPart {
   readonly type: "text";
@@ -174,6 +233,8 @@ export interface LlmTextPart {
   /** Equal to the `itemId` of the deltas that built this part. */
   readonly itemId?: string;
   readonly responseMeta?: ResponseTextMeta;
+  /** What the provider cites for this text, as it came. */
+  readonly citations?: Json;
 }
 
 export interface LlmReasoningPart {
@@ -190,6 +251,50 @@ export interface LlmToolCallPart {
   /** Arguments exactly as the model wrote them; may be malformed. */
   readonly inputJson: string;
   readonly replay?: ToolCallReplay;
+  /** The provider runs this call itself; the runtime never does. */
+  readonly providerExecuted?: true;
+}
+
+/** What a call that the provider ran came to. */
+export interface LlmToolResultPart {
+  readonly type: "toolResult";
+  readonly callId: string;
+  readonly toolName: string;
+  readonly result: Json;
+  readonly isError?: true;
+  readonly metadata?: JsonObject;
+}
+
+/** A file that the model made. */
+export interface LlmFilePart {
+  /** `reasoningFile`: made while it reasoned. */
+  readonly type: "file" | "reasoningFile";
+  readonly mime: string;
+  /** As the provider gave them; the runtime stores them and puts `attachment` in their place before the outcome is recorded. */
+  readonly data?: Uint8Array;
+  readonly attachment?: AttachmentRef;
+  /** Where the provider keeps it, if it gave an address instead of bytes. */
+  readonly url?: string;
+  readonly metadata?: JsonObject;
+}
+
+export interface LlmSourcePart {
+  readonly type: "source";
+  /** All that the provider said of it, metadata included. */
+  readonly source: JsonObject;
+}
+
+/** The provider asks whether it may run a call. */
+export interface LlmApprovalRequestPart {
+  readonly type: "approvalRequest";
+  readonly approvalId: string;
+  readonly callId: string;
+  readonly metadata?: JsonObject;
+}
+
+export interface LlmOpaquePart {
+  readonly type: "opaque";
+  readonly content: OpaqueContent;
 }
 
 export type LlmTerminalReason =

@@ -129,7 +129,9 @@ export function estimateTokens(request: LlmRequest): number {
       if (block.type === "image") chars += IMAGE_CHARS;
       else if (block.type === "toolCall") chars += block.toolName.length + block.inputJson.length;
       else if (block.type === "toolResult") chars += block.content.length;
-      else chars += block.text.length;
+      else if (block.type === "text" || block.type === "reasoning") chars += block.text.length;
+      else if (block.type === "opaque") chars += JSON.stringify(block.content.json).length;
+      else chars += IMAGE_CHARS;
     }
   }
   for (const tool of request.tools) {

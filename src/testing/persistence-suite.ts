@@ -13,6 +13,7 @@ import { inputCases } from "./persistence/input-cases.ts";
 import { turnInputCases } from "./persistence/turn-input-cases.ts";
 import { workTurnCases } from "./persistence/work-turn-cases.ts";
 import { leaseCases } from "./persistence/lease-cases.ts";
+import { messageCases } from "./persistence/message-cases.ts";
 import { maintenanceCases } from "./persistence/maintenance-cases.ts";
 import { queueCases } from "./persistence/queue-cases.ts";
 import { sessionCases } from "./persistence/session-cases.ts";
@@ -52,6 +53,7 @@ export function persistenceSuite(): readonly PersistenceSuiteCase[] {
     ...turnInputCases,
     ...workTurnCases,
     ...contentCases,
+    ...messageCases,
     ...maintenanceCases,
     ...waitCases,
     ...damageCases,

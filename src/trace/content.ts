@@ -78,7 +78,7 @@ function shownMessage(message: LlmMessage, room: number): ShownMessage {
 
 export const shownParts = (parts: readonly LlmOutputPart[]): readonly JsonObject[] => shownBlocks(parts, MAX_PARTS).blocks;
 
-function shownBlocks(blocks: readonly LlmContentBlock[], room: number): { readonly blocks: readonly JsonObject[]; readonly length: number } {
+function shownBlocks(blocks: readonly (LlmContentBlock | LlmOutputPart)[], room: number): { readonly blocks: readonly JsonObject[]; readonly length: number } {
   let left = room;
   const text = (source: string): string => {
     const copied = shownText(source, Math.max(0, Math.min(MAX_TEXT, left)));
@@ -94,7 +94,7 @@ function shownBlocks(blocks: readonly LlmContentBlock[], room: number): { readon
   return { blocks: shown, length: room - left };
 }
 
-function shownBlock(block: LlmContentBlock, text: (source: string) => string): JsonObject {
+function shownBlock(block: LlmContentBlock | LlmOutputPart, text: (source: string) => string): JsonObject {
   switch (block.type) {
     case "text":
       return { type: "text", text: text(block.text), ...(block.responseMeta?.phase !== undefined && { phase: text(block.responseMeta.phase) }) };
@@ -102,8 +102,20 @@ function shownBlock(block: LlmContentBlock, text: (source: string) => string): J
       return { type: "image", attachment_index: block.attachmentIndex };
     case "toolCall":
       return { type: "tool_call", call_id: text(block.callId), tool_name: text(block.toolName), input_json: text(block.inputJson), ...(block.replay?.opaque !== undefined && { has_encrypted: true }) };
-    case "toolResult":
-      return { type: "tool_result", call_id: text(block.callId), ...(block.toolName !== undefined && { tool_name: text(block.toolName) }), content: text(block.content), ...(block.isError && { is_error: true }) };
+    case "toolResult": {
+      const content = "content" in block ? block.content : JSON.stringify(block.result);
+      return { type: "tool_result", call_id: text(block.callId), ...(block.toolName !== undefined && { tool_name: text(block.toolName) }), content: text(content), ...(block.isError && { is_error: true }) };
+    }
+    case "file":
+    case "reasoningFile":
+      return { type: block.type === "file" ? "file" : "reasoning_file", mime: text(block.mime), ...(block.url !== undefined && { url: text(block.url) }) };
+    case "source":
+      return { type: "source", source: text(JSON.stringify(block.source)) };
+    case "approvalRequest":
+      return { type: "approval_request", approval_id: text(block.approvalId), call_id: text(block.callId) };
+    case "opaque":
+      // Nobody knows what is in it: a provider may have wrapped up signatures or encrypted content.
+      return { type: "opaque", provider: text(block.content.provider), content_type: text(block.content.type), has_encrypted: true };
     case "reasoning": {
       // Opaque is what a provider wrapped up in its own form: signatures and encrypted content among it.
       const { signature, encryptedContent, redacted, opaque } = block.replay ?? {};

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { mergeParts, proseParts, StreamAccumulator } from "../../src/providers/accumulate.ts";
 import type { LlmOutputPart, LlmResponse, LlmStreamEvent } from "../../src/providers/contract.ts";
+import { partText } from "../../src/domain/answer-parts.ts";
 import { zeroUsage } from "../../src/domain/usage.ts";
 
 const accumulated = (...events: LlmStreamEvent[]): StreamAccumulator => {
@@ -115,7 +116,7 @@ describe("completing a response (T-43)", () => {
 
   test("what only the stream carried is put where it was said", () => {
     const merged = mergeParts([call("c1"), call("c2")], [{ type: "reasoning", text: "hm" }, call("c1"), { type: "text", text: "then" }, call("c2")]);
-    expect(merged.map((one) => (one.type === "toolCall" ? one.callId : one.text))).toEqual(["hm", "c1", "then", "c2"]);
+    expect(merged.map((one) => (one.type === "toolCall" ? one.callId : partText(one)))).toEqual(["hm", "c1", "then", "c2"]);
   });
 
   test("a tool call is recognised by its call id or its item id and gains what it lacked", () => {

@@ -7,7 +7,7 @@ import { aiSdk, type AiSdkOptions } from "../../src/providers/ai-sdk/index.ts";
 import { usageOf } from "../../src/providers/ai-sdk/response.ts";
 import type { LlmRequest } from "../../src/providers/contract.ts";
 import { ProviderError } from "../../src/providers/failure.ts";
-import { recordingCall, request, says, weather } from "./fixtures.ts";
+import { recordingCall, request, said, says, weather } from "./fixtures.ts";
 
 const noUsage = {
   inputTokens: { total: undefined, noCache: undefined, cacheRead: undefined, cacheWrite: undefined },
@@ -123,7 +123,7 @@ describe("stream parts", () => {
       { type: "reasoning", text: "", itemId: "r", replay: { opaque } },
       { type: "toolCall", callId: "c", toolName: "weather", inputJson: "{}", replay: { opaque: '{"vendor":{"thought":"t"}}' } },
     ]);
-    const back = await ask([finish()], {}, { messages: [says("user", "a"), says("assistant", ...response.parts)] });
+    const back = await ask([finish()], {}, { messages: [says("user", "a"), said(response.parts)] });
     expect(back.sent?.prompt[1]).toMatchObject({
       content: [
         { type: "reasoning", text: "", providerOptions: { vendor: { itemId: "rs_1", signature: "s", encrypted: "e" } } },

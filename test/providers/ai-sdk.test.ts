@@ -6,6 +6,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { aiSdk, type AiSdkOptions } from "../../src/providers/ai-sdk/index.ts";
 import type { LlmResponse, LlmStreamEvent, Provider } from "../../src/providers/contract.ts";
 import { ProviderError } from "../../src/providers/failure.ts";
+import { partText } from "../../src/domain/answer-parts.ts";
 import { withRetry } from "../../src/providers/retry.ts";
 import {
   gate,
@@ -16,7 +17,7 @@ import {
   type WireScript,
   type WireScriptServer,
 } from "../../src/testing/index.ts";
-import { recordingCall, request, says, weather } from "./fixtures.ts";
+import { recordingCall, request, said, says, weather } from "./fixtures.ts";
 
 const DIALECTS: readonly WireDialect[] = ["openai", "anthropic"];
 let server: WireScriptServer | undefined;
@@ -61,7 +62,7 @@ async function rejected(promise: Promise<unknown>): Promise<ProviderError> {
 const deltas = (events: readonly LlmStreamEvent[], type: "textDelta" | "reasoningDelta"): string[] =>
   events.flatMap((event) => (event.type === type ? [event.text] : []));
 
-const textsOf = ({ parts }: LlmResponse) => parts.map((part) => (part.type === "toolCall" ? part.inputJson : part.text));
+const textsOf = ({ parts }: LlmResponse) => parts.map(partText);
 
 describe.each(DIALECTS)("ten canonical cases over the %s wire", (dialect) => {
   test("1 a plain answer stops", async () => {
@@ -264,7 +265,7 @@ describe("what is sent", () => {
     const stored = JSON.parse(JSON.stringify(first.parts)) as LlmResponse["parts"];
     const messages = [
       says("user", "Umbrella?"),
-      says("assistant", ...stored),
+      said(stored),
       says("user", { type: "toolResult", callId: "call-1", content: "rain", isError: true }),
     ];
     const second = await provider.complete(request({ tools: [weather], messages }), recordingCall());
@@ -286,7 +287,7 @@ describe("what is sent", () => {
     const turn = async (options: AiSdkOptions) => {
       const provider = await connect("openai", () => ({ reasoning: { text: "Hm" }, text: "Hi" }), options);
       const { parts } = await provider.complete(request(), recordingCall());
-      await provider.complete(request({ messages: [says("user", "a"), says("assistant", ...parts), says("user", "b")] }), recordingCall());
+      await provider.complete(request({ messages: [says("user", "a"), said(parts), says("user", "b")] }), recordingCall());
       const sent = server?.requests[1]?.body["messages"];
       await server?.close();
       return sent;

@@ -1,10 +1,14 @@
 import { systemClock, type Clock } from "../../src/domain/clock.ts";
-import type { LlmContentBlock, LlmMessage, LlmRequest, LlmStreamEvent, LlmToolSpec } from "../../src/providers/contract.ts";
+import type { LlmContentBlock, LlmMessage, LlmOutputPart, LlmRequest, LlmStreamEvent, LlmToolSpec } from "../../src/providers/contract.ts";
 
 export const says = (role: LlmMessage["role"], ...blocks: (string | LlmContentBlock)[]): LlmMessage => ({
   role,
   blocks: blocks.map((block) => (typeof block === "string" ? { type: "text", text: block } : block)),
 });
+
+/** An answer as a later request shows it, as far as its parts are blocks, too. */
+export const said = (parts: readonly LlmOutputPart[]): LlmMessage =>
+  says("assistant", ...parts.filter((part) => part.type === "text" || part.type === "reasoning" || part.type === "toolCall"));
 
 export const request = (overrides: Partial<LlmRequest> = {}): LlmRequest => ({
   model: "",

@@ -12,7 +12,7 @@ const answer = fc.array(
   { maxLength: 6 },
 );
 
-type Answer = readonly { readonly type: LlmOutputPart["type"]; readonly pieces: readonly string[] }[];
+type Answer = readonly { readonly type: "text" | "reasoning" | "toolCall"; readonly pieces: readonly string[] }[];
 
 const partsOf = (parts: Answer, withIds: boolean): LlmOutputPart[] =>
   parts.map(({ type, pieces }, index): LlmOutputPart => {

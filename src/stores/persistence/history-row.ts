@@ -13,7 +13,7 @@ import type { Json, JsonObject } from "../../domain/json.ts";
 import { initialFrameId, type NodeBody, type SessionNode } from "../../domain/session.ts";
 import type { Key, Value } from "../engine.ts";
 import { type Fault, isRecord, readMessage, writeMessage } from "./message-row.ts";
-import { checkVersion, invalidRow, parseRow, SCHEMA_VERSION } from "./schema.ts";
+import { checkVersion, CONTENT_VERSION, invalidRow, parseRow, versionFor } from "./schema.ts";
 import { readTurnResult, type TurnEnding, turnResultRow, writeTurnResult } from "./turn-result-row.ts";
 
 const KIND = "history";
@@ -24,7 +24,7 @@ export function writeHistory(sessionId: string, nodes: readonly SessionNode[], e
   if (first === undefined && ending === undefined) return undefined;
   const turnId = ending?.result.turnId;
   return {
-    schemaVersion: SCHEMA_VERSION,
+    schemaVersion: versionFor(nodes.flatMap(({ body }) => (body.kind === "message" ? [body.message] : []))),
     ...(first !== undefined && { at: first.timestamp }),
     ...(first !== undefined && first.agentFrameId !== initialFrameId(sessionId) && { frame: first.agentFrameId ?? null }),
     ...(first?.parentNodeId !== undefined && { parent: first.parentNodeId }),
@@ -73,7 +73,7 @@ export function turnOf(nodeId: string): string | undefined {
 
 /** @throws LashError `stored_row_invalid`, or one of the three of P-57. */
 export function readNodes(key: Key, value: Value): SessionNode[] {
-  checkVersion(KIND, key, value);
+  checkVersion(KIND, key, value, CONTENT_VERSION);
   const fault: Fault = (problem) => invalidRow(KIND, key, problem);
   const row = value as Readonly<Record<string, unknown>>;
   const { at, nodes } = row;

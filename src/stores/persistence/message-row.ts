@@ -3,7 +3,7 @@
 // takes five times as long.
 
 import type { Json, JsonObject } from "../../domain/json.ts";
-import type { Message, MessageOrigin, Part, PartKind, Role } from "../../domain/messages.ts";
+import type { AnswerInfo, IncompleteReason, Message, MessageOrigin, Part, PartKind, Role } from "../../domain/messages.ts";
 
 /** Makes the error for a row that says something else than it should. */
 export type Fault = (problem: string) => Error;
@@ -11,7 +11,9 @@ export type Fault = (problem: string) => Error;
 const ROLES: ReadonlySet<unknown> = new Set<Role>(["User", "Assistant", "System", "Event"]);
 const KINDS: ReadonlySet<unknown> = new Set<PartKind>([
   "Text", "Image", "Code", "Output", "Error", "Prose", "ToolCall", "ToolResult", "Reasoning",
+  "File", "ReasoningFile", "Source", "ApprovalRequest", "Opaque",
 ]);
+const INCOMPLETE: ReadonlySet<unknown> = new Set<IncompleteReason>(["output_limit", "content_filter", "cancelled", "failed"]);
 
 /** Cheaper than `isPlainObject`: engines hand out nothing but JSON and bytes. */
 export const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
@@ -19,7 +21,7 @@ export const isRecord = (value: unknown): value is Readonly<Record<string, unkno
 
 /** Role, content and origin of a message; the id is kept by whoever holds the row. */
 export function writeMessage(message: Message): JsonObject {
-  const { role, origin } = message;
+  const { role, origin, answer, incomplete } = message;
   const parts = message.parts.map((part, index) => writePart(part, `${message.id}.p${index}`));
   const [only] = parts;
   const isPlain = parts.length === 1 && only !== undefined && only["kind"] === "Text" && Object.keys(only).length === 2;
@@ -27,6 +29,8 @@ export function writeMessage(message: Message): JsonObject {
     role,
     ...(isPlain ? { text: only["content"] ?? "" } : { parts }),
     ...(origin !== undefined && { origin: origin as unknown as Json }),
+    ...(answer !== undefined && { answer: answer as unknown as Json }),
+    ...(incomplete !== undefined && { incomplete }),
   };
 }
 
@@ -37,12 +41,24 @@ function writePart(part: Part, derivedId: string): JsonObject {
 }
 
 export function readMessage(row: Readonly<Record<string, unknown>>, id: string, fault: Fault): Message {
-  const { role, origin } = row;
+  const { role, origin, answer, incomplete } = row;
   if (!ROLES.has(role)) throw fault("a message has no known role");
-  const read = readParts(row, id, fault);
-  return origin === undefined
-    ? { id, role: role as Role, parts: read }
-    : { id, role: role as Role, parts: read, origin: readOrigin(origin, fault) };
+  const message: { -readonly [Field in keyof Message]: Message[Field] } = { id, role: role as Role, parts: readParts(row, id, fault) };
+  if (origin !== undefined) message.origin = readOrigin(origin, fault);
+  if (answer !== undefined) message.answer = readAnswer(answer, fault);
+  if (incomplete !== undefined) message.incomplete = readIncomplete(incomplete, fault);
+  return message;
+}
+
+function readAnswer(answer: unknown, fault: Fault): AnswerInfo {
+  const { provider, model } = isRecord(answer) ? answer : {};
+  if (typeof provider !== "string" || typeof model !== "string") throw fault("a message does not say which model it answers for");
+  return answer as unknown as AnswerInfo;
+}
+
+function readIncomplete(reason: unknown, fault: Fault): IncompleteReason {
+  if (!INCOMPLETE.has(reason)) throw fault("a message is incomplete for no known reason");
+  return reason as IncompleteReason;
 }
 
 function readParts({ text, parts }: Readonly<Record<string, unknown>>, id: string, fault: Fault): Part[] {
@@ -69,12 +85,26 @@ function isPartField(field: string, value: unknown): boolean {
     case "id":
     case "toolCallId":
     case "toolName":
+    case "filename":
+    case "url":
+    case "approvalId":
       return typeof value === "string";
+    case "providerExecuted":
+    case "isError":
+      return value === true;
+    case "shownBytes":
+      return Number.isSafeInteger(value);
+    case "citations":
+      return true;
+    case "opaque":
+      return isRecord(value) && typeof value["provider"] === "string" && typeof value["type"] === "string" && value["json"] !== undefined;
     case "attachment":
       return isRecord(value) && isAttachmentRef(value["reference"]);
     case "toolReplay":
     case "reasoningMeta":
     case "responseMeta":
+    case "metadata":
+    case "source":
       return isRecord(value);
     case "pruneState":
       return value === "Cleared" || isRecord(value);

@@ -3,17 +3,28 @@
 import * as z from "zod/mini";
 import { storeError } from "../../domain/errors.ts";
 import { isPlainObject, type Json } from "../../domain/json.ts";
+import { type Message, needsVersion2 } from "../../domain/messages.ts";
 import type { Key, Value } from "../engine.ts";
 import { describeKey } from "../keys.ts";
 
 // Zod otherwise compiles checkers with `new Function`, which pages with a strict CSP forbid and report.
 z.config({ jitless: true });
 
-/** Of every record that carries one (P-57). A reader knows exactly this one. */
+/** Of every record that carries one (P-57), unless it holds something that version 1 does not know. */
 export const SCHEMA_VERSION = 1;
+
+/** Of records with messages that version 1 would misread (ME-1): an older reader refuses them and names both versions. */
+export const CONTENT_VERSION = 2;
 
 /** Schema field of a record that carries its version; `checkVersion` has looked at it before. */
 export const schemaVersion = z.literal(SCHEMA_VERSION);
+
+/** The same of a record that holds messages. */
+export const contentVersion = z.union([z.literal(SCHEMA_VERSION), z.literal(CONTENT_VERSION)]);
+
+/** The version that a record with these messages is written with. */
+export const versionFor = (messages: readonly Message[]): typeof SCHEMA_VERSION | typeof CONTENT_VERSION =>
+  messages.some(needsVersion2) ? CONTENT_VERSION : SCHEMA_VERSION;
 
 /** JSON that only its owner understands: the engine already guarantees that it is JSON. */
 export const opaque = z.custom<Json>((value) => value !== undefined);
@@ -57,22 +68,23 @@ export function parseRow<Schema extends z.ZodMiniType>(schema: Schema, recordKin
  *
  * @throws LashError `missing_record_schema_version`, `invalid_record_schema_version`, `unsupported_record_schema_version`.
  */
-export function parseRecord<Schema extends z.ZodMiniType>(schema: Schema, recordKind: string, key: Key, value: Value): z.output<Schema> {
-  checkVersion(recordKind, key, value);
+export function parseRecord<Schema extends z.ZodMiniType>(schema: Schema, recordKind: string, key: Key, value: Value, newest: number = SCHEMA_VERSION): z.output<Schema> {
+  checkVersion(recordKind, key, value, newest);
   return parseRow(schema, recordKind, key, value);
 }
 
-export function checkVersion(recordKind: string, key: Key, value: Value): void {
+/** @param newest - highest version that is read of this kind of record. */
+export function checkVersion(recordKind: string, key: Key, value: Value, newest: number = SCHEMA_VERSION): void {
   if (!isPlainObject(value)) throw invalidRow(recordKind, key, "the row is no object");
   const actual = value["schemaVersion"];
-  if (actual === SCHEMA_VERSION) return;
-  const details = { recordKind, key: [...key], expected: SCHEMA_VERSION };
+  if (actual === SCHEMA_VERSION || (actual === CONTENT_VERSION && newest === CONTENT_VERSION)) return;
+  const details = { recordKind, key: [...key], expected: newest };
   const row = `stored row ${describeKey(key)} (${recordKind})`;
   if (actual === undefined) throw storeError("missing_record_schema_version", `${row} has no schemaVersion`, { details });
   if (typeof actual !== "number" || !Number.isSafeInteger(actual)) {
     throw storeError("invalid_record_schema_version", `${row} has a schemaVersion that is no whole number`, { details });
   }
-  throw storeError("unsupported_record_schema_version", `${row} has schemaVersion ${actual}; this version reads ${SCHEMA_VERSION}`, {
+  throw storeError("unsupported_record_schema_version", `${row} has schemaVersion ${actual}; this version reads ${newest}; open it with a newer version of lash-runtime`, {
     details: { ...details, actual },
   });
 }

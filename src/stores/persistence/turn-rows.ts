@@ -15,7 +15,7 @@ import { type Key, prefixRange, type ReadTransaction, type Value, type WriteTran
 import { getRow, type PreparedRow, prepareRow, setRow, sizeOf } from "./large-row.ts";
 import { turnControlKey, turnInputKey, turnPrefix, turnStepKey } from "./layout.ts";
 import { type Fault, readMessage, writeMessage } from "./message-row.ts";
-import { count, fitting, invalidRow, opaque, parseRecord, parseRow, SCHEMA_VERSION, schemaVersion } from "./schema.ts";
+import { CONTENT_VERSION, contentVersion, count, fitting, invalidRow, opaque, parseRecord, parseRow, SCHEMA_VERSION, versionFor } from "./schema.ts";
 import { shareTexts, textsOf, unshareTexts } from "./shared-texts.ts";
 import { cancellationRow } from "./turn-result-row.ts";
 import { modelCallRow, readModelCall, writeModelCall } from "./usage-row.ts";
@@ -34,7 +34,8 @@ const deltaRow = z.strictObject({
 const deltasRow = z.array(deltaRow);
 
 const controlRow = z.strictObject({
-  schemaVersion,
+  /** Of the whole turn: its deltas in rows of their own are judged by it. */
+  schemaVersion: contentVersion,
   turnId: z.string(),
   step: count,
   recoveries: count,
@@ -85,7 +86,7 @@ const inputRow = z.strictObject({
 export async function readControl(tx: ReadTransaction, sessionId: string): Promise<TurnControl | undefined> {
   const key = turnControlKey(sessionId);
   const value = await tx.get(key);
-  return value === undefined ? undefined : parseRecord(controlRow, "turn in flight", key, value);
+  return value === undefined ? undefined : parseRecord(controlRow, "turn in flight", key, value, CONTENT_VERSION);
 }
 
 export function setControl(tx: WriteTransaction, sessionId: string, control: TurnControl): void {
@@ -156,6 +157,7 @@ export function setStep(tx: WriteTransaction, sessionId: string, before: TurnCon
   }
   setControl(tx, sessionId, {
     ...kept,
+    ...(versionFor(step.appended) === CONTENT_VERSION && { schemaVersion: CONTENT_VERSION }),
     step: step.step,
     ...withClaims(before, claims),
     // What is journaled is never run again, so a turn that settles something is not going round in circles; nor is one that

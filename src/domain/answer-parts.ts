@@ -1,0 +1,24 @@
+// Parts of an answer: what counts as their text.
+
+import type { LlmOutputPart } from "../providers/contract.ts";
+
+/** All that a part says, as text: for limits and estimates. */
+export function partText(part: LlmOutputPart): string {
+  switch (part.type) {
+    case "text":
+    case "reasoning":
+      return part.text;
+    case "toolCall":
+      return part.inputJson;
+    case "toolResult":
+      return JSON.stringify(part.result);
+    case "opaque":
+      return JSON.stringify(part.content.json);
+    case "source":
+      return JSON.stringify(part.source);
+    case "file":
+    case "reasoningFile":
+    case "approvalRequest":
+      return "";
+  }
+}
