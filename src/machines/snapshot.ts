@@ -33,6 +33,8 @@ const turnContext = z.object({
   sessionId: z.string(),
   turnId: z.string(),
   maxTurns: z.nullable(count),
+  // Not in snapshots of before it was there.
+  tokenBudget: z._default(z.nullable(count), null),
   hooks: z.array(
     z.enum(["preparesContext", "beforeTurn", "syncsEnvironment", "takesInput", "checkpoints", "finalizes", "afterPersist"]),
   ),
