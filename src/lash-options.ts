@@ -13,6 +13,7 @@ import { invalidArgument, refuseUnknown } from "./domain/invalid-argument.ts";
 import type { Json } from "./domain/json.ts";
 import { type Limits, resolveLimits } from "./domain/limits.ts";
 import type { Logger } from "./domain/logger.ts";
+import type { TurnLimits } from "./domain/turn-config.ts";
 import { layerOf, type Prompt } from "./domain/prompt-input.ts";
 import type { ChildAssignment, ModelSpec } from "./domain/session.ts";
 import type { Resolution, ResolveOutcome } from "./domain/waits.ts";
@@ -48,8 +49,20 @@ export interface SessionOptions {
   readonly pluginOptions?: Readonly<Record<string, Json>>;
   /** System prompt of this session, after the lash's; recorded with it. A text, or template and slots (PP-43). */
   readonly prompt?: Prompt;
-  /** Most model rounds of one turn; null for no limit. Default: the lash's, else none. */
+  /**
+   * Most model calls of one turn, whatever they are made for; attempts of one call, questions of tools and child sessions are not
+   * counted. A turn that would make one more ends as `stopped: "max_turns"`. Null lifts it. Default: the lash's, else 64.
+   */
   readonly maxTurns?: number | null;
+  /** Longest a turn may take from its acceptance, in milliseconds, waiting included; then it ends as `stopped: "max_turns"`. Default: the lash's, else none. */
+  readonly timeoutMs?: number;
+  /** Most tokens that the model calls of a turn may use together, cached ones included; then it ends as `stopped: "max_turns"`. Default: the lash's, else none. */
+  readonly budget?: TokenBudget;
+}
+
+export interface TokenBudget {
+  /** At least 1. The call that uses them up is finished. */
+  readonly tokens: number;
 }
 
 export interface LashOptions {
@@ -62,7 +75,12 @@ export interface LashOptions {
   readonly plugins?: readonly Plugin[];
   /** First part of the system prompt of all sessions; not recorded with them. */
   readonly prompt?: Prompt;
+  /** Most model calls of one turn. Default 64; null lifts it. */
   readonly maxTurns?: number | null;
+  /** Longest a turn may take, in milliseconds. Default: none. */
+  readonly timeoutMs?: number;
+  /** Most tokens that the model calls of a turn may use together. Default: none. */
+  readonly budget?: TokenBudget;
   /**
    * Who runs inputs for the next turn, queued work and session commands once they are durable. `host` (default): your calls of
    * `session.queuedTurn()`. `auto`: this lash, in the background, in any session that it has open; also what a dead process left
@@ -135,10 +153,10 @@ export interface Maintenance {
 }
 
 const OPTIONS = [
-  "provider", "model", "store", "tools", "plugins", "prompt", "maxTurns", "effects", "protocol", "residency", "lease", "inspect", "logger", "clock", "newId", "waitSecret", "maxRecoveries", "limits",
+  "provider", "model", "store", "tools", "plugins", "prompt", "maxTurns", "timeoutMs", "budget", "effects", "protocol", "residency", "lease", "inspect", "logger", "clock", "newId", "waitSecret", "maxRecoveries", "limits",
   "trace", "drain", "children", "liveReplay",
 ];
-const SESSION_OPTIONS = ["provider", "model", "tools", "plugins", "pluginOptions", "prompt", "maxTurns"];
+const SESSION_OPTIONS = ["provider", "model", "tools", "plugins", "pluginOptions", "prompt", "maxTurns", "timeoutMs", "budget"];
 
 export function checkResolution(resolution: Resolution, limits: Limits): void {
   const { status } = { ...resolution };
@@ -233,7 +251,22 @@ export function checkSession(id: string, options: SessionOptions): void {
   checkShared(options);
 }
 
-export function checkShared({ provider, prompt, maxTurns, tools, model }: SessionOptions): void {
+/** What the host says of one turn's limits, over what was said before. */
+export const limitsOf = ({ timeoutMs, budget }: Pick<SessionOptions, "timeoutMs" | "budget">, before: TurnLimits = {}): TurnLimits => ({
+  ...before,
+  ...(timeoutMs !== undefined && { timeoutMs }),
+  ...(budget !== undefined && { tokens: budget.tokens }),
+});
+
+function checkTurnLimits({ timeoutMs, budget }: SessionOptions): void {
+  if (timeoutMs !== undefined && !(Number.isSafeInteger(timeoutMs) && timeoutMs > 0)) throw invalidArgument("timeoutMs", "a positive whole number of milliseconds");
+  if (budget === undefined) return;
+  refuseUnknown(budget, ["tokens"], "budget");
+  if (!(Number.isSafeInteger(budget.tokens) && budget.tokens > 0)) throw invalidArgument("budget.tokens", "a positive whole number");
+}
+
+export function checkShared({ provider, prompt, maxTurns, tools, model, timeoutMs, budget }: SessionOptions): void {
+  checkTurnLimits({ ...(timeoutMs !== undefined && { timeoutMs }), ...(budget !== undefined && { budget }) });
   if (provider !== undefined && !isFunctionAt(provider, "complete")) throw invalidArgument("provider", "a provider, such as aiSdk(model)");
   if (prompt !== undefined) layerOf(prompt, "core");
   if (tools !== undefined && !Array.isArray(tools)) throw invalidArgument("tools", "an array of tool(...)");

@@ -82,7 +82,10 @@ export function makePorts(options: LashOptions, { ladders, wakeAt, poke, childre
     newId,
     ...(options.drain === "auto" && { poke }),
     retrying: (provider) => ladders.of(provider),
-    failureOf: (error) => ({ failure: failureOf(error), attempts: ProviderError.is(error) ? error.attempts : [] }),
+    failureOf: (error) => {
+      const { attempts, partial } = ProviderError.is(error) ? error : { attempts: [], partial: [] };
+      return { failure: failureOf(error), attempts, ...(partial.length > 0 && { partial }) };
+    },
     children: options.children?.connect({
       ...children,
       ports: () => ports,

@@ -4,9 +4,9 @@ import type { SessionWiring } from "./actors/ports.ts";
 import type { SessionRuntime } from "./actors/session-runtime.ts";
 import { SessionTools } from "./actors/session-tools.ts";
 import { layerOf } from "./domain/prompt-input.ts";
-import type { SessionPolicy, SessionRelation } from "./domain/session.ts";
+import { recordedLimit, type SessionPolicy, type SessionRelation } from "./domain/session.ts";
 import { NO_PROMPT } from "./domain/turn-config.ts";
-import { checkPlugins, checkSession, modelOf, visibleTools, type LashOptions, type SessionOptions } from "./lash-options.ts";
+import { checkPlugins, checkSession, limitsOf, modelOf, visibleTools, type LashOptions, type SessionOptions } from "./lash-options.ts";
 import type { ProviderLadders } from "./providers/provider-ladders.ts";
 import type { LashPorts } from "./runtime-ports.ts";
 import { assembleSession, type SessionAssembly } from "./session-assembly.ts";
@@ -65,8 +65,8 @@ export class SessionOpener {
     const stating = assignment ? {} : lash;
     const provider = options.provider ?? lash.provider;
     const model = modelOf(options.model ?? lash.model, provider);
-    const maxTurns = options.maxTurns ?? lash.maxTurns;
-    const policy: SessionPolicy = { providerId: provider?.id ?? "", model, maxTurns: maxTurns ?? null };
+    const maxTurns = options.maxTurns === undefined ? lash.maxTurns : options.maxTurns;
+    const policy: SessionPolicy = { providerId: provider?.id ?? "", model, maxTurns: maxTurns === undefined ? null : recordedLimit(maxTurns) };
     return {
       sessionId,
       provider: provider && ladders.ownOf(provider),
@@ -79,6 +79,7 @@ export class SessionOpener {
         model: options.model !== undefined || stating.model !== undefined,
         maxTurns: options.maxTurns !== undefined || stating.maxTurns !== undefined,
       },
+      limits: limitsOf(options, limitsOf(lash)),
       core: layerOf(lash.prompt ?? "", "core"),
       tools: new SessionTools([...visibleTools(lash.tools ?? [], assignment), ...(options.tools ?? [])], loadToolRegistry),
       plugins: undefined,

@@ -1,11 +1,11 @@
 // Settings that a session is given while it is open, for one turn or from now on.
 
 import type { SessionSettings } from "./domain/turn-config.ts";
-import type { ModelSpec } from "./domain/session.ts";
+import { recordedLimit, type ModelSpec } from "./domain/session.ts";
 import { layerOf, type Prompt, type PromptParts } from "./domain/prompt-input.ts";
 import { binding, type TurnOverlay } from "./actors/turn-plan.ts";
 import type { SettingsChange } from "./actors/session-settings.ts";
-import { checkShared, modelOf, type ModelOptions } from "./lash-options.ts";
+import { checkShared, limitsOf, modelOf, type ModelOptions, type TokenBudget } from "./lash-options.ts";
 import type { Provider } from "./providers/contract.ts";
 
 /** For one turn, on top of its session's settings; none of it is recorded as the session's (FA-24). */
@@ -16,8 +16,12 @@ export interface TurnSettings {
   readonly model?: ModelOptions;
   /** After the lash's and the session's. */
   readonly prompt?: Prompt;
-  /** Most model rounds; null for no limit. */
+  /** Most model calls; null lifts the limit. */
   readonly maxTurns?: number | null;
+  /** Longest the turn may take from its acceptance, in milliseconds. */
+  readonly timeoutMs?: number;
+  /** Most tokens that its model calls may use together. */
+  readonly budget?: TokenBudget;
 }
 
 /** What to change; what is left out stays. */
@@ -33,12 +37,17 @@ export interface SessionPatch {
 
 export const SETTINGS = ["provider", "model", "prompt", "maxTurns"];
 
+/** Those of one turn. */
+export const TURN_SETTINGS = [...SETTINGS, "timeoutMs", "budget"];
+
 /** @throws LashError `invalid_argument`, `missing_model_spec`, `llm_provider`. */
 export function overlayOf(settings: TurnSettings, current: SessionSettings, retrying: (provider: Provider) => Provider): TurnOverlay | undefined {
   checkShared(settings);
   const { provider, model, prompt, maxTurns } = settings;
-  if (provider === undefined && model === undefined && prompt === undefined && maxTurns === undefined) return undefined;
-  return changeOf(provider, model, prompt === undefined ? undefined : layerOf(prompt, "turn"), maxTurns, current, retrying);
+  const limits = limitsOf(settings);
+  const hasLimits = Object.keys(limits).length > 0;
+  if (provider === undefined && model === undefined && prompt === undefined && maxTurns === undefined && !hasLimits) return undefined;
+  return { ...changeOf(provider, model, prompt === undefined ? undefined : layerOf(prompt, "turn"), maxTurns, current, retrying), ...(hasLimits && { limits }) };
 }
 
 /** @throws LashError `invalid_argument`, `missing_model_spec`, `llm_provider`. */
@@ -60,7 +69,7 @@ function changeOf(
     ...(provider && { provider: retrying(provider) }),
     ...((provider || model) && { model: modelAfter(model, provider, current.policy.model) }),
     ...(prompt && { prompt }),
-    ...(maxTurns !== undefined && { maxTurns }),
+    ...(maxTurns !== undefined && { maxTurns: recordedLimit(maxTurns) }),
   }));
 }
 

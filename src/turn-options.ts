@@ -8,7 +8,7 @@ import { assertId } from "./domain/id-rules.ts";
 import { invalidArgument, refuseUnknown } from "./domain/invalid-argument.ts";
 import type { TurnInput } from "./domain/turn-input.ts";
 import type { TurnActivity } from "./observe/contract.ts";
-import { SETTINGS, type TurnSettings } from "./settings-options.ts";
+import { TURN_SETTINGS, type TurnSettings } from "./settings-options.ts";
 
 export interface TurnOptions extends TurnSettings {
   /** Id of the turn, so that asking again attaches to it instead of adding a second input. Default: a fresh one. */
@@ -43,7 +43,7 @@ export function chosenCompactor(given: Compactor | undefined, ofPlugins: Compact
 }
 
 export function checkTurnOptions(options: TurnOptions): void {
-  refuseUnknown(options, ["turnId", "signal", ...SETTINGS], "turn options");
+  refuseUnknown(options, ["turnId", "signal", ...TURN_SETTINGS], "turn options");
   checkedSignal(options.signal);
 }
 

@@ -78,7 +78,8 @@ function textAndIssues({ context, log }: FinishedTurn, text: string | undefined)
   const lastUser = log.findLastIndex((message) => message.role === "User" && !message.parts.some((part) => part.kind === "ToolResult"));
   const said = log.findLast((message, index) => index > lastUser && message.role === "Assistant");
   const recovered = said ? tidy(messageText(said)) : "";
-  if (recovered === "") return { text: "", issues: context.issues };
+  // What was cut off is this turn's own last word, and says so itself (ME-11).
+  if (recovered === "" || said?.incomplete !== undefined) return { text: recovered, issues: context.issues };
   const issue: TurnIssue = {
     kind: "runtime",
     code: "assistant_output_recovered_from_state",

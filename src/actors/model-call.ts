@@ -9,7 +9,7 @@ import { addUsage, type TokenUsage } from "../domain/usage.ts";
 import type { Prompt } from "./history.ts";
 import type { EffectOutcome } from "../machines/effects.ts";
 import type { TurnActivityBody } from "../observe/contract.ts";
-import type { LlmAttempt, LlmMessage, LlmRequest, LlmResponse, LlmStreamEvent, ProviderFailure } from "../providers/contract.ts";
+import type { LlmAttempt, LlmMessage, LlmRequest, LlmResponse, LlmStreamEvent, PartialAnswer, ProviderFailure } from "../providers/contract.ts";
 import type { JournaledOutcome } from "../stores/contract.ts";
 import { ResponseSize } from "./response-size.ts";
 import type { EffectTrace } from "./trace-port.ts";
@@ -32,8 +32,10 @@ export interface ModelCall {
   /** Of text, reasoning and arguments together (OP-17). */
   readonly maxResponseBytes: number;
   /** Distinguishes providers' errors from others without knowing their class. */
-  readonly failureOf: (error: unknown) => { readonly failure: ProviderFailure; readonly attempts: readonly LlmAttempt[] };
+  readonly failureOf: FailureOf;
 }
+
+export type FailureOf = (error: unknown) => { readonly failure: ProviderFailure; readonly attempts: readonly LlmAttempt[]; readonly partial?: PartialAnswer };
 
 /** Form of an llm_call in the journal: an answer, or the failure it ended in, both with what they cost (E-8). */
 type RecordedCall = { readonly response: Json } | { readonly failure: Json };
@@ -89,13 +91,13 @@ const cancelled: { readonly failure: ProviderFailure } = {
 
 /** Reads a recorded outcome back, and what the call used, whatever it came to (OP-21). */
 export function modelOutcome(recorded: Json, effectId: number, plan: TurnPlan): EffectOutcome {
-  const entry = recorded as unknown as { response?: Omit<LlmResponse, "fullText">; failure?: { failure: ProviderFailure; attempts: readonly LlmAttempt[] } };
+  const entry = recorded as unknown as { response?: Omit<LlmResponse, "fullText">; failure?: ReturnType<FailureOf> };
   if (entry.response) {
     const response: LlmResponse = { ...entry.response, fullText: "" };
     return { kind: "llm_call", response: withCapacity(response, plan.config.policy.model), call: callRecord(effectId, plan, response.attempts ?? [], response.usage) };
   }
-  const { failure, attempts } = entry.failure ?? { ...cancelled, attempts: [] };
-  return { kind: "llm_failure", failure, call: callRecord(effectId, plan, attempts, null) };
+  const { failure, attempts, partial } = entry.failure ?? { ...cancelled, attempts: [] };
+  return { kind: "llm_failure", failure, call: callRecord(effectId, plan, attempts, null), ...(partial && { partial }) };
 }
 
 /** An answer cut off before its first token in a full window was too long a prompt, not too long an answer (T-24). */

@@ -7,9 +7,10 @@ import type { Limits } from "../domain/limits.ts";
 import type { Logger } from "../domain/logger.ts";
 import type { PromptLayer } from "../domain/prompt.ts";
 import type { ModelSpec, SessionPolicy } from "../domain/session.ts";
+import type { TurnLimits } from "../domain/turn-config.ts";
 import type { ProtocolDriver } from "../machines/protocol.ts";
 import type { Residency } from "../machines/session.machine.ts";
-import type { LlmAttempt, LlmRequest, LlmResponse, Provider, ProviderFailure } from "../providers/contract.ts";
+import type { LlmRequest, LlmResponse, Provider } from "../providers/contract.ts";
 import type { LeaseOwner, Persistence } from "../stores/contract.ts";
 import type { Liveness, PeerChannel } from "../stores/store.ts";
 import type { DirectAnswer, ToolCall } from "../tools/contract.ts";
@@ -17,6 +18,7 @@ import type { ChangeHub } from "./change-hub.ts";
 import type { EffectHost } from "./effect-host.ts";
 import type { PokeReason } from "./input-lane.ts";
 import type { LeaseTimings } from "./lease-keeper.ts";
+import type { FailureOf } from "./model-call.ts";
 import type { SessionPlugins } from "./plugin-port.ts";
 import type { Publishers } from "./publisher.ts";
 import type { SessionTools } from "./session-tools.ts";
@@ -79,7 +81,7 @@ export interface RuntimePorts {
   readonly retrying: (provider: Provider) => Provider;
   readonly inspect?: Inspect;
   readonly trace?: TracePort;
-  readonly failureOf: (error: unknown) => { readonly failure: ProviderFailure; readonly attempts: readonly LlmAttempt[] };
+  readonly failureOf: FailureOf;
 }
 
 /** What the host gives for one session. */
@@ -94,6 +96,8 @@ export interface SessionWiring {
   readonly prompt: PromptLayer;
   /** `provider`: only by `configure`; what is given at open binds the recorded one, or none (PP-27). */
   readonly stated: { readonly provider: boolean; readonly model: boolean; readonly maxTurns: boolean; readonly prompt: boolean };
+  /** Of its turns, where the turn itself says nothing; recorded with each turn, not with the session. */
+  readonly limits: TurnLimits;
   /** The lash's layer of the prompt; never recorded. */
   readonly core: PromptLayer;
   /** Those of plugins among them. */

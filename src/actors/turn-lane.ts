@@ -26,6 +26,8 @@ export interface LiveRun {
   readonly send: (event: TurnEvent) => void;
   readonly fail: (error: unknown) => void;
   readonly cancel: (request: TurnCancellation) => void;
+  /** The turn's time is over. */
+  readonly expire: (timeoutMs: number) => void;
   /** Goes on in the state that was stored. */
   readonly restore: (snapshot: RestoredTurn) => void;
 }

@@ -7,6 +7,7 @@
 import type { TurnCancellation } from "../domain/cancellation.ts";
 import { LashError } from "../domain/errors.ts";
 import type { Message } from "../domain/messages.ts";
+import { callLimitsOf } from "../domain/turn-config.ts";
 import type { PhaseName, TurnEvent } from "../machines/effects.ts";
 import type { MachineSnapshot, RecordedTurn, TurnRecord } from "../stores/contract.ts";
 import { closedLog, isCancelled, type FinishedTurn } from "./committer.ts";
@@ -37,6 +38,7 @@ export class TurnPhases {
   #plugins: TurnPlugins | undefined;
   #result: RecordedTurn | undefined;
   #cancellation: TurnCancellation | undefined;
+  #stopExpiry: () => void = () => undefined;
 
   constructor(run: LiveRun) {
     const { clock } = run.session.ports;
@@ -82,6 +84,7 @@ export class TurnPhases {
 
   /** The machine has ended: nothing is prepared, renewed or looked for any more. */
   end(): void {
+    this.#stopExpiry();
     this.#lane?.keeper.stop();
     this.#lane?.watch.stop();
     this.#preparing.abort(OVER);
@@ -110,7 +113,7 @@ export class TurnPhases {
   #pluginPhase(phase: PluginPhase): Promise<void> | void {
     const { send, context } = this.#run;
     const plugins = this.#plugins;
-    if (phase === "buildTurn" && !plugins) return send({ type: "turn.built", maxTurns: this.#planned.config.policy.maxTurns });
+    if (phase === "buildTurn" && !plugins) return send({ type: "turn.built", limits: callLimitsOf(this.#planned.config) });
     if (!plugins) return send(phase === "finalize" ? { type: "turn.finalized", messages: [] } : { type: "turn.persisted" });
     return plugins.phase(phase, context, this.#preparing.signal).then(send);
   }
@@ -142,12 +145,21 @@ export class TurnPhases {
     const plan = session.planOf(turn, request.overlay);
     const { plugins } = session.wiring;
     this.#accepted = plan;
+    this.#expireAfter(turn, plan);
     if (plugins) this.#plugins = await this.#plug(plugins, turn, plan);
     if (hasFailed()) return;
     if (turn.snapshot) return this.#takeUp(turn, turn.snapshot);
     const { claims: [first], input: { causes = [] } } = turn;
     if (first?.lane === "work") void request.emit({ type: "queued_work_started", boundary: "idle", batchIds: first.rows.ids, causes }, "queue");
     send(this.#prepared() ?? { type: "lane.claimed" });
+  }
+
+  /** Counted from its acceptance, whoever drives it by now (ME-10). */
+  #expireAfter({ acceptedAtMs }: TurnRecord, { config: { limits } }: TurnPlan): void {
+    const { session: { ports: { clock } }, expire } = this.#run;
+    const timeoutMs = limits?.timeoutMs;
+    if (timeoutMs === undefined) return;
+    this.#stopExpiry = clock.setTimer(Math.max(0, acceptedAtMs + timeoutMs - clock.now()), () => expire(timeoutMs));
   }
 
   async #drainCommands(): Promise<void> {
@@ -172,8 +184,7 @@ export class TurnPhases {
     const resident = this.#run.session.resident();
     const messages = openingAtHand(turn);
     if (resident.headRevision !== headRevision || !messages || this.#plugins) return undefined;
-    const { maxTurns } = this.#planned.config.policy;
-    return { type: "turn.prepared", history: referenceOf(resident), messages, maxTurns };
+    return { type: "turn.prepared", history: referenceOf(resident), messages, limits: callLimitsOf(this.#planned.config) };
   }
 
   /** Goes on where the last durable step left off. */

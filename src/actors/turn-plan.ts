@@ -6,7 +6,7 @@ import { LashError, pluginError, runtimeError, sessionError } from "../domain/er
 import { canonicalJson, jsonEqual } from "../domain/json.ts";
 import { renderPrompt } from "../domain/prompt.ts";
 import { sha256Hex } from "../domain/sha256.ts";
-import { NO_PROMPT, type RecordedPlugin, type SessionSettings, type ToolSpec, type TurnConfig } from "../domain/turn-config.ts";
+import { NO_PROMPT, type RecordedPlugin, type SessionSettings, type ToolSpec, type TurnConfig, type TurnLimits } from "../domain/turn-config.ts";
 import type { Provider } from "../providers/contract.ts";
 import type { TurnRecord } from "../stores/contract.ts";
 import type { Tool } from "../tools/contract.ts";
@@ -31,7 +31,9 @@ export interface TurnPlan {
 }
 
 /** For one turn only: on top of the session's settings (T-15, FA-24). */
-export type TurnOverlay = SettingsChange;
+export interface TurnOverlay extends SettingsChange {
+  readonly limits?: TurnLimits;
+}
 
 const NO_OVERLAY: TurnOverlay = {};
 
@@ -110,8 +112,9 @@ function requirePlugins({ plugins = [] }: TurnConfig, present: readonly Recorded
   });
 }
 
-function configOf({ core, tools: { callable }, plugins }: SessionWiring, settings: SessionSettings, overlay: TurnOverlay): TurnConfig {
+function configOf({ core, tools: { callable }, plugins, limits: ofSession }: SessionWiring, settings: SessionSettings, overlay: TurnOverlay): TurnConfig {
   const policy = overlaid(settings.policy, overlay);
+  const limits = { ...ofSession, ...overlay.limits };
   const layers = [core, settings.prompt, ...(overlay.prompt ? [overlay.prompt] : [])];
   const session = {
     ...(!jsonEqual(policy, settings.policy) && { policy: settings.policy }),
@@ -123,6 +126,7 @@ function configOf({ core, tools: { callable }, plugins }: SessionWiring, setting
     tools: specsOf(callable),
     ...(plugins && { plugins: plugins.recorded }),
     ...(plugins?.addsToPrompt && { layers }),
+    ...(Object.keys(limits).length > 0 && { limits }),
     ...(Object.keys(session).length > 0 && { session }),
   };
 }
@@ -131,8 +135,8 @@ const specsOf = (tools: ReadonlyMap<string, Tool>): readonly ToolSpec[] =>
   [...tools.values()].map(({ id, name, description, inputSchema }) => ({ ...(id !== undefined && id !== name && { id }), name, description, inputSchema }));
 
 function planOf(config: TurnConfig, provider: Provider, registered: SessionTools): TurnPlan {
-  // Not of the session's settings: they do not reach the model.
-  const { session: _, ...given } = config;
+  // Not of the session's settings and the turn's limits: they do not reach the model.
+  const { session: _, limits: _limits, ...given } = config;
   return { config, provider, tools: registered.bind(config.tools), digest: sha256Hex(canonicalJson(given)) };
 }
 

@@ -61,6 +61,7 @@ export class TurnRun {
       send: (event) => this.#send(event),
       fail: (error) => this.#fail(error),
       cancel: (asked) => this.cancel(asked),
+      expire: (timeoutMs) => this.#expire(timeoutMs),
       restore: (snapshot) => this.#restore(snapshot),
     });
     this.#actor = this.#createActor();
@@ -85,6 +86,12 @@ export class TurnRun {
   cancel(request?: TurnCancellation): void {
     this.#phases.cancel(request);
     this.#mail = { type: "turn.cancel" };
+    this.#deliverMail();
+  }
+
+  /** Where it waits in the mailbox, a request to cancel takes its place. */
+  #expire(timeoutMs: number): void {
+    this.#mail ??= { type: "turn.expire", timeoutMs };
     this.#deliverMail();
   }
 

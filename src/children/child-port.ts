@@ -126,6 +126,7 @@ export class Children implements ChildPort {
       policy: settings.policy satisfies SessionPolicy,
       prompt: NO_PROMPT,
       stated: { provider: false, model: false, maxTurns: false, prompt: false },
+      limits: wiring.limits,
       core: wiring.core,
       tools: this.#toolsOf(parent, assignment, live),
       plugins: undefined,

@@ -1,6 +1,6 @@
-// Parts of an answer: what counts as their text.
+// Parts of an answer: what counts as their text, and what is left of one that was cut off.
 
-import type { LlmOutputPart } from "../providers/contract.ts";
+import type { LlmOutputPart, PartialAnswer } from "../providers/contract.ts";
 
 /** All that a part says, as text: for limits and estimates. */
 export function partText(part: LlmOutputPart): string {
@@ -22,3 +22,7 @@ export function partText(part: LlmOutputPart): string {
       return "";
   }
 }
+
+/** What people read of an answer that was cut off: its text and its reasoning. */
+export const partialOf = (parts: readonly LlmOutputPart[]): PartialAnswer =>
+  parts.flatMap((part) => ((part.type === "text" || part.type === "reasoning") && part.text !== "" ? [{ type: part.type, text: part.text }] : []));

@@ -199,6 +199,9 @@ export const ERROR_CODES = {
   /** Never thrown to a host: codes of the other turn issues (errors.md section 2). */
   issue: [
     "cancelled",
+    "max_turns",
+    "token_budget",
+    "turn_timeout",
     "invalid_turn_input",
     "reconfigure_failed",
     "before_llm_call_failed",

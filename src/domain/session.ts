@@ -21,8 +21,23 @@ export interface ModelSpec {
 export interface SessionPolicy {
   readonly providerId: string;
   readonly model: ModelSpec;
-  /** Most model rounds of one turn; null means no limit. */
+  /** Most model calls of one turn; `NO_LIMIT` where the host lifted it, null where nobody said anything: then the default holds. */
   readonly maxTurns: number | null;
+}
+
+/** A lifted limit on model calls, as it is recorded: a number, so that every version reads it as a limit that is never reached. */
+export const NO_LIMIT = Number.MAX_SAFE_INTEGER;
+
+/** Model calls of a turn for which nobody set a limit. */
+export const DEFAULT_MAX_TURNS = 64;
+
+/** The limit as it is recorded, of what a host says: null lifts it. */
+export const recordedLimit = (maxTurns: number | null): number => maxTurns ?? NO_LIMIT;
+
+/** The limit that a turn of this policy has; null where it was lifted. */
+export function turnLimit({ maxTurns }: SessionPolicy): number | null {
+  if (maxTurns === null) return DEFAULT_MAX_TURNS;
+  return maxTurns === NO_LIMIT ? null : maxTurns;
 }
 
 export type SessionRelation =

@@ -3,7 +3,7 @@
 
 import type { Json, JsonObject } from "./json.ts";
 import type { PromptLayer } from "./prompt.ts";
-import type { SessionPolicy } from "./session.ts";
+import { turnLimit, type SessionPolicy } from "./session.ts";
 
 /** A tool as the model sees it. */
 export interface ToolSpec {
@@ -34,6 +34,14 @@ export interface RecordedPlugin {
   readonly options?: Json;
 }
 
+/** What ends a turn beside the count of its model calls. */
+export interface TurnLimits {
+  /** From its acceptance, in milliseconds. */
+  readonly timeoutMs?: number;
+  /** Of all its model calls together: prompts, cached or not, and answers. */
+  readonly tokens?: number;
+}
+
 /** Fixed when the turn is accepted and used again by whoever finishes it (OP-7). */
 export interface TurnConfig {
   /** Provider, model and limit of this turn. */
@@ -45,9 +53,24 @@ export interface TurnConfig {
   readonly plugins?: readonly RecordedPlugin[];
   /** What `system` was made of, where plugins add to it while the turn runs. */
   readonly layers?: readonly PromptLayer[];
+  /** Absent: none but the count of model calls, which is in the policy. */
+  readonly limits?: TurnLimits;
   /** The session's own settings, where they are not all in `policy`: what the turn's commit records (FA-24). */
   readonly session?: { readonly policy?: SessionPolicy; readonly prompt?: PromptLayer };
 }
+
+/** What ends a turn before another model call; null where nothing does. */
+export interface CallLimits {
+  /** Model calls. */
+  readonly maxTurns: number | null;
+  /** Tokens of all model calls together. */
+  readonly tokenBudget: number | null;
+}
+
+export const callLimitsOf = ({ policy, limits }: TurnConfig): CallLimits => ({ maxTurns: turnLimit(policy), tokenBudget: limits?.tokens ?? null });
+
+/** Whether a version of lash-runtime that knows only records of version 1 would misread this. */
+export const configNeedsVersion2 = ({ limits }: TurnConfig): boolean => limits !== undefined;
 
 /** The session's settings when the turn was accepted. */
 export const settingsIn = ({ policy, session }: TurnConfig): SessionSettings => ({ policy: session?.policy ?? policy, prompt: session?.prompt ?? NO_PROMPT });

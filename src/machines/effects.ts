@@ -5,8 +5,9 @@ import type { Message, PartDraft } from "../domain/messages.ts";
 import type { PluginMessage } from "../domain/plugin-message.ts";
 import type { ModelCallRecord, TurnIssue, TurnOutcome } from "../domain/outcome.ts";
 import type { CompletedToolCall } from "../domain/tool-output.ts";
+import type { CallLimits } from "../domain/turn-config.ts";
 import type { TokenUsage } from "../domain/usage.ts";
-import type { LlmResponse, ProviderFailure } from "../providers/contract.ts";
+import type { LlmResponse, PartialAnswer, ProviderFailure } from "../providers/contract.ts";
 
 /** System id under which the effects actor of a session is found by its machines. */
 export const EFFECTS = "effects";
@@ -49,7 +50,8 @@ export interface FrameTarget {
 /** What became of an effect. Failures of providers and tools are outcomes; boundary faults are `fault` (E-8). */
 export type EffectOutcome =
   | { readonly kind: "llm_call"; readonly response: LlmResponse; readonly call: ModelCallRecord }
-  | { readonly kind: "llm_failure"; readonly failure: ProviderFailure; readonly call: ModelCallRecord }
+  /** `partial`: what the last attempt had said by then (ME-11). */
+  | { readonly kind: "llm_failure"; readonly failure: ProviderFailure; readonly call: ModelCallRecord; readonly partial?: PartialAnswer }
   | { readonly kind: "tool_batch"; readonly results: readonly ToolResult[] }
   | { readonly kind: "exec_code"; readonly result: Json }
   | { readonly kind: "checkpoint"; readonly messages: readonly Message[]; readonly abort?: TurnIssue }
@@ -88,7 +90,7 @@ export interface HistoryReference {
 export type TurnEvent =
   | { readonly type: "lane.claimed" }
   /** The lane is claimed, and nothing before the first model call has to be waited for or is taken part in. */
-  | { readonly type: "turn.prepared"; readonly history: HistoryReference; readonly messages: readonly Message[]; readonly maxTurns: number | null }
+  | { readonly type: "turn.prepared"; readonly history: HistoryReference; readonly messages: readonly Message[]; readonly limits: CallLimits }
   | { readonly type: "lane.busy" }
   /** The turn was taken up too often and never ended: what it finished is committed, and that it cannot go on (OP-6). */
   | { readonly type: "turn.exhausted"; readonly issue: TurnIssue; readonly usage: TokenUsage }
@@ -105,8 +107,8 @@ export type TurnEvent =
   | { readonly type: "context.prepared" }
   | { readonly type: "hooks.passed"; readonly messages: readonly Message[] }
   | { readonly type: "hooks.aborted"; readonly issue: TurnIssue }
-  /** With the limit that the turn was accepted with (T-16). */
-  | { readonly type: "turn.built"; readonly maxTurns: number | null }
+  /** With the limits that the turn was accepted with (T-16). */
+  | { readonly type: "turn.built"; readonly limits: CallLimits }
   | { readonly type: "turn.unbuildable"; readonly issue: TurnIssue }
   | { readonly type: "turn.finalized"; readonly messages: readonly Message[] }
   | { readonly type: "turn.settled" }
@@ -124,6 +126,8 @@ export type TurnEvent =
   /** Stop driving this turn; it stays in flight (OP-8). */
   | { readonly type: "turn.suspend" }
   | { readonly type: "turn.cancel"; readonly reason?: string }
+  /** The time that the turn was given is over (ME-10). */
+  | { readonly type: "turn.expire"; readonly timeoutMs: number }
   | { readonly type: "effect.settled"; readonly effectId: number; readonly outcome: EffectOutcome; readonly source: "run" | "journal" };
 
 /** What a finished turn machine says. */

@@ -9,9 +9,6 @@ import type { CheckpointKind, ToolResult } from "./effects.ts";
 /** What a protocol may look at: where the turn stands, never its history. */
 export interface ProtocolView {
   readonly iteration: number;
-  /** Iteration at which this run began; the turn limit counts from it. */
-  readonly runOffset: number;
-  readonly maxTurns: number | null;
   /** Whether the last message so far is a tool result (T-29). */
   readonly endsWithToolResult: boolean;
 }
@@ -30,6 +27,8 @@ export type NextMove =
   | { readonly type: "runCode"; readonly language: string; readonly code: string }
   /** Collects what arrived meanwhile and goes on with it; `onEmpty` says what follows if there was nothing (T-55). */
   | CheckpointMove
+  /** The next model call, with nothing between. */
+  | IterateMove
   | FinishMove;
 
 export interface CheckpointMove {
@@ -47,7 +46,10 @@ export interface FinishMove {
   readonly outcome: TurnOutcome;
 }
 
-/** What to do after a reply: append, then perhaps advance the iteration, then move. */
+/**
+ * What to do after a reply: append, then perhaps advance the iteration, then move. A decision that leads to another model call
+ * advances the iteration; the turn's limits are looked at by the machine, not here.
+ */
 export interface Decision {
   readonly append?: readonly MessageDraft[];
   readonly advanceIteration?: boolean;

@@ -33,6 +33,8 @@ const turnContext = z.object({
   sessionId: z.string(),
   turnId: z.string(),
   maxTurns: z.nullable(count),
+  // Not in snapshots of before it was there.
+  tokenBudget: z.optional(z.nullable(count)),
   hooks: z.array(
     z.enum(["preparesContext", "beforeTurn", "syncsEnvironment", "takesInput", "checkpoints", "finalizes", "afterPersist"]),
   ),
@@ -81,7 +83,8 @@ export function restoreTurn(machine: TurnMachine, stored: MachineSnapshot): Snap
   if (!context.success) throw invalid(z.prettifyError(context.error));
   if (!hasState(machine.root as never, stored.value)) throw invalid(`there is no state ${JSON.stringify(stored.value)}`);
   // Parsed values are copies, which matters: XState changes what it is handed.
-  return machine.resolveState({ value: stored.value as never, context: context.data as unknown as TurnContext });
+  const { tokenBudget = null, ...rest } = context.data;
+  return machine.resolveState({ value: stored.value as never, context: { ...rest, tokenBudget } as unknown as TurnContext });
 }
 
 const invalid = (what: string) => storeError("stored_row_invalid", `the stored snapshot of a turn machine is damaged: ${what}`);

@@ -21,8 +21,10 @@ export interface TurnMachineInput {
 }
 
 export interface TurnContext extends TurnMachineInput {
-  /** Known once the turn is built. */
+  /** Most model calls; known once the turn is built. */
   readonly maxTurns: number | null;
+  /** Most tokens of its model calls together. */
+  readonly tokenBudget: number | null;
   /** Committed history that this turn builds on; null until the head was read. */
   readonly history: HistoryReference | null;
   /** Messages this turn has appended to its log. */
@@ -48,6 +50,7 @@ export function initialContext(input: TurnMachineInput): TurnContext {
     sessionId: input.sessionId,
     turnId: input.turnId,
     maxTurns: null,
+    tokenBudget: null,
     hooks: input.hooks,
     history: null,
     logLength: 0,
@@ -75,8 +78,6 @@ export const yieldsToInput = ({ hooks, afterCheckpoint }: TurnContext): boolean 
 
 export const viewOf = (context: TurnContext): ProtocolView => ({
   iteration: context.iteration,
-  runOffset: context.runOffset,
-  maxTurns: context.maxTurns,
   endsWithToolResult: context.endsWithToolResult,
 });
 

@@ -12,8 +12,8 @@ import type { EffectsMessage, PhaseName, TurnEvent, TurnOutput } from "./effects
 import type { ProtocolDriver } from "./protocol.ts";
 import { assembleOutcome, initialContext, yieldsToInput, type TurnContext, type TurnHook, type TurnMachineInput } from "./turn.context.ts";
 import {
-  awaits, checkpointDelivery, collectInput, deliver, endsInSync, endsTurn, faultIssue, follow, modelFailure, modelStop, moveAfter, requestEffect,
-  stopCancelled, syncStop, toEffects, withMessages, withModelCall, withoutEffect,
+  awaits, checkpointDelivery, collectInput, deliver, endsInSync, endsTurn, expired, faultIssue, follow, moveAfter, requestEffect,
+  stopCancelled, stopExpired, stopOnModelEnding, stopOnModelFailure, syncStop, toEffects, withMessages, withoutEffect,
   type MoveKind,
 } from "./turn.moves.ts";
 
@@ -73,22 +73,27 @@ function buildTurnMachine(protocol: ProtocolDriver) {
       abortOpenEffects: enqueueActions(({ context, enqueue }) => {
         for (const { effectId } of context.open) enqueue.sendTo(toEffects, { type: "effect.aborted", effectId } satisfies EffectsMessage);
       }),
-      recordLimit: assign({ maxTurns: ({ event, context }) => ("maxTurns" in event ? event.maxTurns : context.maxTurns) }),
+      recordLimits: assign(({ event, context }) => ("limits" in event ? event.limits : context)),
       recordHistory: assign({ history: ({ event, context }) => ("history" in event ? event.history : context.history) }),
       appendMessages: enqueueActions(({ context, event, enqueue }) => {
         if ("messages" in event) enqueue.assign(withMessages(context, enqueue, event.messages));
       }),
       recordPrepared: enqueueActions(({ context, event, enqueue }) => {
         if (event.type !== "turn.prepared") return;
-        const { history, maxTurns, messages } = event;
-        enqueue.assign({ history, maxTurns, ...withMessages(context, enqueue, messages) });
+        const { history, limits, messages } = event;
+        enqueue.assign({ history, ...limits, ...withMessages(context, enqueue, messages) });
       }),
       /** Records the reply, appends what the protocol makes of it and asks for the effect that follows, if one does. */
       follow: enqueueActions(({ context, event, enqueue }) => follow(protocol, context, event, enqueue)),
       closeEffect: assign(({ context, event }) => withoutEffect(context, event)),
       stopOnSync: assign(({ context, event }) => ({ ...withoutEffect(context, event), ...syncStop(context, event) })),
-      stopOnModelEnding: assign(({ context, event }) => ({ ...withModelCall(context, event), ...modelStop(context, event) })),
-      stopOnModelFailure: assign(({ context, event }) => ({ ...withModelCall(context, event), ...modelFailure(context, event) })),
+      stopOnModelEnding: enqueueActions(({ context, event, enqueue }) => stopOnModelEnding(context, event, enqueue)),
+      stopOnModelFailure: enqueueActions(({ context, event, enqueue }) => stopOnModelFailure(context, event, enqueue)),
+      recordExpiry: assign(({ context, event }) => {
+        const { outcome, issue } = expired(event);
+        return { outcome, issues: [...context.issues, issue] };
+      }),
+      stopExpired: enqueueActions(({ context, event, enqueue }) => stopExpired(protocol, context, event, enqueue)),
       stopOnFault: assign(({ context, event }) => ({
         ...withoutEffect(context, event),
         afterCheckpoint: null,
@@ -209,8 +214,8 @@ function buildTurnMachine(protocol: ProtocolDriver) {
         entry: { type: "requestPhase", params: { phase: "buildTurn" } },
         on: {
           "turn.built": [
-            { guard: "needsEnvironment", target: "running.syncingEnvironment", actions: "recordLimit" },
-            { target: "running", actions: "recordLimit" },
+            { guard: "needsEnvironment", target: "running.syncingEnvironment", actions: "recordLimits" },
+            { target: "running", actions: "recordLimits" },
           ],
           "turn.unbuildable": { target: "assembling", actions: { type: "stopOnIssue", params: { stop: "runtime_error" } } },
           "turn.cancel": { target: "assembling", actions: "stopCancelled" },
@@ -220,6 +225,7 @@ function buildTurnMachine(protocol: ProtocolDriver) {
         initial: "callingModel",
         on: {
           "turn.cancel": { target: ".cancelling", actions: "abortOpenEffects" },
+          "turn.expire": { target: ".expiring", actions: ["abortOpenEffects", "recordExpiry"] },
           "effect.settled": { guard: "isFault", target: "assembling", actions: "stopOnFault" },
         },
         states: {
@@ -270,7 +276,16 @@ function buildTurnMachine(protocol: ProtocolDriver) {
           cancelling: {
             on: {
               "turn.cancel": {},
+              "turn.expire": {},
               "effect.settled": { guard: "isOpen", target: "#turn.assembling", actions: "stopCancelled" },
+            },
+          },
+          // ME-10: the same, where the turn's time is over.
+          expiring: {
+            on: {
+              "turn.cancel": {},
+              "turn.expire": {},
+              "effect.settled": { guard: "isOpen", target: "#turn.assembling", actions: "stopExpired" },
             },
           },
         },

@@ -1,11 +1,13 @@
 // What the turn machine's guards ask and its actions do: pure functions of context and event.
 
 import type { ActorSystem, ActorSystemInfo, AnyActorRef } from "xstate";
-import { createMessage, type Message } from "../domain/messages.ts";
+import { partialOf } from "../domain/answer-parts.ts";
+import { createMessage, type IncompleteReason, type Message } from "../domain/messages.ts";
 import type { TurnIssue, TurnOutcome } from "../domain/outcome.ts";
 import { messagesOfPlugins } from "../domain/plugin-message.ts";
 import { truncateRaw } from "../domain/truncate.ts";
-import { addUsage } from "../domain/usage.ts";
+import { addUsage, totalTokens } from "../domain/usage.ts";
+import type { PartialAnswer } from "../providers/contract.ts";
 import { EFFECTS, type EffectCommand, type EffectOutcome, type EffectRequest, type EffectsMessage, type TurnEvent } from "./effects.ts";
 import type { CheckpointMove, Decision, MessageDraft, ProtocolDriver } from "./protocol.ts";
 import { viewOf, type TurnContext } from "./turn.context.ts";
@@ -35,7 +37,7 @@ function answers({ kind }: EffectOutcome, command: EffectCommand): boolean {
 export function endsTurn(event: TurnEvent): boolean {
   if (event.type !== "effect.settled" || event.outcome.kind !== "llm_call") return false;
   const { terminalReason: reason } = event.outcome.response;
-  return reason !== "stop" && reason !== "tool_use" && reason !== "unknown";
+  return reason !== "stop" && reason !== "tool_use" && reason !== "pause" && reason !== "unknown";
 }
 
 /** Where a decision leads in the chart; a checkpoint that nobody takes part in is passed by (M4). */
@@ -62,8 +64,7 @@ export function checkpointDelivery(context: TurnContext, event: TurnEvent): Deli
   if (event.outcome.abort) return "abort";
   const finishing = context.afterCheckpoint?.type === "finish";
   if (event.outcome.messages.length > 0) {
-    const { maxTurns, iteration, runOffset } = context;
-    if (finishing && maxTurns !== null && iteration + 1 >= runOffset + maxTurns) return "pastLimit";
+    if (finishing && reachedLimit(context)) return "pastLimit";
   } else if (finishing) return "nothingAndFinish";
   return context.hooks.includes("syncsEnvironment") ? "iterateWithSync" : "iterate";
 }
@@ -74,7 +75,7 @@ const decided = new WeakMap<TurnEvent, { readonly context: TurnContext; readonly
 function decisionOn(protocol: ProtocolDriver, context: TurnContext, event: TurnEvent): Decision | undefined {
   const known = decided.get(event);
   if (known?.context === context) return known.decision;
-  const decision = decide(protocol, context, event);
+  const decision = withinLimits(context, event, decide(protocol, context, event));
   decided.set(event, { context, decision });
   return decision;
 }
@@ -93,6 +94,54 @@ function decide(protocol: ProtocolDriver, context: TurnContext, event: TurnEvent
       return undefined;
   }
 }
+
+// ---- limits -------------------------------------------------------------------------------------------------------
+
+/** What a turn may not have: another model call. */
+export interface ReachedLimit {
+  readonly code: "max_turns" | "token_budget";
+  readonly message: string;
+  /** For the model and whoever reads the history. */
+  readonly note: string;
+}
+
+/** Counted are the model calls that were made, and what they used (ME-10). */
+function reachedLimit({ maxTurns, tokenBudget, iteration, runOffset, usage }: TurnContext): ReachedLimit | undefined {
+  if (maxTurns !== null && iteration + 1 >= runOffset + maxTurns) {
+    return {
+      code: "max_turns",
+      message: `the turn made ${maxTurns} model calls, which is its limit; raise \`maxTurns\`, or lift it with null`,
+      note: `Turn limit reached (${maxTurns}) before a final assistant response.`,
+    };
+  }
+  const spent = totalTokens(usage);
+  if (tokenBudget !== null && spent >= tokenBudget) {
+    return {
+      code: "token_budget",
+      message: `the turn used ${spent} tokens of the ${tokenBudget} it may use; raise \`budget.tokens\``,
+      note: `Token budget used up (${spent} of ${tokenBudget}) before a final assistant response.`,
+    };
+  }
+  return undefined;
+}
+
+const limitIssue = ({ code, message }: ReachedLimit): TurnIssue => ({ kind: "runtime", code, message, retryable: false });
+
+/** A decision that leads to one model call too many ends the turn instead, with a note in its history. */
+function withinLimits(context: TurnContext, event: TurnEvent, decision: Decision | undefined): Decision | undefined {
+  if (!decision || !callsAgain(decision.next)) return decision;
+  const limit = reachedLimit({ ...context, ...withModelCall(context, event) });
+  if (!limit) return decision;
+  const note: MessageDraft = { role: "System", synthetic: "turn_limit", parts: [{ kind: "Error", content: limit.note }] };
+  return {
+    ...decision,
+    append: [...(decision.append ?? []), note],
+    issues: [...(decision.issues ?? []), limitIssue(limit)],
+    next: { type: "finish", outcome: { stopped: "max_turns" } },
+  };
+}
+
+const callsAgain = (next: Decision["next"]): boolean => next.type === "iterate" || (next.type === "checkpoint" && next.onEmpty.type === "iterate");
 
 // ---- doing --------------------------------------------------------------------------------------------------------
 
@@ -148,10 +197,15 @@ export function deliver(context: TurnContext, event: TurnEvent, enqueue: Enqueue
     ...withMessages(context, enqueue, messages),
     // Input that prevents a completion starts another iteration; after work the iteration has advanced already.
     iteration: context.iteration + (finishing && messages.length > 0 ? 1 : 0),
-    issues: abort ? [...context.issues, abort] : context.issues,
+    issues: [...context.issues, ...(abort ? [abort] : []), ...(delivery === "pastLimit" ? limitIssuesOf(context) : [])],
     afterCheckpoint: delivery === "nothingAndFinish" ? context.afterCheckpoint : null,
     outcome,
   });
+}
+
+function limitIssuesOf(context: TurnContext): readonly TurnIssue[] {
+  const limit = reachedLimit(context);
+  return limit ? [limitIssue(limit)] : [];
 }
 
 /** Takes a completion back, because the commit found input that waits: the last checkpoint is asked after all (TT-7). */
@@ -159,21 +213,54 @@ export function collectInput(context: TurnContext, enqueue: Enqueue): void {
   requestEffect(context, enqueue, { kind: "checkpoint", iteration: context.iteration, checkpoint: "before_completion" }, { outcome: null });
 }
 
-/** A cancelled turn keeps what its tools did and what it was told (I-33); a reply that was cut off leaves nothing (T-64). */
+const CANCELLED: Stop = {
+  outcome: { stopped: "cancelled" },
+  issue: { kind: "runtime", code: "cancelled", terminalReason: "cancelled", message: "the turn was cancelled" },
+};
+
+/** The time that a turn was given is over. Written down before what was open has been heard out. */
+export function expired(event: TurnEvent): Stop {
+  const given = event.type === "turn.expire" ? ` of ${event.timeoutMs} ms` : "";
+  return { outcome: { stopped: "max_turns" }, issue: { kind: "runtime", code: "turn_timeout", message: `the turn's time${given} is over; raise \`timeoutMs\``, retryable: false } };
+}
+
+/** Why a turn ends before it is done. */
+interface Stop {
+  readonly outcome: TurnOutcome;
+  readonly issue: TurnIssue;
+}
+
+/** A turn that is ended early keeps what its tools did, what it was told (I-33), and what its model had said (ME-11). */
 export function stopCancelled(protocol: ProtocolDriver, context: TurnContext, event: TurnEvent, enqueue: Enqueue): void {
+  enqueue.assign({ ...withWhatWasDone(protocol, context, event, enqueue), afterCheckpoint: null, outcome: CANCELLED.outcome, issues: [...context.issues, CANCELLED.issue] });
+}
+
+/** The same for a turn whose outcome was written down when its time was over. */
+export function stopExpired(protocol: ProtocolDriver, context: TurnContext, event: TurnEvent, enqueue: Enqueue): void {
+  enqueue.assign({ ...withWhatWasDone(protocol, context, event, enqueue), afterCheckpoint: null });
+}
+
+function withWhatWasDone(protocol: ProtocolDriver, context: TurnContext, event: TurnEvent, enqueue: Enqueue): Partial<TurnContext> {
   const isBatch = event.type === "effect.settled" && event.outcome.kind === "tool_batch";
   // What a protocol adds of its own, such as the note about a turn limit, is not what stopped this turn.
   const drafts = isBatch ? (decisionOn(protocol, context, event)?.append ?? []).filter((draft) => draft.synthetic === undefined) : [];
   const delivered = event.type === "effect.settled" && event.outcome.kind === "checkpoint" ? event.outcome.messages : [];
   const own = drafts.map((draft, index) => messageOf(context, draft, context.logLength + index));
-  const messages = [...own, ...saidOfCalls(context, event, own.length), ...delivered];
-  enqueue.assign({
-    ...withModelCall(context, event),
-    ...withMessages(context, enqueue, messages),
-    afterCheckpoint: null,
-    outcome: { stopped: "cancelled" },
-    issues: [...context.issues, { kind: "runtime", code: "cancelled", terminalReason: "cancelled", message: "the turn was cancelled" }],
-  });
+  const messages = [...own, ...saidOfCalls(context, event, own.length), ...delivered, ...cutOff(context, event, "cancelled")];
+  return { ...withModelCall(context, event), ...withMessages(context, enqueue, messages) };
+}
+
+/** What a model had said when it was cut off, as a message that says so (ME-11). */
+function cutOff(context: TurnContext, event: TurnEvent, reason: IncompleteReason): readonly Message[] {
+  const said = event.type === "effect.settled" ? saidIn(event.outcome) : [];
+  if (said.length === 0) return [];
+  const parts = said.map(({ type, text }) => ({ kind: type === "text" ? ("Prose" as const) : ("Reasoning" as const), content: text }));
+  return [createMessage(`${context.turnId}:${context.logLength}`, "Assistant", parts, undefined, { incomplete: reason })];
+}
+
+function saidIn(outcome: EffectOutcome): PartialAnswer {
+  if (outcome.kind === "llm_failure") return outcome.partial ?? [];
+  return outcome.kind === "llm_call" ? partialOf(outcome.response.parts) : [];
 }
 
 /** @param alongside - what else changes: XState builds a whole snapshot for every assign, so there is one. */
@@ -246,7 +333,26 @@ export function syncStop(context: TurnContext, event: TurnEvent): Partial<TurnCo
   return switchTo ? { outcome: { agent_frame_switch: { frame_id: switchTo.frameId, task: switchTo.task } } } : {};
 }
 
-export function modelStop(context: TurnContext, event: TurnEvent): Partial<TurnContext> {
+/** An answer that ended otherwise than it should: at a limit, by a filter. */
+export function stopOnModelEnding(context: TurnContext, event: TurnEvent, enqueue: Enqueue): void {
+  enqueue.assign({ ...withModelCall(context, event), ...withMessages(context, enqueue, cutOff(context, event, incompleteBy(event))), ...modelStop(context, event) });
+}
+
+/** A call that came to no answer after all its attempts. */
+export function stopOnModelFailure(context: TurnContext, event: TurnEvent, enqueue: Enqueue): void {
+  enqueue.assign({ ...withModelCall(context, event), ...withMessages(context, enqueue, cutOff(context, event, incompleteBy(event))), ...modelFailure(context, event) });
+}
+
+function incompleteBy(event: TurnEvent): IncompleteReason {
+  if (event.type !== "effect.settled") return "failed";
+  const reason =
+    event.outcome.kind === "llm_call" ? event.outcome.response.terminalReason
+    : event.outcome.kind === "llm_failure" ? event.outcome.failure.terminalReason
+    : undefined;
+  return reason === "output_limit" || reason === "content_filter" || reason === "cancelled" ? reason : "failed";
+}
+
+function modelStop(context: TurnContext, event: TurnEvent): Partial<TurnContext> {
   if (event.type !== "effect.settled" || event.outcome.kind !== "llm_call") return {};
   const { terminalReason: reason, terminalDiagnostic } = event.outcome.response;
   const issue: TurnIssue = {
@@ -260,7 +366,7 @@ export function modelStop(context: TurnContext, event: TurnEvent): Partial<TurnC
   return { outcome: { stopped }, issues: [...context.issues, issue] };
 }
 
-export function modelFailure(context: TurnContext, event: TurnEvent): Partial<TurnContext> {
+function modelFailure(context: TurnContext, event: TurnEvent): Partial<TurnContext> {
   if (event.type !== "effect.settled" || event.outcome.kind !== "llm_failure") return {};
   const { failure } = event.outcome;
   const issue: TurnIssue = {

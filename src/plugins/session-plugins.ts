@@ -7,7 +7,7 @@ import { errorText } from "../domain/error-mapping.ts";
 import { pluginError, wiringError } from "../domain/errors.ts";
 import { type Json, jsonEqual } from "../domain/json.ts";
 import type { Message } from "../domain/messages.ts";
-import type { SessionPolicy } from "../domain/session.ts";
+import { recordedLimit, type SessionPolicy } from "../domain/session.ts";
 import type { RecordedPlugin } from "../domain/turn-config.ts";
 import type { TurnHook } from "../machines/turn.context.ts";
 import type { ComponentBody } from "../stores/contract.ts";
@@ -123,8 +123,8 @@ class PluginsOfSession implements SessionPlugins {
       try {
         const changed = plugin.parts.changeConfig?.({ sessionId, clock, previous, current });
         if (!changed) continue;
-        const { model = current.model, maxTurns = current.maxTurns } = changed;
-        current = { ...current, model, maxTurns };
+        const { model = current.model, maxTurns } = changed;
+        current = { ...current, model, ...(maxTurns !== undefined && { maxTurns: recordedLimit(maxTurns) }) };
       } catch (error) {
         logger({ level: "warn", event: "plugin.hook_failed", sessionId, code: "plugin_invoke", message: `changeConfig: ${hookText(plugin, error)}` });
       }

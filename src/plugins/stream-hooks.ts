@@ -56,8 +56,17 @@ class HookedCall {
       return response;
     } catch (error) {
       await this.#finished(this.#call.signal.aborted ? "cancelled" : "provider_error");
-      throw error;
+      throw this.#asHooked(error);
     }
+  }
+
+  /** What is left of an answer that was cut off is what the hooks have let through (ME-6, ME-11). */
+  #asHooked(error: unknown): unknown {
+    if (!ProviderError.is(error) || error.partial.length === 0) return error;
+    const { failure, cause, attempts } = error;
+    const reasoning = error.partial.filter(({ type }) => type === "reasoning");
+    const texts = [...this.#texts.values()].map((text) => ({ type: "text" as const, text }));
+    return new ProviderError(failure, { cause, attempts, partial: [...reasoning, ...texts] });
   }
 
   async #response(request: LlmRequest): Promise<LlmResponse> {

@@ -9,6 +9,7 @@ import type { Message } from "../domain/messages.ts";
 import { toHostOutcome, type TurnIssue } from "../domain/outcome.ts";
 import { messagesOfPlugins, type PluginMessage } from "../domain/plugin-message.ts";
 import type { ToolCallOutput } from "../domain/tool-output.ts";
+import { callLimitsOf } from "../domain/turn-config.ts";
 import type { CheckpointKind, EffectOutcome, FrameTarget, TurnEvent } from "../machines/effects.ts";
 import type { ComponentBody, JournaledOutcome, TurnRecord } from "../stores/contract.ts";
 import { Announcements } from "./announcements.ts";
@@ -85,7 +86,7 @@ export class PluginsOfTurn implements TurnPlugins {
         return this.#beforeTurn(signal);
       case "buildTurn": {
         const issue = await this.#build(0, signal);
-        return issue ? { type: "turn.unbuildable", issue } : { type: "turn.built", maxTurns: this.#plan.config.policy.maxTurns };
+        return issue ? { type: "turn.unbuildable", issue } : { type: "turn.built", limits: callLimitsOf(this.#plan.config) };
       }
       case "finalize":
         return { type: "turn.finalized", messages: this.#said(await this.#finalize(ended())) };

@@ -23,8 +23,11 @@ function onModelReply(view: ProtocolView, reply: LlmResponse): Decision {
   if (reply.parts.some((part) => part.type === "toolCall")) {
     return { append: [assistantMessage(reply.parts)], next: { type: "runTools" } };
   }
+  // The provider rests in the middle of its answer: it is asked to go on at once (ME-12).
+  if (reply.terminalReason === "pause") return { append: [assistantMessage(reply.parts)], advanceIteration: true, next: { type: "iterate" } };
   const hasReasoning = reply.parts.some((part) => part.type === "reasoning");
-  if (text !== "" || hasReasoning || view.endsWithToolResult) {
+  // After a tool result a model that has thought may have nothing to add; one that reports nothing at all has not answered (ME-13).
+  if (text !== "" || hasReasoning || (view.endsWithToolResult && reply.usage.outputTokens > 0)) {
     // Reasoning with replay metadata has to survive the turn, so the message is appended here and not by the commit (T-38).
     const append = text !== "" || hasReasoning ? [assistantMessage(reply.parts)] : [];
     return { append, next: beforeCompletion({ finished: { assistant_message: { text } } }) };
@@ -35,7 +38,7 @@ function onModelReply(view: ProtocolView, reply: LlmResponse): Decision {
   };
 }
 
-function onToolResults(view: ProtocolView, results: readonly ToolResult[]): Decision {
+function onToolResults(_view: ProtocolView, results: readonly ToolResult[]): Decision {
   const append: MessageDraft[] = [{ role: "User", parts: results.flatMap((result) => result.modelReturn) }];
   const stopping = results.find((result) => result.stopsTurn);
   if (stopping) {
@@ -45,15 +48,6 @@ function onToolResults(view: ProtocolView, results: readonly ToolResult[]): Deci
   const controlled = controllingResult(results);
   if (controlled) return { append, next: { type: "finish", outcome: controlled } };
 
-  const iteration = view.iteration + 1;
-  if (view.maxTurns !== null && iteration >= view.runOffset + view.maxTurns) {
-    append.push({
-      role: "System",
-      synthetic: "turn_limit",
-      parts: [{ kind: "Error", content: `Turn limit reached (${view.maxTurns}) before a final assistant response.` }],
-    });
-    return { append, advanceIteration: true, next: { type: "finish", outcome: { stopped: "max_turns" } } };
-  }
   return {
     append,
     advanceIteration: true,

@@ -297,8 +297,13 @@ export interface LlmOpaquePart {
   readonly content: OpaqueContent;
 }
 
+/** What had been said when an answer was cut off, in order; nothing of it is bound to its model, and no call among it was whole. */
+export type PartialAnswer = readonly { readonly type: "text" | "reasoning"; readonly text: string }[];
+
 export type LlmTerminalReason =
   | "stop"
+  /** The provider rests in the middle of its answer and wants to be asked to go on. */
+  | "pause"
   | "tool_use"
   | "output_limit"
   | "context_overflow"

@@ -1,4 +1,4 @@
-import type { LlmAttempt, ProviderFailure, ProviderFailureKind } from "./contract.ts";
+import type { LlmAttempt, PartialAnswer, ProviderFailure, ProviderFailureKind } from "./contract.ts";
 
 const brand = Symbol.for("lash-runtime.ProviderError");
 
@@ -16,11 +16,14 @@ export class ProviderError extends Error {
   readonly failure: ProviderFailure;
   /** Every transport call that was made, when the retry ladder threw this. */
   readonly attempts: readonly LlmAttempt[];
+  /** What the last attempt had said, when the retry ladder threw this. */
+  readonly partial: PartialAnswer;
 
-  constructor(failure: ProviderFailure, options: { cause?: unknown; attempts?: readonly LlmAttempt[] } = {}) {
+  constructor(failure: ProviderFailure, options: { cause?: unknown; attempts?: readonly LlmAttempt[]; partial?: PartialAnswer } = {}) {
     super(failure.message, "cause" in options ? { cause: options.cause } : undefined);
     this.failure = failure;
     this.attempts = options.attempts ?? [];
+    this.partial = options.partial ?? [];
   }
 
   static is(error: unknown): error is ProviderError {

@@ -2,8 +2,11 @@
 //   L1. The limiter's permit is held for the attempt, not for the wait that follows it.
 //   L2. What a failed attempt streamed is withdrawn before the next one says anything.
 //   L3. An abort ends the call at once, whatever it waits for.
+//   L4. What the last attempt said before it was cut off is in the error: it was heard, and is not withdrawn (ME-11).
+//   L5. An answer with nothing in it is asked for once more (ME-13).
 
 import { onAbort } from "../domain/abort.ts";
+import { partialOf } from "../domain/answer-parts.ts";
 import { isZeroUsage, type TokenUsage } from "../domain/usage.ts";
 import { StreamAccumulator } from "./accumulate.ts";
 import { runAttempt } from "./attempt.ts";
@@ -13,13 +16,14 @@ import type {
   LlmRequest,
   LlmResponse,
   LlmStreamEvent,
+  PartialAnswer,
   Provider,
   ProviderCall,
   ProviderFailure,
   RetryPolicy,
 } from "./contract.ts";
 import { deliver } from "./deliver.ts";
-import { cancelledFailure, failureOf, ProviderError } from "./failure.ts";
+import { cancelledFailure, failureOf, ProviderError, providerFailure } from "./failure.ts";
 import { checkVariant, resolveReliability } from "./options.ts";
 import { estimateTokens, RateLimiter } from "./rate-limits.ts";
 
@@ -57,19 +61,22 @@ export function withRetry(provider: Provider, options: RetryOptions = {}): Provi
     const attempts: LlmAttempt[] = [];
 
     for (let state: RetryState = { attempt: 1, throttledMs: 0 }; ; ) {
-      const release = await orCancelled(limiter.acquire(rateLimits, tokens, call.clock, call.signal), call, attempts);
+      const said = (): PartialAnswer => partialOf(accumulator.parts());
+      const release = await orCancelled(limiter.acquire(rateLimits, tokens, call.clock, call.signal), call, attempts, said);
       const started = { startedAtMs: call.clock.now(), monotonic: call.clock.monotonic() };
       const record = (usage: TokenUsage | null, failure?: ProviderFailure): void => {
         const durationMs = call.clock.monotonic() - started.monotonic;
         const { startedAtMs } = started;
         attempts.push({ attempt: attempts.length + 1, ...statusOf(failure), usage, startedAtMs, durationMs });
       };
-      let failure: ProviderFailure;
+      let failure: ProviderFailure = heardNothing;
       let cause: unknown;
       try {
         const response = await runAttempt(provider, request, call, accumulator, { reliability, maxResponseChars });
-        record(isZeroUsage(response.usage) ? null : response.usage);
-        return { ...response, attempts, textStreamed: accumulator.hasText && call.onStreamEvent !== undefined };
+        const usage = isZeroUsage(response.usage) ? null : response.usage;
+        const isAskedAgain = !state.heardNothing && saysNothing(response, request) && mayRetry(policy, state, heardNothing);
+        record(usage, isAskedAgain ? heardNothing : undefined);
+        if (!isAskedAgain) return { ...response, attempts, textStreamed: accumulator.hasText && call.onStreamEvent !== undefined };
       } catch (error) {
         cause = error;
         failure = classify(failureOf(error));
@@ -79,20 +86,20 @@ export function withRetry(provider: Provider, options: RetryOptions = {}): Provi
       }
 
       const plan = planRetry(policy, state, failure, random);
-      if (plan === null) throw new ProviderError(failure, { cause, attempts });
-      state = plan.next;
+      if (plan === null) throw new ProviderError(failure, { cause, attempts, partial: said() });
+      state = failure === heardNothing ? { ...plan.next, heardNothing: true } : plan.next;
       await emit(call, attempts, {
         type: "retryStatus",
         waitSeconds: plan.delayMs / 1000,
         attempt: state.attempt,
         maxAttempts: policy.maxAttempts,
         reason: failure.message.slice(0, MAX_REASON_CHARS),
-      });
-      await orCancelled(call.clock.sleep(plan.delayMs, call.signal), call, attempts);
+      }, said);
+      await orCancelled(call.clock.sleep(plan.delayMs, call.signal), call, attempts, said);
       const proseItemIds = accumulator.streamedItemIds("text");
       const reasoningItemIds = accumulator.streamedItemIds("reasoning");
       accumulator.reset();
-      await emit(call, attempts, { type: "modelAttemptReset", proseItemIds, reasoningItemIds });
+      await emit(call, attempts, { type: "modelAttemptReset", proseItemIds, reasoningItemIds }, said);
     }
   };
 
@@ -110,12 +117,30 @@ export function withRetry(provider: Provider, options: RetryOptions = {}): Provi
   };
 }
 
+/** What an answer with nothing in it counts as, the first time. */
+const heardNothing = providerFailure("stream", "the model answered with nothing", { code: "empty_response", retryable: true });
+
+/**
+ * Nothing to read and no call. With output tokens, after a tool result, that is a legal end: the model had nothing to add.
+ */
+function saysNothing({ parts, usage, terminalReason }: LlmResponse, { messages }: LlmRequest): boolean {
+  if (terminalReason !== "stop" && terminalReason !== "tool_use" && terminalReason !== "unknown") return false;
+  if (!parts.every((part) => part.type === "text" && part.text === "" && part.responseMeta?.providerPayload === undefined)) return false;
+  return usage.outputTokens === 0 || messages.at(-1)?.blocks.some((block) => block.type === "toolResult") !== true;
+}
+
 export interface RetryState {
   /** The counted attempt that just ran, from 1. */
   readonly attempt: number;
+  /** An attempt came to an answer with nothing in it. */
+  readonly heardNothing?: true;
   /** What throttling has been charged so far. */
   readonly throttledMs: number;
 }
+
+/** Whether a failure that nobody throttles may be tried again. */
+const mayRetry = ({ enabled, maxAttempts }: RetryPolicy, { attempt }: RetryState, { retryable }: ProviderFailure): boolean =>
+  enabled && retryable && attempt < maxAttempts;
 
 /** Decides about a failed attempt: how long to wait and what then counts, or null to give up. Pure. */
 export function planRetry(
@@ -132,9 +157,9 @@ export function planRetry(
 
   if (failure.kind === "quota" && askedMs !== undefined) {
     const throttledMs = state.throttledMs + Math.max(delayMs, MIN_THROTTLE_CHARGE_MS);
-    if (throttledMs <= policy.throttleWaitBudgetMs) return { delayMs, next: { attempt: state.attempt, throttledMs } };
+    if (throttledMs <= policy.throttleWaitBudgetMs) return { delayMs, next: { ...state, throttledMs } };
   }
-  if (state.attempt >= policy.maxAttempts) return null;
+  if (!mayRetry(policy, state, failure)) return null;
   return { delayMs, next: { ...state, attempt: state.attempt + 1 } };
 }
 
@@ -146,18 +171,18 @@ function statusOf(failure: ProviderFailure | undefined): Pick<LlmAttempt, "statu
 }
 
 /** Sends one of the ladder's own events; a sink that never answers does not outlive the call (L3). */
-async function emit(call: ProviderCall, attempts: readonly LlmAttempt[], event: LlmStreamEvent): Promise<void> {
+async function emit(call: ProviderCall, attempts: readonly LlmAttempt[], event: LlmStreamEvent, said: () => PartialAnswer): Promise<void> {
   const pending = deliver(call, event);
-  if (pending !== undefined) await orCancelled(orAborted(pending, call.signal), call, attempts);
+  if (pending !== undefined) await orCancelled(orAborted(pending, call.signal), call, attempts, said);
 }
 
 /** What fails because the signal aborted is reported as a cancelled call. */
-async function orCancelled<T>(pending: Promise<T>, { signal }: ProviderCall, attempts: readonly LlmAttempt[]): Promise<T> {
+async function orCancelled<T>(pending: Promise<T>, { signal }: ProviderCall, attempts: readonly LlmAttempt[], said: () => PartialAnswer): Promise<T> {
   try {
     return await pending;
   } catch (error) {
     if (!signal.aborted) throw error;
-    throw new ProviderError(cancelledFailure(), { cause: error, attempts });
+    throw new ProviderError(cancelledFailure(), { cause: error, attempts, partial: said() });
   }
 }
 

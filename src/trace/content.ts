@@ -5,7 +5,7 @@ import type { TraceLevel } from "../actors/trace-port.ts";
 import { deepFreeze, type Json, type JsonObject } from "../domain/json.ts";
 import type { AttachmentRef } from "../domain/messages.ts";
 import { redact, redactJsonText } from "../domain/redact.ts";
-import type { SessionPolicy } from "../domain/session.ts";
+import { turnLimit, type SessionPolicy } from "../domain/session.ts";
 import { sha256Hex } from "../domain/sha256.ts";
 import type { TokenUsage } from "../domain/usage.ts";
 import type { LlmAttachment, LlmContentBlock, LlmMessage, LlmOutputPart } from "../providers/contract.ts";
@@ -43,7 +43,7 @@ export const shownUsage = (usage: TokenUsage): TracedUsage => ({
 });
 
 /** Metadata of sessions and turns. */
-export const shownPolicy = ({ providerId, model, maxTurns }: SessionPolicy): JsonObject => ({ provider_id: providerId, model: model.id, max_turns: maxTurns });
+export const shownPolicy = (policy: SessionPolicy): JsonObject => ({ provider_id: policy.providerId, model: policy.model.id, max_turns: turnLimit(policy) });
 
 interface ShownMessage {
   readonly message: JsonObject;

@@ -10,7 +10,7 @@ import type { TurnContext, TurnHook } from "../../src/machines/turn.context.ts";
 import type { Decision, ProtocolDriver } from "../../src/machines/protocol.ts";
 import { turnMachine, type TurnMachine } from "../../src/machines/turn.machine.ts";
 import { standardProtocol } from "../../src/protocols/standard.ts";
-import { call, calls, codeProtocol, fails, fault, hello, history, issue, ok, reply, result, results, says, turnInput } from "../support/turn-steps.ts";
+import { call, calls, codeProtocol, fails, fault, hello, history, issue, ok, reply, result, results, says, turnInput, unlimited } from "../support/turn-steps.ts";
 
 const ALL: readonly TurnHook[] = ["preparesContext", "beforeTurn", "syncsEnvironment", "takesInput", "checkpoints", "finalizes", "afterPersist"];
 
@@ -34,16 +34,16 @@ const outcomes: readonly EffectOutcome[] = [
 const plain: readonly TurnEvent[] = [
   { type: "lane.claimed" }, { type: "lane.busy" }, { type: "turn.takenUp" }, { type: "turn.recorded", outcome: { stopped: "cancelled" }, issues: [], usage: call },
   { type: "commands.waiting" }, { type: "commands.drained" }, { type: "head.refreshed", history }, { type: "input.normalized", messages: [hello] }, { type: "input.refused", issue },
-  { type: "context.prepared" }, { type: "hooks.passed", messages: [] }, { type: "hooks.aborted", issue }, { type: "turn.built", maxTurns: null }, { type: "turn.unbuildable", issue },
+  { type: "context.prepared" }, { type: "hooks.passed", messages: [] }, { type: "hooks.aborted", issue }, { type: "turn.built", limits: unlimited }, { type: "turn.unbuildable", issue },
   { type: "turn.finalized", messages: [] }, { type: "turn.settled" }, { type: "turn.committed" }, { type: "turn.persisted" }, { type: "input.waiting" }, { type: "cancel.won", messages: [] },
   { type: "tools.parked" }, { type: "tools.resumed" }, { type: "turn.suspend" }, { type: "turn.exhausted", issue, usage: call },
   { type: "phase.failed", code: "x", message: "x" }, { type: "lease.lost" }, { type: "turn.cancel" },
-  { type: "turn.prepared", history, messages: [hello], maxTurns: null }, { type: "turn.exhausted", issue, usage: call }, { type: "tools.parked" }, { type: "tools.resumed" }, { type: "turn.suspend" },
+  { type: "turn.prepared", history, messages: [hello], limits: unlimited }, { type: "turn.exhausted", issue, usage: call }, { type: "tools.parked" }, { type: "tools.resumed" }, { type: "turn.suspend" }, { type: "turn.expire", timeoutMs: 5 },
 ];
 
 /** Everything that may reach a turn of that limit: also replies to effects that are not open, and to none. */
 const turnEvents = ({ context }: { readonly context: TurnContext }, maxTurns: number | null): TurnEvent[] => [
-  ...plain.map((event) => ("maxTurns" in event ? { ...event, maxTurns } : event)),
+  ...plain.map((event) => ("limits" in event ? { ...event, limits: { maxTurns, tokenBudget: null } } : event)),
   ...[...context.open.map(({ effectId }) => effectId), 99].flatMap((effectId) => outcomes.map((outcome): TurnEvent => ({ type: "effect.settled", effectId, outcome, source: "run" }))),
 ];
 

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import type { PhaseName, TurnEvent } from "../../src/machines/effects.ts";
 import type { TurnHook } from "../../src/machines/turn.context.ts";
-import { call, calls, hello, history, issue, opening, reply, result, results, running, says, Stepper, turnInput, zero } from "../support/turn-steps.ts";
+import { call, calls, hello, history, issue, opening, reply, result, results, running, says, Stepper, turnInput, unlimited, zero } from "../support/turn-steps.ts";
 
 const ALL: readonly TurnHook[] = ["preparesContext", "beforeTurn", "syncsEnvironment", "checkpoints", "finalizes", "afterPersist"];
 
@@ -32,7 +32,7 @@ describe("the way through", () => {
   });
 
   test("a turn whose start needs no waiting is prepared by one event (M4)", () => {
-    const [prepared, phaseByPhase] = [new Stepper(turnInput()).send({ type: "turn.prepared", history, messages: [hello], maxTurns: null }), running()];
+    const [prepared, phaseByPhase] = [new Stepper(turnInput()).send({ type: "turn.prepared", history, messages: [hello], limits: unlimited }), running()];
     expect([prepared.value, prepared.context]).toEqual([phaseByPhase.value, phaseByPhase.context]);
     expect(prepared.appended).toEqual([hello]);
   });
@@ -58,7 +58,7 @@ describe("the way through", () => {
   test("messages of before_turn hooks come after the input, and the first call sees them (T-12)", () => {
     const turn = new Stepper(turnInput({ hooks: ["beforeTurn"] }));
     turn.send({ type: "lane.claimed" }, { type: "head.refreshed", history }, { type: "input.normalized", messages: [hello] });
-    turn.send({ type: "hooks.passed", messages: [{ ...hello, id: "by-hook" }] }, { type: "turn.built", maxTurns: null });
+    turn.send({ type: "hooks.passed", messages: [{ ...hello, id: "by-hook" }] }, { type: "turn.built", limits: unlimited });
     expect(turn.open.command).toMatchObject({ logLength: 2 });
   });
 });
@@ -166,7 +166,7 @@ describe("interruptions", () => {
     expect(turn.context.outcome).toEqual({ stopped: "cancelled" });
     expect(turn.all.some(({ type }) => type === "effect.requested")).toBe(false);
     // Replies of the phase that was going on come too late.
-    turn.send({ type: "context.prepared" }, { type: "hooks.passed", messages: [] }, { type: "turn.built", maxTurns: null });
+    turn.send({ type: "context.prepared" }, { type: "hooks.passed", messages: [] }, { type: "turn.built", limits: unlimited });
     expect(turn.value).toBe("finalizing");
   });
 

@@ -56,14 +56,19 @@ describe("replies of the model", () => {
   });
 
   test.each([["output_limit", "incomplete"], ["cancelled", "cancelled"], ["content_filter", "provider_error"], ["context_overflow", "provider_error"], ["provider_error", "provider_error"]] as const)(
-    "a reply that ended in %s stops the turn as %s with its usage, whatever it says (PP-32, PP-34, T-60)",
+    "a reply that ended in %s stops the turn as %s with its usage; its text is kept as cut off, its calls are not (ME-11, PP-32, PP-34, T-60)",
     (terminalReason, stopped) => {
       const turn = running().settle(reply([says("x"), calls("a")], { terminalReason }));
       expect(turn.value).toBe("committing");
       expect(turn.context).toMatchObject({ outcome: { stopped }, usage: call, issues: [{ kind: "llm_provider", code: terminalReason, retryable: false }] });
-      expect(turn.appended).toEqual([]);
+      const incomplete = terminalReason === "output_limit" || terminalReason === "cancelled" || terminalReason === "content_filter" ? terminalReason : "failed";
+      expect(turn.appended).toEqual([{ id: "t:1", role: "Assistant", incomplete, parts: [{ id: "t:1.p0", kind: "Prose", content: "x" }] }]);
     },
   );
+
+  test("a reply that was cut off before it said anything leaves no message (ME-11)", () => {
+    expect(running().settle(reply([calls("a")], { terminalReason: "output_limit" })).appended).toEqual([]);
+  });
 
   test("a reply for an unknown reason is treated like one that stopped (PP-32)", () => {
     expect(running().settle(reply([says("ok")], { terminalReason: "unknown" })).context.outcome).toEqual({ finished: { assistant_message: { text: "ok" } } });
@@ -230,9 +235,15 @@ describe("cancelling", () => {
     expect(turn.context).toMatchObject({ outcome: { stopped: "cancelled" }, issues: [{ code: "cancelled" }] });
   });
 
-  test("a reply that arrives all the same is counted and not kept (T-64, TT-1)", () => {
-    const turn = running().send({ type: "turn.cancel" }).settle(reply([says("too late")]));
-    expect(turn.context).toMatchObject({ outcome: { stopped: "cancelled" }, usage: call, logLength: 1 });
+  test("a reply that arrives all the same is counted, and its text kept as cut off (T-64, ME-11)", () => {
+    const turn = running().send({ type: "turn.cancel" }).settle(reply([says("too late"), calls("a")]));
+    expect(turn.context).toMatchObject({ outcome: { stopped: "cancelled" }, usage: call, logLength: 2 });
+    expect(turn.appended).toMatchObject([{ incomplete: "cancelled", parts: [{ kind: "Prose", content: "too late" }] }]);
+  });
+
+  test("what a call had said when it was aborted is kept as cut off (ME-11)", () => {
+    const turn = running().send({ type: "turn.cancel" }).settle(fails({}, [{ type: "reasoning", text: "hm" }, { type: "text", text: "half" }]));
+    expect(turn.appended).toMatchObject([{ role: "Assistant", incomplete: "cancelled", parts: [{ kind: "Reasoning", content: "hm" }, { kind: "Prose", content: "half" }] }]);
   });
 
   test("results of tools that finished are kept (T-64)", () => {

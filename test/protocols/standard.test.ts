@@ -7,7 +7,7 @@ import { standardProtocol } from "../../src/protocols/standard.ts";
 import type { LlmOutputPart, LlmResponse } from "../../src/providers/contract.ts";
 import { call, calls, ok, result, says, thinks } from "../support/turn-steps.ts";
 
-const view = (overrides: Partial<ProtocolView> = {}): ProtocolView => ({ iteration: 0, runOffset: 0, maxTurns: null, endsWithToolResult: false, ...overrides });
+const view = (overrides: Partial<ProtocolView> = {}): ProtocolView => ({ iteration: 0, endsWithToolResult: false, ...overrides });
 const replyOf = (parts: readonly LlmOutputPart[]): LlmResponse => ({ fullText: "", parts, usage: call, terminalReason: "stop" });
 const onReply = (parts: readonly LlmOutputPart[], overrides?: Partial<ProtocolView>): Decision => standardProtocol.onModelReply(view(overrides), replyOf(parts));
 const finishing = (text: string) => ({ type: "checkpoint", checkpoint: "before_completion", onEmpty: { type: "finish", outcome: { finished: { assistant_message: { text } } } } });
@@ -91,17 +91,6 @@ describe("results", () => {
   test("of several that carry control the first in call order decides (T-31)", () => {
     const { next } = onResults([result("a"), result("b", { ...failed, control: finish }), result("c", ok("x", finish)), result("d", ok("x", { type: "fail", failure: 1 }))]);
     expect(next).toEqual({ type: "finish", outcome: { finished: { tool_value: { tool_name: "c", value: 1 } } } });
-  });
-
-  test("the limit counts from the run's offset, appends its note and takes no checkpoint (T-32)", () => {
-    const limited = onResults([result("a")], { iteration: 5, runOffset: 4, maxTurns: 2 });
-    expect(limited).toMatchObject({ advanceIteration: true, next: { type: "finish", outcome: { stopped: "max_turns" } } });
-    expect(limited.append?.at(-1)).toEqual({ role: "System", synthetic: "turn_limit", parts: [{ kind: "Error", content: "Turn limit reached (2) before a final assistant response." }] });
-    expect(onResults([result("a")], { iteration: 4, runOffset: 4, maxTurns: 2 }).next.type).toBe("checkpoint");
-  });
-
-  test("control wins over the limit (T-31, T-32)", () => {
-    expect(onResults([result("a", ok("x", finish))], { maxTurns: 1 }).next).toMatchObject({ outcome: { finished: {} } });
   });
 });
 

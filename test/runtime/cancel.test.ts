@@ -68,7 +68,7 @@ describe("before and in a model call", () => {
     await expectOver(session, host);
   });
 
-  test("a cancel in the middle of a stream commits no part of it (T-64, TT-1)", async () => {
+  test("a cancel in the middle of a stream keeps what was said, as cut off (T-64, ME-11, TT-1)", async () => {
     const hold = gate();
     const host = testLash({ script: [{ text: ["half of", hold, " it"] }, "done"] });
     const session = await host.lash.openSession("s");
@@ -78,8 +78,9 @@ describe("before and in a model call", () => {
     turn.cancel();
     const result = await ended;
     expectCancelled(result);
-    expect(result.text).toBe("");
-    expect(transcriptOf(session)).toEqual(["User: Text go"]);
+    expect(result.text).toBe("half of");
+    expect(transcriptOf(session)).toEqual(["User: Text go", "Assistant: Prose half of"]);
+    expect(session.observe().readView.messages.at(-1)?.incomplete).toBe("cancelled");
     await expectOver(session, host);
   });
 

@@ -113,7 +113,7 @@ describe("what is recorded and what is stated (design 7.5, PP-27)", () => {
     await session.run("a");
     await session.configure({ model: { id: "big" }, prompt: { slots: { guidance: "Be kind." } } });
     const before = await rowsOf(engine);
-    await session.configure({ model: { id: "big" }, maxTurns: null, prompt: { slots: { guidance: ["Be kind."] } } });
+    await session.configure({ model: { id: "big" }, prompt: { slots: { guidance: ["Be kind."] } } });
     await session.configure({});
     expect(await rowsOf(engine)).toEqual(before);
   });

@@ -29,8 +29,9 @@ describe("provider failures", () => {
       outcome: { kind: "stopped", stop: "provider_error" },
       errors: [{ kind: "llm_provider", code: "the_code", message: "LLM error: no", retryable, providerFailureKind: kind }],
     });
-    // What was streamed before the failure is nobody's words (TT-1).
-    expect(transcript).toEqual(["User: Text go"]);
+    // What the last attempt had said is kept as cut off; what earlier ones said was taken back (ME-11, T-50, TT-1).
+    expect(transcript).toEqual(["User: Text go", "Assistant: Prose half a "]);
+    expect(result.text).toBe("half a");
   });
 
   test("a retryable failure is tried four times by default, another is not tried again (T-47, T-48)", async () => {
@@ -80,7 +81,8 @@ describe("terminal reasons", () => {
     const { result, transcript } = await turn({ script: [{ text: "cut off", terminalReason }] });
     expect(stopOf(result)).toMatchObject({ isSuccess: false, outcome: { kind: "stopped", stop }, errors: [{ kind: "llm_provider", code: terminalReason, terminalReason, retryable: false }] });
     expect(result.usage.outputTokens).toBe(5);
-    expect(transcript).toEqual(["User: Text go"]);
+    expect(result.text).toBe("cut off");
+    expect(transcript).toEqual(["User: Text go", "Assistant: Prose cut off"]);
   });
 
   test("an answer cut off before its first token in a full window was too long a prompt (T-24)", async () => {
@@ -89,9 +91,16 @@ describe("terminal reasons", () => {
     expect(result).toMatchObject({ outcome: { stop: "provider_error" }, errors: [{ code: "context_overflow" }] });
   });
 
-  test("an empty answer is provider_error with code empty_response (T-29)", async () => {
-    const { result } = await turn({ script: [""] });
+  test("an empty answer is asked for once more, as an attempt; empty again it is provider_error with code empty_response (T-29, ME-13)", async () => {
+    const { result, calls } = await turn({ script: () => ({ usage: { outputTokens: 0 } }) });
+    expect(calls).toBe(2);
     expect(stopOf(result)).toMatchObject({ outcome: { kind: "stopped", stop: "provider_error" }, errors: [{ code: "empty_response", retryable: false }] });
+    expect(await turn({ script: (_request, index) => (index === 0 ? { usage: { outputTokens: 0 } } : "there") })).toMatchObject({ calls: 2, result: { text: "there", errors: [] } });
+  });
+
+  test("nothing at all after a tool result is not taken for an end, unless the model reports that it thought (T-29, ME-13)", async () => {
+    const silent = byAssistantMessages([{ toolCalls: [{ name: "look" }] }, { usage: { inputTokens: 0, outputTokens: 0 } }]);
+    expect(await turn({ tools: [look], script: silent })).toMatchObject({ calls: 3, result: { errors: [{ code: "empty_response" }], isSuccess: false } });
   });
 
   test("an empty answer after a tool result finishes with empty text (T-29)", async () => {
@@ -114,7 +123,7 @@ describe("limits and controls", () => {
   test("maxTurns ends the turn after that many model calls, with a note in the history (T-32, TT-6)", async () => {
     const { result, calls, transcript } = await turn({ tools: [look], script: loop, maxTurns: 2 });
     expect(calls).toBe(2);
-    expect(result).toMatchObject({ outcome: { kind: "stopped", stop: "max_turns" }, errors: [] });
+    expect(result).toMatchObject({ outcome: { kind: "stopped", stop: "max_turns" }, errors: [{ code: "max_turns", message: expect.stringContaining("maxTurns") }] });
     expect(transcript.at(-1)).toBe("System: Error Turn limit reached (2) before a final assistant response.");
   });
 

@@ -3,13 +3,14 @@
 import { initialTransition, transition, type SnapshotFrom } from "xstate";
 import type { Message } from "../../src/domain/messages.ts";
 import type { TurnIssue } from "../../src/domain/outcome.ts";
+import type { CallLimits } from "../../src/domain/turn-config.ts";
 import { zeroUsage, type TokenUsage } from "../../src/domain/usage.ts";
 import type { EffectOutcome, EffectRequest, EffectsMessage, HistoryReference, ToolResult, TurnEvent, TurnOutput } from "../../src/machines/effects.ts";
 import type { Decision, NextMove, ProtocolDriver } from "../../src/machines/protocol.ts";
 import type { TurnContext, TurnHook, TurnMachineInput } from "../../src/machines/turn.context.ts";
 import { turnMachine, type TurnMachine } from "../../src/machines/turn.machine.ts";
 import { standardProtocol } from "../../src/protocols/standard.ts";
-import type { LlmOutputPart, LlmResponse } from "../../src/providers/contract.ts";
+import type { LlmOutputPart, LlmResponse, PartialAnswer } from "../../src/providers/contract.ts";
 import type { ToolCallOutput } from "../../src/domain/tool-output.ts";
 
 export type TurnSnapshot = SnapshotFrom<TurnMachine>;
@@ -88,6 +89,9 @@ export class Stepper {
   }
 }
 
+/** No limit at all. */
+export const unlimited: CallLimits = { maxTurns: null, tokenBudget: null };
+
 /** The phases' replies up to the first model call. */
 export function opening(hooks: readonly TurnHook[] = [], maxTurns: number | null = null): readonly TurnEvent[] {
   return [
@@ -96,7 +100,7 @@ export function opening(hooks: readonly TurnHook[] = [], maxTurns: number | null
     { type: "input.normalized", messages: [hello] },
     ...(hooks.includes("preparesContext") ? [{ type: "context.prepared" } as const] : []),
     ...(hooks.includes("beforeTurn") ? [{ type: "hooks.passed", messages: [] } as const] : []),
-    { type: "turn.built", maxTurns },
+    { type: "turn.built", limits: { ...unlimited, maxTurns } },
   ];
 }
 
@@ -120,10 +124,11 @@ export const says = (text: string, phase?: string): LlmOutputPart => ({ type: "t
 export const calls = (toolName: string, callId = toolName): LlmOutputPart => ({ type: "toolCall", toolName, callId, inputJson: "{}" });
 export const thinks = (text: string): LlmOutputPart => ({ type: "reasoning", text, replay: { signature: "s" } });
 
-export const fails = (overrides: Partial<Extract<EffectOutcome, { kind: "llm_failure" }>["failure"]> = {}): EffectOutcome => ({
+export const fails = (overrides: Partial<Extract<EffectOutcome, { kind: "llm_failure" }>["failure"]> = {}, partial: PartialAnswer = []): EffectOutcome => ({
   kind: "llm_failure",
   failure: { kind: "auth", message: "no key", retryable: false, headers: [], terminalReason: "provider_error", ...overrides },
   call: record(null, "failed"),
+  ...(partial.length > 0 && { partial }),
 });
 
 export const ok = (payload: string, control?: ToolCallOutput["control"]): ToolCallOutput => ({ outcome: { status: "success", payload }, ...(control && { control }) });

@@ -3,17 +3,19 @@
  *
  * @module
  */
-import type { LanguageModelV4, LanguageModelV4CallOptions, LanguageModelV4FunctionTool } from "@ai-sdk/provider";
+import type { LanguageModelV4, LanguageModelV4CallOptions, LanguageModelV4FunctionTool, SharedV4ProviderOptions } from "@ai-sdk/provider";
 import type { LlmRequest, LlmResponse, LlmToolSpec, Provider, ProviderCall, ProviderOptions } from "../contract.ts";
 import { deliver } from "../deliver.ts";
 import { cancelledFailure, ProviderError, providerFailure } from "../failure.ts";
 import { checkVariant, outputTokenCap, parseProviderOptions } from "../options.ts";
 import { defaultCacheDialect, merged, withCacheHints, type CacheDialect } from "./caching.ts";
 import { classifyModelFailure, failureOfCallError, failureOfStreamError } from "./errors.ts";
+import { onBytes } from "./live-fetch.ts";
 import { PromptConverter } from "./prompt.ts";
 import { ResponseBuilder, type BuilderOptions } from "./response.ts";
 
 export type { CacheDialect } from "./caching.ts";
+export { liveFetch } from "./live-fetch.ts";
 
 /** Settings that go to the model with every call. */
 export type AiSdkSettings = Pick<
@@ -68,6 +70,7 @@ export function aiSdk(model: LanguageModelV4, options: AiSdkOptions = {}): Provi
   const dialect = cacheDialect ?? defaultCacheDialect(model.provider);
   const converter = new PromptConverter(systemMessages === "anywhere");
   const tools = new WeakMap<LlmToolSpec, LanguageModelV4FunctionTool>();
+  const signsOfLife = keepAliveOptions(model.provider);
   const variantNames = variants === undefined ? [] : Object.keys(variants);
 
   const modelOf = (modelId: string): LanguageModelV4 => {
@@ -80,7 +83,7 @@ export function aiSdk(model: LanguageModelV4, options: AiSdkOptions = {}): Provi
   const callOptions = (request: LlmRequest, signal: AbortSignal): LanguageModelV4CallOptions => {
     const variant = request.modelVariant === undefined ? undefined : variants?.[request.modelVariant];
     const { prompt, breakpoints } = converter.convert(request);
-    const shared = merged(settings?.providerOptions, variant?.providerOptions);
+    const shared = merged(signsOfLife, merged(settings?.providerOptions, variant?.providerOptions));
     const call: LanguageModelV4CallOptions = { ...settings, ...variant, prompt, abortSignal: signal };
     if (Object.keys(shared).length > 0) call.providerOptions = shared;
     if (settings?.headers !== undefined) call.headers = { ...settings.headers, ...variant?.headers };
@@ -127,6 +130,8 @@ async function stream(
 ): Promise<LlmResponse> {
   const { signal } = call;
   const asked = call.onProviderTrace ? { ...options, includeRawChunks: true } : options;
+  // Under the signal that the client hands to its `fetch`.
+  onBytes(signal, () => call.onProgress?.(0));
   const { stream: parts } = await orFailure(() => model.doStream(asked), signal, failureOfCallError);
   const reader = parts.getReader();
   // Models that do not listen to the signal are stopped by their reader.
@@ -138,6 +143,7 @@ async function stream(
       async () => {
         for (let next = await reader.read(); !next.done; next = await reader.read()) {
           if (next.value.type === "raw") {
+            call.onProgress?.(0);
             call.onProviderTrace?.(next.value.rawValue);
             continue;
           }
@@ -186,6 +192,11 @@ async function orFailure<T>(
     if (ProviderError.is(cause)) throw cause;
     throw new ProviderError(failureOf(cause), { cause });
   }
+}
+
+/** Options that make a client pass on what its provider sends to show that it is at work. */
+function keepAliveOptions(modelProvider: string): SharedV4ProviderOptions | undefined {
+  return modelProvider.startsWith("anthropic") ? { anthropic: { includePings: true } } : undefined;
 }
 
 function convertTool(

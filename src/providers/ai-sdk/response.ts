@@ -226,6 +226,8 @@ function phaseOf(metadata: SharedV4ProviderMetadata | undefined): string | null 
 /** Some servers say `stop` after tool calls; clients fold an overfull window into `length`. */
 function terminalReasonOf(reason: LanguageModelV4FinishReason, parts: readonly LlmOutputPart[]): LlmTerminalReason {
   if (reason.raw === "model_context_window_exceeded") return "context_overflow";
+  // The unified word is `stop`, though the answer is not over (ME-12).
+  if (reason.raw === "pause_turn") return "pause";
   switch (reason.unified) {
     case "stop":
       return parts.some((part) => part.type === "toolCall") ? "tool_use" : "stop";

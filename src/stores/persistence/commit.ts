@@ -27,6 +27,7 @@ import { headKey, historyKey, indexedUnderTurn, nodeIndexKey, turnInputKey } fro
 import { type HeldLane, releaseIfHeld, requireFence, writeLease, writeReleased } from "./lease-rules.ts";
 import { seedMeta } from "./meta-row.ts";
 import { findNode } from "./node-lookup.ts";
+import { SCHEMA_VERSION } from "./schema.ts";
 import { checkClaims, completeClaims } from "./settled-claims.ts";
 import { findEnded, record, setStamp, turnConflict } from "./stamp.ts";
 import { findLiveNode } from "./tombstones.ts";
@@ -108,7 +109,7 @@ async function apply(tx: WriteTransaction, prepared: PreparedCommit): Promise<Co
       // A session has one turn in flight; throwing rolls back what was written.
       if (inFlight !== undefined && !isOwn) throw otherInFlight(sessionId, inFlight.turnId);
       setRow(tx, turnInputKey(sessionId), prepared.next);
-      setControl(tx, sessionId, acceptedControl(turn.next.turnId, prepared.next.chunks.length > 0));
+      setControl(tx, sessionId, acceptedControl(turn.next.turnId, inFlight?.schemaVersion ?? SCHEMA_VERSION, prepared.next.chunks.length > 0));
     }
   }
   await completeClaims(tx, sessionId, claims);

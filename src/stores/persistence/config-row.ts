@@ -23,6 +23,7 @@ const configBody = z.strictObject({
   system: z.string(),
   plugins: z.exactOptional(z.array(z.strictObject({ id: z.string(), options: z.exactOptional(opaque) }))),
   layers: z.exactOptional(z.array(promptLayer)),
+  limits: z.exactOptional(z.strictObject({ timeoutMs: z.exactOptional(z.number()), tokens: z.exactOptional(z.number()) })),
   session: z.exactOptional(z.strictObject({ policy: z.exactOptional(policyRow), prompt: z.exactOptional(promptLayer) })),
   tools: z.array(z.strictObject({ id: z.exactOptional(z.string()), name: z.string(), description: z.string(), inputSchema: z.record(z.string(), opaque) })),
 });

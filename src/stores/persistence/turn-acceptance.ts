@@ -1,6 +1,7 @@
 // Accepting a turn: the lane, the input and the turn's first step are one write (T-82). The input comes from the host, or is
 // what waits for the session's next turn: inputs, else queued work (T-7, I-25..I-27).
 
+import { configNeedsVersion2 } from "../../domain/turn-config.ts";
 import { type AcceptedInput, inputHashOf, joinInputs } from "../../domain/turn-input.ts";
 import type { AcceptOutcome, AcceptQueued, AcceptQueuedOutcome, AcceptTurn, ConfigClaim, SessionLease, TurnClaim } from "../contract.ts";
 import type { WriteTransaction } from "../engine.ts";
@@ -18,6 +19,7 @@ import { nodeIndexKey, turnInputKey } from "./layout.ts";
 import { decideClaim, type HeldLane, writeLease } from "./lease-rules.ts";
 import { seedMeta } from "./meta-row.ts";
 import { requireUsable } from "./retired.ts";
+import { CONTENT_VERSION, SCHEMA_VERSION } from "./schema.ts";
 import { findSettled, turnConflict } from "./stamp.ts";
 import { acceptedControl, acceptedTurn, countRecovery, readControl, readInput, readTurn, setControl, type TurnControl, writeInput } from "./turn-rows.ts";
 import { exactGroup, leadingCommand, nextGroup, readyWork, takeWork, type WorkSearch } from "./work-claims.ts";
@@ -51,7 +53,7 @@ export async function acceptTurn(context: StoreContext, request: AcceptTurn): Pr
     await seedMeta(tx, sessionId, request.session, now);
     writeLease(tx, claim.lease, claim.work);
     setRow(tx, turnInputKey(sessionId), input);
-    setControl(tx, sessionId, acceptedControl(turnId, input.chunks.length > 0));
+    setControl(tx, sessionId, acceptedControl(turnId, versionOf(config), input.chunks.length > 0));
     await setConfig(tx, sessionId, config, configured, fencingOf(claim));
     await setAttachments(tx, sessionId, attachments, now);
     return { kind: "accepted", lease: claim.lease, turn: acceptedTurn(request, now), headRevision };
@@ -90,7 +92,7 @@ export async function acceptQueued(context: StoreContext, request: AcceptQueued)
     const turn = { sessionId, turnId, input, inputHash: inputHashOf(input), machine, config };
     const row = prepareRow(writeInput(turn, now));
     setRow(tx, turnInputKey(sessionId), row);
-    setControl(tx, sessionId, acceptedControl(turnId, row.chunks.length > 0, claims));
+    setControl(tx, sessionId, acceptedControl(turnId, versionOf(config), row.chunks.length > 0, claims));
     await setConfig(tx, sessionId, config, configured, fencingOf(claim));
     return { kind: "accepted", lease, turn: acceptedTurn(turn, now, claims), headRevision };
   });
@@ -142,6 +144,8 @@ const isMadeFromAnother = ({ madeFrom }: ConfigClaim, headRevision: number): boo
 
 /** No turn is in flight yet: what another one took and did not complete is free. */
 const searchFor = ({ lease }: { readonly lease: SessionLease }, now: number): WorkSearch => ({ generation: lease.fencingToken, now, inFlight: undefined });
+
+const versionOf = ({ value }: ConfigClaim) => (configNeedsVersion2(value) ? CONTENT_VERSION : SCHEMA_VERSION);
 
 const fencingOf = ({ lease, reentered }: { readonly lease: SessionLease; readonly reentered: boolean }) => ({ token: lease.fencingToken, reentered });
 

@@ -15,7 +15,7 @@ import { type Key, prefixRange, type ReadTransaction, type Value, type WriteTran
 import { getRow, type PreparedRow, prepareRow, setRow, sizeOf } from "./large-row.ts";
 import { turnControlKey, turnInputKey, turnPrefix, turnStepKey } from "./layout.ts";
 import { type Fault, readMessage, writeMessage } from "./message-row.ts";
-import { CONTENT_VERSION, contentVersion, count, fitting, invalidRow, opaque, parseRecord, parseRow, SCHEMA_VERSION, versionFor } from "./schema.ts";
+import { CONTENT_VERSION, contentVersion, count, fitting, invalidRow, opaque, parseRecord, parseRow, versionFor } from "./schema.ts";
 import { shareTexts, textsOf, unshareTexts } from "./shared-texts.ts";
 import { cancellationRow } from "./turn-result-row.ts";
 import { modelCallRow, readModelCall, writeModelCall } from "./usage-row.ts";
@@ -101,8 +101,8 @@ export function countRecovery(tx: WriteTransaction, sessionId: string, control: 
   return counted;
 }
 
-export const acceptedControl = (turnId: string, chunked: boolean, claims: readonly TurnClaim[] = []): TurnControl => ({
-  schemaVersion: SCHEMA_VERSION,
+export const acceptedControl = (turnId: string, schemaVersion: TurnControl["schemaVersion"], chunked: boolean, claims: readonly TurnClaim[] = []): TurnControl => ({
+  schemaVersion,
   turnId,
   step: 0,
   recoveries: 0,
