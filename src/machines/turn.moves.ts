@@ -1,7 +1,7 @@
 // What the turn machine's guards ask and its actions do: pure functions of context and event.
 
 import type { ActorSystem, ActorSystemInfo, AnyActorRef } from "xstate";
-import { createMessage, type Message } from "../domain/messages.ts";
+import { createMessage, isOwnResult, type Message } from "../domain/messages.ts";
 import type { TurnIssue, TurnOutcome } from "../domain/outcome.ts";
 import { messagesOfPlugins } from "../domain/plugin-message.ts";
 import { truncateRaw } from "../domain/truncate.ts";
@@ -196,7 +196,7 @@ export function withMessages(context: TurnContext, enqueue: Enqueue, messages: r
   enqueue.sendTo(toEffects, { type: "log.appended", messages });
   return {
     logLength: context.logLength + messages.length,
-    endsWithToolResult: last.parts.some((part) => part.kind === "ToolResult"),
+    endsWithToolResult: last.parts.some(isOwnResult),
   };
 }
 
@@ -205,7 +205,8 @@ function messageOf(context: TurnContext, draft: MessageDraft, logIndex: number):
   const id = draft.synthetic
     ? `m_sansio_${context.runOffset}_${draft.synthetic}_${(context.history?.messageCount ?? 0) + logIndex}`
     : `${context.turnId}:${logIndex}`;
-  return createMessage(id, draft.role, draft.parts);
+  const { role, parts, answer, incomplete } = draft;
+  return createMessage(id, role, parts, undefined, { ...(answer && { answer }), ...(incomplete && { incomplete }) });
 }
 
 export function withoutEffect(context: TurnContext, event: TurnEvent): Pick<TurnContext, "open"> {
