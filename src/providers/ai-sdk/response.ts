@@ -133,12 +133,13 @@ export class ResponseBuilder {
       case "tool-result":
         if (part.preliminary === true) return this.preview(part);
         return this.whole(part);
+      case "custom":
+        return isNotice(part.kind) ? null : this.whole(part);
       case "tool-call":
       case "tool-approval-request":
       case "file":
       case "reasoning-file":
       case "source":
-      case "custom":
         return this.whole(part);
       default:
         return this.whole(part satisfies never);
@@ -288,6 +289,9 @@ export class ResponseBuilder {
     return { type, text, itemId, responseMeta, ...cited };
   }
 }
+
+/** Not content: it says again what the metadata of the response and its usage say, and whole answers do not have it. */
+const isNotice = (kind: string): boolean => kind === "anthropic.message_start";
 
 function brokenStream(message: string): ProviderError {
   return new ProviderError(providerFailure("stream", message, { code: "stream_interrupted", retryable: true }));
