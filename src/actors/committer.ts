@@ -3,7 +3,7 @@
 import type { TurnCancellation } from "../domain/cancellation.ts";
 import { sumUsage } from "../domain/child-usage.ts";
 import type { Json } from "../domain/json.ts";
-import { createMessage, isTransient, messageText, type Message } from "../domain/messages.ts";
+import { createMessage, isOwnCall, isOwnResult, isTransient, messageText, type Message } from "../domain/messages.ts";
 import { isOfPlugin } from "../domain/plugin-message.ts";
 import { outcomeText, tidy, type ModelCallRecord, type TurnIssue, type TurnOutcome } from "../domain/outcome.ts";
 import type { AgentFrame, SessionPolicy } from "../domain/session.ts";
@@ -48,11 +48,11 @@ export function closedLog(context: TurnContext, whole: readonly Message[]): read
   return [...log, createMessage(`${context.turnId}:${log.length}`, "Assistant", [{ kind: "Prose", content: text }])];
 }
 
-const hasOpenCalls = (last: Message | undefined): boolean => last?.parts.some((part) => part.kind === "ToolCall") ?? false;
+const hasOpenCalls = (last: Message | undefined): boolean => last?.parts.some(isOwnCall) ?? false;
 
 export function resultOf(turn: FinishedTurn): TurnResultRecord {
   const { context } = turn;
-  const outcome = context.outcome ?? { stopped: "runtime_error" as const };
+  const outcome = wholeAnswer(context.outcome ?? { stopped: "runtime_error" }, turn.log);
   const { text, issues } = textAndIssues(turn, outcomeText(outcome));
   return {
     turnId: context.turnId,
@@ -70,12 +70,23 @@ export function resultOf(turn: FinishedTurn): TurnResultRecord {
   };
 }
 
+/** The text of an answer whose provider rested in the middle of it is that of all its messages (ME-12). */
+function wholeAnswer(outcome: TurnOutcome, log: readonly Message[]): TurnOutcome {
+  if (!("finished" in outcome) || !("assistant_message" in outcome.finished)) return outcome;
+  const said = log.filter((message) => !isTransient(message) && !isOfPlugin(message));
+  const from = said.findLastIndex(({ answer }, index) => index < said.length - 1 && answer?.paused !== true) + 1;
+  const pieces = said.slice(from);
+  const last = pieces.at(-1);
+  if (pieces.length < 2 || last?.role !== "Assistant") return outcome;
+  return { finished: { assistant_message: { text: messageText({ ...last, parts: pieces.flatMap(({ parts }) => parts) }) } } };
+}
+
 export const isCancelled = (outcome: TurnOutcome | null): boolean => outcome !== null && "stopped" in outcome && outcome.stopped === "cancelled";
 
 /** A turn that stopped still shows the last thing the assistant said in it (T-59). */
 function textAndIssues({ context, log }: FinishedTurn, text: string | undefined): { text: string; issues: readonly TurnIssue[] } {
   if (text !== undefined) return { text, issues: context.issues };
-  const lastUser = log.findLastIndex((message) => message.role === "User" && !message.parts.some((part) => part.kind === "ToolResult"));
+  const lastUser = log.findLastIndex((message) => message.role === "User" && !message.parts.some(isOwnResult));
   const said = log.findLast((message, index) => index > lastUser && message.role === "Assistant");
   const recovered = said ? tidy(messageText(said)) : "";
   // What was cut off is this turn's own last word, and says so itself (ME-11).

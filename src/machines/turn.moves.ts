@@ -2,12 +2,12 @@
 
 import type { ActorSystem, ActorSystemInfo, AnyActorRef } from "xstate";
 import { partialOf } from "../domain/answer-parts.ts";
-import { createMessage, type IncompleteReason, type Message } from "../domain/messages.ts";
+import { createMessage, type IncompleteReason, isOwnResult, type Message } from "../domain/messages.ts";
 import type { TurnIssue, TurnOutcome } from "../domain/outcome.ts";
 import { messagesOfPlugins } from "../domain/plugin-message.ts";
 import { truncateRaw } from "../domain/truncate.ts";
 import { addUsage, totalTokens } from "../domain/usage.ts";
-import type { PartialAnswer } from "../providers/contract.ts";
+import type { LlmOrigin, PartialAnswer } from "../providers/contract.ts";
 import { EFFECTS, type EffectCommand, type EffectOutcome, type EffectRequest, type EffectsMessage, type TurnEvent } from "./effects.ts";
 import type { CheckpointMove, Decision, MessageDraft, ProtocolDriver } from "./protocol.ts";
 import { viewOf, type TurnContext } from "./turn.context.ts";
@@ -252,10 +252,17 @@ function withWhatWasDone(protocol: ProtocolDriver, context: TurnContext, event: 
 
 /** What a model had said when it was cut off, as a message that says so (ME-11). */
 function cutOff(context: TurnContext, event: TurnEvent, reason: IncompleteReason): readonly Message[] {
-  const said = event.type === "effect.settled" ? saidIn(event.outcome) : [];
+  if (event.type !== "effect.settled") return [];
+  const said = saidIn(event.outcome);
   if (said.length === 0) return [];
+  const origin = originIn(event.outcome);
   const parts = said.map(({ type, text }) => ({ kind: type === "text" ? ("Prose" as const) : ("Reasoning" as const), content: text }));
-  return [createMessage(`${context.turnId}:${context.logLength}`, "Assistant", parts, undefined, { incomplete: reason })];
+  return [createMessage(`${context.turnId}:${context.logLength}`, "Assistant", parts, undefined, { ...(origin && { answer: origin }), incomplete: reason })];
+}
+
+function originIn(outcome: EffectOutcome): LlmOrigin | undefined {
+  if (outcome.kind === "llm_failure") return outcome.origin;
+  return outcome.kind === "llm_call" ? outcome.response.origin : undefined;
 }
 
 function saidIn(outcome: EffectOutcome): PartialAnswer {
@@ -283,7 +290,7 @@ export function withMessages(context: TurnContext, enqueue: Enqueue, messages: r
   enqueue.sendTo(toEffects, { type: "log.appended", messages });
   return {
     logLength: context.logLength + messages.length,
-    endsWithToolResult: last.parts.some((part) => part.kind === "ToolResult"),
+    endsWithToolResult: last.parts.some(isOwnResult),
   };
 }
 
@@ -292,7 +299,8 @@ function messageOf(context: TurnContext, draft: MessageDraft, logIndex: number):
   const id = draft.synthetic
     ? `m_sansio_${context.runOffset}_${draft.synthetic}_${(context.history?.messageCount ?? 0) + logIndex}`
     : `${context.turnId}:${logIndex}`;
-  return createMessage(id, draft.role, draft.parts);
+  const { role, parts, answer, incomplete } = draft;
+  return createMessage(id, role, parts, undefined, { ...(answer && { answer }), ...(incomplete && { incomplete }) });
 }
 
 export function withoutEffect(context: TurnContext, event: TurnEvent): Pick<TurnContext, "open"> {
