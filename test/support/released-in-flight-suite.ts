@@ -146,6 +146,17 @@ export function inFlight(open: () => Promise<ReleasedStore>): void {
       ]);
     });
 
+    test("SC-31 inputs and work that a turn had taken are done with it, and can be taken back no more", async () => {
+      const { app } = by(false);
+      for (const [id, ...keys] of [["claiming", "injection:more"], ["heard", "injection:more"], ["yielding", "host:more"], ["injected", "injection:more"], ["drained", "host:1", "host:2"]] as const) {
+        const session = await app.lash.openSession(id);
+        const outcomes = await session.cancelTurnInputs(keys.map((value) => ({ kind: "source_key", value })));
+        expect(outcomes.map(({ outcome }) => outcome)).toEqual(keys.map(() => "already_completed"));
+        expect(await session.pendingTurnInputs()).toEqual([]);
+      }
+      for (const id of ["claiming work", "worked"]) expect(await (await app.lash.openSession(id)).queuedWork({ all: true })).toEqual([]);
+    });
+
     test("SC-31 what was queued behind a turn comes after it, commands first", async () => {
       const { app } = by(false);
       const queued = await app.lash.openSession("queued");
