@@ -41,7 +41,7 @@ describe.each(WIRES.map((wire) => [wire.name, wire] as const))("over the wire of
     await talk.run(wire, say.plain(...fit(wire, SEALED, say.reasoning(), say.text())));
     await talk.fork();
     await talk.run(wire, say.plain());
-    expect(problems, problems.join("\n")).toEqual([]);
+    expect(problems.join("\n")).toBe("");
   });
 
   test("the order of parts is the model's: text before reasoning, reasoning between texts, calls after both (ME-1, ME-2)", async () => {
@@ -51,7 +51,7 @@ describe.each(WIRES.map((wire) => [wire.name, wire] as const))("over the wire of
     await talk.restart();
     await talk.run(wire, say.calling(...fit(wire, say.reasoning(), say.call())));
     await talk.run(wire, say.plain());
-    expect(problems, problems.join("\n")).toEqual([]);
+    expect(problems.join("\n")).toBe("");
   });
 
   test("texts are kept to the letter: white space around, line ends, marks that join, signs beyond the first plane (ME-2)", async () => {
@@ -61,7 +61,7 @@ describe.each(WIRES.map((wire) => [wire.name, wire] as const))("over the wire of
     await talk.run(wire, say.calling(...fit(wire, say.call("look", { odd, deep: [{ a: [1.5, null, true, "\u{1f600}"] }] }))));
     await talk.restart();
     await talk.run(wire, say.plain());
-    expect(problems, problems.join("\n")).toEqual([]);
+    expect(problems.join("\n")).toBe("");
   });
 
   test("tools in parallel: results first and in call order, then images; failures and halves of characters are accepted (ME-5, ME-14)", async () => {
@@ -70,7 +70,7 @@ describe.each(WIRES.map((wire) => [wire.name, wire] as const))("over the wire of
     await talk.restart();
     await talk.run(wire, say.calling(...TOOL_NAMES.map((name) => say.call(name))));
     await talk.run(wire, say.plain());
-    expect(problems, problems.join("\n")).toEqual([]);
+    expect(problems.join("\n")).toBe("");
   });
 
   test("tools whose names the wire does not take can be used, and are known again after a restart (ME-14)", async () => {
@@ -78,7 +78,7 @@ describe.each(WIRES.map((wire) => [wire.name, wire] as const))("over the wire of
     await talk.run(wire, say.calling(...fit(wire, say.reasoning(), ...MORE_TOOLS.map((name) => say.call(name)))));
     await talk.restart();
     await talk.run(wire, say.calling(say.call("look.at"), say.call("look")));
-    expect(problems, problems.join("\n")).toEqual([]);
+    expect(problems.join("\n")).toBe("");
   });
 
   test("a tool loop of several rounds is accepted and repeats itself to the letter (ME-2, ME-4)", async () => {
@@ -87,7 +87,7 @@ describe.each(WIRES.map((wire) => [wire.name, wire] as const))("over the wire of
     await talk.run(wire, { user: say.word("user"), answers: [round(), round(), { said: fit(wire, say.call()) }, round(), { said: [say.text()] }] });
     await talk.restart();
     await talk.run(wire, say.calling(...round().said));
-    expect(problems, problems.join("\n")).toEqual([]);
+    expect(problems.join("\n")).toBe("");
   });
 
   test.runIf(isKnown(wire, "search"))("what the provider did itself comes back in its place (ME-1, ME-2, ME-19)", async () => {
@@ -97,7 +97,7 @@ describe.each(WIRES.map((wire) => [wire.name, wire] as const))("over the wire of
     await talk.run(wire, say.calling(...fit(wire, say.reasoning(), say.search(), say.text(), say.call())));
     await talk.fork();
     await talk.run(wire, say.plain());
-    expect(problems, problems.join("\n")).toEqual([]);
+    expect(problems.join("\n")).toBe("");
   });
 
   test("a stream that breaks is asked again with the same bytes, and nothing of it is sent later (ME-2, ME-14)", async () => {
@@ -106,7 +106,7 @@ describe.each(WIRES.map((wire) => [wire.name, wire] as const))("over the wire of
     await talk.run(wire, { user: say.word("user"), answers: [{ said: fit(wire, say.reasoning(), say.text(), say.call()), broken }, { said: [say.text()], broken: broken.slice(0, 1) }] });
     await talk.restart();
     await talk.run(wire, say.plain());
-    expect(problems, problems.join("\n")).toEqual([]);
+    expect(problems.join("\n")).toBe("");
   });
 
   test.each([1, 4, 8])("cancelled after %i events of an answer, the session goes on with a request that is accepted (ME-11, ME-14)", async (cancelAt) => {
@@ -116,7 +116,7 @@ describe.each(WIRES.map((wire) => [wire.name, wire] as const))("over the wire of
     await talk.run(wire, { user: say.word("user"), answers: [{ said: fit(wire, say.reasoning(), say.call()) }, { said: [say.text(" and a good deal more")], cancelAt }] });
     await talk.restart();
     await talk.run(wire, say.plain());
-    expect(problems, problems.join("\n")).toEqual([]);
+    expect(problems.join("\n")).toBe("");
   });
 
   test("cancelled while a tool runs beside one that has ended, every call has a result (ME-14)", async () => {
@@ -124,7 +124,7 @@ describe.each(WIRES.map((wire) => [wire.name, wire] as const))("over the wire of
     await talk.run(wire, { user: say.word("user"), answers: [{ said: fit(wire, say.reasoning(), say.call("wait"), say.call("look")) }] });
     await talk.restart();
     await talk.run(wire, say.plain());
-    expect(problems, problems.join("\n")).toEqual([]);
+    expect(problems.join("\n")).toBe("");
   });
 
   test("after a compaction only the summary is told, and what follows it comes back as it was (ME-2, ME-16)", async () => {
@@ -134,7 +134,7 @@ describe.each(WIRES.map((wire) => [wire.name, wire] as const))("over the wire of
     await talk.run(wire, say.calling(...fit(wire, say.reasoning(), say.text(), say.call())));
     await talk.restart();
     await talk.run(wire, say.plain());
-    expect(problems, problems.join("\n")).toEqual([]);
+    expect(problems.join("\n")).toBe("");
   });
 });
 
@@ -151,7 +151,7 @@ describe.each(pairs)("from %s to %s", (_from, _to, one, other) => {
     await talk.run(other, say.plain());
     await talk.fork();
     await talk.run(one, say.plain());
-    expect(problems, problems.join("\n")).toEqual([]);
+    expect(problems.join("\n")).toBe("");
   });
 });
 

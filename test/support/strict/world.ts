@@ -30,6 +30,8 @@ export interface Answer {
 
 export interface TurnPlan {
   readonly user: string;
+  /** What stands around the words of the user; a model may be told a legal form of it. */
+  readonly around?: string;
   readonly answers: readonly Answer[];
 }
 
@@ -99,11 +101,11 @@ export class World {
   readonly numbers: Numbers = () => (this.#numbers += 1);
 
   /** A turn with the model of that wire. */
-  async run(wire: Wire, { user, answers }: TurnPlan): Promise<TurnResult> {
+  async run(wire: Wire, { user, around = "", answers }: TurnPlan): Promise<TurnResult> {
     const provider = this.#providers.get(wire);
     await this.#session.configure({ ...(provider && { provider }) });
     this.#path.entries.push({ kind: "told", text: user });
-    const turn = this.#session.turn(user);
+    const turn = this.#session.turn(`${around}${user}${around}`);
     const cancel = (): void => void turn.cancel("enough");
     this.#cancelled = cancel;
     const until = gate();
@@ -196,7 +198,10 @@ export class World {
       this.#again = { text: request.text, answer: plan.answer, tries: tries + 1 };
       return { ...reply, ...fault };
     }
-    if ("hold" in plan && plan.hold !== undefined) return { ...reply, hold: plan.hold };
+    if ("hold" in plan && plan.hold !== undefined) {
+      const events = this.#servers.get(wire)?.dialect.events(reply, request.model).length ?? 1;
+      return { ...reply, hold: { ...plan.hold, beforeEvent: plan.hold.beforeEvent % events } };
+    }
     this.#path.entries.push({ kind: "answer", wire, said: plan.answer.said, reply });
     const calls = plan.answer.said.filter(isCall);
     for (const call of calls) if (call.tool !== "wait") this.#path.entries.push({ kind: "told", text: resultOf(call.input) });
