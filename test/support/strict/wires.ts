@@ -9,7 +9,7 @@ import type { AiSdkOptions } from "../../../src/providers/ai-sdk/index.ts";
 import { anthropicDialect } from "./anthropic.ts";
 import { compatibleDialect, openaiChatDialect } from "./chat.ts";
 import { googleDialect } from "./google.ts";
-import { canonical, fieldsOf, isFields, listOf, textOf, type Fields } from "./json.ts";
+import { canonical, fieldsOf, isFields, listOf, type Fields } from "./json.ts";
 import { messageText } from "./responses-rules.ts";
 import { responsesDialect } from "./responses.ts";
 import { blocksOf, isCall, joinedText, merged, unmarked, type Numbers, type Said } from "./said.ts";
@@ -152,7 +152,7 @@ const compatible: Wire = {
     return { parts: [{ ...(reasoning !== "" && { reasoning_content: reasoning }), ...chatMessage(said, numbers, "call_d") }] };
   },
   // Reasoning is taken away when the user speaks again; the server itself sees to it that it is there before.
-  pieces: (body) => [body["tools"], ...listOf(body["messages"]).map(({ reasoning_content: _, ...message }) => message)],
+  pieces: (body) => [body["tools"], ...listOf(body["messages"]).map((message) => ({ ...message, reasoning_content: undefined }))],
 };
 
 const google: Wire = {
