@@ -8,16 +8,17 @@ export type PartType = LanguageModelV4StreamPart["type"];
 export type AssistantPart = Extract<LanguageModelV4Message, { role: "assistant" }>["content"][number];
 
 /** A part of an answer: the events that carry it, and what comes back of it. */
-interface Block {
+interface Unit {
   readonly events: readonly LanguageModelV4StreamPart[];
   readonly back: readonly AssistantPart[];
 }
+/** Parts of which each begins when the one before has ended. */
+type Block = readonly Unit[];
 
 /** An answer in the order of its events, and the parts in the order in which they began. */
 export interface Played {
   readonly events: readonly LanguageModelV4StreamPart[];
   readonly back: readonly AssistantPart[];
-  readonly hasCalls: boolean;
 }
 
 const USAGE = { inputTokens: { total: 9, noCache: 9, cacheRead: 0, cacheWrite: 0 }, outputTokens: { total: 4, text: 4, reasoning: 0 } };
@@ -43,14 +44,12 @@ const spoken = (type: "text" | "reasoning"): fc.Arbitrary<Make> =>
     const signed = options(atStart, texts.length > 0 ? atDelta : undefined, atEnd);
     // Reasoning that nobody signed is the adapter's to leave out.
     const part = type === "reasoning" && signed.providerOptions === undefined ? [] : [{ type, text: texts.join(""), ...signed }];
-    return {
-      events: [
-        { type: `${type}-start`, id, ...meta(atStart) },
-        ...texts.map((delta): LanguageModelV4StreamPart => ({ type: `${type}-delta`, id, delta, ...meta(atDelta) })),
-        { type: `${type}-end`, id, ...meta(atEnd) },
-      ],
-      back: part,
-    };
+    const events: LanguageModelV4StreamPart[] = [
+      { type: `${type}-start`, id, ...meta(atStart) },
+      ...texts.map((delta): LanguageModelV4StreamPart => ({ type: `${type}-delta`, id, delta, ...meta(atDelta) })),
+      { type: `${type}-end`, id, ...meta(atEnd) },
+    ];
+    return [{ events, back: part }];
   });
 
 const called: fc.Arbitrary<Make> = fc.tuple(metadata, fc.boolean()).map(([given, announced]): Make => (id) => {
@@ -60,42 +59,41 @@ const called: fc.Arbitrary<Make> = fc.tuple(metadata, fc.boolean()).map(([given,
     { type: "tool-input-delta", id, delta: JSON.stringify(input) },
     { type: "tool-input-end", id },
   ];
-  return {
-    events: [...(announced ? announcement : []), { type: "tool-call", toolCallId: id, toolName: "look", input: JSON.stringify(input), ...meta(given) }],
-    back: [{ type: "tool-call", toolCallId: id, toolName: "look", input, ...options(given) }],
-  };
+  const events: LanguageModelV4StreamPart[] = [...(announced ? announcement : []), { type: "tool-call", toolCallId: id, toolName: "look", input: JSON.stringify(input), ...meta(given) }];
+  return [{ events, back: [{ type: "tool-call", toolCallId: id, toolName: "look", input, ...options(given) }] }];
 });
 
 const executed: fc.Arbitrary<Make> = fc.tuple(metadata, metadata, fc.boolean(), fc.boolean()).map(([given, ofResult, failed, asked]): Make => (id) => {
   const input = { q: id };
   const result = { found: [id] };
-  return {
-    events: [
-      { type: "tool-call", toolCallId: id, toolName: "vendor_search", input: JSON.stringify(input), providerExecuted: true, ...meta(given) },
-      ...(asked ? [{ type: "tool-approval-request" as const, approvalId: `approval ${id}`, toolCallId: id }] : []),
-      { type: "tool-result", toolCallId: id, toolName: "vendor_search", result, ...(failed && { isError: true }), ...meta(ofResult) },
-    ],
-    back: [
-      { type: "tool-call", toolCallId: id, toolName: "vendor_search", input, providerExecuted: true, ...options(given) },
-      { type: "tool-result", toolCallId: id, toolName: "vendor_search", output: { type: failed ? "error-json" : "json", value: result }, ...options(ofResult) },
-    ],
-  };
+  return [
+    {
+      events: [
+        { type: "tool-call", toolCallId: id, toolName: "vendor_search", input: JSON.stringify(input), providerExecuted: true, ...meta(given) },
+        ...(asked ? [{ type: "tool-approval-request" as const, approvalId: `approval ${id}`, toolCallId: id }] : []),
+      ],
+      back: [{ type: "tool-call", toolCallId: id, toolName: "vendor_search", input, providerExecuted: true, ...options(given) }],
+    },
+    {
+      events: [{ type: "tool-result", toolCallId: id, toolName: "vendor_search", result, ...(failed && { isError: true }), ...meta(ofResult) }],
+      back: [{ type: "tool-result", toolCallId: id, toolName: "vendor_search", output: { type: failed ? "error-json" : "json", value: result }, ...options(ofResult) }],
+    },
+  ];
 });
 
 const file = (type: "file" | "reasoning-file"): fc.Arbitrary<Make> =>
   fc.tuple(metadata, fc.constantFrom("image/png", "application/pdf", "audio/wav"), fc.boolean()).map(([given, mediaType, asBytes]): Make => () => {
     const data = { type: "data" as const, data: asBytes ? Uint8Array.from(Buffer.from(PNG, "base64")) : PNG };
-    return { events: [{ type, mediaType, data, ...meta(given) }], back: [{ type, mediaType, data, ...options(given) }] };
+    return [{ events: [{ type, mediaType, data, ...meta(given) }], back: [{ type, mediaType, data, ...options(given) }] }];
   });
 
-const custom: fc.Arbitrary<Make> = metadata.map((given): Make => () => ({
-  events: [{ type: "custom", kind: "vendor.thing", ...meta(given) }],
-  back: [{ type: "custom", kind: "vendor.thing", ...options(given) }],
-}));
+const custom: fc.Arbitrary<Make> = metadata.map((given): Make => () => [
+  { events: [{ type: "custom", kind: "vendor.thing", ...meta(given) }], back: [{ type: "custom", kind: "vendor.thing", ...options(given) }] },
+]);
 
 /** Has no place in a prompt. */
 const aside = (make: (id: string) => LanguageModelV4StreamPart): fc.Arbitrary<Make> =>
-  fc.constant((id: string): Block => ({ events: [make(id)], back: [] }));
+  fc.constant((id: string): Block => [{ events: [make(id)], back: [] }]);
 
 const block: fc.Arbitrary<Make> = fc.oneof(
   { weight: 4, arbitrary: spoken("text") },
@@ -110,18 +108,20 @@ const block: fc.Arbitrary<Make> = fc.oneof(
 );
 
 /** Blocks that overlap: `turns` says whose event comes next; a block begins no sooner than the one before it. */
-function interleaved(blocks: readonly Block[], turns: readonly number[]): Played {
-  const waiting = blocks.map(({ events }) => [...events]);
+function interleaved(blocks: readonly Block[], turns: readonly number[]): Pick<Played, "events" | "back"> {
+  const waiting = blocks.map((units) => units.flatMap(({ events: of, back }) => of.map((event, index) => ({ event, back: index === 0 ? back : [] }))));
   const events: LanguageModelV4StreamPart[] = [];
+  const back: AssistantPart[] = [];
   let begun = 0;
   for (let step = 0; waiting.some((left) => left.length > 0); step++) {
     const open = waiting.slice(0, begun).filter((left) => left.length > 0);
     const choice = (turns[step % Math.max(1, turns.length)] ?? 0) % (open.length + 1);
-    const next = open[choice] ?? (begun < waiting.length ? waiting[begun++] : open[0]);
-    const event = next?.shift();
-    if (event !== undefined) events.push(event);
+    const next = (open[choice] ?? (begun < waiting.length ? waiting[begun++] : open[0]))?.shift();
+    if (next === undefined) continue;
+    events.push(next.event);
+    back.push(...next.back);
   }
-  return { events, back: blocks.flatMap(({ back }) => back), hasCalls: false };
+  return { events, back };
 }
 
 /** @param withCalls - the answer calls tools of ours. */
@@ -139,7 +139,6 @@ export const answer = (withCalls: boolean): fc.Arbitrary<(prefix: string) => Pla
             { type: "finish", usage: USAGE, finishReason: withCalls ? { unified: "tool-calls", raw: "tool" } : { unified: "stop", raw: "stop" }, providerMetadata: { vendor: { end: prefix } } },
           ],
           back,
-          hasCalls: withCalls,
         };
       },
   );
