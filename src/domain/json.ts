@@ -51,30 +51,35 @@ const omitsNothing: Omits = () => false;
  * @throws TypeError - a function, symbol, bigint, class instance, NaN or infinity, or more than 1,000 levels: mistakes
  * of the caller, since input is checked where it enters.
  */
-export const canonicalJson = (value: unknown, omits = omitsNothing): string => write(value, 0, omits);
+export const canonicalJson = (value: unknown, omits = omitsNothing): string => write(value, 0, omits, sortedKeys);
 
-function write(value: unknown, depth: number, omits: Omits): string {
+/** The text of a value with its keys in the order in which they are; for the rest, and for what is thrown, as `canonicalJson`. */
+export const orderedJson = (value: unknown): string => write(value, 0, omitsNothing, Object.keys);
+
+type KeysOf = (object: object) => readonly string[];
+
+function write(value: unknown, depth: number, omits: Omits, keysOf: KeysOf): string {
   if (typeof value === "string") return quote(value);
   if (typeof value === "object") {
     if (value === null) return "null";
     if (depth === MAX_DEPTH) throw new TypeError(`no JSON: deeper than ${MAX_DEPTH} levels`);
-    if (Array.isArray(value)) return writeArray(value, depth + 1, omits);
-    if (isPlainObject(value)) return writeObject(value, depth + 1, omits);
+    if (Array.isArray(value)) return writeArray(value, depth + 1, omits, keysOf);
+    if (isPlainObject(value)) return writeObject(value, depth + 1, omits, keysOf);
   } else if (isJsonPrimitive(value)) return String(value);
   throw new TypeError(`no JSON: ${typeof value}`);
 }
 
-function writeArray(array: readonly unknown[], depth: number, omits: Omits): string {
+function writeArray(array: readonly unknown[], depth: number, omits: Omits, keysOf: KeysOf): string {
   let text = "";
-  for (let i = 0; i < array.length; i++) text += (i === 0 ? "" : ",") + write(array[i], depth, omits);
+  for (let i = 0; i < array.length; i++) text += (i === 0 ? "" : ",") + write(array[i], depth, omits, keysOf);
   return `[${text}]`;
 }
 
-function writeObject(object: Readonly<Record<string, unknown>>, depth: number, omits: Omits): string {
+function writeObject(object: Readonly<Record<string, unknown>>, depth: number, omits: Omits, keysOf: KeysOf): string {
   let text = "";
-  for (const key of sortedKeys(object)) {
+  for (const key of keysOf(object)) {
     const member = object[key];
-    if (member !== undefined && !omits(key, object)) text += (text === "" ? "" : ",") + quote(key) + ":" + write(member, depth, omits);
+    if (member !== undefined && !omits(key, object)) text += (text === "" ? "" : ",") + quote(key) + ":" + write(member, depth, omits, keysOf);
   }
   return `{${text}}`;
 }

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { canonicalJson, deepFreeze, isJson, isPlainObject, type Json, jsonEqual } from "../../src/domain/json.ts";
+import { canonicalJson, deepFreeze, isJson, isPlainObject, type Json, jsonEqual, orderedJson } from "../../src/domain/json.ts";
 
 const json = fc.jsonValue({ maxDepth: 5, stringUnit: "binary" }) as fc.Arbitrary<Json>;
 
@@ -162,4 +162,13 @@ describe("deepFreeze", () => {
     value.bytes[0] = 7;
     expect(value.bytes[0]).toBe(7);
   });
+});
+
+test("orderedJson is what JSON.stringify writes, and throws for what is no JSON", () => {
+  const property = fc.property(fc.jsonValue(), (value) => {
+    expect(orderedJson(value)).toBe(JSON.stringify(value));
+  });
+  fc.assert(property);
+  expect(orderedJson({ b: undefined, z: [{ y: 1, x: "\ud83d" }] })).toBe('{"z":[{"y":1,"x":"\\ud83d"}]}');
+  expect(() => orderedJson({ a: [Number.NaN] })).toThrow(TypeError);
 });

@@ -3,7 +3,7 @@
 // The header answers "is it there?" and "how large?" without reading the content, which may be megabytes.
 
 import * as z from "zod/mini";
-import { canonicalJson, type Json } from "../../domain/json.ts";
+import { orderedJson, type Json } from "../../domain/json.ts";
 import { sha256Hex } from "../../domain/sha256.ts";
 import { prefixRange, type ReadTransaction, type Value, type WriteTransaction } from "../engine.ts";
 import { contentKey, pieceKey, piecesPrefix } from "./layout.ts";
@@ -26,10 +26,13 @@ export interface PreparedContent {
   readonly home?: string;
 }
 
-/** A document or bytes under an id that also says which of the two it is, so that equal text and bytes stay apart. */
+/**
+ * A document or bytes under an id that also says which of the two it is, so that equal text and bytes stay apart. A document keeps
+ * the order of its keys: that of a tool's schema is part of what a model is shown, and of the prefix that its cache knows.
+ */
 export function prepareContent(body: Json | Uint8Array): PreparedContent {
   if (body instanceof Uint8Array) return withId(`bytes:${sha256Hex(body)}`, body);
-  const text = new TextEncoder().encode(canonicalJson(body));
+  const text = new TextEncoder().encode(orderedJson(body));
   return withId(`json:${sha256Hex(text)}`, text);
 }
 
