@@ -92,7 +92,7 @@ export async function streaming(report: Report): Promise<void> {
 
 /** What lies between a stream part of the AI SDK and the runtime. */
 function adapt(deltas: number): void {
-  const builder = new ResponseBuilder({ originProvider: "p", originModel: "m", exposeThinking: true, replayAllReasoning: false });
+  const builder = new ResponseBuilder({ originProvider: "p", originModel: "m", exposeThinking: true });
   const accumulator = new StreamAccumulator();
   for (let i = 0; i < deltas; i++) {
     const event = builder.take({ type: "text-delta", id: "0", delta: pieces[i % pieces.length] ?? "" });

@@ -8,6 +8,7 @@ import type { Clock } from "../domain/clock.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import type { AttachmentRef, IncompleteReason, OpaqueContent } from "../domain/messages.ts";
 import type { TokenUsage } from "../domain/usage.ts";
+import type { Wire } from "./wire.ts";
 
 /** A JSON Schema document. Only keywords a provider understands have an effect. */
 export type JsonSchema = { readonly [keyword: string]: unknown };
@@ -430,6 +431,16 @@ export interface Provider {
   readonly options?: ProviderOptions;
   /** False when answers arrive in one piece: the chunk timeout then does not apply. Default true. */
   readonly streams?: boolean;
+  /**
+   * What it takes, where that is not the default. Each request is brought into this form before it gets here: blank text, tool names,
+   * call ids, media, who speaks first. Read at the start of every call.
+   */
+  readonly wire?: Partial<Wire>;
+  /**
+   * Whether what a model of the one origin said may be sent back with its metadata to a model of the other: signatures, encrypted
+   * reasoning, item ids, calls that the provider ran. Asked where the ids differ. Default: it may not.
+   */
+  sameOrigin?(a: LlmOrigin, b: LlmOrigin): boolean;
   /** Makes one attempt. @throws ProviderError; anything else thrown counts as a failure of kind `unknown`. */
   complete(request: LlmRequest, call: ProviderCall): Promise<LlmResponse>;
   /** Replaces the default classification of a failure (PP-18). */

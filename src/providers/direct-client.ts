@@ -9,6 +9,7 @@ import {
   type JsonValidator,
 } from "./direct.ts";
 import { failureOf, providerFailure } from "./failure.ts";
+import { preparing } from "./preparing.ts";
 
 export interface DirectOptions {
   /** `direct:<uuid>` without a session (PP-3). */
@@ -67,11 +68,13 @@ export async function completeDirect(provider: Provider, direct: DirectRequest, 
 
 async function call(provider: Provider, direct: DirectRequest, options: DirectOptions): Promise<LlmResponse> {
   const { onStreamEvent } = options;
-  const response = await provider.complete(directLlmRequest(direct, options.requestId), {
+  const live = {
     signal: options.signal ?? new AbortController().signal,
     clock: options.clock ?? systemClock,
     ...(onStreamEvent === undefined ? {} : { onStreamEvent }),
-  });
+  };
+  // The ladder has this pass, too, but nobody has to use one.
+  const response = await preparing(provider)(directLlmRequest(direct, options.requestId), live, (request, call) => provider.complete(request, call));
   const { terminalReason, terminalDiagnostic } = response;
   if (!WITHOUT_ANSWER.has(terminalReason)) return response;
   const message = `the model gave no answer: ${terminalDiagnostic ?? terminalReason}`;

@@ -25,7 +25,9 @@ import type {
 import { deliver } from "./deliver.ts";
 import { cancelledFailure, failureOf, ProviderError, providerFailure } from "./failure.ts";
 import { checkVariant, resolveReliability } from "./options.ts";
+import { preparing } from "./preparing.ts";
 import { estimateTokens, RateLimiter } from "./rate-limits.ts";
+import { defaultWire } from "./wire.ts";
 
 export interface RetryOptions {
   /** Uniform in [0, 1); for jitter. Default `Math.random`. */
@@ -40,7 +42,8 @@ const MAX_REASON_CHARS = 500;
 
 /**
  * Wraps a provider so that one `complete` is a whole ladder of attempts, with timeouts, local rate limits and the
- * merge of what was streamed. Wrap each provider once and keep the result: its rate limits count across calls.
+ * merge of what was streamed. Each request is first brought into the form that the provider takes (`Provider.wire`), once for all
+ * attempts. Wrap each provider once and keep the result: its rate limits count across calls.
  *
  * The response carries `attempts` and `textStreamed`; so does the ProviderError that the ladder throws in the end
  * (`attempts` only). Options are read from `provider.options` at the start of every call.
@@ -52,8 +55,7 @@ export function withRetry(provider: Provider, options: RetryOptions = {}): Provi
   const classify = (failure: ProviderFailure): ProviderFailure =>
     provider.classify === undefined ? classifyFailure(failure) : provider.classify(failure);
 
-  const complete = async (request: LlmRequest, call: ProviderCall): Promise<LlmResponse> => {
-    checkVariant(request.modelVariant, provider.variants);
+  const climb = async (request: LlmRequest, call: ProviderCall): Promise<LlmResponse> => {
     const reliability = resolveReliability(provider.options);
     const { retry: policy, rateLimits } = reliability;
     const tokens = rateLimits.tokensPerWindow === undefined ? 0 : estimateTokens(request);
@@ -103,6 +105,12 @@ export function withRetry(provider: Provider, options: RetryOptions = {}): Provi
     }
   };
 
+  const prepared = preparing(provider);
+  const complete = async (request: LlmRequest, call: ProviderCall): Promise<LlmResponse> => {
+    checkVariant(request.modelVariant, provider.variants);
+    return prepared(request, call, climb);
+  };
+
   return {
     id: provider.id,
     ...(provider.modelId === undefined ? {} : { modelId: provider.modelId }),
@@ -111,6 +119,10 @@ export function withRetry(provider: Provider, options: RetryOptions = {}): Provi
     get options() {
       return provider.options ?? {};
     },
+    get wire() {
+      return provider.wire ?? defaultWire;
+    },
+    ...(provider.sameOrigin === undefined ? {} : { sameOrigin: (a, b) => provider.sameOrigin?.(a, b) === true }),
     complete,
     classify,
     close: async () => provider.close?.(),

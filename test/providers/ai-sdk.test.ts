@@ -4,7 +4,7 @@ import { createAnthropic } from "@ai-sdk/anthropic";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { afterEach, describe, expect, test } from "vitest";
 import { aiSdk, type AiSdkOptions } from "../../src/providers/ai-sdk/index.ts";
-import type { LlmResponse, LlmStreamEvent, Provider } from "../../src/providers/contract.ts";
+import type { LlmMessage, LlmResponse, LlmStreamEvent, Provider } from "../../src/providers/contract.ts";
 import { ProviderError } from "../../src/providers/failure.ts";
 import { partText } from "../../src/domain/answer-parts.ts";
 import { withRetry } from "../../src/providers/retry.ts";
@@ -283,21 +283,23 @@ describe("what is sent", () => {
     ]);
   });
 
-  test("reasoning without metadata is not sent, unless the host asks for it (T-38)", async () => {
-    const turn = async (options: AiSdkOptions) => {
-      const provider = await connect("openai", () => ({ reasoning: { text: "Hm" }, text: "Hi" }), options);
+  test("plain reasoning is sent again to an OpenAI-compatible server until the user says more, or always where the host wants it (ME-4)", async () => {
+    const sentAgain = async (options: AiSdkOptions, ...behind: LlmMessage[]) => {
+      const provider = withRetry(await connect("openai", () => ({ reasoning: { text: "Hm" }, text: "Hi" }), options));
       const { parts } = await provider.complete(request(), recordingCall());
-      await provider.complete(request({ messages: [says("user", "a"), said(parts), says("user", "b")] }), recordingCall());
-      const sent = server?.requests[1]?.body["messages"];
+      const answer = { ...said(parts), origin: { provider: provider.id, model: provider.modelId ?? "" } };
+      await provider.complete(request({ messages: [says("user", "a"), answer, ...behind] }), recordingCall());
+      const [, sent] = server?.requests[1]?.body["messages"] as unknown[];
       await server?.close();
       return sent;
     };
-    expect(await turn({})).toEqual([
-      { role: "user", content: "a" },
-      { role: "assistant", content: "Hi" },
-      { role: "user", content: "b" },
-    ]);
-    expect(await turn({ replayReasoning: "always" })).toMatchObject([{}, { content: "Hi", reasoning_content: "Hm" }, {}]);
+    const plain = { role: "assistant", content: "Hi" };
+    const reasoned = { ...plain, reasoning_content: "Hm" };
+    expect(await sentAgain({})).toEqual(reasoned);
+    expect(await sentAgain({}, says("user", "b"))).toEqual(plain);
+    expect(await sentAgain({ replayReasoning: "always" }, says("user", "b"))).toEqual(reasoned);
+    expect(await sentAgain({ replayReasoning: "signed" })).toEqual(plain);
+    expect(await sentAgain({ wire: { replayReasoning: "always" } }, says("user", "b"))).toEqual(reasoned);
   });
 
   test("images go out as bytes under their media type (PP-9)", async () => {

@@ -8,14 +8,17 @@ import type { LlmRequest, LlmResponse, LlmToolSpec, Provider, ProviderCall, Prov
 import { deliver } from "../deliver.ts";
 import { cancelledFailure, ProviderError, providerFailure } from "../failure.ts";
 import { checkVariant, outputTokenCap, parseProviderOptions } from "../options.ts";
+import { wireOf, type Wire } from "../wire.ts";
 import { defaultCacheDialect, merged, withCacheHints, type CacheDialect } from "./caching.ts";
 import { classifyModelFailure, failureOfCallError, failureOfStreamError } from "./errors.ts";
 import { onBytes } from "./live-fetch.ts";
 import { PromptConverter } from "./prompt.ts";
 import { ResponseBuilder, type BuilderOptions } from "./response.ts";
+import { defaultWireOf } from "./wires.ts";
 
 export type { CacheDialect } from "./caching.ts";
 export { liveFetch } from "./live-fetch.ts";
+export type { IdRule, NameRule, Wire } from "../wire.ts";
 
 /** Settings that go to the model with every call. */
 export type AiSdkSettings = Pick<
@@ -48,10 +51,16 @@ export interface AiSdkOptions extends ProviderOptions {
    */
   readonly systemMessages?: "leading" | "anywhere";
   /**
-   * Which reasoning is sent back. Default `signed`: what came with metadata of the provider. `always`: all of it, for
-   * models that want their plain reasoning text again.
+   * Which of its own reasoning a model is sent again. `signed`: what came with metadata of the provider. `sinceLastUser`: also plain
+   * reasoning text, as long as the user has said nothing since. `always`: all of it. Default: by the model's provider, which is
+   * `sinceLastUser` for OpenAI-compatible servers and else `signed`.
    */
-  readonly replayReasoning?: "signed" | "always";
+  readonly replayReasoning?: Wire["replayReasoning"];
+  /**
+   * What the provider takes, where that is not what is known of it by the model's provider: tool names, call ids, blank text, media,
+   * who speaks first. Requests are brought into this form just before they are sent; what is stored stays as it is.
+   */
+  readonly wire?: Partial<Wire>;
   /** How prompt caching is asked for. Default: by the model's provider. */
   readonly cacheDialect?: CacheDialect;
 }
@@ -65,8 +74,10 @@ export interface AiSdkOptions extends ProviderOptions {
  */
 export function aiSdk(model: LanguageModelV4, options: AiSdkOptions = {}): Provider {
   assertModel(model);
-  const { id, settings, variants, models, streaming, systemMessages, replayReasoning, cacheDialect, ...rest } = options;
+  const { id, settings, variants, models, streaming, systemMessages, replayReasoning, cacheDialect, wire, ...rest } = options;
   const providerOptions = parseProviderOptions(rest);
+  const taken: Partial<Wire> = { ...defaultWireOf(model.provider), ...(replayReasoning && { replayReasoning }), ...wire };
+  wireOf(taken);
   const dialect = cacheDialect ?? defaultCacheDialect(model.provider);
   const converter = new PromptConverter(systemMessages === "anywhere");
   const tools = new WeakMap<LlmToolSpec, LanguageModelV4FunctionTool>();
@@ -105,6 +116,7 @@ export function aiSdk(model: LanguageModelV4, options: AiSdkOptions = {}): Provi
     variants: variantNames,
     options: providerOptions,
     streams: streaming !== false,
+    wire: taken,
     classify: classifyModelFailure,
     async complete(request, call) {
       checkVariant(request.modelVariant, variantNames);
@@ -114,7 +126,6 @@ export function aiSdk(model: LanguageModelV4, options: AiSdkOptions = {}): Provi
         originProvider: chosen.provider,
         originModel: chosen.modelId,
         exposeThinking: providerOptions.exposeThinking !== false,
-        replayAllReasoning: replayReasoning === "always",
       };
       const run = streaming === false ? generate : stream;
       return run(chosen, prepared, call, new ResponseBuilder(builder));

@@ -1,7 +1,7 @@
 // From our messages to an AI SDK prompt.
 //   P1. What a message becomes depends on the message alone, so it is converted once and kept as long as the message
 //       lives: history is immutable and long. Messages with images or files are the exception, their indexes are the request's.
-//   P2. Replay metadata goes back as it came (PP-6), every part in its place (ME-2); reasoning without any is dropped.
+//   P2. Replay metadata goes back as it came (PP-6), every part in its place (ME-2). What of a message is sent was decided before.
 
 import type { LanguageModelV4Message, LanguageModelV4Prompt, LanguageModelV4ToolResultOutput, SharedV4ProviderOptions } from "@ai-sdk/provider";
 import { imageMime, resolvedAttachment } from "../attachments.ts";
@@ -128,10 +128,8 @@ function convertAssistantBlock(block: LlmContentBlock, request: LlmRequest): Ass
       const options = withOptions(decodeMetadata(block.responseMeta?.providerPayload));
       return block.text === "" && options.providerOptions === undefined ? null : { type: "text", text: block.text, ...options };
     }
-    case "reasoning": {
-      const metadata = decodeMetadata(block.replay?.opaque);
-      return metadata === undefined ? null : { type: "reasoning", text: block.text, ...withOptions(metadata) };
-    }
+    case "reasoning":
+      return { type: "reasoning", text: block.text, ...withOptions(decodeMetadata(block.replay?.opaque)) };
     case "toolCall":
       return {
         type: "tool-call",

@@ -29,8 +29,6 @@ export interface BuilderOptions {
   readonly originProvider: string;
   readonly originModel: string;
   readonly exposeThinking: boolean;
-  /** Treat reasoning without provider metadata as replayable too. */
-  readonly replayAllReasoning: boolean;
 }
 
 type Citations = NonNullable<LanguageModelV4Text["citations"]>;
@@ -278,8 +276,7 @@ export class ResponseBuilder {
     const opaque = encodeMetadata(metadata);
     if (text === "" && opaque === undefined && citations === undefined) return null;
     if (type === "reasoning") {
-      const replayed = opaque ?? (this.options.replayAllReasoning ? "{}" : undefined);
-      return { type, text, itemId, ...(replayed !== undefined && { replay: { opaque: replayed } }) };
+      return { type, text, itemId, ...(opaque !== undefined && { replay: { opaque } }) };
     }
     const cited = citations !== undefined && { citations: jsonOf(citations) };
     if (opaque === undefined) return { type, text, itemId, ...cited };
