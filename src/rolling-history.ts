@@ -2,7 +2,7 @@
 // A view for one turn at a time: what is stored stays as it is, and no model is asked to sum anything up on the way.
 
 import { SUMMARY_HEADING, summarize, type SummarizeOptions } from "./compaction.ts";
-import { type Message, messageText, type Part } from "./domain/messages.ts";
+import { isOwnResult, type Message, messageText, type Part } from "./domain/messages.ts";
 import type { TokenUsage } from "./domain/usage.ts";
 import type { ContextView, Plugin, PreparedContext } from "./plugins/contract.ts";
 import { plugin } from "./plugins/plugin.ts";
@@ -77,7 +77,7 @@ function cutOf(messages: readonly Message[], most: number): number {
 }
 
 /** Begins a turn, or was said while one ran: tool results and what plugins say belong to what came before them. */
-const isSaidByUser = ({ role, origin, parts }: Message): boolean => role === "User" && origin === undefined && !parts.some(({ kind }) => kind === "ToolResult");
+const isSaidByUser = ({ role, origin, parts }: Message): boolean => role === "User" && origin === undefined && !parts.some(isOwnResult);
 
 function sizeOf({ parts }: Message): number {
   let size = 0;

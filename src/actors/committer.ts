@@ -3,7 +3,7 @@
 import type { TurnCancellation } from "../domain/cancellation.ts";
 import { sumUsage } from "../domain/child-usage.ts";
 import type { Json } from "../domain/json.ts";
-import { createMessage, isTransient, messageText, type Message } from "../domain/messages.ts";
+import { createMessage, isOwnCall, isOwnResult, isTransient, messageText, type Message } from "../domain/messages.ts";
 import { isOfPlugin } from "../domain/plugin-message.ts";
 import { outcomeText, tidy, type ModelCallRecord, type TurnIssue, type TurnOutcome } from "../domain/outcome.ts";
 import type { AgentFrame, SessionPolicy } from "../domain/session.ts";
@@ -48,7 +48,7 @@ export function closedLog(context: TurnContext, whole: readonly Message[]): read
   return [...log, createMessage(`${context.turnId}:${log.length}`, "Assistant", [{ kind: "Prose", content: text }])];
 }
 
-const hasOpenCalls = (last: Message | undefined): boolean => last?.parts.some((part) => part.kind === "ToolCall") ?? false;
+const hasOpenCalls = (last: Message | undefined): boolean => last?.parts.some(isOwnCall) ?? false;
 
 export function resultOf(turn: FinishedTurn): TurnResultRecord {
   const { context } = turn;
@@ -75,7 +75,7 @@ export const isCancelled = (outcome: TurnOutcome | null): boolean => outcome !==
 /** A turn that stopped still shows the last thing the assistant said in it (T-59). */
 function textAndIssues({ context, log }: FinishedTurn, text: string | undefined): { text: string; issues: readonly TurnIssue[] } {
   if (text !== undefined) return { text, issues: context.issues };
-  const lastUser = log.findLastIndex((message) => message.role === "User" && !message.parts.some((part) => part.kind === "ToolResult"));
+  const lastUser = log.findLastIndex((message) => message.role === "User" && !message.parts.some(isOwnResult));
   const said = log.findLast((message, index) => index > lastUser && message.role === "Assistant");
   const recovered = said ? tidy(messageText(said)) : "";
   // What was cut off is this turn's own last word, and says so itself (ME-11).

@@ -68,6 +68,12 @@ export async function storeImage(sessionId: string, bytes: Uint8Array, attachmen
   return attachments.put(bytes, imageType(bytes) ?? "application/octet-stream");
 }
 
+/** The same for what a model made, under the media type that it gives; `wildcard/*` and bare types are looked up in the bytes. */
+export async function storeFile(sessionId: string, bytes: Uint8Array, mime: string, attachments: AttachmentFacet): Promise<AttachmentRef> {
+  await attachments.manifest.recordIntent(sessionId, sha256Hex(bytes));
+  return attachments.put(bytes, /^[^/*\s]+\/[^/*\s]+/.test(mime) ? mime : (imageType(bytes) ?? "application/octet-stream"));
+}
+
 /** Ids of all attachments that messages refer to (S-78). */
 export const attachmentIds = (messages: readonly Message[]): readonly string[] => [
   ...new Set(messages.flatMap(({ parts }) => parts.flatMap(({ attachment }) => (attachment ? [attachment.reference.id] : [])))),

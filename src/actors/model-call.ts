@@ -3,25 +3,27 @@
 import type { Clock } from "../domain/clock.ts";
 import { copyJson } from "../domain/copy-json.ts";
 import type { Json } from "../domain/json.ts";
+import type { AttachmentRef } from "../domain/messages.ts";
 import type { ModelCallRecord } from "../domain/outcome.ts";
 import type { ModelSpec } from "../domain/session.ts";
 import { addUsage, type TokenUsage } from "../domain/usage.ts";
 import type { Prompt } from "./history.ts";
 import type { EffectOutcome } from "../machines/effects.ts";
-import type { TurnActivityBody } from "../observe/contract.ts";
-import type { LlmAttempt, LlmMessage, LlmRequest, LlmResponse, LlmStreamEvent, PartialAnswer, ProviderFailure } from "../providers/contract.ts";
+import type { LlmAttempt, LlmFilePart, LlmMessage, LlmOutputPart, LlmRequest, LlmResponse, PartialAnswer, ProviderFailure } from "../providers/contract.ts";
 import type { JournaledOutcome } from "../stores/contract.ts";
+import { type Emit, LiveAnswer } from "./live-answer.ts";
 import { ResponseSize } from "./response-size.ts";
 import type { EffectTrace } from "./trace-port.ts";
 import type { TurnPlan } from "./turn-plan.ts";
 
-/** Takes what happens during the call. May give a promise, which the stream then waits for (T-46). */
-export type Emit = (body: TurnActivityBody, correlationId: string) => void | Promise<void>;
+export type { Emit } from "./live-answer.ts";
 
 export interface ModelCall {
   readonly plan: TurnPlan;
   readonly trace: EffectTrace | undefined;
   readonly prompt: Prompt;
+  /** Stores a file that the model made; what it throws is no failure of the call. */
+  readonly storeFile: (bytes: Uint8Array, mime: string) => Promise<AttachmentRef>;
   /** Puts the bytes of images into a request; fails as a provider does. */
   readonly loadImages: (request: LlmRequest) => Promise<LlmRequest>;
   readonly scope: LlmRequest["scope"];
@@ -58,32 +60,50 @@ export function buildRequest({ plan, prompt: { messages, images }, scope }: Mode
 
 /** Makes the call. Whatever the provider does is an outcome, never a throw (T-60). */
 export async function callModel(call: ModelCall): Promise<JournaledOutcome> {
-  let recorded: RecordedCall;
+  let response: Omit<LlmResponse, "fullText" | "providerUsage">;
   if (call.signal.aborted) {
-    recorded = { failure: copyJson({ ...cancelled, attempts: [] }) };
-    return { ok: recorded };
+    return recorded({ failure: copyJson({ ...cancelled, attempts: [] }) });
   }
   const size = new ResponseSize(call.maxResponseBytes, call.signal);
+  const live = new LiveAnswer(call.emit, call.effectId, call.clock);
   try {
-    const stream = streamTo(call);
     const { provider, asked = provider, config } = call.plan;
     const watched = call.trace?.watchProvider(asked, "turn", config) ?? asked;
-    const { fullText: _derivable, providerUsage: _raw, ...response } = await watched.complete(await call.loadImages(buildRequest(call)), {
+    const { fullText: _derivable, providerUsage: _raw, ...answered } = await watched.complete(await call.loadImages(buildRequest(call)), {
       signal: size.signal,
       clock: call.clock,
       onStreamEvent: (event) => {
         size.count(event);
-        return stream(event);
+        return live.take(event);
       },
     });
-    size.check(response);
-    recorded = { response: copyJson(response) };
+    size.check(answered);
+    response = answered;
   } catch (error) {
     // What the provider said of being cut off is not what went wrong.
-    recorded = { failure: copyJson(size.failure ?? call.failureOf(error)) };
+    return recorded({ failure: copyJson(size.failure ?? call.failureOf(error)) });
   }
-  return { ok: recorded };
+  const kept = { ...response, parts: await withFilesStored(response.parts, call) };
+  await live.settle(kept);
+  return recorded({ response: copyJson(kept) });
 }
+
+const recorded = (call: RecordedCall): JournaledOutcome => ({ ok: call });
+
+/** Bytes are stored before the outcome that names them is recorded (E-4). */
+async function withFilesStored(parts: readonly LlmOutputPart[], { storeFile }: ModelCall): Promise<readonly LlmOutputPart[]> {
+  if (!parts.some(hasBytes)) return parts;
+  return Promise.all(
+    parts.map(async (part) => {
+      if (!hasBytes(part)) return part;
+      const { data, ...file } = part;
+      return { ...file, attachment: await storeFile(data, part.mime) };
+    }),
+  );
+}
+
+const hasBytes = (part: LlmOutputPart): part is LlmFilePart & { readonly data: Uint8Array } =>
+  (part.type === "file" || part.type === "reasoningFile") && part.data !== undefined;
 
 const cancelled: { readonly failure: ProviderFailure } = {
   failure: { kind: "unknown", message: "the model call was cancelled", retryable: false, headers: [], terminalReason: "cancelled", code: "cancelled" },
@@ -92,12 +112,14 @@ const cancelled: { readonly failure: ProviderFailure } = {
 /** Reads a recorded outcome back, and what the call used, whatever it came to (OP-21). */
 export function modelOutcome(recorded: Json, effectId: number, plan: TurnPlan): EffectOutcome {
   const entry = recorded as unknown as { response?: Omit<LlmResponse, "fullText">; failure?: ReturnType<FailureOf> };
+  const { providerId, model } = plan.config.policy;
+  const asked = { provider: providerId, model: model.id };
   if (entry.response) {
-    const response: LlmResponse = { ...entry.response, fullText: "" };
+    const response: LlmResponse = { ...entry.response, fullText: "", origin: entry.response.origin ?? asked };
     return { kind: "llm_call", response: withCapacity(response, plan.config.policy.model), call: callRecord(effectId, plan, response.attempts ?? [], response.usage) };
   }
   const { failure, attempts, partial } = entry.failure ?? { ...cancelled, attempts: [] };
-  return { kind: "llm_failure", failure, call: callRecord(effectId, plan, attempts, null), ...(partial && { partial }) };
+  return { kind: "llm_failure", failure, call: callRecord(effectId, plan, attempts, null), origin: asked, ...(partial && { partial }) };
 }
 
 /** An answer cut off before its first token in a full window was too long a prompt, not too long an answer (T-24). */
@@ -114,28 +136,4 @@ function callRecord(effectId: number, plan: TurnPlan, attempts: readonly LlmAtte
   const usage = reported.length > 0 ? reported.reduce(addUsage) : final;
   const status = last?.status ?? (final ? "completed" : "aborted");
   return { effectId, source: "turn", model: plan.config.policy.model.id, usage, status };
-}
-
-function streamTo({ emit, effectId }: ModelCall): (event: LlmStreamEvent) => void | Promise<void> {
-  return (event) => {
-    switch (event.type) {
-      case "textDelta":
-        return emit({ type: "assistant_prose_delta", text: event.text }, `llm:${effectId}:${event.itemId}`);
-      case "reasoningDelta":
-        return emit({ type: "reasoning_delta", text: event.text }, `llm:${effectId}:${event.itemId}`);
-      case "retryStatus":
-        return emit(event.type === "retryStatus" ? { ...event, type: "retry_status" } : event, `llm:${effectId}:retry`);
-      case "modelAttemptReset":
-        return emit(
-          {
-            type: "model_attempt_reset",
-            assistantProseCorrelationIds: event.proseItemIds.map((id) => `llm:${effectId}:${id}`),
-            reasoningCorrelationIds: event.reasoningItemIds.map((id) => `llm:${effectId}:${id}`),
-          },
-          `llm:${effectId}:reset`,
-        );
-      default:
-        return undefined;
-    }
-  };
 }

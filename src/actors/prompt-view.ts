@@ -3,21 +3,33 @@
 import { joinProse, type AttachmentRef, type Message, type Part } from "../domain/messages.ts";
 import type { LlmContentBlock, LlmMessage } from "../providers/contract.ts";
 
-/** Gives an image its place among the attachments of the request. */
-export type PlaceImage = (reference: AttachmentRef) => number;
+/** Gives an image or a file its place among the attachments of the request. */
+export type PlaceAttachment = (reference: AttachmentRef) => number;
 
 /** What a model sees of a message, if it sees anything. Cheap enough to be done anew for each call of a turn; a history keeps what it gave for its own messages. */
-export function toLlmMessage(message: Message, place: PlaceImage): LlmMessage | undefined {
+export function toLlmMessage(message: Message, place: PlaceAttachment): LlmMessage | undefined {
   switch (message.role) {
     case "User":
       return ofBlocks("user", message.parts, (part) => userBlock(part, place));
     case "Assistant":
-      return ofBlocks("assistant", message.parts, assistantBlock);
+      return answered(message, place);
     case "System":
       return { role: "system", blocks: [{ type: "text", text: `Runtime note:\n${joinProse(message.parts.map(systemText))}` }] };
     case "Event":
       return { role: "user", blocks: [{ type: "text", text: `Runtime event:\n${joinProse(message.parts.map(textOf))}` }] };
   }
+}
+
+/** An answer goes back as it came, and says whose it is; one that was cut off is its text alone (ME-2, ME-3, ME-11). */
+function answered(message: Message, place: PlaceAttachment): LlmMessage | undefined {
+  const { parts, answer, incomplete } = message;
+  const shown = ofBlocks("assistant", parts, (part) => assistantBlock(part, place, incomplete !== undefined));
+  if (!shown || (!answer && !incomplete)) return shown;
+  return {
+    ...shown,
+    ...(answer && { origin: { provider: answer.provider, model: answer.model } }),
+    ...(incomplete && { incomplete }),
+  };
 }
 
 /** What the turn that runs is told beside its user's words, said last and all at once (T-36); undefined where that is nothing. */
@@ -41,7 +53,7 @@ function ofBlocks(role: LlmMessage["role"], parts: readonly Part[], blockOf: (pa
   return blocks.length > 0 ? { role, blocks } : undefined;
 }
 
-function userBlock(part: Part, place: PlaceImage): LlmContentBlock {
+function userBlock(part: Part, place: PlaceAttachment): LlmContentBlock {
   switch (part.kind) {
     case "ToolResult":
       return {
@@ -49,7 +61,10 @@ function userBlock(part: Part, place: PlaceImage): LlmContentBlock {
         callId: part.toolCallId ?? "",
         content: textOf(part),
         ...(part.toolName !== undefined && { toolName: part.toolName }),
+        ...(part.isError && { isError: true }),
       };
+    case "File":
+      return fileBlock(part, place);
     case "Image":
       // Images are sent from user messages only, and not once they were pruned (T-39).
       if (!part.attachment || part.pruneState !== undefined) return { type: "text", text: "[Image attached]" };
@@ -59,26 +74,63 @@ function userBlock(part: Part, place: PlaceImage): LlmContentBlock {
   }
 }
 
-function assistantBlock(part: Part): LlmContentBlock | undefined {
+function assistantBlock(part: Part, place: PlaceAttachment, isText: boolean): LlmContentBlock | undefined {
   switch (part.kind) {
     case "Reasoning":
-      // Display-only reasoning is never fed back (T-38).
-      return part.reasoningMeta ? { type: "reasoning", text: part.content, replay: replayOf(part.reasoningMeta) } : undefined;
+      // Whether reasoning without metadata of its provider is sent is settled before the wire (ME-4).
+      return isText ? undefined : { type: "reasoning", text: part.content, ...(part.reasoningMeta && { replay: replayOf(part.reasoningMeta) }) };
     case "ToolCall":
-      return {
-        type: "toolCall",
-        callId: part.toolCallId ?? "",
-        toolName: part.toolName ?? "",
-        inputJson: part.content,
-        ...(part.toolReplay && { replay: part.toolReplay }),
-      };
+      return isText ? undefined : callBlock(part);
+    case "ToolResult":
+      return isText ? undefined : ownResultBlock(part);
+    case "File":
+    case "ReasoningFile":
+      return isText ? undefined : fileBlock(part, place);
+    case "Opaque":
+      return isText || !part.opaque ? undefined : { type: "opaque", content: part.opaque };
+    case "Source":
+    case "ApprovalRequest":
+      return undefined;
     case "Image":
       return { type: "text", text: "[Image attached]" };
     default: {
       const text = textOf(part);
-      return text === "" ? undefined : { type: "text", text, ...(part.responseMeta && { responseMeta: part.responseMeta }) };
+      const responseMeta = isText ? undefined : part.responseMeta;
+      return text === "" && !responseMeta ? undefined : { type: "text", text, ...(responseMeta && { responseMeta }) };
     }
   }
+}
+
+const callBlock = (part: Part): LlmContentBlock => ({
+  type: "toolCall",
+  callId: part.toolCallId ?? "",
+  toolName: part.toolName ?? "",
+  inputJson: part.content,
+  ...(part.toolReplay && { replay: part.toolReplay }),
+  ...(part.providerExecuted && { providerExecuted: true }),
+});
+
+/** What a call that the provider ran came to, as it came. */
+const ownResultBlock = (part: Part): LlmContentBlock => ({
+  type: "toolResult",
+  callId: part.toolCallId ?? "",
+  content: textOf(part),
+  ...(part.toolName !== undefined && { toolName: part.toolName }),
+  ...(part.isError && { isError: true }),
+  ...(part.providerExecuted && { providerExecuted: true }),
+  ...(part.metadata && { metadata: part.metadata }),
+});
+
+/** Not once it was pruned (T-39). */
+function fileBlock({ kind, attachment, url, mime, filename, metadata, pruneState }: Part, place: PlaceAttachment): LlmContentBlock {
+  if (pruneState !== undefined || (!attachment && url === undefined)) return { type: "text", text: "[File attached]" };
+  return {
+    type: kind === "ReasoningFile" ? "reasoningFile" : "file",
+    ...(attachment ? { attachmentIndex: place(attachment.reference) } : url !== undefined && { url }),
+    mime: mime ?? attachment?.reference.mime ?? "application/octet-stream",
+    ...(filename !== undefined && { filename }),
+    ...(metadata && { metadata }),
+  };
 }
 
 function replayOf({ redacted, ...meta }: NonNullable<Part["reasoningMeta"]>) {

@@ -1,7 +1,7 @@
 // Tool results of a turn that was taken up: what its log shows, with what the journal knows about it.
 
 import type { Json } from "../domain/json.ts";
-import type { Part } from "../domain/messages.ts";
+import { isOwnCall, isOwnResult, type Part } from "../domain/messages.ts";
 import { failedOutput, projectOutput, type ShownToolError, type ToolCallOutput } from "../domain/tool-output.ts";
 import type { ToolResult } from "../machines/effects.ts";
 import type { Resolution } from "../domain/waits.ts";
@@ -21,8 +21,8 @@ export function resultsOf({ log, journal }: TurnRecord): ToolResult[] {
   const results: ToolResult[] = [];
   for (const part of log.flatMap((message) => message.parts)) {
     const callId = part.toolCallId ?? "";
-    if (part.kind === "ToolCall") calls.set(callId, part);
-    if (part.kind !== "ToolResult") continue;
+    if (isOwnCall(part)) calls.set(callId, part);
+    if (!isOwnResult(part)) continue;
     const ran = attempts.findLast(({ replayKey, output, shown }) => replayKey.includes(`:${callId}`) && (shown ?? projectOutput(output)) === part.content);
     const { output, durationMs, args } = ran ?? { output: outputShown(part.content), durationMs: 0, args: undefined };
     const { id: _, ...modelReturn } = part;

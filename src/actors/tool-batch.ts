@@ -116,7 +116,7 @@ class BatchRun {
       ...(messages && { messages }),
       ...(shown !== undefined && { shown }),
       modelReturn: [
-        { kind: "ToolResult", content: shown ?? projectOutput(output), toolCallId: call.callId, toolName: call.toolName },
+        { kind: "ToolResult", content: shown ?? projectOutput(output), toolCallId: call.callId, toolName: call.toolName, ...(output.outcome.status !== "success" && { isError: true }) },
         ...(output.attachments ?? []).map((reference) => ({ kind: "Image" as const, content: "", attachment: { reference } })),
       ],
     };

@@ -5,7 +5,7 @@ import { parseHostileJson } from "../domain/bounded-json.ts";
 import { LashError } from "../domain/errors.ts";
 import type { Json } from "../domain/json.ts";
 import type { Limits } from "../domain/limits.ts";
-import type { Message, Part } from "../domain/messages.ts";
+import { isOwnCall, type Message, type Part } from "../domain/messages.ts";
 import { ToolError } from "../domain/tool-error.ts";
 import { failedOutput, type ToolCallOutput, type ToolFailureClass } from "../domain/tool-output.ts";
 import type { Tool } from "../tools/contract.ts";
@@ -60,7 +60,7 @@ export interface BatchPlan {
 
 /** Plans the tool calls of one assistant message. Failures are results for the model, not failures of the turn. */
 export async function planBatch(message: Message, batch: BatchPlan): Promise<readonly PlannedCall[]> {
-  const parts = message.parts.filter((part) => part.kind === "ToolCall");
+  const parts = message.parts.filter(isOwnCall);
   const seen = new Set<string>();
   const planOne = (part: Part, index: number): PlannedCall | Promise<PlannedCall> => {
     const callId = part.toolCallId ?? "";

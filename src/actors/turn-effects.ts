@@ -15,6 +15,7 @@ import type { Tool } from "../tools/contract.ts";
 import type { EffectController, StepDraft } from "./effect-host.ts";
 import { announce, deliver, MOST_INPUTS } from "./checkpoint.ts";
 import type { Envelope } from "./envelope.ts";
+import { storeFile } from "./images.ts";
 import { callModel, modelOutcome, type Emit } from "./model-call.ts";
 import { settingsOf } from "./session-settings.ts";
 import { firstIssued, runBatch } from "./tool-batch.ts";
@@ -139,6 +140,7 @@ export class TurnEffects {
         trace: trace?.effect(request, session.resident().head.turnIndex),
         prompt: (plan.view ?? history).prompt(log.messages.slice(0, logLength)),
         loadImages: session.ports.loadImages,
+        storeFile: (bytes, mime) => storeFile(turn.sessionId, bytes, mime, session.ports.persistence.attachments),
         scope: {
           sessionId: turn.sessionId,
           agentFrameId: head.currentFrameId,

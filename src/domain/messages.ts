@@ -81,6 +81,8 @@ export interface Part {
   readonly isError?: true;
   /** On a tool result: most bytes of its text that a model is shown; absent means all. */
   readonly shownBytes?: number;
+  /** On a file: its media type as its maker named it, where that is not the attachment's. */
+  readonly mime?: string;
   /** On a file: its name, where one is known. */
   readonly filename?: string;
   /** On a file or source that is known by address. */
@@ -138,7 +140,7 @@ export interface Message {
 /** Kinds and fields that version 1 does not know. */
 const NEW_KINDS: ReadonlySet<PartKind> = new Set<PartKind>(["File", "ReasoningFile", "Source", "ApprovalRequest", "Opaque"]);
 const NEW_FIELDS = [
-  "metadata", "providerExecuted", "isError", "shownBytes", "filename", "url", "citations", "source", "approvalId", "opaque",
+  "metadata", "providerExecuted", "isError", "shownBytes", "mime", "filename", "url", "citations", "source", "approvalId", "opaque",
 ] as const satisfies readonly (keyof Part)[];
 
 /**
@@ -159,40 +161,73 @@ export function createMessage(id: string, role: Role, parts: readonly PartDraft[
   return { id, role, parts: numbered, ...(origin && { origin }), ...facts };
 }
 
+/** A call that is the runtime's to run and to answer, not one that the provider ran itself. */
+export const isOwnCall = ({ kind, providerExecuted }: PartDraft): boolean => kind === "ToolCall" && providerExecuted !== true;
+
+/** The result of such a call. */
+export const isOwnResult = ({ kind, providerExecuted }: PartDraft): boolean => kind === "ToolResult" && providerExecuted !== true;
+
 /** Transient messages live in prompts of their turn only and are never persisted (T-57b). */
 export function isTransient(message: Message): boolean {
   return message.origin?.kind === "plugin" && message.origin.transient === true;
 }
 
-/** Visible text of a message: its text and prose parts, at least two newlines apart (T-27). */
-export function messageText(message: Message): string {
-  return joinProse(message.parts.filter((part) => part.kind === "Text" || part.kind === "Prose").map((part) => part.content));
+/** What the text of a message follows from. */
+export type Spoken = Pick<Message, "role" | "answer"> & { readonly parts: readonly PartDraft[] };
+
+/**
+ * Visible text of a message (T-27). Of an answer: its text as it is, with two newlines where anything but text was between, and
+ * without commentary once there is a final answer. Of other messages, and of those that older versions wrote: all text and prose,
+ * two newlines apart.
+ */
+export function messageText(message: Spoken): string {
+  return message.answer ? answerText(message.parts) : plainText(message);
+}
+
+/** All text of a message, at least two newlines apart. */
+export const plainText = ({ parts }: Pick<Spoken, "parts">): string => joinProse(parts.filter(isSpoken).map((part) => part.content));
+
+const isSpoken = ({ kind }: PartDraft): boolean => kind === "Text" || kind === "Prose";
+
+/** Parts that are no words of the answer, and nothing that stands between them either. */
+const UNSEEN: ReadonlySet<PartKind> = new Set<PartKind>(["Source", "ApprovalRequest", "Opaque"]);
+
+function answerText(parts: readonly PartDraft[]): string {
+  let text = "";
+  for (const { part, isApart } of spokenParts(parts)) text += (isApart ? missingNewlines(text, part.content) : "") + part.content;
+  return text;
+}
+
+/** Parts of an answer that people read as its text, in order; `isApart` where something else stands between one and the one before. */
+export function spokenParts<Spoken extends PartDraft>(parts: readonly Spoken[]): readonly { readonly part: Spoken; readonly isApart: boolean }[] {
+  const isFinal = parts.some((part) => isSpoken(part) && part.responseMeta?.phase === "final_answer");
+  const spoken: { readonly part: Spoken; readonly isApart: boolean }[] = [];
+  let isApart = false;
+  for (const part of parts) {
+    if (UNSEEN.has(part.kind)) continue;
+    if (!isSpoken(part) || (isFinal && part.responseMeta?.phase === "commentary")) isApart = true;
+    else if (part.content !== "") {
+      spoken.push({ part, isApart: isApart && spoken.length > 0 });
+      isApart = false;
+    }
+  }
+  return spoken;
 }
 
 /** Joins pieces of prose with at least two newlines between them (T-27). */
 export function joinProse(pieces: readonly string[]): string {
   let joined = "";
   for (const piece of pieces) {
-    if (piece === "") continue;
-    if (joined === "") {
-      joined = piece;
-      continue;
-    }
-    const trailing = joined.length - trimEndNewlines(joined).length;
-    const leading = piece.length - trimStartNewlines(piece).length;
-    joined += "\n".repeat(Math.max(0, 2 - trailing - leading)) + piece;
+    if (piece !== "") joined += missingNewlines(joined, piece) + piece;
   }
   return joined;
 }
 
-function trimEndNewlines(text: string): string {
-  let end = text.length;
-  while (end > 0 && text[end - 1] === "\n") end--;
-  return text.slice(0, end);
-}
-
-function trimStartNewlines(text: string): string {
-  let start = 0;
-  while (start < text.length && text[start] === "\n") start++;
-  return text.slice(start);
+/** What two pieces of text lack to be two newlines apart; nothing before the first one. */
+export function missingNewlines(before: string, piece: string): string {
+  if (before === "") return "";
+  let there = 0;
+  while (there < before.length && before[before.length - 1 - there] === "\n") there++;
+  for (let at = 0; at < piece.length && piece[at] === "\n"; at++) there++;
+  return "\n".repeat(Math.max(0, 2 - there));
 }

@@ -7,7 +7,7 @@ import type { ModelCallRecord, TurnIssue, TurnOutcome } from "../domain/outcome.
 import type { CompletedToolCall } from "../domain/tool-output.ts";
 import type { CallLimits } from "../domain/turn-config.ts";
 import type { TokenUsage } from "../domain/usage.ts";
-import type { LlmResponse, PartialAnswer, ProviderFailure } from "../providers/contract.ts";
+import type { LlmOrigin, LlmResponse, PartialAnswer, ProviderFailure } from "../providers/contract.ts";
 
 /** System id under which the effects actor of a session is found by its machines. */
 export const EFFECTS = "effects";
@@ -50,8 +50,8 @@ export interface FrameTarget {
 /** What became of an effect. Failures of providers and tools are outcomes; boundary faults are `fault` (E-8). */
 export type EffectOutcome =
   | { readonly kind: "llm_call"; readonly response: LlmResponse; readonly call: ModelCallRecord }
-  /** `partial`: what the last attempt had said by then (ME-11). */
-  | { readonly kind: "llm_failure"; readonly failure: ProviderFailure; readonly call: ModelCallRecord; readonly partial?: PartialAnswer }
+  /** `partial`: what the last attempt had said by then (ME-11); `origin`: who was asked. */
+  | { readonly kind: "llm_failure"; readonly failure: ProviderFailure; readonly call: ModelCallRecord; readonly partial?: PartialAnswer; readonly origin?: LlmOrigin }
   | { readonly kind: "tool_batch"; readonly results: readonly ToolResult[] }
   | { readonly kind: "exec_code"; readonly result: Json }
   | { readonly kind: "checkpoint"; readonly messages: readonly Message[]; readonly abort?: TurnIssue }

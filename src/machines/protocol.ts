@@ -1,7 +1,7 @@
 // A protocol: the policy that turns replies into moves. Pure: no clock, randomness, I/O (PP-31), so a replay is exact.
 
 import type { Json } from "../domain/json.ts";
-import type { PartDraft, Role } from "../domain/messages.ts";
+import type { MessageFacts, PartDraft, Role } from "../domain/messages.ts";
 import type { TurnIssue, TurnOutcome } from "../domain/outcome.ts";
 import type { LlmResponse } from "../providers/contract.ts";
 import type { CheckpointKind, ToolResult } from "./effects.ts";
@@ -14,7 +14,7 @@ export interface ProtocolView {
 }
 
 /** A message to append; the machine gives it its deterministic id (T-23). */
-export interface MessageDraft {
+export interface MessageDraft extends MessageFacts {
   readonly role: Role;
   readonly parts: readonly PartDraft[];
   /** Scope in the synthetic id of messages that no model or tool wrote. */
@@ -22,7 +22,7 @@ export interface MessageDraft {
 }
 
 export type NextMove =
-  /** Runs the tool calls of the message appended last. */
+  /** Runs the tool calls of the message appended last, except those that the provider ran itself. */
   | { readonly type: "runTools" }
   | { readonly type: "runCode"; readonly language: string; readonly code: string }
   /** Collects what arrived meanwhile and goes on with it; `onEmpty` says what follows if there was nothing (T-55). */

@@ -1,8 +1,8 @@
 // What the turn machine's guards ask and its actions do: pure functions of context and event.
 
 import type { ActorSystem, ActorSystemInfo, AnyActorRef } from "xstate";
-import { partialOf } from "../domain/answer-parts.ts";
-import { createMessage, type IncompleteReason, type Message } from "../domain/messages.ts";
+import { answerOf, partialOf } from "../domain/answer-parts.ts";
+import { type AnswerInfo, createMessage, type IncompleteReason, isOwnResult, type Message } from "../domain/messages.ts";
 import type { TurnIssue, TurnOutcome } from "../domain/outcome.ts";
 import { messagesOfPlugins } from "../domain/plugin-message.ts";
 import { truncateRaw } from "../domain/truncate.ts";
@@ -252,10 +252,18 @@ function withWhatWasDone(protocol: ProtocolDriver, context: TurnContext, event: 
 
 /** What a model had said when it was cut off, as a message that says so (ME-11). */
 function cutOff(context: TurnContext, event: TurnEvent, reason: IncompleteReason): readonly Message[] {
-  const said = event.type === "effect.settled" ? saidIn(event.outcome) : [];
+  if (event.type !== "effect.settled") return [];
+  const said = saidIn(event.outcome);
   if (said.length === 0) return [];
+  const answer = answerIn(event.outcome);
   const parts = said.map(({ type, text }) => ({ kind: type === "text" ? ("Prose" as const) : ("Reasoning" as const), content: text }));
-  return [createMessage(`${context.turnId}:${context.logLength}`, "Assistant", parts, undefined, { incomplete: reason })];
+  return [createMessage(`${context.turnId}:${context.logLength}`, "Assistant", parts, undefined, { ...(answer && { answer }), incomplete: reason })];
+}
+
+/** Whose words they are. */
+function answerIn(outcome: EffectOutcome): AnswerInfo | undefined {
+  if (outcome.kind === "llm_failure") return outcome.origin;
+  return outcome.kind === "llm_call" ? answerOf(outcome.response) : undefined;
 }
 
 function saidIn(outcome: EffectOutcome): PartialAnswer {
@@ -283,7 +291,7 @@ export function withMessages(context: TurnContext, enqueue: Enqueue, messages: r
   enqueue.sendTo(toEffects, { type: "log.appended", messages });
   return {
     logLength: context.logLength + messages.length,
-    endsWithToolResult: last.parts.some((part) => part.kind === "ToolResult"),
+    endsWithToolResult: last.parts.some(isOwnResult),
   };
 }
 
@@ -292,7 +300,8 @@ function messageOf(context: TurnContext, draft: MessageDraft, logIndex: number):
   const id = draft.synthetic
     ? `m_sansio_${context.runOffset}_${draft.synthetic}_${(context.history?.messageCount ?? 0) + logIndex}`
     : `${context.turnId}:${logIndex}`;
-  return createMessage(id, draft.role, draft.parts);
+  const { role, parts, answer, incomplete } = draft;
+  return createMessage(id, role, parts, undefined, { ...(answer && { answer }), ...(incomplete && { incomplete }) });
 }
 
 export function withoutEffect(context: TurnContext, event: TurnEvent): Pick<TurnContext, "open"> {

@@ -1,11 +1,12 @@
 // Standard protocol: one model call with all tools, native tool calls in one batch, a checkpoint, and again (T-26..T-32).
 
-import { joinProse, type PartDraft } from "../domain/messages.ts";
+import { answerOf, draftsOf } from "../domain/answer-parts.ts";
+import { isOwnCall, isOwnResult, messageText } from "../domain/messages.ts";
 import type { TurnOutcome } from "../domain/outcome.ts";
 import type { ToolControl } from "../domain/tool-output.ts";
 import type { ToolResult } from "../machines/effects.ts";
 import type { Decision, MessageDraft, NextMove, ProtocolDriver, ProtocolView } from "../machines/protocol.ts";
-import type { LlmOutputPart, LlmResponse } from "../providers/contract.ts";
+import type { LlmResponse } from "../providers/contract.ts";
 
 export const standardProtocol: ProtocolDriver = {
   id: "standard",
@@ -19,18 +20,17 @@ export const standardProtocol: ProtocolDriver = {
 };
 
 function onModelReply(view: ProtocolView, reply: LlmResponse): Decision {
-  const text = visibleText(reply.parts);
-  if (reply.parts.some((part) => part.type === "toolCall")) {
-    return { append: [assistantMessage(reply.parts)], next: { type: "runTools" } };
-  }
+  const message = assistantMessage(reply);
+  if (message.parts.some(isOwnCall)) return { append: [message], next: { type: "runTools" } };
   // The provider rests in the middle of its answer: it is asked to go on at once (ME-12).
-  if (reply.terminalReason === "pause") return { append: [assistantMessage(reply.parts)], advanceIteration: true, next: { type: "iterate" } };
-  const hasReasoning = reply.parts.some((part) => part.type === "reasoning");
+  if (reply.terminalReason === "pause") return { append: [message], advanceIteration: true, next: { type: "iterate" } };
+  // A place to keep metadata in says nothing, and neither does a question that nobody answers.
+  const saysSomething = message.parts.some(({ kind, content }) => kind !== "ApprovalRequest" && (kind !== "Prose" || content !== ""));
   // After a tool result a model that has thought may have nothing to add; one that reports nothing at all has not answered (ME-13).
-  if (text !== "" || hasReasoning || (view.endsWithToolResult && reply.usage.outputTokens > 0)) {
-    // Reasoning with replay metadata has to survive the turn, so the message is appended here and not by the commit (T-38).
-    const append = text !== "" || hasReasoning ? [assistantMessage(reply.parts)] : [];
-    return { append, next: beforeCompletion({ finished: { assistant_message: { text } } }) };
+  if (saysSomething || (view.endsWithToolResult && reply.usage.outputTokens > 0)) {
+    // What goes back to the model has to survive the turn, so the message is appended here and not by the commit (ME-2).
+    const append = message.parts.length > 0 ? [message] : [];
+    return { append, next: beforeCompletion({ finished: { assistant_message: { text: messageText(message) } } }) };
   }
   return {
     issues: [{ kind: "llm_provider", code: "empty_response", message: "the model answered with nothing", retryable: false }],
@@ -39,7 +39,9 @@ function onModelReply(view: ProtocolView, reply: LlmResponse): Decision {
 }
 
 function onToolResults(_view: ProtocolView, results: readonly ToolResult[]): Decision {
-  const append: MessageDraft[] = [{ role: "User", parts: results.flatMap((result) => result.modelReturn) }];
+  // All results stand together, and what they brought behind them: providers take nothing between two results (T-31, ME-5).
+  const returned = results.flatMap((result) => result.modelReturn);
+  const append: MessageDraft[] = [{ role: "User", parts: [...returned.filter(isOwnResult), ...returned.filter((part) => !isOwnResult(part))] }];
   const stopping = results.find((result) => result.stopsTurn);
   if (stopping) {
     const message = `the call of ${stopping.toolName} was not answered in time`;
@@ -61,35 +63,10 @@ const beforeCompletion = (outcome: TurnOutcome): NextMove => ({
   onEmpty: { type: "finish", outcome },
 });
 
-/** Prose first, then reasoning and tool calls in the order the provider gave them (T-30, PP-7). */
-function assistantMessage(parts: readonly LlmOutputPart[]): MessageDraft {
-  const drafts: PartDraft[] = [];
-  for (const part of parts) {
-    if (part.type === "text" && part.text !== "") {
-      drafts.push({ kind: "Prose", content: part.text, ...(part.responseMeta && { responseMeta: part.responseMeta }) });
-    }
-  }
-  for (const part of parts) {
-    if (part.type === "reasoning") {
-      drafts.push({ kind: "Reasoning", content: part.text, ...(part.replay && { reasoningMeta: part.replay }) });
-    } else if (part.type === "toolCall") {
-      drafts.push({
-        kind: "ToolCall",
-        content: part.inputJson,
-        toolCallId: part.callId,
-        toolName: part.toolName,
-        ...(part.replay && { toolReplay: part.replay }),
-      });
-    }
-  }
-  return { role: "Assistant", parts: drafts };
-}
-
-/** Once a final answer exists, commentary is no prose (T-27, PP-8). */
-function visibleText(parts: readonly LlmOutputPart[]): string {
-  const texts = parts.filter((part) => part.type === "text");
-  const settled = texts.some((part) => part.responseMeta?.phase === "final_answer");
-  return joinProse(texts.filter((part) => !settled || part.responseMeta?.phase !== "commentary").map((part) => part.text));
+/** All parts as they came (T-30, PP-7), with what the answer says of itself. */
+function assistantMessage(reply: LlmResponse): MessageDraft {
+  const answer = answerOf(reply);
+  return { role: "Assistant", parts: draftsOf(reply.parts), ...(answer && { answer }) };
 }
 
 /** The first successful result that carries control decides (T-31). */

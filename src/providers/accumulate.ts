@@ -1,6 +1,7 @@
 // StreamAccumulator: what one attempt has streamed so far, and how that completes its response (T-43, T-44).
 //   A1. Parts stand in order of first appearance, which is the order the model produced them (PP-7).
 //   A2. Merging never shows the same text twice, and never loses text that only the stream carried.
+//   A3. What really came twice stays twice: an id alone does not make two parts one (ME-1).
 
 import { canonicalJson } from "../domain/json.ts";
 import { isZeroUsage, type TokenUsage } from "../domain/usage.ts";
@@ -10,6 +11,7 @@ import type {
   LlmResponse,
   LlmStreamEvent,
   LlmTextPart,
+  LlmToolCallPart,
 } from "./contract.ts";
 
 interface Block {
@@ -85,6 +87,7 @@ export class StreamAccumulator {
         this.reset();
         return;
       case "retryStatus":
+      case "toolInputStart":
     }
   }
 
@@ -156,13 +159,15 @@ export class StreamAccumulator {
     const id = idOf(part);
     const key = `${part.type}:${id}`;
     const known = id === undefined ? undefined : this.index.get(key);
-    if (known?.type === "whole") {
+    if (known?.type === "whole" && isRepeated(known.part, part)) {
       known.part = part;
       return;
     }
     const entry: Entry = { type: "whole", part };
     this.entries.push(entry);
     if (id !== undefined) this.index.set(key, entry);
+    // A call under an id that is used again: its result is another one, too.
+    if (part.type === "toolCall" && known !== undefined) this.index.delete(`toolResult:${id}`);
   }
 
   /** A part without an id belongs to the block whose text it repeats or extends, else it opens one. */
@@ -175,6 +180,11 @@ export class StreamAccumulator {
     this.entries.push(block);
     return block;
   }
+}
+
+/** Whether a part that came again under its id is the same one, further on, and not another one that has its id. */
+function isRepeated(before: OtherPart, now: OtherPart): boolean {
+  return before.type !== "toolCall" || now.type !== "toolCall" || (before.toolName === now.toolName && now.inputJson.startsWith(before.inputJson));
 }
 
 function partOf({ type, itemId, text, part }: Block): LlmOutputPart {
@@ -190,17 +200,19 @@ function partOf({ type, itemId, text, part }: Block): LlmOutputPart {
 export function mergeParts(response: readonly LlmOutputPart[], streamed: readonly LlmOutputPart[]): LlmOutputPart[] {
   if (response.length === 0) return [...streamed];
   const merged = [...response];
+  const own = new Set(response);
   const taken = new Set<LlmOutputPart>();
+  const known = wordsOf(response, streamed);
   let place = 0;
   for (const part of streamed) {
-    const at = placeOf(part, merged, taken, place);
+    const at = placeOf(part, merged, taken, own, place);
     const same = merged[at];
     if (same !== undefined) {
       const joined = joinParts(same, part);
       merged[at] = joined;
       taken.add(joined);
       place = at + 1;
-    } else if (!repeatsText(part, response)) {
+    } else if (!repeatsText(part, known)) {
       merged.splice(place, 0, part);
       taken.add(part);
       place += 1;
@@ -210,7 +222,9 @@ export function mergeParts(response: readonly LlmOutputPart[], streamed: readonl
 }
 
 /** Looks where it is expected first: streams rarely differ from responses in order. */
-function placeOf(part: LlmOutputPart, among: readonly LlmOutputPart[], taken: ReadonlySet<LlmOutputPart>, hint: number): number {
+function placeOf(part: LlmOutputPart, among: readonly LlmOutputPart[], taken: ReadonlySet<LlmOutputPart>, own: ReadonlySet<LlmOutputPart>, hint: number): number {
+  if (among[hint] === part) return hint;
+  if (own.has(part) && !taken.has(part)) return among.indexOf(part);
   const matches = (candidate: LlmOutputPart | undefined): boolean =>
     candidate !== undefined && !taken.has(candidate) && isSamePart(candidate, part);
   return matches(among[hint]) ? hint : among.findIndex(matches);
@@ -223,21 +237,11 @@ export function joinText(parts: readonly LlmOutputPart[]): string {
   return text;
 }
 
-/**
- * The text parts that make up the prose of an answer: commentary gives way to a final answer where there is one and
- * stays in the raw parts (PP-8).
- */
-export function proseParts(parts: readonly LlmOutputPart[]): LlmTextPart[] {
-  const texts = parts.filter((part): part is LlmTextPart => part.type === "text");
-  const hasFinal = texts.some((part) => part.responseMeta?.phase === "final_answer");
-  return hasFinal ? texts.filter((part) => part.responseMeta?.phase !== "commentary") : texts;
-}
-
 function isSamePart(a: LlmOutputPart, b: LlmOutputPart): boolean {
   if (a.type === "toolCall") {
-    return b.type === "toolCall" && (a.callId === b.callId || isSameId(a.replay?.itemId, b.replay?.itemId));
+    return b.type === "toolCall" && ((a.callId === b.callId && isSameCall(a, b)) || isSameId(a.replay?.itemId, b.replay?.itemId));
   }
-  if (!isSpoken(a) || !isSpoken(b)) return !isSpoken(a) && a.type === b.type && (a === b || canonicalJson(a) === canonicalJson(b));
+  if (!isSpoken(a) || !isSpoken(b)) return !isSpoken(a) && a.type === b.type && contentOf(a) === contentOf(b);
   if (a.type !== b.type) return false;
   if (a.itemId !== undefined && b.itemId !== undefined) return a.itemId === b.itemId;
   if (a.type === "reasoning" && b.type === "reasoning") {
@@ -248,12 +252,36 @@ function isSamePart(a: LlmOutputPart, b: LlmOutputPart): boolean {
   return contains(a.text, b.text);
 }
 
+const isSameCall = (a: LlmToolCallPart, b: LlmToolCallPart): boolean =>
+  a.toolName === b.toolName && (a.inputJson.startsWith(b.inputJson) || b.inputJson.startsWith(a.inputJson));
+
+/** Bytes are told apart by their number: a part that is one and the same object has been found before. */
+function contentOf(part: LlmOutputPart): string {
+  if (part.type !== "file" && part.type !== "reasoningFile") return canonicalJson(part);
+  const { data, ...rest } = part;
+  return canonicalJson({ ...rest, bytes: data?.byteLength ?? 0 });
+}
+
+interface Words {
+  readonly text: string;
+  readonly reasoning: string;
+  /** Stream and response name their texts alike: one whose id the response does not have is not in it. */
+  readonly sharesIds: boolean;
+}
+
+function wordsOf(response: readonly LlmOutputPart[], streamed: readonly LlmOutputPart[]): Words {
+  const spoken = response.filter(isSpoken);
+  const ids = new Set(spoken.flatMap(({ type, itemId }) => (itemId === undefined ? [] : [`${type}:${itemId}`])));
+  const joined = (type: SpokenPart["type"]): string => spoken.map((part) => (part.type === type ? part.text : "")).join("");
+  const sharesIds = ids.size > 0 && streamed.some((part) => isSpoken(part) && part.itemId !== undefined && ids.has(`${part.type}:${part.itemId}`));
+  return { text: joined("text"), reasoning: joined("reasoning"), sharesIds };
+}
+
 /** The stream may cut one text into blocks that the response gives as a whole. */
-function repeatsText(part: LlmOutputPart, response: readonly LlmOutputPart[]): boolean {
-  if (!isSpoken(part) || part.text === "") return false;
+function repeatsText(part: LlmOutputPart, known: Words): boolean {
+  if (!isSpoken(part) || part.text === "" || (known.sharesIds && part.itemId !== undefined)) return false;
   if (part.type === "reasoning" && part.replay !== undefined) return false;
-  const whole = response.reduce((text, other) => (isSpoken(other) && other.type === part.type ? text + other.text : text), "");
-  return whole.includes(part.text);
+  return known[part.type].includes(part.text);
 }
 
 function joinParts(response: LlmOutputPart, streamed: LlmOutputPart): LlmOutputPart {

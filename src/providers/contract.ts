@@ -203,6 +203,8 @@ export interface LlmResponse {
   readonly providerUsage?: unknown;
   /** Model that answered, only when the provider said so. */
   readonly servedModel?: string;
+  /** Who was asked. Set where the call is made, unless the provider that was asked says that it had another one answer. */
+  readonly origin?: LlmOrigin;
   /** The provider's id of this answer. */
   readonly responseId?: string;
   /** How the answer ended, as the model interface says it and in the provider's own word. */
@@ -336,7 +338,10 @@ export interface LlmAttempt {
  */
 export type LlmStreamEvent =
   | { readonly type: "textDelta"; readonly itemId: string; readonly text: string }
-  | { readonly type: "reasoningDelta"; readonly itemId: string; readonly text: string }
+  /** `isAside`: said beside the answer, by a plugin; no part of it. */
+  | { readonly type: "reasoningDelta"; readonly itemId: string; readonly text: string; readonly isAside?: true }
+  /** The model has begun to write the arguments of a call, which follows as a part. */
+  | { readonly type: "toolInputStart"; readonly callId: string; readonly toolName: string }
   | { readonly type: "part"; readonly part: LlmOutputPart }
   | { readonly type: "usage"; readonly usage: TokenUsage }
   | RetryStatusEvent

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { mergeParts, proseParts, StreamAccumulator } from "../../src/providers/accumulate.ts";
+import { mergeParts, StreamAccumulator } from "../../src/providers/accumulate.ts";
 import type { LlmOutputPart, LlmResponse, LlmStreamEvent } from "../../src/providers/contract.ts";
 import { partText } from "../../src/domain/answer-parts.ts";
 import { zeroUsage } from "../../src/domain/usage.ts";
@@ -132,13 +132,28 @@ describe("completing a response (T-43)", () => {
   });
 });
 
-test("commentary gives way to a final answer where there is one (PP-8)", () => {
-  const say = (text: string, phase?: string): LlmOutputPart => ({
-    type: "text",
-    text,
-    ...(phase === undefined ? {} : { responseMeta: { phase } }),
+describe("what really came twice", () => {
+  const source = (): LlmOutputPart => ({ type: "source", source: { sourceType: "url", id: "s", url: "https://example.org" } });
+  const file = (...bytes: number[]): LlmOutputPart => ({ type: "file", mime: "image/png", data: new Uint8Array(bytes) });
+  const result = (callId: string, value: string): LlmOutputPart => ({ type: "toolResult", callId, toolName: "t", result: value });
+
+  test("parts without an id stay as many as came, streamed and in the response (ME-1)", () => {
+    const events = [part(source()), part(source()), part(file(1)), part(file(2))];
+    const parts = [source(), source(), file(1), file(2)];
+    expect(accumulated(...events).parts()).toEqual(parts);
+    expect(accumulated(...events).complete(response({ parts })).parts).toEqual(parts);
   });
-  const texts = (...parts: LlmOutputPart[]) => proseParts(parts).map((one) => one.text);
-  expect(texts(say("hm", "commentary"), call("c"), say("42", "final_answer"))).toEqual(["42"]);
-  expect(texts(say("hm", "commentary"), say("plain"))).toEqual(["hm", "plain"]);
+
+  test("calls that a provider gives one id are two calls, each with its result (ME-1)", () => {
+    const given = [call("c", '{"a":1}'), result("c", "one"), call("c", '{"a":2}'), result("c", "two")];
+    const accumulator = accumulated(...given.map(part));
+    expect(accumulator.parts()).toEqual(given);
+    expect(mergeParts(given, accumulator.parts())).toEqual(given);
+  });
+
+  test("text of an id that the response does not have is another text, though it says the same (ME-1)", () => {
+    const said: LlmOutputPart = { type: "text", text: "go go", itemId: "a" };
+    const again: LlmOutputPart = { type: "text", text: "go", itemId: "b" };
+    expect(mergeParts([said], [said, again])).toEqual([said, again]);
+  });
 });

@@ -4,7 +4,7 @@ import type { LanguageModelV4, LanguageModelV4CallOptions, LanguageModelV4Stream
 import { getEventListeners } from "node:events";
 import { describe, expect, test } from "vitest";
 import { aiSdk, type AiSdkOptions } from "../../src/providers/ai-sdk/index.ts";
-import { usageOf } from "../../src/providers/ai-sdk/response.ts";
+import { usageOf } from "../../src/providers/ai-sdk/usage.ts";
 import type { LlmRequest } from "../../src/providers/contract.ts";
 import { ProviderError } from "../../src/providers/failure.ts";
 import { recordingCall, request, said, says, weather } from "./fixtures.ts";

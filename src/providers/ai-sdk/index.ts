@@ -175,7 +175,7 @@ async function generate(
   builder: ResponseBuilder,
 ): Promise<LlmResponse> {
   const result = await orFailure(() => model.doGenerate(options), signal, failureOfCallError);
-  builder.takeWhole(result.content, result.finishReason, result.usage);
+  builder.takeWhole(result);
   return builder.response();
 }
 

@@ -1,11 +1,13 @@
 // From our messages to an AI SDK prompt.
 //   P1. What a message becomes depends on the message alone, so it is converted once and kept as long as the message
-//       lives: history is immutable and long. Messages with images are the exception, their indexes are the request's.
-//   P2. Replay metadata goes back as it came (PP-6); reasoning without any is dropped.
+//       lives: history is immutable and long. Messages with images or files are the exception, their indexes are the request's.
+//   P2. Replay metadata goes back as it came (PP-6), every part in its place (ME-2); reasoning without any is dropped.
 
-import type { LanguageModelV4Message, LanguageModelV4Prompt, SharedV4ProviderOptions } from "@ai-sdk/provider";
+import type { LanguageModelV4Message, LanguageModelV4Prompt, LanguageModelV4ToolResultOutput, SharedV4ProviderOptions } from "@ai-sdk/provider";
 import { imageMime, resolvedAttachment } from "../attachments.ts";
-import type { LlmContentBlock, LlmMessage, LlmRequest, LlmToolResultBlock } from "../contract.ts";
+import type { JsonObject } from "../../domain/json.ts";
+import type { OpaqueContent } from "../../domain/messages.ts";
+import type { LlmContentBlock, LlmFileBlock, LlmMessage, LlmRequest, LlmToolResultBlock } from "../contract.ts";
 
 type Of<Role extends LanguageModelV4Message["role"]> = Extract<LanguageModelV4Message, { role: Role }>;
 type AssistantPart = Of<"assistant">["content"][number];
@@ -51,8 +53,8 @@ export class PromptConverter {
   private convertOnce(message: LlmMessage, request: LlmRequest): Converted {
     const known = this.converted.get(message);
     if (known !== undefined) return known;
-    const converted = message.role === "assistant" ? convertAssistant(message) : convertUser(message, request);
-    if (!message.blocks.some((block) => block.type === "image")) this.converted.set(message, converted);
+    const converted = message.role === "assistant" ? convertAssistant(message, request) : convertUser(message, request);
+    if (!message.blocks.some(hasAttachment)) this.converted.set(message, converted);
     return converted;
   }
 }
@@ -87,8 +89,12 @@ function convertUser(message: LlmMessage, request: LlmRequest): Converted {
   return { messages, breakpoint: messages.length > 0 && endsPrefix(message) };
 }
 
+const hasAttachment = (block: LlmContentBlock): boolean =>
+  block.type === "image" || ((block.type === "file" || block.type === "reasoningFile") && block.attachmentIndex !== undefined);
+
 function convertUserBlock(block: LlmContentBlock, request: LlmRequest): UserPart | null {
   if (block.type === "text") return block.text === "" ? null : { type: "text", text: block.text };
+  if (block.type === "file") return filePart(block, request);
   if (block.type !== "image") return null;
   const { mime, data } = resolvedAttachment(request, block.attachmentIndex);
   return { type: "file", mediaType: imageMime(mime), data: { type: "data", data } };
@@ -110,17 +116,18 @@ function calledTool(request: LlmRequest, callId: string): string {
   return "";
 }
 
-function convertAssistant(message: LlmMessage): Converted {
-  const content = message.blocks.flatMap((block) => convertAssistantBlock(block) ?? []);
+function convertAssistant(message: LlmMessage, request: LlmRequest): Converted {
+  const content = message.blocks.flatMap((block) => convertAssistantBlock(block, request) ?? []);
   if (content.length === 0) return { messages: [], breakpoint: false };
   return { messages: [{ role: "assistant", content }], breakpoint: endsPrefix(message) };
 }
 
-function convertAssistantBlock(block: LlmContentBlock): AssistantPart | null {
+function convertAssistantBlock(block: LlmContentBlock, request: LlmRequest): AssistantPart | null {
   switch (block.type) {
-    case "text":
-      if (block.text === "") return null;
-      return { type: "text", text: block.text, ...withOptions(decodeMetadata(block.responseMeta?.providerPayload)) };
+    case "text": {
+      const options = withOptions(decodeMetadata(block.responseMeta?.providerPayload));
+      return block.text === "" && options.providerOptions === undefined ? null : { type: "text", text: block.text, ...options };
+    }
     case "reasoning": {
       const metadata = decodeMetadata(block.replay?.opaque);
       return metadata === undefined ? null : { type: "reasoning", text: block.text, ...withOptions(metadata) };
@@ -131,11 +138,59 @@ function convertAssistantBlock(block: LlmContentBlock): AssistantPart | null {
         toolCallId: block.callId,
         toolName: block.toolName,
         input: parsedInput(block.inputJson),
+        ...(block.providerExecuted === true && { providerExecuted: true }),
         ...withOptions(decodeMetadata(block.replay?.opaque)),
       };
+    case "toolResult":
+      return block.providerExecuted === true ? convertOwnResult(block, request) : null;
+    case "file":
+      return filePart(block, request);
+    case "reasoningFile": {
+      const data = fileData(block, request);
+      return data && { type: "reasoning-file", data, mediaType: block.mime, ...withOptions(block.metadata as SharedV4ProviderOptions | undefined) };
+    }
+    case "opaque":
+      return opaquePart(block.content);
     default:
       return null;
   }
+}
+
+/** The result of a call that the provider ran, in the form in which clients give it back. */
+function convertOwnResult(block: LlmToolResultBlock, request: LlmRequest): AssistantPart {
+  const value = parsed(block.content);
+  const failed = block.isError === true;
+  const output: LanguageModelV4ToolResultOutput =
+    value === undefined
+      ? { type: failed ? "error-text" : "text", value: block.content }
+      : { type: failed ? "error-json" : "json", value: value as JsonObject };
+  return {
+    type: "tool-result",
+    toolCallId: block.callId,
+    toolName: block.toolName ?? calledTool(request, block.callId),
+    output,
+    ...withOptions(block.metadata as SharedV4ProviderOptions | undefined),
+  };
+}
+
+function filePart(block: LlmFileBlock, request: LlmRequest): Extract<UserPart, { type: "file" }> | null {
+  const data = fileData(block, request);
+  if (data === null) return null;
+  const { mime: mediaType, filename, metadata } = block;
+  return { type: "file", data, mediaType, ...(filename !== undefined && { filename }), ...withOptions(metadata as SharedV4ProviderOptions | undefined) };
+}
+
+function fileData({ attachmentIndex, url = "" }: LlmFileBlock, request: LlmRequest): { readonly type: "data"; readonly data: Uint8Array } | { readonly type: "url"; readonly url: URL } | null {
+  if (attachmentIndex !== undefined) return { type: "data", data: resolvedAttachment(request, attachmentIndex).data };
+  return URL.canParse(url) ? { type: "url", url: new URL(url) } : null;
+}
+
+/** The part as it came, with its metadata where prompts have it: its kind is the client's own to understand. */
+function opaquePart({ json }: OpaqueContent): AssistantPart | null {
+  if (!isObject(json)) return null;
+  const { providerMetadata, ...part } = json as JsonObject;
+  const back = { ...part, ...withOptions(providerMetadata as SharedV4ProviderOptions | undefined) };
+  return typeof part["type"] === "string" ? (back as unknown as AssistantPart) : null;
 }
 
 const endsPrefix = (message: LlmMessage): boolean =>

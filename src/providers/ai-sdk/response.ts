@@ -1,22 +1,29 @@
 // From AI SDK stream parts to our events and our response.
 //   B1. One event per delta and nothing else is allocated for it.
 //   B2. Only a `finish` that is neither an error nor an interruption makes a response (toy trap 13).
-//   B3. Kinds of parts that are not known here are passed over.
+//   B3. Parts stand in the order in which the model began them: a call where its arguments began, a result where it was first
+//       shown in part (ME-1).
+//   B4. Nothing is passed over: kinds that are not known here are kept as they came.
 
 import type {
-  LanguageModelV4Content,
   LanguageModelV4FinishReason,
+  LanguageModelV4GenerateResult,
+  LanguageModelV4ResponseMetadata,
   LanguageModelV4StreamPart,
+  LanguageModelV4Text,
   LanguageModelV4Usage,
   SharedV4ProviderMetadata,
+  SharedV4Warning,
 } from "@ai-sdk/provider";
-import { isZeroUsage, type TokenUsage } from "../../domain/usage.ts";
+import type { Json, JsonObject } from "../../domain/json.ts";
 import { joinText } from "../accumulate.ts";
-import type { LlmOutputPart, LlmResponse, LlmStreamEvent, LlmTerminalReason, LlmToolCallPart } from "../contract.ts";
+import type { LlmOutputPart, LlmResponse, LlmStreamEvent, LlmTerminalReason } from "../contract.ts";
 import { ProviderError, providerFailure } from "../failure.ts";
 import { merged } from "./caching.ts";
+import { jsonOf, outputPartOf, type WholePart } from "./content.ts";
 import { failureOfStreamError } from "./errors.ts";
 import { encodeMetadata } from "./prompt.ts";
+import { usageEvent, usageOf } from "./usage.ts";
 
 export interface BuilderOptions {
   readonly originProvider: string;
@@ -26,6 +33,8 @@ export interface BuilderOptions {
   readonly replayAllReasoning: boolean;
 }
 
+type Citations = NonNullable<LanguageModelV4Text["citations"]>;
+
 interface Block {
   readonly type: "text" | "reasoning";
   /** The AI SDK's id, which some clients use for several blocks in a row. */
@@ -33,6 +42,13 @@ interface Block {
   readonly itemId: string;
   text: string;
   metadata: SharedV4ProviderMetadata | undefined;
+  citations: Citations | undefined;
+}
+
+/** The place of a part that comes in one piece; null until it has come. */
+interface Place {
+  readonly type: "whole";
+  part: LlmOutputPart | null;
 }
 
 interface Finish {
@@ -42,12 +58,19 @@ interface Finish {
 
 export class ResponseBuilder {
   private readonly options: BuilderOptions;
-  private readonly items: (Block | LlmToolCallPart)[] = [];
+  private readonly items: (Block | Place)[] = [];
   private readonly used = new Set<string>();
   private readonly open = new Map<string, Block>();
   private current: Block | null = null;
+  /** Of calls whose arguments have begun, by id: several where a provider uses one id again. */
+  private readonly begun = new Map<string, Place[]>();
+  /** Of results that have been shown in part, by the id of their call. */
+  private readonly preliminary = new Map<string, Place>();
   private finish: Finish | null = null;
   private servedModel: string | undefined;
+  private responseId: string | undefined;
+  private metadata: SharedV4ProviderMetadata | undefined;
+  private readonly warnings: SharedV4Warning[] = [];
   /** Length of content in the last part that has no event of its own. */
   silentChars = 0;
 
@@ -85,32 +108,58 @@ export class ResponseBuilder {
         this.start("reasoning", part.id, part.providerMetadata);
         return null;
       case "text-end":
-        return this.end("text", part.id, part.providerMetadata);
+        return this.end("text", part.id, part.providerMetadata, part.citations);
       case "reasoning-end":
         return this.end("reasoning", part.id, part.providerMetadata);
-      case "tool-call":
-        return this.call(part);
+      case "tool-input-start":
+        this.begin(part.id);
+        return { type: "toolInputStart", callId: part.id, toolName: part.toolName };
+      case "tool-input-end":
+      case "ping":
+      case "raw":
+        return null;
+      case "stream-start":
+        this.warnings.push(...part.warnings);
+        return null;
       case "response-metadata":
-        this.servedModel = part.modelId ?? this.servedModel;
+        this.describe(part);
         return null;
       case "finish":
         this.finish = { reason: part.finishReason, usage: part.usage };
+        this.metadata = part.providerMetadata;
         return usageEvent(part.usage);
       case "error":
         throw new ProviderError(failureOfStreamError(part.error), { cause: part.error });
+      case "tool-result":
+        if (part.preliminary === true) return this.preview(part);
+        return this.whole(part);
+      case "custom":
+        return isNotice(part.kind) ? null : this.whole(part);
+      case "tool-call":
+      case "tool-approval-request":
+      case "file":
+      case "reasoning-file":
+      case "source":
+        return this.whole(part);
       default:
-        return null;
+        return this.whole(part satisfies never);
     }
   }
 
   /** Takes an answer that came in one piece. */
-  takeWhole(content: readonly LanguageModelV4Content[], reason: LanguageModelV4FinishReason, usage: LanguageModelV4Usage): void {
+  takeWhole({ content, finishReason, usage, providerMetadata, response, warnings }: LanguageModelV4GenerateResult): void {
     for (const part of content) {
-      if (part.type === "tool-call") this.call(part);
-      if (part.type !== "text" && part.type !== "reasoning") continue;
-      this.extend(part.type, String(this.items.length), part.text, part.providerMetadata);
+      if (part.type !== "text" && part.type !== "reasoning") {
+        this.whole(part);
+        continue;
+      }
+      const block = this.extend(part.type, String(this.items.length), part.text, part.providerMetadata);
+      if (part.type === "text") block.citations = part.citations;
     }
-    this.finish = { reason, usage };
+    this.describe(response ?? {});
+    this.warnings.push(...warnings);
+    this.finish = { reason: finishReason, usage };
+    this.metadata = providerMetadata;
   }
 
   /** @throws ProviderError of kind `stream` when there was no proper end. */
@@ -120,23 +169,31 @@ export class ResponseBuilder {
     const { unified, raw } = finish.reason;
     if (unified === "error" || unified === "interrupted") throw brokenStream(`the stream ended as "${unified}"`);
     const parts = this.items.flatMap((item) => this.partOf(item) ?? []);
-    const usage = usageOf(finish.usage);
     return {
       fullText: joinText(parts),
       parts,
-      usage,
+      usage: usageOf(finish.usage),
       terminalReason: terminalReasonOf(finish.reason, parts),
-      ...(raw === undefined ? {} : { terminalDiagnostic: raw }),
-      ...(finish.usage.raw === undefined ? {} : { providerUsage: finish.usage.raw }),
-      ...(this.servedModel === undefined ? {} : { servedModel: this.servedModel }),
+      ...(raw !== undefined && { terminalDiagnostic: raw }),
+      ...(finish.usage.raw !== undefined && { providerUsage: finish.usage.raw }),
+      ...(this.servedModel !== undefined && { servedModel: this.servedModel }),
+      ...(this.responseId !== undefined && { responseId: this.responseId }),
+      finish: { unified, ...(raw !== undefined && { raw }) },
+      ...(this.metadata !== undefined && { metadata: jsonOf(this.metadata) as JsonObject }),
+      ...(this.warnings.length > 0 && { warnings: jsonOf(this.warnings) as readonly Json[] }),
     };
+  }
+
+  private describe({ id, modelId }: LanguageModelV4ResponseMetadata): void {
+    this.responseId = id ?? this.responseId;
+    this.servedModel = modelId ?? this.servedModel;
   }
 
   private start(type: Block["type"], sourceId: string, metadata: SharedV4ProviderMetadata | undefined): Block {
     let itemId = sourceId;
     for (let round = 2; this.used.has(`${type}:${itemId}`); round += 1) itemId = `${sourceId}~${round}`;
     this.used.add(`${type}:${itemId}`);
-    const block: Block = { type, sourceId, itemId, text: "", metadata };
+    const block: Block = { type, sourceId, itemId, text: "", metadata, citations: undefined };
     this.items.push(block);
     this.open.set(`${type}:${sourceId}`, block);
     this.current = block;
@@ -168,48 +225,73 @@ export class ResponseBuilder {
     type: Block["type"],
     sourceId: string,
     metadata: SharedV4ProviderMetadata | undefined,
+    citations?: Citations,
   ): LlmStreamEvent | null {
     const block = this.open.get(`${type}:${sourceId}`);
     if (block === undefined) return null;
     if (metadata !== undefined) block.metadata = merged(block.metadata, metadata);
+    if (citations !== undefined) block.citations = citations;
     this.open.delete(`${type}:${sourceId}`);
-    this.current = null;
+    if (this.current === block) this.current = null;
     const part = this.partOf(block);
     return part === null ? null : { type: "part", part };
   }
 
-  /** Calls that the provider runs itself are none of ours. */
-  private call(part: Extract<LanguageModelV4StreamPart, { type: "tool-call" }>): LlmStreamEvent | null {
-    if (part.providerExecuted === true) return null;
-    const opaque = encodeMetadata(part.providerMetadata);
-    const { toolCallId: callId, toolName, input: inputJson } = part;
-    const call: LlmToolCallPart = {
-      type: "toolCall",
-      callId,
-      toolName,
-      inputJson,
-      ...(opaque === undefined ? {} : { replay: { opaque } }),
-    };
-    this.items.push(call);
-    return { type: "part", part: call };
+  private begin(callId: string): void {
+    const place: Place = { type: "whole", part: null };
+    this.items.push(place);
+    const waiting = this.begun.get(callId);
+    if (waiting === undefined) this.begun.set(callId, [place]);
+    else waiting.push(place);
   }
 
-  private partOf(item: Block | LlmToolCallPart): LlmOutputPart | null {
-    if (item.type === "toolCall") return item;
-    const { type, text, itemId, metadata } = item;
+  private whole(given: WholePart): LlmStreamEvent {
+    const part = outputPartOf(given, this.options.originProvider);
+    const place = this.placeOf(given);
+    if (place === undefined) this.items.push({ type: "whole", part });
+    else place.part = part;
+    return { type: "part", part };
+  }
+
+  /** Where the part began, if that was before it came. */
+  private placeOf(part: WholePart): Place | undefined {
+    if (part.type === "tool-call") return this.begun.get(part.toolCallId)?.shift();
+    if (part.type !== "tool-result") return undefined;
+    const place = this.preliminary.get(part.toolCallId);
+    this.preliminary.delete(part.toolCallId);
+    return place;
+  }
+
+  /** Each state of a result takes the place of the one before; the last one stands if no final one comes. */
+  private preview(given: Extract<WholePart, { type: "tool-result" }>): null {
+    const part = outputPartOf(given, this.options.originProvider);
+    const place = this.preliminary.get(given.toolCallId) ?? { type: "whole", part };
+    if (!this.preliminary.has(given.toolCallId)) this.items.push(place);
+    place.part = part;
+    this.preliminary.set(given.toolCallId, place);
+    return null;
+  }
+
+  private partOf(item: Block | Place): LlmOutputPart | null {
+    if (item.type === "whole") return item.part;
+    const { type, text, itemId, metadata, citations } = item;
     const opaque = encodeMetadata(metadata);
-    if (text === "" && (type === "text" || opaque === undefined)) return null;
+    if (text === "" && opaque === undefined && citations === undefined) return null;
     if (type === "reasoning") {
       const replayed = opaque ?? (this.options.replayAllReasoning ? "{}" : undefined);
-      return { type, text, itemId, ...(replayed === undefined ? {} : { replay: { opaque: replayed } }) };
+      return { type, text, itemId, ...(replayed !== undefined && { replay: { opaque: replayed } }) };
     }
-    if (opaque === undefined) return { type, text, itemId };
+    const cited = citations !== undefined && { citations: jsonOf(citations) };
+    if (opaque === undefined) return { type, text, itemId, ...cited };
     const { originProvider, originModel } = this.options;
     const phase = phaseOf(metadata);
-    const responseMeta = { providerPayload: opaque, originProvider, originModel, ...(phase === null ? {} : { phase }) };
-    return { type, text, itemId, responseMeta };
+    const responseMeta = { providerPayload: opaque, originProvider, originModel, ...(phase !== null && { phase }) };
+    return { type, text, itemId, responseMeta, ...cited };
   }
 }
+
+/** Not content: it says again what the metadata of the response and its usage say, and whole answers do not have it. */
+const isNotice = (kind: string): boolean => kind === "anthropic.message_start";
 
 function brokenStream(message: string): ProviderError {
   return new ProviderError(providerFailure("stream", message, { code: "stream_interrupted", retryable: true }));
@@ -230,7 +312,7 @@ function terminalReasonOf(reason: LanguageModelV4FinishReason, parts: readonly L
   if (reason.raw === "pause_turn") return "pause";
   switch (reason.unified) {
     case "stop":
-      return parts.some((part) => part.type === "toolCall") ? "tool_use" : "stop";
+      return parts.some((part) => part.type === "toolCall" && part.providerExecuted !== true) ? "tool_use" : "stop";
     case "tool-calls":
       return "tool_use";
     case "length":
@@ -241,24 +323,3 @@ function terminalReasonOf(reason: LanguageModelV4FinishReason, parts: readonly L
       return "unknown";
   }
 }
-
-/** A provider that counted nothing has said nothing, which is not the same as zero (OP-21). */
-function usageEvent(reported: LanguageModelV4Usage): LlmStreamEvent | null {
-  const usage = usageOf(reported);
-  return isZeroUsage(usage) ? null : { type: "usage", usage };
-}
-
-/** PP-5: cached tokens leave the input bucket, reasoning stays inside the output. */
-export function usageOf({ inputTokens, outputTokens }: LanguageModelV4Usage): TokenUsage {
-  const cacheRead = count(inputTokens.cacheRead);
-  const cacheWrite = count(inputTokens.cacheWrite);
-  return {
-    inputTokens: count(inputTokens.noCache ?? count(inputTokens.total) - cacheRead - cacheWrite),
-    outputTokens: count(outputTokens.total ?? count(outputTokens.text) + count(outputTokens.reasoning)),
-    cacheReadInputTokens: cacheRead,
-    cacheWriteInputTokens: cacheWrite,
-    reasoningOutputTokens: count(outputTokens.reasoning),
-  };
-}
-
-const count = (value: number | undefined): number => (value !== undefined && value > 0 && Number.isFinite(value) ? value : 0);

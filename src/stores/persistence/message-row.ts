@@ -85,6 +85,7 @@ function isPartField(field: string, value: unknown): boolean {
     case "id":
     case "toolCallId":
     case "toolName":
+    case "mime":
     case "filename":
     case "url":
     case "approvalId":

@@ -2,7 +2,7 @@
 // answer of most turns is the last message, and the tool calls are those of the messages, in their order.
 
 import * as z from "zod/mini";
-import { messageText, type Part } from "../../domain/messages.ts";
+import { isOwnCall, type Message, messageText, plainText, type Part } from "../../domain/messages.ts";
 import { type ModelCallRecord, outcomeText, type TurnOutcome } from "../../domain/outcome.ts";
 import type { SessionNode } from "../../domain/session.ts";
 import type { ToolCallReference, TurnResultRecord } from "../contract.ts";
@@ -93,7 +93,8 @@ export function writeTurnResult({ result, modelCalls, commitHash }: TurnEnding, 
 }
 
 export function readTurnResult(row: TurnResultRow, nodes: readonly SessionNode[]): TurnEnding {
-  const ended: TurnOutcome = row.outcome ?? { finished: { assistant_message: { text: lastSaid(nodes) ?? "" } } };
+  const said = lastSaid(nodes);
+  const ended: TurnOutcome = row.outcome ?? { finished: { assistant_message: { text: said ? messageText(said) : "" } } };
   const [startedAtMs, durationMs] = row.time;
   const result: TurnResultRecord = {
     turnId: row.id,
@@ -111,18 +112,22 @@ export function readTurnResult(row: TurnResultRow, nodes: readonly SessionNode[]
   return { result, modelCalls, ...(row.commitHash !== undefined && { commitHash: row.commitHash }) };
 }
 
-/** Text of the last node, if that is something the assistant said. */
-function lastSaid(nodes: readonly SessionNode[]): string | undefined {
+/** The last node, if that is something the assistant said. */
+function lastSaid(nodes: readonly SessionNode[]): Message | undefined {
   const body = nodes.at(-1)?.body;
-  return body?.kind === "message" && body.message.role === "Assistant" ? messageText(body.message) : undefined;
+  return body?.kind === "message" && body.message.role === "Assistant" ? body.message : undefined;
 }
 
-const isSaid = (ended: TurnOutcome, said: string | undefined): boolean =>
-  said !== undefined && "finished" in ended && "assistant_message" in ended.finished && ended.finished.assistant_message.text === said;
+/** Older versions, which read this row too, take the text of the message for all of its text: then both have to say the same. */
+function isSaid(ended: TurnOutcome, said: Message | undefined): boolean {
+  if (said === undefined || !("finished" in ended) || !("assistant_message" in ended.finished)) return false;
+  const { text } = ended.finished.assistant_message;
+  return text === messageText(said) && text === plainText(said);
+}
 
 /** The tool calls of the messages. */
 const calledIn = (nodes: readonly SessionNode[]): readonly Part[] =>
-  nodes.flatMap(({ body }) => (body.kind === "message" ? body.message.parts.filter((part) => part.kind === "ToolCall") : []));
+  nodes.flatMap(({ body }) => (body.kind === "message" ? body.message.parts.filter(isOwnCall) : []));
 
 function writeTools(toolCalls: readonly ToolCallReference[], called: readonly Part[]): ToolRow[] {
   return toolCalls.map(({ callId, toolName, status, durationMs }, index) => {
