@@ -52,7 +52,7 @@ const hasOpenCalls = (last: Message | undefined): boolean => last?.parts.some(is
 
 export function resultOf(turn: FinishedTurn): TurnResultRecord {
   const { context } = turn;
-  const outcome = context.outcome ?? { stopped: "runtime_error" as const };
+  const outcome = wholeAnswer(context.outcome ?? { stopped: "runtime_error" }, turn.log);
   const { text, issues } = textAndIssues(turn, outcomeText(outcome));
   return {
     turnId: context.turnId,
@@ -68,6 +68,17 @@ export function resultOf(turn: FinishedTurn): TurnResultRecord {
     durationMs: turn.durationMs,
     ...(isCancelled(outcome) && turn.cancellation && { cancellation: turn.cancellation }),
   };
+}
+
+/** The text of an answer whose provider rested in the middle of it is that of all its messages (ME-12). */
+function wholeAnswer(outcome: TurnOutcome, log: readonly Message[]): TurnOutcome {
+  if (!("finished" in outcome) || !("assistant_message" in outcome.finished)) return outcome;
+  const said = log.filter((message) => !isTransient(message) && !isOfPlugin(message));
+  const from = said.findLastIndex(({ answer }, index) => index < said.length - 1 && answer?.paused !== true) + 1;
+  const pieces = said.slice(from);
+  const last = pieces.at(-1);
+  if (pieces.length < 2 || last?.role !== "Assistant") return outcome;
+  return { finished: { assistant_message: { text: messageText({ ...last, parts: pieces.flatMap(({ parts }) => parts) }) } } };
 }
 
 export const isCancelled = (outcome: TurnOutcome | null): boolean => outcome !== null && "stopped" in outcome && outcome.stopped === "cancelled";

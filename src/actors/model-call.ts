@@ -119,7 +119,7 @@ export function modelOutcome(recorded: Json, effectId: number, plan: TurnPlan): 
     return { kind: "llm_call", response: withCapacity(response, plan.config.policy.model), call: callRecord(effectId, plan, response.attempts ?? [], response.usage) };
   }
   const { failure, attempts, partial } = entry.failure ?? { ...cancelled, attempts: [] };
-  return { kind: "llm_failure", failure, call: callRecord(effectId, plan, attempts, null), origin: asked, ...(partial && { partial }) };
+  return { kind: "llm_failure", failure, call: callRecord(effectId, plan, attempts, null), ...(partial && { partial, origin: asked }) };
 }
 
 /** An answer cut off before its first token in a full window was too long a prompt, not too long an answer (T-24). */

@@ -82,7 +82,7 @@ function nameOf({ title, url, filename }: Readonly<Record<string, unknown>>): st
 }
 
 /** What the message that holds an answer says of it; undefined where nobody knows who was asked. */
-export function answerOf({ origin, servedModel, responseId, finish, metadata, warnings }: LlmResponse): AnswerInfo | undefined {
+export function answerOf({ origin, terminalReason, servedModel, responseId, finish, metadata, warnings }: LlmResponse): AnswerInfo | undefined {
   if (origin === undefined) return undefined;
   return {
     provider: origin.provider,
@@ -92,6 +92,7 @@ export function answerOf({ origin, servedModel, responseId, finish, metadata, wa
     ...(finish && { finish }),
     ...(metadata && { metadata }),
     ...(warnings && warnings.length > 0 && { warnings }),
+    ...(terminalReason === "pause" && { paused: true }),
   };
 }
 

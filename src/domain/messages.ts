@@ -109,6 +109,8 @@ export interface AnswerInfo {
   /** What the provider said at the end of the answer, verbatim. */
   readonly metadata?: JsonObject;
   readonly warnings?: readonly Json[];
+  /** The provider rested in the middle of its answer; the next message of the turn goes on with it. */
+  readonly paused?: true;
 }
 
 /** Why an answer was cut off. */

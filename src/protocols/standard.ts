@@ -23,7 +23,7 @@ function onModelReply(view: ProtocolView, reply: LlmResponse): Decision {
   const message = assistantMessage(reply);
   if (message.parts.some(isOwnCall)) return { append: [message], next: { type: "runTools" } };
   // The provider rests in the middle of its answer: it is asked to go on at once (ME-12).
-  if (reply.terminalReason === "pause") return { append: [message], advanceIteration: true, next: { type: "iterate" } };
+  if (reply.terminalReason === "pause") return { append: message.parts.length > 0 ? [message] : [], advanceIteration: true, next: { type: "iterate" } };
   // A place to keep metadata in says nothing, and neither does a question that nobody answers.
   const saysSomething = message.parts.some(({ kind, content }) => kind !== "ApprovalRequest" && (kind !== "Prose" || content !== ""));
   // After a tool result a model that has thought may have nothing to add; one that reports nothing at all has not answered (ME-13).

@@ -259,3 +259,35 @@ describe("what of a cut-off answer is kept (ME-11)", () => {
     expect(engine.counts.writes - before).toBe(4);
   });
 });
+
+describe("a provider that rests in the middle of its answer (ME-12)", () => {
+  const rests: ProviderScript = (_request, index) => (index < 2 ? { text: `Part ${index}. `, terminalReason: "pause" } : "The end.");
+
+  test("is asked to go on at once with all it said, and people read one answer", async () => {
+    const { lash, provider, engine, clock } = testLash({ script: rests });
+    const session = await lash.openSession("s");
+    const result = await session.run("go");
+    expect(result).toMatchObject({ text: "Part 0. Part 1. The end.", isSuccess: true, errors: [], outcome: { kind: "finished", value: "Part 0. Part 1. The end." } });
+    expect(provider.requests.map(({ messages }) => messages.map(({ role }) => role).join())).toEqual(["user", "user,assistant", "user,assistant,assistant"]);
+    expect(transcriptOf(session)).toEqual(["User: Text go", "Assistant: Prose Part 0. ", "Assistant: Prose Part 1. ", "Assistant: Prose The end."]);
+    // What is recorded says the same to another process.
+    const next = await testLash({ engine, clock }).lash.openSession("s");
+    expect(await next.run("go", { turnId: result.turnId })).toMatchObject({ text: "Part 0. Part 1. The end.", outcome: { value: "Part 0. Part 1. The end." } });
+  });
+
+  test("does not take input between, and counts against the limit", async () => {
+    const hold = gate();
+    const script: ProviderScript = (_request, index) => (index === 0 ? { text: ["Half. ", hold], terminalReason: "pause" } : index === 1 ? "Whole." : "heard");
+    const { lash, provider } = testLash({ script });
+    const session = await lash.openSession("s");
+    const running = session.run("go");
+    await hold.reached;
+    await session.inject("wait");
+    hold.open();
+    expect((await running).text).toBe("heard");
+    expect(JSON.stringify(provider.requests[1]?.messages)).not.toContain("wait");
+    const endless = testLash({ script: () => ({ text: "on ", terminalReason: "pause" }), maxTurns: 3 });
+    expect(await (await endless.lash.openSession("s")).run("go")).toMatchObject({ outcome: stopped, errors: [{ code: "max_turns" }, { code: "assistant_output_recovered_from_state" }] });
+    expect(endless.provider.requests).toHaveLength(3);
+  });
+});
