@@ -9,15 +9,14 @@ import type { ModelSpec } from "../domain/session.ts";
 import { addUsage, type TokenUsage } from "../domain/usage.ts";
 import type { Prompt } from "./history.ts";
 import type { EffectOutcome } from "../machines/effects.ts";
-import type { TurnActivityBody } from "../observe/contract.ts";
-import type { LlmAttempt, LlmFilePart, LlmMessage, LlmOutputPart, LlmRequest, LlmResponse, LlmStreamEvent, PartialAnswer, ProviderFailure } from "../providers/contract.ts";
+import type { LlmAttempt, LlmFilePart, LlmMessage, LlmOutputPart, LlmRequest, LlmResponse, PartialAnswer, ProviderFailure } from "../providers/contract.ts";
 import type { JournaledOutcome } from "../stores/contract.ts";
+import { type Emit, LiveAnswer } from "./live-answer.ts";
 import { ResponseSize } from "./response-size.ts";
 import type { EffectTrace } from "./trace-port.ts";
 import type { TurnPlan } from "./turn-plan.ts";
 
-/** Takes what happens during the call. May give a promise, which the stream then waits for (T-46). */
-export type Emit = (body: TurnActivityBody, correlationId: string) => void | Promise<void>;
+export type { Emit } from "./live-answer.ts";
 
 export interface ModelCall {
   readonly plan: TurnPlan;
@@ -66,8 +65,8 @@ export async function callModel(call: ModelCall): Promise<JournaledOutcome> {
     return recorded({ failure: copyJson({ ...cancelled, attempts: [] }) });
   }
   const size = new ResponseSize(call.maxResponseBytes, call.signal);
+  const live = new LiveAnswer(call.emit, call.effectId, call.clock);
   try {
-    const stream = streamTo(call);
     const { provider, asked = provider, config } = call.plan;
     const watched = call.trace?.watchProvider(asked, "turn", config) ?? asked;
     const { fullText: _derivable, providerUsage: _raw, ...answered } = await watched.complete(await call.loadImages(buildRequest(call)), {
@@ -75,7 +74,7 @@ export async function callModel(call: ModelCall): Promise<JournaledOutcome> {
       clock: call.clock,
       onStreamEvent: (event) => {
         size.count(event);
-        return stream(event);
+        return live.take(event);
       },
     });
     size.check(answered);
@@ -84,7 +83,9 @@ export async function callModel(call: ModelCall): Promise<JournaledOutcome> {
     // What the provider said of being cut off is not what went wrong.
     return recorded({ failure: copyJson(size.failure ?? call.failureOf(error)) });
   }
-  return recorded({ response: copyJson({ ...response, parts: await withFilesStored(response.parts, call) }) });
+  const kept = { ...response, parts: await withFilesStored(response.parts, call) };
+  await live.settle(kept);
+  return recorded({ response: copyJson(kept) });
 }
 
 const recorded = (call: RecordedCall): JournaledOutcome => ({ ok: call });
@@ -114,8 +115,7 @@ export function modelOutcome(recorded: Json, effectId: number, plan: TurnPlan): 
   const { providerId, model } = plan.config.policy;
   const asked = { provider: providerId, model: model.id };
   if (entry.response) {
-    const origin = entry.response.origin ?? asked;
-    const response: LlmResponse = { ...entry.response, fullText: "", origin };
+    const response: LlmResponse = { ...entry.response, fullText: "", origin: entry.response.origin ?? asked };
     return { kind: "llm_call", response: withCapacity(response, plan.config.policy.model), call: callRecord(effectId, plan, response.attempts ?? [], response.usage) };
   }
   const { failure, attempts, partial } = entry.failure ?? { ...cancelled, attempts: [] };
@@ -136,28 +136,4 @@ function callRecord(effectId: number, plan: TurnPlan, attempts: readonly LlmAtte
   const usage = reported.length > 0 ? reported.reduce(addUsage) : final;
   const status = last?.status ?? (final ? "completed" : "aborted");
   return { effectId, source: "turn", model: plan.config.policy.model.id, usage, status };
-}
-
-function streamTo({ emit, effectId }: ModelCall): (event: LlmStreamEvent) => void | Promise<void> {
-  return (event) => {
-    switch (event.type) {
-      case "textDelta":
-        return emit({ type: "assistant_prose_delta", text: event.text }, `llm:${effectId}:${event.itemId}`);
-      case "reasoningDelta":
-        return emit({ type: "reasoning_delta", text: event.text }, `llm:${effectId}:${event.itemId}`);
-      case "retryStatus":
-        return emit(event.type === "retryStatus" ? { ...event, type: "retry_status" } : event, `llm:${effectId}:retry`);
-      case "modelAttemptReset":
-        return emit(
-          {
-            type: "model_attempt_reset",
-            assistantProseCorrelationIds: event.proseItemIds.map((id) => `llm:${effectId}:${id}`),
-            reasoningCorrelationIds: event.reasoningItemIds.map((id) => `llm:${effectId}:${id}`),
-          },
-          `llm:${effectId}:reset`,
-        );
-      default:
-        return undefined;
-    }
-  };
 }

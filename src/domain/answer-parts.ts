@@ -1,8 +1,7 @@
-// Answers of models as messages keep them: every part, in the order in which the provider began them (ME-1); and what is left of
-// one that was cut off.
+// Answers of models as messages keep them: every part, in the order in which the provider began them (ME-1).
 
 import type { LlmFilePart, LlmOutputPart, LlmResponse, PartialAnswer } from "../providers/contract.ts";
-import type { AnswerInfo, PartDraft } from "./messages.ts";
+import { type AnswerInfo, missingNewlines, type PartDraft } from "./messages.ts";
 
 /** All that a part says, as text: for limits and estimates. */
 export function partText(part: LlmOutputPart): string {
@@ -28,7 +27,8 @@ export function partText(part: LlmOutputPart): string {
 /** Parts of the message that holds an answer. Text that is empty and says nothing else is left out. */
 export const draftsOf = (parts: readonly LlmOutputPart[]): readonly PartDraft[] => parts.flatMap((part) => draftOf(part) ?? []);
 
-function draftOf(part: LlmOutputPart): PartDraft | undefined {
+/** Undefined for text that is empty and says nothing else. */
+export function draftOf(part: LlmOutputPart): PartDraft | undefined {
   switch (part.type) {
     case "text":
       if (part.text === "" && part.responseMeta === undefined && part.citations === undefined) return undefined;
@@ -96,6 +96,20 @@ export function answerOf({ origin, terminalReason, servedModel, responseId, fini
   };
 }
 
-/** What people read of an answer that was cut off: its text and its reasoning. */
-export const partialOf = (parts: readonly LlmOutputPart[]): PartialAnswer =>
-  parts.flatMap((part) => ((part.type === "text" || part.type === "reasoning") && part.text !== "" ? [{ type: part.type, text: part.text }] : []));
+/** What people read of an answer that was cut off: its text and its reasoning. Where a call was between two texts, they stay apart. */
+export function partialOf(parts: readonly LlmOutputPart[]): PartialAnswer {
+  const said: { readonly type: "text" | "reasoning"; readonly text: string }[] = [];
+  let isApart = false;
+  for (const part of parts) {
+    if (part.type !== "text" && part.type !== "reasoning") {
+      isApart ||= part.type !== "source" && part.type !== "approvalRequest" && part.type !== "opaque";
+      continue;
+    }
+    if (part.text === "") continue;
+    const before = said.at(-1);
+    const missing = isApart && part.type === "text" && before?.type === "text" ? missingNewlines(before.text, part.text) : "";
+    said.push({ type: part.type, text: missing + part.text });
+    isApart = false;
+  }
+  return said;
+}

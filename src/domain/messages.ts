@@ -195,18 +195,25 @@ const isSpoken = ({ kind }: PartDraft): boolean => kind === "Text" || kind === "
 const UNSEEN: ReadonlySet<PartKind> = new Set<PartKind>(["Source", "ApprovalRequest", "Opaque"]);
 
 function answerText(parts: readonly PartDraft[]): string {
-  const isFinal = parts.some((part) => isSpoken(part) && part.responseMeta?.phase === "final_answer");
   let text = "";
+  for (const { part, isApart } of spokenParts(parts)) text += (isApart ? missingNewlines(text, part.content) : "") + part.content;
+  return text;
+}
+
+/** Parts of an answer that people read as its text, in order; `isApart` where something else stands between one and the one before. */
+export function spokenParts<Spoken extends PartDraft>(parts: readonly Spoken[]): readonly { readonly part: Spoken; readonly isApart: boolean }[] {
+  const isFinal = parts.some((part) => isSpoken(part) && part.responseMeta?.phase === "final_answer");
+  const spoken: { readonly part: Spoken; readonly isApart: boolean }[] = [];
   let isApart = false;
   for (const part of parts) {
     if (UNSEEN.has(part.kind)) continue;
     if (!isSpoken(part) || (isFinal && part.responseMeta?.phase === "commentary")) isApart = true;
     else if (part.content !== "") {
-      text += (isApart ? missingNewlines(text, part.content) : "") + part.content;
+      spoken.push({ part, isApart: isApart && spoken.length > 0 });
       isApart = false;
     }
   }
-  return text;
+  return spoken;
 }
 
 /** Joins pieces of prose with at least two newlines between them (T-27). */
@@ -219,7 +226,7 @@ export function joinProse(pieces: readonly string[]): string {
 }
 
 /** What two pieces of text lack to be two newlines apart; nothing before the first one. */
-function missingNewlines(before: string, piece: string): string {
+export function missingNewlines(before: string, piece: string): string {
   if (before === "") return "";
   let there = 0;
   while (there < before.length && before[before.length - 1 - there] === "\n") there++;

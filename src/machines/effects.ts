@@ -50,7 +50,7 @@ export interface FrameTarget {
 /** What became of an effect. Failures of providers and tools are outcomes; boundary faults are `fault` (E-8). */
 export type EffectOutcome =
   | { readonly kind: "llm_call"; readonly response: LlmResponse; readonly call: ModelCallRecord }
-  /** `partial`: what the last attempt had said by then (ME-11). */
+  /** `partial`: what the last attempt had said by then (ME-11); `origin`: who was asked. */
   | { readonly kind: "llm_failure"; readonly failure: ProviderFailure; readonly call: ModelCallRecord; readonly partial?: PartialAnswer; readonly origin?: LlmOrigin }
   | { readonly kind: "tool_batch"; readonly results: readonly ToolResult[] }
   | { readonly kind: "exec_code"; readonly result: Json }

@@ -1,8 +1,8 @@
 // What the turn machine's guards ask and its actions do: pure functions of context and event.
 
 import type { ActorSystem, ActorSystemInfo, AnyActorRef } from "xstate";
-import { partialOf } from "../domain/answer-parts.ts";
-import { createMessage, type IncompleteReason, isOwnResult, type Message } from "../domain/messages.ts";
+import { answerOf, partialOf } from "../domain/answer-parts.ts";
+import { type AnswerInfo, createMessage, type IncompleteReason, isOwnResult, type Message } from "../domain/messages.ts";
 import type { TurnIssue, TurnOutcome } from "../domain/outcome.ts";
 import { messagesOfPlugins } from "../domain/plugin-message.ts";
 import { truncateRaw } from "../domain/truncate.ts";
@@ -255,14 +255,15 @@ function cutOff(context: TurnContext, event: TurnEvent, reason: IncompleteReason
   if (event.type !== "effect.settled") return [];
   const said = saidIn(event.outcome);
   if (said.length === 0) return [];
-  const origin = originIn(event.outcome);
+  const answer = answerIn(event.outcome);
   const parts = said.map(({ type, text }) => ({ kind: type === "text" ? ("Prose" as const) : ("Reasoning" as const), content: text }));
-  return [createMessage(`${context.turnId}:${context.logLength}`, "Assistant", parts, undefined, { ...(origin && { answer: origin }), incomplete: reason })];
+  return [createMessage(`${context.turnId}:${context.logLength}`, "Assistant", parts, undefined, { ...(answer && { answer }), incomplete: reason })];
 }
 
-function originIn(outcome: EffectOutcome): LlmOrigin | undefined {
+/** Whose words they are. */
+function answerIn(outcome: EffectOutcome): AnswerInfo | undefined {
   if (outcome.kind === "llm_failure") return outcome.origin;
-  return outcome.kind === "llm_call" ? outcome.response.origin : undefined;
+  return outcome.kind === "llm_call" ? answerOf(outcome.response) : undefined;
 }
 
 function saidIn(outcome: EffectOutcome): PartialAnswer {

@@ -1,7 +1,7 @@
 // What can be seen of a session and of a running turn (turn.md section 14, observation.md). Types only.
 
-import type { Json } from "../domain/json.ts";
-import type { Message } from "../domain/messages.ts";
+import type { Json, JsonObject } from "../domain/json.ts";
+import type { AttachmentRef, Message } from "../domain/messages.ts";
 import type { PluginEvent } from "../domain/plugin-message.ts";
 import type { SessionPolicy } from "../domain/session.ts";
 import type { ReplayPlace } from "../domain/session-cursor.ts";
@@ -24,7 +24,17 @@ export type TurnActivityBody =
       readonly type: "model_attempt_reset";
       readonly assistantProseCorrelationIds: readonly string[];
       readonly reasoningCorrelationIds: readonly string[];
+      /** Of sources, files, calls that the provider runs and what it asks about them. Absent: none. */
+      readonly otherCorrelationIds?: readonly string[];
     }
+  /** The model names a source: all that its provider says of it. */
+  | { readonly type: "source"; readonly source: JsonObject }
+  /** The model made a file. Its bytes are stored, unless it is known by address only. */
+  | { readonly type: "file_generated"; readonly mime: string; readonly attachment?: AttachmentRef; readonly url?: string }
+  /** The provider asks whether it may run a call of its own. Nothing answers it yet. */
+  | { readonly type: "tool_approval_requested"; readonly approvalId: string; readonly callId: string }
+  /** What the model's client warns of, as it says it: settings that it does not support, and the like. */
+  | { readonly type: "model_warning"; readonly warning: Json }
   | {
       readonly type: "tool_call_started";
       readonly callId: string;
@@ -32,6 +42,8 @@ export type TurnActivityBody =
       readonly args: Json;
       /** The `batch` call that made this one. */
       readonly parentCallId?: string;
+      /** The provider runs it itself. */
+      readonly providerExecuted?: true;
     }
   | {
       readonly type: "tool_call_completed";
@@ -39,6 +51,7 @@ export type TurnActivityBody =
       readonly name: string;
       readonly args: Json;
       readonly parentCallId?: string;
+      readonly providerExecuted?: true;
       readonly output: ToolCallOutput;
       readonly durationMs: number;
     }

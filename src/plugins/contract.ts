@@ -237,7 +237,7 @@ export interface PluginContributions {
   beforeTurn?(turn: TurnContext): Answer<BeforeTurnDirective>;
   /** Before a model call: a frame to go on in instead, or nothing. The turn ends, and one with `task` as its input follows there. */
   beforeModelCall?(turn: ModelCallContext): FrameAnswer | Promise<FrameAnswer>;
-  /** Each piece of visible text, as it streams. What the turn keeps is `onResponse`'s to change. */
+  /** Each piece of visible text, as it streams. What it gives in place of a piece is shown and kept. */
   onText?(call: StreamContext, text: string): string | ChunkAnswer | undefined | void | Promise<string | ChunkAnswer | undefined | void>;
   /** Once per finished answer: one in its place, or nothing. */
   onResponse?(call: StreamContext, response: LlmResponse): LlmResponse | undefined | void | Promise<LlmResponse | undefined | void>;

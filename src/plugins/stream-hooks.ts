@@ -4,6 +4,7 @@
 import type { PluginEvent } from "../domain/plugin-message.ts";
 import { zeroUsage, type TokenUsage } from "../domain/usage.ts";
 import type { LlmAttempt, LlmOutputPart, LlmRequest, LlmResponse, LlmStreamEvent, Provider, ProviderCall } from "../providers/contract.ts";
+import { joinText } from "../providers/accumulate.ts";
 import { deliver } from "../providers/deliver.ts";
 import { failureOf, ProviderError, providerFailure } from "../providers/failure.ts";
 import type { StreamContext } from "./contract.ts";
@@ -35,6 +36,8 @@ class HookedCall {
   readonly #abort = new AbortController();
   /** Visible text of this attempt, by item, as the hooks have left it. */
   #texts = new Map<string, string>();
+  /** Items whose text a hook has changed. */
+  #changed = new Set<string>();
   #attempt = 1;
   #usage: TokenUsage = zeroUsage;
   #endedByHook = false;
@@ -86,7 +89,24 @@ class HookedCall {
     if (this.#endedByHook) return this.#shortened(first);
     if (first === undefined) throw new Error("a model call ended without an end");
     if ("error" in first) throw first.error;
-    return first.response;
+    return this.#asHeard(first.response);
+  }
+
+  /** What hooks took away or put in stays so: what was shown is what is kept (ME-6). */
+  #asHeard(response: LlmResponse): LlmResponse {
+    if (this.#changed.size === 0) return response;
+    const ids = new Set(response.parts.flatMap((part) => (part.type === "text" && part.itemId !== undefined ? [part.itemId] : [])));
+    // A response that cuts its text otherwise than the stream did says in its first text all that was heard.
+    const isAlike = [...this.#changed].every((id) => ids.has(id));
+    let all: string | undefined = isAlike ? undefined : [...this.#texts.values()].join("");
+    const parts = response.parts.map((part) => {
+      if (part.type !== "text") return part;
+      if (isAlike) return part.itemId !== undefined && this.#changed.has(part.itemId) ? { ...part, text: this.#texts.get(part.itemId) ?? "" } : part;
+      const text = all ?? "";
+      all = "";
+      return { ...part, text };
+    });
+    return { ...response, parts, fullText: joinText(parts) };
   }
 
   async #patience(): Promise<undefined> {
@@ -99,6 +119,7 @@ class HookedCall {
     if (event.type === "modelAttemptReset") {
       this.#attempt += 1;
       this.#texts = new Map();
+      this.#changed = new Set();
     }
     if (event.type === "textDelta") await this.#onText(event);
     else if (!this.#abort.signal.aborted || event.type === "usage") await deliver(this.#call, event);
@@ -116,7 +137,7 @@ class HookedCall {
         if (typeof given === "string") text = given;
         if (typeof given !== "object" || given === null) continue;
         text = given.text ?? text;
-        if (given.reasoning) await deliver(this.#call, { type: "reasoningDelta", itemId: `plugin:${plugin.id}`, text: given.reasoning });
+        if (given.reasoning) await deliver(this.#call, { type: "reasoningDelta", itemId: `plugin:${plugin.id}`, text: given.reasoning, isAside: true });
         if (given.events) await this.#turn.tell(plugin.id, eventsOf(given.events));
         isOver ||= given.abortStream === true;
       } catch (error) {
@@ -125,6 +146,7 @@ class HookedCall {
         return;
       }
     }
+    if (text !== said) this.#changed.add(itemId);
     if (text !== "") {
       this.#texts.set(itemId, (this.#texts.get(itemId) ?? "") + text);
       await deliver(this.#call, { type: "textDelta", itemId, text });
@@ -139,7 +161,7 @@ class HookedCall {
     const parts = [...this.#texts].map(([itemId, text]): LlmOutputPart => ({ type: "text", text, itemId }));
     const attempts = end && "response" in end ? end.response.attempts : attemptsOf(end?.error);
     return {
-      fullText: parts.map((part) => (part.type === "text" ? part.text : "")).join("\n\n"),
+      fullText: joinText(parts),
       parts,
       usage: end && "response" in end ? end.response.usage : this.#usage,
       terminalReason: "stop",

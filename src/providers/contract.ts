@@ -339,7 +339,8 @@ export interface LlmAttempt {
  */
 export type LlmStreamEvent =
   | { readonly type: "textDelta"; readonly itemId: string; readonly text: string }
-  | { readonly type: "reasoningDelta"; readonly itemId: string; readonly text: string }
+  /** `isAside`: said beside the answer, by a plugin; no part of it. */
+  | { readonly type: "reasoningDelta"; readonly itemId: string; readonly text: string; readonly isAside?: true }
   /** The model has begun to write the arguments of a call, which follows as a part. */
   | { readonly type: "toolInputStart"; readonly callId: string; readonly toolName: string }
   | { readonly type: "part"; readonly part: LlmOutputPart }

@@ -52,7 +52,7 @@ describe("replies of the model", () => {
     const turn = running().settle(reply([thinks("hm"), calls("a"), says("Let me."), calls("b")]));
     expect(turn.value).toEqual({ running: { runningTools: "executing" } });
     expect(turn.open).toEqual({ effectId: 2, replayKey: "s:t:7:0:tool_batch:2", command: { kind: "tool_batch", iteration: 0, logIndex: 1 } });
-    expect(turn.appended[0]?.parts.map(({ kind }) => kind)).toEqual(["Prose", "Reasoning", "ToolCall", "ToolCall"]);
+    expect(turn.appended[0]?.parts.map(({ kind }) => kind)).toEqual(["Reasoning", "ToolCall", "Prose", "ToolCall"]);
   });
 
   test.each([["output_limit", "incomplete"], ["cancelled", "cancelled"], ["content_filter", "provider_error"], ["context_overflow", "provider_error"], ["provider_error", "provider_error"]] as const)(

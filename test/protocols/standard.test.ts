@@ -8,29 +8,59 @@ import type { LlmOutputPart, LlmResponse } from "../../src/providers/contract.ts
 import { call, calls, ok, result, says, thinks } from "../support/turn-steps.ts";
 
 const view = (overrides: Partial<ProtocolView> = {}): ProtocolView => ({ iteration: 0, endsWithToolResult: false, ...overrides });
-const replyOf = (parts: readonly LlmOutputPart[]): LlmResponse => ({ fullText: "", parts, usage: call, terminalReason: "stop" });
+const origin = { provider: "p", model: "m" };
+const replyOf = (parts: readonly LlmOutputPart[]): LlmResponse => ({ fullText: "", parts, usage: call, terminalReason: "stop", origin });
 const onReply = (parts: readonly LlmOutputPart[], overrides?: Partial<ProtocolView>): Decision => standardProtocol.onModelReply(view(overrides), replyOf(parts));
+/** A call that the provider runs itself. */
+const ranItself: LlmOutputPart = { type: "toolCall", callId: "own", toolName: "search", inputJson: "{}", providerExecuted: true };
 const finishing = (text: string) => ({ type: "checkpoint", checkpoint: "before_completion", onEmpty: { type: "finish", outcome: { finished: { assistant_message: { text } } } } });
 const failed: ToolCallOutput = { outcome: { status: "failure", payload: { class: "execution", code: "c", message: "m", source: "tool", retry: { type: "never" } } } };
 
 describe("replies without tool calls", () => {
   test("prose finishes through the last checkpoint (T-28)", () => {
-    expect(onReply([says("Hello.")])).toEqual({ append: [{ role: "Assistant", parts: [{ kind: "Prose", content: "Hello." }] }], next: finishing("Hello.") });
+    expect(onReply([says("Hello.")])).toEqual({ append: [{ role: "Assistant", parts: [{ kind: "Prose", content: "Hello." }], answer: origin }], next: finishing("Hello.") });
   });
 
-  test("pieces of text are at least two newlines apart (T-27)", () => {
-    expect(onReply([says("a"), says("b\n"), says("\nc"), says("d\n\n\n"), says("e")]).next).toEqual(finishing("a\n\nb\n\nc\n\nd\n\n\ne"));
+  test("texts are joined as they are; at least two newlines stand where something else was between (T-27)", () => {
+    expect(onReply([says("a"), says(" b"), says("\nc")]).next).toEqual(finishing("a b\nc"));
+    expect(onReply([says("a"), thinks("1"), says("b\n"), thinks("2"), says("\nc"), thinks("3"), says("d\n\n\n"), ranItself, says("e")]).next).toEqual(finishing("a\n\nb\n\nc\n\nd\n\n\ne"));
+  });
+
+  test("sources, opaque parts and empty text stand between no texts, and reasoning before the first one adds nothing (T-27)", () => {
+    const source: LlmOutputPart = { type: "source", source: { sourceType: "url", id: "s", url: "https://example.org" } };
+    const opaque: LlmOutputPart = { type: "opaque", content: { provider: "v", type: "v.x", json: {} } };
+    expect(onReply([thinks("hm"), says("a"), source, says(" b"), opaque, says(""), says(" c")]).next).toEqual(finishing("a b c"));
+  });
+
+  test("what the answer says of itself stands with its message (ME-1)", () => {
+    const said = { servedModel: "m-1", responseId: "r", finish: { unified: "stop", raw: "end_turn" }, metadata: { v: { a: 1 } }, warnings: [{ type: "other", message: "w" }] };
+    expect(standardProtocol.onModelReply(view(), { ...replyOf([says("x")]), ...said }).append?.[0]?.answer).toEqual({ ...origin, ...said });
+  });
+
+  test.each<[string, readonly LlmOutputPart[], readonly string[]]>([
+    ["a file", [{ type: "file", mime: "image/png", url: "https://example.org/a.png" }], ["File"]],
+    ["a call that the provider ran, and its result", [ranItself, { type: "toolResult", callId: "own", toolName: "search", result: "x" }], ["ToolCall", "ToolResult"]],
+    ["an opaque part", [{ type: "opaque", content: { provider: "v", type: "v.x", json: {} } }], ["Opaque"]],
+  ])("%s is an answer, though without text, and nothing of it is run (ME-1, T-29)", (_title, parts, kinds) => {
+    const { append, next } = onReply(parts);
+    expect([append?.[0]?.parts.map(({ kind }) => kind), next]).toEqual([kinds, finishing("")]);
+  });
+
+  test("a question of the provider alone, or empty text with metadata, says nothing (T-29)", () => {
+    for (const part of [{ type: "approvalRequest", approvalId: "a", callId: "c" }, { type: "text", text: "", responseMeta: { providerPayload: "{}" } }] as const) {
+      expect(onReply([part]).next).toEqual({ type: "finish", outcome: { stopped: "provider_error" } });
+    }
   });
 
   test("once there is a final answer, commentary is no prose, though it stays in the message (T-27, PP-8)", () => {
     const decision = onReply([says("hm", "commentary"), says("So.", "final_answer"), says("plain")]);
-    expect(decision.next).toEqual(finishing("So.\n\nplain"));
+    expect(decision.next).toEqual(finishing("So.plain"));
     expect(decision.append?.[0]?.parts).toHaveLength(3);
-    expect(onReply([says("hm", "commentary"), says("plain")]).next).toEqual(finishing("hm\n\nplain"));
+    expect(onReply([says("hm", "commentary"), says("plain")]).next).toEqual(finishing("hmplain"));
   });
 
   test("reasoning alone finishes with empty text and keeps its replay metadata (T-28, T-38)", () => {
-    expect(onReply([thinks("hm")])).toEqual({ append: [{ role: "Assistant", parts: [{ kind: "Reasoning", content: "hm", reasoningMeta: { signature: "s" } }] }], next: finishing("") });
+    expect(onReply([thinks("hm")])).toEqual({ append: [{ role: "Assistant", parts: [{ kind: "Reasoning", content: "hm", reasoningMeta: { signature: "s" } }], answer: origin }], next: finishing("") });
   });
 
   test("nothing at all is empty_response, without a checkpoint (T-29)", () => {
@@ -48,10 +78,10 @@ describe("replies without tool calls", () => {
 });
 
 describe("replies with tool calls", () => {
-  test("one message: prose first, then reasoning and calls as they came; then one batch (T-30, PP-7)", () => {
+  test("one message with all parts as they came; then one batch (T-30, PP-7)", () => {
     const { append, next } = onReply([thinks("r1"), calls("a"), says("Let me."), thinks("r2"), calls("b"), says("Wait.")]);
     expect(next).toEqual({ type: "runTools" });
-    expect(append?.map(({ role, parts }) => [role, parts.map(({ content, toolName }) => toolName ?? content)])).toEqual([["Assistant", ["Let me.", "Wait.", "r1", "a", "r2", "b"]]]);
+    expect(append?.map(({ role, parts }) => [role, parts.map(({ content, toolName }) => toolName ?? content)])).toEqual([["Assistant", ["r1", "a", "Let me.", "r2", "b", "Wait."]]]);
   });
 
   test("arguments and replay metadata stay as they were written (T-30, PP-6)", () => {
@@ -66,6 +96,15 @@ describe("replies with tool calls", () => {
 
 describe("results", () => {
   const onResults = (each: Parameters<typeof standardProtocol.onToolResults>[1], overrides?: Partial<ProtocolView>): Decision => standardProtocol.onToolResults(view(overrides), each);
+
+  test("all results stand together in call order, and behind them what they brought, in call order (T-31, ME-5)", () => {
+    const image = (id: string) => ({ kind: "Image" as const, content: "", attachment: { reference: { id, mime: "image/png", byteLength: 1 } } });
+    const bringing = (callId: string) => ({ ...result(callId), modelReturn: [...result(callId).modelReturn, image(callId)] });
+    const { append } = onResults([bringing("a"), result("b"), bringing("c")]);
+    expect(append?.[0]?.parts.map(({ kind, toolCallId, attachment }) => [kind, toolCallId ?? attachment?.reference.id])).toEqual([
+      ["ToolResult", "a"], ["ToolResult", "b"], ["ToolResult", "c"], ["Image", "a"], ["Image", "c"],
+    ]);
+  });
 
   test("one user message in call order, then the next iteration through one checkpoint (T-31, T-32)", () => {
     const { append, advanceIteration, next } = onResults([result("a"), result("b", failed)]);

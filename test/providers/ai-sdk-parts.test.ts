@@ -59,21 +59,6 @@ const failureOf = async (promise: Promise<unknown>) => {
 const text = (id: string, delta: string): LanguageModelV4StreamPart => ({ type: "text-delta", id, delta });
 
 describe("stream parts", () => {
-  test("kinds that are not known are passed over", async () => {
-    const odd = { type: "hologram", id: "h", payload: 1 } as unknown as LanguageModelV4StreamPart;
-    const { response } = await ask([
-      { type: "stream-start", warnings: [] },
-      odd,
-      { type: "custom", kind: "fake.thing" },
-      { type: "ping" },
-      { type: "raw", rawValue: {} },
-      { type: "source", sourceType: "url", id: "s", url: "https://example.com" },
-      text("0", "fine"),
-      finish(),
-    ]);
-    expect(response.parts).toEqual([{ type: "text", text: "fine", itemId: "0" }]);
-  });
-
   test("raw events are asked for where somebody traces them, are told as they came, and change nothing (TR-8)", async () => {
     const parts: readonly LanguageModelV4StreamPart[] = [{ type: "raw", rawValue: { type: "delta", n: 1 } }, text("0", "fine"), finish()];
     const untraced = await ask(parts);
@@ -142,16 +127,6 @@ describe("stream parts", () => {
     expect(response.parts).toMatchObject([
       { responseMeta: { phase: "final_answer", originProvider: "fake.chat", originModel: "fake-1" } },
     ]);
-  });
-
-  test("calls that the provider runs itself are not handed out", async () => {
-    const { response } = await ask([
-      { type: "tool-call", toolCallId: "s", toolName: "search", input: "{}", providerExecuted: true },
-      { type: "tool-result", toolCallId: "s", toolName: "search", result: "x" },
-      text("0", "found"),
-      finish(),
-    ]);
-    expect(response).toMatchObject({ parts: [{ type: "text" }], terminalReason: "stop" });
   });
 
   test("hidden thinking is not streamed and still replayed", async () => {

@@ -249,7 +249,7 @@ describe("hooks around tools", () => {
 });
 
 describe("hooks on what streams", () => {
-  test("chunks are rewritten and reasoning added for observers; the answer itself is onResponse's (T-45)", async () => {
+  test("chunks are rewritten and reasoning added for observers; what onResponse makes of the answer takes their place (T-45, ME-6)", async () => {
     const finished: string[] = [];
     const { session } = await opened(
       {
@@ -260,9 +260,29 @@ describe("hooks on what streams", () => {
       { script: [{ text: ["a", "b"] }] },
     );
     const seen: string[] = [];
-    const result = await session.run("go", { onActivity: (activity) => void ("text" in activity && seen.push(`${activity.type} ${activity.text}`)) });
+    const result = await session.run("go", {
+      onActivity: (activity) => {
+        if ("text" in activity) seen.push(`${activity.type} ${activity.text}`);
+        if (activity.type === "model_attempt_reset") seen.push(`takes back ${activity.assistantProseCorrelationIds.join()} ${activity.reasoningCorrelationIds.join()}`);
+      },
+    });
     expect([result.text, finished]).toEqual(["said otherwise", ["complete"]]);
-    expect(seen).toEqual(["reasoning_delta hm", "assistant_prose_delta A", "reasoning_delta hm", "assistant_prose_delta B"]);
+    expect(seen).toEqual([
+      "reasoning_delta hm", "assistant_prose_delta A", "reasoning_delta hm", "assistant_prose_delta B",
+      "takes back llm:1:text ", "assistant_prose_delta said otherwise",
+    ]);
+  });
+
+  test("what onText gives in place of a piece is shown, is the answer, and is what the model is shown again (ME-6)", async () => {
+    const { session, provider } = await opened(
+      { onText: (_call, text) => (text === "secret " ? "" : { text: text.toUpperCase() }) },
+      { script: [{ text: ["one ", "secret ", "two"] }, "ok"] },
+    );
+    const seen: string[] = [];
+    const result = await session.run("go", { onActivity: (activity) => void (activity.type === "assistant_prose_delta" && seen.push(activity.text)) });
+    expect([result.text, seen.join("")]).toEqual(["ONE TWO", "ONE TWO"]);
+    await session.run("again");
+    expect(JSON.stringify(provider.requests[1]?.messages)).not.toMatch(/secret/);
   });
 
   test("a hook that has heard enough ends the call with what was said: a success (PT-11)", async () => {

@@ -54,8 +54,8 @@ function fileOf(part: Extract<WholePart, { type: "file" | "reasoning-file" }>): 
   const { data, mediaType: mime } = part;
   if (data.type === "url") return { type, mime, url: String(data.url), ...metadataOf(part) };
   const bytes = typeof data.data === "string" ? bytesOfBase64(data.data) : data.data;
-  // Text that stands for no bytes is evidence all the same.
-  return bytes instanceof Uint8Array ? { type, mime, data: bytes, ...metadataOf(part) } : undefined;
+  // What stands for no bytes is evidence all the same.
+  return bytes instanceof Uint8Array && bytes.length > 0 ? { type, mime, data: bytes, ...metadataOf(part) } : undefined;
 }
 
 /** A part as it came, whatever it is. */
