@@ -7,7 +7,7 @@ import atRest from "../fixtures/0.1.0-0d25721/at-rest.json?raw";
 import inFlight from "../fixtures/0.1.0-0d25721/in-flight.json?raw";
 import { releasedSuite } from "../support/released-suite.ts";
 
-describe("rows of 0.1.0 on IndexedDB", () => {
+describe("rows of 0.1.0 on IndexedDB", { timeout: 60_000 }, () => {
   releasedSuite(async (fixture) => {
     const dump = readDump(fixture === "in-flight" ? inFlight : atRest);
     const engine = indexedDbEngine(`released ${crypto.randomUUID()}`);

@@ -169,9 +169,11 @@ export function inFlight(open: () => Promise<ReleasedStore>): void {
     });
 
     test("SC-31 a process that opens the store after that finds nothing in flight, and every session goes on", async () => {
-      for (const key of Object.values(store.keys)) await by(true).app.lash.completions.resolve(key, { status: "ok", payload: "at last" });
-      const { app: last } = by(true);
-      await settled(last.clock, last.lash.recover());
+      const { lash, clock } = by(true).app;
+      for (const id of ["waiting", "half waiting"]) {
+        await lash.completions.resolve(store.keys[id] ?? "", { status: "ok", payload: "at last" });
+        await settled(clock, (await lash.openSession(id)).run("go", { turnId: "t" }));
+      }
       const app = appOn(store.engine, { plugged: true });
       expect(await settled(app.clock, app.lash.recover())).toEqual([]);
       expect(app.allSteps()).toEqual([]);
