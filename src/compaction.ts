@@ -51,11 +51,17 @@ export function summarize({ model, outputTokenCap }: SummarizeOptions = {}): Com
 
 const linesOf = ({ role, parts }: Message): string => [`${role}:`, ...parts.map(textOf).filter((text) => text !== "")].join("\n");
 
-function textOf({ kind, content, toolName }: Part): string {
+function textOf({ kind, content, toolName, filename }: Part): string {
   switch (kind) {
     case "Image":
       return "[image]";
+    case "File":
+      return filename === undefined ? "[file]" : `[file ${filename}]`;
     case "Reasoning":
+    case "ReasoningFile":
+    case "Source":
+    case "ApprovalRequest":
+    case "Opaque":
       return "";
     case "ToolCall":
       return `[calls ${toolName ?? "a tool"} with ${content}]`;

@@ -50,6 +50,11 @@ function withoutOldImages(messages: readonly Message[]): readonly Message[] {
 
 const isImage = ({ kind, pruneState }: Part): boolean => kind === "Image" && pruneState === undefined;
 
+/** Images that came from users and tools, and files of whoever made them; those of a model go back to it as they came. */
+const hasBytes = (part: Part): boolean => isImage(part) || (part.attachment !== undefined && part.pruneState === undefined);
+
+const partLength = ({ content, opaque }: Part): number => content.length + (opaque ? JSON.stringify(opaque.json).length : 0);
+
 const cleared = (part: Part): Part => (isImage(part) ? { ...part, pruneState: "Cleared" } : part);
 
 /** System messages at the beginning, the latest summary, and as many of the last turns as fit. */
@@ -81,6 +86,6 @@ const isSaidByUser = ({ role, origin, parts }: Message): boolean => role === "Us
 
 function sizeOf({ parts }: Message): number {
   let size = 0;
-  for (const part of parts) size += isImage(part) ? TOKENS_PER_IMAGE : part.content.length / CHARS_PER_TOKEN;
+  for (const part of parts) size += hasBytes(part) ? TOKENS_PER_IMAGE : partLength(part) / CHARS_PER_TOKEN;
   return size;
 }

@@ -2,9 +2,9 @@
 
 import type { AttachmentRef, Message } from "../domain/messages.ts";
 import { isTransient } from "../domain/messages.ts";
-import type { SessionNode } from "../domain/session.ts";
+import type { SessionNode, SessionPolicy } from "../domain/session.ts";
 import { initialFrameId } from "../domain/session.ts";
-import type { LlmMessage } from "../providers/contract.ts";
+import type { LlmMessage, LlmOrigin } from "../providers/contract.ts";
 import { eventsText, toLlmMessage } from "./prompt-view.ts";
 
 /**
@@ -18,10 +18,16 @@ export class History {
   readonly #images: AttachmentRef[] = [];
   #shown = 0;
   readonly #ids = new Set<string>();
+  /** Who was asked when these messages were committed, for those that do not say so. */
+  readonly #recorded: LlmOrigin | undefined;
+
+  constructor(recorded?: LlmOrigin) {
+    this.#recorded = recorded;
+  }
 
   /** Frame read model: first occurrence per id, no transient messages (S-6). */
-  static of(nodes: readonly SessionNode[], sessionId: string, frameId: string): History {
-    const history = new History();
+  static of(nodes: readonly SessionNode[], sessionId: string, frameId: string, recorded: SessionPolicy): History {
+    const history = new History(originOf(recorded));
     const isInitial = frameId === initialFrameId(sessionId);
     for (const node of nodes) {
       const inFrame = node.agentFrameId === frameId || (node.agentFrameId === undefined && isInitial);
@@ -30,9 +36,9 @@ export class History {
     return history;
   }
 
-  /** For the prompts of one turn: these messages as they are. */
-  static showing(messages: readonly Message[]): History {
-    const history = new History();
+  /** For the prompts of one turn: these messages as they are, in place of its own. */
+  showing(messages: readonly Message[]): History {
+    const history = new History(this.#recorded);
     history.#messages.push(...messages);
     return history;
   }
@@ -56,12 +62,13 @@ export class History {
     return this.#messages.slice(0, length);
   }
 
-  /** What a model is shown: this history and then the messages of the turn that runs. */
-  prompt(turn: readonly Message[]): Prompt {
-    for (; this.#shown < this.#messages.length; this.#shown += 1) show(this.#messages[this.#shown], this.#prompt, this.#images, 0);
+  /** What a model is shown: this history and then the messages of the turn that runs, which asks as `policy` says. */
+  prompt(turn: readonly Message[], policy: SessionPolicy): Prompt {
+    for (; this.#shown < this.#messages.length; this.#shown += 1) show(this.#messages[this.#shown], this.#prompt, this.#images, 0, this.#recorded);
+    const asked = originOf(policy);
     const messages: LlmMessage[] = [];
     const images: AttachmentRef[] = [];
-    for (const message of turn) if (message.role !== "Event") show(message, messages, images, this.#images.length);
+    for (const message of turn) if (message.role !== "Event") show(message, messages, images, this.#images.length, asked);
     const events = eventsText(turn);
     if (events !== undefined) messages.push({ role: "user", blocks: [{ type: "text", text: events }] });
     // Joined at once: pushing onto a copy would copy a long history a second time.
@@ -69,14 +76,16 @@ export class History {
   }
 }
 
-/** @param before - images that stand before the first of `images` in the request. */
-function show(message: Message | undefined, into: LlmMessage[], images: AttachmentRef[], before: number): void {
-  const shown = message && toLlmMessage(message, (image) => before + images.push(image) - 1);
+const originOf = ({ providerId, model }: SessionPolicy): LlmOrigin => ({ provider: providerId, model: model.id });
+
+/** @param before - images and files that stand before the first of `images` in the request. */
+function show(message: Message | undefined, into: LlmMessage[], images: AttachmentRef[], before: number, recorded: LlmOrigin | undefined): void {
+  const shown = message && toLlmMessage(message, (image) => before + images.push(image) - 1, recorded);
   if (shown) into.push(shown);
 }
 
 export interface Prompt {
   readonly messages: readonly LlmMessage[];
-  /** What image blocks point into by index. */
+  /** What image and file blocks point into by index. */
   readonly images: readonly AttachmentRef[];
 }

@@ -1,18 +1,22 @@
 // Prompt view: messages as a model is shown them (T-36..T-39). A projection only; committed history is never rewritten.
 
-import { joinProse, type AttachmentRef, type Message, type Part } from "../domain/messages.ts";
-import type { LlmContentBlock, LlmMessage } from "../providers/contract.ts";
+import { isBound, joinProse, type AttachmentRef, type Message, type Part } from "../domain/messages.ts";
+import type { LlmContentBlock, LlmMessage, LlmOrigin } from "../providers/contract.ts";
 
 /** Gives an image or a file its place among the attachments of the request. */
 export type PlaceAttachment = (reference: AttachmentRef) => number;
 
-/** What a model sees of a message, if it sees anything. Cheap enough to be done anew for each call of a turn; a history keeps what it gave for its own messages. */
-export function toLlmMessage(message: Message, place: PlaceAttachment): LlmMessage | undefined {
+/**
+ * What a model sees of a message, if it sees anything. Cheap enough to be done anew for each call of a turn; a history keeps what it gave for its own messages.
+ *
+ * @param recorded - who was asked by then, for answers that do not say it themselves.
+ */
+export function toLlmMessage(message: Message, place: PlaceAttachment, recorded?: LlmOrigin): LlmMessage | undefined {
   switch (message.role) {
     case "User":
       return ofBlocks("user", message.parts, (part) => userBlock(part, place));
     case "Assistant":
-      return answered(message, place);
+      return answered(message, place, recorded);
     case "System":
       return { role: "system", blocks: [{ type: "text", text: `Runtime note:\n${joinProse(message.parts.map(systemText))}` }] };
     case "Event":
@@ -21,15 +25,26 @@ export function toLlmMessage(message: Message, place: PlaceAttachment): LlmMessa
 }
 
 /** An answer goes back as it came, and says whose it is; one that was cut off is its text alone (ME-2, ME-3, ME-11). */
-function answered(message: Message, place: PlaceAttachment): LlmMessage | undefined {
-  const { parts, answer, incomplete } = message;
+function answered(message: Message, place: PlaceAttachment, recorded: LlmOrigin | undefined): LlmMessage | undefined {
+  const { parts, incomplete } = message;
+  const origin = originOf(message, recorded);
   const shown = ofBlocks("assistant", parts, (part) => assistantBlock(part, place, incomplete !== undefined));
-  if (!shown || (!answer && !incomplete)) return shown;
+  if (!shown || (!origin && !incomplete)) return shown;
   return {
     ...shown,
-    ...(answer && { origin: { provider: answer.provider, model: answer.model } }),
+    ...(origin && { origin }),
     ...(incomplete && { incomplete }),
   };
+}
+
+/**
+ * Messages of the first versions do not say who was asked: their rows know the model, and the session knows its provider. Where
+ * nothing of a message is bound to a model, nobody has to know.
+ */
+function originOf({ answer, origin, parts }: Message, recorded: LlmOrigin | undefined): LlmOrigin | undefined {
+  if (answer?.provider !== undefined) return { provider: answer.provider, model: answer.model };
+  if (!recorded || origin || !parts.some(isBound)) return undefined;
+  return answer ? { provider: recorded.provider, model: answer.model } : recorded;
 }
 
 /** What the turn that runs is told beside its user's words, said last and all at once (T-36); undefined where that is nothing. */

@@ -51,7 +51,7 @@ export interface LoadedResident {
 
 export function residentOf(read: SessionRead): LoadedResident {
   const { nodes, leafNodeId, repaired } = activePath(read.nodes, read.head.leafNodeId);
-  const history = History.of(nodes, read.sessionId, read.head.currentFrameId);
+  const history = History.of(nodes, read.sessionId, read.head.currentFrameId, read.head.policy);
   const { leafNodeId: _, ...rootless } = read.head;
   const resident: Resident = {
     headRevision: read.headRevision,
@@ -73,7 +73,7 @@ export type Committed = Pick<CommitResult, "headRevision" | "ledger">;
 /** Resident state after a commit of this session: what it appended is appended, never rebuilt (S-11). */
 export function residentAfter(before: Resident, { headRevision, ledger }: Committed, { sessionId, head, frames, nodes, components, usageDeltas }: SessionCommit): Resident {
   const switched = head.currentFrameId !== before.head.currentFrameId;
-  const history = switched ? History.of(nodes, sessionId, head.currentFrameId) : before.history;
+  const history = switched ? History.of(nodes, sessionId, head.currentFrameId, head.policy) : before.history;
   if (!switched) history.append(nodes.flatMap(({ body }) => (body.kind === "message" ? [body.message] : [])));
   const changed = new Map(frames.map((frame) => [frame.frameId, frame]));
   const kept = before.frames.map((frame) => changed.get(frame.frameId) ?? frame);

@@ -138,7 +138,7 @@ export class TurnEffects {
       const recorded = callModel({
         plan,
         trace: trace?.effect(request, session.resident().head.turnIndex),
-        prompt: (plan.view ?? history).prompt(log.messages.slice(0, logLength)),
+        prompt: (plan.view ?? history).prompt(log.messages.slice(0, logLength), plan.config.policy),
         loadImages: session.ports.loadImages,
         storeFile: (bytes, mime) => storeFile(turn.sessionId, bytes, mime, session.ports.persistence.attachments),
         scope: {

@@ -98,8 +98,8 @@ export interface Part {
 
 /** The model call that a message answers. Its parts are bound to this origin. */
 export interface AnswerInfo {
-  /** Id of the runtime's provider that was asked. */
-  readonly provider: string;
+  /** Id of the runtime's provider that was asked. Absent on what versions before 0.2 wrote: their rows tell the model only. */
+  readonly provider?: string;
   /** Model id that was asked for; the one that answered may be named otherwise. */
   readonly model: string;
   readonly servedModel?: string;
@@ -169,6 +169,9 @@ export const isOwnCall = ({ kind, providerExecuted }: PartDraft): boolean => kin
 /** The result of such a call. */
 export const isOwnResult = ({ kind, providerExecuted }: PartDraft): boolean => kind === "ToolResult" && providerExecuted !== true;
 
+/** Whether a part carries something that only the model which gave it understands. */
+export const isBound = ({ reasoningMeta, toolReplay, responseMeta }: PartDraft): boolean => Boolean(reasoningMeta ?? toolReplay ?? responseMeta);
+
 /** Transient messages live in prompts of their turn only and are never persisted (T-57b). */
 export function isTransient(message: Message): boolean {
   return message.origin?.kind === "plugin" && message.origin.transient === true;
@@ -183,7 +186,7 @@ export type Spoken = Pick<Message, "role" | "answer"> & { readonly parts: readon
  * two newlines apart.
  */
 export function messageText(message: Spoken): string {
-  return message.answer ? answerText(message.parts) : plainText(message);
+  return message.answer?.provider === undefined ? plainText(message) : answerText(message.parts);
 }
 
 /** All text of a message, at least two newlines apart. */

@@ -3,7 +3,7 @@
 // Nothing of it is stored. Whoever drives the turn makes it again, and what was made is named by the digest of the plan, which
 // stands in the envelope of every model call: one that comes out otherwise is found by its hash, never silently misread (OP-6).
 
-import { History } from "../actors/history.ts";
+import type { History } from "../actors/history.ts";
 import type { TurnPlan } from "../actors/turn-plan.ts";
 import { canonicalJson } from "../domain/json.ts";
 import { messageOfDraft, readDraft, type MessageDraft } from "../domain/message-draft.ts";
@@ -65,7 +65,7 @@ export class Environment {
         throw hookFailed("context_prepare_turn", plugin, error);
       }
     }
-    this.#prepared = { view: view === committed ? undefined : shaped(view, committed), layers, tools: [...tools.values()], includesBaseTools };
+    this.#prepared = { view: view === committed ? undefined : shaped(view, committed, turn.resident().history), layers, tools: [...tools.values()], includesBaseTools };
     this.#latest = undefined;
   }
 
@@ -157,7 +157,7 @@ function checked(tool: Tool): Tool {
 }
 
 /** Committed messages are named by their ids, everything else by what it says. */
-function shaped(view: readonly Message[], committed: readonly Message[]): Prepared["view"] {
+function shaped(view: readonly Message[], committed: readonly Message[], history: History): Prepared["view"] {
   const known = new Set(committed);
-  return { history: History.showing(view), digest: sha256Hex(canonicalJson(view.map((message) => (known.has(message) ? message.id : message)))) };
+  return { history: history.showing(view), digest: sha256Hex(canonicalJson(view.map((message) => (known.has(message) ? message.id : message)))) };
 }

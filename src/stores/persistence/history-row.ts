@@ -82,6 +82,7 @@ export function readNodes(key: Key, value: Value): SessionNode[] {
   if (!isOptionalText(at) || !isOptionalText(frame) || !isOptionalText(row["parent"])) throw fault("at, frame or parent is no text");
   const { turn } = row;
   const turnId = isRecord(turn) && typeof turn["id"] === "string" ? turn["id"] : undefined;
+  const asked = modelAsked(turn);
   const read: SessionNode[] = [];
   let ordinal = 0;
   let parentNodeId = row["parent"];
@@ -103,10 +104,17 @@ export function readNodes(key: Key, value: Value): SessionNode[] {
     const agentFrameId = f === undefined ? frame : f === null ? undefined : f;
     const timestamp = t ?? at;
     if (!isOptionalText(parent) || !isOptionalText(agentFrameId) || typeof timestamp !== "string") throw fault(`node ${nodeId} has an invalid frame`);
-    read.push(assemble({ nodeId, parent, agentFrameId, timestamp, causedBy, body: readBody(node, nodeId, fault) }));
+    read.push(assemble({ nodeId, parent, agentFrameId, timestamp, causedBy, body: readBody(node, nodeId, fault, asked) }));
     parentNodeId = nodeId;
   }
   return read;
+}
+
+/** Model of the turn's own calls, which were all made with one configuration. */
+function modelAsked(turn: unknown): string | undefined {
+  const calls = isRecord(turn) ? turn["calls"] : undefined;
+  const own: unknown = Array.isArray(calls) ? calls.find((call) => Array.isArray(call) && call[1] === "turn") : undefined;
+  return Array.isArray(own) && typeof own[2] === "string" ? own[2] : undefined;
 }
 
 interface NodeFields {
@@ -126,11 +134,11 @@ function assemble({ nodeId, parent, agentFrameId, timestamp, causedBy, body }: N
   return node;
 }
 
-function readBody(node: Readonly<Record<string, unknown>>, nodeId: string, fault: Fault): NodeBody {
+function readBody(node: Readonly<Record<string, unknown>>, nodeId: string, fault: Fault, asked: string | undefined): NodeBody {
   const { plugin, payload, m } = node;
   if (plugin === undefined) {
     if (!isOptionalText(m)) throw fault(`the message of node ${nodeId} has an invalid id`);
-    return { kind: "message", message: readMessage(node, m ?? nodeId, fault) };
+    return { kind: "message", message: readMessage(node, m ?? nodeId, fault, asked) };
   }
   if (typeof plugin !== "string" || payload === undefined) throw fault(`node ${nodeId} is no valid plugin node`);
   return { kind: "plugin", pluginType: plugin, payload: payload as Json };

@@ -3,7 +3,7 @@
 // takes five times as long.
 
 import type { Json, JsonObject } from "../../domain/json.ts";
-import type { AnswerInfo, IncompleteReason, Message, MessageOrigin, Part, PartKind, Role } from "../../domain/messages.ts";
+import { type AnswerInfo, type IncompleteReason, isBound, type Message, type MessageOrigin, type Part, type PartKind, type Role } from "../../domain/messages.ts";
 
 /** Makes the error for a row that says something else than it should. */
 export type Fault = (problem: string) => Error;
@@ -40,19 +40,21 @@ function writePart(part: Part, derivedId: string): JsonObject {
   return rest as unknown as JsonObject;
 }
 
-export function readMessage(row: Readonly<Record<string, unknown>>, id: string, fault: Fault): Message {
+/** @param asked - model that the turn of this row asked: rows of the first versions say only there whose answers they hold (ME-3). */
+export function readMessage(row: Readonly<Record<string, unknown>>, id: string, fault: Fault, asked?: string): Message {
   const { role, origin, answer, incomplete } = row;
   if (!ROLES.has(role)) throw fault("a message has no known role");
   const message: { -readonly [Field in keyof Message]: Message[Field] } = { id, role: role as Role, parts: readParts(row, id, fault) };
   if (origin !== undefined) message.origin = readOrigin(origin, fault);
   if (answer !== undefined) message.answer = readAnswer(answer, fault);
+  else if (asked !== undefined && role === "Assistant" && origin === undefined && message.parts.some(isBound)) message.answer = { model: asked };
   if (incomplete !== undefined) message.incomplete = readIncomplete(incomplete, fault);
   return message;
 }
 
 function readAnswer(answer: unknown, fault: Fault): AnswerInfo {
   const { provider, model } = isRecord(answer) ? answer : {};
-  if (typeof provider !== "string" || typeof model !== "string") throw fault("a message does not say which model it answers for");
+  if ((provider !== undefined && typeof provider !== "string") || typeof model !== "string") throw fault("a message does not say which model it answers for");
   return answer as unknown as AnswerInfo;
 }
 

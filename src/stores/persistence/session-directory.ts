@@ -91,7 +91,9 @@ function userText({ body }: SessionNode): string[] {
   const texts = parts.filter((part) => part.kind === "Text").map((part) => part.content);
   if (texts.length > 0) return [texts.join("\n")];
   // Tool results travel in user messages, too.
-  return parts.some((part) => part.kind === "Image") ? ["[Image attached]"] : [];
+  if (parts.some((part) => part.kind === "ToolResult")) return [];
+  if (parts.some((part) => part.kind === "Image")) return ["[Image attached]"];
+  return parts.some((part) => part.kind === "File") ? ["[File attached]"] : [];
 }
 
 /** Drops a session's reference; the bytes go with the last one (C-46). */
