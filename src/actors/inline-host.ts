@@ -12,11 +12,14 @@ export const inline = ({ turns }: Pick<Persistence, "turns">): EffectHost => ({
   scoped: (scope) => controllerOf(turns, scope),
 });
 
-const controllerOf = (turns: Persistence["turns"], { turn, fence }: TurnScope): EffectController => ({
+const controllerOf = (turns: Persistence["turns"], { turn, fence, writes }: TurnScope): EffectController => ({
   tier: "inline",
   hasUnsaved: false,
   has: () => false,
   step: () => Promise.resolve(),
-  execute: async (_replayKey, _envelope, run) => ({ outcome: await run({ interrupted: false }), source: "run" }),
-  collect: async (collection) => collectedNow(collection.replayKey, await turns.collect(fence, turn.turnId, collection)),
+  execute: async (_replayKey, _envelope, run) => {
+    writes.assertGoingOn();
+    return { outcome: await run({ interrupted: false }), source: "run" };
+  },
+  collect: async (collection) => collectedNow(collection.replayKey, await writes.record(() => turns.collect(fence, turn.turnId, collection))),
 });
