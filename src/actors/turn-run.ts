@@ -174,7 +174,7 @@ export class TurnRun {
     this.#phases.end();
     const { result } = this.#phases;
     const { output, value } = actor.getSnapshot();
-    if (value === "suspended") return this.#reject(suspendedError(this.#session.wiring.sessionId, this.#request.turnId));
+    if (value === "suspended") return void this.#reject(suspendedError(this.#session.wiring.sessionId, this.#request.turnId));
     if (result && output?.kind !== "failed") {
       this.#end.resolve({ result, toolResults: this.#log.toolResults });
       return;
@@ -182,19 +182,18 @@ export class TurnRun {
     const failure = output?.kind === "failed" ? output : { code: "other", message: "the turn ended without a result" };
     const details = { sessionId: this.#session.wiring.sessionId, turnId: this.#request.turnId };
     const cause = this.#failure;
-    this.#reject(cause?.code === failure.code ? cause : runtimeError(failure.code as never, failure.message, { details, ...(cause && { cause }) }));
+    void this.#reject(cause?.code === failure.code ? cause : runtimeError(failure.code as never, failure.message, { details, ...(cause && { cause }) }));
   }
 
   /** The run is over, once its lease is given back. */
-  #reject(failure: LashError): void {
+  async #reject(failure: LashError): Promise<void> {
     const { wiring: { sessionId }, left } = this.#session;
     const { turnId } = this.#request;
+    await this.#release(failure);
+    const accepted = this.#phases.isAccepted || isOutcomeUnknown(failure);
     const leavesTurn = failure.isCode("store_commit_failed") || failure.isCode("session_execution_lease_lost");
-    void this.#release(failure).then(() => {
-      const accepted = this.#phases.isAccepted || isOutcomeUnknown(failure);
-      if (accepted && leavesTurn) left(this.#phases.lane !== undefined);
-      this.#end.reject(errorOfTurn(failure, { sessionId, turnId, accepted }));
-    });
+    if (accepted && leavesTurn) left(this.#phases.lane !== undefined);
+    this.#end.reject(errorOfTurn(failure, { sessionId, turnId, accepted }));
   }
 
   /** S-63: other errors release the lease; after a write of unknown outcome or a loss it is left to expire. */
