@@ -29,8 +29,8 @@ export function askedAs(error: unknown, sessionId: string, turnId: string): unkn
 }
 
 const refusedMessage = (error: LashError, { sessionId, turnId }: ConcernedTurn): string => {
-  if (error.isCode("session_execution_busy")) return `another owner is running session ${sessionId}; turn ${turnId} was not accepted, try again with backoff`;
-  return `turn ${turnId} of session ${sessionId} was not accepted: ${errorText(error)}`;
+  if (error.isCode("session_execution_busy")) return `another owner is running session ${sessionId}; turn ${turnId} was not accepted by this call, try again with backoff`;
+  return `turn ${turnId} of session ${sessionId} was not accepted by this call: ${errorText(error)}`;
 };
 
 /** Never in the store's own words, which tell of one write: what was recorded before it stands. */
