@@ -70,6 +70,8 @@ export interface EffectController {
   has(replayKey: string): boolean;
   /** Whether an outcome is waiting for a step. */
   readonly hasUnsaved: boolean;
+  /** The turn has ended: nothing of it is asked for any more. */
+  ended(): void;
 }
 
 export interface TurnScope {

@@ -39,6 +39,9 @@ class JournaledController implements EffectController {
     return this.#journal.has(replayKey);
   }
 
+  /** Its journal was deleted by the write that ended it. */
+  ended(): void {}
+
   async step(draft: StepDraft): Promise<void> {
     await this.#write(draft);
   }

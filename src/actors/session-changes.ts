@@ -70,7 +70,7 @@ export class SessionChanges {
     const { driving, stated: { wiring: { sessionId } } } = this.#session;
     const running = driving();
     if (running === undefined || running === turnId) return;
-    throw runtimeError("session_execution_busy", `turn ${running} of session ${sessionId} runs; nothing was changed, ask again when it has ended`, { details: { sessionId, turnId: running } });
+    throw runtimeError("session_execution_busy", `turn ${running} of session ${sessionId} runs; nothing was changed, ask again when it has ended`, { details: { sessionId, turnId: running, accepted: false } });
   }
 
   /**

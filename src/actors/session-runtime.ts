@@ -84,7 +84,7 @@ export class SessionRuntime {
       },
       poke: (reason) => ports.poke?.(sessionId, reason),
     };
-    this.inputs = new InputLane(ports, sessionId, this.lanes);
+    this.inputs = new InputLane(ports, sessionId, this.lanes, () => this.#driver.turnId);
     this.changes = new SessionChanges({
       ports,
       lease: this.#lease,

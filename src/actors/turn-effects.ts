@@ -97,6 +97,11 @@ export class TurnEffects {
     this.detach();
   }
 
+  /** The turn has ended. */
+  ended(): void {
+    this.#options.host.ended();
+  }
+
   abort(effectId: number): void {
     this.#abortedBefore.add(effectId);
     this.#aborts.get(effectId)?.abort(cancelled());

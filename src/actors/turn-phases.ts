@@ -244,6 +244,7 @@ export class TurnPhases {
     if (commitment.kind === "inputWaits") return send({ type: "input.waiting" });
     if (commitment.kind === "cancelled") return this.#yieldTo(commitment.by, this.#finished());
     this.#result = commitment.result;
+    this.claimed.effects.ended();
     send({ type: "turn.committed" });
   }
 
@@ -257,6 +258,7 @@ export class TurnPhases {
 
   async #settle(): Promise<void> {
     this.#result = await settleTurn(this.#run.session, this.claimed, () => this.#finished());
+    this.claimed.effects.ended();
     this.#run.send({ type: "turn.settled" });
   }
 

@@ -1,7 +1,7 @@
 // Errors that concern a turn: they name it, and say whether it was accepted (ME-25). From that follows whether the same call may be
 // made again, or the turn has to be asked for by its id.
 
-import { errorText } from "./error-mapping.ts";
+import { errorText, isOutcomeUnknown, runtimeErrorOfStore } from "./error-mapping.ts";
 import { isOfTurn } from "./error-traits.ts";
 import { LashError } from "./errors.ts";
 
@@ -26,6 +26,23 @@ export function askedAs(error: unknown, sessionId: string, turnId: string): unkn
   if (!LashError.is(error) || typeof error.details["accepted"] !== "boolean" || error.details["turnId"] === turnId) return error;
   const { family, code, message, details } = error;
   return new LashError(family, code, message, { details: { ...details, sessionId, turnId }, cause: error });
+}
+
+/**
+ * The error of an input that was to wait for a turn.
+ *
+ * @param turnId - the turn that it was for, where that is known.
+ */
+export function errorOfInput(error: unknown, sessionId: string, turnId?: string): LashError {
+  const failure = runtimeErrorOfStore(error);
+  if (!isOfTurn(failure.code)) return failure;
+  const accepted = isOutcomeUnknown(failure);
+  // One that may wait is found among what waits, and not by the id of a turn.
+  const details = { ...failure.details, sessionId, ...(turnId !== undefined && !accepted && { turnId }), accepted };
+  const message = accepted
+    ? `the store could not say whether an input for session ${sessionId} was taken; look at what waits for the session before you say it again`
+    : `an input for session ${sessionId} was not taken: ${failure.message}`;
+  return new LashError(failure.family, failure.code, message, { details, cause: failure.cause ?? failure });
 }
 
 const refusedMessage = (error: LashError, { sessionId, turnId }: ConcernedTurn): string => {

@@ -127,17 +127,17 @@ async function settled<T>(host: TestLash, promise: Promise<T>): Promise<T> {
 const isDone = (session: Session): boolean => transcriptOf(session).at(-1) === "Assistant: Prose done";
 
 /** @returns how many writes the turn makes. */
-export async function writesOfTheTurn(disk: Engine): Promise<number> {
-  const { state } = await failOnce(disk, Infinity, "not made, the store is full");
+export async function writesOfTheTurn(disk: Engine, effects?: "inline"): Promise<number> {
+  const { state } = await failOnce(disk, Infinity, "not made, the store is full", effects);
   expect(state.struck).toBe(false);
   return state.writes;
 }
 
 /** Runs the turn with one failing write, and checks all that must hold. */
-export async function failOnce(disk: Engine, nth: number, fault: Fault) {
+export async function failOnce(disk: Engine, nth: number, fault: Fault, effects: "journaled" | "inline" = "journaled") {
   const world: World = { began: [], ended: [], asked: [], triedToRecord: gate() };
   const { engine, state, struck } = failing(disk, nth, fault, world);
-  const host = testLash({ engine, script, tools: toolsOf(world), children: childSessions() });
+  const host = testLash({ engine, effects, script, tools: toolsOf(world), children: childSessions() });
   const { lash } = host;
   const session = await lash.openSession("s");
   state.armed = true;
