@@ -110,7 +110,7 @@ export class StandIn {
         return;
       } catch (error) {
         if (!LashError.is(error) || (error.family !== "store" && !MAY_PASS.has(error.code))) throw error;
-        this.#report(error);
+        if (!error.isCode("session_execution_busy")) this.#report(error);
       }
     }
   }
