@@ -57,7 +57,8 @@ export abstract class SessionLanes {
    * @returns the input as it waits; with an `id` that was used before, that input in its present state.
    * @throws LashError `invalid_argument` - naming the field that is wrong, images that no model reads among them.
    * @throws LashError `store_commit_failed` - the store failed, or `id` was used with other content
-   *   (`details.causeCode`: `pending_turn_input_source_key_conflict`); then nothing was written.
+   *   (`details.causeCode`: `pending_turn_input_source_key_conflict`). `details.accepted` is false where the input does not wait:
+   *   then the same call may be made again (`isRetryable`). Where the store cannot say, it is true; look at `pendingTurnInputs()`.
    */
   async enqueue(input: string | TurnInput, options: EnqueueOptions = {}): Promise<PendingTurnInput> {
     this.assertOpen();
@@ -77,6 +78,8 @@ export abstract class SessionLanes {
    * Runs what waits as one turn (FA-29). Session commands that were queued before all inputs are applied first; then come the
    * inputs for the next turn, at most 64, in the order in which they were enqueued; where there are none, the next group of
    * queued work. From its acceptance on it is a turn like any other, finished by `recover()` if this process dies.
+   *
+   * Errors name the turn as those of `turn().result` do; one that was accepted is asked for with `drainId: error.askAgain.turnId`.
    *
    * @returns undefined where nothing but commands waits, or another owner runs the session: then no turn was run.
    * @throws LashError `session_execution_busy` - another turn runs on this handle: a drain does not wait for it, because whoever

@@ -39,9 +39,14 @@ export class Turn implements AsyncIterable<TurnActivity> {
   /**
    * The committed result; a turn that stopped is a result too, not a throw. Durable when it resolves.
    *
-   * @throws LashError `session_execution_busy` - another owner runs this session; nothing changed, retry with backoff.
-   * @throws LashError `session_execution_lease_lost` - another owner took over; it finishes the turn. Ask again by id.
-   * @throws LashError `store_commit_failed` - the store failed; what was recorded stands and is finished on recovery.
+   * An error that concerns the turn names it: `details: { sessionId, turnId, accepted }`. Where `accepted` is false, `isRetryable` is
+   * true and the same call may be made again. Where it is true, ask for the turn by its id (`error.askAgain`), with the same input.
+   *
+   * @throws LashError `session_execution_busy` - another owner runs this session; accepted only if it runs this very turn.
+   * @throws LashError `session_execution_lease_lost` - another owner took over, or the lease could not be renewed in time.
+   * @throws LashError `store_commit_failed` - the store failed. An accepted turn stays in flight, and is taken up again while its
+   *   session is open, or by `recover()`; tools that were running are interrupted, and their own policy says what that means.
+   * @throws LashError `lash_closed`, `turn_suspended` - an accepted turn stays in flight.
    */
   get result(): Promise<TurnResult> {
     return this.#started();

@@ -15,6 +15,7 @@ import type { AttemptEnd, SettledAttempt, ToolQuestion } from "./plugin-port.ts"
 import type { JournaledChanges } from "./session-settings.ts";
 import type { EffectTrace } from "./trace-port.ts";
 import type { TurnPlan } from "./turn-plan.ts";
+import type { TurnWrites } from "./turn-writes.ts";
 import type { WaitDesk } from "./wait-desk.ts";
 
 export interface BatchContext {
@@ -22,6 +23,8 @@ export interface BatchContext {
   readonly turnId: string;
   readonly batchKey: string;
   readonly controller: EffectController;
+  /** What its calls write beside their outcomes. */
+  readonly writes: TurnWrites;
   readonly signal: AbortSignal;
   readonly clock: Clock;
   readonly emit: Emit;

@@ -5,7 +5,7 @@
 //       after it is done.
 //   K2. All under one lease, which is held on for the turn behind them (T-4).
 
-import { errorText, isOutcomeUnknown, runtimeErrorOfStore } from "../domain/error-mapping.ts";
+import { doubtAfter, errorText, runtimeErrorOfStore } from "../domain/error-mapping.ts";
 import type { RuntimeErrorCode } from "../domain/error-codes.ts";
 import { LashError, runtimeError } from "../domain/errors.ts";
 import { sha256Hex } from "../domain/sha256.ts";
@@ -50,10 +50,9 @@ export async function drainCommands(session: CommandedSession): Promise<void> {
       await apply(session, keeper, claim);
     }
   } catch (failure) {
-    const error = runtimeErrorOfStore(failure);
     // S-63: whether it was committed is unknown, so the lease is left to expire.
-    if (isOutcomeUnknown(error)) lease.hold(undefined);
-    throw error;
+    if (doubtAfter(failure) === "unknown") lease.hold(undefined);
+    throw runtimeErrorOfStore(failure);
   } finally {
     keeper.stop();
   }

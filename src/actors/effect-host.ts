@@ -3,6 +3,7 @@
 //   H1. `execute` answers from the record where there is one; the executor then does not run.
 //   H2. An executor runs only after a durable step named the effect as issued, on hosts that are durable.
 //   H3. Outcomes are remembered at once and become durable with the next `step`, or with the turn's final commit.
+//   H4. Once the run is over nothing begins and nothing is remembered: what was not recorded counts as issued (ME-24).
 
 import type { TurnCancellation } from "../domain/cancellation.ts";
 import type { Message } from "../domain/messages.ts";
@@ -10,6 +11,7 @@ import type { ModelCallRecord } from "../domain/outcome.ts";
 import type { CollectedClaims, InputCollection, JournaledOutcome, LeaseFence, MachineSnapshot, TurnClaim, TurnRecord } from "../stores/contract.ts";
 import { type PendingTurnInput, type QueuedBatch, rowsOf, workRowsOf } from "../stores/ingress-contract.ts";
 import type { Envelope } from "./envelope.ts";
+import type { TurnWrites } from "./turn-writes.ts";
 
 /** What a step makes durable beside the outcomes that settled since the last one. */
 export interface StepDraft {
@@ -68,6 +70,8 @@ export interface EffectController {
   has(replayKey: string): boolean;
   /** Whether an outcome is waiting for a step. */
   readonly hasUnsaved: boolean;
+  /** The turn has ended: nothing of it is asked for any more. */
+  ended(): void;
 }
 
 export interface TurnScope {
@@ -75,6 +79,7 @@ export interface TurnScope {
   readonly fence: LeaseFence;
   /** Before a write: renews the lease where a late timer let it run out (S-60). */
   readonly ensureLive: () => Promise<void>;
+  readonly writes: TurnWrites;
   /** Told of a request to cancel the turn that a step came across (OP-20). */
   readonly onCancelRequest: (request: TurnCancellation) => void;
 }

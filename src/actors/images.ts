@@ -8,6 +8,7 @@ import { sha256Hex } from "../domain/sha256.ts";
 import { failedOutput, type ToolCallOutput } from "../domain/tool-output.ts";
 import type { TurnInputItem } from "../domain/turn-input.ts";
 import type { AttachmentFacet } from "../stores/content-contract.ts";
+import type { WriteForTurn } from "./turn-writes.ts";
 
 /** Parts of a user message; a string says which image of the input cannot be used, and why (T-9). */
 export async function partsOf(sessionId: string, items: readonly TurnInputItem[], attachments: AttachmentFacet): Promise<readonly PartDraft[] | string> {
@@ -63,9 +64,9 @@ export function imageProblem(images: readonly Uint8Array[], { imageBytes }: Limi
 }
 
 /** Stores what a tool returned: intent first, so that bytes without an owner can be found and swept (S-77). */
-export async function storeImage(sessionId: string, bytes: Uint8Array, attachments: AttachmentFacet): Promise<AttachmentRef> {
-  await attachments.manifest.recordIntent(sessionId, sha256Hex(bytes));
-  return attachments.put(bytes, imageType(bytes) ?? "application/octet-stream");
+export async function storeImage(sessionId: string, bytes: Uint8Array, attachments: AttachmentFacet, write: WriteForTurn): Promise<AttachmentRef> {
+  await write(() => attachments.manifest.recordIntent(sessionId, sha256Hex(bytes)));
+  return write(() => attachments.put(bytes, imageType(bytes) ?? "application/octet-stream"));
 }
 
 /** The same for what a model made, under the media type that it gives; `wildcard/*` and bare types are looked up in the bytes. */

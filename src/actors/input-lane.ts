@@ -4,11 +4,14 @@
 import { runtimeErrorOfStore } from "../domain/error-mapping.ts";
 import { imageType } from "../domain/image-type.ts";
 import { invalidArgument } from "../domain/invalid-argument.ts";
+import { sha256Hex } from "../domain/sha256.ts";
+import { errorOfInput } from "../domain/turn-error.ts";
 import { acceptInput, type TurnInput } from "../domain/turn-input.ts";
-import type { CancelOutcome, CancelTarget, InputFacet, PendingTurnInput, SubmittedIngress, SuffixCancelOutcome } from "../stores/ingress-contract.ts";
+import type { CancelOutcome, CancelTarget, InputFacet, PendingTurnInput, SubmittedIngress, SuffixCancelOutcome, TurnInputDraft } from "../stores/ingress-contract.ts";
 import { inputsIn } from "../stores/work-input.ts";
 import { partsOf } from "./images.ts";
 import type { RuntimePorts } from "./ports.ts";
+import { writeSurely } from "./sure-write.ts";
 
 export interface InputToEnqueue {
   readonly input: TurnInput;
@@ -33,29 +36,38 @@ export class InputLane {
   readonly #ports: RuntimePorts;
   readonly #sessionId: string;
   readonly #listener: LaneListener;
+  readonly #running: () => string | undefined;
 
-  constructor(ports: RuntimePorts, sessionId: string, listener: LaneListener) {
+  /** @param running - the turn of the session that runs here. */
+  constructor(ports: RuntimePorts, sessionId: string, listener: LaneListener, running: () => string | undefined) {
     this.#ports = ports;
     this.#sessionId = sessionId;
     this.#listener = listener;
+    this.#running = running;
   }
 
   /** Durable when it resolves, bytes of images included (I-1, OP-25). @throws LashError `store_commit_failed`, also where the key was used with other content (I-3). */
   async enqueue({ input, ingress, sourceKey }: InputToEnqueue): Promise<PendingTurnInput> {
     await checkImages(this.#ports, this.#sessionId, input);
     const { input: accepted, attachments } = acceptInput(input);
-    const admitted = await this.#ask((inputs) =>
-      inputs.enqueue({
-        sessionId: this.#sessionId,
-        ...(sourceKey !== undefined && { sourceKey }),
-        ingress,
-        input: { ...accepted, ...(input.traceTurnId !== undefined && { traceTurnId: input.traceTurnId }) },
-        attachments,
-      }),
-    );
+    const draft: TurnInputDraft = {
+      sessionId: this.#sessionId,
+      // By a name of its own it is found again where the store cannot say whether it was admitted (SC-1).
+      ...(sourceKey === undefined ? { inputId: `ti:${sha256Hex(this.#ports.newId())}` } : { sourceKey }),
+      ingress,
+      input: { ...accepted, ...(input.traceTurnId !== undefined && { traceTurnId: input.traceTurnId }) },
+      attachments,
+    };
+    const admitted = await writeSurely(() => this.#ports.persistence.inputs.enqueue(draft)).catch((error: unknown) => {
+      throw errorOfInput(error, this.#sessionId, this.#turnFor(ingress));
+    });
     this.#listener.changed("enqueued", [admitted.inputId]);
     if (admitted.state === "deferred_next_turn") this.#listener.poke("queued_turn_input");
     return admitted;
+  }
+
+  #turnFor(ingress: SubmittedIngress): string | undefined {
+    return ingress.scope === "next_turn" ? undefined : (ingress.turnId ?? this.#running());
   }
 
   pending(): Promise<readonly PendingTurnInput[]> {

@@ -1,10 +1,10 @@
 // Journaled host: journal, turn log and machine snapshot live in the store, one transaction per step (design 2B).
 
 import { effectError, runtimeError } from "../domain/errors.ts";
-import type { CollectedClaims, InputCollection, JournalEntry, JournaledOutcome, Persistence, TurnRecord } from "../stores/contract.ts";
-import type { PendingTurnInput, QueuedBatch } from "../stores/ingress-contract.ts";
-import { type Collected, collectedNow, type EffectController, type EffectHost, type Executed, type Execution, type StepDraft, type TurnScope } from "./effect-host.ts";
+import type { InputCollection, JournalEntry, JournaledOutcome, Persistence, TurnRecord, TurnStep } from "../stores/contract.ts";
+import { type Collected, type EffectController, type EffectHost, type Executed, type Execution, type StepDraft, type TurnScope } from "./effect-host.ts";
 import { envelopeHash, type Envelope } from "./envelope.ts";
+import { findStep, makeStep, rowsOfClaims } from "./journaled-step.ts";
 
 /** The default wherever the store is durable. */
 export const journaled = (persistence: Persistence): EffectHost => ({
@@ -39,45 +39,46 @@ class JournaledController implements EffectController {
     return this.#journal.has(replayKey);
   }
 
+  /** Its journal was deleted by the write that ended it. */
+  ended(): void {}
+
   async step(draft: StepDraft): Promise<void> {
     await this.#write(draft);
   }
 
   async collect(collection: InputCollection, draft: StepDraft): Promise<Collected | undefined> {
-    const { replayKey } = collection;
-    const claims = this.#scope.turn.claims.filter((claim) => claim.replayKey === replayKey);
-    if (claims.length === 0) return collectedNow(replayKey, await this.#write(draft, collection));
-    const inputs: PendingTurnInput[] = [];
-    const batches: QueuedBatch[] = [];
-    for (const { lane, rows } of claims) {
-      if (lane === "inputs") inputs.push(...(await this.#persistence.inputs.claimed(rows)));
-      else batches.push(...(await this.#persistence.queue.claimed(rows)));
-    }
-    return { claims, inputs, batches, source: "journal" };
+    const claims = this.#scope.turn.claims.filter((claim) => claim.replayKey === collection.replayKey);
+    if (claims.length === 0) return this.#write(draft, collection);
+    return { ...(await rowsOfClaims(this.#persistence, claims)), source: "journal" };
   }
 
-  /** Steps are numbered, so they are written one after another. */
-  #write(draft: StepDraft, collect?: InputCollection): Promise<CollectedClaims> {
+  /** Steps are numbered, so they are written one after another. @returns what a checkpoint has claimed with its step. */
+  #write(draft: StepDraft, collect?: InputCollection): Promise<Collected | undefined> {
     const written = this.#lastStep.then(() => this.#record(draft, collect));
     this.#lastStep = written.catch(() => undefined);
     return written;
   }
 
-  async #record(draft: StepDraft, collect: InputCollection | undefined): Promise<CollectedClaims> {
+  async #record(draft: StepDraft, collect: InputCollection | undefined): Promise<Collected | undefined> {
+    const { fence, turn, ensureLive, onCancelRequest, writes } = this.#scope;
+    // Before anything is taken out: what stands behind a write that failed is not written any more.
+    writes.assertGoingOn();
     const settled = this.#unsaved;
     this.#unsaved = [];
-    const { fence, turn, ensureLive, onCancelRequest } = this.#scope;
     await ensureLive();
-    const { turnId } = turn;
-    const outcome = await this.#persistence.turns.recordStep({ ...draft, fence, turnId, step: this.#step + 1, settled, ...(collect && { collect }) });
+    const { sessionId, turnId } = turn;
+    const step: TurnStep = { ...draft, fence, turnId, step: this.#step + 1, settled, ...(collect && { collect }) };
+    const made = await writes.record(() => makeStep(this.#persistence, step), () => findStep(this.#persistence, step));
     // Somebody else took this turn over and ended it; its result is asked for by its id (OP-1).
-    if (outcome.kind === "settled") throw runtimeError("session_execution_lease_lost", `turn ${turnId} has been ended by another owner`, { details: { turnId } });
+    if (made.kind === "settled") throw runtimeError("session_execution_lease_lost", `turn ${turnId} of session ${sessionId} has been ended by another owner`);
     this.#step += 1;
-    if (outcome.cancellation) onCancelRequest(outcome.cancellation);
-    return outcome;
+    if (made.cancellation) onCancelRequest(made.cancellation);
+    return made.collected;
   }
 
   async execute(replayKey: string, envelope: () => Envelope, run: (execution: Execution) => Promise<JournaledOutcome>): Promise<Executed> {
+    const { writes } = this.#scope;
+    writes.assertGoingOn();
     const hash = envelopeHash(envelope());
     const recorded = this.#journal.get(replayKey);
     if (recorded) {
@@ -85,6 +86,7 @@ class JournaledController implements EffectController {
       return { outcome: recorded.outcome, source: "journal" };
     }
     const outcome = await run({ interrupted: this.#orphaned.has(replayKey) });
+    writes.assertGoingOn();
     const entry: JournalEntry = { replayKey, hash, outcome };
     this.#journal.set(replayKey, entry);
     this.#unsaved.push(entry);

@@ -10,6 +10,7 @@ import type { AcceptOutcome, AcceptTurn, ClaimOutcome, ConfigClaim, LeaseClaim, 
 import { MOST_INPUTS } from "./checkpoint.ts";
 import { fenceOf, releaseLane } from "./lease-keeper.ts";
 import type { RuntimePorts, SessionWiring } from "./ports.ts";
+import { writeSurely } from "./sure-write.ts";
 
 /** A lane together with a turn: one that was accepted with it, or one that was found in flight. */
 export interface ClaimedTurn {
@@ -81,11 +82,12 @@ export class LaneClaims {
 
   /** Otherwise as `accept`, with what waits as its input. @throws LashError `unknown_turn` - nothing waits. */
   acceptQueued({ turnId, batchIds }: QueuedTurn, acceptance: Acceptance): Promise<Claimed> {
+    const claimToken = this.#ports.newId();
     return this.#accept(acceptance, async (claim, config) => {
       const accepted = await this.#ports.persistence.turns.acceptQueued({
         ...claim,
         turnId,
-        claimToken: this.#ports.newId(),
+        claimToken,
         max: MOST_INPUTS,
         ...(batchIds && { batchIds }),
         machine: TURN_MACHINE,
@@ -159,10 +161,12 @@ export class LaneClaims {
       ttlMs: this.#ports.leaseTimings.ttlMs,
       leaseToken: this.#ports.newId(),
     };
-    const first = await attempt(claim);
+    // Asked again it answers with what is there: the lease of this owner, and the turn as it is in flight or has ended.
+    const surely = (wanted: LeaseClaim): Promise<Outcome> => writeSurely(() => attempt(wanted), async () => ((await this.#holds(wanted)) ? () => attempt(wanted) : undefined));
+    const first = await surely(claim);
     if (first.kind !== "busy" || !first.holder) return first;
     const dead = await this.#ports.liveness.isDead(first.holder.owner).catch(() => false);
-    return dead ? attempt({ ...claim, deadHolder: fenceOf(first.holder) }) : first;
+    return dead ? surely({ ...claim, deadHolder: fenceOf(first.holder) }) : first;
   }
 
   /**
@@ -179,6 +183,11 @@ export class LaneClaims {
     }
     if (claim.kind === "busy") throw runtimeError("session_execution_busy", "another owner is running this session; nothing was changed, try again with backoff");
     return claim.lease;
+  }
+
+  async #holds({ sessionId, owner }: LeaseClaim): Promise<boolean> {
+    const lease = await this.#ports.persistence.leases.current(sessionId);
+    return lease?.owner.ownerId === owner.ownerId && lease.owner.incarnationId === owner.incarnationId;
   }
 
   /** What proves this owner alive may change between claims (Liveness). */

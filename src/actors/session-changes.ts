@@ -5,7 +5,7 @@
 //   N3. Nobody waits for a turn that runs here: whoever asks may be a tool of that very turn, which would wait for itself. A change
 //       of settings or tools holds at once; a change of the history is refused (OP-22).
 
-import { errorFields, isOutcomeUnknown, runtimeErrorOfStore } from "../domain/error-mapping.ts";
+import { doubtAfter, errorFields, runtimeErrorOfStore } from "../domain/error-mapping.ts";
 import { type LashError, runtimeError } from "../domain/errors.ts";
 import { invalidArgument } from "../domain/invalid-argument.ts";
 import type { JsonObject } from "../domain/json.ts";
@@ -70,7 +70,7 @@ export class SessionChanges {
     const { driving, stated: { wiring: { sessionId } } } = this.#session;
     const running = driving();
     if (running === undefined || running === turnId) return;
-    throw runtimeError("session_execution_busy", `turn ${running} of session ${sessionId} runs; nothing was changed, ask again when it has ended`, { details: { sessionId, turnId: running } });
+    throw runtimeError("session_execution_busy", `turn ${running} of session ${sessionId} runs; nothing was changed, ask again when it has ended`, { details: { sessionId, turnId: running, accepted: false } });
   }
 
   /**
@@ -217,8 +217,7 @@ export class SessionChanges {
 
   /** What a failed change is reported as. After a commit with an unknown outcome the lease is left to expire (S-63). */
   async #releaseAfter(failure: unknown, fence: LeaseFence): Promise<LashError> {
-    const error = runtimeErrorOfStore(failure);
-    if (!isOutcomeUnknown(error)) await releaseLane(this.#session.ports.persistence.leases, fence);
-    return error;
+    if (doubtAfter(failure) !== "unknown") await releaseLane(this.#session.ports.persistence.leases, fence);
+    return runtimeErrorOfStore(failure);
   }
 }

@@ -84,7 +84,7 @@ export class SessionRuntime {
       },
       poke: (reason) => ports.poke?.(sessionId, reason),
     };
-    this.inputs = new InputLane(ports, sessionId, this.lanes);
+    this.inputs = new InputLane(ports, sessionId, this.lanes, () => this.#driver.turnId);
     this.changes = new SessionChanges({
       ports,
       lease: this.#lease,
@@ -174,7 +174,7 @@ export class SessionRuntime {
    * A turn that another process left in flight is driven first, so that no accepted input is ever passed over.
    */
   runTurn(start: TurnStart): Promise<TurnEnd> {
-    return this.#driver.attend(start, async (start) => {
+    return this.#driver.attend(start, "asked", async (start) => {
       // Before anything is accepted (PP-26).
       this.#plans.next(this.resident, start.overlay);
       return this.#driver.drive(start, () => this.#lease.accept(start, this.#acceptance(start.overlay)), "asked");
@@ -187,7 +187,7 @@ export class SessionRuntime {
     const turnId = drainId ?? batchIds?.[0] ?? (await this.#lane.run(() => this.inputs.nextTurnId()));
     if (turnId === undefined) return undefined;
     try {
-      return await this.#driver.attend({ turnId, emit: emitFor(turnId), ...attended }, async (start) => {
+      return await this.#driver.attend({ turnId, emit: emitFor(turnId), ...attended }, "asked", async (start) => {
         try {
           this.#plans.next(this.resident);
         } catch (error) {
@@ -203,7 +203,7 @@ export class SessionRuntime {
 
   /** Drives a turn that was accepted and not finished to its end. @throws LashError `unknown_turn` - it is not in flight and never ended. */
   recoverTurn(attendance: TurnAttendance): Promise<TurnEnd> {
-    return this.#driver.attend(attendance, async (request) => {
+    return this.#driver.attend(attendance, "found", async (request) => {
       this.#plans.requireProvider();
       return this.#driver.drive(request, () => this.#lease.resume(request.turnId), "found");
     });
@@ -225,7 +225,7 @@ export class SessionRuntime {
 
   /** Stops driving what runs; it stays in flight. What waits behind it is not begun: the lash is closed. */
   abandonTurns(): void {
-    this.#lane.abandon(runtimeError("lash_closed", "the lash was closed before this turn began; nothing of it is durable"));
+    this.#lane.abandon(runtimeError("lash_closed", "the lash was closed"));
     this.#driver.abandon();
   }
 
@@ -305,9 +305,11 @@ export class SessionRuntime {
       drainCommands: () => this.#drainCommands(),
       releaseLane: () => this.#lease.release(),
       ended: ({ completedWork = [] }, leaves) => {
+        this.#standIn.ended();
         if (completedWork.length > 0) this.ports.changes.notify(queueTopic(this.wiring.sessionId));
         if (leaves) this.lanes.poke("turn_ended");
       },
+      left: (wasDriven) => this.#standIn.leftHere(wasDriven),
       report: (event) => this.#actors.send(event),
     };
   }

@@ -4,6 +4,8 @@
 //   S1. Proof of death is acted on at once; a lease that merely ran out only after a while, because a driver in a hidden tab
 //       whose timers are held back renews it late (once a minute in Chromium).
 //   S2. Whoever else takes over first has it: a claim that finds the lane busy waits again, for that one.
+//   S3. A turn that was left here, because its store failed or its lease was lost, is taken up again after a while, as long as the
+//       session is open (ME-24); not for ever, if it fails each time that it is driven: its tools may run again each time.
 
 import type { Clock } from "../domain/clock.ts";
 import { errorFields } from "../domain/error-mapping.ts";
@@ -14,6 +16,16 @@ import type { Liveness } from "../stores/store.ts";
 
 /** Longer than the slowest timer of a hidden tab is held back. */
 const PATIENCE_MS = 90_000;
+
+/** Between two attempts to take up a turn that was left here: doubled each time. */
+const FIRST_PAUSE_MS = 250;
+const LAST_PAUSE_MS = 30_000;
+
+/** After so many runs that failed in a row the turn is left to the next open, turn or recovery. */
+const MOST_FAILED_RUNS = 6;
+
+/** Codes of failures that may pass. */
+const MAY_PASS: ReadonlySet<string> = new Set(["session_execution_busy", "session_execution_lease_lost", "store_commit_failed"]);
 
 /** Somebody else was faster, or there is nothing left to do. */
 const ELSEWHERE: ReadonlySet<string> = new Set(["session_execution_busy", "session_execution_lease_lost", "unknown_turn", "turn_suspended"]);
@@ -35,6 +47,9 @@ export class StandIn {
   readonly #closed = new AbortController();
   #hasBegun = false;
   #waiting: Promise<void> | undefined;
+  /** Runs of the turn in flight that failed here, in a row. */
+  #failedRuns = 0;
+  #isRetrying = false;
   /** Aborted to end the wait for one holder, as the driver may be another one now. */
   #look = new AbortController();
 
@@ -66,8 +81,38 @@ export class StandIn {
       .finally(() => (this.#waiting = undefined));
   }
 
+  /** A turn stays in flight that was driven or asked for here (S3). @param wasDriven - it had its lane. */
+  leftHere(wasDriven: boolean): void {
+    if (wasDriven) this.#failedRuns += 1;
+    if (this.#isRetrying || this.#closed.signal.aborted) return;
+    this.#isRetrying = true;
+    void this.#retry()
+      .catch((error: unknown) => this.#report(error))
+      .finally(() => (this.#isRetrying = false));
+  }
+
+  /** A turn has ended here: the store takes writes. */
+  ended(): void {
+    this.#failedRuns = 0;
+  }
+
   close(): void {
     this.#closed.abort();
+  }
+
+  async #retry(): Promise<void> {
+    const { clock, finish } = this.#options;
+    for (let pause = FIRST_PAUSE_MS; this.#failedRuns < MOST_FAILED_RUNS; pause = Math.min(pause * 2, LAST_PAUSE_MS)) {
+      await clock.sleep(pause, this.#closed.signal);
+      try {
+        const left = await this.#inFlight();
+        if (left) await finish(left.turnId);
+        return;
+      } catch (error) {
+        if (!LashError.is(error) || (error.family !== "store" && !MAY_PASS.has(error.code))) throw error;
+        if (!error.isCode("session_execution_busy")) this.#report(error);
+      }
+    }
   }
 
   async #wait(): Promise<void> {

@@ -271,7 +271,7 @@ class BatchRun {
       get children() {
         return (children ??= port?.ofCall(context, call, asking) ?? NO_CHILDREN);
       },
-      completionKey: () => (key ??= desk.keyFor(waitOf(this.#context, call))),
+      completionKey: () => (key ??= context.writes.forTool(() => desk.keyFor(waitOf(context, call)))),
     };
     const end = (value: unknown): ProducedEnd => {
       if (ToolPending.is(value)) return key ? { pending: this.#pendingUntil(value) } : { output: missingKey() };
@@ -300,8 +300,8 @@ class BatchRun {
 
   /** Stored before the outcome that names them is (E-4). */
   async #storeImages(images: readonly Uint8Array[]): Promise<readonly AttachmentRef[]> {
-    const { sessionId, attachments } = this.#context;
-    return Promise.all(images.map((bytes) => storeImage(sessionId, bytes, attachments)));
+    const { sessionId, attachments, writes } = this.#context;
+    return Promise.all(images.map((bytes) => storeImage(sessionId, bytes, attachments, writes.forTool)));
   }
 
   #pendingUntil({ options }: ToolPending): RecordedPending {

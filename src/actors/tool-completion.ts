@@ -29,12 +29,12 @@ export const waitOf = ({ sessionId, turnId }: BatchContext, call: LaunchedCall):
 
 /** Waits for the answer from outside; answered before, it is there at once and `onWaiting` is never called. */
 export async function complete(context: BatchContext, call: LaunchedCall, pending: RecordedPending, onWaiting: () => void): Promise<Completion> {
-  const { controller, desk, signal, detach, envelope, batchKey } = context;
+  const { controller, desk, signal, detach, envelope, batchKey, writes } = context;
   const name = waitOf(context, call);
   const replayKey = `${call.key}:await`;
   const wait = (): Envelope => envelope(replayKey, batchKey, { kind: "await_event", key_id: name.key_id });
   const { outcome } = await controller.execute(replayKey, wait, async (): Promise<JournaledOutcome> => {
-    const resolution = await desk.wait(name, { dueAtMs: pending.dueAtMs, cancel: signal, detach, onWaiting });
+    const resolution = await desk.wait(name, { dueAtMs: pending.dueAtMs, cancel: signal, detach, onWaiting, write: writes.forTool });
     if (resolution === "revoked") return { error: { code: "await_event_unknown_or_revoked", message: "the wait of this call was revoked" } };
     return { ok: resolution as unknown as Json };
   });
@@ -82,5 +82,5 @@ export const missingKey = (): ToolCallOutput =>
 /** Rejection of a turn that stopped waiting because its session was closed; it stays in flight (OP-8). */
 export const suspendedError = (sessionId: string, turnId: string) =>
   runtimeError("turn_suspended", `turn ${turnId} waits for an answer from outside and was suspended; it goes on when the session is opened again`, {
-    details: { sessionId, turnId },
+    details: { sessionId, turnId, accepted: true },
   });

@@ -7,6 +7,7 @@
 import { onAbort } from "../domain/abort.ts";
 import { CancelSignal } from "../domain/cancellation.ts";
 import { LashError } from "../domain/errors.ts";
+import { askedAs, errorOfTurn } from "../domain/turn-error.ts";
 import type { EffectsMessage } from "../machines/effects.ts";
 import { toAudience } from "./audience.ts";
 import { followTurnId } from "./frames.ts";
@@ -17,10 +18,7 @@ import type { SessionLane } from "./session-lane.ts";
 import { settingsOf } from "./session-settings.ts";
 import { TurnRun, type TurnEnd } from "./turn-run.ts";
 import type { TurnSession } from "./turn-session.ts";
-import type { Attended, TurnAttendance, TurnRequest } from "./turn-start.ts";
-
-/** How this runtime came to a turn: its host asked for it, or it was in flight. */
-type Origin = "asked" | "found";
+import type { Attended, TurnAttendance, TurnOrigin, TurnRequest } from "./turn-start.ts";
 
 export interface TurnDriverOptions {
   /** As it is wired by now. */
@@ -54,8 +52,12 @@ export class TurnDriver {
     return this.#run?.turnId;
   }
 
-  /** Has a turn run when the lane is free, under a signal that the session can abort, too (TD2). */
-  async attend<Request extends TurnAttendance>(request: Request, body: (request: Request) => Promise<TurnEnd>): Promise<TurnEnd> {
+  /**
+   * Has a turn run when the lane is free, under a signal that the session can abort, too (TD2).
+   *
+   * @throws errors that concern the turn under the id that it is asked for by, whatever turn they arose in (ME-25).
+   */
+  async attend<Request extends TurnAttendance>(request: Request, origin: TurnOrigin, body: (request: Request) => Promise<TurnEnd>): Promise<TurnEnd> {
     const { lane, settle } = this.#options;
     const { signal } = request;
     const cancel = new AbortController();
@@ -67,17 +69,26 @@ export class TurnDriver {
     const unlisten = onAbort(signal, () => cancel.abort(signal.reason));
     try {
       return await lane.run(() => body({ ...request, signal: cancel.signal }).finally(settle));
+    } catch (error) {
+      throw this.#asAsked(error, request.turnId, origin);
     } finally {
       unlisten();
       this.#attended.delete(attended);
     }
   }
 
+  /** Errors of a run name its turn already; what failed before there was a run has accepted nothing. */
+  #asAsked(error: unknown, turnId: string, origin: TurnOrigin): unknown {
+    const { sessionId } = this.#options.session().wiring;
+    const isTold = LashError.is(error) && typeof error.details["accepted"] === "boolean";
+    return isTold ? askedAs(error, sessionId, turnId) : errorOfTurn(error, { sessionId, turnId, accepted: origin === "found" });
+  }
+
   /**
    * Drives a turn to its end. One that switched frames goes on there, under the same lease; the host gets the last turn (T-67).
    * The commit of the switch accepted the turn that follows: where it opened nothing, there is none.
    */
-  async drive(request: TurnAttendance, claim: () => Promise<Claimed>, origin: Origin): Promise<TurnEnd> {
+  async drive(request: TurnAttendance, claim: () => Promise<Claimed>, origin: TurnOrigin): Promise<TurnEnd> {
     let last = await this.#drive(request, claim, origin);
     for (;;) {
       const { outcome, turnId } = last.result;
@@ -142,7 +153,7 @@ export class TurnDriver {
     return attended.length;
   }
 
-  async #drive(request: TurnAttendance, claim: () => Promise<Claimed>, origin: Origin): Promise<TurnEnd> {
+  async #drive(request: TurnAttendance, claim: () => Promise<Claimed>, origin: TurnOrigin): Promise<TurnEnd> {
     const { actors, feed } = this.#options;
     actors.send({ type: "turn.started" });
     const run = this.#newRun(request, claim, origin);
@@ -167,7 +178,7 @@ export class TurnDriver {
   }
 
   /** A run whose turn can be watched from the moment its lane is claimed. */
-  #newRun(request: Omit<TurnRequest, "trace" | "onParked"> & Pick<TurnAttendance, "whenParked">, claim: () => Promise<Claimed>, origin: Origin): TurnRun {
+  #newRun(request: Omit<TurnRequest, "trace" | "onParked" | "origin"> & Pick<TurnAttendance, "whenParked">, claim: () => Promise<Claimed>, origin: TurnOrigin): TurnRun {
     const feed = this.#options.feed();
     const session = this.#options.session();
     const { ports, wiring, resident } = session;
@@ -177,7 +188,7 @@ export class TurnDriver {
       if (typeof whenParked === "function") whenParked();
       if (whenParked === "suspend" || this.#isLeaving) run.suspend();
     };
-    const run = new TurnRun(session, { ...request, emit: toAudience(request, feed, this.#attended), onParked, trace }, async () => {
+    const run = new TurnRun(session, { ...request, origin, emit: toAudience(request, feed, this.#attended), onParked, trace }, async () => {
       const claimed = await claim();
       if (claimed.kind !== "claimed") return claimed;
       const { turn, headRevision } = claimed;

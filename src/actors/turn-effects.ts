@@ -25,6 +25,7 @@ import type { TurnLog } from "./turn-log.ts";
 import type { TurnPlugins } from "./plugin-port.ts";
 import type { TurnPlan } from "./turn-plan.ts";
 import type { TurnSession } from "./turn-session.ts";
+import type { TurnWrites } from "./turn-writes.ts";
 
 export interface Settled {
   readonly outcome: EffectOutcome;
@@ -37,6 +38,7 @@ export interface TurnEffectsOptions {
   readonly session: TurnSession;
   readonly turn: TurnRecord;
   readonly host: EffectController;
+  readonly writes: TurnWrites;
   readonly log: TurnLog;
   readonly emit: Emit;
   /** What the turn was accepted with. */
@@ -83,6 +85,21 @@ export class TurnEffects {
   /** Stops waiting without recording anything: what is open goes on in another process (OP-8). */
   detach(): void {
     this.#detach.abort();
+  }
+
+  /**
+   * The same where the run has failed: nothing of it is written any more, by whoever (ME-24).
+   *
+   * @param reason - what those get that try.
+   */
+  fail(reason: Error): void {
+    this.#options.writes.end(reason);
+    this.detach();
+  }
+
+  /** The turn has ended. */
+  ended(): void {
+    this.#options.host.ended();
   }
 
   abort(effectId: number): void {
@@ -235,6 +252,7 @@ export class TurnEffects {
       turnId: turn.turnId,
       batchKey: request.replayKey,
       controller: host,
+      writes: this.#options.writes,
       signal,
       clock: session.ports.clock,
       emit,
@@ -324,8 +342,9 @@ export class TurnEffects {
   }
 
   #draft(snapshot: MachineSnapshot | undefined, issued: readonly string[]): StepDraft {
+    const { log, writes } = this.#options;
+    writes.assertGoingOn();
     this.#detach.signal.throwIfAborted();
-    const { log } = this.#options;
     const unsaved = snapshot ? log.takeUnsaved() : { appended: [], modelCalls: log.takeUnsavedCalls() };
     return { ...unsaved, issued, ...(snapshot && { snapshot }) };
   }

@@ -2,14 +2,17 @@
 
 import type { TurnCancellation } from "../domain/cancellation.ts";
 import { LashError } from "../domain/errors.ts";
-import type { RecordedTurn, TurnRecord } from "../stores/contract.ts";
+import type { CommitResult, RecordedTurn, TurnRecord } from "../stores/contract.ts";
 import { buildCommit, completedBy, resultOf, type FinishedTurn } from "./committer.ts";
 import type { LeaseKeeper } from "./lease-keeper.ts";
+import type { Look } from "./sure-write.ts";
 import type { TurnSession } from "./turn-session.ts";
+import type { TurnWrites } from "./turn-writes.ts";
 
 export interface EndingLane {
   readonly turn: TurnRecord;
   readonly keeper: LeaseKeeper;
+  readonly writes: TurnWrites;
 }
 
 export type Commitment =
@@ -19,7 +22,7 @@ export type Commitment =
   /** Nothing was committed: it is to end as cancelled (OP-20). */
   | { readonly kind: "cancelled"; readonly by: TurnCancellation };
 
-export async function commitTurn(session: TurnSession, { turn: accepted, keeper }: EndingLane, finish: () => FinishedTurn): Promise<Commitment> {
+export async function commitTurn(session: TurnSession, { turn: accepted, keeper, writes }: EndingLane, finish: () => FinishedTurn): Promise<Commitment> {
   const { ports, wiring, resident, machineSnapshot, report, adopt, ended, settingsAfter } = session;
   await keeper.ensureLive();
   keeper.ending();
@@ -34,8 +37,10 @@ export async function commitTurn(session: TurnSession, { turn: accepted, keeper 
     now: ports.clock.now(),
     pluginState: wiring.plugins?.capture(resident().plugins, "turn"),
   });
-  const committed = await ports.persistence.sessions.commit(commit);
-  const { turn, cancelledBy, inputWaits, leaves } = committed;
+  const write = (): Promise<CommitResult> => ports.persistence.sessions.commit(commit);
+  const committed = await writes.record(write, whereEnded(session, accepted, write));
+  // Found as it was made before, it does not say what it left behind.
+  const { turn, cancelledBy, inputWaits, leaves = committed.replayed } = committed;
   if (cancelledBy || inputWaits) {
     keeper.goingOn();
     report({ type: "turn.continued" });
@@ -43,19 +48,27 @@ export async function commitTurn(session: TurnSession, { turn: accepted, keeper 
   }
   if (!turn) throw new LashError("runtime", "other", "the store recorded no result for the turn");
   adopt(committed, commit);
-  ended(commit, leaves ?? false);
+  ended(commit, leaves);
   report({ type: "turn.committed" });
   return { kind: "committed", result: turn };
 }
 
 /** Ends the turn without moving the session's head. */
-export async function settleTurn({ ports, ended }: TurnSession, { keeper }: EndingLane, finish: () => FinishedTurn): Promise<RecordedTurn> {
+export async function settleTurn(session: TurnSession, { turn, keeper, writes }: EndingLane, finish: () => FinishedTurn): Promise<RecordedTurn> {
+  const { ports, ended } = session;
   await keeper.ensureLive();
   keeper.ending();
   const finished = finish();
   const completed = completedBy(finished.claims);
-  const result = await ports.persistence.turns.settle({ fence: keeper.fence, result: resultOf(finished), ...completed });
+  const write = (): Promise<RecordedTurn> => ports.persistence.turns.settle({ fence: keeper.fence, result: resultOf(finished), ...completed });
+  const result = await writes.record(write, whereEnded(session, turn, write));
   // What else waits is not known.
   ended(completed, true);
   return result;
 }
+
+/** A write that ends a turn answers with what is recorded, once the turn has ended. */
+const whereEnded =
+  <T>({ ports }: TurnSession, { sessionId, turnId }: TurnRecord, write: () => Promise<T>): Look<T> =>
+  async () =>
+    (await ports.persistence.turns.settled(sessionId, turnId)) && write;

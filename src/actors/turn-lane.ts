@@ -13,6 +13,7 @@ import { TurnEffects, type TurnEffectsOptions } from "./turn-effects.ts";
 import type { TurnLog } from "./turn-log.ts";
 import type { TurnSession } from "./turn-session.ts";
 import type { TurnRequest } from "./turn-start.ts";
+import { TurnWrites } from "./turn-writes.ts";
 
 /** The run of a turn, as far as its phases and its lane may touch it. */
 export interface LiveRun {
@@ -38,6 +39,7 @@ export interface TurnLane {
   readonly keeper: LeaseKeeper;
   readonly effects: TurnEffects;
   readonly watch: CancelWatch;
+  readonly writes: TurnWrites;
 }
 
 export function openLane({ lease, turn, headRevision }: ClaimedTurn, { session, request, log, send, fail, cancel }: LiveRun, plan: Pick<TurnEffectsOptions, "accepted" | "plugins">): TurnLane {
@@ -50,6 +52,7 @@ export function openLane({ lease, turn, headRevision }: ClaimedTurn, { session, 
     lost: () => fail(runtimeError("session_execution_lease_lost", "the session's lease expired or was taken over")),
   });
   report({ type: "lease.acquired", fencingToken: lease.fencingToken });
+  const writes = new TurnWrites(fail);
   const effects = new TurnEffects({
     ...plan,
     session,
@@ -57,7 +60,8 @@ export function openLane({ lease, turn, headRevision }: ClaimedTurn, { session, 
     log,
     emit,
     trace,
-    host: ports.effectHost.scoped({ turn, fence: keeper.fence, ensureLive: () => keeper.ensureLive(), onCancelRequest: cancel }),
+    writes,
+    host: ports.effectHost.scoped({ turn, fence: keeper.fence, ensureLive: () => keeper.ensureLive(), writes, onCancelRequest: cancel }),
     onParked: (parked) => {
       send({ type: parked ? "tools.parked" : "tools.resumed" });
       if (parked) onParked();
@@ -71,5 +75,5 @@ export function openLane({ lease, turn, headRevision }: ClaimedTurn, { session, 
     look: () => ports.persistence.turns.cancellation(turn.sessionId, turn.turnId),
     onRequest: cancel,
   });
-  return { turn, headRevision, keeper, effects, watch };
+  return { turn, headRevision, keeper, effects, watch, writes };
 }

@@ -39,6 +39,8 @@ export class TurnPhases {
   #result: RecordedTurn | undefined;
   #cancellation: TurnCancellation | undefined;
   #stopExpiry: () => void = () => undefined;
+  /** Its input is durable, although this run has no lane: another owner drives it, or nobody. */
+  #isInFlight = false;
 
   constructor(run: LiveRun) {
     const { clock } = run.session.ports;
@@ -55,6 +57,11 @@ export class TurnPhases {
   /** What is recorded of the turn, once it is. */
   get result(): RecordedTurn | undefined {
     return this.#result;
+  }
+
+  /** Its input is durable, as far as is known here (ME-25). */
+  get isAccepted(): boolean {
+    return this.#lane !== undefined || this.#isInFlight || this.#run.request.origin === "found";
   }
 
   begin(phase: PhaseName): Promise<void> | void {
@@ -106,6 +113,7 @@ export class TurnPhases {
     await this.#draining?.catch(() => undefined);
     if (claimed?.kind === "commands") await session.releaseLane();
     if (claimed?.kind !== "claimed") return;
+    this.#isInFlight = true;
     await releaseLane(session.ports.persistence.leases, fenceOf(claimed.lease));
   }
 
@@ -125,7 +133,10 @@ export class TurnPhases {
     const claimed = await claiming;
     // Abandoned meanwhile: whoever waits for its end gives the lane back.
     if (hasFailed()) return;
-    if (claimed.kind === "busy") return send({ type: "lane.busy" });
+    if (claimed.kind === "busy") {
+      this.#isInFlight = await this.#isDrivenElsewhere();
+      return send({ type: "lane.busy" });
+    }
     if (claimed.kind === "commands") return send({ type: "commands.waiting" });
     if (claimed.kind === "settled") {
       this.#result = claimed.result;
@@ -160,6 +171,12 @@ export class TurnPhases {
     const timeoutMs = limits?.timeoutMs;
     if (timeoutMs === undefined) return;
     this.#stopExpiry = clock.setTimer(Math.max(0, acceptedAtMs + timeoutMs - clock.now()), () => expire(timeoutMs));
+  }
+
+  async #isDrivenElsewhere(): Promise<boolean> {
+    const { session: { ports, wiring }, request } = this.#run;
+    const [inFlight] = await ports.persistence.turns.inFlight(wiring.sessionId).catch(() => []);
+    return inFlight?.turnId === request.turnId;
   }
 
   async #drainCommands(): Promise<void> {
@@ -227,6 +244,7 @@ export class TurnPhases {
     if (commitment.kind === "inputWaits") return send({ type: "input.waiting" });
     if (commitment.kind === "cancelled") return this.#yieldTo(commitment.by, this.#finished());
     this.#result = commitment.result;
+    this.claimed.effects.ended();
     send({ type: "turn.committed" });
   }
 
@@ -240,6 +258,7 @@ export class TurnPhases {
 
   async #settle(): Promise<void> {
     this.#result = await settleTurn(this.#run.session, this.claimed, () => this.#finished());
+    this.claimed.effects.ended();
     this.#run.send({ type: "turn.settled" });
   }
 

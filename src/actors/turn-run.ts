@@ -8,6 +8,7 @@ import { createActor, type ActorRefFrom } from "xstate";
 import type { TurnCancellation } from "../domain/cancellation.ts";
 import { isOutcomeUnknown, runtimeErrorOfStore } from "../domain/error-mapping.ts";
 import { LashError, runtimeError } from "../domain/errors.ts";
+import { errorOfTurn } from "../domain/turn-error.ts";
 import { addUsage } from "../domain/usage.ts";
 import type { EffectRequest, EffectsMessage, PhaseName, ToolResult, TurnEvent } from "../machines/effects.ts";
 import { persistSnapshot } from "../machines/snapshot.ts";
@@ -105,7 +106,7 @@ export class TurnRun {
 
   /** Stops driving at once and records nothing more; the turn stays in flight and its lease is released (OP-8). */
   abandon(): void {
-    this.#fail(runtimeError("lash_closed", "the lash was closed before this turn ended; it stays in flight and is finished by whoever recovers it"));
+    this.#fail(runtimeError("lash_closed", "the lash was closed"));
   }
 
   #deliverMail(): void {
@@ -173,39 +174,43 @@ export class TurnRun {
     this.#phases.end();
     const { result } = this.#phases;
     const { output, value } = actor.getSnapshot();
-    if (value === "suspended") {
-      const error = suspendedError(this.#session.wiring.sessionId, this.#request.turnId);
-      void this.#release(error.code).then(() => this.#end.reject(error));
-      return;
-    }
+    if (value === "suspended") return void this.#reject(suspendedError(this.#session.wiring.sessionId, this.#request.turnId));
     if (result && output?.kind !== "failed") {
       this.#end.resolve({ result, toolResults: this.#log.toolResults });
       return;
     }
     const failure = output?.kind === "failed" ? output : { code: "other", message: "the turn ended without a result" };
     const details = { sessionId: this.#session.wiring.sessionId, turnId: this.#request.turnId };
-    void this.#release(failure.code).then(() =>
-      this.#end.reject(
-        this.#failure?.code === failure.code
-          ? this.#failure
-          : runtimeError(failure.code as never, failure.message, { details, ...(this.#failure && { cause: this.#failure }) }),
-      ),
-    );
+    const cause = this.#failure;
+    void this.#reject(cause?.code === failure.code ? cause : runtimeError(failure.code as never, failure.message, { details, ...(cause && { cause }) }));
   }
 
-  /** S-63: other errors release the lease; after an ambiguous commit or a loss it is left to expire. */
-  #release(code: string): Promise<void> {
-    return this.#phases.release(code === "session_execution_lease_lost" || (this.#failure !== undefined && isOutcomeUnknown(this.#failure)));
+  /** The run is over, once its lease is given back. */
+  async #reject(failure: LashError): Promise<void> {
+    const { wiring: { sessionId }, left } = this.#session;
+    const { turnId } = this.#request;
+    await this.#release(failure);
+    const accepted = this.#phases.isAccepted || isOutcomeUnknown(failure);
+    const leavesTurn = failure.isCode("store_commit_failed") || failure.isCode("session_execution_lease_lost");
+    if (accepted && leavesTurn) left(this.#phases.lane !== undefined);
+    this.#end.reject(errorOfTurn(failure, { sessionId, turnId, accepted }));
+  }
+
+  /** S-63: other errors release the lease; after a write of unknown outcome or a loss it is left to expire. */
+  #release(failure: LashError): Promise<void> {
+    return this.#phases.release(failure.isCode("session_execution_lease_lost") || isOutcomeUnknown(failure));
   }
 
   #fail(error: unknown): void {
     // The turn is committed: what fails from here on is not the turn (PT-20).
     if (this.#awaited === "afterPersist") return this.#send({ type: "turn.persisted" });
+    // The first failure is why it has failed; what comes after it follows from it.
+    if (this.#failure) return;
     // OP-11: asked for again with another input is the caller's mistake, and nothing of it became durable.
     const failure = LashError.is(error) && error.isCode("runtime_turn_commit_conflict") && !this.#phases.lane ? error : runtimeErrorOfStore(error);
     this.#failure = failure;
     // What is open is cut off and not cancelled: whoever goes on with this turn goes on with it.
-    this.#phases.lane?.effects.detach();
+    this.#phases.lane?.effects.fail(failure);
     if (failure.isCode("session_execution_lease_lost")) {
       this.#session.report({ type: "lease.lost" });
       this.#send({ type: "lease.lost" });

@@ -36,6 +36,8 @@ export interface TurnSession {
   readonly releaseLane: () => Promise<void>;
   /** A turn ended and completed these. @param leaves - something may wait for the next one. */
   readonly ended: (completed: SettledClaims, leaves: boolean) => void;
+  /** A turn stays in flight, because its store failed or its lease is lost. @param wasDriven - and not merely asked for. */
+  readonly left: (wasDriven: boolean) => void;
   /** Tells the residency machine. */
   readonly report: (event: SessionEvent) => void;
 }

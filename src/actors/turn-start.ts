@@ -14,8 +14,12 @@ export interface TurnAttendance {
   readonly whenParked?: "wait" | "suspend" | (() => void);
 }
 
+/** How this runtime came to a turn: its host asked for it, or it was in flight. */
+export type TurnOrigin = "asked" | "found";
+
 /** A turn that is driven now. */
 export interface TurnRequest extends Pick<TurnAttendance, "turnId" | "emit"> {
+  readonly origin: TurnOrigin;
   readonly trace: TurnTrace | undefined;
   /** What its host gives for this turn alone. */
   readonly overlay?: TurnOverlay | undefined;

@@ -5,6 +5,7 @@ import type { Clock } from "../domain/clock.ts";
 import { readWaitKey, signWait, type Resolution, type ResolveOutcome, type WaitName } from "../domain/waits.ts";
 import type { WaitFacet } from "../stores/upkeep-contract.ts";
 import type { ChangeHub } from "./change-hub.ts";
+import type { WriteForTurn } from "./turn-writes.ts";
 
 export interface WaitLimits {
   /** Epoch milliseconds after which the wait is recorded as timed out; null waits for ever. */
@@ -15,6 +16,8 @@ export interface WaitLimits {
   readonly detach: AbortSignal;
   /** Told once it is sure that there is something to wait for: neither answered nor due. */
   readonly onWaiting: () => void;
+  /** Makes what has to be written for the turn that waits. */
+  readonly write: WriteForTurn;
 }
 
 export class WaitDesk {
@@ -48,13 +51,13 @@ export class WaitDesk {
     return { ...(await this.#record(name, resolution)), name };
   }
 
-  async wait(name: WaitName, { dueAtMs, cancel, detach, onWaiting }: WaitLimits): Promise<Resolution | "revoked"> {
+  async wait(name: WaitName, { dueAtMs, cancel, detach, onWaiting, write }: WaitLimits): Promise<Resolution | "revoked"> {
     const { session_id: sessionId } = name.scope;
-    await this.#waits.open(sessionId, name.key_id);
+    await write(() => this.#waits.open(sessionId, name.key_id));
     const there = await this.#look(name);
     if (there !== undefined) return there;
     // Due while no process ran: it must not be left to the next one once more (E-27).
-    if (dueAtMs !== null && dueAtMs <= this.#clock.now()) return this.#close(name, "timeout");
+    if (dueAtMs !== null && dueAtMs <= this.#clock.now()) return this.#close(name, "timeout", write);
     onWaiting();
     const stop = new AbortController();
     const onStop = (): void => stop.abort(detach.reason);
@@ -65,7 +68,7 @@ export class WaitDesk {
     } catch (error) {
       if (detach.aborted && dueAtMs !== null) this.#onLeft(name, dueAtMs);
       if (detach.aborted || !stop.signal.aborted) throw error;
-      return await this.#close(name, cancel.aborted ? "cancelled" : "timeout");
+      return await this.#close(name, cancel.aborted ? "cancelled" : "timeout", write);
     } finally {
       cancelTimer();
       for (const stopListening of unlisten) stopListening();
@@ -80,8 +83,8 @@ export class WaitDesk {
   }
 
   /** Cancelled or due: whoever was first is what counts. */
-  async #close(name: WaitName, status: "cancelled" | "timeout"): Promise<Resolution | "revoked"> {
-    const outcome = await this.#record(name, { status });
+  async #close(name: WaitName, status: "cancelled" | "timeout", write: WriteForTurn): Promise<Resolution | "revoked"> {
+    const outcome = await write(() => this.#record(name, { status }));
     if (outcome.status === "already_resolved") return outcome.terminal;
     return outcome.status === "accepted" ? { status } : "revoked";
   }

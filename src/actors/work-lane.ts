@@ -2,10 +2,12 @@
 // sections 6 to 8). Needs no lease. What drains it is lane-claims.ts and command-drain.ts.
 
 import { runtimeErrorOfStore } from "../domain/error-mapping.ts";
+import { errorOfInput } from "../domain/turn-error.ts";
 import { acceptInput, type TurnInput } from "../domain/turn-input.ts";
 import type { DeliveryPolicy, QueuedBatch, QueueFacet, SessionCommand, SlotPolicy, WorkDraft } from "../stores/ingress-contract.ts";
 import { checkImages, type LaneListener, queueTopic } from "./input-lane.ts";
 import type { RuntimePorts } from "./ports.ts";
+import { writeSurely } from "./sure-write.ts";
 
 /** Longest pause between two looks at a batch that somebody waits for (I-43). */
 const LONGEST_PAUSE_MS = 400;
@@ -75,7 +77,12 @@ export class WorkLane {
   }
 
   async #enqueue(draft: WorkDraft): Promise<QueuedBatch> {
-    const batch = await this.#ask((queue) => queue.enqueue(draft));
+    const write = (): Promise<QueuedBatch> => this.#ports.persistence.queue.enqueue(draft);
+    // Without a key it could not be told from another one.
+    const written = draft.sourceKey === undefined ? write() : writeSurely(write);
+    const batch = await written.catch((error: unknown) => {
+      throw errorOfInput(error, this.#sessionId);
+    });
     this.#listener.changed("enqueued", [batch.batchId]);
     return batch;
   }

@@ -29,9 +29,12 @@ import { ChildMeter } from "./child-meter.ts";
 import type { CallingTool } from "./calling-tool.ts";
 import type { CallChildRequest, CallChildren, ChildLiveParts, ChildRunOptions, ChildSession } from "./contract.ts";
 
-/** Somebody else drives the child: how long until it is asked for again. */
+/** Somebody else drives the child, or its store failed: how long until it is asked for again. */
 const FIRST_PAUSE_MS = 25;
 const LAST_PAUSE_MS = 1000;
+
+/** So many times a child's turn is asked for whose store fails; then the call hears of it. */
+const MOST_FAILURES = 6;
 
 export class CallChildSessions implements CallChildren {
   readonly #children: Children;
@@ -59,11 +62,11 @@ export class CallChildSessions implements CallChildren {
     const number = this.#made++;
     this.#assertRunning();
     if (key !== undefined) checkedId(key, "key");
-    const { parent, turnId, callId, toolName, idempotencyKey } = this.#call;
+    const { parent, turnId, callId, toolName, idempotencyKey, write } = this.#call;
     const id = givenId(request) ?? `child:${sha256Hex(JSON.stringify([idempotencyKey, key ?? number]))}`;
     const causedBy: Json = { type: "tool_call", turnId, callId, toolName, key: idempotencyKey };
     const from = parent();
-    const meta = await this.#children.make(id, from, request, causedBy);
+    const meta = await this.#children.make(id, from, request, causedBy, write);
     return this.#handle(await this.#take(await this.#children.open(from, meta, request)));
   }
 
@@ -173,14 +176,21 @@ export class CallChildSessions implements CallChildren {
     }
   }
 
-  /** A turn that another runtime drives - one that had the call before, or a host's own - is waited for (A1). */
+  /**
+   * A turn that another runtime drives - one that had the call before, or a host's own - is waited for (A1). One that its store let
+   * down stays in flight and is asked for again, which says nothing twice: its id follows from the call (ME-24).
+   */
   async #drive(runtime: SessionRuntime, run: () => Promise<TurnEnd>): Promise<TurnEnd> {
     const { clock } = runtime.ports;
+    let failures = 0;
     for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LAST_PAUSE_MS)) {
+      this.#assertRunning();
       try {
         return await run();
       } catch (error) {
-        if (!LashError.is(error) || !error.isCode("session_execution_busy")) throw error;
+        if (!LashError.is(error)) throw error;
+        const isLeft = error.isCode("store_commit_failed") && (error.isRetryable || error.askAgain !== undefined);
+        if (!error.isCode("session_execution_busy") && !(isLeft && ++failures < MOST_FAILURES)) throw error;
       }
       await clock.sleep(pause, this.#call.signal);
     }

@@ -3,6 +3,7 @@
 import type { BatchContext } from "../actors/batch-context.ts";
 import type { LaunchedCall } from "../actors/tool-plan.ts";
 import type { Asking } from "../actors/tool-questions.ts";
+import type { WriteForTurn } from "../actors/turn-writes.ts";
 import { effectError } from "../domain/errors.ts";
 import { sha256Hex } from "../domain/sha256.ts";
 
@@ -13,9 +14,11 @@ export interface CallingTool extends Pick<BatchContext, "turnId" | "signal" | "d
   readonly idempotencyKey: string;
   /** @throws where the call has ended. */
   readonly assertRunning: () => void;
+  /** Makes what has to be written for the call. */
+  readonly write: WriteForTurn;
 }
 
-export const callingTool = ({ turnId, signal, detach, emit, children }: BatchContext, { callId, toolName, key }: LaunchedCall, { hasEnded, onEnd, onParked }: Omit<Asking, "save">): CallingTool => ({
+export const callingTool = ({ turnId, signal, detach, emit, children, writes }: BatchContext, { callId, toolName, key }: LaunchedCall, { hasEnded, onEnd, onParked }: Omit<Asking, "save">): CallingTool => ({
   ...children,
   turnId,
   signal,
@@ -26,6 +29,7 @@ export const callingTool = ({ turnId, signal, detach, emit, children }: BatchCon
   callId,
   toolName,
   idempotencyKey: sha256Hex(key),
+  write: writes.forTool,
   assertRunning: () => {
     if (hasEnded()) throw effectError("durable_effects_unavailable_in_tool_attempt", "the tool call has ended; wait for its children before the tool returns");
   },

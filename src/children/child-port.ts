@@ -8,6 +8,7 @@ import type { SessionRuntime } from "../actors/session-runtime.ts";
 import type { RuntimePorts, SessionWiring } from "../actors/ports.ts";
 import type { LaunchedCall } from "../actors/tool-plan.ts";
 import type { Asking } from "../actors/tool-questions.ts";
+import type { WriteForTurn } from "../actors/turn-writes.ts";
 import { runtimeError } from "../domain/errors.ts";
 import { invalidArgument } from "../domain/invalid-argument.ts";
 import { jsonEqual, type Json } from "../domain/json.ts";
@@ -84,9 +85,10 @@ export class Children implements ChildPort {
   /**
    * Makes a child, or finds the one that the same cause made before: a call that is run again (OP-5).
    *
+   * @param write - makes the write of whoever may be refused it.
    * @throws LashError `session_already_exists` - it has another cause, or none.
    */
-  async make(id: string, parent: ParentSession, request: ChildRequest, causedBy?: Json): Promise<SessionMeta> {
+  async make(id: string, parent: ParentSession, request: ChildRequest, causedBy?: Json, write: WriteForTurn = (make) => make()): Promise<SessionMeta> {
     const { ports } = this;
     const { store } = this.#host;
     const { sessions } = ports.persistence;
@@ -99,7 +101,7 @@ export class Children implements ChildPort {
     // Names that clash are found before anything is made.
     this.#toolsOf(parent, assignment, request);
     const start = await startOf(id, request, parent, ports);
-    const created = await createChild(store, { ...start, sessionId: id, parentSessionId, assignment, ...(causedBy !== undefined && { causedBy }) });
+    const created = await write(() => createChild(store, { ...start, sessionId: id, parentSessionId, assignment, ...(causedBy !== undefined && { causedBy }) }));
     if (created.kind === "exists") return madeBy(created.meta, parentSessionId, causedBy);
     const meta = await sessions.open(id);
     if (!meta) throw runtimeError("session_id_retired", `session ${id} was deleted while it was being opened`, { details: { sessionId: id } });

@@ -116,7 +116,7 @@ export const ERROR_CODES = {
     "persistent_store_required",
     "session",
   ],
-  /** Raised by stores and engines; a rejected operation leaves the store unchanged (ER-16). */
+  /** Raised by stores and engines; a rejected operation leaves the store unchanged (ER-16), except `store_outcome_unknown` (SC-1). */
   store: [
     "session_binding_mismatch",
     "unsupported_read_scope",
@@ -134,6 +134,7 @@ export const ERROR_CODES = {
     "store_version_unsupported",
     "store_full",
     "store_unavailable",
+    "store_outcome_unknown",
     "store_backend",
     "turn_step_conflict",
   ],

@@ -28,11 +28,22 @@ export function runtimeErrorOfStore(error: unknown): LashError {
   });
 }
 
-/** With these a store says for sure that it has written nothing. */
-const NOTHING_WRITTEN: ReadonlySet<unknown> = new Set(["store_full", "pending_turn_input_source_key_conflict"]);
+/**
+ * What a rejected write left behind (SC-1). `certain`: nothing. `claimed`: nothing, as the engine says; it may be mistaken, and a look
+ * tells. `unknown`: only a look tells - the engine says so, or it is a fault that is no engine's answer.
+ */
+export type WriteDoubt = "certain" | "claimed" | "unknown";
 
-/** Whether the store may have done what it reported as failed (S-63). */
-export const isOutcomeUnknown = (error: LashError): boolean => error.isCode("store_commit_failed") && !NOTHING_WRITTEN.has(error.details["causeCode"]);
+export function doubtAfter(error: unknown): WriteDoubt {
+  if (!LashError.is(error)) return "unknown";
+  if (error.isCode("store_outcome_unknown")) return "unknown";
+  // What is committed and not on the disk can be read, and may be gone after the next start all the same.
+  const isClaimed = (error.isCode("store_unavailable") || error.isCode("store_backend")) && error.details["unsynced"] !== true;
+  return isClaimed ? "claimed" : "certain";
+}
+
+/** Whether a write may have happened although it was reported as failed: then the lease is left to expire (S-63). */
+export const isOutcomeUnknown = (error: LashError): boolean => error.details["causeCode"] === "store_outcome_unknown";
 
 /** What a turn throws when claiming its lease failed: no lease was held, so none was lost (ER-4). */
 export const runtimeErrorOfLeaseClaim = (error: unknown): LashError =>

@@ -1,9 +1,22 @@
-// What a program may conclude from a code alone. Predicates read nothing else, so an error that crossed a wire
+// What a program may conclude from a code and its details. Predicates read nothing else, so an error that crossed a wire
 // or a journal answers as the original did.
 import type { ErrorFamily, KnownErrorCode } from "./error-codes.ts";
+import type { JsonObject } from "./json.ts";
 
-/** ER-17: the attempt changed nothing and may be repeated as it is. */
+/** ER-17: the attempt changed nothing and may be repeated as it is, unless its details say that a turn was accepted (ME-25). */
 const RETRYABLE: ReadonlySet<string> = new Set<KnownErrorCode>(["session_execution_busy", "session_execution_lease_lost"]);
+
+/** Whether these may be repeated depends on `details.accepted` alone, as it does for every error of a store (ME-25). */
+const OF_A_TURN: ReadonlySet<string> = new Set<KnownErrorCode>([
+  "session_execution_busy",
+  "session_execution_lease_lost",
+  "store_commit_failed",
+  "lash_closed",
+  "turn_suspended",
+]);
+
+/** The id belongs to other content: repeating gives the same answer for ever. */
+const TAKEN: ReadonlySet<string> = new Set<KnownErrorCode>(["runtime_turn_commit_conflict", "pending_turn_input_source_key_conflict"]);
 
 /** ER-18: repeating cannot help before somebody changes the wiring or the call. Unknown facets stay out (ER-3, ER-19). */
 const TERMINAL: ReadonlySet<string> = new Set<KnownErrorCode>([
@@ -48,10 +61,17 @@ const TERMINAL: ReadonlySet<string> = new Set<KnownErrorCode>([
   "store_version_unsupported",
 ]);
 
-/** @returns whether the same call may be repeated with backoff; false means "no typed signal" (ER-17). */
-export const isRetryableCode = (code: string): boolean => RETRYABLE.has(code);
+/** @returns whether the error is about a turn, or may be: then its details name the turn and say whether it was accepted. */
+export const isOfTurn = (code: string): boolean => OF_A_TURN.has(code) || familyOf(code) === "store";
 
-/** @returns whether repeating is pointless before something is changed; never true together with `isRetryableCode` (ER-19). */
+/** @returns whether the same call may be repeated with backoff and says nothing twice; false means "no typed signal". */
+export function isRetryable(code: string, { accepted, causeCode = "" }: JsonObject = {}): boolean {
+  if (typeof accepted !== "boolean" || !isOfTurn(code)) return RETRYABLE.has(code);
+  const isHopeless = [code, String(causeCode)].some((each) => isTerminalCode(each) || TAKEN.has(each));
+  return !accepted && !isHopeless;
+}
+
+/** @returns whether repeating is pointless before something is changed; never true together with `isRetryable` (ER-19). */
 export const isTerminalCode = (code: string): boolean => TERMINAL.has(code);
 
 /** First match wins; a test holds these against the table in error-codes.ts. */
@@ -64,7 +84,7 @@ const FAMILY_RULES: readonly (readonly [ErrorFamily, RegExp])[] = [
   ["session", /^(session(_io|_json|_protocol)?|provider_(mismatch|un\w+)|code_execution_\w+|persistent_store_required)$/],
   [
     "store",
-    /^(stored?_(row_|foreign|version_|full|un|backend)|session_binding_|unsupported_re|head_revision_|runtime_turn_commit_|session_execution_lease_expired|(missing|invalid)_record_|turn_step_)|_(claim_superseded|source_key_conflict)$/,
+    /^(stored?_(row_|foreign|version_|full|un|backend|outcome_)|session_binding_|unsupported_re|head_revision_|runtime_turn_commit_|session_execution_lease_expired|(missing|invalid)_record_|turn_step_)|_(claim_superseded|source_key_conflict)$/,
   ],
   [
     "wiring",

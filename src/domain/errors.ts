@@ -17,7 +17,7 @@ import type {
   TriggerErrorCode,
   WiringErrorCode,
 } from "./error-codes.ts";
-import { familyOf, isRetryableCode, isTerminalCode } from "./error-traits.ts";
+import { familyOf, isRetryable, isTerminalCode } from "./error-traits.ts";
 import { isJson, isPlainObject, type JsonObject } from "./json.ts";
 
 const brand = Symbol.for("lash-runtime.LashError");
@@ -63,9 +63,21 @@ export class LashError extends Error {
     return typeof value === "object" && value !== null && brand in value;
   }
 
-  /** Whether the same call may be repeated with backoff; false means "no typed signal", not "permanent" (ER-17). */
+  /**
+   * Whether the same call may be made again, with backoff, and nothing is said twice. False means "no typed signal", not
+   * "permanent"; where a turn was accepted, `askAgain` says how to go on instead.
+   */
   get isRetryable(): boolean {
-    return isRetryableCode(this.code);
+    return isRetryable(this.code, this.details);
+  }
+
+  /**
+   * The turn that this error is about, where its input was accepted or may have been: it stays in flight, or has ended elsewhere.
+   * Ask for it by its id, with the same input (`session.run(input, { turnId })`), instead of making the same call once more.
+   */
+  get askAgain(): { readonly sessionId: string; readonly turnId: string } | undefined {
+    const { accepted, sessionId, turnId } = this.details;
+    return accepted === true && typeof sessionId === "string" && typeof turnId === "string" ? { sessionId, turnId } : undefined;
   }
 
   /** Whether repeating is pointless before wiring or input change; never true together with `isRetryable` (ER-18, ER-19). */

@@ -4,7 +4,8 @@
 //   E1. Keys are tuples. Integers sort before strings; integers by value; strings by UTF-16 code unit; a tuple before
 //       its extensions (OP-2). Every engine gives the same order.
 //   E2. `write` is atomic and serializable against every other writer of the same storage, in this process or another.
-//       When its promise resolves, what it wrote is durable, if the engine is. When it rejects, nothing was written.
+//       When its promise resolves, what it wrote is durable, if the engine is. When it rejects, nothing was written; an engine
+//       that cannot know, and cannot find out, rejects with `store_outcome_unknown`, and whoever wrote looks (SC-1).
 //   E3. `read` sees one snapshot: no write becomes visible in the middle of it. Readers do not wait for writers' flushes.
 //   E4. A callback awaits nothing but its own transaction, and touches nothing else: an engine may run it again after a
 //       conflict, and IndexedDB commits as soon as a callback waits for anything else.
@@ -56,7 +57,12 @@ export interface Engine {
   /** Whether a resolved `write` survives the death of the process. */
   readonly durable: boolean;
   read<T>(body: (tx: ReadTransaction) => Promise<T>): Promise<T>;
-  /** Resolves with what `body` gave once everything it set is durable; rejects with nothing written when `body` throws. */
+  /**
+   * Resolves with what `body` gave once everything it set is durable; rejects with nothing written when `body` throws.
+   *
+   * @throws LashError `store_outcome_unknown` - the transaction may or may not have committed, as when the answer to a commit was
+   *   lost. Every other rejection says that nothing was written.
+   */
   write<T>(body: (tx: WriteTransaction) => Promise<T>): Promise<T>;
   /** Waits for running transactions, then releases the storage. Later calls reject with `store_unavailable`. Idempotent. */
   close(): Promise<void>;

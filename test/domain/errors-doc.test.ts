@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { type EffectReplayFault, ERROR_CODES } from "../../src/domain/error-codes.ts";
-import { isRetryableCode, isTerminalCode } from "../../src/domain/error-traits.ts";
+import { isRetryable, isTerminalCode } from "../../src/domain/error-traits.ts";
 
 interface Row {
   readonly family: string;
@@ -36,7 +36,7 @@ const FAULTS: Readonly<Record<EffectReplayFault, true>> = {
 };
 const REPLAY = Object.keys(FAULTS).map((fault) => `<backend>_effect_replay_${fault}`);
 
-const signalOf = (code: string): string => (isRetryableCode(code) ? "retryable" : isTerminalCode(code) ? "terminal" : "-");
+const signalOf = (code: string): string => (isRetryable(code) ? "retryable" : isTerminalCode(code) ? "terminal" : "-");
 
 describe("docs/errors.md", () => {
   test.each(Object.entries(ERROR_CODES))("ER-2 lists every code of family %s once, and no others", (family, codes) => {

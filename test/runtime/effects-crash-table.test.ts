@@ -181,7 +181,7 @@ const ROWS: readonly Row[] = [
       });
       world.hold.open();
       await world.clock.advance(11_000);
-      expect(await failed).toMatchObject({ code: "session_execution_lease_lost", isRetryable: true });
+      expect(await failed).toMatchObject({ code: "session_execution_lease_lost", isRetryable: false, askAgain: { sessionId: "s", turnId: "t" } });
       process.kill();
     },
     models: 2, ran: ["first look", "second look"],

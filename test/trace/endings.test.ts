@@ -206,7 +206,8 @@ describe.each(engineCases())("on $name", ({ open }) => {
         const turns = ofType(sink.records, "turn_completed");
         if (LashError.is(thrown) && turns.length > 0) {
           codes.push(`${thrown.code}`);
-          expect(turns.at(-1)).toMatchObject({ status: "failed", error: { code: thrown.code } });
+          // The session may have taken the turn up by itself since.
+          expect(turns[0]).toMatchObject({ status: "failed", error: { code: thrown.code } });
         }
         // What is left is finished, and traced as whole, by the next one.
         const next = memoryTrace();
@@ -218,7 +219,8 @@ describe.each(engineCases())("on $name", ({ open }) => {
       }
     }
     expect(new Set(codes)).toEqual(new Set(["store_commit_failed"]));
-    expect(codes.length).toBeGreaterThan(8);
+    // A write that was made and reported as failed is found, and fails nothing.
+    expect(codes.length).toBeGreaterThan(4);
   });
 });
 

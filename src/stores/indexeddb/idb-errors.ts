@@ -13,7 +13,7 @@ export function fromIndexedDb(error: unknown, store: string): unknown {
     case "":
       return error;
     case "QuotaExceededError":
-      return storeError("store_full", `${store}: the browser grants no more room; nothing was written, make room or ask for persistent storage`, options);
+      return storeError("store_full", `${store}: the browser grants no more room; this write was not made, make room or ask for persistent storage`, options);
     case "VersionError":
       return newerVersion(store, error);
     // A request on a transaction that has committed by itself, because nothing was asked of it for a moment.
@@ -26,7 +26,7 @@ export function fromIndexedDb(error: unknown, store: string): unknown {
     case "SecurityError":
       return blocked(store, error);
     default:
-      return storeError("store_unavailable", `${store}: the browser's storage failed (${String(error)}); nothing was written`, options);
+      return storeError("store_unavailable", `${store}: the browser's storage failed (${String(error)}); this write was not made`, options);
   }
 }
 

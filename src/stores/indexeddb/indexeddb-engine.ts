@@ -47,7 +47,7 @@ export class IndexedDbEngine implements Engine {
         const result = transaction === INTERRUPTED ? INTERRUPTED : await this.#attempt(transaction, mode, body);
         if (result !== INTERRUPTED) return result;
       }
-      throw storeError("store_unavailable", `${this.name}: the browser aborted the transaction ${ATTEMPTS} times; nothing was written, try again later`, {
+      throw storeError("store_unavailable", `${this.name}: the browser aborted the transaction ${ATTEMPTS} times; this write was not made, try again later`, {
         details: { store: this.name },
       });
     } finally {

@@ -29,7 +29,7 @@ export async function retryWhileBusy<T>(host: RetryHost, deadlineMs: number, nam
     } catch (error) {
       if (!isBusy(error)) throw fromSqlite(error, name);
       if (host.now() >= deadlineMs) {
-        throw storeError("store_unavailable", `${name} was locked by another process all the time; nothing was written, try again later`, {
+        throw storeError("store_unavailable", `${name} was locked by another process all the time; this write was not made, try again later`, {
           cause: error,
           details: { store: name },
         });

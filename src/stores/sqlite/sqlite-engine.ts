@@ -165,7 +165,7 @@ export class SqliteEngine implements Engine {
   }
 
   #removed(): Error {
-    return storeError("store_unavailable", `${this.name} was removed or replaced while it was open; nothing was written, open it again`, {
+    return storeError("store_unavailable", `${this.name} was removed or replaced while it was open; this write was not made, open it again`, {
       details: { store: this.name },
     });
   }

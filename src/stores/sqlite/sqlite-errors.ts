@@ -37,15 +37,15 @@ export function fromSqlite(error: unknown, name: string): unknown {
     case BUSY:
     case LOCKED:
     case PROTOCOL:
-      return storeError("store_unavailable", `${name} is locked by another process; nothing was written, try again later`, { cause: error, details });
+      return storeError("store_unavailable", `${name} is locked by another process; this write was not made, try again later`, { cause: error, details });
     case READONLY:
       return readOnly(error, name, details);
     case CANTOPEN:
       return storeError("store_unavailable", `${name} cannot be opened; its folder has to exist and to be writable`, { cause: error, details });
     case IOERR:
-      return storeError("store_unavailable", `${name}: the disk failed (${text}); nothing was written`, { cause: error, details });
+      return storeError("store_unavailable", `${name}: the disk failed (${text}); this write was not made`, { cause: error, details });
     case FULL:
-      return storeError("store_full", `${name} is full; nothing was written, make room and try again`, { cause: error, details });
+      return storeError("store_full", `${name} is full; this write was not made, make room and try again`, { cause: error, details });
     case NOTADB:
       return storeError("store_foreign", `${name} is not a SQLite database, or an encrypted one; nothing was changed, choose another path`, { cause: error, details });
     case CORRUPT:

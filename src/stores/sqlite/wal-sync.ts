@@ -92,7 +92,7 @@ export class WalSync {
     this.#failure = storeError(
       "store_unavailable",
       `${this.#name}: the disk did not confirm a write, which may or may not survive; open the store again to go on`,
-      { cause, details: { store: this.#name } },
+      { cause, details: { store: this.#name, unsynced: true } },
     );
     return this.#failure;
   }
