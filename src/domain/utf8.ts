@@ -31,6 +31,50 @@ export function jsonStringLength(text: string): number {
   return bytes;
 }
 
+/** @returns the longest beginning of `text`, ending between characters, that takes at most `most` bytes as UTF-8. */
+export const utf8Prefix = (text: string, most: number): string => prefix(text, most, utf8Length);
+
+/** The same within a JSON string, without its quotes. */
+export const jsonStringPrefix = (text: string, most: number): string => prefix(text, most, (piece) => jsonStringLength(piece) - 2);
+
+/** @returns the longest end of `text`, beginning between characters, that takes at most `most` bytes as UTF-8. */
+export function utf8Suffix(text: string, most: number): string {
+  let start = text.length;
+  let left = most;
+  for (const step of STEPS) {
+    while (start > 0) {
+      const from = Math.max(0, start - step);
+      const piece = text.slice(isWithinPair(text, from) ? from - 1 : from, start);
+      const bytes = utf8Length(piece);
+      if (bytes > left) break;
+      left -= bytes;
+      start -= piece.length;
+    }
+  }
+  return text.slice(start);
+}
+
+/** Long pieces first, so that most of a text is measured by the piece. */
+const STEPS = [4096, 64, 1];
+
+function prefix(text: string, most: number, sizeOf: (piece: string) => number): string {
+  let end = 0;
+  let left = most;
+  for (const step of STEPS) {
+    while (end < text.length) {
+      const to = end + step;
+      const piece = text.slice(end, isWithinPair(text, to) ? to + 1 : to);
+      const bytes = sizeOf(piece);
+      if (bytes > left) break;
+      left -= bytes;
+      end += piece.length;
+    }
+  }
+  return text.slice(0, end);
+}
+
+const isWithinPair = (text: string, index: number): boolean => isHighSurrogate(text.charCodeAt(index - 1)) && isLowSurrogate(text.charCodeAt(index));
+
 /** \b \t \n \f \r: two characters where other controls take six. */
 const SHORT_ESCAPES: readonly number[] = [8, 9, 10, 12, 13];
 
