@@ -1,11 +1,10 @@
 // Images: content-addressed, stored before anything refers to them, committed with their turn (S-76..S-78, E-4).
 
-import { limitExceeded, type Limits } from "../domain/limits.ts";
+import type { Limits } from "../domain/limits.ts";
 import { imageType } from "../domain/image-type.ts";
 import { LashError } from "../domain/errors.ts";
 import type { AttachmentRef, Message, PartDraft } from "../domain/messages.ts";
 import { sha256Hex } from "../domain/sha256.ts";
-import { failedOutput, type ToolCallOutput } from "../domain/tool-output.ts";
 import type { TurnInputItem } from "../domain/turn-input.ts";
 import type { AttachmentFacet } from "../stores/content-contract.ts";
 import type { WriteForTurn } from "./turn-writes.ts";
@@ -52,15 +51,29 @@ async function find(sessionId: string, id: string, attachments: AttachmentFacet)
   }
 }
 
-/** What is wrong with images that a tool returned; nothing of them may be stored then, or no model would take the history. */
-export function imageProblem(images: readonly Uint8Array[], { imageBytes }: Limits): ToolCallOutput | undefined {
-  for (const [index, bytes] of images.entries()) {
-    const field = `images[${index}]`;
-    if (!(bytes instanceof Uint8Array)) return failedOutput({ class: "internal", code: "tool_result_invalid", message: `${field} is no Uint8Array` });
-    if (bytes.byteLength > imageBytes) return failedOutput({ class: "resource_limit", code: "limit_exceeded", message: limitExceeded(field, "imageBytes", imageBytes).message });
-    if (!imageType(bytes)) return failedOutput({ class: "internal", code: "unsupported_image_format", message: `${field} is no image that models read; use png, jpeg, gif or webp` });
+export interface TakenImages {
+  readonly taken: readonly Uint8Array[];
+  /** What is wrong with each of the others: with one of them in it, no model would take the history. */
+  readonly problems: readonly string[];
+}
+
+/** Those of a tool's images that can be stored and shown. */
+export function takeImages(images: unknown, { imageBytes }: Limits): TakenImages {
+  if (!Array.isArray(images)) return { taken: [], problems: ["the images of the result are no array"] };
+  const taken: Uint8Array[] = [];
+  const problems: string[] = [];
+  for (const [index, bytes] of (images as readonly unknown[]).entries()) {
+    const problem = imageProblem(bytes, imageBytes);
+    if (problem === undefined) taken.push(bytes as Uint8Array);
+    else problems.push(`image ${index + 1} of ${images.length} ${problem}`);
   }
-  return undefined;
+  return { taken, problems };
+}
+
+function imageProblem(bytes: unknown, most: number): string | undefined {
+  if (!(bytes instanceof Uint8Array)) return "is no Uint8Array";
+  if (bytes.byteLength > most) return `is over \`limits.imageBytes\` (${most})`;
+  return imageType(bytes) ? undefined : "is none that models read (png, jpeg, gif or webp)";
 }
 
 /** Stores what a tool returned: intent first, so that bytes without an owner can be found and swept (S-77). */

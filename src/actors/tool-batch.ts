@@ -10,17 +10,19 @@ import type { AttachmentRef } from "../domain/messages.ts";
 import { sha256Hex } from "../domain/sha256.ts";
 import { missingChildSessions } from "../domain/wiring-errors.ts";
 import { failedOutput, projectOutput, type ToolCallOutput } from "../domain/tool-output.ts";
-import { ToolReply } from "../domain/tool-reply.ts";
-import { ToolPending } from "../domain/tool-pending.ts";
+import type { ToolPending } from "../domain/tool-pending.ts";
 import type { ToolResult } from "../machines/effects.ts";
 import type { JournaledOutcome } from "../stores/contract.ts";
 import type { ToolCall } from "../tools/contract.ts";
-import { imageProblem, storeImage } from "./images.ts";
+import { storeImage } from "./images.ts";
 import type { BatchContext } from "./batch-context.ts";
 import type { Execution } from "./effect-host.ts";
 import type { Envelope } from "./envelope.ts";
 import type { AttemptEnd, SettledCall } from "./plugin-port.ts";
-import { cancelledOutput, failure, interruptedOutput, success } from "./tool-outcome.ts";
+import { reportConversion } from "./conversion-report.ts";
+import { startDeadline, type ToolDeadline } from "./tool-deadline.ts";
+import { cancelledOutput, failure, interruptedOutput, pendingIn, success } from "./tool-outcome.ts";
+import { progressOf } from "./tool-progress.ts";
 import { complete, missingKey, waitOf, type RecordedPending } from "./tool-completion.ts";
 import { groupResult, type FinishedCall } from "./tool-group.ts";
 import { questionsOf, type Asking } from "./tool-questions.ts";
@@ -234,7 +236,11 @@ class BatchRun {
       });
       return saved;
     };
-    const ended = await this.#untilCancelled(this.#outputOf(call, attempt, interrupted, { hasEnded: () => hasEnded, save, onEnd, onParked }));
+    const { timeoutMs } = call.tool;
+    const deadline = timeoutMs === undefined ? undefined : startDeadline(call.tool, timeoutMs, this.#context.signal, clock);
+    if (deadline) onEnd(() => deadline.stop());
+    const asking: Asking = { hasEnded: () => hasEnded, save, onEnd, onParked };
+    const ended = await this.#untilCancelled(this.#outputOf(call, attempt, interrupted, asking, deadline), deadline);
     for (const cleanUp of cleanUps) cleanUp();
     hasEnded = true;
     // What the store could not take is no failure of the tool, whatever the tool made of it: the turn stays in flight (E-6).
@@ -250,9 +256,9 @@ class BatchRun {
     };
   }
 
-  async #outputOf(call: LaunchedCall, attempt: number, interrupted: boolean, asking: Asking): Promise<AttemptEnd> {
+  async #outputOf(call: LaunchedCall, attempt: number, interrupted: boolean, asking: Asking, deadline: ToolDeadline | undefined): Promise<AttemptEnd> {
     const { tool, input } = call;
-    const context = this.#context;
+    const context = deadline ? { ...this.#context, signal: deadline.signal } : this.#context;
     const { sessionId, turnId, signal, desk, limits, children: { port } } = context;
     let key: Promise<string> | undefined;
     let children: ToolCall["children"] | undefined;
@@ -267,19 +273,19 @@ class BatchRun {
       },
       attempt,
       interrupted,
-      complete: questionsOf(this.#context, call, asking),
+      progress: progressOf(namedIds(call), (progress) => context.emit(progress, `tool:${call.key}`), asking.hasEnded),
+      complete: questionsOf(context, call, asking),
       get children() {
         return (children ??= port?.ofCall(context, call, asking) ?? NO_CHILDREN);
       },
       completionKey: () => (key ??= context.writes.forTool(() => desk.keyFor(waitOf(context, call)))),
     };
     const end = (value: unknown): ProducedEnd => {
-      if (ToolPending.is(value)) return key ? { pending: this.#pendingUntil(value) } : { output: missingKey() };
-      const output = success(value, limits);
-      if (!ToolReply.is(value) || value.images.length === 0 || output.outcome.status !== "success") return { output };
-      const problem = imageProblem(value.images, limits);
-      if (problem) return { output: problem };
-      return { output, images: value.images };
+      const pending = pendingIn(value);
+      if (pending) return key ? { pending: this.#pendingUntil(pending) } : { output: missingKey() };
+      const { output, images } = success(value, limits);
+      if (output.converted) reportConversion(context, tool, output.converted);
+      return images.length > 0 ? { output, images } : { output };
     };
     const produce = async (): Promise<ProducedEnd> => {
       if (interrupted && tool.onInterrupted !== "retry") {
@@ -293,7 +299,8 @@ class BatchRun {
       return end(await tool.run(input, handle));
     };
     const produced = await produce().catch((error: unknown): ProducedEnd => ({ output: failure(error, signal) }));
-    if (!("images" in produced)) return produced;
+    // What comes too late is dropped, and nothing is written for it any more.
+    if (!("images" in produced) || asking.hasEnded()) return produced;
     // A store that cannot take the images is no failure of the tool, which has run: the turn stays in flight (E-6).
     return { output: { ...produced.output, attachments: await this.#storeImages(produced.images) } };
   }
@@ -310,7 +317,7 @@ class BatchRun {
   }
 
   /** A cancelled turn does not wait for tools that do not listen (T-63). */
-  async #untilCancelled(ended: Promise<AttemptEnd>): Promise<AttemptEnd> {
+  async #untilCancelled(ended: Promise<AttemptEnd>, attempt: ToolDeadline | undefined): Promise<AttemptEnd> {
     const { signal, clock } = this.#context;
     let stopWaiting = (): void => undefined;
     const deadline = new Promise<AttemptEnd>((resolve) => {
@@ -325,7 +332,7 @@ class BatchRun {
       }
     });
     try {
-      return await Promise.race([ended, deadline]);
+      return await Promise.race(attempt ? [ended, deadline, attempt.passed] : [ended, deadline]);
     } finally {
       stopWaiting();
     }
@@ -335,7 +342,8 @@ class BatchRun {
 const missing = (): Promise<never> => Promise.reject(missingChildSessions());
 const NO_CHILDREN: ToolCall["children"] = { create: missing, open: missing };
 
-const named = ({ callId, toolName, args, parentCallId }: PlannedCall) => ({ callId, name: toolName, args, ...(parentCallId !== undefined && { parentCallId }) });
+const namedIds = ({ callId, toolName, parentCallId }: PlannedCall) => ({ callId, name: toolName, ...(parentCallId !== undefined && { parentCallId }) });
+const named = (call: PlannedCall) => ({ ...namedIds(call), args: call.args });
 
 function mayRetry(ended: AttemptEnd): boolean {
   return "output" in ended && ended.output.outcome.status === "failure" && ended.output.outcome.payload.retry.type === "safe";

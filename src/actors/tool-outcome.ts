@@ -1,12 +1,14 @@
 // What a tool gave, threw or left open, as the output its call has (ER-8). Nothing here throws (B3 of tool-batch.ts).
 
-import { parseHostileJson } from "../domain/bounded-json.ts";
 import { LashError } from "../domain/errors.ts";
-import type { Json } from "../domain/json.ts";
+import { isPlainObject, type Json } from "../domain/json.ts";
 import type { Limits } from "../domain/limits.ts";
+import { tellValue, type TellLimits } from "../domain/tell-value.ts";
 import { ToolError } from "../domain/tool-error.ts";
 import { failedOutput, type ToolCallOutput, type ToolControl, type ToolFailure } from "../domain/tool-output.ts";
+import { ToolPending } from "../domain/tool-pending.ts";
 import { ToolReply } from "../domain/tool-reply.ts";
+import { takeImages } from "./images.ts";
 
 export const interruptedOutput: ToolCallOutput = failedOutput({
   class: "execution",
@@ -16,27 +18,65 @@ export const interruptedOutput: ToolCallOutput = failedOutput({
 
 export const cancelledOutput: ToolCallOutput = { outcome: { status: "cancelled", payload: { message: "tool call cancelled" } } };
 
-/** Takes what a tool gave as JSON, whatever it was made of: size, depth and prototype keys are the tool's to answer for. */
-export function success(value: unknown, limits: Limits): ToolCallOutput {
+export interface Returned {
+  readonly output: ToolCallOutput;
+  /** To be stored and shown beside it. */
+  readonly images: readonly Uint8Array[];
+}
+
+/** Tells what a tool gave as JSON, whatever it was: a tool that returned has run. */
+export function success(value: unknown, limits: Limits): Returned {
+  const within = tellLimits(limits);
+  const reply = replyIn(value);
+  const { value: payload, converted } = tellValue(reply ? reply.payload : value, within);
+  const { taken: images, problems } = takeImages(reply?.images ?? [], limits);
+  const output: ToolCallOutput = {
+    outcome: { status: "success", payload },
+    ...(reply?.control && { control: toldControl(reply.control, within) }),
+    ...(converted.length > 0 && { converted }),
+    ...(problems.length > 0 && { notes: problems.map((problem) => `${problem}; it is not shown`) }),
+  };
+  return { output, images };
+}
+
+/** What asks something of the turn; looking at a stranger's value may throw. */
+function replyIn(value: unknown): ToolReply | undefined {
   try {
-    if (!ToolReply.is(value)) return { outcome: { status: "success", payload: asResult(value, limits) } };
-    const { payload, control } = value;
-    return { outcome: { status: "success", payload: asResult(payload, limits) }, ...(control && { control: asResult(control, limits) as ToolControl }) };
-  } catch (error) {
-    const tooMuch = LashError.is(error) && error.isCode("limit_exceeded");
-    return failedOutput({
-      class: tooMuch ? "resource_limit" : "internal",
-      code: tooMuch ? "limit_exceeded" : "tool_result_invalid",
-      message: error instanceof Error ? error.message : "the tool's result is no JSON value",
-    });
+    return ToolReply.is(value) ? value : undefined;
+  } catch {
+    return undefined;
   }
 }
 
-function asResult(value: unknown, limits: Limits): Json {
-  // Six bytes is what JSON makes of a character at most: a text that surely fits is its own result.
-  if (typeof value === "string" && value.length * 6 + 2 <= limits.toolResultBytes) return value;
-  const text = JSON.stringify(value ?? null) ?? "null";
-  return parseHostileJson(text, { field: "result", limit: "toolResultBytes", limits, prototypeKeys: "drop" });
+export function pendingIn(value: unknown): ToolPending | undefined {
+  try {
+    return ToolPending.is(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const tellLimits = ({ toolResultBytes, jsonDepth, jsonValues }: Limits): TellLimits => ({ bytes: toolResultBytes, depth: jsonDepth, values: jsonValues });
+
+/** What it asks for stays what it is; only what the tool says with it is told. */
+function toldControl(control: ToolControl, within: TellLimits): ToolControl {
+  const told = (value: unknown): Json => tellValue(value, within).value;
+  switch (control.type) {
+    case "finish":
+      return { type: "finish", value: told(control.value) };
+    case "fail":
+      return { type: "fail", failure: told(control.failure) };
+    case "switch_agent_frame": {
+      const { initial_nodes: nodes, task } = control;
+      const kept = told(nodes ?? []);
+      return {
+        ...control,
+        ...(task !== undefined && { task: String(told(task)) }),
+        // Where not all messages fit, those that do are what the frame begins with.
+        ...(nodes && { initial_nodes: Array.isArray(kept) ? kept.filter((node: Json) => isPlainObject(node)) : [] }),
+      };
+    }
+  }
 }
 
 export function failure(error: unknown, signal: AbortSignal): ToolCallOutput {

@@ -1,8 +1,6 @@
 // Before a batch runs: what each call means, or why it cannot run (T-51). Deterministic, so a recovery plans the same.
 
 import { MOST_BATCH_ENTRIES, type BatchEntry } from "../domain/batch-entry.ts";
-import { parseHostileJson } from "../domain/bounded-json.ts";
-import { LashError } from "../domain/errors.ts";
 import type { Json } from "../domain/json.ts";
 import type { Limits } from "../domain/limits.ts";
 import { isOwnCall, type Message, type Part } from "../domain/messages.ts";
@@ -10,6 +8,7 @@ import { ToolError } from "../domain/tool-error.ts";
 import { failedOutput, type ToolCallOutput, type ToolFailureClass } from "../domain/tool-output.ts";
 import type { Tool } from "../tools/contract.ts";
 import type { ToolQuestion, ToolVerdict } from "./plugin-port.ts";
+import { readArguments, refusedArguments } from "./read-arguments.ts";
 
 interface PlannedBase {
   /** The provider's id. */
@@ -68,8 +67,10 @@ export async function planBatch(message: Message, batch: BatchPlan): Promise<rea
     const unique = callId === "" || seen.has(callId) ? `${callId}~${index}` : callId;
     seen.add(callId);
     const named = { callId, toolName: part.toolName ?? "", key: `${batch.batchKey}:child:${index}:${unique}` };
-    const args = readArguments(part.content, batch.limits);
-    return "problem" in args ? refuse({ ...named, args: {} }, "resource_limit", "invalid_tool_args", args.problem) : planCall({ ...named, args: args.value }, batch);
+    const { value: args, refused } = readArguments(part.content, batch.limits);
+    // What has run has run: an earlier build gave tools what it could make of such arguments.
+    if (refused && !batch.isRecorded(`${named.key}:attempt:1`)) return { ...named, args: {}, kind: "refused", output: refused };
+    return planCall({ ...named, args }, batch);
   };
   return planEach(parts, planOne, batch);
 }
@@ -132,7 +133,8 @@ function planEntries(group: PlannedBase, entries: readonly BatchEntry[], batch: 
       };
       if (index >= MOST_BATCH_ENTRIES) return refuse(call, "invalid_request", "batch_too_long", `a batch runs at most ${MOST_BATCH_ENTRIES} calls; make this one in another batch`);
       if (batch.tools.get(tool)?.dispatches) return refuse(call, "invalid_request", "batch_nested", "a batch cannot run a batch; list its calls instead");
-      return planLeaf(call, batch);
+      const output = refusedArguments(parameters);
+      return output && !batch.isRecorded(`${call.key}:attempt:1`) ? { ...call, args: {}, kind: "refused", output } : planLeaf(call, batch);
     },
     batch,
   );
@@ -157,16 +159,6 @@ const goneTool = (name: string): Tool => ({
   validate: (args) => Promise.resolve({ args }),
   run: () => Promise.reject(new ToolError({ class: "unavailable", code: "tool_unavailable", message: `there is no tool named "${name}" any more` })),
 });
-
-/** Unparsable text dispatches as `{}`, while the raw text stays in history (T-30). */
-function readArguments(text: string, limits: Limits): { readonly value: Json } | { readonly problem: string } {
-  if (text.trim() === "") return { value: {} };
-  try {
-    return { value: parseHostileJson(text, { field: "arguments", limit: "toolArgumentsBytes", limits, prototypeKeys: "drop" }) };
-  } catch (error) {
-    return LashError.is(error) && error.isCode("limit_exceeded") ? { problem: error.message } : { value: {} };
-  }
-}
 
 async function validate(tool: Tool, args: Json): Promise<{ readonly args: unknown } | { readonly problem: string }> {
   try {

@@ -2,6 +2,7 @@
 
 import type { Json } from "./json.ts";
 import type { AttachmentRef } from "./messages.ts";
+import type { ConvertedValue } from "./tell-value.ts";
 
 export type ToolFailureClass =
   | "invalid_request" | "unavailable" | "permission_denied" | "timeout" | "execution" | "external" | "resource_limit" | "internal";
@@ -36,6 +37,13 @@ export interface ToolCallOutput {
   readonly control?: ToolControl;
   /** Images the tool returned, already stored (E-4). */
   readonly attachments?: readonly AttachmentRef[];
+  /**
+   * Where the payload is not what the tool gave, because that was no JSON or over a limit: the first ten places. Absent where the
+   * tool gave JSON.
+   */
+  readonly converted?: readonly ConvertedValue[];
+  /** Said to the model behind the payload: what could not be taken of what the tool gave. */
+  readonly notes?: readonly string[];
 }
 
 export interface CompletedToolCall {
@@ -57,10 +65,10 @@ export function failedOutput(
 export type ShownToolError = Pick<ToolFailure, "class" | "code" | "message">;
 
 /** What a model is shown for an output, before it is made text. */
-export function shownOutput({ outcome }: ToolCallOutput): { readonly result: Json } | { readonly error: ShownToolError } {
+export function shownOutput({ outcome, notes }: ToolCallOutput): { readonly result: Json; readonly notes?: readonly string[] } | { readonly error: ShownToolError } {
   switch (outcome.status) {
     case "success":
-      return { result: outcome.payload };
+      return { result: outcome.payload, ...(notes && { notes }) };
     case "failure":
       return { error: { class: outcome.payload.class, code: outcome.payload.code, message: outcome.payload.message } };
     case "cancelled":
@@ -68,9 +76,10 @@ export function shownOutput({ outcome }: ToolCallOutput): { readonly result: Jso
   }
 }
 
-/** The text a model is shown for an output: strings as they are, everything else as JSON. */
+/** The text a model is shown for an output: strings as they are, everything else as JSON; then a line for each note. */
 export function projectOutput(output: ToolCallOutput): string {
   const shown = shownOutput(output);
   if ("error" in shown) return JSON.stringify(shown);
-  return typeof shown.result === "string" ? shown.result : JSON.stringify(shown.result);
+  const text = typeof shown.result === "string" ? shown.result : JSON.stringify(shown.result);
+  return [text, ...(shown.notes ?? []).map((note) => `[${note}]`)].join("\n");
 }

@@ -45,6 +45,14 @@ export type TurnActivityBody =
       /** The provider runs it itself. */
       readonly providerExecuted?: true;
     }
+  /** What the tool says of a call that runs, by `call.progress(value)`; at most 16 KiB. */
+  | {
+      readonly type: "tool_call_progress";
+      readonly callId: string;
+      readonly name: string;
+      readonly parentCallId?: string;
+      readonly value: Json;
+    }
   | {
       readonly type: "tool_call_completed";
       readonly callId: string;

@@ -52,7 +52,7 @@ function readEntries(args: Json): { readonly args: readonly BatchEntry[] } | { r
   return {
     args: calls.map((entry: Json) => {
       const { tool, parameters } = fieldsOf(entry);
-      return { tool: typeof tool === "string" ? tool : "", parameters: parameters ?? {} };
+      return { tool: typeof tool === "string" ? tool : "", parameters: parameters === undefined ? {} : parameters };
     }),
   };
 }

@@ -31,7 +31,7 @@ export interface ToolCall {
   readonly toolName: string;
   readonly sessionId: string;
   readonly turnId: string;
-  /** Aborts when the turn is cancelled or its lease is lost; work that ignores it is left behind. */
+  /** Aborts when the turn is cancelled, its lease is lost, or the tool's `timeoutMs` is over; work that ignores it is left behind. */
   readonly signal: AbortSignal;
   /** The same for every attempt of this call, also after a crash: pass it on to whatever has side effects. */
   readonly idempotencyKey: string;
@@ -39,6 +39,12 @@ export interface ToolCall {
   readonly attempt: number;
   /** This attempt was started before and the process died before its outcome was recorded (OP-3). */
   readonly interrupted: boolean;
+  /**
+   * Tells watchers of the turn how far the call is: an activity `tool_call_progress` with this value, told as JSON and cut at
+   * 16 KiB. Live only, nothing is recorded. A watcher that is behind is told the latest value; after the call has ended nobody
+   * is told anything.
+   */
+  progress(value: unknown): void;
   /**
    * A key with which anybody may answer this call later: `return pending()` after handing it over. The same for every
    * take. Whoever has it may answer, so treat it like a password (E-19).
@@ -99,6 +105,8 @@ export interface Tool<Args = unknown> {
   /** `parallel` calls of one reply run together first, then the `serial` ones one by one (T-52). */
   readonly execution: "parallel" | "serial";
   readonly retry: ToolRetryPolicy | null;
+  /** Milliseconds that one attempt may take. Absent: as long as it likes. */
+  readonly timeoutMs?: number;
   /** Arguments as the tool will see them, or what is wrong with them. */
   validate(args: Json): Promise<{ readonly args: Args } | { readonly problem: string }>;
   run(args: Args, call: ToolCall): unknown | Promise<unknown>;
