@@ -53,27 +53,27 @@ async function find(sessionId: string, id: string, attachments: AttachmentFacet)
 
 export interface TakenImages {
   readonly taken: readonly Uint8Array[];
-  /** What is wrong with each of the others: with one of them in it, no model would take the history. */
+  /** Of each of the others, in words: with one of them in it, no model would take the history. */
   readonly problems: readonly string[];
 }
 
 /** Those of a tool's images that can be stored and shown. */
 export function takeImages(images: unknown, { imageBytes }: Limits): TakenImages {
-  if (!Array.isArray(images)) return { taken: [], problems: ["the images of the result are no array"] };
+  if (!Array.isArray(images)) return { taken: [], problems: ["the images are left out: they are no array"] };
   const taken: Uint8Array[] = [];
   const problems: string[] = [];
   for (const [index, bytes] of (images as readonly unknown[]).entries()) {
     const problem = imageProblem(bytes, imageBytes);
     if (problem === undefined) taken.push(bytes as Uint8Array);
-    else problems.push(`image ${index + 1} of ${images.length} ${problem}`);
+    else problems.push(`image ${index + 1} of ${images.length} is left out: it is ${problem}`);
   }
   return { taken, problems };
 }
 
 function imageProblem(bytes: unknown, most: number): string | undefined {
-  if (!(bytes instanceof Uint8Array)) return "is no Uint8Array";
-  if (bytes.byteLength > most) return `is over \`limits.imageBytes\` (${most})`;
-  return imageType(bytes) ? undefined : "is none that models read (png, jpeg, gif or webp)";
+  if (!(bytes instanceof Uint8Array)) return "no Uint8Array";
+  if (bytes.byteLength > most) return `over \`limits.imageBytes\` (${most})`;
+  return imageType(bytes) ? undefined : "none that models read (png, jpeg, gif or webp)";
 }
 
 /** Stores what a tool returned: intent first, so that bytes without an owner can be found and swept (S-77). */

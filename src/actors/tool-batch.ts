@@ -296,7 +296,8 @@ class BatchRun {
       }
       const refusal = this.#context.refusalOf(call.toolName);
       if (refusal !== undefined) return { output: failedOutput({ class: "unavailable", code: "tool_unavailable", message: refusal }) };
-      return end(await tool.run(input, handle));
+      const returned: unknown = tool.run(input, handle);
+      return end(isThenable(returned) ? await returned : returned);
     };
     const produced = await produce().catch((error: unknown): ProducedEnd => ({ output: failure(error, signal) }));
     // What comes too late is dropped, and nothing is written for it any more.
@@ -336,6 +337,15 @@ class BatchRun {
     } finally {
       stopWaiting();
     }
+  }
+}
+
+/** Looking at a stranger's value may throw: then it is no promise, and the tool has returned all the same. */
+function isThenable(value: unknown): boolean {
+  try {
+    return typeof (value as { readonly then?: unknown } | null | undefined)?.then === "function";
+  } catch {
+    return false;
   }
 }
 

@@ -34,7 +34,7 @@ export function success(value: unknown, limits: Limits): Returned {
     outcome: { status: "success", payload },
     ...(reply?.control && { control: toldControl(reply.control, within) }),
     ...(converted.length > 0 && { converted }),
-    ...(problems.length > 0 && { notes: problems.map((problem) => `${problem}; it is not shown`) }),
+    ...(problems.length > 0 && { notes: problems }),
   };
   return { output, images };
 }

@@ -149,14 +149,18 @@ describe("what is taken", () => {
   });
 
   test.each<[string, Uint8Array, string]>([
-    ["another kind", svg(), "unsupported_image_format"],
-    ["over 20 MiB", new Uint8Array(20 * 1024 * 1024 + 1), "limit_exceeded"],
-    ["no bytes", "x" as never, "tool_result_invalid"],
-  ])("a tool image of %s fails its call and is not stored, so that no later model call stumbles over it (PP-9, ER-8)", async (_title, bytes, code) => {
-    const { lash, engine } = testLash({ script: (request, index) => (index === 2 ? "more" : (shooting as (...args: unknown[]) => never)(request, index)), tools: [camera(png(1), bytes)] });
+    ["another kind", svg(), "image 2 of 2 is left out: it is none that models read (png, jpeg, gif or webp)"],
+    ["over 20 MiB", new Uint8Array(20 * 1024 * 1024 + 1), "image 2 of 2 is left out: it is over `limits.imageBytes` (20971520)"],
+    ["no bytes", "x" as never, "image 2 of 2 is left out: it is no Uint8Array"],
+  ])("a tool image of %s is left out and not stored, so that no later model call stumbles over it; the call has run, and its result says what is missing (ME-8, PP-9)", async (_title, bytes, problem) => {
+    const { lash, engine, provider } = testLash({ script: (request, index) => (index === 2 ? "more" : (shooting as (...args: unknown[]) => never)(request, index)), tools: [camera(png(1), bytes)] });
     const session = await lash.openSession("s");
-    expect(await session.run("go")).toMatchObject({ isSuccess: true, toolCalls: [{ output: { outcome: { status: "failure", payload: { code } } } }] });
-    expect((await keysOf(engine)).filter((key) => key.startsWith('["intent"') || key.startsWith('["held"'))).toEqual([]);
+    expect(await session.run("go")).toMatchObject({
+      isSuccess: true,
+      toolCalls: [{ output: { outcome: { status: "success", payload: "one photo" }, notes: [problem], attachments: [{ id: sha256Hex(png(1)) }] } }],
+    });
+    expect(provider.requests[1]?.messages.at(-1)?.blocks).toMatchObject([{ type: "toolResult", content: `one photo\n[${problem}]` }, { type: "image" }]);
+    expect((await keysOf(engine)).filter((key) => key.startsWith('["intent"') || key.startsWith('["held"'))).toHaveLength(1);
     expect(await session.run("more")).toMatchObject({ isSuccess: true });
   });
 });

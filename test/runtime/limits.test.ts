@@ -38,13 +38,22 @@ describe("limits", () => {
 
   test.each<[string, Partial<Limits>, TestLashOptions]>([
     ["arguments", { toolArgumentsBytes: 20 }, { script: calling({ text: long(30) }), tools: [giving(() => "never")] }],
-    ["a result", { toolResultBytes: 20 }, { script: calling(), tools: [giving(() => ({ text: long(30) }))] }],
-    ["a result that is a text", { toolResultBytes: 20 }, { script: calling(), tools: [giving(() => long(30))] }],
-    ["an image of a tool", { imageBytes: 8 }, { script: calling(), tools: [giving(() => withImages("one", [png(1)]))] }],
-    ["depth of a result", { jsonDepth: 2 }, { script: calling(), tools: [giving(() => [[[1]]])] }],
-  ])("%s over its limit fails the call, and the model hears of it", async (_title, limits, options) => {
+  ])("%s over their limit fail the call, and the model hears of it", async (_title, limits, options) => {
     const { session: chat } = await session(limits, options);
     expect(await chat.run("go")).toMatchObject({ text: "went on", toolCalls: [{ output: { outcome: { status: "failure", payload: { class: "resource_limit" } } } }] });
+  });
+
+  test.each<[string, Partial<Limits>, () => unknown, string]>([
+    ["a result", { toolResultBytes: 400 }, () => ({ text: long(500), id: 7 }), '"id":7'],
+    ["a result that is a text", { toolResultBytes: 100 }, () => long(300), "[cut: "],
+    ["a result of many values", { jsonValues: 5 }, () => [1, 2, 3, 4, 5, 6], "[cut: 2 more items]"],
+    ["depth of a result", { jsonDepth: 2 }, () => [[[1]]], "[cut: deeper than 2 levels]"],
+    ["an image of a tool", { imageBytes: 8 }, () => withImages("one", [png(1)]), "image 1 of 1 is left out: it is over `limits.imageBytes` (8)"],
+  ])("%s over its limit is cut, and says so: the call has run (ME-8)", async (_title, limits, run, shown) => {
+    const { session: chat, provider } = await session(limits, { script: calling(), tools: [giving(run)] });
+    expect(await chat.run("go")).toMatchObject({ text: "went on", toolCalls: [{ status: "success" }] });
+    const [block] = provider.requests[1]?.messages.at(-1)?.blocks ?? [];
+    expect(block).toMatchObject({ type: "toolResult", content: expect.stringContaining(shown) as string });
   });
 
   test("an answer from outside over the limit is refused, and a smaller one is taken", async () => {

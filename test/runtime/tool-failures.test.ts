@@ -31,13 +31,6 @@ describe("arguments", () => {
     expect(shown[1]).toBe("sun in Oslo");
   });
 
-  test("arguments that are no JSON dispatch as {}, and stay in history as the model wrote them (T-30)", async () => {
-    const seen: unknown[] = [];
-    const { transcript } = await turnWith([anything((args) => void seen.push(args))], { name: "it", inputJson: '{"city": "Os' });
-    expect(seen).toEqual([{}]);
-    expect(transcript[1]).toBe('Assistant: ToolCall {"city": "Os');
-  });
-
   test("arguments that break the schema are a failed result that says where (T-51)", async () => {
     const { result, shown } = await turnWith([weather], { name: "weather", args: { city: 7 } });
     expect(failureOf(result)).toMatchObject({ class: "invalid_request", code: "invalid_tool_args" });
@@ -77,32 +70,15 @@ describe("arguments", () => {
 });
 
 describe("results", () => {
-  const cyclic: Record<string, unknown> = {};
-  cyclic["self"] = cyclic;
-
   test.each<[string, unknown, unknown]>([
     ["undefined is null", undefined, null],
-    ["a function is null", () => 1, null],
     ["a date is its text", new Date(0), "1970-01-01T00:00:00.000Z"],
     ["members that are undefined are left out", { a: 1, b: undefined }, { a: 1 }],
-    ["a map shows nothing of itself", new Map([["a", 1]]), {}],
-    ["not a number is null", [Number.NaN, 1], [null, 1]],
     ["prototype keys are dropped", JSON.parse('{"__proto__": 1, "constructor": 2, "a": 3}'), { a: 3 }],
     ["lone surrogates survive", "\ud800", "\ud800"],
   ])("%s (ER-8, design 10)", async (_title, value, payload) => {
     const { result } = await turnWith([anything(() => value)], { name: "it" });
     expect(result.toolCalls[0]?.output?.outcome).toEqual({ status: "success", payload });
-  });
-
-  test.each<[string, () => unknown, string, string]>([
-    ["a cycle", () => cyclic, "internal", "tool_result_invalid"],
-    ["a bigint", () => 1n, "internal", "tool_result_invalid"],
-    ["a toJSON that throws", () => ({ toJSON: () => { throw new Error("no"); } }), "internal", "tool_result_invalid"],
-    ["9 MiB of text", () => "x".repeat(9 * 1024 * 1024), "resource_limit", "limit_exceeded"],
-    ["nesting of 1,000 levels", () => JSON.parse("[".repeat(1_000) + "]".repeat(1_000)) as unknown, "resource_limit", "limit_exceeded"],
-  ])("%s as a result is a failed call (OP-17)", async (_title, run, failureClass, code) => {
-    const { result } = await turnWith([anything(run)], { name: "it" });
-    expect(failureOf(result)).toMatchObject({ class: failureClass, code });
   });
 });
 
