@@ -30,9 +30,19 @@ interface CommonOptions<Args> {
   readonly execution?: "parallel" | "serial";
   /** Default: a failed call is not tried again. */
   readonly retry?: Partial<ToolRetryPolicy>;
+  /**
+   * Milliseconds that one attempt may take; default: as long as it likes. Then it ends as a failure of class `timeout`, code
+   * `tool_timeout`, `call.signal` aborts, and what it returns later is dropped. With a `retry` policy it is tried again where a crash
+   * would run it again, too: `readOnly`, `idempotent`, or `onInterrupted: "retry"`. It says nothing of how long `pending()` waits.
+   */
+  readonly timeoutMs?: number;
   /** Stops work outside when a pending call of this tool is cancelled. */
   readonly cancel?: (args: Args) => unknown;
-  /** Gives the result, any JSON value, or throws. `undefined` counts as null. */
+  /**
+   * Gives the result, or throws. `undefined` counts as null. What is no JSON is told as well as possible (`Map` and `Set` as their
+   * entries, `bigint` as digits, an error as name and message ..), what is over `limits` is cut; the call's output says so in
+   * `converted`.
+   */
   readonly run: (args: Args, call: ToolCall) => unknown;
 }
 
@@ -51,7 +61,7 @@ export interface JsonToolOptions<Args> extends CommonOptions<Args> {
 }
 
 const NAME_CHARS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
-const KNOWN = new Set(["id", "name", "description", "input", "inputSchema", "outputSchema", "readOnly", "idempotent", "onInterrupted", "execution", "retry", "cancel", "run"]);
+const KNOWN = new Set(["id", "name", "description", "input", "inputSchema", "outputSchema", "readOnly", "idempotent", "onInterrupted", "execution", "retry", "timeoutMs", "cancel", "run"]);
 const defaultRetry: ToolRetryPolicy = { maxAttempts: 3, baseDelayMs: 500, maxDelayMs: 10_000 };
 
 /**
@@ -80,6 +90,7 @@ export function tool<Args>(options: AnyOptions<Args>): Tool<Args> {
     onInterrupted: options.onInterrupted ?? (readOnly || idempotent ? "retry" : "report"),
     execution: options.execution ?? "parallel",
     retry: options.retry ? { ...defaultRetry, ...options.retry } : null,
+    ...(options.timeoutMs !== undefined && { timeoutMs: options.timeoutMs }),
     validate: input
       ? async (args: Json) => {
           const result = await input["~standard"].validate(args);
@@ -117,7 +128,7 @@ function check<Args>(options: AnyOptions<Args>): void {
   if (typeof options.input?.["~standard"]?.validate !== "function" && (options.input !== undefined || !options.inputSchema)) {
     throw invalidArgument(`tool.input (of "${name}")`, "a Standard Schema, for example z.object({ city: z.string() }); or leave it out and give `inputSchema`");
   }
-  const { onInterrupted, execution, retry } = options;
+  const { onInterrupted, execution, retry, timeoutMs } = options;
   for (const flag of ["readOnly", "idempotent"] as const) {
     if (options[flag] !== undefined && typeof options[flag] !== "boolean") throw invalidArgument(`tool.${flag} (of "${name}")`, "true or false");
   }
@@ -126,6 +137,9 @@ function check<Args>(options: AnyOptions<Args>): void {
   }
   if (execution !== undefined && execution !== "parallel" && execution !== "serial") {
     throw invalidArgument(`tool.execution (of "${name}")`, '"parallel" or "serial"');
+  }
+  if (timeoutMs !== undefined && !(Number.isSafeInteger(timeoutMs) && timeoutMs >= 1)) {
+    throw invalidArgument(`tool.timeoutMs (of "${name}")`, "a whole number of milliseconds from 1 up; leave it out for no limit");
   }
   if (retry === undefined) return;
   refuseUnknown(retry, ["maxAttempts", "baseDelayMs", "maxDelayMs"], `tool.retry (of "${name}")`);
