@@ -2,6 +2,7 @@
 
 import type { Compactor } from "./domain/compaction.ts";
 import type { Message, Part } from "./domain/messages.ts";
+import { shownContent } from "./domain/shown-result.ts";
 import { completeDirect } from "./providers/direct-client.ts";
 import { jsonSchemaProblem } from "./providers/json-schema.ts";
 
@@ -51,7 +52,8 @@ export function summarize({ model, outputTokenCap }: SummarizeOptions = {}): Com
 
 const linesOf = ({ role, parts }: Message): string => [`${role}:`, ...parts.map(textOf).filter((text) => text !== "")].join("\n");
 
-function textOf({ kind, content, toolName, filename }: Part): string {
+function textOf(part: Part): string {
+  const { kind, content, toolName, filename } = part;
   switch (kind) {
     case "Image":
       return "[image]";
@@ -66,7 +68,7 @@ function textOf({ kind, content, toolName, filename }: Part): string {
     case "ToolCall":
       return `[calls ${toolName ?? "a tool"} with ${content}]`;
     case "ToolResult":
-      return `[${toolName ?? "the tool"} answered ${content}]`;
+      return `[${toolName ?? "the tool"} answered ${shownContent(part)}]`;
     default:
       return content;
   }

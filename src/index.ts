@@ -31,6 +31,7 @@ export type {
 } from "./observe/contract.ts";
 
 export { tool } from "./tools/tool.ts";
+export { readResultTool, type ReadResultOptions } from "./tools/read-result-tool.ts";
 export { batchTool } from "./tools/batch-tool.ts";
 export type { ToolOptions } from "./tools/tool.ts";
 export type { DirectAnswer, OnInterrupted, StandardSchema, Tool, ToolCall, ToolRetryPolicy } from "./tools/contract.ts";

@@ -3,6 +3,7 @@
 
 import { SUMMARY_HEADING, summarize, type SummarizeOptions } from "./compaction.ts";
 import { isOwnResult, type Message, messageText, type Part } from "./domain/messages.ts";
+import { shownContent } from "./domain/shown-result.ts";
 import type { TokenUsage } from "./domain/usage.ts";
 import type { ContextView, Plugin, PreparedContext } from "./plugins/contract.ts";
 import { plugin } from "./plugins/plugin.ts";
@@ -53,7 +54,7 @@ const isImage = ({ kind, pruneState }: Part): boolean => kind === "Image" && pru
 /** Images that came from users and tools, and files of whoever made them; those of a model go back to it as they came. */
 const hasBytes = (part: Part): boolean => isImage(part) || (part.attachment !== undefined && part.pruneState === undefined);
 
-const partLength = ({ content, opaque }: Part): number => content.length + (opaque ? JSON.stringify(opaque.json).length : 0);
+const partLength = (part: Part): number => shownContent(part).length + (part.opaque ? JSON.stringify(part.opaque.json).length : 0);
 
 const cleared = (part: Part): Part => (isImage(part) ? { ...part, pruneState: "Cleared" } : part);
 

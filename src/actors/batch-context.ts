@@ -41,6 +41,10 @@ export interface BatchContext {
   readonly attachments: AttachmentFacet;
   readonly logger: Logger;
   readonly limits: Limits;
+  /** The tool of the turn that reads what is left out of results, where it has one. */
+  readonly restTool: string | undefined;
+  /** The text of a result that the conversation has, by its id or that of its call. */
+  readonly earlierResult: (id: string) => string | undefined;
   /** Aborts when the turn is suspended: waits end without being recorded (OP-8). */
   readonly detach: AbortSignal;
   /** What a tool that asks a model needs. */

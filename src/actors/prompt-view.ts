@@ -1,6 +1,7 @@
 // Prompt view: messages as a model is shown them (T-36..T-39). A projection only; committed history is never rewritten.
 
 import { isBound, joinProse, type AttachmentRef, type Message, type Part } from "../domain/messages.ts";
+import { shownContent } from "../domain/shown-result.ts";
 import type { LlmContentBlock, LlmMessage, LlmOrigin } from "../providers/contract.ts";
 
 /** Gives an image or a file its place among the attachments of the request. */
@@ -161,7 +162,7 @@ function systemText(part: Part): string {
 /** Pruned parts show what stands in for them (T-39). */
 function textOf(part: Part): string {
   const { pruneState } = part;
-  if (pruneState === undefined) return part.content;
+  if (pruneState === undefined) return shownContent(part);
   if (pruneState === "Cleared") return "[content cleared]";
   return "Deleted" in pruneState ? pruneState.Deleted.breadcrumb : pruneState.Summarized.summary;
 }

@@ -6,10 +6,12 @@
 
 import { copyJson } from "../domain/copy-json.ts";
 import type { Json } from "../domain/json.ts";
-import type { AttachmentRef } from "../domain/messages.ts";
+import type { Limits } from "../domain/limits.ts";
+import type { AttachmentRef, PartDraft } from "../domain/messages.ts";
 import { sha256Hex } from "../domain/sha256.ts";
 import { missingChildSessions } from "../domain/wiring-errors.ts";
 import { failedOutput, projectOutput, type ToolCallOutput } from "../domain/tool-output.ts";
+import { utf8Length } from "../domain/utf8.ts";
 import type { ToolPending } from "../domain/tool-pending.ts";
 import type { ToolResult } from "../machines/effects.ts";
 import type { JournaledOutcome } from "../stores/contract.ts";
@@ -118,10 +120,25 @@ class BatchRun {
       ...(messages && { messages }),
       ...(shown !== undefined && { shown }),
       modelReturn: [
-        { kind: "ToolResult", content: shown ?? projectOutput(output), toolCallId: call.callId, toolName: call.toolName, ...(output.outcome.status !== "success" && { isError: true }) },
+        {
+          kind: "ToolResult",
+          ...(shown === undefined ? this.#bounded(call, projectOutput(output)) : { content: shown }),
+          toolCallId: call.callId,
+          toolName: call.toolName,
+          ...(output.outcome.status !== "success" && { isError: true }),
+        },
         ...(output.attachments ?? []).map((reference) => ({ kind: "Image" as const, content: "", attachment: { reference } })),
       ],
     };
+  }
+
+  /** Kept whole, with how much of it a model is shown; what a plugin shows in its place is the plugin's to bound. */
+  #bounded(call: PlannedCall, content: string): Pick<PartDraft, "content" | "shownBytes" | "restTool"> {
+    const { limits, restTool } = this.#context;
+    const most = modelBytesOf(call, limits);
+    // One character takes 1 to 3 bytes, or 2 of them 4.
+    if (content.length * 3 <= most || utf8Length(content) <= most) return { content };
+    return { content, shownBytes: most, ...(restTool !== undefined && { restTool }) };
   }
 
   /**
@@ -274,6 +291,7 @@ class BatchRun {
       attempt,
       interrupted,
       progress: progressOf(namedIds(call), (progress) => context.emit(progress, `tool:${call.key}`), asking.hasEnded),
+      earlierResult: context.earlierResult,
       complete: questionsOf(context, call, asking),
       get children() {
         return (children ??= port?.ofCall(context, call, asking) ?? NO_CHILDREN);
@@ -354,6 +372,13 @@ const NO_CHILDREN: ToolCall["children"] = { create: missing, open: missing };
 
 const namedIds = ({ callId, toolName, parentCallId }: PlannedCall) => ({ callId, name: toolName, ...(parentCallId !== undefined && { parentCallId }) });
 const named = (call: PlannedCall) => ({ ...namedIds(call), args: call.args });
+
+/** A batch shows what its calls would show one by one. */
+function modelBytesOf(call: PlannedCall, limits: Limits): number {
+  if (call.kind === "group") return call.calls.reduce((sum, each) => sum + modelBytesOf(each, limits), 0);
+  const own = call.kind === "launch" ? call.tool.maxModelBytes : undefined;
+  return own === null ? Infinity : (own ?? limits.toolResultModelBytes);
+}
 
 function mayRetry(ended: AttemptEnd): boolean {
   return "output" in ended && ended.output.outcome.status === "failure" && ended.output.outcome.payload.retry.type === "safe";

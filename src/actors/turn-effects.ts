@@ -12,6 +12,7 @@ import type { CheckpointKind, EffectOutcome, EffectRequest } from "../machines/e
 import type { ToolSpec } from "../domain/turn-config.ts";
 import type { MachineSnapshot, TurnClaim, TurnRecord } from "../stores/contract.ts";
 import type { Tool } from "../tools/contract.ts";
+import { resultTextIn } from "./earlier-results.ts";
 import type { EffectController, StepDraft } from "./effect-host.ts";
 import { announce, deliver, MOST_INPUTS } from "./checkpoint.ts";
 import type { Envelope } from "./envelope.ts";
@@ -261,6 +262,11 @@ export class TurnEffects {
       attachments: session.ports.persistence.attachments,
       logger: session.ports.logger,
       limits: session.ports.limits,
+      restTool: [...current.tools.values()].find(({ readsResults }) => readsResults)?.name,
+      earlierResult: (id) => {
+        const { history } = session.resident();
+        return resultTextIn(log.messages, id) ?? resultTextIn(history.slice(history.length), id);
+      },
       refusalOf,
       takeChanges: () => session.takeChanges(turn),
       direct: { port: session.ports.direct, plan: () => this.#plan, record },

@@ -16,6 +16,8 @@ export interface Limits {
   readonly toolArgumentsBytes: number;
   /** Result of one tool call. Default 8 MiB. */
   readonly toolResultBytes: number;
+  /** Text of one tool result as a model is shown it: the rest is left out between its beginning and its end, but kept. Default 64 KiB. */
+  readonly toolResultModelBytes: number;
   /** Nested arrays and objects in one document; a bare string has depth 0. Default 64, at most 500. */
   readonly jsonDepth: number;
   /** Values in one document, containers included. Default 100,000. */
@@ -33,6 +35,7 @@ export const DEFAULT_LIMITS: Limits = Object.freeze({
   modelResponseBytes: 16 * MIB,
   toolArgumentsBytes: MIB,
   toolResultBytes: 8 * MIB,
+  toolResultModelBytes: 64 * 1024,
   jsonDepth: 64,
   jsonValues: 100_000,
 });

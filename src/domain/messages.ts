@@ -83,6 +83,8 @@ export interface Part {
   readonly shownBytes?: number;
   /** On a file: its media type as its maker named it, where that is not the attachment's. */
   readonly mime?: string;
+  /** On a tool result that is shown in part: the tool with which the model reads the rest. */
+  readonly restTool?: string;
   /** On a file: its name, where one is known. */
   readonly filename?: string;
   /** On a file or source that is known by address. */
@@ -142,7 +144,7 @@ export interface Message {
 /** Kinds and fields that version 1 does not know. */
 const NEW_KINDS: ReadonlySet<PartKind> = new Set<PartKind>(["File", "ReasoningFile", "Source", "ApprovalRequest", "Opaque"]);
 const NEW_FIELDS = [
-  "metadata", "providerExecuted", "isError", "shownBytes", "mime", "filename", "url", "citations", "source", "approvalId", "opaque",
+  "metadata", "providerExecuted", "isError", "shownBytes", "restTool", "mime", "filename", "url", "citations", "source", "approvalId", "opaque",
 ] as const satisfies readonly (keyof Part)[];
 
 /**

@@ -247,7 +247,10 @@ export interface PluginContributions {
   beforeToolCall?(call: ToolCallContext): Answer<BeforeToolDirective>;
   /** After every attempt that was not cancelled, and once after a pending call was answered. */
   afterToolCall?(call: ToolResultContext): Answer<AfterToolDirective>;
-  /** What the model is shown of a result; one plugin of a session may have it (PT-4). The record keeps the whole output. */
+  /**
+   * What the model is shown of a result; one plugin of a session may have it (PT-4). The record keeps the whole output. A text is shown
+   * as it is, however long; with undefined the model is shown `shown`, cut where that is over the tool's `maxModelBytes`.
+   */
   projectToolResult?(call: ToolResultContext, shown: string): string | undefined | Promise<string | undefined>;
   /** After tools, and before the turn completes. Messages go on with the turn. */
   atCheckpoint?(turn: CheckpointContext): Answer<CheckpointDirective>;

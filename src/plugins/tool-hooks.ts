@@ -115,7 +115,7 @@ export class ToolHooks {
     return pluginState === undefined ? {} : { pluginState };
   }
 
-  /** PT-4, PT-64: undefined where the model is shown what it would be shown anyway. */
+  /** PT-4, PT-64: undefined where no plugin says what the model is shown; else that, and it is bounded by nobody but the plugin. */
   async project({ callId, toolName, args }: ToolQuestion, output: ToolCallOutput): Promise<string | undefined> {
     const plugin = this.#plugins.find(({ parts }) => parts.projectToolResult);
     if (!plugin) return undefined;
@@ -123,7 +123,7 @@ export class ToolHooks {
     try {
       const context = turnContext(this.#facts, new AbortController().signal, { callId, toolName, args, output });
       const shown: unknown = await plugin.parts.projectToolResult?.(context, usual);
-      if (shown === undefined || shown === usual) return undefined;
+      if (shown === undefined) return undefined;
       if (typeof shown !== "string") throw new TypeError("projectToolResult has to answer with a text");
       return shown;
     } catch (error) {

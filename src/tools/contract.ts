@@ -46,6 +46,13 @@ export interface ToolCall {
    */
   progress(value: unknown): void;
   /**
+   * The whole text of an earlier tool result of this conversation, also where the model was shown only some of it.
+   *
+   * @param id - of the result, as a model is told it where bytes are left out, or of its call; the latest counts.
+   * @returns undefined where the current frame has no such result.
+   */
+  earlierResult(id: string): string | undefined;
+  /**
    * A key with which anybody may answer this call later: `return pending()` after handing it over. The same for every
    * take. Whoever has it may answer, so treat it like a password (E-19).
    */
@@ -107,6 +114,10 @@ export interface Tool<Args = unknown> {
   readonly retry: ToolRetryPolicy | null;
   /** Milliseconds that one attempt may take. Absent: as long as it likes. */
   readonly timeoutMs?: number;
+  /** Most UTF-8 bytes of a result that a model is shown; null: all of it. Absent: `limits.toolResultModelBytes`. */
+  readonly maxModelBytes?: number | null;
+  /** It reads what was left out of results, so models are told of it where something is left out. */
+  readonly readsResults?: true;
   /** Arguments as the tool will see them, or what is wrong with them. */
   validate(args: Json): Promise<{ readonly args: Args } | { readonly problem: string }>;
   run(args: Args, call: ToolCall): unknown | Promise<unknown>;

@@ -36,6 +36,11 @@ interface CommonOptions<Args> {
    * would run it again, too: `readOnly`, `idempotent`, or `onInterrupted: "retry"`. It says nothing of how long `pending()` waits.
    */
   readonly timeoutMs?: number;
+  /**
+   * Most UTF-8 bytes of a result's text that a model is shown; null for all of it, however long. Of a longer one it is shown the
+   * beginning and the end, and how much is missing; the stored result is whole. Default: `limits.toolResultModelBytes`, 64 KiB.
+   */
+  readonly maxModelBytes?: number | null;
   /** Stops work outside when a pending call of this tool is cancelled. */
   readonly cancel?: (args: Args) => unknown;
   /**
@@ -61,7 +66,7 @@ export interface JsonToolOptions<Args> extends CommonOptions<Args> {
 }
 
 const NAME_CHARS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
-const KNOWN = new Set(["id", "name", "description", "input", "inputSchema", "outputSchema", "readOnly", "idempotent", "onInterrupted", "execution", "retry", "timeoutMs", "cancel", "run"]);
+const KNOWN = new Set(["id", "name", "description", "input", "inputSchema", "outputSchema", "readOnly", "idempotent", "onInterrupted", "execution", "retry", "timeoutMs", "maxModelBytes", "cancel", "run"]);
 const defaultRetry: ToolRetryPolicy = { maxAttempts: 3, baseDelayMs: 500, maxDelayMs: 10_000 };
 
 /**
@@ -91,6 +96,7 @@ export function tool<Args>(options: AnyOptions<Args>): Tool<Args> {
     execution: options.execution ?? "parallel",
     retry: options.retry ? { ...defaultRetry, ...options.retry } : null,
     ...(options.timeoutMs !== undefined && { timeoutMs: options.timeoutMs }),
+    ...(options.maxModelBytes !== undefined && { maxModelBytes: options.maxModelBytes }),
     validate: input
       ? async (args: Json) => {
           const result = await input["~standard"].validate(args);
@@ -128,7 +134,7 @@ function check<Args>(options: AnyOptions<Args>): void {
   if (typeof options.input?.["~standard"]?.validate !== "function" && (options.input !== undefined || !options.inputSchema)) {
     throw invalidArgument(`tool.input (of "${name}")`, "a Standard Schema, for example z.object({ city: z.string() }); or leave it out and give `inputSchema`");
   }
-  const { onInterrupted, execution, retry, timeoutMs } = options;
+  const { onInterrupted, execution, retry, timeoutMs, maxModelBytes } = options;
   for (const flag of ["readOnly", "idempotent"] as const) {
     if (options[flag] !== undefined && typeof options[flag] !== "boolean") throw invalidArgument(`tool.${flag} (of "${name}")`, "true or false");
   }
@@ -140,6 +146,9 @@ function check<Args>(options: AnyOptions<Args>): void {
   }
   if (timeoutMs !== undefined && !(Number.isSafeInteger(timeoutMs) && timeoutMs >= 1)) {
     throw invalidArgument(`tool.timeoutMs (of "${name}")`, "a whole number of milliseconds from 1 up; leave it out for no limit");
+  }
+  if (maxModelBytes !== undefined && maxModelBytes !== null && !(Number.isSafeInteger(maxModelBytes) && maxModelBytes >= 1)) {
+    throw invalidArgument(`tool.maxModelBytes (of "${name}")`, "a whole number of bytes from 1 up, or null for no limit");
   }
   if (retry === undefined) return;
   refuseUnknown(retry, ["maxAttempts", "baseDelayMs", "maxDelayMs"], `tool.retry (of "${name}")`);

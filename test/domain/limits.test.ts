@@ -11,6 +11,7 @@ describe("resolveLimits", () => {
       modelResponseBytes: 16_777_216,
       toolArgumentsBytes: 1_048_576,
       toolResultBytes: 8_388_608,
+      toolResultModelBytes: 65_536,
       jsonDepth: 64,
       jsonValues: 100_000,
     });

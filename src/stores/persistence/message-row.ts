@@ -88,6 +88,7 @@ function isPartField(field: string, value: unknown): boolean {
     case "toolCallId":
     case "toolName":
     case "mime":
+    case "restTool":
     case "filename":
     case "url":
     case "approvalId":

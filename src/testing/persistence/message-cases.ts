@@ -29,6 +29,7 @@ const newer: readonly PartDraft[] = [
   { kind: "ToolCall", content: "{}", toolCallId: "c", toolName: "t", providerExecuted: true },
   { kind: "ToolResult", content: "no", toolCallId: "c", toolName: "t", isError: true },
   { kind: "ToolResult", content: "long", toolCallId: "c", toolName: "t", shownBytes: 2 },
+  { kind: "ToolResult", content: "long", toolCallId: "c", toolName: "t", restTool: "read_result" },
   { kind: "Prose", content: "cited", citations: [{ source: "x" }] },
 ];
 
