@@ -33,8 +33,8 @@ export type {
 export { tool } from "./tools/tool.ts";
 export { readResultTool, type ReadResultOptions } from "./tools/read-result-tool.ts";
 export { batchTool } from "./tools/batch-tool.ts";
-export type { ToolOptions } from "./tools/tool.ts";
-export type { DirectAnswer, OnInterrupted, StandardSchema, Tool, ToolCall, ToolRetryPolicy } from "./tools/contract.ts";
+export type { JsonToolOptions, ToolOptions } from "./tools/tool.ts";
+export type { DirectAnswer, OnInterrupted, StandardSchema, ToJsonSchema, Tool, ToolCall, ToolRetryPolicy } from "./tools/contract.ts";
 export { pending } from "./domain/tool-pending.ts";
 export type { PendingOptions } from "./domain/tool-pending.ts";
 export type { Resolution, ResolveOutcome } from "./domain/waits.ts";
@@ -45,6 +45,7 @@ export type { CompactOptions } from "./actors/compaction.ts";
 export type { Compaction, CompactionRequest, Compactor } from "./domain/compaction.ts";
 export type { MessageDraft } from "./domain/message-draft.ts";
 export { ToolError } from "./domain/tool-error.ts";
+export type { ConvertedFrom, ConvertedValue } from "./domain/tell-value.ts";
 export type { ToolCallOutput, ToolFailure } from "./domain/tool-output.ts";
 
 export { LashError } from "./domain/errors.ts";

@@ -25,7 +25,8 @@ import type { Provider } from "./providers/contract.ts";
 import type { SweepReport } from "./stores/content-contract.ts";
 import type { GcReport, VacuumReport } from "./stores/upkeep-contract.ts";
 import type { Store } from "./stores/store.ts";
-import type { Tool } from "./tools/contract.ts";
+import type { ToJsonSchema, Tool } from "./tools/contract.ts";
+import { describedTools } from "./tools/input-schema.ts";
 
 /** Limits of the model are the host's to know: absent means unknown, never a guess (FA-9). */
 export interface ModelOptions {
@@ -71,6 +72,11 @@ export interface LashOptions {
   /** Where sessions live. Default `memory()`: everything ends with the process (OP-15). */
   readonly store?: Store;
   readonly tools?: readonly Tool[];
+  /**
+   * Makes the JSON Schema of tools whose schema library gives none: `zodToJsonSchema` of `zod-to-json-schema`, `toJsonSchema` of
+   * `@valibot/to-json-schema`, or your own. Asked where a tool has neither `inputSchema` nor a `toJsonSchema` of its own.
+   */
+  readonly toJsonSchema?: ToJsonSchema;
   /** Of all sessions, in this order: `plugin(...)` of `lash-runtime/plugins`. */
   readonly plugins?: readonly Plugin[];
   /** First part of the system prompt of all sessions; not recorded with them. */
@@ -154,7 +160,7 @@ export interface Maintenance {
 
 const OPTIONS = [
   "provider", "model", "store", "tools", "plugins", "prompt", "maxTurns", "timeoutMs", "budget", "effects", "protocol", "residency", "lease", "inspect", "logger", "clock", "newId", "waitSecret", "maxRecoveries", "limits",
-  "trace", "drain", "children", "liveReplay",
+  "trace", "drain", "children", "liveReplay", "toJsonSchema",
 ];
 const SESSION_OPTIONS = ["provider", "model", "tools", "plugins", "pluginOptions", "prompt", "maxTurns", "timeoutMs", "budget"];
 
@@ -186,7 +192,7 @@ export function checkOptions(options: LashOptions): void {
   }
   checkShared(options);
   checkSeams(options);
-  toolsByName(options.tools ?? []);
+  toolsByName(describedTools(options.tools ?? [], options.toJsonSchema));
   checkPlugins(options.plugins);
   leaseTimingsOf(options.lease);
   if (options.limits !== undefined) checkLimits(options.limits);
@@ -221,7 +227,7 @@ function checkLimits(limits: unknown): void {
 }
 
 /** Parts that hosts bring for tests and hosting. */
-function checkSeams({ clock, logger, newId, protocol, inspect, lease, trace, children, liveReplay }: LashOptions): void {
+function checkSeams({ toJsonSchema, clock, logger, newId, protocol, inspect, lease, trace, children, liveReplay }: LashOptions): void {
   if (trace !== undefined) {
     refuseUnknown(trace, ["sink", "level", "context"], "trace");
     if (!isFunctionAt(trace.sink, "openTrace")) throw invalidArgument("trace.sink", "made by jsonlTrace(path), memoryTrace() or traceSink({ append }) of lash-runtime/trace");
@@ -237,6 +243,7 @@ function checkSeams({ clock, logger, newId, protocol, inspect, lease, trace, chi
   if (liveReplay !== undefined && !LIVE_REPLAY.every((name) => isFunctionAt(liveReplay, name))) {
     throw invalidArgument("liveReplay", `made by inMemoryLiveReplay(options), or an object with ${LIVE_REPLAY.join(", ")}`);
   }
+  if (toJsonSchema !== undefined && typeof toJsonSchema !== "function") throw invalidArgument("toJsonSchema", "a function that makes a JSON Schema of a schema");
   if (lease !== undefined) refuseUnknown(lease, ["ttlMs", "renewMs"], "lease");
 }
 

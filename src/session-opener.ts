@@ -81,7 +81,7 @@ export class SessionOpener {
       },
       limits: limitsOf(options, limitsOf(lash)),
       core: layerOf(lash.prompt ?? "", "core"),
-      tools: new SessionTools([...visibleTools(lash.tools ?? [], assignment), ...(options.tools ?? [])], loadToolRegistry),
+      tools: new SessionTools([...visibleTools(lash.tools ?? [], assignment), ...(options.tools ?? [])], loadToolRegistry, lash.toJsonSchema),
       plugins: undefined,
       owner: await this.ownerOf(sessionId),
     };

@@ -9,7 +9,8 @@ import { isPlainObject, jsonEqual, type Json, type JsonObject } from "../domain/
 import { invalidArgument } from "../domain/invalid-argument.ts";
 import { toolIdOf, type ToolSpec } from "../domain/turn-config.ts";
 import type { JournalEntry } from "../stores/contract.ts";
-import type { Tool } from "../tools/contract.ts";
+import type { ToJsonSchema, Tool } from "../tools/contract.ts";
+import { describedTools } from "../tools/input-schema.ts";
 import type { BaseSource, MakeToolRegistry, ReadTools, ToolRegistry } from "../tools/registry/contract.ts";
 
 /** State of the tools after an effect that changed them, and the generation that was recorded then. A type: it goes into JSON. */
@@ -17,6 +18,8 @@ export type ToolChange = { readonly state: JsonObject; readonly onto: number };
 
 export class SessionTools {
   readonly #load: () => Promise<MakeToolRegistry>;
+  /** The lash's, for tools that cannot describe themselves. */
+  readonly #toJsonSchema: ToJsonSchema | undefined;
   #make: MakeToolRegistry | undefined;
   #sources: readonly BaseSource[];
   /** By name. */
@@ -25,31 +28,34 @@ export class SessionTools {
   /** What whoever takes the running turn up would find last. */
   #journaled: ToolChange | undefined;
 
-  /** @throws LashError `duplicate_tool_name`, `invalid_argument`. */
-  constructor(host: readonly Tool[], load: () => Promise<MakeToolRegistry>) {
+  /** @throws LashError `duplicate_tool_name`, `invalid_argument`, `tool_schema_missing`. */
+  constructor(host: readonly Tool[], load: () => Promise<MakeToolRegistry>, toJsonSchema?: ToJsonSchema) {
     this.#load = load;
-    this.#sources = [{ id: "host", tools: host }];
-    this.#fixed = toolsByName(host);
+    this.#toJsonSchema = toJsonSchema;
+    const tools = describedTools(host, toJsonSchema);
+    this.#sources = [{ id: "host", tools }];
+    this.#fixed = toolsByName(tools);
   }
 
   /**
    * Adds the tools of the session's plugins, before its first turn. What is recorded has to be adopted once more.
    *
    * @param read - asked again by a refresh; without it they never change.
-   * @throws LashError `duplicate_tool_name`, `invalid_argument`.
+   * @throws LashError `duplicate_tool_name`, `invalid_argument`, `tool_schema_missing`.
    */
-  addPluginTools(tools: readonly Tool[], read?: ReadTools): void {
-    if (tools.length === 0 && !read) return;
+  addPluginTools(given: readonly Tool[], read?: ReadTools): void {
+    if (given.length === 0 && !read) return;
+    const tools = describedTools(given, this.#toJsonSchema);
     const sources: readonly BaseSource[] = [...this.#sources, { id: "plugins", tools, read }];
     this.#fixed = toolsByName(sources.flatMap((source) => source.tools));
     this.#sources = sources;
-    if (this.#registry) this.#registry = this.#make?.(sources);
+    if (this.#registry) this.#registry = this.#make?.(sources, this.#toJsonSchema);
   }
 
   /** Those of a child session, made from what may be called here now (S-67). It has plugins of its own. */
   handDown(choose: (callable: readonly Tool[]) => readonly Tool[]): SessionTools {
     const ofPlugins = new Set(this.#sources.filter(({ id }) => id === "plugins").flatMap(({ tools }) => tools.map(toolIdOf)));
-    return new SessionTools(choose([...this.callable.values()].filter((tool) => !ofPlugins.has(toolIdOf(tool)))), this.#load);
+    return new SessionTools(choose([...this.callable.values()].filter((tool) => !ofPlugins.has(toolIdOf(tool)))), this.#load, this.#toJsonSchema);
   }
 
   /** By name: what a turn that begins now offers its model. The same map until something changes. */
@@ -79,7 +85,7 @@ export class SessionTools {
 
   async registry(): Promise<ToolRegistry> {
     this.#make ??= await this.#load();
-    return (this.#registry ??= this.#make(this.#sources));
+    return (this.#registry ??= this.#make(this.#sources, this.#toJsonSchema));
   }
 
   /** Asks every source again (PT-40, I-47). What came of it is recorded by the next commit of settings or of a turn. @returns the generation. */

@@ -14,6 +14,7 @@ import { type PromptLayer, renderPrompt } from "../domain/prompt.ts";
 import { sha256Hex } from "../domain/sha256.ts";
 import { toolIdOf, type ToolSpec } from "../domain/turn-config.ts";
 import type { Tool } from "../tools/contract.ts";
+import { describedTool } from "../tools/input-schema.ts";
 import { byPriority, hookFailed, hookText, type Installed } from "./installed.ts";
 import type { PluginContributions, PromptAnswer } from "./contract.ts";
 import { turnContext, type TurnFacts } from "./turn-context.ts";
@@ -153,7 +154,7 @@ function asMessage(entry: Message | MessageDraft, id: string): Message {
 
 function checked(tool: Tool): Tool {
   if (typeof tool?.name !== "string" || typeof tool.run !== "function") throw new TypeError("`tools` has to be an array of tool(...)");
-  return tool;
+  return describedTool(tool, undefined);
 }
 
 /** Committed messages are named by their ids, everything else by what it says. */

@@ -97,13 +97,22 @@ export interface ToolRetryPolicy {
   readonly maxDelayMs: number;
 }
 
-export interface Tool<Args = unknown> {
+/**
+ * Makes the JSON Schema that models are shown of a tool's arguments, for a schema library that cannot do it by itself: zod 3 with
+ * `zod-to-json-schema`, valibot with `@valibot/to-json-schema`. It describes what goes in, before defaults and transformations.
+ */
+export type ToJsonSchema = (schema: StandardSchema) => Readonly<Record<string, unknown>>;
+
+export interface Tool<Args = unknown, Result = unknown> {
   /** What it is known by: membership and what is recorded of it hold on to this. Default: its name. */
   readonly id?: string;
   /** What the model calls it. */
   readonly name: string;
   readonly description: string;
+  /** Throws `tool_schema_missing` where only a converter of the lash can make it: see `describedBy`. */
   readonly inputSchema: JsonSchema;
+  /** Whose schema library gives no JSON Schema: the tool with that of a converter. @throws LashError `tool_schema_missing`. */
+  describedBy?(toJsonSchema: ToJsonSchema | undefined): Tool<Args, Result>;
   /** What its results look like, as far as it says so; nothing is checked against it. */
   readonly outputSchema?: JsonSchema;
   readonly readOnly: boolean;
@@ -120,7 +129,7 @@ export interface Tool<Args = unknown> {
   readonly readsResults?: true;
   /** Arguments as the tool will see them, or what is wrong with them. */
   validate(args: Json): Promise<{ readonly args: Args } | { readonly problem: string }>;
-  run(args: Args, call: ToolCall): unknown | Promise<unknown>;
+  run(args: Args, call: ToolCall): Result;
   /** Makes the calls that its arguments list instead of doing something itself (T-35); `run` is never called. */
   readonly dispatches?: true;
   /** Told that a pending call was cancelled, if it asked for that with `onCancel: "cancel_external_work"`. */

@@ -3,12 +3,12 @@
 import { invalidArgument, refuseUnknown } from "../domain/invalid-argument.ts";
 import { isJson, isPlainObject, type Json, type JsonObject } from "../domain/json.ts";
 import { isToolId, TOOL_ID } from "../domain/id-rules.ts";
-import { wiringError } from "../domain/errors.ts";
 import type { JsonSchema } from "../providers/contract.ts";
-import type { InferOutput, OnInterrupted, StandardSchema, Tool, ToolCall, ToolRetryPolicy } from "./contract.ts";
+import type { OnInterrupted, StandardSchema, ToJsonSchema, Tool, ToolCall, ToolRetryPolicy } from "./contract.ts";
+import { convertedBy, inputSchemaOf, schemaMissing } from "./input-schema.ts";
 
 /** What a tool says of itself, whatever its arguments are described with. */
-interface CommonOptions<Args> {
+interface CommonOptions<Args, Result> {
   /**
    * What the tool is known by, when its name may change: membership and all that is recorded of it hold on to this. Default: the
    * name. Not blank, at most 200 characters.
@@ -48,40 +48,63 @@ interface CommonOptions<Args> {
    * entries, `bigint` as digits, an error as name and message ..), what is over `limits` is cut; the call's output says so in
    * `converted`.
    */
-  readonly run: (args: Args, call: ToolCall) => unknown;
+  readonly run: (args: Args, call: ToolCall) => Result;
 }
 
-export interface ToolOptions<Schema extends StandardSchema> extends CommonOptions<InferOutput<Schema>> {
-  /** Any Standard Schema; arguments are validated with it before `run` sees them. */
-  readonly input: Schema;
-  /** JSON Schema shown to the model; needed where `input` cannot describe itself (OP-23). */
+/** A tool whose arguments a schema validates. */
+export interface ToolOptions<Args, Result = unknown> extends CommonOptions<Args, Result> {
+  /** Any Standard Schema of an object; arguments are validated with it before `run` sees them. */
+  readonly input: StandardSchema<unknown, Args>;
+  /**
+   * JSON Schema shown to the model. Needed where `input` cannot describe itself and no `toJsonSchema` does: zod 4 can, zod/mini
+   * included; other libraries where they implement Standard JSON Schema.
+   */
   readonly inputSchema?: JsonSchema;
+  /** Makes `inputSchema` from `input`. Default: the schema's own, else that of createLash. */
+  readonly toJsonSchema?: ToJsonSchema;
 }
 
 /** A tool that has nothing but a JSON Schema (PT-69). */
-export interface JsonToolOptions<Args> extends CommonOptions<Args> {
-  readonly input?: never;
-  /** Shown to the model as it is; arguments are checked against it, draft 2020-12, and handed to `run` unchanged. */
+export interface JsonToolOptions<Args, Result = unknown> extends CommonOptions<Args, Result> {
+  readonly input?: undefined;
+  /** Of an object. Shown to the model as it is; arguments are checked against it, draft 2020-12, and handed to `run` unchanged. */
   readonly inputSchema: JsonSchema;
+  readonly toJsonSchema?: undefined;
 }
 
 const NAME_CHARS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
-const KNOWN = new Set(["id", "name", "description", "input", "inputSchema", "outputSchema", "readOnly", "idempotent", "onInterrupted", "execution", "retry", "timeoutMs", "maxModelBytes", "cancel", "run"]);
+const KNOWN = new Set(["id", "name", "description", "input", "inputSchema", "toJsonSchema", "outputSchema", "readOnly", "idempotent", "onInterrupted", "execution", "retry", "timeoutMs", "maxModelBytes", "cancel", "run"]);
 const defaultRetry: ToolRetryPolicy = { maxAttempts: 3, baseDelayMs: 500, maxDelayMs: 10_000 };
 
 /**
- * Declares a tool.
+ * Declares a tool. Its `run` may be called directly, in tests for example: its types are those of `input` and of what it returns.
  *
- * @throws LashError `invalid_argument` naming the field that is wrong; `tool_schema_missing` when neither `input` nor
- *   `inputSchema` says what the arguments look like as JSON Schema.
+ * @throws LashError `invalid_argument` naming the field that is wrong, or an `input` that is no object; `tool_schema_missing` when no
+ *   JSON Schema can be made of `input`. Of schema libraries other than zod that give none, createLash throws it (or whoever else is
+ *   given the tool), unless it has a `toJsonSchema`.
  */
-export function tool<Schema extends StandardSchema>(options: ToolOptions<Schema>): Tool<InferOutput<Schema>>;
-/** The same for arguments that only a JSON Schema describes; what type they have is for the caller to say. */
-export function tool<Args = JsonObject>(options: JsonToolOptions<Args>): Tool<Args>;
-export function tool<Args>(options: AnyOptions<Args>): Tool<Args> {
+export function tool<Args = JsonObject, Result = unknown>(options: ToolOptions<Args, Result> | JsonToolOptions<Args, Result>): Tool<Args, Result> {
   check(options);
   const { input } = options;
-  const inputSchema = schemaOf(options);
+  const inputSchema = inputSchemaOf(options);
+  return inputSchema || !input ? toolOf(options, inputSchema ?? {}) : undescribed(options, input);
+}
+
+/** Waits for the converter of a lash. */
+function undescribed<Args, Result>(options: ToolOptions<Args, Result> | JsonToolOptions<Args, Result>, input: StandardSchema<unknown, Args>): Tool<Args, Result> {
+  const { name } = options;
+  let known: { readonly by: ToJsonSchema; readonly tool: Tool<Args, Result> } | undefined;
+  const describedBy = (convert: ToJsonSchema | undefined): Tool<Args, Result> => {
+    if (!convert) throw schemaMissing(name, input);
+    if (known?.by !== convert) known = { by: convert, tool: toolOf(options, convertedBy(convert, name, input)) };
+    return known.tool;
+  };
+  const get = (): JsonSchema => describedBy(undefined).inputSchema;
+  return Object.defineProperty({ ...toolOf(options, {}), describedBy }, "inputSchema", { enumerable: true, get });
+}
+
+function toolOf<Args, Result>(options: AnyOptions<Args, Result>, inputSchema: JsonSchema): Tool<Args, Result> {
+  const { input } = options;
   const readOnly = options.readOnly ?? false;
   const idempotent = options.idempotent ?? false;
   return {
@@ -113,9 +136,11 @@ export function tool<Args>(options: AnyOptions<Args>): Tool<Args> {
   };
 }
 
-type AnyOptions<Args> = CommonOptions<Args> & { readonly input?: StandardSchema<unknown, Args>; readonly inputSchema?: JsonSchema };
+const STANDARD_SCHEMA = "a Standard Schema, for example z.object({ city: z.string() }); or leave it out and give `inputSchema`";
 
-function check<Args>(options: AnyOptions<Args>): void {
+type AnyOptions<Args, Result> = ToolOptions<Args, Result> | JsonToolOptions<Args, Result>;
+
+function check<Args, Result>(options: AnyOptions<Args, Result>): void {
   if (typeof options !== "object" || options === null) throw invalidArgument("tool", "called with an object of options");
   for (const key of Object.keys(options)) {
     if (!KNOWN.has(key)) throw invalidArgument(`tool.${key}`, `left out: it is no option; known are ${[...KNOWN].join(", ")}`);
@@ -132,7 +157,10 @@ function check<Args>(options: AnyOptions<Args>): void {
     if (schema !== undefined && !(isPlainObject(schema) && isJson(schema))) throw invalidArgument(`tool.${field} (of "${name}")`, "a JSON Schema: an object that is JSON");
   }
   if (typeof options.input?.["~standard"]?.validate !== "function" && (options.input !== undefined || !options.inputSchema)) {
-    throw invalidArgument(`tool.input (of "${name}")`, "a Standard Schema, for example z.object({ city: z.string() }); or leave it out and give `inputSchema`");
+    throw invalidArgument(`tool.input (of "${name}")`, STANDARD_SCHEMA);
+  }
+  if (options.toJsonSchema !== undefined && (typeof options.toJsonSchema !== "function" || !options.input)) {
+    throw invalidArgument(`tool.toJsonSchema (of "${name}")`, "a function that makes the JSON Schema of `input`");
   }
   const { onInterrupted, execution, retry, timeoutMs, maxModelBytes } = options;
   for (const flag of ["readOnly", "idempotent"] as const) {
@@ -159,20 +187,6 @@ function check<Args>(options: AnyOptions<Args>): void {
   if (retry.maxAttempts !== undefined && (!Number.isSafeInteger(retry.maxAttempts) || retry.maxAttempts < 1)) {
     throw invalidArgument(`tool.retry.maxAttempts (of "${name}")`, "an integer of at least 1");
   }
-}
-
-function schemaOf({ name, input, inputSchema }: { readonly name: string; readonly input?: StandardSchema; readonly inputSchema?: JsonSchema }): JsonSchema {
-  if (inputSchema) return inputSchema;
-  const own = input?.["~standard"].jsonSchema;
-  if (!own) {
-    throw wiringError(
-      "tool_schema_missing",
-      `tool "${name}": its schema library (${input?.["~standard"].vendor}) gives no JSON Schema; pass \`inputSchema\`, or use a schema that has one, such as zod's`,
-      { details: { tool: name } },
-    );
-  }
-  const { $schema: _dialect, ...schema } = own.input({ target: "draft-2020-12" });
-  return schema;
 }
 
 type Issues = readonly { readonly message: string; readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined }[];

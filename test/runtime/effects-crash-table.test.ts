@@ -5,7 +5,7 @@
 
 import { expect, test } from "vitest";
 import * as z from "zod";
-import { pending, tool, ToolError, type Tool, type TurnResult } from "../../src/index.ts";
+import { pending, tool, ToolError, type Tool, type ToolOptions, type TurnResult } from "../../src/index.ts";
 import type { Engine } from "../../src/stores/engine.ts";
 import { memoryEngine } from "../../src/stores/memory/index.ts";
 import { byAssistantMessages, gate, manualClock, type Gate, type ManualClock } from "../../src/testing/index.ts";
@@ -41,11 +41,11 @@ interface Row {
   readonly shown?: string;
 }
 
-const looks = (world: World, name = "look", rest: Partial<Parameters<typeof tool>[0]> = {}): Tool =>
+const looks = (world: World, name = "look", rest: Partial<Omit<ToolOptions<Record<string, never>>, "input">> = {}): Tool =>
   tool({ name, description: "", input: z.object({}), run: () => void world.ran.push(`${world.process} ${name}`), ...rest });
 
 /** Held in the first process, done in the second. */
-const stuck = (world: World, name: string, rest: Partial<Parameters<typeof tool>[0]> = {}): Tool =>
+const stuck = (world: World, name: string, rest: Partial<Omit<ToolOptions<Record<string, never>>, "input">> = {}): Tool =>
   looks(world, name, {
     run: async () => {
       world.ran.push(`${world.process} ${name}`);

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
-import { tool, ToolError, type OnInterrupted, type Tool, type ToolCall } from "../../src/index.ts";
+import { tool, ToolError, type OnInterrupted, type Tool, type ToolCall, type ToolOptions } from "../../src/index.ts";
 import type { Engine } from "../../src/stores/engine.ts";
 import { memoryEngine } from "../../src/stores/memory/index.ts";
 import { byToolResults, byAssistantMessages, gate, manualClock, type ManualClock } from "../../src/testing/index.ts";
@@ -18,7 +18,7 @@ interface Death {
 }
 
 /** Leaves a turn in flight whose tool `it` had begun; its process is dead and its lease has expired. */
-async function dieInTool(options: Partial<Parameters<typeof tool>[0]> = {}): Promise<Death> {
+async function dieInTool(options: Partial<Omit<ToolOptions<Record<string, never>>, "input">> = {}): Promise<Death> {
   const engine = memoryEngine();
   const clock = manualClock(1_000);
   const begun = gate();

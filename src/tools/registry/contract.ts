@@ -1,7 +1,7 @@
 // What a session's tool registry keeps, gives and takes (PT-36..PT-45). Types only.
 
 import type { Json } from "../../domain/json.ts";
-import type { Tool, ToolRetryPolicy } from "../contract.ts";
+import type { ToJsonSchema, Tool, ToolRetryPolicy } from "../contract.ts";
 
 /** A tool as data: who it is and how its calls are run. What its arguments look like is the live tool's to say. */
 export interface ToolManifest {
@@ -96,4 +96,4 @@ export interface ToolRegistry {
   take(draft: ToolRegistry): void;
 }
 
-export type MakeToolRegistry = (sources: readonly BaseSource[]) => ToolRegistry;
+export type MakeToolRegistry = (sources: readonly BaseSource[], toJsonSchema?: ToJsonSchema) => ToolRegistry;

@@ -8,7 +8,7 @@
 import { toolError } from "../../domain/errors.ts";
 import { jsonEqual, type Json } from "../../domain/json.ts";
 import { toolIdOf } from "../../domain/turn-config.ts";
-import type { Tool } from "../contract.ts";
+import type { ToJsonSchema, Tool } from "../contract.ts";
 import type { BaseSource, ReadTools, RestoredTools, ToolManifest, ToolRegistry, ToolSourceHandle, ToolState } from "./contract.ts";
 import { checkDisjoint, invalidTools, toolsById, type Source } from "./sources.ts";
 import { exportState, manifestOf, parseState, parseStoredState, type Entry, type ParsedState } from "./state.ts";
@@ -19,6 +19,8 @@ interface Content {
   readonly entries: ReadonlyMap<string, Entry>;
   /** Sources that were ever added. */
   readonly added: number;
+  /** For tools that cannot describe themselves. */
+  readonly toJsonSchema: ToJsonSchema | undefined;
 }
 
 /** What is worked out of a content once. */
@@ -39,10 +41,10 @@ interface Recorded {
  *
  * @throws LashError `tool_reconfigure_validation`.
  */
-export function toolRegistry(base: readonly BaseSource[]): ToolRegistry {
-  const sources = base.map(({ id, tools, read }): Source => ({ id, read, tools: toolsById(id, tools) }));
+export function toolRegistry(base: readonly BaseSource[], toJsonSchema?: ToJsonSchema): ToolRegistry {
+  const sources = base.map(({ id, tools, read }): Source => ({ id, read, tools: toolsById(id, tools, toJsonSchema) }));
   checkDisjoint(sources);
-  return new Registry({ generation: 1, sources, entries: listed(sources, new Map()), added: 0 }, undefined, new WeakSet());
+  return new Registry({ generation: 1, sources, entries: listed(sources, new Map()), added: 0, toJsonSchema }, undefined, new WeakSet());
 }
 
 class Registry implements ToolRegistry {
@@ -97,7 +99,7 @@ class Registry implements ToolRegistry {
   add(tools: readonly Tool[], read?: ReadTools): ToolSourceHandle {
     const added = this.#content.added + 1;
     const handle: ToolSourceHandle = Object.freeze({ sourceId: `live:${added}` });
-    const source: Source = { id: handle.sourceId, handle, read, tools: toolsById(handle.sourceId, tools) };
+    const source: Source = { id: handle.sourceId, handle, read, tools: toolsById(handle.sourceId, tools, this.#content.toJsonSchema) };
     const sources = [...this.#content.sources, source];
     checkDisjoint(sources);
     this.#change({ added, sources, entries: listed([source], this.#content.entries) });
@@ -115,7 +117,7 @@ class Registry implements ToolRegistry {
 
   async refresh(): Promise<number> {
     const asking = ++this.#asked;
-    const asked = await Promise.all(this.#content.sources.map(async ({ id, read }) => [id, read && toolsById(id, await read())] as const));
+    const asked = await Promise.all(this.#content.sources.map(async ({ id, read }) => [id, read && toolsById(id, await read(), this.#content.toJsonSchema)] as const));
     const answers = new Map(asked);
     // Sources that came or went while these were asked are as they are now.
     const { sources: before, entries, generation } = this.#content;

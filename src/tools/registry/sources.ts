@@ -3,7 +3,8 @@
 import { type LashError, toolError } from "../../domain/errors.ts";
 import { isToolId, TOOL_ID } from "../../domain/id-rules.ts";
 import { toolIdOf } from "../../domain/turn-config.ts";
-import type { Tool } from "../contract.ts";
+import type { ToJsonSchema, Tool } from "../contract.ts";
+import { describedTool } from "../input-schema.ts";
 import type { ReadTools, ToolSourceHandle } from "./contract.ts";
 
 export interface Source {
@@ -16,8 +17,8 @@ export interface Source {
   readonly tools: ReadonlyMap<string, Tool>;
 }
 
-/** @throws LashError `tool_reconfigure_validation` - what a source offers are no tools, or tools that cannot be told apart. */
-export function toolsById(sourceId: string, tools: unknown): ReadonlyMap<string, Tool> {
+/** @throws LashError `tool_schema_missing`, or `tool_reconfigure_validation` - what a source offers are no tools, or tools that cannot be told apart. */
+export function toolsById(sourceId: string, tools: unknown, toJsonSchema?: ToJsonSchema): ReadonlyMap<string, Tool> {
   if (!Array.isArray(tools)) throw invalidTools(`source "${sourceId}" must give an array of tool(...)`, { sourceId });
   const byId = new Map<string, Tool>();
   const names = new Set<string>();
@@ -30,7 +31,7 @@ export function toolsById(sourceId: string, tools: unknown): ReadonlyMap<string,
     if (typeof tool.name !== "string" || tool.name.trim() === "") throw invalidTools(`source "${sourceId}": the name of tool "${id}" is blank`, { sourceId, toolId: id });
     if (byId.has(id)) throw invalidTools(`source "${sourceId}" offers the id "${id}" twice`, { sourceId, toolId: id });
     if (names.has(tool.name)) throw invalidTools(`source "${sourceId}" offers the name "${tool.name}" twice`, { sourceId, tool: tool.name });
-    byId.set(id, tool);
+    byId.set(id, describedTool(tool, toJsonSchema));
     names.add(tool.name);
   }
   return byId;
