@@ -62,4 +62,5 @@ export { memory } from "./stores/memory/store.ts";
 export type { Liveness, PeerChannel, Store } from "./stores/store.ts";
 export type { Engine } from "./stores/engine.ts";
 export type { Provider } from "./providers/contract.ts";
+export type { IdRule, NameRule, Wire } from "./providers/wire.ts";
 export type { DirectRequest } from "./providers/direct.ts";

@@ -22,6 +22,7 @@ import type { ProtocolDriver } from "./machines/protocol.ts";
 import type { LiveReplayStore, TurnActivity } from "./observe/contract.ts";
 import type { Plugin } from "./plugins/contract.ts";
 import type { Provider } from "./providers/contract.ts";
+import { wireProblem } from "./providers/wire.ts";
 import type { SweepReport } from "./stores/content-contract.ts";
 import type { GcReport, VacuumReport } from "./stores/upkeep-contract.ts";
 import type { Store } from "./stores/store.ts";
@@ -275,6 +276,8 @@ function checkTurnLimits({ timeoutMs, budget }: SessionOptions): void {
 export function checkShared({ provider, prompt, maxTurns, tools, model, timeoutMs, budget }: SessionOptions): void {
   checkTurnLimits({ ...(timeoutMs !== undefined && { timeoutMs }), ...(budget !== undefined && { budget }) });
   if (provider !== undefined && !isFunctionAt(provider, "complete")) throw invalidArgument("provider", "a provider, such as aiSdk(model)");
+  const wire = wireProblem(provider?.wire);
+  if (wire !== null) throw invalidArgument(`provider.${wire.field}`, wire.expected);
   if (prompt !== undefined) layerOf(prompt, "core");
   if (tools !== undefined && !Array.isArray(tools)) throw invalidArgument("tools", "an array of tool(...)");
   if (maxTurns !== undefined && maxTurns !== null && !(Number.isSafeInteger(maxTurns) && maxTurns > 0)) {

@@ -5,6 +5,7 @@ import type { Json } from "../domain/json.ts";
 import type { Limits } from "../domain/limits.ts";
 import { isOwnCall, type Message, type Part } from "../domain/messages.ts";
 import { ToolError } from "../domain/tool-error.ts";
+import { meantTool } from "../domain/tool-name.ts";
 import { failedOutput, type ToolCallOutput, type ToolFailureClass } from "../domain/tool-output.ts";
 import type { Tool } from "../tools/contract.ts";
 import type { ToolQuestion, ToolVerdict } from "./plugin-port.ts";
@@ -122,7 +123,8 @@ async function askBefore(call: PlannedBase, before: NonNullable<BatchPlan["befor
 function planEntries(group: PlannedBase, entries: readonly BatchEntry[], batch: BatchPlan): Promise<readonly PlannedLeaf[]> {
   return planEach(
     entries,
-    ({ tool, parameters }, index) => {
+    ({ tool: written, parameters }, index) => {
+      const tool = meantTool(written, batch.tools);
       const suffix = String(index).padStart(2, "0");
       const call = {
         callId: `${group.callId}:${suffix}`,

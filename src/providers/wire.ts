@@ -75,7 +75,8 @@ export function wireOf(given: Partial<Wire> | undefined): Wire {
   if (given === undefined) return defaultWire;
   const known = filled.get(given);
   if (known !== undefined) return known;
-  check(given);
+  const problem = wireProblem(given);
+  if (problem !== null) throw new TypeError(`${problem.field} must be ${problem.expected}`);
   const wire = { ...defaultWire, ...withoutUndefined(given) };
   filled.set(given, wire);
   return wire;
@@ -121,13 +122,16 @@ function isIdRule(value: unknown): boolean {
 
 const hasOnly = (value: object, fields: readonly string[]): boolean => Object.keys(value).every((field) => fields.includes(field));
 
-function check(given: unknown): void {
-  if (!isFields(given)) throw new TypeError("wire must be an object");
+/** What is wrong with wire data that a host wrote, or null. `expected` completes "must be …". */
+export function wireProblem(given: unknown): { readonly field: string; readonly expected: string } | null {
+  if (given === undefined) return null;
+  if (!isFields(given)) return { field: "wire", expected: "an object" };
   for (const [field, value] of Object.entries(given)) {
     const rule = Object.hasOwn(FIELDS, field) ? FIELDS[field as keyof Wire] : undefined;
-    if (rule === undefined) throw new TypeError(`wire.${field} is not an option; known are ${Object.keys(FIELDS).join(", ")}`);
-    if (value !== undefined && !rule[0](value)) throw new TypeError(`wire.${field} must be ${rule[1]}`);
+    if (rule === undefined) return { field: `wire.${field}`, expected: `left out: it is no option; known are ${Object.keys(FIELDS).join(", ")}` };
+    if (value !== undefined && !rule[0](value)) return { field: `wire.${field}`, expected: rule[1] };
   }
+  return null;
 }
 
 const withoutUndefined = (given: Partial<Wire>): Partial<Wire> =>

@@ -13,6 +13,7 @@ import type {
   ReasoningReplay,
 } from "../providers/contract.ts";
 import { deliver } from "../providers/deliver.ts";
+import type { Wire } from "../providers/wire.ts";
 import { cancelledFailure, ProviderError, providerFailure } from "../providers/failure.ts";
 import type { Gate } from "./gate.ts";
 
@@ -65,6 +66,8 @@ export interface ScriptedProviderOptions extends ProviderOptions {
   readonly id?: string;
   /** Default `scripted-model`. */
   readonly modelId?: string;
+  /** What it takes, as `Provider.wire`. Default: what any unknown provider takes. */
+  readonly wire?: Partial<Wire>;
 }
 
 const DEFAULT_USAGE: TokenUsage = { ...zeroUsage, inputTokens: 10, outputTokens: 5 };
@@ -75,13 +78,14 @@ const DEFAULT_USAGE: TokenUsage = { ...zeroUsage, inputTokens: 10, outputTokens:
  * A script that has run out fails the call with `script_exhausted`, which is not retried.
  */
 export function scriptedProvider(script: ProviderScript, options: ScriptedProviderOptions = {}): ScriptedProvider {
-  const { id = "scripted", modelId = "scripted-model", ...providerOptions } = options;
+  const { id = "scripted", modelId = "scripted-model", wire, ...providerOptions } = options;
   const requests: LlmRequest[] = [];
   let running = 0;
   return {
     id,
     modelId,
     options: providerOptions,
+    ...(wire && { wire }),
     requests,
     get running() {
       return running;

@@ -3,6 +3,7 @@
 import { invalidArgument, refuseUnknown } from "../domain/invalid-argument.ts";
 import { isJson, isPlainObject, type Json, type JsonObject } from "../domain/json.ts";
 import { isToolId, TOOL_ID } from "../domain/id-rules.ts";
+import { isToolName, TOOL_NAME } from "../domain/tool-name.ts";
 import type { JsonSchema } from "../providers/contract.ts";
 import type { OnInterrupted, StandardSchema, ToJsonSchema, Tool, ToolCall, ToolRetryPolicy } from "./contract.ts";
 import { convertedBy, inputSchemaOf, schemaMissing } from "./input-schema.ts";
@@ -14,7 +15,10 @@ interface CommonOptions<Args, Result> {
    * name. Not blank, at most 200 characters.
    */
   readonly id?: string;
-  /** Unique among the tools of a session; letters, digits, `_`, `-` and `.`, 1 to 64 characters. */
+  /**
+   * Unique among the tools of a session; letters, digits, `_`, `-`, `.` and `/`, 1 to 128 characters. A provider that does not take it
+   * is shown one that it takes, and the tool is known by its own name everywhere else.
+   */
   readonly name: string;
   /** What the model is told the tool does. */
   readonly description: string;
@@ -72,7 +76,6 @@ export interface JsonToolOptions<Args, Result = unknown> extends CommonOptions<A
   readonly toJsonSchema?: undefined;
 }
 
-const NAME_CHARS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
 const KNOWN = new Set(["id", "name", "description", "input", "inputSchema", "toJsonSchema", "outputSchema", "readOnly", "idempotent", "onInterrupted", "execution", "retry", "timeoutMs", "maxModelBytes", "cancel", "run"]);
 const defaultRetry: ToolRetryPolicy = { maxAttempts: 3, baseDelayMs: 500, maxDelayMs: 10_000 };
 
@@ -146,9 +149,7 @@ function check<Args, Result>(options: AnyOptions<Args, Result>): void {
     if (!KNOWN.has(key)) throw invalidArgument(`tool.${key}`, `left out: it is no option; known are ${[...KNOWN].join(", ")}`);
   }
   const { name } = options;
-  if (typeof name !== "string" || name.length < 1 || name.length > 64 || ![...name].every((char) => NAME_CHARS.includes(char))) {
-    throw invalidArgument("tool.name", "1 to 64 letters, digits, `_`, `-` or `.`");
-  }
+  if (!isToolName(name)) throw invalidArgument("tool.name", TOOL_NAME);
   if (typeof options.description !== "string") throw invalidArgument(`tool.description (of "${name}")`, "a string");
   if (typeof options.run !== "function") throw invalidArgument(`tool.run (of "${name}")`, "a function");
   if (options.id !== undefined && !isToolId(options.id)) throw invalidArgument(`tool.id (of "${name}")`, TOOL_ID);

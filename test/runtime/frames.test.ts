@@ -37,7 +37,11 @@ describe.each(engineCases())("on $name", ({ open }) => {
     expect(host.result).toMatchObject({ turnId: "t:agent-frame:1", text: "arrived", outcome: { kind: "finished" }, headRevision: 2 });
     expect(transcriptOf(host.session)).toEqual(["Assistant: Text What I know.", "User: Text carry on", "Assistant: Prose arrived"]);
     expect(host.session.observe().readView).toMatchObject({ currentFrameId: "work", turnIndex: 2, usage: { inputTokens: 20 } });
-    expect(host.provider.requests[1]?.messages.map(({ blocks }) => blocks[0])).toMatchObject([{ text: "What I know." }, { text: "carry on" }]);
+    expect(host.provider.requests[1]?.messages.map(({ blocks }) => blocks[0])).toMatchObject([
+      { text: "[The beginning of this conversation is not shown.]" },
+      { text: "What I know." },
+      { text: "carry on" },
+    ]);
     expect(host.provider.requests[1]?.scope).toMatchObject({ agentFrameId: "work", requestId: "s:turn:t:agent-frame:1:llm:0" });
     expect(await heldLanes(host.engine)).toEqual([]);
   });

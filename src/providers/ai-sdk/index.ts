@@ -76,6 +76,7 @@ export function aiSdk(model: LanguageModelV4, options: AiSdkOptions = {}): Provi
   assertModel(model);
   const { id, settings, variants, models, streaming, systemMessages, replayReasoning, cacheDialect, wire, ...rest } = options;
   const providerOptions = parseProviderOptions(rest);
+  wireOf(wire);
   const taken: Partial<Wire> = { ...defaultWireOf(model.provider), ...(replayReasoning && { replayReasoning }), ...wire };
   wireOf(taken);
   const dialect = cacheDialect ?? defaultCacheDialect(model.provider);
