@@ -62,7 +62,7 @@ export const move: fc.Arbitrary<Move> = fc.oneof(
     arbitrary: fc.record({
       type: fc.constant("turn" as const),
       wire,
-      around: fc.constantFrom("", "", " ", "\n", " \ud83d", "\u0000"),
+      around: fc.constantFrom("", "", " ", "\n", "\u0000", "\u{1f600}"),
       calling: fc.array(calling, { maxLength: 3 }),
       last: answer(fc.oneof({ weight: 8, arbitrary: fc.constant([]) }, { weight: 1, arbitrary: fc.constant([{ kind: "call" as const, tool: "wait", more: {} }]) }), fc.oneof({ weight: 6, arbitrary: never }, { weight: 1, arbitrary: fc.nat(40) })),
     }),

@@ -120,7 +120,7 @@ export class World {
     this.#cancelled = undefined;
     const wantsCancel = answers.some(({ cancelAt, said }) => cancelAt !== undefined || said.some((one) => one.kind === "call" && one.tool === "wait"));
     const held = answers.find(({ cancelAt }) => cancelAt !== undefined);
-    if (held && result.text !== "" && held.said.some((one) => one.kind === "text")) this.#path.entries.push({ kind: "told", text: result.text });
+    if (held) for (const text of receivedOf(held.said, result.text)) this.#path.entries.push({ kind: "told", text });
     if (!wantsCancel && result.outcome.kind !== "finished") this.#problem(`a turn on ${wire.name} ended as ${JSON.stringify(result.outcome)}: ${JSON.stringify(result.errors)}`);
     this.#collectRefusals();
     return result;
@@ -223,6 +223,20 @@ export class World {
     this.#path.before.set(wire.name, pieces);
     for (const problem of problems) this.#problem(`${where}: ${problem}\n    in ${text}`);
   }
+}
+
+/** Texts of an answer, as far as they had come when it was cut off. */
+function receivedOf(said: readonly Said[], received: string): readonly string[] {
+  const texts: string[] = [];
+  let rest = received;
+  for (const one of said) {
+    if (one.kind !== "text") continue;
+    const text = rest.startsWith(one.text) ? one.text : one.text.startsWith(rest) ? rest : "";
+    if (text.trim() === "") break;
+    texts.push(text.trim());
+    rest = rest.slice(text.length).trimStart();
+  }
+  return texts;
 }
 
 function ownProblems(wire: Wire, heard: readonly string[], entries: readonly Entry[]): readonly string[] {
