@@ -20,5 +20,5 @@ const property = fc.asyncProperty(conversation, async (moves) => {
 });
 const details = await fc.check(property, { seed, numRuns: 1_000_000, interruptAfterTimeLimit: seconds * 1_000 });
 rmSync(folder, { recursive: true, force: true });
-console.log(details.failed ? `${fc.defaultReportMessage(details)}\n${String(details.errorInstance)}` : `seed ${seed}: ${files} conversations, nothing refused, nothing lost`);
+console.log(details.failed ? `${String(details.errorInstance)}\n${fc.defaultReportMessage(details)}` : `seed ${seed}: ${files} conversations, nothing refused, nothing lost`);
 process.exitCode = details.failed ? 1 : 0;

@@ -37,7 +37,7 @@ const ANSWERS: readonly (readonly Said[])[] = [
 async function serverOf(wire: Wire): Promise<StrictServer> {
   const answers = ANSWERS.map((said, index) => {
     let number = index * 100;
-    return wire.reply(said.filter(({ kind }) => wire.kinds.includes(kind)), () => (number += 1));
+    return wire.reply(wire.speakable(said), () => (number += 1));
   });
   const server = await startStrict(wire.dialect(), ({ body }) => {
     const heard = wire.heard(body, answers);

@@ -25,12 +25,12 @@ async function worldOf(wires: readonly Wire[], options: Partial<WorldOptions> = 
 
 /** What of this the wire has words for; reasoning is never the last thing said. */
 function fit(wire: Wire, ...said: readonly Said[]): readonly Said[] {
-  const known = said.filter(({ kind }) => wire.kinds.includes(kind));
+  const known = wire.speakable(said);
   const end = known.findLastIndex(({ kind }) => kind !== "reasoning" && kind !== "sealed");
   return known.slice(0, end + 1);
 }
 
-const isKnown = (wire: Wire, kind: Said["kind"]): boolean => wire.kinds.includes(kind);
+const canSearch = (wire: Wire): boolean => wire.speakable([say.search()]).length > 0;
 
 describe.each(WIRES.map((wire) => [wire.name, wire] as const))("over the wire of %s", (_, wire) => {
   test("reasoning and text come back as they were in the next turn, after a restart, and in a fork (ME-1, ME-2)", async () => {
@@ -90,7 +90,7 @@ describe.each(WIRES.map((wire) => [wire.name, wire] as const))("over the wire of
     expect(problems.join("\n")).toBe("");
   });
 
-  test.runIf(isKnown(wire, "search"))("what the provider did itself comes back in its place (ME-1, ME-2, ME-19)", async () => {
+  test.runIf(canSearch(wire))("what the provider did itself comes back in its place (ME-1, ME-2, ME-19)", async () => {
     const { problems, ...talk } = bound(await worldOf([wire]));
     await talk.run(wire, say.plain(...fit(wire, say.reasoning(), say.search(), say.text())));
     await talk.restart();

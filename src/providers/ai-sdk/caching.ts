@@ -1,6 +1,7 @@
 // How providers are told to keep a prompt prefix (PP-24). Markers go on copies: converted messages are shared.
 
 import type { LanguageModelV4CallOptions, LanguageModelV4Message, SharedV4ProviderOptions } from "@ai-sdk/provider";
+import { sha256Hex } from "../../domain/sha256.ts";
 import type { ProviderOptions } from "../contract.ts";
 import type { ConvertedPrompt } from "./prompt.ts";
 
@@ -12,6 +13,9 @@ type Hinted = Pick<LanguageModelV4CallOptions, "prompt" | "tools" | "providerOpt
 
 /** Anthropic takes four markers; one goes to the system prompt and one to the tools. */
 const MESSAGE_MARKERS = 2;
+
+/** Longer keys are refused; ids of sessions may be longer. */
+const MAX_CACHE_KEY = 64;
 
 export function defaultCacheDialect(modelProvider: string): CacheDialect {
   if (modelProvider.startsWith("anthropic")) return "anthropic";
@@ -31,7 +35,8 @@ export function withCacheHints(
 }
 
 function withCacheKey(call: Hinted, retention: Retention, sessionId: string): Hinted {
-  const hint = { promptCacheKey: sessionId, ...(retention === "long" ? { promptCacheRetention: "24h" } : {}) };
+  const promptCacheKey = sessionId.length > MAX_CACHE_KEY ? sha256Hex(sessionId) : sessionId;
+  const hint = { promptCacheKey, ...(retention === "long" ? { promptCacheRetention: "24h" } : {}) };
   return { ...call, providerOptions: merged({ openai: hint }, call.providerOptions) };
 }
 

@@ -62,7 +62,7 @@ export const move: fc.Arbitrary<Move> = fc.oneof(
     arbitrary: fc.record({
       type: fc.constant("turn" as const),
       wire,
-      around: fc.constantFrom("", "", " ", "\n", " \ud83d", "\u0000"),
+      around: fc.constantFrom("", "", " ", "\n", "\u0000", "\u{1f600}"),
       calling: fc.array(calling, { maxLength: 3 }),
       last: answer(fc.oneof({ weight: 8, arbitrary: fc.constant([]) }, { weight: 1, arbitrary: fc.constant([{ kind: "call" as const, tool: "wait", more: {} }]) }), fc.oneof({ weight: 6, arbitrary: never }, { weight: 1, arbitrary: fc.nat(40) })),
     }),
@@ -112,7 +112,7 @@ function answersOf(on: Wire, { calling: rounds, last }: Extract<Move, { type: "t
 
 /** What the wire has words for; reasoning leads to something, and an answer says something. */
 function saidOf(on: Wire, drafts: readonly Draft[], say: Phrases): readonly Said[] {
-  const said = drafts.filter(({ kind }) => on.kinds.includes(kind)).map((one): Said => {
+  const all = drafts.map((one): Said => {
     switch (one.kind) {
       case "text":
         return say.text(one.around);
@@ -126,6 +126,7 @@ function saidOf(on: Wire, drafts: readonly Draft[], say: Phrases): readonly Said
         return say.call(one.tool, one.more);
     }
   });
+  const said = on.speakable(all);
   const last = said.at(-1)?.kind;
   return last === "text" || last === "call" ? said : [...said, say.text()];
 }

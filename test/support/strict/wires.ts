@@ -20,10 +20,8 @@ export interface Wire {
   dialect(): Dialect;
   model(url: string): LanguageModelV4;
   readonly settings: NonNullable<AiSdkOptions["settings"]>;
-  /** Kinds that this wire has words for. */
-  readonly kinds: readonly Said["kind"][];
-  /** Reasoning is told apart by who sent it, and comes back in later turns too. */
-  readonly keepsReasoning: boolean;
+  /** What of an answer this wire has words for, in an order that its client can tell. */
+  speakable(said: readonly Said[]): readonly Said[];
   reply(said: readonly Said[], numbers: Numbers): StrictReply;
   /** Parts of the model in an answer, as they have to come back. */
   echo(reply: StrictReply): readonly string[];
@@ -33,6 +31,7 @@ export interface Wire {
   pieces(body: Fields, sent: readonly StrictReply[]): readonly unknown[];
 }
 
+const only = (...kinds: readonly Said["kind"][]) => (said: readonly Said[]): readonly Said[] => said.filter(({ kind }) => kinds.includes(kind));
 const KEY = { apiKey: "key" };
 const callId = (prefix: string, numbers: Numbers): string => `${prefix}${String(numbers()).padStart(4, "0")}`;
 
@@ -41,8 +40,7 @@ const anthropic: Wire = {
   dialect: anthropicDialect,
   model: (url) => createAnthropic({ ...KEY, baseURL: `${url}/v1` })("claude-sonnet-4-5"),
   settings: { reasoning: "high" },
-  kinds: ["text", "reasoning", "sealed", "call", "search"],
-  keepsReasoning: true,
+  speakable: only("text", "reasoning", "sealed", "call", "search"),
   reply: (said, numbers) => ({
     parts: said.flatMap((one): Fields[] => {
       switch (one.kind) {
@@ -87,8 +85,7 @@ function responses(name: string, stored: boolean): Wire {
     dialect: () => responsesDialect({ stored }),
     model: (url) => createOpenAI({ ...KEY, baseURL: `${url}/v1` }).responses("gpt-5"),
     settings: { reasoning: "high", ...(!stored && { providerOptions: { openai: { store: false } } }) },
-    kinds: ["text", "reasoning", "sealed", "call", "search"],
-    keepsReasoning: true,
+    speakable: only("text", "reasoning", "sealed", "call", "search"),
     reply: (said, numbers) => ({
       parts: said.map((one): Fields => {
         switch (one.kind) {
@@ -133,8 +130,7 @@ const chat: Wire = {
   dialect: openaiChatDialect,
   model: (url) => createOpenAI({ ...KEY, baseURL: `${url}/v1` }).chat("gpt-4.1"),
   settings: {},
-  kinds: ["text", "call"],
-  keepsReasoning: false,
+  speakable: only("text", "call"),
   reply: (said, numbers) => ({ parts: [chatMessage(said, numbers, "call_c")] }),
   echo: (reply) => reply.parts.map(plainMessage),
   heard: (body) => assistants(body).map(plainMessage),
@@ -146,7 +142,7 @@ const compatible: Wire = {
   name: "compatible",
   dialect: compatibleDialect,
   model: (url) => createOpenAICompatible({ ...KEY, name: "deepseek", baseURL: `${url}/v1`, includeUsage: true })("deepseek-reasoner"),
-  kinds: ["text", "reasoning", "call"],
+  speakable: only("text", "reasoning", "call"),
   reply: (said, numbers) => {
     const reasoning = joinedText(said, "reasoning");
     return { parts: [{ ...(reasoning !== "" && { reasoning_content: reasoning }), ...chatMessage(said, numbers, "call_d") }] };
@@ -160,8 +156,8 @@ const google: Wire = {
   dialect: googleDialect,
   model: (url) => createGoogle({ ...KEY, baseURL: `${url}/v1beta` })("gemini-3-pro-preview"),
   settings: { reasoning: "high" },
-  kinds: ["text", "reasoning", "call", "search"],
-  keepsReasoning: true,
+  // Its client goes on with an open text behind code that was run, so that stands first.
+  speakable: (said) => [...only("search")(said), ...only("text", "reasoning", "call")(said)],
   reply: (said, numbers) => {
     let signed = false;
     const parts = merged(merged(said, "text"), "reasoning").flatMap((one): Fields[] => {

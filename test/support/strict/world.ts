@@ -39,6 +39,12 @@ type Entry =
   | { readonly kind: "told"; readonly text: string }
   | { readonly kind: "answer"; readonly wire: Wire; readonly said: readonly Said[]; readonly reply: StrictReply };
 
+interface Planned {
+  readonly wire: Wire;
+  readonly answer: Answer;
+  readonly hold?: NonNullable<StrictReply["hold"]>;
+}
+
 /** What a session has behind it, as far as a model is to be shown it. */
 interface Path {
   entries: Entry[];
@@ -64,8 +70,8 @@ export class World {
   #providers: ReadonlyMap<Wire, Provider>;
   #path: Path = { entries: [], before: new Map() };
   readonly #paths = new Map<string, Path>();
-  readonly #planned: { readonly wire: Wire; readonly answer: Answer; readonly hold?: NonNullable<StrictReply["hold"]> }[] = [];
-  #again: { readonly text: string; readonly answer: Answer; tries: number } | undefined;
+  readonly #planned: Planned[] = [];
+  #again: { readonly text: string; readonly plan: Planned; readonly tries: number } | undefined;
   #judged = true;
   #cancelled: (() => void) | undefined;
   #numbers = 0;
@@ -120,7 +126,7 @@ export class World {
     this.#cancelled = undefined;
     const wantsCancel = answers.some(({ cancelAt, said }) => cancelAt !== undefined || said.some((one) => one.kind === "call" && one.tool === "wait"));
     const held = answers.find(({ cancelAt }) => cancelAt !== undefined);
-    if (held && result.text !== "" && held.said.some((one) => one.kind === "text")) this.#path.entries.push({ kind: "told", text: result.text });
+    if (held) for (const text of receivedOf(held.said, result.text)) this.#path.entries.push({ kind: "told", text });
     if (!wantsCancel && result.outcome.kind !== "finished") this.#problem(`a turn on ${wire.name} ended as ${JSON.stringify(result.outcome)}: ${JSON.stringify(result.errors)}`);
     this.#collectRefusals();
     return result;
@@ -135,8 +141,9 @@ export class World {
     this.#session = await this.#lash.openSession(id);
   }
 
-  /** Goes on in a fork of the session. */
+  /** Goes on in a fork of the session, if there is anything to fork. */
   async fork(): Promise<void> {
+    if (this.#path.entries.length === 0) return;
     const id = await this.#session.fork();
     const { entries, before } = this.#path;
     this.#path = { entries: [...entries], before: new Map(before) };
@@ -187,7 +194,7 @@ export class World {
     this.#again = undefined;
     if (again === undefined && this.#judged) this.#judge(wire, request);
     if (again !== undefined && again.text !== request.text) this.#problem(`${wire.name}: the request after a broken stream is not the same:\n${again.text}\n${request.text}`);
-    const plan = again === undefined ? this.#planned.shift() : { wire, answer: again.answer };
+    const plan = again?.plan ?? this.#planned.shift();
     if (plan === undefined) return { parts: wire.reply([{ kind: "text", text: "nothing more was planned" }], this.numbers).parts };
     if (plan.wire !== wire) this.#problem(`a request for ${plan.wire.name} went to ${wire.name}`);
     const tries = again?.tries ?? 0;
@@ -195,10 +202,10 @@ export class World {
     const reply = { ...wire.reply(said, this.numbers), ...plan.answer.shape };
     const fault = plan.answer.broken?.[tries];
     if (fault !== undefined) {
-      this.#again = { text: request.text, answer: plan.answer, tries: tries + 1 };
+      this.#again = { text: request.text, plan, tries: tries + 1 };
       return { ...reply, ...fault };
     }
-    if ("hold" in plan && plan.hold !== undefined) {
+    if (plan.hold !== undefined) {
       const events = this.#servers.get(wire)?.dialect.events(reply, request.model).length ?? 1;
       return { ...reply, hold: { ...plan.hold, beforeEvent: plan.hold.beforeEvent % events } };
     }
@@ -223,6 +230,20 @@ export class World {
     this.#path.before.set(wire.name, pieces);
     for (const problem of problems) this.#problem(`${where}: ${problem}\n    in ${text}`);
   }
+}
+
+/** Texts of an answer, as far as they had come when it was cut off. */
+function receivedOf(said: readonly Said[], received: string): readonly string[] {
+  const texts: string[] = [];
+  let rest = received;
+  for (const one of said) {
+    if (one.kind !== "text") continue;
+    const text = rest.startsWith(one.text) ? one.text : one.text.startsWith(rest) ? rest : "";
+    if (text.trim() === "") break;
+    texts.push(text.trim());
+    rest = rest.slice(text.length).trimStart();
+  }
+  return texts;
 }
 
 function ownProblems(wire: Wire, heard: readonly string[], entries: readonly Entry[]): readonly string[] {
