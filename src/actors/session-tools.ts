@@ -8,6 +8,7 @@ import { wiringError } from "../domain/errors.ts";
 import { isPlainObject, jsonEqual, type Json, type JsonObject } from "../domain/json.ts";
 import { invalidArgument } from "../domain/invalid-argument.ts";
 import { toolIdOf, type ToolSpec } from "../domain/turn-config.ts";
+import type { TurnMeans } from "../domain/turn-means.ts";
 import type { JournalEntry } from "../stores/contract.ts";
 import type { Tool } from "../tools/contract.ts";
 import type { BaseSource, MakeToolRegistry, ReadTools, ToolRegistry } from "../tools/registry/contract.ts";
@@ -21,15 +22,21 @@ export class SessionTools {
   #sources: readonly BaseSource[];
   /** By name. */
   #fixed: ReadonlyMap<string, Tool>;
+  /** The same by id. */
+  #fixedById: ReadonlyMap<string, Tool>;
+  /** Names of tools that the host has dropped on purpose: turns that have them go on without (ME-22). */
+  readonly #retired: ReadonlySet<string>;
   #registry: ToolRegistry | undefined;
   /** What whoever takes the running turn up would find last. */
   #journaled: ToolChange | undefined;
 
   /** @throws LashError `duplicate_tool_name`, `invalid_argument`. */
-  constructor(host: readonly Tool[], load: () => Promise<MakeToolRegistry>) {
+  constructor(host: readonly Tool[], load: () => Promise<MakeToolRegistry>, retired: Iterable<string> = []) {
     this.#load = load;
+    this.#retired = new Set(retired);
     this.#sources = [{ id: "host", tools: host }];
     this.#fixed = toolsByName(host);
+    this.#fixedById = byId(this.#fixed);
   }
 
   /**
@@ -42,6 +49,7 @@ export class SessionTools {
     if (tools.length === 0 && !read) return;
     const sources: readonly BaseSource[] = [...this.#sources, { id: "plugins", tools, read }];
     this.#fixed = toolsByName(sources.flatMap((source) => source.tools));
+    this.#fixedById = byId(this.#fixed);
     this.#sources = sources;
     if (this.#registry) this.#registry = this.#make?.(sources);
   }
@@ -49,7 +57,7 @@ export class SessionTools {
   /** Those of a child session, made from what may be called here now (S-67). It has plugins of its own. */
   handDown(choose: (callable: readonly Tool[]) => readonly Tool[]): SessionTools {
     const ofPlugins = new Set(this.#sources.filter(({ id }) => id === "plugins").flatMap(({ tools }) => tools.map(toolIdOf)));
-    return new SessionTools(choose([...this.callable.values()].filter((tool) => !ofPlugins.has(toolIdOf(tool)))), this.#load);
+    return new SessionTools(choose([...this.callable.values()].filter((tool) => !ofPlugins.has(toolIdOf(tool)))), this.#load, this.#retired);
   }
 
   /** By name: what a turn that begins now offers its model. The same map until something changes. */
@@ -67,10 +75,23 @@ export class SessionTools {
     return bound;
   }
 
-  /** Why a tool of a turn cannot run any more; undefined where nothing was ever changed. */
+  /** What turns of this session find here: a turn that has a tool which is neither is left to others (ME-22). */
+  get known(): Pick<TurnMeans, "tools" | "retiredTools"> & { readonly hasSilentSource: boolean } {
+    return { tools: this.#registry?.known ?? this.#fixedById, retiredTools: this.#retired, hasSilentSource: this.#registry?.hasSilentSource ?? false };
+  }
+
+  /** Whether a tool comes from a function that was added while the session is open. */
+  isFromAddedFunction(id: string): boolean {
+    return this.#registry?.isFromAddedFunction(id) ?? false;
+  }
+
+  /** Why a tool of a turn cannot run any more; undefined where it can, or no turn has it. */
   refusalOf(specs: readonly ToolSpec[], name: string): string | undefined {
-    const spec = this.#registry && specs.find((each) => each.name === name);
-    return spec && this.#registry?.refusalOf(toolIdOf(spec));
+    const spec = specs.find((each) => each.name === name);
+    if (!spec || this.#toolOf(spec)) return undefined;
+    if (this.#retired.has(name)) return `tool "${name}" was dropped by this application; it cannot be called any more`;
+    if (this.#registry?.known.has(toolIdOf(spec))) return this.#registry.refusalOf(toolIdOf(spec));
+    return spec.source === undefined ? this.#registry?.refusalOf(toolIdOf(spec)) : `tool "${name}" is unavailable: where it comes from (${spec.source}) does not offer it now`;
   }
 
   get isManaged(): boolean {
@@ -126,11 +147,11 @@ export class SessionTools {
 
   #toolOf(spec: ToolSpec): Tool | undefined {
     const id = toolIdOf(spec);
-    if (this.#registry) return this.#registry.toolOf(id);
-    const tool = this.#fixed.get(spec.name);
-    return tool && toolIdOf(tool) === id ? tool : undefined;
+    return this.#registry ? this.#registry.toolOf(id) : this.#fixedById.get(id);
   }
 }
+
+const byId = (tools: ReadonlyMap<string, Tool>): ReadonlyMap<string, Tool> => new Map([...tools.values()].map((tool) => [toolIdOf(tool), tool]));
 
 const changeIn = (outcome: JournalEntry["outcome"]): ToolChange | undefined => {
   const change = "ok" in outcome && isPlainObject(outcome.ok) ? outcome.ok["toolChange"] : undefined;

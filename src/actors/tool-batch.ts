@@ -9,7 +9,7 @@ import type { Json } from "../domain/json.ts";
 import type { AttachmentRef } from "../domain/messages.ts";
 import { sha256Hex } from "../domain/sha256.ts";
 import { missingChildSessions } from "../domain/wiring-errors.ts";
-import { failedOutput, projectOutput, type ToolCallOutput } from "../domain/tool-output.ts";
+import { failedOutput, type ToolCallOutput } from "../domain/tool-output.ts";
 import { ToolReply } from "../domain/tool-reply.ts";
 import { ToolPending } from "../domain/tool-pending.ts";
 import type { ToolResult } from "../machines/effects.ts";
@@ -23,6 +23,7 @@ import type { AttemptEnd, SettledCall } from "./plugin-port.ts";
 import { cancelledOutput, failure, interruptedOutput, success } from "./tool-outcome.ts";
 import { complete, missingKey, waitOf, type RecordedPending } from "./tool-completion.ts";
 import { groupResult, type FinishedCall } from "./tool-group.ts";
+import { toolResultOf } from "./tool-result.ts";
 import { questionsOf, type Asking } from "./tool-questions.ts";
 import { attemptKey, leavesOf, type GroupedCall, type LaunchedCall, type PlannedCall, type PlannedLeaf } from "./tool-plan.ts";
 
@@ -103,23 +104,10 @@ class BatchRun {
   }
 
   async #completed(call: PlannedCall, finished: FinishedCall): Promise<ToolResult> {
-    const { output, durationMs, stopsTurn, messages, shown } = finished;
+    const { output, durationMs } = finished;
     this.#context.trace?.toolCompleted(call, finished);
     await this.#context.emit({ type: "tool_call_completed", ...named(call), output, durationMs }, `tool:${call.key}`);
-    return {
-      callId: call.callId,
-      toolName: call.toolName,
-      args: call.args,
-      output,
-      durationMs,
-      ...(stopsTurn && { stopsTurn }),
-      ...(messages && { messages }),
-      ...(shown !== undefined && { shown }),
-      modelReturn: [
-        { kind: "ToolResult", content: shown ?? projectOutput(output), toolCallId: call.callId, toolName: call.toolName, ...(output.outcome.status !== "success" && { isError: true }) },
-        ...(output.attachments ?? []).map((reference) => ({ kind: "Image" as const, content: "", attachment: { reference } })),
-      ],
-    };
+    return toolResultOf(call, finished);
   }
 
   /**
@@ -192,7 +180,9 @@ class BatchRun {
       if (this.#context.signal.aborted) {
         // What cannot be cancelled now is finished like any turn that nobody waits for.
         if (execution.interrupted && !this.#context.detach.aborted) await this.#context.children.port?.cancelLeft(this.#context, call).catch(() => undefined);
-        return { ok: copyJson({ output: cancelledOutput, durationMs: 0 }) };
+        // It had begun in a process that is gone: that may have taken effect, unless its tool says that this does not matter (ME-22).
+        const mayHaveRun = execution.interrupted && call.tool.onInterrupted !== "retry";
+        return { ok: copyJson({ output: mayHaveRun ? interruptedOutput : cancelledOutput, durationMs: 0 }) };
       }
       await this.#ensureIssued(replayKey);
       this.#count(0);

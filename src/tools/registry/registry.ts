@@ -19,6 +19,8 @@ interface Content {
   readonly entries: ReadonlyMap<string, Entry>;
   /** Sources that were ever added. */
   readonly added: number;
+  /** Ids that a source of this process offered and that none offers now. */
+  readonly departed: ReadonlySet<string>;
 }
 
 /** What is worked out of a content once. */
@@ -26,6 +28,7 @@ interface View {
   readonly offered: ReadonlyMap<string, Tool>;
   readonly callable: ReadonlyMap<string, Tool>;
   readonly state: ToolState;
+  readonly known: ReadonlySet<string>;
 }
 
 /** As the store has it, and as it was exported here. */
@@ -42,7 +45,7 @@ interface Recorded {
 export function toolRegistry(base: readonly BaseSource[]): ToolRegistry {
   const sources = base.map(({ id, tools, read }): Source => ({ id, read, tools: toolsById(id, tools) }));
   checkDisjoint(sources);
-  return new Registry({ generation: 1, sources, entries: listed(sources, new Map()), added: 0 }, undefined, new WeakSet());
+  return new Registry({ generation: 1, sources, entries: listed(sources, new Map()), added: 0, departed: new Set() }, undefined, new WeakSet());
 }
 
 class Registry implements ToolRegistry {
@@ -74,6 +77,22 @@ class Registry implements ToolRegistry {
 
   toolOf(id: string): Tool | undefined {
     return this.refusalOf(id) === undefined ? this.#viewed.offered.get(id) : undefined;
+  }
+
+  get known(): ReadonlySet<string> {
+    return this.#viewed.known;
+  }
+
+  get hasSilentSource(): boolean {
+    return this.#addedFunctions().some(({ tools }) => tools.size === 0);
+  }
+
+  isFromAddedFunction(id: string): boolean {
+    return this.#addedFunctions().some(({ tools }) => tools.has(id));
+  }
+
+  #addedFunctions(): readonly Source[] {
+    return this.#content.sources.filter(({ handle, read }) => handle !== undefined && read !== undefined);
   }
 
   refusalOf(id: string): string | undefined {
@@ -110,7 +129,7 @@ class Registry implements ToolRegistry {
     if (!source) throw toolError("tool_reconfigure_unknown_source", "this session has no such source of tools, or no longer; pass what `add` gave");
     const entries = new Map(this.#content.entries);
     for (const id of source.tools.keys()) entries.delete(id);
-    return this.#change({ sources: this.#content.sources.filter((each) => each !== source), entries });
+    return this.#change({ sources: this.#content.sources.filter((each) => each !== source), entries, departed: this.#departedWith(source.tools.keys()) });
   }
 
   async refresh(): Promise<number> {
@@ -127,7 +146,7 @@ class Registry implements ToolRegistry {
     const kept = new Map(entries);
     const offered = offeredBy(sources);
     for (const { tools } of before) for (const id of tools.keys()) if (!offered.has(id)) kept.delete(id);
-    return this.#change({ sources, entries: listed(sources, kept) });
+    return this.#change({ sources, entries: listed(sources, kept), departed: this.#departedWith(before.flatMap(({ tools }) => [...tools.keys()])) });
   }
 
   applyState(next: unknown): number {
@@ -201,6 +220,10 @@ class Registry implements ToolRegistry {
     return this.#recorded !== undefined && jsonEqual(recorded, this.#recorded.body);
   }
 
+  #departedWith(ids: Iterable<string>): ReadonlySet<string> {
+    return new Set([...this.#content.departed, ...ids]);
+  }
+
   #change(to: Partial<Content>): number {
     const generation = this.#content.generation + 1;
     this.#set({ ...this.#content, ...to, generation });
@@ -231,11 +254,12 @@ class Registry implements ToolRegistry {
 /** Shared by a registry and its drafts, so that equal content is one state. */
 const views = new WeakMap<Content, View>();
 
-function viewOf({ generation, sources, entries }: Content): View {
+function viewOf({ generation, sources, entries, departed }: Content): View {
   const offered = offeredBy(sources);
   const callable = new Map<string, Tool>();
   for (const [id, tool] of offered) if (entries.get(id)?.member) callable.set(tool.name, tool);
-  return { offered, callable, state: exportState(generation, entries, offered) };
+  const takenAway = [...entries].flatMap(([id, { member }]) => (member ? [] : [id]));
+  return { offered, callable, state: exportState(generation, entries, offered), known: new Set([...offered.keys(), ...departed, ...takenAway]) };
 }
 
 const offeredBy = (sources: readonly Source[]): ReadonlyMap<string, Tool> => new Map(sources.flatMap(({ tools }) => [...tools]));
