@@ -51,9 +51,11 @@ export const ERROR_CODES = {
     "unknown_turn",
     "turn_suspended",
     "turn_recovery_exhausted",
+    "turn_abandoned",
     "session_id_retired",
     "session_already_exists",
     "session_fact_pinned",
+    "session_options_failed",
     "machine_version_unsupported",
     "limit_exceeded",
     "invalid_argument",
@@ -214,6 +216,7 @@ export const ERROR_CODES = {
   /** Failures of tool calls are data for the model (ER-8); only `tool_reconfigure_*` is thrown. */
   tool: [
     "tool_unavailable",
+    "tool_missing",
     "tool_contract_unavailable",
     "invalid_tool_args",
     "prepared_tool_id_mismatch",

@@ -27,7 +27,7 @@ export function createDirectory(context: StoreContext): Directory {
       checkBinding(context, sessionId);
       const now = context.now();
       return engine.write(async (tx) => {
-        await seedMeta(tx, sessionId, seed, now);
+        await seedMeta(tx, sessionId, { ...seed, protocol: context.protocol }, now);
         const key = sessionKey(sessionId);
         const value = await tx.get(key);
         if (value === undefined) throw invalidRow("session metadata", key, "it is missing");
