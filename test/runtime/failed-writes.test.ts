@@ -54,6 +54,8 @@ test("a commit that is found again does not know what it left behind, so that wh
   } };
   const { lash } = testLash({ engine, drain: "auto", script: [{ text: "one", before: hold }, "two"] });
   const session = await lash.openSession("s");
+  // Who drains has looked once, and looks again only when told.
+  await lash.recover();
   const running = session.run("go");
   await hold.reached;
   // By somebody who pokes nobody here.
