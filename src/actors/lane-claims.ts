@@ -58,6 +58,8 @@ export class LaneClaims {
   #accepted: { readonly config: TurnConfig; readonly fencingToken: number } | undefined;
   /** Claimed for the commands before a turn, and held until the turn is accepted or comes to nothing. */
   #held: LeaseFence | undefined;
+  /** Of a run that is over, whose store did not take it back. */
+  #kept: LeaseFence | undefined;
 
   constructor(ports: RuntimePorts, wiring: SessionWiring) {
     this.#ports = ports;
@@ -130,6 +132,18 @@ export class LaneClaims {
     if (held) await releaseLane(this.#ports.persistence.leases, held);
   }
 
+  /** Gives back what a run held. What the store does not take now is given back when the session is let go of, unless it is claimed again. */
+  async giveBack(fence: LeaseFence): Promise<void> {
+    if (!(await releaseLane(this.#ports.persistence.leases, fence))) this.#kept = fence;
+  }
+
+  /** The session is let go of: nobody here should have to wait for a lease that nobody uses. */
+  letGo(): void {
+    const kept = this.#kept;
+    this.#kept = undefined;
+    if (kept) void releaseLane(this.#ports.persistence.leases, kept);
+  }
+
   async #acceptNow({ config, finishFirst, refresh }: Acceptance, attempt: (claim: LeaseClaim, config: ConfigClaim) => Promise<AcceptOutcome>): Promise<Claimed> {
     for (;;) {
       const made = config();
@@ -175,6 +189,7 @@ export class LaneClaims {
     // Asked again it answers with what is there: the lease of this owner, and the turn as it is in flight or has ended.
     const surely = (wanted: LeaseClaim): Promise<Outcome> => writeSurely(() => attempt(wanted), async () => ((await this.#holds(wanted)) ? () => attempt(wanted) : undefined));
     const first = await surely(claim);
+    if (first.kind !== "busy") this.#kept = undefined;
     if (first.kind !== "busy" || !first.holder) return first;
     const dead = await this.#ports.liveness.isDead(first.holder.owner).catch(() => false);
     return dead ? surely({ ...claim, deadHolder: fenceOf(first.holder) }) : first;

@@ -144,6 +144,7 @@ export class SessionRuntime {
   /** Lets go of everything that the session holds here. */
   discard(): void {
     this.#standIn.close();
+    this.#lease.letGo();
     this.feed.close();
     this.ports.publishers.release(this.wiring.sessionId);
     this.wiring.plugins?.close();
@@ -309,6 +310,7 @@ export class SessionRuntime {
       adopt: (committed, commit) => this.#adopt(committed, commit),
       drainCommands: () => this.#drainCommands(),
       releaseLane: () => this.#lease.release(),
+      giveBack: (fence) => this.#lease.giveBack(fence),
       ended: ({ completedWork = [] }, leaves) => {
         this.#standIn.ended();
         if (completedWork.length > 0) this.ports.changes.notify(queueTopic(this.wiring.sessionId));

@@ -14,7 +14,7 @@ import { closedLog, isCancelled, type FinishedTurn } from "./committer.ts";
 import { restorable } from "./found-turn.ts";
 import type { GivenUp } from "./give-up.ts";
 import type { Claimed, ClaimedTurn } from "./lane-claims.ts";
-import { fenceOf, releaseLane } from "./lease-keeper.ts";
+import { fenceOf } from "./lease-keeper.ts";
 import { loadOpening, openingAtHand } from "./opening.ts";
 import type { PluginPhase, SessionPlugins, TurnPlugins } from "./plugin-port.ts";
 import { referenceOf } from "./resident.ts";
@@ -104,7 +104,7 @@ export class TurnPhases {
     const { effects, keeper } = this.#lane;
     effects.stop();
     if (keepsLease) return;
-    await releaseLane(this.#run.session.ports.persistence.leases, keeper.fence);
+    await this.#run.session.giveBack(keeper.fence);
   }
 
   /** A lane that was being claimed when the turn was abandoned: nobody drives it, so nobody else should have to wait for it. */
@@ -115,7 +115,7 @@ export class TurnPhases {
     if (claimed?.kind === "commands") await session.releaseLane();
     if (claimed?.kind !== "claimed") return;
     this.#isInFlight = true;
-    await releaseLane(session.ports.persistence.leases, fenceOf(claimed.lease));
+    await session.giveBack(fenceOf(claimed.lease));
   }
 
   /** Without plugins nothing is waited for (M4). */
