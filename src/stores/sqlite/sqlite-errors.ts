@@ -27,6 +27,12 @@ export function isBusy(error: unknown): boolean {
   return code === BUSY || code === LOCKED || code === PROTOCOL;
 }
 
+/** Whether SQLite found no database in a file, or a damaged one. */
+export function isUnreadable(error: unknown): boolean {
+  const code = resultCode(error);
+  return code === NOTADB || code === CORRUPT;
+}
+
 /** @returns a LashError for what SQLite reported; anything else comes back as it is. */
 export function fromSqlite(error: unknown, name: string): unknown {
   const code = resultCode(error);

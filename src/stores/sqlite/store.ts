@@ -26,7 +26,7 @@ export function sqlite(path: string, options?: Omit<SqliteStoreOptions, "path">)
 export function sqlite(options: SqliteStoreOptions): Store;
 export function sqlite(pathOrOptions: string | SqliteStoreOptions, more: Omit<SqliteStoreOptions, "path"> = {}): Store {
   const given = typeof pathOrOptions === "string" ? { path: pathOrOptions, ...more } : pathOrOptions;
-  refuseUnknown(given, ["path", "busyTimeoutMs", "maxBytes", "attachments"], "sqlite options");
+  refuseUnknown(given, ["path", "busyTimeoutMs", "maxBytes", "missingLog", "attachments"], "sqlite options");
   const { attachments, ...options } = given;
   return { engine: sqliteEngine(options), liveness: processLiveness, ...(attachments && { attachments: attachmentsIn(checked(attachments)) }) };
 }
