@@ -6,7 +6,7 @@
 //   G2. Through the log: always 1, except while a checkpoint of ours is under way. So whoever copies the whole log into the
 //       file, be it SQLite itself when the last connection closes, an earlier version of this package or the sqlite3 shell,
 //       leaves a file that says the truth: it is whole.
-//   G3. The file says 0 before the first commit is acknowledged that only the log has.
+//   G3. The file says 0 before the first commit is acknowledged that only the log has. Opening a file to read it changes nothing.
 //
 // So `0` in a file without a log beside it means that commits are missing.
 
@@ -62,17 +62,23 @@ export const logMissing = (name: string, log: LogFile): LashError =>
     { details: { store: name } },
   );
 
+/** Within the first write to a file that is whole: from its commit on there is something that only the log has. */
+export const noteCommitAhead = (database: DatabaseSync): void => database.exec("UPDATE log_state SET whole = 0");
+
 /**
- * Makes the file say that it needs its log (G3), on a connection that has it in WAL mode.
+ * After that write: brings the note into the file (G3), and puts the row back (G2). Syncs the log and the file, once per process
+ * and file that had been closed.
  *
- * @returns whether it does now; a checkpoint or a reader of another process may have been in the way, and the next
- *   checkpoint makes up for it.
+ * @returns whether the file says so now. Where another process was in the way, the next checkpoint has to make up for it.
  */
-export function markNeedsLog(database: DatabaseSync): boolean {
-  database.exec("UPDATE log_state SET whole = 0");
-  const { busy, log, checkpointed } = database.prepare("PRAGMA wal_checkpoint(PASSIVE)").get() ?? {};
-  database.exec("UPDATE log_state SET whole = 1");
-  return busy === 0 && log === checkpointed;
+export function carryNoteIntoFile(database: DatabaseSync): boolean {
+  try {
+    const { busy, log, checkpointed } = database.prepare("PRAGMA wal_checkpoint(PASSIVE)").get() ?? {};
+    database.exec("UPDATE log_state SET whole = 1");
+    return busy === 0 && log === checkpointed;
+  } catch {
+    return false;
+  }
 }
 
 /** Mends G2 after a process that died in the middle of a checkpoint. */

@@ -14,7 +14,7 @@ import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import { storeError } from "../../domain/errors.ts";
-import { CREATE_LOG_STATE, type FileState, fileState, logAt, logMissing, markNeedsLog, mendLogState } from "./log-state.ts";
+import { CREATE_LOG_STATE, type FileState, fileState, logAt, logMissing, mendLogState } from "./log-state.ts";
 import { fromFileSystem, isUnreadable } from "./sqlite-errors.ts";
 import { journalHoldsNothing } from "./half-made.ts";
 
@@ -33,8 +33,8 @@ export interface Connections {
   readonly writer: DatabaseSync;
   /** Its transactions see one snapshot each, whatever the writer does meanwhile. */
   readonly reader: DatabaseSync;
-  /** Whether the file says that it needs its log; otherwise a checkpoint has to follow soon. */
-  readonly isMarked: boolean;
+  /** Whether the file says that it needs its log; otherwise the first write has to see to that. */
+  readonly needsLog: boolean;
 }
 
 /** Which file lies at `path`; undefined when none does. Costs 2 microseconds. */
@@ -68,9 +68,9 @@ export function openDatabase(path: string, name: string, limits: FileLimits): Co
   const writer = new DatabaseSync(path, { timeout: 0, enableForeignKeyConstraints: false });
   try {
     prepareFile(writer, name, limits);
-    const isMarked = keepLogState(writer, state);
+    const needsLog = prepareLogState(writer, state);
     const reader = new DatabaseSync(path, { timeout: 0, readOnly: true });
-    return { writer, reader, isMarked };
+    return { writer, reader, needsLog };
   } catch (error) {
     writer.close();
     throw error;
@@ -138,12 +138,11 @@ function stateByItself(glance: DatabaseSync, hasLog: boolean): FileState {
   }
 }
 
-/** G2 and G3 of log-state.ts. A log that was there has acknowledged commits already; it is this version that comes late. */
-function keepLogState(database: DatabaseSync, state: FileState): boolean {
+/** G2 of log-state.ts, also for a file of an earlier version. @returns whether the file says that it needs its log. */
+function prepareLogState(database: DatabaseSync, state: FileState): boolean {
   if (state === "unknown") transactionally(database, () => database.exec(CREATE_LOG_STATE));
-  if (state !== "needs_log") return markNeedsLog(database);
   mendLogState(database);
-  return true;
+  return state === "needs_log";
 }
 
 /** The log of a file lies beside it, so its folder has to take files, too. */
@@ -167,6 +166,21 @@ export function openToLook(path: string, name: string, missingLog: FileLimits["m
   glanceAt(path, name, missingLog);
   const hasLog = (statSync(`${realpathSync(path)}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
   return hasLog ? new DatabaseSync(path, { readOnly: true, timeout: 5_000 }) : new DatabaseSync(immutable(path), { readOnly: true });
+}
+
+/**
+ * Opens a store file to read it with all locks, as long as it may be written; nobody writes to one that may not.
+ *
+ * @throws LashError `store_foreign`, `store_version_unsupported`, `store_log_missing`.
+ */
+export function examineToRead(path: string, name: string, timeout: number): DatabaseSync {
+  glanceAt(path, name, "refuse");
+  try {
+    refuseReadOnly(path, name);
+  } catch {
+    return openToLook(path, name);
+  }
+  return new DatabaseSync(path, { timeout });
 }
 
 function immutable(path: string): URL {

@@ -20,7 +20,7 @@ import { settleWithoutWaiting } from "../unwaiting-body.ts";
 import { type RetryHost, retryWhileBusy } from "./busy-retry.ts";
 import { Checkpointer } from "./checkpointer.ts";
 import { type FileLimits, fileAt, openDatabase, openToLook } from "./open-database.ts";
-import { hasLogHeader, mendLogState } from "./log-state.ts";
+import { carryNoteIntoFile, hasLogHeader, mendLogState, noteCommitAhead } from "./log-state.ts";
 import { fromFileSystem, fromSqlite, isReadOnly } from "./sqlite-errors.ts";
 import { SqliteTransaction, Statements } from "./sqlite-transaction.ts";
 import { WalSync } from "./wal-sync.ts";
@@ -54,6 +54,8 @@ interface Opened {
   readonly logFile: number;
   /** Which files were opened, by path (S4). */
   readonly files: readonly (readonly [path: string, file: string | undefined])[];
+  /** Whether the file says that it needs its log (log-state.ts). */
+  needsLog: boolean;
 }
 
 export class SqliteEngine implements Engine {
@@ -159,11 +161,14 @@ export class SqliteEngine implements Engine {
     await retryWhileBusy(this.#host, deadline, this.name, () => sql.beginImmediate.run());
     const tx = new SqliteTransaction("write", this.name, sql);
     try {
+      const isFirst = !opened.needsLog;
+      if (isFirst) noteCommitAhead(sql.database);
       const result = await settleWithoutWaiting(() => body(tx));
       tx.finish();
-      sql.commit.run();
       if (tx.pages === 0) return { result, durable: undefined };
+      sql.commit.run();
       if (!hasLogHeader(logFile)) throw this.#logEmptied();
+      if (isFirst) this.#carryNote(opened);
       const durable = sync.flush(this.#writers.size === 1);
       this.#afterCommit(checkpointer, tx.pages);
       return { result, durable };
@@ -173,6 +178,11 @@ export class SqliteEngine implements Engine {
       tx.end();
       sql.rollbackIfOpen();
     }
+  }
+
+  #carryNote(opened: Opened): void {
+    opened.needsLog = true;
+    if (!carryNoteIntoFile(opened.writer.database)) opened.checkpointer.hurry();
   }
 
   #afterCommit(checkpointer: Checkpointer, pages: number): void {
@@ -222,7 +232,7 @@ export class SqliteEngine implements Engine {
 
   async #openOnce(): Promise<Opened> {
     const { absolutePath } = this.#settings;
-    const { writer, reader, isMarked } = await retryWhileBusy(this.#host, this.#deadline(), this.name, () =>
+    const { writer, reader, needsLog } = await retryWhileBusy(this.#host, this.#deadline(), this.name, () =>
       openDatabase(absolutePath, this.name, this.#settings),
     );
     try {
@@ -231,15 +241,13 @@ export class SqliteEngine implements Engine {
       // flushes no other handle; holding it is safe, SQLite puts no locks on the log.
       const realPath = realpathSync(absolutePath);
       const logFile = openSync(`${realPath}-wal`, "r+");
-      const checkpointer = new Checkpointer(absolutePath);
-      if (!isMarked) checkpointer.hurry();
       const sync = new WalSync(this.name, {
         sync: () => this.#host.fdatasync(logFile),
         syncInPlace: () => this.#host.fdatasyncSync(logFile),
         now: () => this.#host.now(),
       });
       const files = [absolutePath, `${realPath}-wal`, `${realPath}-shm`].map((path) => [path, fileAt(path)] as const);
-      return { ...statements, sync, checkpointer, logFile, files };
+      return { ...statements, sync, checkpointer: new Checkpointer(absolutePath), logFile, files, needsLog };
     } catch (error) {
       reader.close();
       writer.close();

@@ -2,10 +2,12 @@ import { invalidArgument, refuseUnknown } from "../../domain/invalid-argument.ts
 import type { AttachmentHome } from "../attachment-home.ts";
 import { attachmentsIn } from "../persistence/attachments-in-home.ts";
 import type { Store } from "../store.ts";
+import { backup } from "./backup.ts";
 import { sqliteEngine, type SqliteOptions } from "./index.ts";
 import { processLiveness } from "./process-liveness.ts";
 
 export type { AttachmentHome } from "../attachment-home.ts";
+export { backup, type BackupReport } from "./backup.ts";
 export { directory } from "../directory/index.ts";
 export { sqliteEngine, type SqliteOptions } from "./index.ts";
 
@@ -30,6 +32,9 @@ export function sqlite(pathOrOptions: string | SqliteStoreOptions, more: Omit<Sq
   const { attachments, ...options } = given;
   return { engine: sqliteEngine(options), liveness: processLiveness, ...(attachments && { attachments: attachmentsIn(checked(attachments)) }) };
 }
+
+/** The function `backup` of this entry, for those who look for it here. */
+sqlite.backup = backup;
 
 function checked(home: AttachmentHome): AttachmentHome {
   const fits = (["put", "get", "delete"] as const).every((name) => typeof (home as Partial<AttachmentHome>)[name] === "function");

@@ -102,7 +102,7 @@ function start(isApart: boolean, args: readonly string[], mountProc = true) {
   return { child, first, end };
 }
 
-describe.skipIf(unshare === undefined)(unshare ? "two pid namespaces on one machine" : "two pid namespaces on one machine: NOT RUN, unshare is not permitted here", () => {
+describe.skipIf(unshare === undefined)("two pid namespaces on one machine (skipped where unshare is not permitted)", () => {
   test.each([false, true])("recover() leaves the turn of a living owner of the other namespace alone, on one file (ME-28); the owner apart: %s", { timeout: 60_000 }, async (ownerIsApart) => {
     const path = pathOf(`shared-${ownerIsApart}.db`);
     const owner = start(ownerIsApart, ["owner", path]);
