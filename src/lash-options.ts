@@ -168,8 +168,16 @@ export interface Maintenance {
   orphans(sessionId: string): Promise<readonly string[]>;
   /** Hides nodes from every read. @returns how many. */
   tombstone(sessionId: string, nodeIds: readonly string[]): Promise<number>;
-  /** Removes what was tombstoned. */
-  vacuum(sessionId: string): Promise<VacuumReport>;
+  /**
+   * Removes what was tombstoned in a session, deleted or not. Where sessions were deleted since the last call, a SQLite file is
+   * also written anew, so that nothing of them is left in it or in its log: other writers wait for as long as that takes, and it
+   * needs free space of twice the size of the file. Stored components (plugin states, prompts) go with `collect()`, to be called
+   * before this.
+   *
+   * @param sessionId - left out: only writes the file anew, whatever was deleted.
+   * @throws LashError `store_unavailable` - others were reading all the time; what was deleted may still be in the files. Call again.
+   */
+  vacuum(sessionId?: string): Promise<VacuumReport>;
   /** Removes bytes that no commit came to name, of intents up to that moment (epoch ms); what a turn in flight names stays. */
   sweepAttachments(cutoffMs: number): Promise<SweepReport>;
   /** Removes stored components that no session needs any more. */

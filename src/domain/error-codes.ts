@@ -133,6 +133,7 @@ export const ERROR_CODES = {
     "unsupported_record_schema_version",
     "stored_row_invalid",
     "store_foreign",
+    "store_log_missing",
     "store_version_unsupported",
     "store_full",
     "store_unavailable",
