@@ -233,6 +233,8 @@ export const ERROR_CODES = {
     "tool_error",
     "tool_interrupted",
     "tool_completion_timeout",
+    "tool_timeout",
+    "tool_result_unknown",
     "tool_completion_key_missing_call_id",
     "pending_tool_missing_completion_key",
     "pending_tool_completion_failed",

@@ -197,7 +197,7 @@ test("a call that the provider runs is shown as its own and never run here, thou
   const seen: TurnActivity[] = [];
   const result = await session.run("go", { onActivity: (activity) => void seen.push(activity) });
   expect([ran, result.text, result.toolCalls]).toEqual([[], "Hi", []]);
-  expect(seen.filter(({ type }) => !["usage", "assistant_prose_delta", "model_request_started"].includes(type)).map(({ id: _, ...activity }) => activity)).toMatchObject([
+  expect(seen.filter(({ type }) => !["usage", "assistant_prose_delta", "model_request_started"].includes(type)).map(({ id: _id, ...activity }) => activity)).toMatchObject([
     { type: "tool_call_started", correlationId: "llm:1:call:c", callId: "c", name: "look", args: { q: 1 }, providerExecuted: true },
     { type: "tool_approval_requested", approvalId: "A", callId: "c" },
     { type: "tool_call_completed", correlationId: "llm:1:call:c", callId: "c", args: { q: 1 }, providerExecuted: true, output: { outcome: { status: "failure", payload: { raw: { code: "busy" } } } } },
