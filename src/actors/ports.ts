@@ -23,6 +23,7 @@ import type { SessionPlugins } from "./plugin-port.ts";
 import type { Publishers } from "./publisher.ts";
 import type { SessionTools } from "./session-tools.ts";
 import type { TracePort } from "./trace-port.ts";
+import type { HostAsk } from "./turn-plan.ts";
 import type { WaitDesk } from "./wait-desk.ts";
 
 export type Inspect = Observer<InspectionEvent> | ((event: InspectionEvent) => void);
@@ -98,6 +99,8 @@ export interface SessionWiring {
   readonly stated: { readonly provider: boolean; readonly model: boolean; readonly maxTurns: boolean; readonly prompt: boolean };
   /** Of its turns, where the turn itself says nothing; recorded with each turn, not with the session. */
   readonly limits: TurnLimits;
+  /** What its turns ask of the model, where the turn itself says nothing; recorded likewise. */
+  readonly asks: HostAsk;
   /** The lash's layer of the prompt; never recorded. */
   readonly core: PromptLayer;
   /** Those of plugins among them. */

@@ -3,7 +3,9 @@
  *
  * @module
  */
-import type { LanguageModelV4, LanguageModelV4CallOptions, LanguageModelV4FunctionTool, SharedV4ProviderOptions } from "@ai-sdk/provider";
+import type {
+  LanguageModelV4, LanguageModelV4CallOptions, LanguageModelV4FunctionTool, LanguageModelV4ProviderTool, LanguageModelV4ToolChoice, SharedV4ProviderOptions,
+} from "@ai-sdk/provider";
 import type { LlmRequest, LlmResponse, LlmToolSpec, Provider, ProviderCall, ProviderOptions } from "../contract.ts";
 import { deliver } from "../deliver.ts";
 import { cancelledFailure, ProviderError, providerFailure } from "../failure.ts";
@@ -63,6 +65,11 @@ export interface AiSdkOptions extends ProviderOptions {
   readonly wire?: Partial<Wire>;
   /** How prompt caching is asked for. Default: by the model's provider. */
   readonly cacheDialect?: CacheDialect;
+  /**
+   * Tools that the provider runs itself, such as web search: made by the functions that its package has for them. Their calls and
+   * results are told and kept like others, marked `providerExecuted`; the runtime never runs them. Default: none.
+   */
+  readonly providerTools?: readonly LanguageModelV4ProviderTool[];
 }
 
 /**
@@ -74,7 +81,7 @@ export interface AiSdkOptions extends ProviderOptions {
  */
 export function aiSdk(model: LanguageModelV4, options: AiSdkOptions = {}): Provider {
   assertModel(model);
-  const { id, settings, variants, models, streaming, systemMessages, replayReasoning, cacheDialect, wire, ...rest } = options;
+  const { id, settings, variants, models, streaming, systemMessages, replayReasoning, cacheDialect, wire, providerTools, ...rest } = options;
   const providerOptions = parseProviderOptions(rest);
   wireOf(wire);
   const taken: Partial<Wire> = { ...defaultWireOf(model.provider), ...(replayReasoning && { replayReasoning }), ...wire };
@@ -95,14 +102,14 @@ export function aiSdk(model: LanguageModelV4, options: AiSdkOptions = {}): Provi
   const callOptions = (request: LlmRequest, signal: AbortSignal): LanguageModelV4CallOptions => {
     const variant = request.modelVariant === undefined ? undefined : variants?.[request.modelVariant];
     const { prompt, breakpoints } = converter.convert(request);
-    const shared = merged(signsOfLife, merged(settings?.providerOptions, variant?.providerOptions));
-    const call: LanguageModelV4CallOptions = { ...settings, ...variant, prompt, abortSignal: signal };
+    const asked = request.providerOptions as SharedV4ProviderOptions | undefined;
+    const shared = merged(signsOfLife, merged(merged(settings?.providerOptions, variant?.providerOptions), asked));
+    const call: LanguageModelV4CallOptions = { ...settings, ...variant, ...generationOf(request), prompt, abortSignal: signal };
     if (Object.keys(shared).length > 0) call.providerOptions = shared;
-    if (settings?.headers !== undefined) call.headers = { ...settings.headers, ...variant?.headers };
-    if (request.tools.length > 0) {
-      call.tools = request.tools.map((tool) => convertTool(tool, tools));
-      call.toolChoice = { type: request.toolChoice };
-    }
+    if (settings?.headers !== undefined || request.headers !== undefined) call.headers = { ...settings?.headers, ...variant?.headers, ...request.headers };
+    const offered = [...request.tools.map((tool) => convertTool(tool, tools)), ...(providerTools ?? [])];
+    if (offered.length > 0) call.tools = offered;
+    if (offered.length > 0 || request.toolChoice !== "auto") call.toolChoice = choiceOf(request.toolChoice);
     const cap = outputTokenCap(request, providerOptions);
     if (cap !== undefined) call.maxOutputTokens = cap;
     const responseFormat = responseFormatOf(request);
@@ -205,6 +212,15 @@ async function orFailure<T>(
     throw new ProviderError(failureOf(cause), { cause });
   }
 }
+
+/** Settings of one request, over those of the provider. */
+function generationOf({ generation, reasoning }: LlmRequest): Partial<LanguageModelV4CallOptions> {
+  const { outputTokenCap: _, stopSequences, ...numbers } = generation;
+  return { ...numbers, ...(stopSequences && { stopSequences: [...stopSequences] }), ...(reasoning !== undefined && { reasoning }) };
+}
+
+const choiceOf = (demand: LlmRequest["toolChoice"]): LanguageModelV4ToolChoice =>
+  typeof demand === "string" ? { type: demand } : { type: "tool", toolName: demand.tool };
 
 /** Options that make a client pass on what its provider sends to show that it is at work. */
 function keepAliveOptions(modelProvider: string): SharedV4ProviderOptions | undefined {
