@@ -13,6 +13,7 @@ import { invalidArgument, refuseUnknown } from "./domain/invalid-argument.ts";
 import type { Json } from "./domain/json.ts";
 import { type Limits, resolveLimits } from "./domain/limits.ts";
 import type { Logger } from "./domain/logger.ts";
+import { ASK_OPTIONS, asksOf, type AskOptions } from "./ask-options.ts";
 import type { TurnLimits } from "./domain/turn-config.ts";
 import { layerOf, type Prompt } from "./domain/prompt-input.ts";
 import type { ChildAssignment, ModelSpec } from "./domain/session.ts";
@@ -39,7 +40,7 @@ export interface ModelOptions {
   readonly outputTokenCapacity?: number;
 }
 
-export interface SessionOptions {
+export interface SessionOptions extends AskOptions {
   /** Default: the lash's. The provider that a stored session was recorded with has to come back (PP-26). */
   readonly provider?: Provider;
   readonly model?: ModelOptions;
@@ -69,7 +70,7 @@ export interface TokenBudget {
   readonly tokens: number;
 }
 
-export interface LashOptions {
+export interface LashOptions extends AskOptions {
   readonly provider?: Provider;
   readonly model?: ModelOptions;
   /** Where sessions live. Default `memory()`: everything ends with the process (OP-15). */
@@ -185,10 +186,10 @@ export interface Maintenance {
 }
 
 const OPTIONS = [
-  "provider", "model", "store", "tools", "plugins", "prompt", "maxTurns", "timeoutMs", "budget", "effects", "protocol", "residency", "lease", "inspect", "logger", "clock", "newId", "waitSecret", "maxRecoveries", "limits",
+  "provider", "model", "store", "tools", "plugins", "prompt", "maxTurns", "timeoutMs", "budget", ...ASK_OPTIONS, "effects", "protocol", "residency", "lease", "inspect", "logger", "clock", "newId", "waitSecret", "maxRecoveries", "limits",
   "trace", "drain", "children", "liveReplay", "toJsonSchema", "retiredTools", "sessionOptions",
 ];
-const SESSION_OPTIONS = ["provider", "model", "tools", "plugins", "pluginOptions", "prompt", "maxTurns", "timeoutMs", "budget", "retiredTools"];
+const SESSION_OPTIONS = ["provider", "model", "tools", "plugins", "pluginOptions", "prompt", "maxTurns", "timeoutMs", "budget", "retiredTools", ...ASK_OPTIONS];
 
 export function checkResolution(resolution: Resolution, limits: Limits): void {
   const { status } = { ...resolution };
@@ -218,6 +219,7 @@ export function checkOptions(options: LashOptions): void {
   }
   checkShared(options);
   checkSeams(options);
+  asksOf(options, options.toJsonSchema);
   toolsByName(describedTools(options.tools ?? [], options.toJsonSchema));
   checkPlugins(options.plugins);
   leaseTimingsOf(options.lease);

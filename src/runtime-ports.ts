@@ -92,6 +92,9 @@ export function makePorts(options: LashOptions, { ladders, wakeAt, poke, childre
       ports: () => ports,
       store: { engine, now: () => clock.now(), boundSessionId: undefined, protocol: protocol.id, place: attachments },
     }),
+    // Most pages never need it.
+    checkJson: async (schema, value) => (await import("./providers/json-schema.ts")).jsonSchemaProblem(schema, value),
+    ...(options.toJsonSchema && { toJsonSchema: options.toJsonSchema }),
     ...(options.inspect && { inspect: options.inspect }),
     ...(trace && { trace }),
   };

@@ -95,7 +95,7 @@ export class Session extends SessionLanes implements AsyncDisposable {
   turn(input: string | TurnInput, options: TurnOptions = {}): Turn {
     this.assertOpen();
     checkTurnOptions(options);
-    const overlay = overlayOf(options, this.#runtime.settings, this.#runtime.ports.retrying);
+    const overlay = overlayOf(options, this.#runtime.settings, this.#runtime.ports);
     const parsed = parseTurnInput(input, this.#runtime.ports.limits);
     const turnId = turnIdOf(parsed, options) ?? this.#host.newId();
     const { input: accepted, attachments } = acceptInput(parsed);

@@ -13,10 +13,11 @@ import type { Residency } from "../machines/session.machine.ts";
 import type { LlmRequest, LlmResponse, Provider } from "../providers/contract.ts";
 import type { LeaseOwner, Persistence } from "../stores/contract.ts";
 import type { Liveness, PeerChannel } from "../stores/store.ts";
-import type { DirectAnswer, ToolCall } from "../tools/contract.ts";
+import type { DirectAnswer, ToJsonSchema, ToolCall } from "../tools/contract.ts";
 import type { ChangeHub } from "./change-hub.ts";
 import type { EffectHost } from "./effect-host.ts";
 import type { PokeReason } from "./input-lane.ts";
+import type { CheckJson } from "./output-check.ts";
 import type { LeaseTimings } from "./lease-keeper.ts";
 import type { FailureOf } from "./model-call.ts";
 import type { SessionPlugins } from "./plugin-port.ts";
@@ -80,6 +81,9 @@ export interface RuntimePorts {
   readonly newId: () => string;
   /** The provider with its ladder of attempts, one and the same for one provider (PP-14). */
   readonly retrying: (provider: Provider) => Provider;
+  readonly checkJson: CheckJson;
+  /** Tells the schemas that cannot tell themselves. */
+  readonly toJsonSchema?: ToJsonSchema | undefined;
   readonly inspect?: Inspect;
   readonly trace?: TracePort;
   readonly failureOf: FailureOf;

@@ -165,6 +165,8 @@ export class TurnEffects {
           requestId: `${turn.sessionId}:turn:${turn.turnId}:llm:${command.iteration}`,
         },
         effectId,
+        isFirst: command.iteration === 0,
+        checkJson: session.ports.checkJson,
         signal,
         clock: session.ports.clock,
         emit,

@@ -51,6 +51,23 @@ function converted(name: string, input: StandardSchema, convert: () => unknown):
   return "type" in schema ? schema : { type: "object", ...schema };
 }
 
+/**
+ * The JSON Schema of what a model is to answer with.
+ *
+ * @throws what the schema or the converter throws; TypeError - nobody can tell it.
+ */
+export function describedOutput(schema: StandardSchema, toJsonSchema: ToJsonSchema | undefined): unknown {
+  const standard = schema["~standard"];
+  const made: unknown =
+    toJsonSchema && !standard.jsonSchema && !("_zod" in schema) ? toJsonSchema(schema)
+    : standard.jsonSchema ? standard.jsonSchema.input({ target: "draft-2020-12" })
+    : "_zod" in schema ? toJSONSchema(schema as unknown as Parameters<typeof toJSONSchema>[0], { target: "draft-2020-12", io: "input" })
+    : undefined;
+  if (!isPlainObject(made)) throw new TypeError(`${standard.vendor} gives no JSON Schema of it`);
+  const { $schema: _dialect, "~standard": _own, ...rest } = made;
+  return rest;
+}
+
 export function schemaMissing(name: string, input: StandardSchema, cause?: unknown): LashError {
   const { vendor } = input["~standard"];
   const why = cause === undefined ? `${vendor} gives no JSON Schema of its \`input\`` : `no JSON Schema can be made of its \`input\` (${vendor}: ${errorText(cause)})`;
