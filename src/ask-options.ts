@@ -5,17 +5,17 @@ import { errorText } from "./domain/error-mapping.ts";
 import { invalidArgument, refuseUnknown } from "./domain/invalid-argument.ts";
 import { isJson, isPlainObject, type JsonObject } from "./domain/json.ts";
 import { askOver, type GenerationSettings, type ReasoningEffort, type ToolDemand, type TurnAsk } from "./domain/turn-ask.ts";
-import type { JsonSchema } from "./providers/contract.ts";
 import type { StandardSchema, ToJsonSchema } from "./tools/contract.ts";
 import { describedOutput } from "./tools/input-schema.ts";
+import type { Output } from "./turn-value.ts";
 
-export interface AskOptions {
+export interface AskOptions<Wanted extends Output = Output> {
   /**
    * What a turn ends with: a value of this schema, as `result.value`. A schema of any library that follows Standard Schema, or a JSON
    * Schema. An answer that does not fit is asked for again, at most twice, with the problem named; then the turn ends as
    * `stopped: "provider_error"` with the error `invalid_structured_output`.
    */
-  readonly output?: StandardSchema | JsonSchema;
+  readonly output?: Wanted & {};
   /** Whether the model has to call a tool: at the first model call of a turn, or with `calls: "all"` at each of them. Default `auto`. */
   readonly toolChoice?: ToolDemand | { readonly choice: ToolDemand; readonly calls: "first" | "all" };
   readonly generation?: GenerationSettings;

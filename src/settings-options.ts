@@ -9,9 +9,10 @@ import { checkShared, limitsOf, modelOf, type ModelOptions, type TokenBudget } f
 import { ASK_OPTIONS, asksOf, type AskOptions } from "./ask-options.ts";
 import type { Provider } from "./providers/contract.ts";
 import type { ToJsonSchema } from "./tools/contract.ts";
+import type { Output } from "./turn-value.ts";
 
 /** For one turn, on top of its session's settings; none of it is recorded as the session's (FA-24). */
-export interface TurnSettings extends AskOptions {
+export interface TurnSettings<Wanted extends Output = Output> extends AskOptions<Wanted> {
   /** Another process can finish the turn only with a provider of the same id. The lash does not close it. */
   readonly provider?: Provider;
   /** In place of the session's. Default of its id: the given provider's own, else the session's. */
