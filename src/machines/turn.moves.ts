@@ -7,7 +7,7 @@ import type { TurnIssue, TurnOutcome } from "../domain/outcome.ts";
 import { messagesOfPlugins } from "../domain/plugin-message.ts";
 import { truncateRaw } from "../domain/truncate.ts";
 import { addUsage, totalTokens } from "../domain/usage.ts";
-import type { LlmOrigin, PartialAnswer } from "../providers/contract.ts";
+import type { PartialAnswer } from "../providers/contract.ts";
 import { EFFECTS, type EffectCommand, type EffectOutcome, type EffectRequest, type EffectsMessage, type TurnEvent } from "./effects.ts";
 import type { CheckpointMove, Decision, MessageDraft, ProtocolDriver } from "./protocol.ts";
 import { viewOf, type TurnContext } from "./turn.context.ts";
