@@ -60,6 +60,8 @@ export interface SessionOptions {
   readonly timeoutMs?: number;
   /** Most tokens that the model calls of a turn may use together, cached ones included; then it ends as `stopped: "max_turns"`. Default: the lash's, else none. */
   readonly budget?: TokenBudget;
+  /** Names of tools that this session no longer has, besides the lash's: see `createLash`. */
+  readonly retiredTools?: readonly string[];
 }
 
 export interface TokenBudget {
@@ -78,6 +80,21 @@ export interface LashOptions {
    * `@valibot/to-json-schema`, or your own. Asked where a tool has neither `inputSchema` nor a `toJsonSchema` of its own.
    */
   readonly toJsonSchema?: ToJsonSchema;
+  /**
+   * Names of tools that were dropped on purpose. A turn that was accepted with one of them goes on here, and its calls of that tool
+   * fail as `tool_unavailable`; without its name here such a turn waits for a process that has the tool (`tool_missing`). A tool that
+   * is given is there, whatever this says.
+   */
+  readonly retiredTools?: readonly string[];
+  /**
+   * What a session is opened with, by its id. Asked whenever this lash opens a session: for `recover()`, for drains, for answers and
+   * timers that wake a turn, and as the base of `openSession` and `resume`, whose own options win field by field. The lash's options
+   * stand beneath both; its tools and plugins are always there. A child that is opened without its parent gets provider, tools and
+   * retired tools of its parent's, where this says nothing for the child.
+   *
+   * Where it throws, or gives what are no options, opening fails with `session_options_failed`, and a turn in flight stays there.
+   */
+  readonly sessionOptions?: (sessionId: string) => SessionOptions | Promise<SessionOptions>;
   /** Of all sessions, in this order: `plugin(...)` of `lash-runtime/plugins`. */
   readonly plugins?: readonly Plugin[];
   /** First part of the system prompt of all sessions; not recorded with them. */
@@ -151,8 +168,16 @@ export interface Maintenance {
   orphans(sessionId: string): Promise<readonly string[]>;
   /** Hides nodes from every read. @returns how many. */
   tombstone(sessionId: string, nodeIds: readonly string[]): Promise<number>;
-  /** Removes what was tombstoned. */
-  vacuum(sessionId: string): Promise<VacuumReport>;
+  /**
+   * Removes what was tombstoned in a session, deleted or not. Where sessions were deleted since the last call, a SQLite file is
+   * also written anew, so that nothing of them is left in it or in its log: other writers wait for as long as that takes, and it
+   * needs free space of twice the size of the file. Stored components (plugin states, prompts) go with `collect()`, to be called
+   * before this.
+   *
+   * @param sessionId - left out: only writes the file anew, whatever was deleted.
+   * @throws LashError `store_unavailable` - others were reading all the time; what was deleted may still be in the files. Call again.
+   */
+  vacuum(sessionId?: string): Promise<VacuumReport>;
   /** Removes bytes that no commit came to name, of intents up to that moment (epoch ms); what a turn in flight names stays. */
   sweepAttachments(cutoffMs: number): Promise<SweepReport>;
   /** Removes stored components that no session needs any more. */
@@ -161,9 +186,9 @@ export interface Maintenance {
 
 const OPTIONS = [
   "provider", "model", "store", "tools", "plugins", "prompt", "maxTurns", "timeoutMs", "budget", "effects", "protocol", "residency", "lease", "inspect", "logger", "clock", "newId", "waitSecret", "maxRecoveries", "limits",
-  "trace", "drain", "children", "liveReplay", "toJsonSchema",
+  "trace", "drain", "children", "liveReplay", "toJsonSchema", "retiredTools", "sessionOptions",
 ];
-const SESSION_OPTIONS = ["provider", "model", "tools", "plugins", "pluginOptions", "prompt", "maxTurns", "timeoutMs", "budget"];
+const SESSION_OPTIONS = ["provider", "model", "tools", "plugins", "pluginOptions", "prompt", "maxTurns", "timeoutMs", "budget", "retiredTools"];
 
 export function checkResolution(resolution: Resolution, limits: Limits): void {
   const { status } = { ...resolution };
@@ -228,11 +253,12 @@ function checkLimits(limits: unknown): void {
 }
 
 /** Parts that hosts bring for tests and hosting. */
-function checkSeams({ toJsonSchema, clock, logger, newId, protocol, inspect, lease, trace, children, liveReplay }: LashOptions): void {
+function checkSeams({ sessionOptions, toJsonSchema, clock, logger, newId, protocol, inspect, lease, trace, children, liveReplay }: LashOptions): void {
   if (trace !== undefined) {
     refuseUnknown(trace, ["sink", "level", "context"], "trace");
     if (!isFunctionAt(trace.sink, "openTrace")) throw invalidArgument("trace.sink", "made by jsonlTrace(path), memoryTrace() or traceSink({ append }) of lash-runtime/trace");
   }
+  if (sessionOptions !== undefined && typeof sessionOptions !== "function") throw invalidArgument("sessionOptions", "a function that gives the options of a session by its id");
   if (clock !== undefined && !["now", "monotonic", "sleep", "setTimer"].every((name) => isFunctionAt(clock, name))) {
     throw invalidArgument("clock", "an object with now, monotonic, sleep and setTimer");
   }
@@ -255,7 +281,12 @@ const isFunctionAt = (value: unknown, name: string): boolean =>
 
 export function checkSession(id: string, options: SessionOptions): void {
   checkedId(id, "id", "a session id that is not blank");
-  refuseUnknown(options, SESSION_OPTIONS, "openSession options");
+  checkSessionOptions(options, "openSession options");
+}
+
+/** @param given - names them in the error. */
+export function checkSessionOptions(options: SessionOptions, given: string): void {
+  refuseUnknown(options, SESSION_OPTIONS, given);
   checkShared(options);
 }
 
@@ -273,13 +304,16 @@ function checkTurnLimits({ timeoutMs, budget }: SessionOptions): void {
   if (!(Number.isSafeInteger(budget.tokens) && budget.tokens > 0)) throw invalidArgument("budget.tokens", "a positive whole number");
 }
 
-export function checkShared({ provider, prompt, maxTurns, tools, model, timeoutMs, budget }: SessionOptions): void {
+export function checkShared({ provider, prompt, maxTurns, tools, retiredTools, model, timeoutMs, budget }: SessionOptions): void {
   checkTurnLimits({ ...(timeoutMs !== undefined && { timeoutMs }), ...(budget !== undefined && { budget }) });
   if (provider !== undefined && !isFunctionAt(provider, "complete")) throw invalidArgument("provider", "a provider, such as aiSdk(model)");
   const wire = wireProblem(provider?.wire);
   if (wire !== null) throw invalidArgument(`provider.${wire.field}`, wire.expected);
   if (prompt !== undefined) layerOf(prompt, "core");
   if (tools !== undefined && !Array.isArray(tools)) throw invalidArgument("tools", "an array of tool(...)");
+  if (retiredTools !== undefined && !(Array.isArray(retiredTools) && retiredTools.every((name) => typeof name === "string" && name !== ""))) {
+    throw invalidArgument("retiredTools", "an array of names of tools");
+  }
   if (maxTurns !== undefined && maxTurns !== null && !(Number.isSafeInteger(maxTurns) && maxTurns > 0)) {
     throw invalidArgument("maxTurns", "a positive integer, or null for no limit");
   }

@@ -1,11 +1,12 @@
 // createLash(): the runtime that a host wires, and what it offers over all sessions of its store.
 
-import { requestCancel } from "./actors/cancel-request.ts";
+import { inFlightUnder, requestCancel } from "./actors/cancel-request.ts";
 import type { QueueDriver } from "./actors/queue-driver.ts";
 import type { SessionRuntime } from "./actors/session-runtime.ts";
 import { assertReason, newCancellation, type TurnCancelOutcome } from "./domain/cancellation.ts";
 import { errorFields } from "./domain/error-mapping.ts";
 import { runtimeError } from "./domain/errors.ts";
+import { invalidArgument } from "./domain/invalid-argument.ts";
 import type { Resolution, ResolveOutcome } from "./domain/waits.ts";
 import {
   checkAddress, checkClose, checkOptions, checkRecover, checkResolution,
@@ -16,6 +17,7 @@ import { Recovery, type Recovered } from "./recovery.ts";
 import { makePorts, type LashPorts } from "./runtime-ports.ts";
 import { SessionOpener } from "./session-opener.ts";
 import { Session, type ParkedSession } from "./session.ts";
+import { turnResultOf, type TurnResult } from "./turn-result.ts";
 
 /**
  * Wires a runtime. Nothing is opened yet; mistakes in the wiring throw here, with what to write instead.
@@ -46,7 +48,7 @@ export class Lash implements AsyncDisposable {
   /** Use `createLash`. */
   constructor(options: LashOptions) {
     // A host that goes on changing its list of tools does not change a runtime that was wired (FA-6).
-    this.#options = { ...options, ...(options.tools && { tools: [...options.tools] }), ...(options.plugins && { plugins: [...options.plugins] }) };
+    this.#options = { ...options, ...(options.tools && { tools: [...options.tools] }), ...(options.plugins && { plugins: [...options.plugins] }), ...(options.retiredTools && { retiredTools: [...options.retiredTools] }) };
     this.#ports = makePorts(options, {
       ladders: this.#ladders,
       wakeAt: (sessionId, turnId, dueAtMs) => this.#recovery.wakeAt(sessionId, turnId, dueAtMs),
@@ -60,16 +62,20 @@ export class Lash implements AsyncDisposable {
       },
     });
     this.#opener = new SessionOpener({ options: this.#options, ports: this.#ports, ladders: this.#ladders });
-    this.#recovery = new Recovery({ ports: this.#ports, opener: this.#opener, find: (sessionId) => this.#find(sessionId), keep: (runtime) => this.#keep(runtime) });
+    this.#recovery = new Recovery({ ports: this.#ports, opener: this.#opener, opened: (sessionId) => this.#opened(sessionId), keep: (runtime) => this.#keep(runtime) });
     this.completions = { resolve: (key, resolution) => this.#resolveCompletion(key, resolution) };
   }
 
   /**
    * Opens a session, or makes one under an id that was never used. Takes no lease: several handles, also in other
-   * processes, may be open at once; turns exclude each other. A turn that a dead process left is finished first.
+   * processes, may be open at once; turns exclude each other. A turn that a dead process left is finished first, if what it was
+   * accepted with is here: its provider, its plugins and its tools. Otherwise it is left alone, and the session can be read.
    *
+   * @param options - what it leaves out is as `sessionOptions` of the lash says, else as the lash has it.
    * @throws LashError `invalid_argument` - a blank or overlong id, unknown options.
    * @throws LashError `session_id_retired` - the session was deleted.
+   * @throws LashError `session_fact_pinned` - the session is bound to another protocol than this lash has.
+   * @throws LashError `session_options_failed` - `sessionOptions` of the lash threw, or gave what are no options.
    * @throws LashError `plugin_registration`, `plugin_snapshot`, `plugin_session` - a plugin could not be built, given its stored
    *   state, or materialized; nothing of the session stays open.
    */
@@ -98,7 +104,8 @@ export class Lash implements AsyncDisposable {
   }
 
   /**
-   * Finishes the turns that were accepted and whose owners are gone, in all sessions of the store.
+   * Finishes the turns that were accepted and whose owners are gone, in all sessions of the store. A turn that needs what is not here
+   * stays in flight, and its entry says what is missing: `tool_missing`, `plugin_missing`, `provider_mismatch`, `session_fact_pinned`.
    *
    * @param options.signal - aborting it cancels the turns that are being finished, and begins no other.
    * @param options.atOnce - how many turns at most; default 8.
@@ -135,8 +142,33 @@ export class Lash implements AsyncDisposable {
     checkAddress(sessionId, turnId);
     assertReason(reason);
     const { status, turnId: asked } = await requestCancel(this.#ports, sessionId, turnId, newCancellation(this.#ports, "lash", reason));
-    if (status === "accepted" && this.#options.provider) this.#recovery.wake(sessionId, asked);
+    // Ending it needs nothing that driving it would: also a lash without any provider does it (ME-22).
+    if (status === "accepted") this.#recovery.wake(sessionId, asked);
     return { status };
+  }
+
+  /**
+   * Ends a turn that nobody can drive on: its tools are gone for good (`tool_missing`), its protocol, its plugin. What it has finished
+   * is committed: its messages, the results of its calls as far as they are recorded. Calls that were running are told to the history
+   * as interrupted, those that had not begun as cancelled; nothing is run and no model is asked. The turn ends as
+   * `stopped: "runtime_error"` with the issue `turn_abandoned`, which says why, and the session goes on with its next turn.
+   *
+   * Durable when it resolves. Needs nothing of what the turn was accepted with, nor of what the session is opened with. Where somebody
+   * has asked for the turn's end before, it ends as cancelled.
+   *
+   * @param reason - kept with the turn, for people; at most 4 KiB.
+   * @returns the turn's result; of a turn that had ended before, the one that was recorded then.
+   * @throws LashError `session_execution_busy` - a living process drives the turn; nothing was changed. `cancelTurn` ends it there.
+   * @throws LashError `unknown_turn` - it is not in flight and never ended. `session_id_retired` - its session was deleted.
+   * @throws LashError `store_commit_failed` - the store failed; ask again.
+   * @throws LashError `invalid_argument` - ids that cannot be, or no reason.
+   */
+  async abandonTurn(sessionId: string, turnId: string, reason: string): Promise<TurnResult> {
+    this.#assertOpen();
+    checkAddress(sessionId, turnId);
+    if (typeof reason !== "string" || reason.trim() === "") throw invalidArgument("reason", "a text that says why the turn is abandoned");
+    assertReason(reason);
+    return turnResultOf(await this.#recovery.abandon({ sessionId, turnId: await inFlightUnder(this.#ports, sessionId, turnId) }, reason));
   }
 
   /**
@@ -219,12 +251,22 @@ export class Lash implements AsyncDisposable {
     this.#assertOpen();
     checkResolution(resolution, this.#ports.limits);
     const { name, ...outcome } = await this.#ports.waits.resolve(key, resolution);
-    if (outcome.status === "accepted" && name && this.#options.provider) this.#recovery.wake(name.scope.session_id, name.scope.turn_id);
+    if (outcome.status === "accepted" && name && this.#canDrive(name.scope.session_id)) this.#recovery.wake(name.scope.session_id, name.scope.turn_id);
     return outcome;
   }
 
+  /** Without any provider to ask, no turn goes on here: whoever only records answers need not read the session. */
+  #canDrive(sessionId: string): boolean {
+    return this.#options.provider !== undefined || this.#options.sessionOptions !== undefined || this.#find(sessionId) !== undefined;
+  }
+
   #find(sessionId: string): SessionRuntime | undefined {
-    return [...this.#sessions].find(({ id }) => id === sessionId)?.runtime;
+    return this.#opened(sessionId)[0];
+  }
+
+  /** Handles that were cloned share one. */
+  #opened(sessionId: string): readonly SessionRuntime[] {
+    return [...new Set([...this.#sessions].filter(({ id }) => id === sessionId).map(({ runtime }) => runtime))];
   }
 
   /** Until it is closed it is waited for, or abandoned, as what hosts have opened is. @returns what says that it is closed. */

@@ -2,12 +2,16 @@
 //
 //   RE1. A turn that another one's tool waits for is that one's to finish: callers come first (decision 0016).
 //   RE2. In the background at most one turn of a session is finished at a time; who opens the session waits for it.
-//   RE3. What happens behind the host's back is logged, never thrown.
+//   RE3. A turn is driven with what it was accepted with, or left alone (ME-22). Ending one needs none of that: where a session cannot
+//        be opened with what the host says of it, a turn whose end was asked for is ended all the same.
+//   RE4. What happens behind the host's back is logged, never thrown.
 
 import type { SessionRuntime } from "./actors/session-runtime.ts";
-import { unattended } from "./actors/turn-start.ts";
+import type { TurnEnd } from "./actors/turn-run.ts";
+import { type FoundTurn, unattended } from "./actors/turn-start.ts";
 import { errorFields, errorText } from "./domain/error-mapping.ts";
 import { LashError, runtimeError } from "./domain/errors.ts";
+import { isLack } from "./domain/turn-means.ts";
 import type { RecoverOptions } from "./lash-options.ts";
 import type { LashPorts } from "./runtime-ports.ts";
 import type { SessionOpener } from "./session-opener.ts";
@@ -25,8 +29,8 @@ export type Recovered =
 export interface RecoveryOptions {
   readonly ports: LashPorts;
   readonly opener: SessionOpener;
-  /** The session, where it is open in this process. */
-  readonly find: (sessionId: string) => SessionRuntime | undefined;
+  /** The session, each time that it is open in this process: one of them may have been given what another lacks. */
+  readonly opened: (sessionId: string) => readonly SessionRuntime[];
   /** Told of a runtime that nobody has a handle on, so that it ends with the lash. @returns what takes it back. */
   readonly keep: (runtime: SessionRuntime) => () => void;
 }
@@ -74,8 +78,9 @@ export class Recovery {
 
   /** A turn can go on: here if its session is open, else in the background (OP-8). */
   wake(sessionId: string, turnId: string): void {
-    const open = this.#options.find(sessionId);
-    if (open) return open.finishLeftover();
+    const opened = this.#options.opened(sessionId);
+    for (const runtime of opened) runtime.finishLeftover();
+    if (opened.length > 0) return;
     if (this.#background.has(sessionId)) return;
     const waking = this.#finishInBackground(sessionId, turnId).finally(() => this.#background.delete(sessionId));
     this.#background.set(sessionId, waking);
@@ -114,26 +119,74 @@ export class Recovery {
     }
   }
 
-  async #finish({ sessionId, turnId, damage }: InFlight, { signal, onActivity }: RecoverOptions): Promise<Recovered | undefined> {
+  /**
+   * Ends a turn that nobody can or shall drive on, with what it has finished.
+   *
+   * @throws LashError `session_execution_busy` - somebody drives it; `unknown_turn`, `session_id_retired`, `store_commit_failed`.
+   */
+  async abandon({ sessionId, turnId }: Required<Omit<InFlight, "damage">>, reason: string): Promise<TurnEnd> {
+    return this.#with(await this.#options.opener.openToEnd(sessionId), async (runtime) => {
+      try {
+        return await runtime.recoverTurn({ turnId, ...unattended(), abandonment: reason });
+      } catch (error) {
+        if (!LashError.is(error) || !error.isCode("session_execution_busy")) throw error;
+        throw runtimeError("session_execution_busy", `turn ${turnId} of session ${sessionId} is being driven, and can be cancelled with lash.cancelTurn; nothing was changed`, { details: { ...error.details, sessionId, turnId }, cause: error });
+      }
+    });
+  }
+
+  async #finish(found: InFlight, { signal, onActivity }: RecoverOptions): Promise<Recovered | undefined> {
+    const { sessionId, turnId, damage } = found;
     if (damage) return { sessionId, turnId, error: asLashError(damage) };
-    const { ports, opener, keep } = this.#options;
-    let runtime: SessionRuntime | undefined;
-    let forget: (() => void) | undefined;
     try {
       // A turn in flight whose tool waits for this one drives it itself, with what that needs (RE1).
-      if (await ports.children?.callerOf(sessionId, turnId)) return undefined;
-      runtime = await opener.openFor(sessionId, turnId);
-      forget = keep(runtime);
+      const { children, persistence } = this.#options.ports;
+      if ((await children?.callerOf(sessionId, turnId)) && !(await persistence.turns.cancellation(sessionId, turnId))) return undefined;
       const emit = emitTo(turnId, onActivity && ((activity) => onActivity(activity, { sessionId, turnId })));
-      const end = await runtime.recoverTurn({ turnId, ...unattended(signal), emit, whenParked: "suspend" });
+      const end = await this.#drive({ turnId, ...unattended(signal), emit, whenParked: "suspend" }, sessionId);
       return { sessionId, turnId, result: turnResultOf(end) };
     } catch (error) {
       if (LashError.is(error) && error.isCode("turn_suspended")) return { sessionId, turnId, suspended: true };
       if (LashError.is(error) && ELSEWHERE.has(error.code)) return undefined;
       return { sessionId, turnId, error: asLashError(error) };
+    }
+  }
+
+  /** What is not here by itself may have been given to the session where it is open. */
+  async #drive(turn: FoundTurn, sessionId: string): Promise<TurnEnd> {
+    try {
+      return await this.#with(await this.#open(sessionId, turn.turnId), (runtime) => runtime.recoverTurn(turn));
+    } catch (error) {
+      let refusal = error;
+      for (const runtime of this.#options.opened(sessionId)) {
+        if (!isLack(refusal)) break;
+        try {
+          return await runtime.recoverTurn(turn);
+        } catch (later) {
+          refusal = later;
+        }
+      }
+      throw refusal;
+    }
+  }
+
+  async #open(sessionId: string, turnId: string): Promise<SessionRuntime> {
+    const { ports, opener } = this.#options;
+    try {
+      return await opener.openFor(sessionId, turnId);
+    } catch (error) {
+      if (await ports.persistence.turns.cancellation(sessionId, turnId).catch(() => undefined)) return opener.openToEnd(sessionId);
+      throw error;
+    }
+  }
+
+  async #with(runtime: SessionRuntime, use: (runtime: SessionRuntime) => Promise<TurnEnd>): Promise<TurnEnd> {
+    const forget = this.#options.keep(runtime);
+    try {
+      return await use(runtime);
     } finally {
-      await runtime?.leave();
-      forget?.();
+      await runtime.leave();
+      forget();
     }
   }
 }

@@ -48,7 +48,8 @@ export function makePorts(options: LashOptions, { ladders, wakeAt, poke, childre
   const scopeId = newId();
   const logger = safeLogger(options.logger ?? consoleLogger);
   const trace = options.trace?.sink.openTrace({ ...options.trace, clock, newId, logger });
-  const store = createPersistence(engine, { clock, attachments });
+  const protocol = options.protocol ?? standardProtocol;
+  const store = createPersistence(engine, { clock, attachments, protocol: protocol.id });
   const persistence = trace?.watchStore(store) ?? store;
   const isDurable = (options.effects ?? (engine.durable ? "journaled" : "inline")) === "journaled";
   if (isDurable && attachments?.durable === false) throw durableStoreRequired("attachment_store");
@@ -71,7 +72,7 @@ export function makePorts(options: LashOptions, { ladders, wakeAt, poke, childre
     persistence,
     effectHost: isDurable ? journaled(persistence) : inline(persistence),
     clock,
-    protocol: options.protocol ?? standardProtocol,
+    protocol,
     liveness,
     peers,
     leaseTimings: leaseTimingsOf(options.lease),
@@ -89,7 +90,7 @@ export function makePorts(options: LashOptions, { ladders, wakeAt, poke, childre
     children: options.children?.connect({
       ...children,
       ports: () => ports,
-      store: { engine, now: () => clock.now(), boundSessionId: undefined, place: attachments },
+      store: { engine, now: () => clock.now(), boundSessionId: undefined, protocol: protocol.id, place: attachments },
     }),
     ...(options.inspect && { inspect: options.inspect }),
     ...(trace && { trace }),

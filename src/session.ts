@@ -245,6 +245,7 @@ export class Session extends SessionLanes implements AsyncDisposable {
     this.assertOpen();
     refuseUnknown(patch, SETTINGS, "configure");
     await this.#runtime.changes.configure(patchOf(patch, this.#runtime.settings, this.#runtime.ports.retrying));
+    this.#runtime.lookAgain();
   }
 
   /**

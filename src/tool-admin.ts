@@ -50,7 +50,7 @@ export class ToolAdmin {
 
   /**
    * Adds tools as a source of their own. Tools that this session knows as orphans are bound again and keep their membership;
-   * all others become members.
+   * all others become members. A turn in flight that was left alone for the lack of them (`tool_missing`) is taken up then.
    *
    * @param tools - a function is asked now, and again by every `refresh`.
    * @returns what `remove` takes. They are gone with this process: whoever opens the session next adds them again.
@@ -58,10 +58,11 @@ export class ToolAdmin {
    */
   async add(tools: ToolSet): Promise<ToolSourceHandle> {
     const registry = await this.#registry();
-    if (typeof tools !== "function") return registry.add(tools);
-    const given = await tools();
+    const given = typeof tools === "function" ? await tools() : tools;
     this.#assertOpen();
-    return registry.add(given, tools);
+    const handle = registry.add(given, typeof tools === "function" ? tools : undefined);
+    this.#runtime.lookAgain();
+    return handle;
   }
 
   /**
@@ -82,7 +83,9 @@ export class ToolAdmin {
    */
   async refresh(): Promise<number> {
     this.#assertOpen();
-    return this.#runtime.wiring.tools.refresh();
+    const generation = await this.#runtime.wiring.tools.refresh();
+    this.#runtime.lookAgain();
+    return generation;
   }
 
   /**

@@ -5,6 +5,12 @@ import { cancelTopic } from "./cancel-watch.ts";
 import { isFollowOf } from "./frames.ts";
 import type { RuntimePorts } from "./ports.ts";
 
+/** A turn that went on in another frame is in flight under that one's id: its asker knows it by the id it had at first (T-68). */
+export async function inFlightUnder({ persistence }: Pick<RuntimePorts, "persistence">, sessionId: string, turnId: string): Promise<string> {
+  const [inFlight] = await persistence.turns.inFlight(sessionId);
+  return inFlight && isFollowOf(inFlight.turnId, turnId) ? inFlight.turnId : turnId;
+}
+
 /**
  * Records that a turn is to end as cancelled, and tells whoever drives it. A turn that went on in another frame is ended there:
  * its asker knows it by the id it had at first (T-68).
@@ -12,17 +18,17 @@ import type { RuntimePorts } from "./ports.ts";
  * @returns the id of the turn that the answer is about, too.
  */
 export async function requestCancel(
-  { persistence, changes }: Pick<RuntimePorts, "persistence" | "changes">,
+  ports: Pick<RuntimePorts, "persistence" | "changes">,
   sessionId: string,
   turnId: string,
   cancellation: TurnCancellation,
 ): Promise<TurnCancelOutcome & { readonly turnId: string }> {
+  const { persistence, changes } = ports;
   let asked = turnId;
   let { status } = await persistence.turns.requestCancel(sessionId, turnId, cancellation);
   if (status === "completion_won") {
-    const [inFlight] = await persistence.turns.inFlight(sessionId);
-    if (inFlight && isFollowOf(inFlight.turnId, turnId)) {
-      asked = inFlight.turnId;
+    asked = await inFlightUnder(ports, sessionId, turnId);
+    if (asked !== turnId) {
       ({ status } = await persistence.turns.requestCancel(sessionId, asked, cancellation));
     }
   }

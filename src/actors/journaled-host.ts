@@ -61,7 +61,7 @@ class JournaledController implements EffectController {
 
   async #record(draft: StepDraft, collect: InputCollection | undefined): Promise<Collected | undefined> {
     const { fence, turn, ensureLive, onCancelRequest, writes } = this.#scope;
-    // Before anything is taken out: what stands behind a write that failed is not written any more.
+    // What stands behind a write that failed is not written any more, and no lease is renewed for it.
     writes.assertGoingOn();
     const settled = this.#unsaved;
     this.#unsaved = [];

@@ -3,21 +3,19 @@
 import { runtimeErrorOfLeaseClaim } from "../domain/error-mapping.ts";
 import { LashError, runtimeError } from "../domain/errors.ts";
 import type { TurnConfig } from "../domain/turn-config.ts";
+import { lackError, type TurnMeans } from "../domain/turn-means.ts";
 import { type AcceptedInput, inputHashOf } from "../domain/turn-input.ts";
 import { TURN_MACHINE } from "../machines/turn.machine.ts";
 import type { NewAttachment } from "../stores/content-contract.ts";
-import type { AcceptOutcome, AcceptTurn, ClaimOutcome, ConfigClaim, LeaseClaim, LeaseFence, LeaseOwner, RecordedTurn, ResumeOutcome, SessionLease, TurnRecord } from "../stores/contract.ts";
+import type { AcceptOutcome, AcceptTurn, ClaimOutcome, ConfigClaim, LeaseClaim, LeaseFence, LeaseOwner, RecordedTurn, ResumeOutcome, SessionLease, TakenUp, TakesUp } from "../stores/contract.ts";
 import { MOST_INPUTS } from "./checkpoint.ts";
 import { fenceOf, releaseLane } from "./lease-keeper.ts";
 import type { RuntimePorts, SessionWiring } from "./ports.ts";
 import { writeSurely } from "./sure-write.ts";
 
 /** A lane together with a turn: one that was accepted with it, or one that was found in flight. */
-export interface ClaimedTurn {
+export interface ClaimedTurn extends TakenUp {
   readonly kind: "claimed";
-  readonly lease: SessionLease;
-  readonly turn: TurnRecord;
-  readonly headRevision: number;
 }
 
 export type Claimed =
@@ -45,6 +43,8 @@ export interface QueuedTurn {
 export interface Acceptance {
   /** With what, as the session stands; asked again after either of the others. */
   readonly config: () => Pick<ConfigClaim, "value" | "madeFrom">;
+  /** What a turn that is in flight under the same id may be driven on with. */
+  readonly means: () => TurnMeans;
   /** Drives the turn that somebody else left; nothing is accepted before it has ended. */
   readonly finishFirst: (turnId: string) => Promise<void>;
   /** Reads the session again: somebody else has committed. */
@@ -58,6 +58,8 @@ export class LaneClaims {
   #accepted: { readonly config: TurnConfig; readonly fencingToken: number } | undefined;
   /** Claimed for the commands before a turn, and held until the turn is accepted or comes to nothing. */
   #held: LeaseFence | undefined;
+  /** Of a run that is over, whose store did not take it back. */
+  #kept: LeaseFence | undefined;
 
   constructor(ports: RuntimePorts, wiring: SessionWiring) {
     this.#ports = ports;
@@ -69,6 +71,7 @@ export class LaneClaims {
     return this.#accept(acceptance, (claim, config) =>
       this.#ports.persistence.turns.accept({
         ...claim,
+        ...this.#takesUp(acceptance.means()),
         turnId,
         input,
         inputHash,
@@ -86,6 +89,7 @@ export class LaneClaims {
     return this.#accept(acceptance, async (claim, config) => {
       const accepted = await this.#ports.persistence.turns.acceptQueued({
         ...claim,
+        ...this.#takesUp(acceptance.means()),
         turnId,
         claimToken,
         max: MOST_INPUTS,
@@ -128,6 +132,18 @@ export class LaneClaims {
     if (held) await releaseLane(this.#ports.persistence.leases, held);
   }
 
+  /** Gives back what a run held. What the store does not take now is given back when the session is let go of, unless it is claimed again. */
+  async giveBack(fence: LeaseFence): Promise<void> {
+    if (!(await releaseLane(this.#ports.persistence.leases, fence))) this.#kept = fence;
+  }
+
+  /** The session is let go of: nobody here should have to wait for a lease that nobody uses. */
+  letGo(): void {
+    const kept = this.#kept;
+    this.#kept = undefined;
+    if (kept) void releaseLane(this.#ports.persistence.leases, kept);
+  }
+
   async #acceptNow({ config, finishFirst, refresh }: Acceptance, attempt: (claim: LeaseClaim, config: ConfigClaim) => Promise<AcceptOutcome>): Promise<Claimed> {
     for (;;) {
       const made = config();
@@ -137,20 +153,29 @@ export class LaneClaims {
       else if (accepted.kind === "head_moved") await refresh(accepted.headRevision);
       else {
         this.#accepted = accepted.kind === "accepted" && accepted.turn.config === made.value ? { config: made.value, fencingToken: accepted.lease.fencingToken } : undefined;
-        return claimedOf(accepted);
+        return claimedOf(accepted, this.#wiring.sessionId);
       }
     }
+  }
+
+  #takesUp(means: TurnMeans): TakesUp {
+    return { means, maxRecoveries: this.#ports.maxRecoveries };
   }
 
   #seed(): AcceptTurn["session"] {
     return { relation: { kind: "root" }, model: this.#wiring.policy.model.id };
   }
 
-  /** @throws LashError `unknown_turn` - it is not in flight and never ended. */
-  async resume(turnId: string): Promise<Claimed> {
-    const resumed = await this.claim((claim) => this.#ports.persistence.turns.resume({ ...claim, turnId }));
+  /**
+   * @param means - undefined where the turn is only to be ended.
+   * @throws LashError `unknown_turn` - it is not in flight and never ended.
+   * @throws LashError `tool_missing`, `plugin_missing`, `provider_mismatch`, `provider_unconfigured`, `session_fact_pinned` - it needs
+   *   what is not here; nothing was claimed.
+   */
+  async resume(turnId: string, means: TurnMeans | undefined): Promise<Claimed> {
+    const resumed = await this.claim((claim) => this.#ports.persistence.turns.resume({ ...claim, ...(means && this.#takesUp(means)), turnId }));
     if (resumed.kind === "unknown_turn") throw runtimeError("unknown_turn", `turn ${turnId} is not in flight and never ended`);
-    return claimedOf(resumed);
+    return claimedOf(resumed, this.#wiring.sessionId);
   }
 
   /** Claims the lane; a holder that is provably dead is taken over at once, anybody else is waited out (S-62). */
@@ -164,6 +189,7 @@ export class LaneClaims {
     // Asked again it answers with what is there: the lease of this owner, and the turn as it is in flight or has ended.
     const surely = (wanted: LeaseClaim): Promise<Outcome> => writeSurely(() => attempt(wanted), async () => ((await this.#holds(wanted)) ? () => attempt(wanted) : undefined));
     const first = await surely(claim);
+    if (first.kind !== "busy") this.#kept = undefined;
     if (first.kind !== "busy" || !first.holder) return first;
     const dead = await this.#ports.liveness.isDead(first.holder.owner).catch(() => false);
     return dead ? surely({ ...claim, deadHolder: fenceOf(first.holder) }) : first;
@@ -196,11 +222,13 @@ export class LaneClaims {
   }
 }
 
-function claimedOf(outcome: Exclude<AcceptOutcome, { kind: "turn_in_flight" | "head_moved" }> | Exclude<ResumeOutcome, { kind: "unknown_turn" }>): Claimed {
+function claimedOf(outcome: Exclude<AcceptOutcome, { kind: "turn_in_flight" | "head_moved" }> | Exclude<ResumeOutcome, { kind: "unknown_turn" }>, sessionId: string): Claimed {
   switch (outcome.kind) {
     case "accepted":
     case "resumed":
-      return { kind: "claimed", lease: outcome.lease, turn: outcome.turn, headRevision: outcome.headRevision };
+      return { ...outcome, kind: "claimed" };
+    case "turn_left":
+      throw lackError(outcome.lack, { sessionId, turnId: outcome.turnId });
     case "settled":
       return { kind: "settled", result: outcome.result };
     case "commands_wait":

@@ -17,9 +17,10 @@ export function fenceOf({ sessionId, owner, leaseToken, fencingToken }: SessionL
   return { sessionId, ownerId: owner.ownerId, incarnationId: owner.incarnationId, leaseToken, fencingToken };
 }
 
-/** Gives a lane back. Where that fails, its lease runs out. */
-export const releaseLane = (leases: LeaseFacet, fence: LeaseFence): Promise<void> => leases.release(fence).then(nothing, nothing);
-const nothing = (): void => undefined;
+/** Gives a lane back. Where that fails, its lease runs out. @returns whether it did not fail. */
+export const releaseLane = (leases: LeaseFacet, fence: LeaseFence): Promise<boolean> => leases.release(fence).then(yes, no);
+const yes = (): boolean => true;
+const no = (): boolean => false;
 
 export interface KeeperEvents {
   readonly renewing: () => void;

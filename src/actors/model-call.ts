@@ -6,6 +6,7 @@ import type { Json } from "../domain/json.ts";
 import type { AttachmentRef } from "../domain/messages.ts";
 import type { ModelCallRecord } from "../domain/outcome.ts";
 import type { ModelSpec } from "../domain/session.ts";
+import { shownTools } from "../domain/turn-config.ts";
 import { addUsage, type TokenUsage } from "../domain/usage.ts";
 import type { Prompt } from "./history.ts";
 import type { EffectOutcome } from "../machines/effects.ts";
@@ -51,7 +52,7 @@ export function buildRequest({ plan, prompt: { messages, images }, scope }: Mode
     messages: system.length > 0 ? [...system, ...messages] : messages,
     // Bytes are put in just before the call, and never into anything that is kept (E-4).
     attachments: images.map(({ id, mime }) => ({ mime, data: new Uint8Array(), reference: id })),
-    tools,
+    tools: shownTools(tools),
     toolChoice: "auto",
     generation: {},
     scope,

@@ -30,6 +30,8 @@ export interface SessionPlugins {
   /** In their order; recorded with every turn. */
   readonly recorded: readonly RecordedPlugin[];
   readonly tools: readonly Tool[];
+  /** Ids of plugins by the ids of their tools. */
+  readonly toolOwners: ReadonlyMap<string, string>;
   /** Parts of a turn that some plugin takes part in. */
   readonly hooks: readonly TurnHook[];
   /** Whether they add to the prompt while a turn runs. */

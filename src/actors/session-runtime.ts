@@ -30,7 +30,7 @@ import { TurnDriver } from "./turn-driver.ts";
 import { type TurnOverlay, TurnPlans } from "./turn-plan.ts";
 import type { TurnEnd } from "./turn-run.ts";
 import type { TurnSession } from "./turn-session.ts";
-import { NOTHING_TO_DRAIN, type QueuedTurnStart, type TurnAttendance, type TurnStart, unattended } from "./turn-start.ts";
+import { type FoundTurn, NOTHING_TO_DRAIN, type QueuedTurnStart, type TurnStart, unattended } from "./turn-start.ts";
 
 export class SessionRuntime {
   readonly ports: RuntimePorts;
@@ -74,6 +74,7 @@ export class SessionRuntime {
       actors: this.#actors,
       lane: this.#lane,
       lease: this.#lease,
+      means: (overlay) => this.#plans.means(overlay),
       feed: () => this.feed,
       settle: () => this.changes.settle(),
     });
@@ -143,6 +144,7 @@ export class SessionRuntime {
   /** Lets go of everything that the session holds here. */
   discard(): void {
     this.#standIn.close();
+    this.#lease.letGo();
     this.feed.close();
     this.ports.publishers.release(this.wiring.sessionId);
     this.wiring.plugins?.close();
@@ -156,16 +158,21 @@ export class SessionRuntime {
     plugins.restore(this.resident.plugins);
   }
 
-  /** Finishes what others left, now and, in tabs, as soon as another driver is gone. Needs a provider. */
+  /** Finishes what others left, now and, in tabs, as soon as another driver is gone; without a provider there is nothing it could do. */
   standIn(): void {
     if (!this.wiring.provider) return;
     void this.#standIn.finishLeftover();
     this.lanes.poke("session_open");
   }
 
-  /** An answer came for a turn of this session, which is open: drives it on if nobody does (OP-8). */
+  /** An answer came for a turn of this session, which is open, or its end was asked for: drives it on if nobody does (OP-8). */
   finishLeftover(): void {
-    if (this.wiring.provider && !this.#driver.isDriving) void this.#standIn.finishLeftover();
+    if (!this.#driver.isDriving) void this.#standIn.finishLeftover();
+  }
+
+  /** Tools came: a turn that was left alone may have what it needs now (ME-22). */
+  lookAgain(): void {
+    if (this.#standIn.isLacking) this.finishLeftover();
   }
 
   /**
@@ -201,12 +208,11 @@ export class SessionRuntime {
     }
   }
 
-  /** Drives a turn that was accepted and not finished to its end. @throws LashError `unknown_turn` - it is not in flight and never ended. */
-  recoverTurn(attendance: TurnAttendance): Promise<TurnEnd> {
-    return this.#driver.attend(attendance, "found", async (request) => {
-      this.#plans.requireProvider();
-      return this.#driver.drive(request, () => this.#lease.resume(request.turnId), "found");
-    });
+  /** Drives a turn that was accepted and not finished to its end. @throws LashError as `LaneClaims.resume`. */
+  recoverTurn(found: FoundTurn): Promise<TurnEnd> {
+    return this.#driver.attend(found, "found", (request) =>
+      this.#driver.drive(request, () => this.#lease.resume(request.turnId, request.abandonment === undefined ? this.#plans.means() : undefined), "found"),
+    );
   }
 
   /** Leaves a turn that only waits for answers from outside in flight, so that the session can be closed (OP-8). */
@@ -304,6 +310,7 @@ export class SessionRuntime {
       adopt: (committed, commit) => this.#adopt(committed, commit),
       drainCommands: () => this.#drainCommands(),
       releaseLane: () => this.#lease.release(),
+      giveBack: (fence) => this.#lease.giveBack(fence),
       ended: ({ completedWork = [] }, leaves) => {
         this.#standIn.ended();
         if (completedWork.length > 0) this.ports.changes.notify(queueTopic(this.wiring.sessionId));
@@ -317,6 +324,7 @@ export class SessionRuntime {
   #acceptance(overlay?: TurnOverlay): Acceptance {
     return {
       config: () => ({ value: this.#plans.next(this.resident, overlay).config, madeFrom: this.resident.headRevision }),
+      means: () => this.#plans.means(overlay),
       finishFirst: (turnId) => this.#driver.finishFirst(turnId),
       refresh: (headRevision) => this.#residence.refresh(headRevision),
     };

@@ -8,6 +8,7 @@ import { wiringError } from "../domain/errors.ts";
 import { isPlainObject, jsonEqual, type Json, type JsonObject } from "../domain/json.ts";
 import { invalidArgument } from "../domain/invalid-argument.ts";
 import { toolIdOf, type ToolSpec } from "../domain/turn-config.ts";
+import type { TurnMeans } from "../domain/turn-means.ts";
 import type { JournalEntry } from "../stores/contract.ts";
 import type { ToJsonSchema, Tool } from "../tools/contract.ts";
 import { describedTools } from "../tools/input-schema.ts";
@@ -15,6 +16,14 @@ import type { BaseSource, MakeToolRegistry, ReadTools, ToolRegistry } from "../t
 
 /** State of the tools after an effect that changed them, and the generation that was recorded then. A type: it goes into JSON. */
 export type ToolChange = { readonly state: JsonObject; readonly onto: number };
+
+/** What a host says of its tools beside giving them. */
+export interface ToolsOfHost {
+  /** Names of tools that were dropped on purpose. */
+  readonly retired?: Iterable<string>;
+  /** Describes tools that cannot describe themselves. */
+  readonly toJsonSchema?: ToJsonSchema | undefined;
+}
 
 export class SessionTools {
   readonly #load: () => Promise<MakeToolRegistry>;
@@ -24,17 +33,23 @@ export class SessionTools {
   #sources: readonly BaseSource[];
   /** By name. */
   #fixed: ReadonlyMap<string, Tool>;
+  /** The same by id. */
+  #fixedById: ReadonlyMap<string, Tool>;
+  /** Names of tools that the host has dropped on purpose: turns that have them go on without (ME-22). */
+  readonly #retired: ReadonlySet<string>;
   #registry: ToolRegistry | undefined;
   /** What whoever takes the running turn up would find last. */
   #journaled: ToolChange | undefined;
 
   /** @throws LashError `duplicate_tool_name`, `invalid_argument`, `tool_schema_missing`. */
-  constructor(host: readonly Tool[], load: () => Promise<MakeToolRegistry>, toJsonSchema?: ToJsonSchema) {
+  constructor(host: readonly Tool[], load: () => Promise<MakeToolRegistry>, { retired = [], toJsonSchema }: ToolsOfHost = {}) {
     this.#load = load;
+    this.#retired = new Set(retired);
     this.#toJsonSchema = toJsonSchema;
     const tools = describedTools(host, toJsonSchema);
     this.#sources = [{ id: "host", tools }];
     this.#fixed = toolsByName(tools);
+    this.#fixedById = byId(this.#fixed);
   }
 
   /**
@@ -48,6 +63,7 @@ export class SessionTools {
     const tools = describedTools(given, this.#toJsonSchema);
     const sources: readonly BaseSource[] = [...this.#sources, { id: "plugins", tools, read }];
     this.#fixed = toolsByName(sources.flatMap((source) => source.tools));
+    this.#fixedById = byId(this.#fixed);
     this.#sources = sources;
     if (this.#registry) this.#registry = this.#make?.(sources, this.#toJsonSchema);
   }
@@ -55,7 +71,8 @@ export class SessionTools {
   /** Those of a child session, made from what may be called here now (S-67). It has plugins of its own. */
   handDown(choose: (callable: readonly Tool[]) => readonly Tool[]): SessionTools {
     const ofPlugins = new Set(this.#sources.filter(({ id }) => id === "plugins").flatMap(({ tools }) => tools.map(toolIdOf)));
-    return new SessionTools(choose([...this.callable.values()].filter((tool) => !ofPlugins.has(toolIdOf(tool)))), this.#load, this.#toJsonSchema);
+    const tools = choose([...this.callable.values()].filter((tool) => !ofPlugins.has(toolIdOf(tool))));
+    return new SessionTools(tools, this.#load, { retired: this.#retired, toJsonSchema: this.#toJsonSchema });
   }
 
   /** By name: what a turn that begins now offers its model. The same map until something changes. */
@@ -73,10 +90,23 @@ export class SessionTools {
     return bound;
   }
 
-  /** Why a tool of a turn cannot run any more; undefined where nothing was ever changed. */
+  /** What turns of this session find here: a turn that has a tool which is neither is left to others (ME-22). */
+  get known(): Pick<TurnMeans, "tools" | "retiredTools"> & { readonly hasSilentSource: boolean } {
+    return { tools: this.#registry?.known ?? this.#fixedById, retiredTools: this.#retired, hasSilentSource: this.#registry?.hasSilentSource ?? false };
+  }
+
+  /** Whether a tool comes from a function that was added while the session is open. */
+  isFromAddedFunction(id: string): boolean {
+    return this.#registry?.isFromAddedFunction(id) ?? false;
+  }
+
+  /** Why a tool of a turn cannot run any more; undefined where it can, or no turn has it. */
   refusalOf(specs: readonly ToolSpec[], name: string): string | undefined {
-    const spec = this.#registry && specs.find((each) => each.name === name);
-    return spec && this.#registry?.refusalOf(toolIdOf(spec));
+    const spec = specs.find((each) => each.name === name);
+    if (!spec || this.#toolOf(spec)) return undefined;
+    if (this.#retired.has(name)) return `tool "${name}" was dropped by this application; it cannot be called any more`;
+    if (this.#registry?.known.has(toolIdOf(spec))) return this.#registry.refusalOf(toolIdOf(spec));
+    return spec.source === undefined ? this.#registry?.refusalOf(toolIdOf(spec)) : `tool "${name}" is unavailable: where it comes from (${spec.source}) does not offer it now`;
   }
 
   get isManaged(): boolean {
@@ -132,11 +162,11 @@ export class SessionTools {
 
   #toolOf(spec: ToolSpec): Tool | undefined {
     const id = toolIdOf(spec);
-    if (this.#registry) return this.#registry.toolOf(id);
-    const tool = this.#fixed.get(spec.name);
-    return tool && toolIdOf(tool) === id ? tool : undefined;
+    return this.#registry ? this.#registry.toolOf(id) : this.#fixedById.get(id);
   }
 }
+
+const byId = (tools: ReadonlyMap<string, Tool>): ReadonlyMap<string, Tool> => new Map([...tools.values()].map((tool) => [toolIdOf(tool), tool]));
 
 const changeIn = (outcome: JournalEntry["outcome"]): ToolChange | undefined => {
   const change = "ok" in outcome && isPlainObject(outcome.ok) ? outcome.ok["toolChange"] : undefined;

@@ -6,11 +6,13 @@
 //   S2. Whoever else takes over first has it: a claim that finds the lane busy waits again, for that one.
 //   S3. A turn that was left here, because its store failed or its lease was lost, is taken up again after a while, as long as the
 //       session is open (ME-24); not for ever, if it fails each time that it is driven: its tools may run again each time.
+//   S4. A turn that needs what is not here is left to whoever has it, and not tried again until something comes that it may need.
 
 import type { Clock } from "../domain/clock.ts";
 import { errorFields } from "../domain/error-mapping.ts";
 import { LashError } from "../domain/errors.ts";
 import type { Logger } from "../domain/logger.ts";
+import { isLack } from "../domain/turn-means.ts";
 import type { Persistence, SessionLease } from "../stores/contract.ts";
 import type { Liveness } from "../stores/store.ts";
 
@@ -28,7 +30,7 @@ const MOST_FAILED_RUNS = 6;
 const MAY_PASS: ReadonlySet<string> = new Set(["session_execution_busy", "session_execution_lease_lost", "store_commit_failed"]);
 
 /** Somebody else was faster, or there is nothing left to do. */
-const ELSEWHERE: ReadonlySet<string> = new Set(["session_execution_busy", "session_execution_lease_lost", "unknown_turn", "turn_suspended"]);
+const ELSEWHERE: ReadonlySet<string> = new Set(["session_execution_busy", "session_execution_lease_lost", "unknown_turn", "turn_suspended", "provider_unconfigured"]);
 
 export interface StandInOptions {
   readonly sessionId: string;
@@ -46,6 +48,8 @@ export class StandIn {
   readonly #options: StandInOptions;
   readonly #closed = new AbortController();
   #hasBegun = false;
+  /** Of the turn that was left to others (S4). */
+  #lacking: string | undefined;
   #waiting: Promise<void> | undefined;
   /** Runs of the turn in flight that failed here, in a row. */
   #failedRuns = 0;
@@ -96,17 +100,22 @@ export class StandIn {
     this.#failedRuns = 0;
   }
 
+  /** A turn was left to others, because something that it needs is missing here (S4). */
+  get isLacking(): boolean {
+    return this.#lacking !== undefined;
+  }
+
   close(): void {
     this.#closed.abort();
   }
 
   async #retry(): Promise<void> {
-    const { clock, finish } = this.#options;
+    const { clock } = this.#options;
     for (let pause = FIRST_PAUSE_MS; this.#failedRuns < MOST_FAILED_RUNS; pause = Math.min(pause * 2, LAST_PAUSE_MS)) {
       await clock.sleep(pause, this.#closed.signal);
       try {
         const left = await this.#inFlight();
-        if (left) await finish(left.turnId);
+        if (left) await this.#drive(left.turnId);
         return;
       } catch (error) {
         if (!LashError.is(error) || (error.family !== "store" && !MAY_PASS.has(error.code))) throw error;
@@ -120,7 +129,7 @@ export class StandIn {
     while (!this.#closed.signal.aborted) {
       this.#look = new AbortController();
       const left = await this.#inFlight();
-      if (!left) return;
+      if (!left || left.turnId === this.#lacking) return;
       const lease = await persistence.leases.current(sessionId);
       const isGone = lease === undefined || (await this.#end(lease, this.#look.signal));
       if (isGone && !this.#closed.signal.aborted) await this.#finish(left.turnId);
@@ -140,9 +149,19 @@ export class StandIn {
 
   async #finish(turnId: string): Promise<void> {
     try {
-      await this.#options.finish(turnId);
+      await this.#drive(turnId);
     } catch (error) {
       if (!LashError.is(error) || !ELSEWHERE.has(error.code)) throw error;
+    }
+  }
+
+  async #drive(turnId: string): Promise<void> {
+    this.#lacking = undefined;
+    try {
+      await this.#options.finish(turnId);
+    } catch (error) {
+      if (isLack(error)) this.#lacking = turnId;
+      throw error;
     }
   }
 

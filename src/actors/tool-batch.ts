@@ -7,16 +7,14 @@
 import { copyJson } from "../domain/copy-json.ts";
 import type { Json } from "../domain/json.ts";
 import type { Limits } from "../domain/limits.ts";
-import type { PartDraft } from "../domain/messages.ts";
 import { sha256Hex } from "../domain/sha256.ts";
 import { missingChildSessions } from "../domain/wiring-errors.ts";
-import { failedOutput, projectOutput, type StoredFile, type ToolCallOutput } from "../domain/tool-output.ts";
-import { utf8Length } from "../domain/utf8.ts";
+import { failedOutput, type StoredFile, type ToolCallOutput } from "../domain/tool-output.ts";
 import type { ToolPending } from "../domain/tool-pending.ts";
 import type { ToolResult } from "../machines/effects.ts";
 import type { JournaledOutcome } from "../stores/contract.ts";
 import type { ToolCall } from "../tools/contract.ts";
-import { partOfFile, storeFile, type TakenFile } from "./images.ts";
+import { storeFile, type TakenFile } from "./images.ts";
 import type { BatchContext } from "./batch-context.ts";
 import type { Execution } from "./effect-host.ts";
 import type { Envelope } from "./envelope.ts";
@@ -27,6 +25,7 @@ import { cancelledOutput, failure, interruptedOutput, pendingIn, success } from 
 import { progressOf } from "./tool-progress.ts";
 import { complete, missingKey, waitOf, type RecordedPending } from "./tool-completion.ts";
 import { groupResult, type FinishedCall } from "./tool-group.ts";
+import { toolResultOf } from "./tool-result.ts";
 import { questionsOf, type Asking } from "./tool-questions.ts";
 import { attemptKey, leavesOf, type GroupedCall, type LaunchedCall, type PlannedCall, type PlannedLeaf } from "./tool-plan.ts";
 
@@ -107,38 +106,11 @@ class BatchRun {
   }
 
   async #completed(call: PlannedCall, finished: FinishedCall): Promise<ToolResult> {
-    const { output, durationMs, stopsTurn, messages, shown } = finished;
+    const { output, durationMs } = finished;
     this.#context.trace?.toolCompleted(call, finished);
     await this.#context.emit({ type: "tool_call_completed", ...named(call), output, durationMs }, `tool:${call.key}`);
-    return {
-      callId: call.callId,
-      toolName: call.toolName,
-      args: call.args,
-      output,
-      durationMs,
-      ...(stopsTurn && { stopsTurn }),
-      ...(messages && { messages }),
-      ...(shown !== undefined && { shown }),
-      modelReturn: [
-        {
-          kind: "ToolResult",
-          ...(shown === undefined ? this.#bounded(call, projectOutput(output)) : { content: shown }),
-          toolCallId: call.callId,
-          toolName: call.toolName,
-          ...(output.outcome.status !== "success" && { isError: true }),
-        },
-        ...(output.attachments ?? []).map(partOfFile),
-      ],
-    };
-  }
-
-  /** Kept whole, with how much of it a model is shown; what a plugin shows in its place is the plugin's to bound. */
-  #bounded(call: PlannedCall, content: string): Pick<PartDraft, "content" | "shownBytes" | "restTool"> {
     const { limits, restTool } = this.#context;
-    const most = modelBytesOf(call, limits);
-    // One character takes 1 to 3 bytes, or 2 of them 4.
-    if (content.length * 3 <= most || utf8Length(content) <= most) return { content };
-    return { content, shownBytes: most, ...(restTool !== undefined && { restTool }) };
+    return toolResultOf(call, finished, { most: modelBytesOf(call, limits), restTool });
   }
 
   /**
@@ -211,7 +183,9 @@ class BatchRun {
       if (this.#context.signal.aborted) {
         // What cannot be cancelled now is finished like any turn that nobody waits for.
         if (execution.interrupted && !this.#context.detach.aborted) await this.#context.children.port?.cancelLeft(this.#context, call).catch(() => undefined);
-        return { ok: copyJson({ output: cancelledOutput, durationMs: 0 }) };
+        // It had begun in a process that is gone: that may have taken effect, unless its tool says that this does not matter (ME-22).
+        const mayHaveRun = execution.interrupted && call.tool.onInterrupted !== "retry";
+        return { ok: copyJson({ output: mayHaveRun ? interruptedOutput : cancelledOutput, durationMs: 0 }) };
       }
       await this.#ensureIssued(replayKey);
       this.#count(0);

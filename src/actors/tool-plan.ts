@@ -53,6 +53,8 @@ export interface BatchPlan {
    * such tool any more, or another one that would refuse the arguments.
    */
   readonly isRecorded: (replayKey: string) => boolean;
+  /** Whether it has begun in a process that is gone: it may have taken effect, and is reported, not refused as if it had not run. */
+  readonly isInterrupted: (replayKey: string) => boolean;
   readonly limits: Limits;
   /** Hooks before a call, where somebody has some. They answer the same whenever a call is planned (T-51). */
   readonly before?: ((call: ToolQuestion) => Promise<ToolVerdict>) | undefined;
@@ -99,8 +101,9 @@ async function planCall(given: PlannedBase, batch: BatchPlan): Promise<PlannedCa
 
 async function planLeaf(given: PlannedBase, batch: BatchPlan): Promise<PlannedLeaf> {
   const { tools, refusalOf } = batch;
-  const recorded = batch.isRecorded(`${given.key}:attempt:1`);
-  const tool = tools.get(given.toolName) ?? (recorded ? goneTool(given.toolName) : undefined);
+  const first = `${given.key}:attempt:1`;
+  const recorded = batch.isRecorded(first);
+  const tool = tools.get(given.toolName) ?? (recorded || batch.isInterrupted(first) ? goneTool(given.toolName) : undefined);
   if (!tool) return refuse(given, "unavailable", "tool_unavailable", refusalOf(given.toolName) ?? `there is no tool named "${given.toolName}"; available are: ${[...tools.keys()].join(", ") || "none"}`);
   const { call, refused } = batch.before ? await askBefore(given, batch.before) : { call: given };
   // What has run has run, whatever a hook says of it now.
@@ -148,7 +151,7 @@ const refuse = (call: PlannedBase, failureClass: ToolFailureClass, code: string,
   output: failedOutput({ class: failureClass, code, message }),
 });
 
-/** Stands for a tool that has answered already and is not registered here: there is nothing left to run. */
+/** Stands for a tool that has answered already or was interrupted, and is not registered here: there is nothing left to run. */
 const goneTool = (name: string): Tool => ({
   name,
   description: "",

@@ -8,6 +8,7 @@ import { onAbort } from "../domain/abort.ts";
 import { CancelSignal } from "../domain/cancellation.ts";
 import { LashError } from "../domain/errors.ts";
 import { askedAs, errorOfTurn } from "../domain/turn-error.ts";
+import type { TurnMeans } from "../domain/turn-means.ts";
 import type { EffectsMessage } from "../machines/effects.ts";
 import { toAudience } from "./audience.ts";
 import { followTurnId } from "./frames.ts";
@@ -16,9 +17,12 @@ import type { SessionActors } from "./session-actors.ts";
 import type { SessionFeed } from "./session-feed.ts";
 import type { SessionLane } from "./session-lane.ts";
 import { settingsOf } from "./session-settings.ts";
+import type { TurnOverlay } from "./turn-plan.ts";
 import { TurnRun, type TurnEnd } from "./turn-run.ts";
 import type { TurnSession } from "./turn-session.ts";
 import type { Attended, TurnAttendance, TurnOrigin, TurnRequest } from "./turn-start.ts";
+
+type DrivenTurn = TurnAttendance & Pick<TurnRequest, "overlay" | "abandonment">;
 
 export interface TurnDriverOptions {
   /** As it is wired by now. */
@@ -26,6 +30,8 @@ export interface TurnDriverOptions {
   readonly actors: SessionActors;
   readonly lane: SessionLane;
   readonly lease: LaneClaims;
+  /** What turns that are in flight may be driven on with. */
+  readonly means: (overlay?: TurnOverlay) => TurnMeans;
   readonly feed: () => SessionFeed;
   /** A turn is over: what it was to record and did not is recorded now. */
   readonly settle: () => Promise<void>;
@@ -88,14 +94,14 @@ export class TurnDriver {
    * Drives a turn to its end. One that switched frames goes on there, under the same lease; the host gets the last turn (T-67).
    * The commit of the switch accepted the turn that follows: where it opened nothing, there is none.
    */
-  async drive(request: TurnAttendance, claim: () => Promise<Claimed>, origin: TurnOrigin): Promise<TurnEnd> {
+  async drive(request: DrivenTurn, claim: () => Promise<Claimed>, origin: TurnOrigin): Promise<TurnEnd> {
     let last = await this.#drive(request, claim, origin);
     for (;;) {
       const { outcome, turnId } = last.result;
       if (!("agent_frame_switch" in outcome)) return last;
       const next = { ...request, turnId: followTurnId(turnId) };
       try {
-        last = await this.#drive(next, () => this.#options.lease.resume(next.turnId), "found");
+        last = await this.#drive(next, () => this.#options.lease.resume(next.turnId, this.#options.means(request.overlay)), "found");
       } catch (error) {
         if (LashError.is(error) && error.isCode("unknown_turn")) return last;
         throw error;
@@ -105,9 +111,9 @@ export class TurnDriver {
 
   /** Another turn was accepted before and its owner is gone: it comes first. Nobody watches it. */
   async finishFirst(turnId: string): Promise<void> {
-    const { lease, feed, actors } = this.#options;
+    const { lease, feed, actors, means } = this.#options;
     const waiting = this.#run;
-    const run = this.#newRun({ turnId, emit: () => undefined }, () => lease.resume(turnId), "found");
+    const run = this.#newRun({ turnId, emit: () => undefined }, () => lease.resume(turnId, means()), "found");
     this.#run = run;
     try {
       await run.run();
@@ -153,7 +159,7 @@ export class TurnDriver {
     return attended.length;
   }
 
-  async #drive(request: TurnAttendance, claim: () => Promise<Claimed>, origin: TurnOrigin): Promise<TurnEnd> {
+  async #drive(request: DrivenTurn, claim: () => Promise<Claimed>, origin: TurnOrigin): Promise<TurnEnd> {
     const { actors, feed } = this.#options;
     actors.send({ type: "turn.started" });
     const run = this.#newRun(request, claim, origin);

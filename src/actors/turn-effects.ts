@@ -236,6 +236,7 @@ export class TurnEffects {
       refusalOf,
       batchKey: request.replayKey,
       isRecorded: (key) => host.has(key),
+      isInterrupted: (key) => turn.issued.includes(key),
       limits: session.ports.limits,
       before: before && ((call) => before(call, signal)),
     });

@@ -11,9 +11,10 @@ import { callLimitsOf } from "../domain/turn-config.ts";
 import type { PhaseName, TurnEvent } from "../machines/effects.ts";
 import type { MachineSnapshot, RecordedTurn, TurnRecord } from "../stores/contract.ts";
 import { closedLog, isCancelled, type FinishedTurn } from "./committer.ts";
-import { exhausted, restorable } from "./found-turn.ts";
-import type { Claimed } from "./lane-claims.ts";
-import { fenceOf, releaseLane } from "./lease-keeper.ts";
+import { restorable } from "./found-turn.ts";
+import type { GivenUp } from "./give-up.ts";
+import type { Claimed, ClaimedTurn } from "./lane-claims.ts";
+import { fenceOf } from "./lease-keeper.ts";
 import { loadOpening, openingAtHand } from "./opening.ts";
 import type { PluginPhase, SessionPlugins, TurnPlugins } from "./plugin-port.ts";
 import { referenceOf } from "./resident.ts";
@@ -103,7 +104,7 @@ export class TurnPhases {
     const { effects, keeper } = this.#lane;
     effects.stop();
     if (keepsLease) return;
-    await releaseLane(this.#run.session.ports.persistence.leases, keeper.fence);
+    await this.#run.session.giveBack(keeper.fence);
   }
 
   /** A lane that was being claimed when the turn was abandoned: nobody drives it, so nobody else should have to wait for it. */
@@ -114,7 +115,7 @@ export class TurnPhases {
     if (claimed?.kind === "commands") await session.releaseLane();
     if (claimed?.kind !== "claimed") return;
     this.#isInFlight = true;
-    await releaseLane(session.ports.persistence.leases, fenceOf(claimed.lease));
+    await session.giveBack(fenceOf(claimed.lease));
   }
 
   /** Without plugins nothing is waited for (M4). */
@@ -149,9 +150,12 @@ export class TurnPhases {
     const { turn } = claimed;
     for (const claim of turn.claims) if (claim.replayKey === undefined) this.#run.log.recordClaim(claim);
     if (turn.cancellation) this.#run.cancel(turn.cancellation);
-    if (turn.recoveries > session.ports.maxRecoveries) {
+    const given = this.#givenUp(claimed);
+    if (given) {
       await session.refresh(claimed.headRevision);
-      return send(exhausted(turn, this.#run.log));
+      // Most pages never need it.
+      const { giveUp } = await import("./give-up.ts");
+      return send(await giveUp(turn, this.#run.log, session.ports, given));
     }
     const plan = session.planOf(turn, request.overlay);
     const { plugins } = session.wiring;
@@ -177,6 +181,16 @@ export class TurnPhases {
     const { session: { ports, wiring }, request } = this.#run;
     const [inFlight] = await ports.persistence.turns.inFlight(wiring.sessionId).catch(() => []);
     return inFlight?.turnId === request.turnId;
+  }
+
+  /** Why the turn is ended here and now, instead of being driven on. */
+  #givenUp({ turn, lack }: ClaimedTurn): GivenUp | undefined {
+    const { session: { ports }, request: { abandonment } } = this.#run;
+    const isExhausted = turn.recoveries > ports.maxRecoveries;
+    if (!lack && !isExhausted && abandonment === undefined) return undefined;
+    // Whoever asked for its end is told of that one.
+    if (turn.cancellation) return { why: "cancelled" };
+    return abandonment === undefined ? { why: "exhausted" } : { why: "abandoned", reason: abandonment };
   }
 
   async #drainCommands(): Promise<void> {

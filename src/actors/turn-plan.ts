@@ -2,11 +2,12 @@
 // every process that runs it, by id and by name (PP-26, OP-7).
 
 import { errorText } from "../domain/error-mapping.ts";
-import { LashError, pluginError, runtimeError, sessionError } from "../domain/errors.ts";
+import { LashError, runtimeError, sessionError } from "../domain/errors.ts";
 import { canonicalJson, jsonEqual } from "../domain/json.ts";
 import { renderPrompt } from "../domain/prompt.ts";
 import { sha256Hex } from "../domain/sha256.ts";
-import { NO_PROMPT, type RecordedPlugin, type SessionSettings, type ToolSpec, type TurnConfig, type TurnLimits } from "../domain/turn-config.ts";
+import { NO_PROMPT, shownTools, sourceOf, toolIdOf, type SessionSettings, type ToolSpec, type TurnConfig, type TurnLimits } from "../domain/turn-config.ts";
+import type { TurnMeans } from "../domain/turn-means.ts";
 import type { Provider } from "../providers/contract.ts";
 import type { TurnRecord } from "../stores/contract.ts";
 import type { Tool } from "../tools/contract.ts";
@@ -75,20 +76,31 @@ export class TurnPlans {
     return plan;
   }
 
-  /** Of a turn that was accepted, by this runtime or another one. @throws LashError `provider_unconfigured`, `provider_mismatch`, `llm_provider`, `plugin_missing`. */
+  /** Of a turn that was accepted, by this runtime or another one, and for which nothing is missing. @throws LashError `llm_provider`. */
   of({ config, turnId }: TurnRecord, overlay = NO_OVERLAY): TurnPlan {
     if (this.#latest?.plan.config === config) return this.#latest.plan;
-    const { provider, lashProvider, tools, plugins } = this.#wiring();
-    requirePlugins(config, plugins?.recorded ?? [], turnId);
-    const candidates = [this.requireProvider(overlay), provider, lashProvider].filter((each) => each !== undefined);
-    return binding(() => planOf(config, this.#bind(config.policy.providerId, `accepted turn ${turnId}`, candidates), tools));
+    return binding(() => planOf(config, this.#bind(config.policy.providerId, `accepted turn ${turnId}`, this.#candidates(overlay)), this.#wiring().tools));
+  }
+
+  /** What turns that are in flight may be driven on with (ME-22). */
+  means(overlay = NO_OVERLAY): TurnMeans {
+    const { tools, plugins } = this.#wiring();
+    const ids = (plugins?.recorded ?? []).map(({ id }) => id);
+    const { hasSilentSource, ...known } = tools.known;
+    return { ...known, providers: this.#candidates(overlay).map(({ id }) => id), plugins: ids, sources: new Set([...ids.map(sourceOf.plugin), ...(hasSilentSource ? [sourceOf.added] : [])]) };
+  }
+
+  /** A turn may have been accepted with any of them. */
+  #candidates({ provider: own }: TurnOverlay): readonly Provider[] {
+    const { provider, lashProvider } = this.#wiring();
+    return [own, provider, lashProvider].filter((each) => each !== undefined);
   }
 
   /** The plan of a turn that goes on, with the tools as they are now (T-33); the same one where they are what they were. */
   synced(plan: TurnPlan): TurnPlan {
     const { tools } = this.#wiring();
-    const specs = specsOf(tools.callable);
-    return !tools.isManaged || jsonEqual(specs, plan.config.tools) ? plan : planOf({ ...plan.config, tools: specs }, plan.provider, tools);
+    const specs = specsOf(this.#wiring());
+    return !tools.isManaged || jsonEqual(shownTools(specs), shownTools(plan.config.tools)) ? plan : planOf({ ...plan.config, tools: specs }, plan.provider, tools);
   }
 
   /** A session never switches providers silently (PP-27). */
@@ -103,16 +115,8 @@ export class TurnPlans {
   }
 }
 
-/** OP-7: without a plugin that it was accepted with, a turn would be another one. It stays in flight. */
-function requirePlugins({ plugins = [] }: TurnConfig, present: readonly RecordedPlugin[], turnId: string): void {
-  const missing = plugins.find(({ id }) => !present.some((plugin) => plugin.id === id));
-  if (!missing) return;
-  throw pluginError("plugin_missing", `turn ${turnId} was accepted with plugin "${missing.id}", which this session was opened without; open it with that plugin`, {
-    details: { pluginId: missing.id, turnId },
-  });
-}
-
-function configOf({ core, tools: { callable }, plugins, limits: ofSession }: SessionWiring, settings: SessionSettings, overlay: TurnOverlay): TurnConfig {
+function configOf(wiring: SessionWiring, settings: SessionSettings, overlay: TurnOverlay): TurnConfig {
+  const { core, tools: { callable }, plugins, limits: ofSession } = wiring;
   const policy = overlaid(settings.policy, overlay);
   const limits = { ...ofSession, ...overlay.limits };
   const layers = [core, settings.prompt, ...(overlay.prompt ? [overlay.prompt] : [])];
@@ -123,7 +127,7 @@ function configOf({ core, tools: { callable }, plugins, limits: ofSession }: Ses
   return {
     policy,
     system: renderPrompt(layers, new Set(callable.keys())),
-    tools: specsOf(callable),
+    tools: specsOf(wiring),
     ...(plugins && { plugins: plugins.recorded }),
     ...(plugins?.addsToPrompt && { layers }),
     ...(Object.keys(limits).length > 0 && { limits }),
@@ -131,13 +135,19 @@ function configOf({ core, tools: { callable }, plugins, limits: ofSession }: Ses
   };
 }
 
-const specsOf = (tools: ReadonlyMap<string, Tool>): readonly ToolSpec[] =>
-  [...tools.values()].map(({ id, name, description, inputSchema }) => ({ ...(id !== undefined && id !== name && { id }), name, description, inputSchema }));
+function specsOf({ tools, plugins }: Pick<SessionWiring, "tools" | "plugins">): readonly ToolSpec[] {
+  return [...tools.callable.values()].map((tool) => {
+    const { id, name, description, inputSchema } = tool;
+    const owner = plugins?.toolOwners.get(toolIdOf(tool));
+    const source = owner !== undefined ? sourceOf.plugin(owner) : tools.isFromAddedFunction(toolIdOf(tool)) ? sourceOf.added : undefined;
+    return { ...(id !== undefined && id !== name && { id }), name, description, inputSchema, ...(source !== undefined && { source }) };
+  });
+}
 
 function planOf(config: TurnConfig, provider: Provider, registered: SessionTools): TurnPlan {
-  // Not of the session's settings and the turn's limits: they do not reach the model.
+  // Not of the session's settings, the turn's limits, or where a tool comes from: they do not reach the model.
   const { session: _, limits: _limits, ...given } = config;
-  return { config, provider, tools: registered.bind(config.tools), digest: sha256Hex(canonicalJson(given)) };
+  return { config, provider, tools: registered.bind(config.tools), digest: sha256Hex(canonicalJson({ ...given, tools: shownTools(config.tools) })) };
 }
 
 /** OP-18: whatever else goes wrong where a provider is bound has one code. */

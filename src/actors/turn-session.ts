@@ -3,7 +3,7 @@
 import type { AnyActorRef } from "xstate";
 import type { SessionSettings } from "../domain/turn-config.ts";
 import type { SessionEvent } from "../machines/session.machine.ts";
-import type { MachineSnapshot, SessionCommit, SettledClaims, TurnRecord } from "../stores/contract.ts";
+import type { LeaseFence, MachineSnapshot, SessionCommit, SettledClaims, TurnRecord } from "../stores/contract.ts";
 import type { RuntimePorts, SessionWiring } from "./ports.ts";
 import type { Committed, Resident } from "./resident.ts";
 import type { JournaledChanges } from "./session-settings.ts";
@@ -34,6 +34,8 @@ export interface TurnSession {
   readonly drainCommands: () => Promise<void>;
   /** Gives that lane back where no turn took it. */
   readonly releaseLane: () => Promise<void>;
+  /** Gives back the lane that a run held. */
+  readonly giveBack: (fence: LeaseFence) => Promise<void>;
   /** A turn ended and completed these. @param leaves - something may wait for the next one. */
   readonly ended: (completed: SettledClaims, leaves: boolean) => void;
   /** A turn stays in flight, because its store failed or its lease is lost. @param wasDriven - and not merely asked for. */

@@ -17,12 +17,19 @@ export interface TurnAttendance {
 /** How this runtime came to a turn: its host asked for it, or it was in flight. */
 export type TurnOrigin = "asked" | "found";
 
+/** A turn that was found in flight. */
+export interface FoundTurn extends TurnAttendance {
+  /** Why it is to be ended instead of being driven on (SC-33). */
+  readonly abandonment?: string | undefined;
+}
+
 /** A turn that is driven now. */
 export interface TurnRequest extends Pick<TurnAttendance, "turnId" | "emit"> {
   readonly origin: TurnOrigin;
   readonly trace: TurnTrace | undefined;
   /** What its host gives for this turn alone. */
   readonly overlay?: TurnOverlay | undefined;
+  readonly abandonment?: string | undefined;
   /** Told when the turn only waits for answers from outside: it may be suspended then. */
   readonly onParked: () => void;
 }

@@ -75,6 +75,12 @@ export class WaitDesk {
     }
   }
 
+  /** The answer, if there is one by now; nobody begins to wait for it. */
+  async answerTo(name: WaitName): Promise<Resolution | undefined> {
+    const found = await this.#look(name);
+    return found === "revoked" ? undefined : found;
+  }
+
   /** Resolves the waits of a session that are open now as cancelled; later ones are not affected (E-22). */
   async cancelOutstanding(sessionId: string): Promise<number> {
     const cancelled = await this.#waits.cancelOutstanding(sessionId);

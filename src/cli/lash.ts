@@ -2,10 +2,11 @@
 // The `lash` command: one subcommand per file. Node only.
 
 import { systemClock } from "../domain/clock.ts";
+import { backupStore, backupUsage } from "./backup.ts";
 import { type CliIo, inspectStore, inspectStoreUsage } from "./inspect-store.ts";
 
-const COMMANDS: Readonly<Record<string, (args: readonly string[], io: CliIo) => Promise<number>>> = { "inspect-store": inspectStore };
-const USAGE = `usage: ${inspectStoreUsage}\n`;
+const COMMANDS: Readonly<Record<string, (args: readonly string[], io: CliIo) => Promise<number>>> = { backup: backupStore, "inspect-store": inspectStore };
+const USAGE = `usage: ${backupUsage}\n       ${inspectStoreUsage}\n`;
 
 const io: CliIo = {
   out: (text) => void process.stdout.write(text),

@@ -5,7 +5,8 @@ import type { DatabaseSync } from "node:sqlite";
 import { storeError } from "../domain/errors.ts";
 import type { Bound, Engine } from "../stores/engine.ts";
 import { encodeKey } from "../stores/key-codec.ts";
-import { APPLICATION_ID, openToLook, STORE_VERSION } from "../stores/sqlite/open-database.ts";
+import { openToLook } from "../stores/sqlite/open-database.ts";
+import { fromSqlite } from "../stores/sqlite/sqlite-errors.ts";
 import { SqliteTransaction, Statements } from "../stores/sqlite/sqlite-transaction.ts";
 
 export interface ReadOnlyStore {
@@ -17,15 +18,14 @@ export interface ReadOnlyStore {
   readonly file: { readonly bytes: number; readonly logBytes: number };
 }
 
-/** @throws LashError `store_unavailable` - no such file; `store_foreign`, `store_version_unsupported`. */
+/** @throws LashError `store_unavailable` - no such file; `store_foreign`, `store_version_unsupported`, `store_log_missing`. */
 export function openReadOnly(path: string): ReadOnlyStore {
   const bytes = statSync(path, { throwIfNoEntry: false })?.size;
   if (bytes === undefined) throw storeError("store_unavailable", `there is no file ${path}`);
   const logBytes = statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
   const name = `sqlite:${path}`;
-  const database = openToLook(path);
+  const database = look(path, name);
   try {
-    checkIdentity(database, name);
     const statements = new Statements(database);
     const size = database.prepare("SELECT total(octet_length(key) + octet_length(value)) AS bytes FROM entries WHERE key >= ? AND key < ?");
     return {
@@ -36,6 +36,14 @@ export function openReadOnly(path: string): ReadOnlyStore {
   } catch (error) {
     database.close();
     throw error;
+  }
+}
+
+function look(path: string, name: string): DatabaseSync {
+  try {
+    return openToLook(path, name);
+  } catch (error) {
+    throw fromSqlite(error, name);
   }
 }
 
@@ -56,21 +64,4 @@ function readOnlyEngine(name: string, database: DatabaseSync, statements: Statem
     write: () => Promise.reject(storeError("store_unavailable", `${name} was opened read-only`)),
     close: async () => database.close(),
   };
-}
-
-function checkIdentity(database: DatabaseSync, name: string): void {
-  const pragma = (field: string): unknown => database.prepare(`PRAGMA ${field}`).get()?.[field];
-  let found: readonly unknown[];
-  try {
-    found = [pragma("application_id"), pragma("user_version")];
-  } catch (cause) {
-    throw storeError("store_foreign", `${name} is no SQLite database that can be read`, { cause });
-  }
-  const [id, version] = found;
-  if (id !== APPLICATION_ID) throw storeError("store_foreign", `${name} is a database of another program`);
-  if (version !== STORE_VERSION) {
-    throw storeError("store_version_unsupported", `${name} has store version ${String(version)}, this program knows ${STORE_VERSION}`, {
-      details: { expected: STORE_VERSION, found: Number(version) },
-    });
-  }
 }

@@ -7,7 +7,7 @@ import { type Key, prefixRange, type ReadTransaction } from "../stores/engine.ts
 import { NO_HEAD, readHead } from "../stores/persistence/head-row.ts";
 import { liveInputs } from "../stores/persistence/input-rows.ts";
 import { collect } from "../stores/persistence/large-row.ts";
-import { contentPrefix, INTENTS, sessionKey, sessionPrefix, SESSIONS, textAt, turnPrefix } from "../stores/persistence/layout.ts";
+import { contentPrefix, INTENTS, RETIRED, sessionKey, sessionPrefix, SESSIONS, textAt, turnPrefix } from "../stores/persistence/layout.ts";
 import { readLane } from "../stores/persistence/lease-rules.ts";
 import { readMeta } from "../stores/persistence/meta-row.ts";
 import { readControl, readInput } from "../stores/persistence/turn-rows.ts";
@@ -87,7 +87,7 @@ export function reportOn({ engine, sizeOf, file }: ReadOnlyStore, nowMs: number)
       fileBytes: file.bytes,
       logBytes: file.logBytes,
       sessions,
-      retiredSessions: await countBelow(["retired"]),
+      retiredSessions: (await tx.range(...prefixRange(RETIRED))).filter(({ key }) => key.length > RETIRED.length).length,
       attachments: { count: headers.length, uncommittedIntents, bytes: sizeBelow(["piece", "attachment"]), bytesElsewhere },
       components: { count: await countBelow(contentPrefix("component")), bytes: sizeBelow(["piece", "component"]) },
     };

@@ -58,6 +58,7 @@ const TERMINAL: ReadonlySet<string> = new Set<KnownErrorCode>([
   "machine_version_unsupported",
   "stored_row_invalid",
   "store_foreign",
+  "store_log_missing",
   "store_version_unsupported",
 ]);
 
@@ -84,7 +85,7 @@ const FAMILY_RULES: readonly (readonly [ErrorFamily, RegExp])[] = [
   ["session", /^(session(_io|_json|_protocol)?|provider_(mismatch|un\w+)|code_execution_\w+|persistent_store_required)$/],
   [
     "store",
-    /^(stored?_(row_|foreign|version_|full|un|backend|outcome_)|session_binding_|unsupported_re|head_revision_|runtime_turn_commit_|session_execution_lease_expired|(missing|invalid)_record_|turn_step_)|_(claim_superseded|source_key_conflict)$/,
+    /^(stored?_(row_|foreign|log_|version_|full|un|backend|outcome_)|session_binding_|unsupported_re|head_revision_|runtime_turn_commit_|session_execution_lease_expired|(missing|invalid)_record_|turn_step_)|_(claim_superseded|source_key_conflict)$/,
   ],
   [
     "wiring",

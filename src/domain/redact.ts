@@ -1,6 +1,7 @@
 // Takes secrets out of values on their way to traces, inspection and logs (design 10).
 // A second line of defence: what is known to be secret is never put in. Cheap and bounded, since it sees everything.
 import { isJsonPrimitive, isPlainObject, type Json } from "./json.ts";
+import { REDACTED, redactSecrets } from "./secrets/find.ts";
 
 export interface RedactBounds {
   /** Levels below the root that are shown. Default 16. */
@@ -15,7 +16,7 @@ export interface RedactBounds {
   readonly text?: (text: string, maxLength: number) => string;
 }
 
-export const REDACTED = "[redacted]";
+export { REDACTED };
 const CUT = "[cut]";
 /** UTF-16 units of a key that are shown. */
 const MAX_KEY_LENGTH = 256;
@@ -30,19 +31,6 @@ const SECRET_KEY =
 /** Too short, or too common as the end of a longer name. */
 const SECRET_NAMES: ReadonlySet<string> = new Set(["auth", "bearer", "pwd", "hmackey", "signingkey", "connectionstring"]);
 
-/** Secrets inside text. Literal starts and bounded repeats: none of the patterns can run away on hostile text. */
-const SECRET_TEXT: readonly (readonly [RegExp, string])[] = [
-  [/\b(Bearer|Basic) +[\w+/.~=-]{8,}/gi, `$1 ${REDACTED}`],
-  [/\b(sk|rk|pk|gh[posur]|github_pat|glpat|xox[abpr])[-_][\w-]{16,}/g, REDACTED],
-  [/\bAKIA[A-Z0-9]{16}|\bAIza[\w-]{30,60}|\beyJ[\w-]{10,2000}\.[\w-]{10,4000}(?:\.[\w-]{0,2000})?/g, REDACTED],
-  [/-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[\w+/=\s\\]{0,8000}(?:-----END [A-Z ]{0,30}-----)?/g, REDACTED],
-  [/(:\/\/)[^\s/@]{1,256}@/g, `$1${REDACTED}@`],
-  [/(lash-await-event:)[\w-]+/g, `$1${REDACTED}`],
-];
-
-/** One look that spares most texts the patterns above: each of them starts with something of this. */
-const MAY_HOLD_SECRET = /bearer |basic |:\/\/|lash-await-event:|\b(sk|rk|pk|gh[posur]|github_pat|glpat|xox[abpr])[-_]|\bAKIA|\bAIza|\beyJ|-----BEGIN /i;
-
 /** @returns whether values under `key` are secret by name. */
 export function isSecretKey(key: string): boolean {
   if (key.length > 100) return false;
@@ -53,31 +41,8 @@ export function isSecretKey(key: string): boolean {
 /** Read beyond the cut, so that no secret survives it in part. */
 const LOOK_AHEAD = 256;
 
-/** @returns `text` with tokens, credentials and wait keys replaced, cut at `maxLength` UTF-16 units. */
-export const redactText = (text: string, maxLength = 10_000): string => cutAfter(text, maxLength, redacted);
-
-function redacted(text: string): string {
-  if (!MAY_HOLD_SECRET.test(text)) return text;
-  return SECRET_TEXT.reduce((clean, [pattern, replacement]) => clean.replace(pattern, replacement), text);
-}
-
-/** Members of JSON whose values are texts: in a text, in a string of JSON, and in a string of such a string. */
-const TEXT_MEMBERS: readonly (readonly [quote: string, RegExp])[] = [
-  ['"', /"([\w.\- ]{1,100})"(\s{0,9}:\s{0,9})"(?:[^"\\]|\\[^]){0,10000}"?/g],
-  ['\\"', /\\"([\w.\- ]{1,100})\\"(\s{0,9}:\s{0,9})\\"(?:[^"\\]|\\{2,9}"|\\(?!")[^]){0,10000}(?:\\")?/g],
-  ['\\\\\\"', /\\{3}"([\w.\- ]{1,100})\\{3}"(\s{0,9}:\s{0,9})\\{3}"[^"\\]{0,10000}(?:\\{3}")?/g],
-];
-
-/** As `redactText`, for text that may hold JSON, whole or cut off: members that are secret by name go, too. */
-export const redactJsonText = (text: string, maxLength = 10_000): string =>
-  cutAfter(text, maxLength, (read) => {
-    let clean = redacted(read);
-    for (const [quote, member] of TEXT_MEMBERS) {
-      if (!clean.includes(`${quote}:`) && !clean.includes(`${quote} :`)) continue;
-      clean = clean.replace(member, (whole, name: string, colon: string) => (isSecretKey(name) ? `${quote}${name}${quote}${colon}${quote}${REDACTED}${quote}` : whole));
-    }
-    return clean;
-  });
+/** @returns `text` with tokens, credentials and wait keys replaced, cut at `maxLength` UTF-16 units; also in JSON, whole or cut off. */
+export const redactText = (text: string, maxLength = 10_000): string => cutAfter(text, maxLength, redactSecrets);
 
 function cutAfter(text: string, maxLength: number, clean: (text: string) => string): string {
   if (text.length <= maxLength) return clean(text);

@@ -40,6 +40,9 @@ export function turnLimit({ maxTurns }: SessionPolicy): number | null {
   return maxTurns === NO_LIMIT ? null : maxTurns;
 }
 
+/** Id of the protocol of sessions that name none. */
+export const STANDARD_PROTOCOL = "standard";
+
 export type SessionRelation =
   | { readonly kind: "root" }
   /** Without `assignment` it only started with the other one's conversation: a fork. */

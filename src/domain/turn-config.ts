@@ -13,10 +13,19 @@ export interface ToolSpec {
   readonly description: string;
   /** JSON Schema of the arguments. */
   readonly inputSchema: { readonly [keyword: string]: unknown };
+  /** Where it came from, if that is something that may be there without offering it (`sourceOf`). The model is not shown this. */
+  readonly source?: string;
 }
 
 /** What a tool is known by, whatever it is called at the time (PT-36). */
 export const toolIdOf = ({ id, name }: { readonly id?: string; readonly name: string }): string => id ?? name;
+
+/** Sources of tools, as `ToolSpec.source` names them: a plugin, and functions that were added to an open session. */
+export const sourceOf = { plugin: (id: string) => `plugin:${id}`, added: "added" } as const;
+
+/** Tools as the model is shown them: the same value where nothing is left out. */
+export const shownTools = (tools: readonly ToolSpec[]): readonly ToolSpec[] =>
+  tools.some(({ source }) => source !== undefined) ? tools.map(({ source: _source, ...spec }) => spec) : tools;
 
 /** What a session records of its configuration (design 7.5). */
 export interface SessionSettings {
@@ -70,7 +79,7 @@ export interface CallLimits {
 export const callLimitsOf = ({ policy, limits }: TurnConfig): CallLimits => ({ maxTurns: turnLimit(policy), tokenBudget: limits?.tokens ?? null });
 
 /** Whether a version of lash-runtime that knows only records of version 1 would misread this. */
-export const configNeedsVersion2 = ({ limits }: TurnConfig): boolean => limits !== undefined;
+export const configNeedsVersion2 = ({ limits, tools }: TurnConfig): boolean => limits !== undefined || tools.some(({ source }) => source !== undefined);
 
 /** The session's settings when the turn was accepted. */
 export const settingsIn = ({ policy, session }: TurnConfig): SessionSettings => ({ policy: session?.policy ?? policy, prompt: session?.prompt ?? NO_PROMPT });

@@ -92,8 +92,8 @@ export type TurnEvent =
   /** The lane is claimed, and nothing before the first model call has to be waited for or is taken part in. */
   | { readonly type: "turn.prepared"; readonly history: HistoryReference; readonly messages: readonly Message[]; readonly limits: CallLimits }
   | { readonly type: "lane.busy" }
-  /** The turn was taken up too often and never ended: what it finished is committed, and that it cannot go on (OP-6). */
-  | { readonly type: "turn.exhausted"; readonly issue: TurnIssue; readonly usage: TokenUsage }
+  /** The turn ends without being driven: what it finished is committed, and why it does not go on (OP-6, SC-33). */
+  | { readonly type: "turn.givenUp"; readonly outcome: TurnOutcome; readonly issues: readonly TurnIssue[]; readonly usage: TokenUsage }
   /** The turn was found in flight: it goes on from its snapshot, in an actor restored from it. */
   | { readonly type: "turn.takenUp" }
   /** The turn id has ended before: what was recorded then is the result (E-32a). */

@@ -107,9 +107,8 @@ function buildTurnMachine(protocol: ProtocolDriver) {
       })),
       deliver: enqueueActions(({ context, event, enqueue }) => deliver(context, event, enqueue)),
       collectInput: enqueueActions(({ context, enqueue }) => collectInput(context, enqueue)),
-      recordUsage: assign({ usage: ({ context, event }) => (event.type === "turn.exhausted" ? event.usage : context.usage) }),
       recordResult: assign(({ context, event }) => {
-        if (event.type !== "turn.recorded") return context;
+        if (event.type !== "turn.recorded" && event.type !== "turn.givenUp") return context;
         const { outcome, issues, usage } = event;
         return { outcome, issues, usage };
       }),
@@ -164,7 +163,7 @@ function buildTurnMachine(protocol: ProtocolDriver) {
           // All that the phases up to the first model call would bring was at hand (M4).
           "turn.prepared": { target: "running", actions: "recordPrepared" },
           "turn.takenUp": "takenUp",
-          "turn.exhausted": { target: "assembling", actions: ["recordUsage", { type: "stopOnIssue", params: { stop: "runtime_error" } }] },
+          "turn.givenUp": { target: "assembling", actions: "recordResult" },
           "turn.recorded": { target: "done", actions: "recordResult" },
           "lane.busy": {
             target: "failed",

@@ -12,7 +12,7 @@ import type { TurnIssue } from "../domain/outcome.ts";
 import { layerOf, type Prompt } from "../domain/prompt-input.ts";
 import { type PromptLayer, renderPrompt } from "../domain/prompt.ts";
 import { sha256Hex } from "../domain/sha256.ts";
-import { toolIdOf, type ToolSpec } from "../domain/turn-config.ts";
+import { shownTools, toolIdOf, type ToolSpec } from "../domain/turn-config.ts";
 import type { Tool } from "../tools/contract.ts";
 import { describedTool } from "../tools/input-schema.ts";
 import { byPriority, hookFailed, hookText, type Installed } from "./installed.ts";
@@ -93,7 +93,7 @@ export class Environment {
       config: { ...base.config, system, tools: specs },
       tools: bound,
       ...(view && { view: view.history }),
-      digest: sha256Hex(canonicalJson({ plan: base.digest, system, tools: specs, view: view?.digest ?? null })),
+      digest: sha256Hex(canonicalJson({ plan: base.digest, system, tools: shownTools(specs), view: view?.digest ?? null })),
     };
   }
 

@@ -8,7 +8,7 @@ import { pluginError, wiringError } from "../domain/errors.ts";
 import { type Json, jsonEqual } from "../domain/json.ts";
 import type { Message } from "../domain/messages.ts";
 import { recordedLimit, type SessionPolicy } from "../domain/session.ts";
-import type { RecordedPlugin } from "../domain/turn-config.ts";
+import { toolIdOf, type RecordedPlugin } from "../domain/turn-config.ts";
 import type { TurnHook } from "../machines/turn.context.ts";
 import type { ComponentBody } from "../stores/contract.ts";
 import type { Tool } from "../tools/contract.ts";
@@ -43,6 +43,7 @@ export function openPlugins(plugins: readonly Plugin[], session: SessionSeed): S
 class PluginsOfSession implements SessionPlugins {
   readonly recorded: readonly RecordedPlugin[];
   readonly tools: readonly Tool[];
+  readonly toolOwners: ReadonlyMap<string, string>;
   readonly hooks: readonly TurnHook[];
   readonly addsToPrompt: boolean;
   readonly compactor: Compactor | undefined;
@@ -56,6 +57,7 @@ class PluginsOfSession implements SessionPlugins {
     this.#seed = seed;
     this.recorded = plugins.map(({ id, options }) => ({ id, ...(options !== undefined && { options }) }));
     this.tools = toolsOf(plugins, seed.toolNames);
+    this.toolOwners = new Map(plugins.flatMap(({ id, parts: { tools = [] } }) => tools.map((tool) => [toolIdOf(tool), id] as const)));
     const has = (names: readonly (keyof PluginContributions)[]): boolean => plugins.some(({ parts }) => names.some((name) => parts[name]));
     this.hooks = TAKES_PART.flatMap(([hook, names]) => (has(names) ? [hook] : []));
     this.addsToPrompt = has(["prompt", "transformContext", "hideTools"]);

@@ -2,6 +2,7 @@
 
 import { answerOf, draftsOf } from "../domain/answer-parts.ts";
 import { isOwnCall, isOwnResult, messageText } from "../domain/messages.ts";
+import { STANDARD_PROTOCOL } from "../domain/session.ts";
 import type { TurnOutcome } from "../domain/outcome.ts";
 import type { ToolControl } from "../domain/tool-output.ts";
 import type { ToolResult } from "../machines/effects.ts";
@@ -9,7 +10,7 @@ import type { Decision, MessageDraft, NextMove, ProtocolDriver, ProtocolView } f
 import type { LlmResponse } from "../providers/contract.ts";
 
 export const standardProtocol: ProtocolDriver = {
-  id: "standard",
+  id: STANDARD_PROTOCOL,
   version: 1,
   onModelReply,
   onToolResults,

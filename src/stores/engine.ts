@@ -64,6 +64,11 @@ export interface Engine {
    *   lost. Every other rejection says that nothing was written.
    */
   write<T>(body: (tx: WriteTransaction) => Promise<T>): Promise<T>;
+  /**
+   * Makes what was deleted unreadable in the files, too; for the host alone, and may take as long as writing everything anew.
+   * Left out where deleting does that, or where there are no files.
+   */
+  erase?(): Promise<void>;
   /** Waits for running transactions, then releases the storage. Later calls reject with `store_unavailable`. Idempotent. */
   close(): Promise<void>;
 }

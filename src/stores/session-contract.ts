@@ -141,6 +141,8 @@ export interface SessionMeta {
   readonly model: string;
   readonly cwd?: string;
   readonly relation: SessionRelation;
+  /** Id of the protocol that its turns are run by, for the life of the session. Absent: the standard one. */
+  readonly protocol?: string;
 }
 
 /** A session that begins with a conversation which another one has. */

@@ -6,6 +6,7 @@ import type { Message } from "../domain/messages.ts";
 import type { ModelCallRecord } from "../domain/outcome.ts";
 import type { SessionRelation } from "../domain/session.ts";
 import type { TurnConfig } from "../domain/turn-config.ts";
+import type { TurnLack, TurnMeans } from "../domain/turn-means.ts";
 import type { AcceptedInput } from "../domain/turn-input.ts";
 import type { NewAttachment } from "./content-contract.ts";
 import type { CheckpointKind, ClaimedRows, TurnInputClaim, WorkClaim } from "./ingress-contract.ts";
@@ -40,7 +41,15 @@ export interface ConfigClaim {
   readonly storedAt?: number;
 }
 
-export interface AcceptTurn extends LeaseClaim {
+/** Who takes up a turn that is in flight. */
+export interface TakesUp {
+  /** What it would be driven on with. Absent: whoever asks only wants to end it, or has all that any turn needs. */
+  readonly means?: TurnMeans;
+  /** Failed recoveries in a row after which a turn is ended by whoever finds it; default: no limit. */
+  readonly maxRecoveries?: number;
+}
+
+export interface AcceptTurn extends LeaseClaim, TakesUp {
   readonly turnId: string;
   readonly input: AcceptedInput;
   /** SHA-256 of the input's canonical JSON: tells a retry from a clash (OP-11). */
@@ -54,21 +63,38 @@ export interface AcceptTurn extends LeaseClaim {
   readonly session: { readonly relation: SessionRelation; readonly model: string };
 }
 
+/** A turn together with its lane. */
+export interface TakenUp {
+  readonly lease: SessionLease;
+  readonly turn: TurnRecord;
+  readonly headRevision: number;
+  /** What whoever took it up does not have of it: the turn can only be ended, which it is to be. */
+  readonly lack?: TurnLack;
+}
+
+/** It is in flight and was left alone, because whoever asked does not have what it was accepted with (ME-22). Nothing was written. */
+export interface TurnLeft {
+  readonly kind: "turn_left";
+  readonly turnId: string;
+  readonly lack: TurnLack;
+}
+
 export type AcceptOutcome =
   /** Accepted now, or already accepted under this id and not finished: `turn` is its durable state. */
-  | { readonly kind: "accepted"; readonly lease: SessionLease; readonly turn: TurnRecord; readonly headRevision: number }
+  | ({ readonly kind: "accepted" } & TakenUp)
   /** This turn id has committed with the same input; nothing was written. */
   | { readonly kind: "settled"; readonly result: RecordedTurn }
   /** Another turn of the session was accepted and not finished; it must be driven first. The lease was not taken. */
   | { readonly kind: "turn_in_flight"; readonly turnId: string }
   /** The head is not the one that the configuration was made from; nothing was written. */
   | { readonly kind: "head_moved"; readonly headRevision: number }
+  | TurnLeft
   /** Session commands come first (T-4, I-25): they are to be applied, then this is asked again. Nothing was written. */
   | { readonly kind: "commands_wait" }
   | { readonly kind: "busy"; readonly holder: SessionLease };
 
 /** Accepts a turn whose input is what waits for the session's next turn (T-7). */
-export interface AcceptQueued extends LeaseClaim, Pick<AcceptTurn, "machine" | "config" | "session"> {
+export interface AcceptQueued extends LeaseClaim, TakesUp, Pick<AcceptTurn, "machine" | "config" | "session"> {
   readonly turnId: string;
   readonly claimToken: string;
   /** Most inputs or batches; the runtime asks for 64 (I-17). */
@@ -82,7 +108,7 @@ export type AcceptQueuedOutcome =
   /** Nothing waits; nothing was written and the lease was not taken. */
   | { readonly kind: "nothing_queued" };
 
-export interface ResumeTurn extends LeaseClaim {
+export interface ResumeTurn extends LeaseClaim, TakesUp {
   readonly turnId: string;
 }
 
@@ -101,7 +127,8 @@ export type StepOutcome =
   | { readonly kind: "settled"; readonly result: RecordedTurn };
 
 export type ResumeOutcome =
-  | { readonly kind: "resumed"; readonly lease: SessionLease; readonly turn: TurnRecord; readonly headRevision: number }
+  | ({ readonly kind: "resumed" } & TakenUp)
+  | TurnLeft
   | { readonly kind: "settled"; readonly result: RecordedTurn }
   | { readonly kind: "unknown_turn" }
   | { readonly kind: "busy"; readonly holder: SessionLease };
@@ -198,9 +225,10 @@ export interface TurnFacet {
   /**
    * Claims the lane and accepts the input as step 0 in one write (T-82).
    *
-   * Order: session retired, stamp of the turn id, lease, the same turn in flight, another turn in flight, waiting commands,
-   * head revision.
+   * Order: session retired, stamp of the turn id, lease, the same turn in flight (taken up as by `resume`), another turn in flight,
+   * waiting commands, protocol, head revision.
    * @throws `runtime_turn_commit_conflict` - the turn id was used with another input.
+   * @throws `session_fact_pinned` - the session is bound to another protocol than that of this store handle.
    * @throws `session_id_retired` - the session was deleted.
    */
   accept(request: AcceptTurn): Promise<AcceptOutcome>;
@@ -210,9 +238,10 @@ export interface TurnFacet {
    */
   acceptQueued(request: AcceptQueued): Promise<AcceptQueuedOutcome>;
   /**
-   * Takes over a turn in flight: claims the lane and counts the recovery in one write.
+   * Takes over a turn in flight: claims the lane and counts the recovery in one write. Without what the turn was accepted with it is
+   * taken over only to be ended: one whose cancellation was asked for, or that has been recovered too often.
    *
-   * Order: session retired, stamp, turn in flight, lease.
+   * Order: session retired, stamp, turn in flight, lease, what the turn needs.
    * @throws `session_id_retired` - the session was deleted.
    */
   resume(request: ResumeTurn): Promise<ResumeOutcome>;

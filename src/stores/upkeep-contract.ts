@@ -41,8 +41,11 @@ export interface GcReport {
 export interface MaintenanceFacet {
   /** Hides nodes from every read at once; unknown ids are ignored (P-48). @returns how many were hidden. */
   tombstoneNodes(sessionId: string, nodeIds: readonly string[]): Promise<number>;
-  /** Removes tombstoned nodes and terminal inputs of a session for good (P-49). */
-  vacuum(sessionId: string): Promise<VacuumReport>;
+  /**
+   * Removes tombstoned nodes and terminal inputs of a session for good (P-49); and where sessions or components were deleted
+   * since the last time, makes an engine forget what its files still hold of them. Without a session: only that, in any case.
+   */
+  vacuum(sessionId?: string): Promise<VacuumReport>;
   /**
    * Removes component bodies and turn configurations that no session names (P-50); that of a turn in flight is always named.
    * A row that cannot be read aborts it with nothing deleted.

@@ -60,7 +60,7 @@ export function readResultTool(options: ReadResultOptions = {}): Tool<Range> {
     validate: (args) => Promise.resolve(readRange(args, maxBytes)),
     run: ({ result, from, length }, { earlierResult }) => {
       const text = earlierResult(result);
-      if (text === undefined) throw new ToolError({ class: "invalid_request", code: "result_unknown", message: `this conversation has no tool result "${result}", or no longer` });
+      if (text === undefined) throw new ToolError({ class: "invalid_request", code: "tool_result_unknown", message: `this conversation has no tool result "${result}", or no longer` });
       return excerpt(text, from, length);
     },
   };

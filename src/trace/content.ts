@@ -4,7 +4,7 @@
 import type { TraceLevel } from "../actors/trace-port.ts";
 import { deepFreeze, type Json, type JsonObject } from "../domain/json.ts";
 import type { AttachmentRef } from "../domain/messages.ts";
-import { redact, redactJsonText } from "../domain/redact.ts";
+import { redact, redactText } from "../domain/redact.ts";
 import { turnLimit, type SessionPolicy } from "../domain/session.ts";
 import { sha256Hex } from "../domain/sha256.ts";
 import type { TokenUsage } from "../domain/usage.ts";
@@ -26,7 +26,7 @@ const BLOCK = 64;
 const DATA_URL = /(data:[\w.+/-]{0,100};base64,)[\w+/=-]{64,}/g;
 
 export function shownText(text: string, maxLength = MAX_TEXT): string {
-  const clean = redactJsonText(text, maxLength);
+  const clean = redactText(text, maxLength);
   return clean.includes(";base64,") ? clean.replace(DATA_URL, "$1[bytes]") : clean;
 }
 

@@ -151,6 +151,7 @@ describe("predicates", () => {
     "machine_version_unsupported",
     "stored_row_invalid",
     "store_foreign",
+    "store_log_missing",
     "store_version_unsupported",
   ];
   /** ER-19, ER-22, OP-18: named as neither. */

@@ -36,9 +36,9 @@ const plain: readonly TurnEvent[] = [
   { type: "commands.waiting" }, { type: "commands.drained" }, { type: "head.refreshed", history }, { type: "input.normalized", messages: [hello] }, { type: "input.refused", issue },
   { type: "context.prepared" }, { type: "hooks.passed", messages: [] }, { type: "hooks.aborted", issue }, { type: "turn.built", limits: unlimited }, { type: "turn.unbuildable", issue },
   { type: "turn.finalized", messages: [] }, { type: "turn.settled" }, { type: "turn.committed" }, { type: "turn.persisted" }, { type: "input.waiting" }, { type: "cancel.won", messages: [] },
-  { type: "tools.parked" }, { type: "tools.resumed" }, { type: "turn.suspend" }, { type: "turn.exhausted", issue, usage: call },
+  { type: "tools.parked" }, { type: "tools.resumed" }, { type: "turn.suspend" }, { type: "turn.givenUp", outcome: { stopped: "runtime_error" }, issues: [issue], usage: call },
   { type: "phase.failed", code: "x", message: "x" }, { type: "lease.lost" }, { type: "turn.cancel" },
-  { type: "turn.prepared", history, messages: [hello], limits: unlimited }, { type: "turn.exhausted", issue, usage: call }, { type: "tools.parked" }, { type: "tools.resumed" }, { type: "turn.suspend" }, { type: "turn.expire", timeoutMs: 5 },
+  { type: "turn.prepared", history, messages: [hello], limits: unlimited }, { type: "turn.givenUp", outcome: { stopped: "runtime_error" }, issues: [issue], usage: call }, { type: "tools.parked" }, { type: "tools.resumed" }, { type: "turn.suspend" }, { type: "turn.expire", timeoutMs: 5 },
 ];
 
 /** Everything that may reach a turn of that limit: also replies to effects that are not open, and to none. */

@@ -3,6 +3,9 @@
 import { describe, expect, test } from "vitest";
 import type { Engine } from "../../src/stores/engine.ts";
 import { memoryEngine } from "../../src/stores/memory/index.ts";
+import { storeError } from "../../src/domain/errors.ts";
+import { gate } from "../../src/testing/index.ts";
+import { staysOpen, testLash, transcriptOf } from "../support/lash.ts";
 import { engineCases } from "../support/engines.ts";
 import { FAULTS, failOnce, type Fault, writesOfTheTurn } from "../support/write-sweep.ts";
 
@@ -36,4 +39,31 @@ describe("each write of a turn with three parallel tools", () => {
       await engine.close();
     }
   });
+});
+
+test("a commit that is found again does not know what it left behind, so that what waits is drained all the same (I-45, SC-1)", async () => {
+  const disk = memoryEngine();
+  const hold = gate();
+  let armed = false;
+  const engine: Engine = { ...staysOpen(disk), write: async (body) => {
+    const isIt = armed;
+    armed = false;
+    const result = await disk.write(body);
+    if (isIt) throw storeError("store_outcome_unknown", "the answer was lost");
+    return result;
+  } };
+  const { lash } = testLash({ engine, drain: "auto", script: [{ text: "one", before: hold }, "two"] });
+  const session = await lash.openSession("s");
+  // Who drains has looked once, and looks again only when told.
+  await lash.recover();
+  const running = session.run("go");
+  await hold.reached;
+  // By somebody who pokes nobody here.
+  await (await testLash({ engine: disk }).lash.openSession("s")).enqueue("later");
+  armed = true;
+  hold.open();
+  expect((await running).text).toBe("one");
+  for (let n = 0; n < 500 && transcriptOf(session).length < 4; n++) await new Promise((resolve) => setTimeout(resolve));
+  expect(transcriptOf(session)).toEqual(["User: Text go", "Assistant: Prose one", "User: Text later", "Assistant: Prose two"]);
+  await lash.close();
 });

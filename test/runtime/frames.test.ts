@@ -192,7 +192,7 @@ describe("crashes (T-67, S-18, E-31)", { timeout: 60_000 }, () => {
     const first = testLash({ engine, clock, script: (request, index) => (index === 0 ? moving(request, index) : { text: "x", before: hold }), tools: [mover(TO_WORK)] });
     (await first.lash.openSession("s")).run("go", { turnId: "t" }).catch(() => undefined);
     await hold.reached;
-    const other = testLash({ engine, clock: manualClock(100_000), script: moving });
+    const other = testLash({ engine, clock: manualClock(100_000), script: moving, tools: [mover(TO_WORK)] });
     expect(await other.lash.recover()).toMatchObject([{ turnId: "t:agent-frame:1", result: { text: "arrived" } }]);
   });
 });

@@ -197,7 +197,7 @@ describe.each(engineCases())("on $name", ({ open }) => {
     const { batchId } = await send(engine, 1, {}, clock);
     void dying.queuedTurn({ drainId: "d" }).catch(() => undefined);
     await hold.reached;
-    const next = testLash({ engine, clock: manualClock(clock.now() + 31_000), script: ["y"] });
+    const next = testLash({ engine, clock: manualClock(clock.now() + 31_000), ...looking(() => expect.fail("it ran again")), script: ["y"] });
     const store = createPersistence(engine, { clock: next.clock });
     expect([await store.queue.cancel("s", batchId), await store.queue.listPending("s")]).toEqual([undefined, []]);
     expect(await next.lash.recover()).toMatchObject([{ turnId: "d", result: { text: "y" } }]);

@@ -61,10 +61,11 @@ describe("what a crash during a call means (OP-3, design 5)", () => {
     expect(transcript[2]).toContain(shown);
   });
 
-  test("a tool that the host no longer has answers tool_unavailable, and the turn ends (OP-7)", async () => {
-    const { recovered, transcript } = await recoverWith(await dieInTool(), []);
-    expect(recovered).toMatchObject([{ result: { isSuccess: true } }]);
-    expect(transcript[2]).toContain("tool_unavailable");
+  test("a call of a tool that was retired had begun, so it is reported as interrupted and not as if it had never run (ME-22, OP-3)", async () => {
+    const death = await dieInTool();
+    const host = testLash({ ...death, script, retiredTools: ["it"] });
+    expect(await host.lash.recover()).toMatchObject([{ result: { isSuccess: true } }]);
+    expect(transcriptOf(await host.lash.openSession("s"))[2]).toContain("tool_interrupted");
   });
 
   test("an attempt that had failed safely before the crash is not made again: the next one is (T-53, E-27, B2)", async () => {
@@ -245,7 +246,7 @@ describe("other versions and damage (design 4, OP-6)", () => {
   test("a damaged snapshot is a typed error for its session, and the others recover (T-22, design 6)", async () => {
     const death = await dieInTool();
     await damageControl(death, (row) => ({ ...row, snapshot: { ...(row["snapshot"] as object), value: "dreaming" } }));
-    const other = testLash({ ...death, script: ["fine"] });
+    const other = testLash({ ...death, script: ["fine"], tools: [toolWith("retry", [])] });
     const recovered = await other.lash.recover();
     expect(recovered).toMatchObject([{ sessionId: "s", turnId: "t", error: { code: "store_commit_failed", details: { causeCode: "stored_row_invalid" } } }]);
     expect(await (await other.lash.openSession("other")).run("go")).toMatchObject({ text: "fine" });

@@ -179,7 +179,7 @@ describe("readResultTool", () => {
     const result = await (await next.lash.openSession("s")).run("read");
     expect(result.toolCalls.map(({ output }) => output?.outcome.payload)).toMatchObject([
       `[bytes 5 to 25 of ${bytes(lines)}; go on with "from": 25]\n${Buffer.from(lines).subarray(5, 25).toString()}`,
-      { class: "invalid_request", code: "result_unknown" },
+      { class: "invalid_request", code: "tool_result_unknown" },
     ]);
   });
 

@@ -144,9 +144,9 @@ describe.each(engineCases())("timeoutMs on $name", ({ open }) => {
       for await (const { type } of turn) if (type === "tool_call_started") asked.resolve();
     })();
     await asked.promise;
-    let isOver = false;
-    void turn.result.then(() => (isOver = true));
-    while (!isOver) {
+    const state = { isOver: false };
+    void turn.result.then(() => (state.isOver = true));
+    while (!state.isOver) {
       await host.clock.advance(5);
       await new Promise((resolve) => setImmediate(resolve));
     }

@@ -415,7 +415,7 @@ describe("while a turn runs", () => {
     expect((await recorded(next)).state).toBeUndefined();
   });
 
-  test("a turn that is found is bound by ids: an orphan answers that its source is not registered, another tool of the name is not called (S-73, PT-43, PT-49)", async () => {
+  test("a turn that is found is bound by ids: another tool of the name is not its own, and it is left to whoever has that (S-73, PT-43, ME-22)", async () => {
     const [engine, clock, hold] = [memoryEngine(), manualClock(1_000), gate()];
     const process = new Mortal(engine);
     const dying = testLash({ engine: process.engine, clock, script: [{ text: "late", before: hold }], tools: [named("fixed", undefined, { id: "fixed-1" })] });
@@ -427,9 +427,10 @@ describe("while a turn runs", () => {
     process.kill();
     await clock.advance(31_000);
     const next = testLash({ engine, clock, script: calling("mail", "fixed"), tools: [named("mail", undefined, { id: "mail-2" }), named("fixed", undefined, { id: "fixed-2" })] });
-    expect(await next.lash.recover()).toMatchObject([{ result: { text: "done" } }]);
-    const found = await next.lash.openSession("s");
-    expect(resultsOf(found)[0]).toMatch(/the source of tool \\"mail\\" is not registered.*the source of tool \\"fixed\\" is not registered/s);
+    expect(await next.lash.recover()).toMatchObject([{ error: { code: "tool_missing", details: { tools: ["fixed", "mail"] } } }]);
+    const renamed = testLash({ engine, clock, script: calling("mail", "fixed"), tools: [named("post", undefined, { id: "mail-1" }), named("repaired", undefined, { id: "fixed-1" })] });
+    expect(await renamed.lash.recover()).toMatchObject([{ result: { text: "done" } }]);
+    expect(resultsOf(await renamed.lash.openSession("s"))[0]).toMatch(/post ran.*repaired ran/s);
   });
 
   test("what a suspended turn owes is recorded when it is left (S-51, OP-8)", async () => {

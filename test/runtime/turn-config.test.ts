@@ -76,12 +76,14 @@ describe.each(engineCases())("on $name", ({ open }) => {
 });
 
 describe("the host that finishes it", () => {
-  test("a tool of the session that it does not have answers tool_unavailable; one that it has beyond is not offered (OP-7)", async () => {
+  test("a tool of the session that it does not have leaves the turn in flight; one that it has beyond is not offered (ME-22)", async () => {
     const death = await dieIn("tool");
     const { lash, provider } = testLash({ ...death, script, tools: [named("new")] });
-    expect(await lash.recover()).toMatchObject([{ result: { isSuccess: true, toolCalls: [{ toolName: "own", status: "failure" }] } }]);
-    expect(provider.requests.map((request) => givenTo(request).tools)).toEqual([GIVEN.tools]);
-    expect(transcriptOf(await lash.openSession("s"))[2]).toContain("tool_unavailable");
+    expect(await lash.recover()).toMatchObject([{ turnId: "t", error: { code: "tool_missing", details: { sessionId: "s", turnId: "t", tools: ["own"] } } }]);
+    expect(provider.requests).toEqual([]);
+    const right = testLash({ ...death, script, tools: [named("own"), named("new")] });
+    expect(await right.lash.recover()).toMatchObject([{ result: { isSuccess: true, text: "done" } }]);
+    expect(right.provider.requests.map((request) => givenTo(request).tools)).toEqual([GIVEN.tools]);
   });
 
   test("a tool that came with the host later cannot be called by the turn, and the next turn has it (T-16)", async () => {
@@ -112,7 +114,6 @@ describe("the host that finishes it", () => {
       expect(await other.lash.recover()).toMatchObject([{ turnId: "t", error: { code: "provider_mismatch", details: { expected: "scripted", actual: "someone-else" } } }]);
     }
     expect(other.provider.requests).toEqual([]);
-    expect(await heldLanes(death.engine)).toEqual([]);
     const right = testLash({ ...death, script, tools: [named("own")] });
     expect(await right.lash.recover()).toMatchObject([{ result: { isSuccess: true, text: "done" } }]);
   });

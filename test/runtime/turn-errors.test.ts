@@ -280,6 +280,18 @@ describe("a turn that its store let down", () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
+  test("whose lease could not be given back, either, blocks nobody in this process once its session is closed (ME-24, SC-1)", async () => {
+    const { engine, state } = refusing(memoryEngine(), (nth) => (nth === 2 || nth === 3 ? full() : undefined));
+    const { lash, clock } = testLash(options(engine, [one("look", () => "seen", { readOnly: true })]));
+    const session = await lash.openSession("s");
+    await failed(session.run("go", { turnId: "t" }));
+    expect(state.writes).toBe(3);
+    await session.close();
+    expect(await (await lash.openSession("s")).run("go", { turnId: "t" })).toMatchObject({ text: "done" });
+    expect(clock.now()).toBe(1_000);
+    await lash.close();
+  });
+
   test("is not taken up for ever where each run of it fails, and asks nobody once its session is closed (ME-24)", async () => {
     let runs = 0;
     // What the tool did never fits.

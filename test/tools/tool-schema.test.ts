@@ -52,7 +52,7 @@ describe("a tool is described", () => {
   });
 
   test("as what goes in: fields with a default need not be given, and a transformation does not show (ME-21)", () => {
-    const inputs = [z.object({ n: z.number().default(3), at: z.string().transform(Number) }), mini.object({ n: mini._default(mini.number(), 3), at: mini.pipe(mini.string(), mini.transform(Number)) })];
+    const inputs = [z.object({ n: z.number().default(3), at: z.string().transform(Number) }), mini.object({ n: mini.prefault(mini.number(), 3), at: mini.pipe(mini.string(), mini.transform(Number)) })];
     for (const input of inputs) expect(made(input)().inputSchema).toMatchObject({ type: "object", properties: { n: { type: "number", default: 3 }, at: { type: "string" } }, required: ["at"] });
   });
 

@@ -5,7 +5,8 @@
 //
 //   D1. A file gets its name once its bytes are on the disk, and `put` resolves once the name is, too: a loss of power leaves
 //       a whole file or none.
-//   D2. Only keys of that very form become paths, so nothing leads out of the directory.
+//   D2. New folders and files are their owner's alone.
+//   D3. Only keys of that very form become paths, so nothing leads out of the directory.
 
 import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
@@ -87,7 +88,7 @@ class DirectoryHome implements AttachmentHome {
 
   /** Makes a folder and all above it; another process may have made them and not have come to sync them. */
   async #keepFolder(folder: string): Promise<void> {
-    await mkdir(folder, { recursive: true });
+    await mkdir(folder, { recursive: true, mode: 0o700 });
     if (this.#kept.has(folder)) return;
     for (let above = dirname(folder); ; above = dirname(above)) {
       await syncFolder(above);
@@ -106,7 +107,7 @@ class DirectoryHome implements AttachmentHome {
 }
 
 async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
-  const file = await open(path, "w");
+  const file = await open(path, "w", 0o600);
   try {
     await file.writeFile(bytes);
     await file.sync();

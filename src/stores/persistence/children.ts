@@ -38,15 +38,15 @@ const forkedRefs = ({ toolState, pluginSnapshot }: ComponentRefs): ComponentRefs
  * @throws LashError `session_id_retired` - child or parent was deleted.
  * @throws LashError `invalid_argument` - `holder` does not hold an attachment.
  */
-export async function createChild({ engine, now }: StoreContext, { parentSessionId, assignment, causedBy, prompt, forksState, ...child }: NewChild): Promise<SessionBeginning> {
+export async function createChild(context: StoreContext, { parentSessionId, assignment, causedBy, prompt, forksState, ...child }: NewChild): Promise<SessionBeginning> {
   const { sessionId, head } = child;
   const relation = { kind: "child" as const, parentSessionId, ...(causedBy !== undefined && { causedBy }), assignment };
-  const prepared = prepareSession({ ...child, relation }, now());
+  const prepared = prepareSession({ ...child, relation }, context);
   const components = prepareComponents(prompt === undefined ? {} : { prompt });
-  return engine.write(async (tx): Promise<SessionBeginning> => {
+  return context.engine.write(async (tx): Promise<SessionBeginning> => {
     const begun = await findBegun(tx, sessionId);
     if (begun !== undefined) return begun;
-    await seedMeta(tx, parentSessionId, { relation: { kind: "root" }, model: head.policy.model.id }, prepared.now);
+    await seedMeta(tx, parentSessionId, { relation: { kind: "root" }, model: head.policy.model.id, protocol: context.protocol }, prepared.now);
     await requireHeld(tx, child);
     const taken = forksState ? forkedRefs((await readHead(tx, parentSessionId))?.components ?? {}) : {};
     await writeSession(tx, prepared, { taken, components, isChild: true });

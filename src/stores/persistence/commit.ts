@@ -38,6 +38,8 @@ import { acceptedControl, deleteTurn, readControl, setControl, type TurnControl,
 interface PreparedCommit {
   readonly commit: SessionCommit;
   readonly now: number;
+  /** That a session which this commit makes is bound to. */
+  readonly protocol: string;
   readonly history: PreparedRow | undefined;
   readonly components: PreparedComponents;
   /** Input of the turn that this commit accepts. */
@@ -48,17 +50,19 @@ interface PreparedCommit {
 
 export async function commitSession(context: StoreContext, commit: SessionCommit): Promise<CommitResult> {
   checkBinding(context, commit.sessionId);
-  const prepared = prepare(commit, context.now());
+  const prepared = prepare(commit, context);
   return context.engine.write((tx) => apply(tx, prepared));
 }
 
-function prepare(commit: SessionCommit, now: number): PreparedCommit {
+function prepare(commit: SessionCommit, context: StoreContext): PreparedCommit {
+  const now = context.now();
   const { nodes, turn } = commit;
   const history = writeHistory(commit.sessionId, nodes, turn);
   const turnId = turn?.result.turnId;
   return {
     commit,
     now,
+    protocol: context.protocol,
     history: history === undefined ? undefined : prepareRow(history),
     components: prepareComponents(commit.components),
     next: turn?.next && prepareRow(writeInput(turn.next, now)),
@@ -91,7 +95,7 @@ async function apply(tx: WriteTransaction, prepared: PreparedCommit): Promise<Co
   const waiting = await waitingFor(tx, commit, claims.inputs);
   if (await isAwaited(tx, commit, waiting, { held, inFlight, now })) return { headRevision: before.revision, replayed: false, inputWaits: true };
 
-  if (stored === undefined) await seedMeta(tx, sessionId, { relation: { kind: "root" }, model: commit.head.policy.model.id }, now);
+  if (stored === undefined) await seedMeta(tx, sessionId, { relation: { kind: "root" }, model: commit.head.policy.model.id, protocol: prepared.protocol }, now);
   const revision = before.revision + 1;
   const place = { revision, firstNode: before.appended, nodeCount: commit.nodes.length };
   if (prepared.history !== undefined) setRow(tx, historyKey(sessionId, revision), prepared.history);

@@ -25,7 +25,7 @@ const configBody = z.strictObject({
   layers: z.exactOptional(z.array(promptLayer)),
   limits: z.exactOptional(z.strictObject({ timeoutMs: z.exactOptional(z.number()), tokens: z.exactOptional(z.number()) })),
   session: z.exactOptional(z.strictObject({ policy: z.exactOptional(policyRow), prompt: z.exactOptional(promptLayer) })),
-  tools: z.array(z.strictObject({ id: z.exactOptional(z.string()), name: z.string(), description: z.string(), inputSchema: z.record(z.string(), opaque) })),
+  tools: z.array(z.strictObject({ id: z.exactOptional(z.string()), name: z.string(), description: z.string(), inputSchema: z.record(z.string(), opaque), source: z.exactOptional(z.string()) })),
 });
 
 /** A runtime accepts turn after turn with the same value: hashing it costs as much as hashing what the turns say. */

@@ -10,6 +10,8 @@ export interface StoreContext {
   readonly now: () => number;
   /** Set when this handle serves one session only. */
   readonly boundSessionId: string | undefined;
+  /** Id of the protocol that sessions made through this handle are bound to. */
+  readonly protocol: string;
   /** Where new attachment bytes go; undefined keeps them in rows. */
   readonly place: BytesPlace | undefined;
 }

@@ -2,6 +2,7 @@
 // transaction. Facets are modules of their own; layout.ts has the keys of all of them.
 
 import type { Clock } from "../../domain/clock.ts";
+import { STANDARD_PROTOCOL } from "../../domain/session.ts";
 import type { Persistence } from "../contract.ts";
 import type { Engine } from "../engine.ts";
 import type { BytesPlace } from "./attachment-bytes.ts";
@@ -23,11 +24,13 @@ export interface PersistenceOptions {
   readonly sessionId?: string;
   /** Where the bytes of attachments go; default: rows of the engine. What is in rows already stays there and is found there. */
   readonly attachments?: BytesPlace | undefined;
+  /** Id of the protocol that drives turns here: its sessions are bound to it (ME-23). Default: the standard one. */
+  readonly protocol?: string;
 }
 
 /** The store that a runtime works on. Closing it closes the engine. */
-export function createPersistence(engine: Engine, { clock, sessionId, attachments: place }: PersistenceOptions): Persistence {
-  const context: StoreContext = { engine, now: () => clock.now(), boundSessionId: sessionId, place };
+export function createPersistence(engine: Engine, { clock, sessionId, attachments: place, protocol = STANDARD_PROTOCOL }: PersistenceOptions): Persistence {
+  const context: StoreContext = { engine, now: () => clock.now(), boundSessionId: sessionId, protocol, place };
   return {
     name: engine.name,
     durable: engine.durable,

@@ -18,6 +18,7 @@
 // Rows that are looked for over all sessions lie apart:
 //   ["session", sid]                            metadata; the directory of sessions
 //   ["retired", sid]                            ids that were deleted and stay used (design 7.7)
+//   ["retired"]                                 how often something was deleted that the engine's files may still hold (erasure.ts)
 //   ["turn", sid, 0 | 1]                        turn in flight: control state | input
 //   ["turn", sid, 2, step]                      turn in flight: what one step settled and appended
 //   ["intent", sid, attachmentId]               manifest rows without commit stamp
@@ -90,6 +91,7 @@ export const BLOBS: Key = ["blob"];
 
 export const sessionKey = (sessionId: string): Key => ["session", sessionId];
 export const SESSIONS: Key = ["session"];
+export const RETIRED: Key = ["retired"];
 export const retiredKey = (sessionId: string): Key => ["retired", sessionId];
 
 export const TURNS: Key = ["turn"];

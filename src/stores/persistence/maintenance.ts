@@ -1,12 +1,14 @@
-// Facet `maintenance`: what a host does to a store now and then (P-48..P-50). Each operation is one transaction.
+// Facet `maintenance`: what a host does to a store now and then (P-48..P-50). Each operation is one transaction, before
+// files are written anew.
 
 import type { SessionNode } from "../../domain/session.ts";
 import type { GcReport, MaintenanceFacet, VacuumReport } from "../upkeep-contract.ts";
-import { type Bound, prefixRange, type ReadTransaction, type WriteTransaction } from "../engine.ts";
+import { type Bound, prefixRange, type ReadTransaction, type Value, type WriteTransaction } from "../engine.ts";
 import { COMPONENTS } from "./components.ts";
 import { readConfigRef } from "./config-row.ts";
 import { deleteContent } from "./content.ts";
 import { checkBinding, type StoreContext } from "./context.ts";
+import { erase, noteErasure, notedErasures } from "./erasure.ts";
 import { readHead, writeHead } from "./head-row.ts";
 import { hasEnding, readEnding, readNodes, writeHistory } from "./history-row.ts";
 import { endedInputs, removeEnded } from "./input-rows.ts";
@@ -46,13 +48,19 @@ export function createMaintenance(context: StoreContext): MaintenanceFacet {
     },
 
     async vacuum(sessionId) {
+      if (sessionId === undefined) {
+        await erase(context, await engine.read(notedErasures));
+        return { removedNodeCount: 0, removedPendingTurnInputTombstoneCount: 0 };
+      }
       checkBinding(context, sessionId);
-      return engine.write(async (tx): Promise<VacuumReport> => {
+      const { noted, ...report } = await engine.write(async (tx): Promise<VacuumReport & { readonly noted: Value | undefined }> => {
         const inputs = await collect(endedInputs(tx, sessionId));
         for (const row of inputs) await removeEnded(tx, sessionId, row);
         const removedNodeCount = await removeTombstoned(tx, sessionId);
-        return { removedNodeCount, removedPendingTurnInputTombstoneCount: inputs.length };
+        return { removedNodeCount, removedPendingTurnInputTombstoneCount: inputs.length, noted: await notedErasures(tx) };
       });
+      if (noted !== undefined) await erase(context, noted);
+      return report;
     },
 
     async gcUnreachable() {
@@ -67,6 +75,7 @@ export function createMaintenance(context: StoreContext): MaintenanceFacet {
             deletedBlobCount++;
           }
         }
+        if (deletedBlobCount > 0) await noteErasure(tx);
         return { rootCount, retainedBlobCount, deletedBlobCount };
       });
     },

@@ -1,7 +1,9 @@
 // Metadata of a session, which is also its entry in the directory of sessions. Independent of head and lease (P-22).
 
 import * as z from "zod/mini";
-import type { Json } from "../../domain/json.ts";
+import { isPlainObject, type Json } from "../../domain/json.ts";
+import { STANDARD_PROTOCOL } from "../../domain/session.ts";
+import { protocolPinned } from "../../domain/turn-means.ts";
 import type { SessionMeta, SessionSeed } from "../contract.ts";
 import type { Key, ReadTransaction, Value, WriteTransaction } from "../engine.ts";
 import { sessionKey } from "./layout.ts";
@@ -28,6 +30,7 @@ const metaRow = z.strictObject({
   model: z.string(),
   cwd: z.exactOptional(z.string()),
   relation,
+  protocol: z.exactOptional(z.string()),
 });
 
 export const readMeta = (key: Key, value: Value): SessionMeta => parseRow(metaRow, "session metadata", key, value);
@@ -49,20 +52,41 @@ export function setMeta(tx: WriteTransaction, meta: SessionMeta): void {
   tx.set(sessionKey(meta.sessionId), meta as unknown as Json);
 }
 
+/** The protocol that the session of an entry is bound to. One that was entered without any, as by builds that wrote none, has the standard one. */
+const protocolIn = (value: Value | undefined): string => (isPlainObject(value) && typeof value["protocol"] === "string" ? value["protocol"] : STANDARD_PROTOCOL);
+
+/** The same, of a session that exists. */
+export const protocolOf = async (tx: ReadTransaction, sessionId: string): Promise<string> => protocolIn(await tx.get(sessionKey(sessionId)));
+
 /**
- * Enters a session into the directory if it is not there (P-51).
+ * Enters a session into the directory if it is not there (P-51), bound to the protocol of whoever does.
  *
+ * @returns its entry, where it was there.
  * @throws LashError `session_id_retired` - it was deleted.
  */
 export async function seedMeta(
   tx: WriteTransaction,
   sessionId: string,
-  seed: Omit<SessionSeed, "sessionId">,
+  seed: Omit<SessionSeed, "sessionId"> & { readonly protocol: string },
   now: number,
-): Promise<void> {
-  if ((await tx.get(sessionKey(sessionId))) !== undefined) return;
+): Promise<Value | undefined> {
+  const known = await tx.get(sessionKey(sessionId));
+  if (known !== undefined) return known;
   await requireNotRetired(tx, sessionId);
-  const { model, relation, sessionName = sessionId, cwd } = seed;
+  const { model, relation, sessionName = sessionId, cwd, protocol } = seed;
   const createdAt = new Date(now).toISOString();
-  setMeta(tx, { sessionId, sessionName, createdAt, model, relation, ...(cwd !== undefined && { cwd }) });
+  setMeta(tx, { sessionId, sessionName, createdAt, model, relation, ...(cwd !== undefined && { cwd }), ...(protocol !== STANDARD_PROTOCOL && { protocol }) });
+  return undefined;
+}
+
+/**
+ * The same before a turn is accepted: a session that somebody entered meanwhile may be bound to another protocol (ME-23).
+ *
+ * @throws LashError `session_fact_pinned`, `session_id_retired`.
+ */
+export async function seedMetaOfTurn(tx: WriteTransaction, sessionId: string, seed: Parameters<typeof seedMeta>[2], now: number): Promise<void> {
+  const known = await seedMeta(tx, sessionId, seed, now);
+  if (known === undefined) return;
+  const expected = protocolIn(known);
+  if (expected !== seed.protocol) throw protocolPinned(sessionId, { expected, actual: seed.protocol });
 }

@@ -22,6 +22,8 @@ export interface PreparedSession {
   readonly session: NewConversation;
   readonly history: PreparedRow | undefined;
   readonly now: number;
+  /** That it is bound to. */
+  readonly protocol: string;
 }
 
 interface BeginsWith {
@@ -31,9 +33,9 @@ interface BeginsWith {
   readonly isChild: boolean;
 }
 
-export function prepareSession(session: NewConversation, now: number): PreparedSession {
+export function prepareSession(session: NewConversation, { now, protocol }: StoreContext): PreparedSession {
   const history = writeHistory(session.sessionId, session.nodes, undefined);
-  return { session, history: history && prepareRow(history), now };
+  return { session, history: history && prepareRow(history), now: now(), protocol };
 }
 
 /** @returns the session that has the id already; then nothing may be written. */
@@ -45,9 +47,9 @@ export async function findBegun(tx: WriteTransaction, sessionId: string): Promis
 }
 
 /** @throws LashError `session_id_retired` - it was deleted. */
-export async function writeSession(tx: WriteTransaction, { session, history, now }: PreparedSession, { taken, components, isChild }: BeginsWith): Promise<void> {
+export async function writeSession(tx: WriteTransaction, { session, history, now, protocol }: PreparedSession, { taken, components, isChild }: BeginsWith): Promise<void> {
   const { sessionId, relation, head, frame, nodes, attachmentIds } = session;
-  await seedMeta(tx, sessionId, { relation, model: head.policy.model.id }, now);
+  await seedMeta(tx, sessionId, { relation, model: head.policy.model.id, protocol }, now);
   // Images are the session's own from here on: deleting the other one must not take them away (C-46).
   for (const id of attachmentIds) await recordIntent(tx, sessionId, id, now);
   await stampAttachments(tx, sessionId, attachmentIds, now);
@@ -62,7 +64,7 @@ export async function writeSession(tx: WriteTransaction, { session, history, now
 export async function beginSession(context: StoreContext, { componentRefs: taken, ...session }: NewSession): Promise<SessionBeginning> {
   const { sessionId, holder } = session;
   checkBinding(context, sessionId);
-  const prepared = prepareSession(session, context.now());
+  const prepared = prepareSession(session, context);
   return context.engine.write(async (tx): Promise<SessionBeginning> => {
     const begun = await findBegun(tx, sessionId);
     if (begun !== undefined) return begun;

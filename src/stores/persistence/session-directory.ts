@@ -6,6 +6,7 @@ import { type Key, prefixRange, type WriteTransaction } from "../engine.ts";
 import { dropBytes } from "./attachment-bytes.ts";
 import { isHeld, removeManifest } from "./attachment-rows.ts";
 import { checkBinding, type StoreContext } from "./context.ts";
+import { noteErasure } from "./erasure.ts";
 import { childKey, manifestPrefix, retiredKey, sessionKey, sessionPrefix, textAt, turnPrefix } from "./layout.ts";
 import { loadSession } from "./load.ts";
 import { parentIn, readMeta, seedMeta } from "./meta-row.ts";
@@ -27,7 +28,7 @@ export function createDirectory(context: StoreContext): Directory {
       checkBinding(context, sessionId);
       const now = context.now();
       return engine.write(async (tx) => {
-        await seedMeta(tx, sessionId, seed, now);
+        await seedMeta(tx, sessionId, { ...seed, protocol: context.protocol }, now);
         const key = sessionKey(sessionId);
         const value = await tx.get(key);
         if (value === undefined) throw invalidRow("session metadata", key, "it is missing");
@@ -75,6 +76,7 @@ export function createDirectory(context: StoreContext): Directory {
         if (parent !== undefined) tx.delete(childKey(parent, sessionId));
         tx.delete(sessionKey(sessionId));
         tx.set(retiredKey(sessionId), { retiredAtMs: now });
+        await noteErasure(tx);
         return true;
       });
       // The session is gone whatever becomes of this; what is left here falls to the next sweep.

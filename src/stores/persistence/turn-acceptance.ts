@@ -3,7 +3,7 @@
 
 import { configNeedsVersion2 } from "../../domain/turn-config.ts";
 import { type AcceptedInput, inputHashOf, joinInputs } from "../../domain/turn-input.ts";
-import type { AcceptOutcome, AcceptQueued, AcceptQueuedOutcome, AcceptTurn, ConfigClaim, SessionLease, TurnClaim } from "../contract.ts";
+import type { AcceptOutcome, AcceptQueued, AcceptQueuedOutcome, AcceptTurn, ConfigClaim, SessionLease, TakesUp, TurnClaim } from "../contract.ts";
 import type { WriteTransaction } from "../engine.ts";
 import { rowsOf, workRowsOf } from "../ingress-contract.ts";
 import { inputOfWork } from "../work-input.ts";
@@ -16,12 +16,13 @@ import { selectInputs, takeInputs } from "./input-claims.ts";
 import type { InputRow } from "./input-rows.ts";
 import { prepareRow, setRow } from "./large-row.ts";
 import { nodeIndexKey, turnInputKey } from "./layout.ts";
-import { decideClaim, type HeldLane, writeLease } from "./lease-rules.ts";
-import { seedMeta } from "./meta-row.ts";
+import { decideClaim, writeLease } from "./lease-rules.ts";
+import { seedMetaOfTurn } from "./meta-row.ts";
 import { requireUsable } from "./retired.ts";
 import { CONTENT_VERSION, SCHEMA_VERSION } from "./schema.ts";
 import { findSettled, turnConflict } from "./stamp.ts";
-import { acceptedControl, acceptedTurn, countRecovery, readControl, readInput, readTurn, setControl, type TurnControl, writeInput } from "./turn-rows.ts";
+import { isLeft, type OfferedLane, takeUp } from "./turn-takeover.ts";
+import { acceptedControl, acceptedTurn, readControl, readInput, setControl, type TurnControl, writeInput } from "./turn-rows.ts";
 import { exactGroup, leadingCommand, nextGroup, readyWork, takeWork, type WorkSearch } from "./work-claims.ts";
 import type { WorkRow } from "./work-rows.ts";
 
@@ -43,14 +44,14 @@ export async function acceptTurn(context: StoreContext, request: AcceptTurn): Pr
     if (inFlight !== undefined && inFlight.turnId !== turnId) return { kind: "turn_in_flight", turnId: inFlight.turnId };
     if (inFlight !== undefined) {
       if ((await readInput(tx, sessionId)).inputHash !== inputHash) throw turnConflict(sessionId, turnId);
-      return attach(tx, inFlight, claim);
+      return attach(context, tx, inFlight, claim, request);
     }
     if (claim.work > 0 && (await leadingCommand(readyWork(tx, sessionId, searchFor(claim, now)))) !== undefined) return { kind: "commands_wait" };
     await requireUnusedId(tx, sessionId, turnId);
     const headRevision = await headRevisionOf(tx, sessionId);
     if (isMadeFromAnother(config, headRevision)) return { kind: "head_moved", headRevision };
     // From here on it is accepted: an answer that is none leaves nothing behind, no entry in the directory either.
-    await seedMeta(tx, sessionId, request.session, now);
+    await seedMetaOfTurn(tx, sessionId, { ...request.session, protocol: context.protocol }, now);
     writeLease(tx, claim.lease, claim.work);
     setRow(tx, turnInputKey(sessionId), input);
     setControl(tx, sessionId, acceptedControl(turnId, versionOf(config), input.chunks.length > 0));
@@ -76,7 +77,7 @@ export async function acceptQueued(context: StoreContext, request: AcceptQueued)
     if (result !== undefined) return { kind: "settled", result };
     const claim = await decideClaim(tx, request, now);
     if (claim.kind === "busy") return { kind: "busy", holder: claim.holder };
-    if (inFlight !== undefined) return inFlight.turnId === turnId ? attach(tx, inFlight, claim) : { kind: "turn_in_flight", turnId: inFlight.turnId };
+    if (inFlight !== undefined) return inFlight.turnId === turnId ? attach(context, tx, inFlight, claim, request) : { kind: "turn_in_flight", turnId: inFlight.turnId };
     const { lease } = claim;
     const waiting = batchIds === undefined ? await selectInputs(tx, sessionId, { generation: lease.fencingToken, max, isWanted: ({ state }) => state === "deferred_next_turn" }) : [];
     const ready = (): AsyncIterable<WorkRow> => readyWork(tx, sessionId, searchFor(claim, now));
@@ -86,7 +87,7 @@ export async function acceptQueued(context: StoreContext, request: AcceptQueued)
     await requireUnusedId(tx, sessionId, turnId);
     const headRevision = await headRevisionOf(tx, sessionId);
     if (isMadeFromAnother(config, headRevision)) return { kind: "head_moved", headRevision };
-    await seedMeta(tx, sessionId, request.session, now);
+    await seedMetaOfTurn(tx, sessionId, { ...request.session, protocol: context.protocol }, now);
     writeLease(tx, lease, claim.work);
     const { input, claims } = await take(tx, { waiting, work }, lease, { turnId, claimToken });
     const turn = { sessionId, turnId, input, inputHash: inputHashOf(input), machine, config };
@@ -120,16 +121,9 @@ async function take(
 }
 
 /** The turn is in flight under this id already: whoever asks drives it on. */
-async function attach(
-  tx: WriteTransaction,
-  inFlight: TurnControl,
-  { lease, work, abandoned }: HeldLane & { readonly abandoned: boolean },
-): Promise<AcceptOutcome> {
-  const { sessionId } = lease;
-  writeLease(tx, lease, work);
-  const headRevision = await headRevisionOf(tx, sessionId);
-  const turn = await readTurn(tx, sessionId, countRecovery(tx, sessionId, inFlight, abandoned));
-  return { kind: "accepted", lease, turn, headRevision };
+async function attach(context: StoreContext, tx: WriteTransaction, inFlight: TurnControl, lane: OfferedLane, request: TakesUp): Promise<AcceptOutcome> {
+  const taken = await takeUp(context, tx, inFlight, lane, request);
+  return isLeft(taken) ? taken : { kind: "accepted", ...taken };
 }
 
 /**

@@ -93,14 +93,6 @@ export function setControl(tx: WriteTransaction, sessionId: string, control: Tur
   tx.set(turnControlKey(sessionId), fitting(controlRow, control));
 }
 
-/** Counts a takeover from an owner that did not release the lane; a suspended turn was released (OP-6, OP-8). */
-export function countRecovery(tx: WriteTransaction, sessionId: string, control: TurnControl, abandoned: boolean): TurnControl {
-  if (!abandoned) return control;
-  const counted = { ...control, recoveries: control.recoveries + 1 };
-  setControl(tx, sessionId, counted);
-  return counted;
-}
-
 export const acceptedControl = (turnId: string, schemaVersion: TurnControl["schemaVersion"], chunked: boolean, claims: readonly TurnClaim[] = []): TurnControl => ({
   schemaVersion,
   turnId,

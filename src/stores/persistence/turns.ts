@@ -14,12 +14,13 @@ import { NO_HEAD, readHead } from "./head-row.ts";
 import { deferInputsOf, liveInputs } from "./input-rows.ts";
 import { collect, prepareRow, setRow } from "./large-row.ts";
 import { after, stampKey, textAt, turnPrefix, TURNS } from "./layout.ts";
-import { decideClaim, requireFence, writeLease, writeReleased } from "./lease-rules.ts";
+import { decideClaim, requireFence, writeReleased } from "./lease-rules.ts";
 import { requireNotRetired } from "./retired.ts";
 import { invalidRow } from "./schema.ts";
+import { isLeft, takeUp } from "./turn-takeover.ts";
 import { checkClaims, completeClaims } from "./settled-claims.ts";
 import { findEnded, findSettled, record, settledStamp, turnConflict } from "./stamp.ts";
-import { countRecovery, deleteTurn, prepareDelta, readControl, readTurn, setControl, setStep, turnIdOf } from "./turn-rows.ts";
+import { deleteTurn, prepareDelta, readControl, readTurn, setControl, setStep, turnIdOf } from "./turn-rows.ts";
 
 export function createTurns(context: StoreContext): TurnFacet {
   const { engine } = context;
@@ -40,10 +41,8 @@ export function createTurns(context: StoreContext): TurnFacet {
         }
         const claim = await decideClaim(tx, request, now);
         if (claim.kind === "busy") return { kind: "busy", holder: claim.holder };
-        writeLease(tx, claim.lease, claim.work);
-        const { revision: headRevision } = (await readHead(tx, sessionId)) ?? NO_HEAD;
-        const turn = await readTurn(tx, sessionId, countRecovery(tx, sessionId, inFlight, claim.abandoned));
-        return { kind: "resumed", lease: claim.lease, turn, headRevision };
+        const taken = await takeUp(context, tx, inFlight, claim, request);
+        return isLeft(taken) ? taken : { kind: "resumed", ...taken };
       });
     },
 

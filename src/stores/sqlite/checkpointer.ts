@@ -4,7 +4,9 @@
 //   C1. The engine starts no transaction while a checkpoint runs: only a log that is copied to its end starts over, and
 //       under constant writing a concurrent checkpoint never gets there.
 //   C2. A failed checkpoint loses nothing, the log still holds everything. The next one tries again.
-//   C3. The thread is started when the first checkpoint comes near, and does not keep the process alive.
+//   C3. Around a checkpoint the row of log-state.ts is 0, so that the file goes on saying that it needs its log (G2, G3). When
+//       another process has put it back meanwhile, the file may have got the 1, and the checkpoint is made again.
+//   C4. The thread is started when the first checkpoint comes near, and does not keep the process alive.
 
 /* oxlint-disable unicorn/require-post-message-target-origin -- a thread has no origin */
 import { once } from "node:events";
@@ -15,13 +17,45 @@ const PAGES_BETWEEN = 4000;
 
 /** Longest wait for readers of other processes, which keep a checkpoint from its end. Writers wait along. */
 const READER_PATIENCE_MS = 200;
+/** The same, where the work is not to be given up. */
+const LONG_PATIENCE_MS = 5_000;
 
 // FULL, not PASSIVE: it takes the write lock, so that another process cannot append meanwhile (C1 across processes).
 const THREAD = `
 const { parentPort, workerData } = require("node:worker_threads");
 const { DatabaseSync } = require("node:sqlite");
 const database = new DatabaseSync(workerData.path, { timeout: workerData.patienceMs });
-const checkpoint = database.prepare("PRAGMA wal_checkpoint(FULL)");
+database.exec("PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0");
+const setState = database.prepare("UPDATE log_state SET whole = 0");
+const restoreState = database.prepare("UPDATE log_state SET whole = 1 WHERE whole = 0");
+const patience = (ms) => database.exec("PRAGMA busy_timeout = " + ms);
+const copyLog = (mode) => database.prepare("PRAGMA wal_checkpoint(" + mode + ")").get().busy === 0;
+const putBack = () => {
+  patience(workerData.longPatienceMs);
+  const { changes } = restoreState.run();
+  patience(workerData.patienceMs);
+  return changes === 1;
+};
+const checkpoint = () => {
+  for (let round = 0; round < 3; round++) {
+    setState.run();
+    try {
+      copyLog("FULL");
+    } catch (error) {
+      putBack();
+      throw error;
+    }
+    if (putBack()) return;
+  }
+};
+const erase = () => {
+  patience(workerData.longPatienceMs);
+  database.exec("VACUUM");
+  const isEmpty = copyLog("TRUNCATE");
+  patience(workerData.patienceMs);
+  checkpoint();
+  if (!isEmpty) throw new Error("another process was reading all the time");
+};
 parentPort.on("message", (message) => {
   if (message === "close") {
     database.close();
@@ -29,7 +63,7 @@ parentPort.on("message", (message) => {
     return;
   }
   try {
-    checkpoint.get();
+    (message === "erase" ? erase : checkpoint)();
     parentPort.postMessage(null);
   } catch (error) {
     parentPort.postMessage(String(error));
@@ -57,14 +91,34 @@ export class Checkpointer {
     return this.#pages >= PAGES_BETWEEN;
   }
 
+  /** A checkpoint has to come with the next commit, however small. */
+  hurry(): void {
+    this.#pages = PAGES_BETWEEN;
+  }
+
   /** Never rejects (C2). */
   async run(): Promise<void> {
+    const problem = await this.#ask("checkpoint");
+    if (problem !== null) warn(problem);
+  }
+
+  /**
+   * Writes the whole file anew, without what was deleted, and empties the log. No transaction may run on other connections of
+   * this engine meanwhile.
+   *
+   * @returns what went wrong, or null.
+   */
+  erase(): Promise<unknown> {
+    return this.#ask("erase");
+  }
+
+  async #ask(task: "checkpoint" | "erase"): Promise<unknown> {
     this.#pages = 0;
     const thread = (this.#thread ??= this.#start());
     thread.ref();
-    const problem = await answerOf(thread);
+    const problem = await answerOf(thread, task);
     thread.unref();
-    if (problem !== null) warn(problem);
+    return problem;
   }
 
   async close(): Promise<void> {
@@ -80,7 +134,7 @@ export class Checkpointer {
   #start(): Worker {
     const thread = new Worker(THREAD, {
       eval: true,
-      workerData: { path: this.#path, patienceMs: READER_PATIENCE_MS },
+      workerData: { path: this.#path, patienceMs: READER_PATIENCE_MS, longPatienceMs: LONG_PATIENCE_MS },
       execArgv: [],
       resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 16 },
     });
@@ -95,11 +149,11 @@ export class Checkpointer {
 }
 
 /** @returns what went wrong, or null. A thread that dies has an answer, too. */
-async function answerOf(thread: Worker): Promise<unknown> {
+async function answerOf(thread: Worker, task: "checkpoint" | "erase"): Promise<unknown> {
   const listening = new AbortController();
   const next = (event: string): Promise<unknown[]> => once(thread, event, { signal: listening.signal });
   try {
-    thread.postMessage("checkpoint");
+    thread.postMessage(task);
     const [problem] = await Promise.race([next("message"), next("exit").then(([code]) => [`its thread ended with ${String(code)}`])]);
     return problem;
   } catch (error) {

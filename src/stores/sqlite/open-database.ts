@@ -5,13 +5,18 @@
 //   O2. The file is born in rollback mode with its application id and version in its first page, in one transaction, and
 //       switched to WAL afterwards. So the first page of a file that is ours says so from its first byte on, whatever is
 //       still in a log, and concurrent first opens never see version 0 (P-58).
+//   O3. A file that needs its log is not opened without it (log-state.ts).
+//   O4. Content that SQLite's own journal would roll back to nothing is nothing: the file was being made when the power failed.
+//   O5. A new file may be read and written by its owner alone; SQLite gives its log and its index the same rights.
 
-import { accessSync, constants, statSync } from "node:fs";
+import { accessSync, closeSync, constants, openSync, realpathSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import { storeError } from "../../domain/errors.ts";
-import { fromFileSystem } from "./sqlite-errors.ts";
+import { CREATE_LOG_STATE, type FileState, fileState, logAt, logMissing, mendLogState } from "./log-state.ts";
+import { fromFileSystem, isUnreadable } from "./sqlite-errors.ts";
+import { journalHoldsNothing } from "./half-made.ts";
 
 /** "lash", in the header field that SQLite keeps for this (https://sqlite.org/pragma.html#pragma_application_id). */
 export const APPLICATION_ID = 0x6c_61_73_68;
@@ -28,6 +33,8 @@ export interface Connections {
   readonly writer: DatabaseSync;
   /** Its transactions see one snapshot each, whatever the writer does meanwhile. */
   readonly reader: DatabaseSync;
+  /** Whether the file says that it needs its log; otherwise the first write has to see to that. */
+  readonly needsLog: boolean;
 }
 
 /** Which file lies at `path`; undefined when none does. Costs 2 microseconds. */
@@ -39,25 +46,31 @@ export function fileAt(path: string): string | undefined {
 export interface FileLimits {
   /** Largest size of the database file in bytes. */
   readonly maxBytes: number;
+  /** What to do with a file whose log is missing. */
+  readonly missingLog: "refuse" | "accept";
 }
 
 /**
  * Opens `path`, making the store when there is none. Fails as busy when another process is in the way, and may be called again.
  *
- * @throws LashError `store_foreign`, `store_version_unsupported`, or `store_unavailable` for a file that may not be written;
- *   nothing was changed then.
+ * @throws LashError `store_foreign`, `store_version_unsupported`, `store_log_missing`, or `store_unavailable` for a file that may
+ *   not be written; nothing was changed then.
  */
 export function openDatabase(path: string, name: string, limits: FileLimits): Connections {
+  let state: FileState = "whole";
   if (hasContent(path)) {
-    refuseForeign(path, name);
+    state = examine(path, name, limits);
     // Before SQLite takes the file for one to read and leaves a log beside it that nobody may write either.
     refuseReadOnly(path, name);
+  } else {
+    createPrivately(path);
   }
   const writer = new DatabaseSync(path, { timeout: 0, enableForeignKeyConstraints: false });
   try {
     prepareFile(writer, name, limits);
+    const needsLog = prepareLogState(writer, state);
     const reader = new DatabaseSync(path, { timeout: 0, readOnly: true });
-    return { writer, reader };
+    return { writer, reader, needsLog };
   } catch (error) {
     writer.close();
     throw error;
@@ -68,16 +81,68 @@ export function openDatabase(path: string, name: string, limits: FileLimits): Co
 // process (https://sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_).
 const hasContent = (path: string): boolean => (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 0;
 
-function refuseForeign(path: string, name: string): void {
+/** O5. Never a file that is there: its rights are its owner's to choose. */
+function createPrivately(path: string): void {
+  try {
+    closeSync(openSync(path, "wx", 0o600));
+  } catch {
+    // It is there by now, it is a link to nowhere, or it cannot be made: SQLite has the better words for that.
+  }
+}
+
+/** O1, O3, O4. */
+function examine(path: string, name: string, limits: FileLimits): FileState {
+  try {
+    return glanceAt(path, name, limits.missingLog);
+  } catch (error) {
+    if (isUnreadable(error) && journalHoldsNothing(realpathSync(path))) return "whole";
+    throw error;
+  }
+}
+
+/** How often a file may look as if its log were missing before it is: another process may be opening or closing it right now. */
+const LOOKS = 3;
+
+function glanceAt(path: string, name: string, missingLog: FileLimits["missingLog"]): FileState {
+  const real = realpathSync(path);
+  for (let look = 1; ; look++) {
+    // In this order: a log that goes away goes after the file has become whole.
+    const log = logAt(real);
+    const state = stateOf(path, name, log === "present");
+    if (state !== "needs_log" || log === "present") return state;
+    if (look < LOOKS) continue;
+    if (missingLog === "accept") return state;
+    throw logMissing(name, log);
+  }
+}
+
+function stateOf(path: string, name: string, hasLog: boolean): FileState {
   const glance = new DatabaseSync(immutable(path), { readOnly: true, defensive: false });
   try {
     // Lets SQLite read the header of a file that is shorter than its header says: a checkpoint that was cut off (a killed
     // process, a full disk) leaves one, and the log, which holds the rest, is not read here.
     glance.exec("PRAGMA writable_schema = ON");
     checkIdentity(glance, name);
+    return stateByItself(glance, hasLog);
   } finally {
     glance.close();
   }
+}
+
+function stateByItself(glance: DatabaseSync, hasLog: boolean): FileState {
+  try {
+    return fileState(glance);
+  } catch (error) {
+    if (hasLog) return "unknown";
+    throw error;
+  }
+}
+
+/** G2 of log-state.ts, also for a file of an earlier version. @returns whether the file says that it needs its log. */
+function prepareLogState(database: DatabaseSync, state: FileState): boolean {
+  if (state === "unknown") transactionally(database, () => database.exec(CREATE_LOG_STATE));
+  mendLogState(database);
+  return state === "needs_log";
 }
 
 /** The log of a file lies beside it, so its folder has to take files, too. */
@@ -94,10 +159,28 @@ function refuseReadOnly(path: string, name: string): void {
 /**
  * Opens a file to look at: nothing is made, changed or locked. Without a log nobody is writing, and SQLite is told to take no
  * locks; a log has to be read along.
+ *
+ * @throws LashError `store_foreign`, `store_version_unsupported`, `store_log_missing`.
  */
-export function openToLook(path: string): DatabaseSync {
-  const hasLog = (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
+export function openToLook(path: string, name: string, missingLog: FileLimits["missingLog"] = "refuse"): DatabaseSync {
+  glanceAt(path, name, missingLog);
+  const hasLog = (statSync(`${realpathSync(path)}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
   return hasLog ? new DatabaseSync(path, { readOnly: true, timeout: 5_000 }) : new DatabaseSync(immutable(path), { readOnly: true });
+}
+
+/**
+ * Opens a store file to read it with all locks, as long as it may be written; nobody writes to one that may not.
+ *
+ * @throws LashError `store_foreign`, `store_version_unsupported`, `store_log_missing`.
+ */
+export function examineToRead(path: string, name: string, timeout: number): DatabaseSync {
+  glanceAt(path, name, "refuse");
+  try {
+    refuseReadOnly(path, name);
+  } catch {
+    return openToLook(path, name);
+  }
+  return new DatabaseSync(path, { timeout });
 }
 
 function immutable(path: string): URL {
@@ -130,6 +213,7 @@ function prepareFile(database: DatabaseSync, name: string, limits: FileLimits): 
 function createStore(database: DatabaseSync): void {
   database.exec(`
     ${CREATE_ENTRIES};
+    ${CREATE_LOG_STATE};
     PRAGMA application_id = ${APPLICATION_ID};
     PRAGMA user_version = ${STORE_VERSION};
   `);

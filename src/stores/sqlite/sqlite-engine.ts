@@ -4,13 +4,15 @@
 //       within microtasks (unwaiting-body.ts), so the write lock that other processes wait for is held for about 0.1 ms.
 //   S2. A write resolves when a sync that started after its commit has ended (WalSync).
 //   S3. Readers take turns on their own connection, and wait neither for writers nor for syncs.
-//   S4. A file that was removed or replaced while it is open takes no more writes: they would go where nobody finds them.
+//   S4. A file that was removed or replaced while it is open takes no more writes: they would go where nobody finds them. Nor
+//       does one whose log or index was: those would be lost with this process.
 //   S5. A file that may not be written is opened anew by every read, which takes no locks and so must not be kept: it may
 //       become writable at any time.
 
 import { closeSync, fdatasync, fdatasyncSync, openSync, realpathSync } from "node:fs";
 import { promisify } from "node:util";
 import { storeError } from "../../domain/errors.ts";
+import type { JsonObject } from "../../domain/json.ts";
 import type { Engine, ReadTransaction, WriteTransaction } from "../engine.ts";
 import { Lane } from "../lane.ts";
 import { Lifetime } from "../lifetime.ts";
@@ -18,6 +20,7 @@ import { settleWithoutWaiting } from "../unwaiting-body.ts";
 import { type RetryHost, retryWhileBusy } from "./busy-retry.ts";
 import { Checkpointer } from "./checkpointer.ts";
 import { type FileLimits, fileAt, openDatabase, openToLook } from "./open-database.ts";
+import { carryNoteIntoFile, hasLogHeader, mendLogState, noteCommitAhead } from "./log-state.ts";
 import { fromFileSystem, fromSqlite, isReadOnly } from "./sqlite-errors.ts";
 import { SqliteTransaction, Statements } from "./sqlite-transaction.ts";
 import { WalSync } from "./wal-sync.ts";
@@ -49,8 +52,10 @@ interface Opened {
   readonly sync: WalSync;
   readonly checkpointer: Checkpointer;
   readonly logFile: number;
-  /** Which file was opened (S4). */
-  readonly file: string | undefined;
+  /** Which files were opened, by path (S4). */
+  readonly files: readonly (readonly [path: string, file: string | undefined])[];
+  /** Whether the file says that it needs its log (log-state.ts). */
+  needsLog: boolean;
 }
 
 export class SqliteEngine implements Engine {
@@ -98,6 +103,21 @@ export class SqliteEngine implements Engine {
     }
   }
 
+  async erase(): Promise<void> {
+    this.#lifetime.enter();
+    try {
+      const { checkpointer } = await this.#open();
+      // In line with the writers; readers of this engine are through between two microtasks.
+      const problem = await this.#writers.run(async () => {
+        await this.#checkpoint;
+        return checkpointer.erase();
+      });
+      if (problem !== null) throw this.#notErased(problem);
+    } finally {
+      this.#lifetime.leave();
+    }
+  }
+
   close(): Promise<void> {
     return this.#lifetime.close(() => this.#release());
   }
@@ -121,7 +141,7 @@ export class SqliteEngine implements Engine {
   /** Reads a file that may not be written (S5). */
   async #look<T>(body: (tx: ReadTransaction) => Promise<T>): Promise<T> {
     try {
-      const database = openToLook(this.#settings.absolutePath);
+      const database = openToLook(this.#settings.absolutePath, this.name, this.#settings.missingLog);
       try {
         return await this.#readOnce(new Statements(database), body);
       } finally {
@@ -134,17 +154,21 @@ export class SqliteEngine implements Engine {
 
   /** Wrapped, because a promise inside a promise would be waited for, and the lane is not held for the sync. */
   async #writeOnce<T>(opened: Opened, deadline: number, body: (tx: WriteTransaction) => Promise<T>): Promise<{ result: T; durable: Promise<void> | undefined }> {
-    const { writer: sql, sync, checkpointer } = opened;
+    const { writer: sql, sync, checkpointer, logFile } = opened;
     if (this.#checkpoint !== null) await this.#checkpoint;
     if (sync.failure !== null) throw sync.failure;
-    if (fileAt(this.#settings.absolutePath) !== opened.file) throw this.#removed();
+    this.#checkFiles(opened);
     await retryWhileBusy(this.#host, deadline, this.name, () => sql.beginImmediate.run());
     const tx = new SqliteTransaction("write", this.name, sql);
     try {
+      const isFirst = !opened.needsLog;
+      if (isFirst) noteCommitAhead(sql.database);
       const result = await settleWithoutWaiting(() => body(tx));
       tx.finish();
-      sql.commit.run();
       if (tx.pages === 0) return { result, durable: undefined };
+      sql.commit.run();
+      if (!hasLogHeader(logFile)) throw this.#logEmptied();
+      if (isFirst) this.#carryNote(opened);
       const durable = sync.flush(this.#writers.size === 1);
       this.#afterCommit(checkpointer, tx.pages);
       return { result, durable };
@@ -156,6 +180,11 @@ export class SqliteEngine implements Engine {
     }
   }
 
+  #carryNote(opened: Opened): void {
+    opened.needsLog = true;
+    if (!carryNoteIntoFile(opened.writer.database)) opened.checkpointer.hurry();
+  }
+
   #afterCommit(checkpointer: Checkpointer, pages: number): void {
     checkpointer.noteCommit(pages);
     if (!checkpointer.isDue) return;
@@ -164,10 +193,28 @@ export class SqliteEngine implements Engine {
     });
   }
 
-  #removed(): Error {
-    return storeError("store_unavailable", `${this.name} was removed or replaced while it was open; this write was not made, open it again`, {
-      details: { store: this.name },
-    });
+  /** S4 */
+  #checkFiles({ files }: Opened): void {
+    const [database, ...beside] = files.map(([path, file]) => fileAt(path) === file);
+    if (!database) throw this.#unavailable("was removed or replaced while it was open; this write was not made, open it again");
+    if (beside.includes(false)) {
+      throw this.#unavailable('has lost its write-ahead log: a file ending in "-wal" or "-shm" was removed or replaced while the store was open; this write was not made. Close the store, which saves what the log still holds, and open it again');
+    }
+  }
+
+  #logEmptied(): Error {
+    return this.#unavailable(
+      'has lost its write-ahead log: the file ending in "-wal" was emptied while the store was open. This write may or may not survive; close the store, which saves what it can, and restore a backup if it does not open',
+      { unsynced: true },
+    );
+  }
+
+  #notErased(problem: unknown): Error {
+    return this.#unavailable(`was not written anew, so that deleted content may still be in its file or its log: ${String(problem)}. Call vacuum again`);
+  }
+
+  #unavailable(what: string, details: JsonObject = {}): Error {
+    return storeError("store_unavailable", `${this.name} ${what}`, { details: { store: this.name, ...details } });
   }
 
   #deadline(): number {
@@ -185,20 +232,22 @@ export class SqliteEngine implements Engine {
 
   async #openOnce(): Promise<Opened> {
     const { absolutePath } = this.#settings;
-    const { writer, reader } = await retryWhileBusy(this.#host, this.#deadline(), this.name, () =>
+    const { writer, reader, needsLog } = await retryWhileBusy(this.#host, this.#deadline(), this.name, () =>
       openDatabase(absolutePath, this.name, this.#settings),
     );
     try {
       const statements = { writer: new Statements(writer), reader: new Statements(reader) };
       // There since the statements were prepared, beside the file that a link points to. Opened for writing because Windows
       // flushes no other handle; holding it is safe, SQLite puts no locks on the log.
-      const logFile = openSync(`${realpathSync(absolutePath)}-wal`, "r+");
+      const realPath = realpathSync(absolutePath);
+      const logFile = openSync(`${realPath}-wal`, "r+");
       const sync = new WalSync(this.name, {
         sync: () => this.#host.fdatasync(logFile),
         syncInPlace: () => this.#host.fdatasyncSync(logFile),
         now: () => this.#host.now(),
       });
-      return { ...statements, sync, checkpointer: new Checkpointer(absolutePath), logFile, file: fileAt(absolutePath) };
+      const files = [absolutePath, `${realPath}-wal`, `${realPath}-shm`].map((path) => [path, fileAt(path)] as const);
+      return { ...statements, sync, checkpointer: new Checkpointer(absolutePath), logFile, files, needsLog };
     } catch (error) {
       reader.close();
       writer.close();
@@ -213,6 +262,11 @@ export class SqliteEngine implements Engine {
     await opened.checkpointer.close();
     closeSync(opened.logFile);
     opened.reader.database.close();
+    try {
+      mendLogState(opened.writer.database);
+    } catch {
+      // Another process writes: it or the next one to open the file puts this in order.
+    }
     // The last connection copies the log into the file and removes it.
     opened.writer.database.close();
   }

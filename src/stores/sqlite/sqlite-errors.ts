@@ -27,6 +27,12 @@ export function isBusy(error: unknown): boolean {
   return code === BUSY || code === LOCKED || code === PROTOCOL;
 }
 
+/** Whether SQLite found no database in a file, or a damaged one. */
+export function isUnreadable(error: unknown): boolean {
+  const code = resultCode(error);
+  return code === NOTADB || code === CORRUPT;
+}
+
 /** @returns a LashError for what SQLite reported; anything else comes back as it is. */
 export function fromSqlite(error: unknown, name: string): unknown {
   const code = resultCode(error);
@@ -59,9 +65,21 @@ export function fromSqlite(error: unknown, name: string): unknown {
 
 /** @returns a LashError for a file that may not be written; anything else comes back as it is. */
 export function fromFileSystem(error: unknown, name: string): unknown {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  const code = systemCode(error);
   return code === "EACCES" || code === "EROFS" || code === "EPERM" ? readOnly(error, name, { store: name, systemCode: code }) : error;
 }
+
+/** As `fromFileSystem`, for a copy that is written under its path. */
+export function fromFileSystemOfCopy(error: unknown, path: string): unknown {
+  const code = systemCode(error);
+  if (code === undefined) return error;
+  const details = { copy: path, systemCode: code };
+  if (code === "ENOSPC" || code === "EDQUOT") return storeError("store_full", `there is no room for ${path}; no copy was made`, { cause: error, details });
+  return storeError("store_unavailable", `${path} cannot be written (${code}): its folder has to exist and to be writable, on a file system with hard links; no copy was made`, { cause: error, details });
+}
+
+const systemCode = (error: unknown): string | undefined =>
+  !LashError.is(error) && error instanceof Error && "code" in error && typeof error.code === "string" && /^E[A-Z]+$/.test(error.code) ? error.code : undefined;
 
 const readOnly = (cause: unknown, name: string, details: JsonObject): LashError =>
   storeError("store_unavailable", `${name} cannot be written: the file or its folder is read-only; its sessions can be read, make it writable to go on`, {

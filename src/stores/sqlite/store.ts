@@ -2,10 +2,12 @@ import { invalidArgument, refuseUnknown } from "../../domain/invalid-argument.ts
 import type { AttachmentHome } from "../attachment-home.ts";
 import { attachmentsIn } from "../persistence/attachments-in-home.ts";
 import type { Store } from "../store.ts";
+import { backup } from "./backup.ts";
 import { sqliteEngine, type SqliteOptions } from "./index.ts";
 import { processLiveness } from "./process-liveness.ts";
 
 export type { AttachmentHome } from "../attachment-home.ts";
+export { backup, type BackupReport } from "./backup.ts";
 export { directory } from "../directory/index.ts";
 export { sqliteEngine, type SqliteOptions } from "./index.ts";
 
@@ -26,10 +28,13 @@ export function sqlite(path: string, options?: Omit<SqliteStoreOptions, "path">)
 export function sqlite(options: SqliteStoreOptions): Store;
 export function sqlite(pathOrOptions: string | SqliteStoreOptions, more: Omit<SqliteStoreOptions, "path"> = {}): Store {
   const given = typeof pathOrOptions === "string" ? { path: pathOrOptions, ...more } : pathOrOptions;
-  refuseUnknown(given, ["path", "busyTimeoutMs", "maxBytes", "attachments"], "sqlite options");
+  refuseUnknown(given, ["path", "busyTimeoutMs", "maxBytes", "missingLog", "attachments"], "sqlite options");
   const { attachments, ...options } = given;
   return { engine: sqliteEngine(options), liveness: processLiveness, ...(attachments && { attachments: attachmentsIn(checked(attachments)) }) };
 }
+
+/** The function `backup` of this entry, for those who look for it here. */
+sqlite.backup = backup;
 
 function checked(home: AttachmentHome): AttachmentHome {
   const fits = (["put", "get", "delete"] as const).every((name) => typeof (home as Partial<AttachmentHome>)[name] === "function");

@@ -69,6 +69,15 @@ export interface ToolRegistry {
   readonly callable: ReadonlyMap<string, Tool>;
   /** A member of that id that can run. */
   toolOf(id: string): Tool | undefined;
+  /**
+   * Ids of tools of which this process can say what became of them: offered now, offered here before, or taken away by the host. Those
+   * that only the recorded state lists are not among them: they wait for a process that offers them.
+   */
+  readonly known: ReadonlySet<string>;
+  /** A function that was added offered nothing when it was asked last. */
+  readonly hasSilentSource: boolean;
+  /** Whether a function that was added offers this tool. */
+  isFromAddedFunction(id: string): boolean;
   /** Why a tool of that id cannot run; undefined when it can. */
   refusalOf(id: string): string | undefined;
 

@@ -21,6 +21,8 @@ interface Content {
   readonly added: number;
   /** For tools that cannot describe themselves. */
   readonly toJsonSchema: ToJsonSchema | undefined;
+  /** Ids that a source of this process offered and that none offers now. */
+  readonly departed: ReadonlySet<string>;
 }
 
 /** What is worked out of a content once. */
@@ -28,6 +30,7 @@ interface View {
   readonly offered: ReadonlyMap<string, Tool>;
   readonly callable: ReadonlyMap<string, Tool>;
   readonly state: ToolState;
+  readonly known: ReadonlySet<string>;
 }
 
 /** As the store has it, and as it was exported here. */
@@ -44,7 +47,7 @@ interface Recorded {
 export function toolRegistry(base: readonly BaseSource[], toJsonSchema?: ToJsonSchema): ToolRegistry {
   const sources = base.map(({ id, tools, read }): Source => ({ id, read, tools: toolsById(id, tools, toJsonSchema) }));
   checkDisjoint(sources);
-  return new Registry({ generation: 1, sources, entries: listed(sources, new Map()), added: 0, toJsonSchema }, undefined, new WeakSet());
+  return new Registry({ generation: 1, sources, entries: listed(sources, new Map()), added: 0, departed: new Set(), toJsonSchema }, undefined, new WeakSet());
 }
 
 class Registry implements ToolRegistry {
@@ -76,6 +79,22 @@ class Registry implements ToolRegistry {
 
   toolOf(id: string): Tool | undefined {
     return this.refusalOf(id) === undefined ? this.#viewed.offered.get(id) : undefined;
+  }
+
+  get known(): ReadonlySet<string> {
+    return this.#viewed.known;
+  }
+
+  get hasSilentSource(): boolean {
+    return this.#addedFunctions().some(({ tools }) => tools.size === 0);
+  }
+
+  isFromAddedFunction(id: string): boolean {
+    return this.#addedFunctions().some(({ tools }) => tools.has(id));
+  }
+
+  #addedFunctions(): readonly Source[] {
+    return this.#content.sources.filter(({ handle, read }) => handle !== undefined && read !== undefined);
   }
 
   refusalOf(id: string): string | undefined {
@@ -112,7 +131,7 @@ class Registry implements ToolRegistry {
     if (!source) throw toolError("tool_reconfigure_unknown_source", "this session has no such source of tools, or no longer; pass what `add` gave");
     const entries = new Map(this.#content.entries);
     for (const id of source.tools.keys()) entries.delete(id);
-    return this.#change({ sources: this.#content.sources.filter((each) => each !== source), entries });
+    return this.#change({ sources: this.#content.sources.filter((each) => each !== source), entries, departed: this.#departedWith(source.tools.keys()) });
   }
 
   async refresh(): Promise<number> {
@@ -129,7 +148,7 @@ class Registry implements ToolRegistry {
     const kept = new Map(entries);
     const offered = offeredBy(sources);
     for (const { tools } of before) for (const id of tools.keys()) if (!offered.has(id)) kept.delete(id);
-    return this.#change({ sources, entries: listed(sources, kept) });
+    return this.#change({ sources, entries: listed(sources, kept), departed: this.#departedWith(before.flatMap(({ tools }) => [...tools.keys()])) });
   }
 
   applyState(next: unknown): number {
@@ -203,6 +222,10 @@ class Registry implements ToolRegistry {
     return this.#recorded !== undefined && jsonEqual(recorded, this.#recorded.body);
   }
 
+  #departedWith(ids: Iterable<string>): ReadonlySet<string> {
+    return new Set([...this.#content.departed, ...ids]);
+  }
+
   #change(to: Partial<Content>): number {
     const generation = this.#content.generation + 1;
     this.#set({ ...this.#content, ...to, generation });
@@ -233,11 +256,12 @@ class Registry implements ToolRegistry {
 /** Shared by a registry and its drafts, so that equal content is one state. */
 const views = new WeakMap<Content, View>();
 
-function viewOf({ generation, sources, entries }: Content): View {
+function viewOf({ generation, sources, entries, departed }: Content): View {
   const offered = offeredBy(sources);
   const callable = new Map<string, Tool>();
   for (const [id, tool] of offered) if (entries.get(id)?.member) callable.set(tool.name, tool);
-  return { offered, callable, state: exportState(generation, entries, offered) };
+  const takenAway = [...entries].flatMap(([id, { member }]) => (member ? [] : [id]));
+  return { offered, callable, state: exportState(generation, entries, offered), known: new Set([...offered.keys(), ...departed, ...takenAway]) };
 }
 
 const offeredBy = (sources: readonly Source[]): ReadonlyMap<string, Tool> => new Map(sources.flatMap(({ tools }) => [...tools]));

@@ -17,7 +17,7 @@ export function temporaryFolder(): (name: string) => string {
 }
 
 export const engineWith = (path: string, host: Partial<SqliteHost>, busyTimeoutMs = 15_000): SqliteEngine =>
-  new SqliteEngine({ path, absolutePath: resolve(path), busyTimeoutMs, maxBytes: Number.POSITIVE_INFINITY }, { ...nodeHost, ...host });
+  new SqliteEngine({ path, absolutePath: resolve(path), busyTimeoutMs, maxBytes: Number.POSITIVE_INFINITY, missingLog: "refuse" }, { ...nodeHost, ...host });
 
 export interface Child {
   readonly process: ChildProcessByStdio<Writable, Readable, null>;

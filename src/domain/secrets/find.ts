@@ -1,0 +1,34 @@
+// Finding secrets in foreign text: errors of providers and tools, and what is shown of everything else (ME-26).
+//
+//   X1. Linear: every reader below moves forward, or looks ahead by a bounded number of characters. The text is hostile.
+//   X2. What is replaced once is not replaced again: cleaning a clean text changes nothing.
+//   X3. What surrounds a secret stays readable: names, hosts, schemes, quotes.
+
+import { namedSecrets } from "./named.ts";
+import { shapedSecrets } from "./shaped.ts";
+
+export const REDACTED = "[redacted]";
+
+/** A part of a text, in UTF-16 units, and what closes it where the text ends too early. */
+export interface Span {
+  readonly from: number;
+  readonly to: number;
+  readonly close?: string;
+}
+
+/** @returns `text` with everything replaced that is secret by its shape, or by the name that stands before it. */
+export function redactSecrets(text: string): string {
+  const spans = [...shapedSecrets(text), ...namedSecrets(text)];
+  if (spans.length === 0) return text;
+  spans.sort((a, b) => a.from - b.from || b.to - a.to);
+  const pieces: string[] = [];
+  let done = 0;
+  for (const { from, to, close = "" } of spans) {
+    if (to <= done) continue;
+    // Two that overlap become one.
+    if (from >= done) pieces.push(text.slice(done, from), REDACTED, close);
+    done = to;
+  }
+  pieces.push(text.slice(done));
+  return pieces.join("");
+}

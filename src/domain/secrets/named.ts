@@ -1,0 +1,268 @@
+// Secrets by the name before them: `password=…`, `"api_key": "…"`, `Authorization: …`, `Cookie: …`, `--token …`, `?sig=…`,
+// `<secret>…</secret>`, at any depth of JSON within JSON.
+
+import { BACKSLASH, endOf, isAlnum, isBlank, isDigit, isQuote, isWord } from "./chars.ts";
+import type { Span } from "./find.ts";
+
+/** A name and, at once, only what may stand behind one; the readers below decide. Literals and bounded gaps (X1). */
+const NAME =
+  /pass(?:word|wd|phrase|code)|pwd|secrets?|(?:api|access|account|admin|app|application|auth|client|deploy|encryption|fastly|functions|hmac|ingestion|instrumentation|integration|license|master|private|publishable|secret|server|service|session|shared|signing|ssh|storage|subscription|webhook)[-_. ]?keys?|token|credentials?|signature(?:-\d{1,3})?|authorization|cookie2?|PHPSESSID|JSESSIONID|connect\.sid|\bauth|\bbearer|\bbasic|[?&;#](?:key|sig|code|auth|pass|pw|jwt|sid|session|assertion|hmac)(?==)|\s(?:-u|--user|--proxy-user)(?=[ =])/gi;
+
+/** How sure a name is: what stands behind a `weak` one may be a word of the sentence. */
+type Kind = "strong" | "weak" | "line" | "scheme" | "query" | "account";
+
+/** Few names, many times: as many as letters of both cases make of them. */
+const KINDS = new Map<string, Kind>();
+const MOST_KINDS = 500;
+
+function kindOf(name: string): Kind {
+  const known = KINDS.get(name);
+  if (known !== undefined) return known;
+  const kind = classify(name);
+  if (KINDS.size < MOST_KINDS) KINDS.set(name, kind);
+  return kind;
+}
+
+function classify(name: string): Kind {
+  const first = name.charAt(0);
+  if (/[?&;#]/.test(first)) return "query";
+  if (/\s/.test(first)) return "account";
+  const lower = name.toLowerCase();
+  if (lower === "bearer" || lower === "basic") return "scheme";
+  if (lower === "authorization" || lower.startsWith("cookie")) return "line";
+  return /^(?:token|signature|credential|auth$)/.test(lower) ? "weak" : "strong";
+}
+
+export function namedSecrets(text: string): readonly Span[] {
+  const spans: Span[] = [];
+  NAME.lastIndex = 0;
+  for (let match = NAME.exec(text); match !== null; match = NAME.exec(text)) {
+    const [name] = match;
+    const after = NAME.lastIndex;
+    // `tokens`, `secretary`, `passwords`: another word.
+    if (isAlnum(text.charCodeAt(after)) || text.charAt(after) === "_") continue;
+    const found = read(text, match.index, after, kindOf(name));
+    if (found.length === 0) continue;
+    spans.push(...found);
+    NAME.lastIndex = Math.max(after, found.at(-1)?.to ?? after);
+  }
+  return spans;
+}
+
+interface Quote {
+  /** Backslashes before it: 0 in a text, 1 in JSON within JSON, 3 one level deeper. */
+  readonly depth: number;
+  readonly mark: string;
+  readonly end: number;
+}
+
+/** The quotation mark at `at`, with its backslashes, if there is one. */
+function quoteAt(text: string, at: number): Quote | undefined {
+  let mark = at;
+  while (mark < at + 16 && text.charCodeAt(mark) === BACKSLASH) mark++;
+  return isQuote(text.charCodeAt(mark)) ? { depth: mark - at, mark: text.charAt(mark), end: mark + 1 } : undefined;
+}
+
+const NEAR = 12;
+const blanks = (text: string, at: number, most = NEAR): number => endOf(text, at, isBlank, Math.min(text.length, at + most));
+const spaces = (text: string, at: number): number => endOf(text, at, (code) => code === 32 || code === 9, Math.min(text.length, at + NEAR));
+
+function read(text: string, start: number, after: number, kind: Kind): readonly Span[] {
+  if (kind === "query") return bare(text, after + 1, kind);
+  if (kind === "account") return account(text, after);
+  if (kind === "scheme") return scheme(text, after);
+  const quoted = quoteAt(text, after);
+  const behind = quoted ? blanks(text, quoted.end, 64) : spaces(text, after);
+  const separator = separatorAt(text, behind, start, quoted !== undefined);
+  if (separator === undefined) return quoted ? [] : inSentence(text, start, after, kind);
+  const { sign, end } = separator;
+  const at = quoted ? blanks(text, end, 64) : spaces(text, end);
+  if (sign === ",") return nextInList(text, at);
+  const sure = kind === "weak" && (quoted !== undefined || sign === "=") ? "strong" : kind;
+  return valueAt(text, at, sure, sign === ">");
+}
+
+const SIGN = /[:=]{1,2}>?|%3[ADad]|\\u003[ad]/y;
+
+/** `=`, `:`, `=>`, `:=`, `==`, URL-encoded or not; `,` and `>` where a list or XML is meant. */
+function separatorAt(text: string, at: number, start: number, isQuoted: boolean): { readonly sign: string; readonly end: number } | undefined {
+  const next = text.charAt(at);
+  if (next === "=" || next === ":" || next === "%" || next === "\\") {
+    SIGN.lastIndex = at;
+    const [sign = ""] = SIGN.exec(text) ?? [];
+    if (sign !== "") return { sign: /^(?:=|%3d|\\u003d)/i.test(sign) ? "=" : ":", end: at + sign.length };
+  }
+  if (next === "," && isQuoted) return { sign: ",", end: at + 1 };
+  if (next === ">" && !isQuoted && opensTag(text, start)) return { sign: ">", end: at + 1 };
+  return undefined;
+}
+
+/** Whether a name that ends at a `>` began at a `<`. */
+function opensTag(text: string, start: number): boolean {
+  let at = start;
+  while (at > 0 && start - at < 64 && isWord(text.charCodeAt(at - 1))) at--;
+  return text.charAt(at - 1) === "<" || text.charAt(at - 1) === ":";
+}
+
+function valueAt(text: string, from: number, kind: Kind, isElement = false): readonly Span[] {
+  if (text.startsWith("[redacted]", from)) return []; // no list
+  const at = /[bur]/i.test(text.charAt(from)) && isQuote(text.charCodeAt(from + 1)) ? from + 1 : from;
+  const next = text.charAt(at);
+  if (next === "{" || next === "") return [];
+  if (next === "[" || next === "(") return list(text, at + 1, kind);
+  const quote = quoteAt(text, at);
+  if (quote) return quotedValue(text, quote, kind);
+  if (isElement) return span(text, at, endOf(text, at, (code) => code !== 60));
+  return kind === "line" ? line(text, at) : bare(text, at, kind);
+}
+
+/** X2 of find.ts */
+const span = (text: string, from: number, to: number): readonly Span[] => (to > from && !text.startsWith("[redacted]", from) ? [{ from, to }] : []);
+
+/** All of it, to the mark that closes it or to the end of the text around it. What names a scheme keeps it. */
+function quotedValue(text: string, quote: Quote, kind: Kind): readonly Span[] {
+  const { end, isClosed } = closing(text, quote);
+  const from = kind === "line" ? behindScheme(text, quote.end, end) : quote.end;
+  if (end <= from) return [];
+  return [isClosed ? { from, to: end } : { from, to: end, ...(end === text.length && { close: "\\".repeat(quote.depth) + quote.mark }) }];
+}
+
+function closing(text: string, { depth, mark, end: from }: Quote): { readonly end: number; readonly isClosed: boolean } {
+  let backslashes = 0;
+  for (let at = from; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === BACKSLASH) {
+      backslashes++;
+      continue;
+    }
+    if (text.charAt(at) === mark) {
+      // Fewer than it was opened with: the text around it ends. As many, and pairs of those: it ends itself.
+      if (backslashes < depth) return { end: at - backslashes, isClosed: false };
+      if (((backslashes - depth) / (depth + 1)) % 2 === 0) return { end: at - depth, isClosed: true };
+    }
+    backslashes = 0;
+  }
+  return { end: text.length, isClosed: false };
+}
+
+const SCHEMES = /^(?:Bearer|Basic|Token|Api-?Key|Key|Bot|Negotiate|NTLM|SSWS|GenieKey|Splunk|Session|JWT|OAuth2?)(?: +|%20)(?=[^\s"'`])/i;
+
+const behindScheme = (text: string, from: number, to: number): number => from + (SCHEMES.exec(text.slice(from, Math.min(to, from + 32)))?.[0].length ?? 0);
+
+/** A header as it stands in a dump: what follows a known scheme, else everything to the end of its line. */
+function line(text: string, at: number): readonly Span[] {
+  const from = behindScheme(text, at, text.length);
+  if (from > at) return span(text, from, bareEnd(text, from));
+  return span(text, at, endOf(text, at, (code) => code !== 10 && code !== 13 && code !== BACKSLASH && !isQuote(code)));
+}
+
+/** Without quotes: to the next blank, quote or separator. */
+function bare(text: string, at: number, kind: Kind): readonly Span[] {
+  const end = bareEnd(text, at);
+  const value = text.slice(at, Math.min(end, at + 64));
+  if (/^(?:null|undefined|none|nil|true|false|yes|no)$/i.test(value)) return [];
+  return kind === "weak" && !looksSecret(value, 6) ? [] : span(text, at, end);
+}
+
+const NEXT_PAIR = /[\w.-]{1,40}["']?[=:]/y;
+
+function bareEnd(text: string, from: number): number {
+  let at = from;
+  for (; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (isWord(code) || code > 127) continue;
+    // ; < > | \
+    if (isBlank(code) || isQuote(code) || code === 59 || code === 60 || code === 62 || code === 124 || code === BACKSLASH) break;
+    // , and & may belong to a password, unless another pair follows.
+    if ((code === 44 || code === 38) && (isPair(text, at + 1) || !isInside(text, at + 1))) break;
+    // ) ] }
+    if ((code === 41 || code === 93 || code === 125) && !isInside(text, at + 1)) break;
+  }
+  // The end of a sentence.
+  while (at > from && /[.,:]/.test(text.charAt(at - 1))) at--;
+  return at;
+}
+
+function isPair(text: string, at: number): boolean {
+  NEXT_PAIR.lastIndex = at;
+  return NEXT_PAIR.test(text);
+}
+
+const isInside = (text: string, at: number): boolean => isWord(text.charCodeAt(at)) || /[!$%*+/=@^~]/.test(text.charAt(at));
+
+function list(text: string, from: number, kind: Kind): readonly Span[] {
+  const spans: Span[] = [];
+  for (let at = blanks(text, from, 64); ; ) {
+    const quote = quoteAt(text, at);
+    if (!quote) return spans;
+    const { end } = closing(text, quote);
+    spans.push(...quotedValue(text, quote, kind));
+    const next = blanks(text, end + quote.depth + 1, 64);
+    if (text.charAt(next) !== ",") return spans;
+    at = blanks(text, next + 1, 64);
+  }
+}
+
+/** `["x-api-key", "…"]`, and `{"name": "x-api-key", "value": "…"}`. */
+function nextInList(text: string, from: number): readonly Span[] {
+  const [label = ""] = /^\\{0,7}["']?value\\{0,7}["']?\s{0,4}:\s{0,4}/.exec(text.slice(from, from + 40)) ?? [];
+  const at = from + label.length;
+  const quote = quoteAt(text, at);
+  if (!quote) return [];
+  const near = endOf(text, quote.end, (code) => !isQuote(code) && code !== BACKSLASH, Math.min(text.length, quote.end + 64));
+  return label !== "" || looksSecret(text.slice(quote.end, near), 8) ? quotedValue(text, quote, "strong") : [];
+}
+
+/** `Bearer …` and `Basic …` by themselves. */
+function scheme(text: string, after: number): readonly Span[] {
+  const gap = text.startsWith("%20", after) ? 3 : endOf(text, after, (code) => code === 32, Math.min(text.length, after + NEAR)) - after;
+  const from = after + gap;
+  const end = endOf(text, from, (code) => isWord(code) || code === 43 || code === 47 || code === 46 || code === 126 || code === 61);
+  const isWordOfProse = /^(?:auth|authentication|authorization|credentials?|tokens?|required|scheme)\b/i.test(text.slice(from, from + 20));
+  return gap > 0 && end - from >= 8 && !isWordOfProse ? span(text, from, text.charAt(end - 1) === "." ? end - 1 : end) : [];
+}
+
+/** `curl -u name:password` */
+function account(text: string, after: number): readonly Span[] {
+  const at = after + 1;
+  const quote = quoteAt(text, at);
+  const from = quote?.end ?? at;
+  const end = endOf(text, from, (code) => !isBlank(code) && !isQuote(code), Math.min(text.length, from + 512));
+  return text.slice(from, end).includes(":") ? span(text, from, end) : [];
+}
+
+const FILLER = /(?:[ ](?:provided|given|used|supplied|specified|is|was|value|of)){0,2}[ ]?[:=]?[ ]{0,4}/y;
+
+/** `invalid API key abc123…`, `password 'abc'`, `--token abc`. */
+function inSentence(text: string, start: number, after: number, kind: Kind): readonly Span[] {
+  const isOption = optionBefore(text, start);
+  FILLER.lastIndex = after;
+  const [gap = ""] = FILLER.exec(text) ?? [];
+  const at = after + gap.length;
+  if (gap === "" || kind === "line") return [];
+  if (isOption) return valueAt(text, at, "strong");
+  const quote = quoteAt(text, at);
+  if (quote) return kind === "strong" || /[:=]/.test(gap) ? quotedValue(text, quote, kind) : [];
+  const end = bareEnd(text, at);
+  return looksSecret(text.slice(at, Math.min(end, at + 64)), 8) ? span(text, at, end) : [];
+}
+
+/** Whether a name belongs to an option of a command line. */
+function optionBefore(text: string, start: number): boolean {
+  let at = start;
+  while (at > 0 && start - at < 40 && isWord(text.charCodeAt(at - 1))) at--;
+  return text.startsWith("--", at);
+}
+
+/** Letters and digits mixed, or longer than words are. */
+function looksSecret(value: string, atLeast: number): boolean {
+  if (value.length < atLeast) return false;
+  if (value.length >= 24) return true;
+  let [digits, letters] = [0, 0];
+  for (let at = 0; at < value.length; at++) {
+    const code = value.charCodeAt(at);
+    if (isDigit(code)) digits++;
+    else if (isAlnum(code)) letters++;
+  }
+  return digits > 0 && letters > 0;
+}

@@ -1,0 +1,242 @@
+// Secrets by their shape: keys and tokens of well-known vendors, JSON web tokens, private keys, credentials in URLs.
+
+import { alnumEnd, BACKSLASH, endOf, isAlnum, isBase64, isBlank, isDigit, isHex, isQuote, isWord, wordEnd } from "./chars.ts";
+import type { Span } from "./find.ts";
+import { VENDORS, type Vendor } from "./vendors.ts";
+
+/** By their first two characters: a text has few places at which more than that has to be compared. */
+const BY_START: (readonly Vendor[] | undefined)[] = Array.from({ length: 128 * 128 });
+const startOf = (first: number, second: number): number => (first << 7) | second;
+for (const vendor of VENDORS) {
+  const start = startOf(vendor.prefix.charCodeAt(0), vendor.prefix.charCodeAt(1));
+  BY_START[start] = [...(BY_START[start] ?? []), vendor];
+}
+
+export function shapedSecrets(text: string): readonly Span[] {
+  return new Shapes(text).find();
+}
+
+class Shapes {
+  readonly #text: string;
+  readonly #spans: Span[] = [];
+  /** Ends of the runs that were measured last, so that each is measured once (X1). */
+  #wordEnd = 0;
+  #base64End = 0;
+  /** Where the next `@` and the next end of a URL are, as far as they are known. */
+  #nextAt = -1;
+  #nextBreak = -1;
+  /** Where the part of a text begins that an `@` may end: behind the last blank, quote, bracket, `=` or `@`. */
+  #partStart = 0;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  find(): readonly Span[] {
+    const text = this.#text;
+    let at = 0;
+    while (at < text.length) {
+      const code = text.charCodeAt(at);
+      if (isAlnum(code)) at = this.#run(at);
+      else if (code === 58) at = this.#behindColon(at + 1);
+      else if (code === 45 && text.startsWith("-----", at)) at = this.#privateKey(at);
+      else if (code === 64) at = this.#beforeAt(at);
+      else if (code === 126) at = this.#azureSecret(at);
+      else {
+        at++;
+        if (isBlank(code) || isQuote(code) || code === 61 || code === 40 || code === 60 || code === 91) this.#partStart = at;
+      }
+    }
+    return this.#spans;
+  }
+
+  #add(from: number, to: number): number {
+    this.#spans.push({ from, to });
+    return to;
+  }
+
+  /** Letters and digits: tokens begin here, or behind an escape (`\n`, `\u003d`, `%3D`) that seems to belong to them. */
+  #run(at: number): number {
+    const text = this.#text;
+    const before = at === 0 ? 0 : text.charCodeAt(at - 1);
+    const escape = before === BACKSLASH ? (text.charAt(at) === "u" ? 5 : 1) : before === 37 ? 2 : 0;
+    const end = alnumEnd(text, at);
+    return this.#token(at, end) ?? (escape > 0 && at + escape < end ? this.#token(at + escape, end) : undefined) ?? end;
+  }
+
+  /** @param alnum - end of the letters and digits that begin at `at`. */
+  #token(at: number, alnum: number): number | undefined {
+    const text = this.#text;
+    const first = text.charCodeAt(at);
+    const second = text.charCodeAt(at + 1);
+    const vendors = second < 128 ? BY_START[startOf(first, second)] : undefined;
+    if (vendors) {
+      for (const vendor of vendors) {
+        if (!text.startsWith(vendor.prefix, at)) continue;
+        const from = at + vendor.prefix.length;
+        const to = tailEnd(text, from, vendor);
+        if (to - from >= vendor.atLeast && !(vendor.exact === true && to - from > vendor.atLeast)) return this.#add(vendor.keep === true ? from : at, to);
+      }
+    }
+    if (first === 101 && second === 121) return this.#webToken(at);
+    const next = text.charCodeAt(alnum);
+    if (alnum - at >= 8 || next === 45 || next === 95) return this.#unnamed(at);
+    return this.#awsSecret(at);
+  }
+
+  #endOfWord(at: number): number {
+    if (at >= this.#wordEnd) this.#wordEnd = wordEnd(this.#text, at);
+    return this.#wordEnd;
+  }
+
+  /** JSON web tokens, signed, unsigned or encrypted. */
+  #webToken(at: number): number | undefined {
+    const text = this.#text;
+    if (!text.startsWith("eyJ", at)) return undefined;
+    let end = this.#endOfWord(at);
+    if (end - at < 12 || text.charAt(end) !== "." || !isWord(text.charCodeAt(end + 1))) return undefined;
+    for (let part = 1; part < 5 && text.charAt(end) === "."; part++) end = wordEnd(text, end + 1);
+    return this.#add(at, end);
+  }
+
+  /** Those whose parts have known lengths and no prefix. */
+  #unnamed(at: number): number | undefined {
+    const text = this.#text;
+    const word = this.#endOfWord(at);
+    const length = word - at;
+    const next = text.charAt(word);
+    // Bots: <8 to 10 digits>:<35 characters>; MTIz….Gh4x….….
+    const digits = text.startsWith("bot", at) ? at + 3 : at;
+    if (next === ":" && word - digits >= 8 && word - digits <= 10 && endOf(text, digits, isDigit, word) === word) {
+      const end = wordEnd(text, word + 1);
+      if (end - word >= 35) return this.#add(digits, end);
+    }
+    if (next === "." && length <= 17) {
+      if (text.startsWith(".atlasv1.", word)) return this.#add(at, wordEnd(text, word + 9));
+      if (length === 17 && text.startsWith("pat", at) && endOf(text, word + 1, isHex, word + 65) === word + 65) return this.#add(at, word + 65);
+    }
+    if (next === "." && length >= 18 && length <= 30) return this.#dotted(at, word);
+    if (next === "." && length === 32 && endOf(text, at, isHex) === word) {
+      const end = alnumEnd(text, word + 1);
+      if (end - word === 17) return this.#add(at, end);
+    }
+    if (length >= 36 && length <= 38 && /^[0-9a-f]{32}-us\d{1,2}$/.test(text.slice(at, word))) return this.#add(at, word);
+    return this.#awsSecret(at);
+  }
+
+  #dotted(at: number, dot: number): number | undefined {
+    const second = wordEnd(this.#text, dot + 1);
+    if (second - dot < 6 || second - dot > 9 || this.#text.charAt(second) !== ".") return undefined;
+    const third = wordEnd(this.#text, second + 1);
+    return third - second > 24 ? this.#add(at, third) : undefined;
+  }
+
+  /** Forty characters of base64 with all that belongs to it: longer and shorter runs are something else. */
+  #awsSecret(at: number): number | undefined {
+    const text = this.#text;
+    if (at < this.#base64End || !isBase64(text.charCodeAt(at + 39))) return undefined;
+    this.#base64End = endOf(text, at, isBase64);
+    const end = this.#base64End;
+    if (end - at !== 40 || isBase64(text.charCodeAt(at - 1))) return undefined;
+    const run = text.slice(at, end);
+    return /[+/]/.test(run) && /[A-Z]/.test(run) && /[a-z]/.test(run) && /\d/.test(run) ? this.#add(at, end) : undefined;
+  }
+
+  /** `://`, also as JSON may write it: with backslashes before each slash. */
+  #behindColon(at: number): number {
+    const text = this.#text;
+    let end = at;
+    for (let slashes = 0; slashes < 2; slashes++) {
+      end = endOf(text, end, (code) => code === BACKSLASH, Math.min(text.length, end + 15));
+      if (text.charAt(end) !== "/") return at;
+      end++;
+    }
+    return this.#userInfo(end);
+  }
+
+  /** `scheme://user:password@host`, also where the password has a slash in it. */
+  #userInfo(at: number): number {
+    const text = this.#text;
+    let end = at;
+    let last = -1;
+    for (; end < text.length; end++) {
+      const code = text.charCodeAt(end);
+      if (code === 64) last = end;
+      else if (code === 47 || code === 63 || code === 35 || code === BACKSLASH || code === 60 || code === 62 || isBlank(code) || isQuote(code)) break;
+    }
+    if (last < 0 && hasNoPort(text.slice(at, Math.min(end, at + 300)))) last = this.#atInSameUrl(end);
+    this.#partStart = at;
+    return last > at ? this.#add(at, last) : at;
+  }
+
+  #atInSameUrl(from: number): number {
+    const text = this.#text;
+    if (this.#nextAt < from) this.#nextAt = orEnd(text.indexOf("@", from), text);
+    if (this.#nextBreak < from) this.#nextBreak = endOf(text, from, (code) => !isBlank(code) && !isQuote(code) && code !== BACKSLASH);
+    return this.#nextAt < this.#nextBreak ? this.#nextAt : -1;
+  }
+
+  /** `user:password@tcp(host)`, `user:password@host:5432/db`: connection strings without a scheme. */
+  #beforeAt(at: number): number {
+    const text = this.#text;
+    const from = this.#partStart;
+    this.#partStart = at + 1;
+    if (at - from > 300 || at === from) return at + 1;
+    const part = text.slice(from, at);
+    const place = text.slice(at + 1, at + 80);
+    const isAccount = /^[\w.$-]{1,64}:[^\s:]/.test(part) && /^(?:[a-z]{2,6}\(|\/\/|localhost\b|[\w.-]{1,70}(?::\d|\/\w))/.test(place);
+    const isOracle = /^(?:[\w:]*thin:)?[\w$]{1,64}\/[^/@]+$/.test(part) && (part.includes("thin:") || place.startsWith("//"));
+    return isAccount || isOracle ? this.#add(from, at) : at + 1;
+  }
+
+  /** `abc8Q~…` */
+  #azureSecret(at: number): number {
+    const text = this.#text;
+    if (text.charAt(at - 1) !== "Q" || !isDigit(text.charCodeAt(at - 2))) return at + 1;
+    const end = endOf(text, at + 1, (code) => isWord(code) || code === 46 || code === 126);
+    return end - at >= 25 ? this.#add(Math.max(0, at - 5), end) : at + 1;
+  }
+
+  /** From its first line to its last, or as far as it goes where it is cut off; also what is left of one that lost its first. */
+  #privateKey(at: number): number {
+    const text = this.#text;
+    const head = /^-----(BEGIN|END) [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----/.exec(text.slice(at, at + 80));
+    if (head === null) return endOf(text, at, (code) => code === 45);
+    const [line, which] = head;
+    if (which === "END") {
+      const previous = this.#spans.at(-1)?.to ?? 0;
+      let from = at;
+      while (from > previous && isKeyBody(text.charCodeAt(from - 1))) from--;
+      return this.#add(from, at + line.length);
+    }
+    let end = endOf(text, at + line.length, isKeyBody);
+    while (text.charCodeAt(end) === 45 && !text.startsWith("-----", end)) end = endOf(text, end + 1, isKeyBody);
+    const tail = /^-----END [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----/.exec(text.slice(end, end + 80));
+    return this.#add(at, tail === null ? end : end + tail[0].length);
+  }
+}
+
+/** Lines of base64, their ends, also escaped, and the header lines of encrypted keys. */
+const isKeyBody = (code: number): boolean => isBase64(code) || isBlank(code) || code === BACKSLASH || code === 58 || code === 44 || code === 46;
+
+const orEnd = (index: number, text: string): number => (index < 0 ? text.length : index);
+
+/** What stands behind the colon of `host:port` is digits. */
+const hasNoPort = (authority: string): boolean => {
+  const colon = authority.indexOf(":");
+  return colon > 0 && !/^\d*$/.test(authority.slice(colon + 1)) && !authority.startsWith("[");
+};
+
+function tailEnd(text: string, from: number, { chars, exact, atLeast }: Vendor): number {
+  const limit = exact === true ? Math.min(text.length, from + atLeast + 1) : text.length;
+  const end = chars === undefined && limit === text.length ? wordEnd(text, from) : endOf(text, from, TAILS[chars ?? "word"], limit);
+  // A full stop ends the sentence.
+  return text.charAt(end - 1) === "." ? end - 1 : end;
+}
+
+const TAILS = {
+  word: isWord,
+  hex: isHex,
+  dots: (code: number): boolean => isWord(code) || code === 46,
+  path: (code: number): boolean => isWord(code) || code === 46 || code === 47,
+};

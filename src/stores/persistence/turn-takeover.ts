@@ -1,0 +1,42 @@
+// Taking up a turn that is in flight: who may, and what it counts (OP-6, ME-22).
+
+import { lackOf, type TurnLack } from "../../domain/turn-means.ts";
+import type { TakenUp, TakesUp, TurnLeft } from "../contract.ts";
+import type { ReadTransaction, WriteTransaction } from "../engine.ts";
+import { readConfig } from "./config-row.ts";
+import type { StoreContext } from "./context.ts";
+import { NO_HEAD, readHead } from "./head-row.ts";
+import { type HeldLane, writeLease } from "./lease-rules.ts";
+import { protocolOf } from "./meta-row.ts";
+import { readTurn, setControl, type TurnControl } from "./turn-rows.ts";
+
+/** The lane that whoever asks would hold. */
+export interface OfferedLane extends HeldLane {
+  /** Its last owner did not release it. */
+  readonly abandoned: boolean;
+}
+
+/**
+ * Whoever lacks something of it takes the turn up only to end it; otherwise nothing is written and nothing counted.
+ *
+ * A takeover from an owner that did not release the lane counts as a recovery; a suspended turn was released (OP-6, OP-8).
+ */
+export async function takeUp(context: StoreContext, tx: WriteTransaction, inFlight: TurnControl, { lease, work, abandoned }: OfferedLane, request: TakesUp): Promise<TakenUp | TurnLeft> {
+  const { sessionId } = lease;
+  const { maxRecoveries = Number.POSITIVE_INFINITY } = request;
+  const control = abandoned ? { ...inFlight, recoveries: inFlight.recoveries + 1 } : inFlight;
+  const lack = await lackIn(context, tx, sessionId, request);
+  if (lack && control.cancel === undefined && control.recoveries <= maxRecoveries) return { kind: "turn_left", turnId: control.turnId, lack };
+  writeLease(tx, lease, work);
+  if (abandoned) setControl(tx, sessionId, control);
+  const { revision: headRevision } = (await readHead(tx, sessionId)) ?? NO_HEAD;
+  return { lease, turn: await readTurn(tx, sessionId, control), headRevision, ...(lack && { lack }) };
+}
+
+export const isLeft = (taken: TakenUp | TurnLeft): taken is TurnLeft => "kind" in taken;
+
+async function lackIn({ protocol }: StoreContext, tx: ReadTransaction, sessionId: string, { means }: TakesUp): Promise<TurnLack | undefined> {
+  if (!means) return undefined;
+  const expected = await protocolOf(tx, sessionId);
+  return expected === protocol ? lackOf(await readConfig(tx, sessionId), means) : { kind: "protocol", expected, actual: protocol };
+}
