@@ -38,7 +38,7 @@ export type { DirectAnswer, OnInterrupted, StandardSchema, ToJsonSchema, Tool, T
 export { pending } from "./domain/tool-pending.ts";
 export type { PendingOptions } from "./domain/tool-pending.ts";
 export type { Resolution, ResolveOutcome } from "./domain/waits.ts";
-export { failTurn, finishTurn, switchFrame, withImages } from "./domain/tool-reply.ts";
+export { failTurn, finishTurn, switchFrame, type ToolFile, withFiles, withImages } from "./domain/tool-reply.ts";
 export type { FrameSwitch, ToolReply } from "./domain/tool-reply.ts";
 export type { ChildUsage } from "./domain/child-usage.ts";
 export type { CompactOptions } from "./actors/compaction.ts";

@@ -1,10 +1,12 @@
 // Images: content-addressed, stored before anything refers to them, committed with their turn (S-76..S-78, E-4).
 
 import type { Limits } from "../domain/limits.ts";
-import { imageType } from "../domain/image-type.ts";
+import { imageType, isImageMime } from "../domain/image-type.ts";
 import { LashError } from "../domain/errors.ts";
 import type { AttachmentRef, Message, PartDraft } from "../domain/messages.ts";
 import { sha256Hex } from "../domain/sha256.ts";
+import type { StoredFile } from "../domain/tool-output.ts";
+import type { ToolReply } from "../domain/tool-reply.ts";
 import type { TurnInputItem } from "../domain/turn-input.ts";
 import type { AttachmentFacet } from "../stores/content-contract.ts";
 import type { WriteForTurn } from "./turn-writes.ts";
@@ -51,41 +53,76 @@ async function find(sessionId: string, id: string, attachments: AttachmentFacet)
   }
 }
 
-export interface TakenImages {
-  readonly taken: readonly Uint8Array[];
+/** An image or a file that can be stored. */
+export interface TakenFile {
+  readonly bytes: Uint8Array;
+  readonly mime: string;
+  readonly filename?: string;
+}
+
+export interface TakenFiles {
+  readonly taken: readonly TakenFile[];
   /** Of each of the others, in words: with one of them in it, no model would take the history. */
   readonly problems: readonly string[];
 }
 
-/** Those of a tool's images that can be stored and shown. */
-export function takeImages(images: unknown, { imageBytes }: Limits): TakenImages {
-  if (!Array.isArray(images)) return { taken: [], problems: ["the images are left out: they are no array"] };
-  const taken: Uint8Array[] = [];
+const MEDIA_TYPE = /^[\w.+-]{1,127}\/[\w.+-]{1,127}(;.{0,200})?$/;
+
+/** Those of a tool's images and files that can be stored and shown, images first. */
+export function takeFiles(reply: Pick<ToolReply, "images" | "files"> | undefined, { imageBytes }: Limits): TakenFiles {
+  const taken: TakenFile[] = [];
   const problems: string[] = [];
-  for (const [index, bytes] of (images as readonly unknown[]).entries()) {
-    const problem = imageProblem(bytes, imageBytes);
-    if (problem === undefined) taken.push(bytes as Uint8Array);
-    else problems.push(`image ${index + 1} of ${images.length} is left out: it is ${problem}`);
-  }
+  const take = (what: string, given: unknown, read: (one: unknown) => TakenFile | string): void => {
+    if (!Array.isArray(given)) {
+      problems.push(`the ${what}s are left out: they are no array`);
+      return;
+    }
+    for (const [index, one] of (given as readonly unknown[]).entries()) {
+      const file = read(one);
+      if (typeof file === "string") problems.push(`${what} ${index + 1} of ${given.length} is left out: it is ${file}`);
+      else taken.push(file);
+    }
+  };
+  if (!reply) return { taken, problems };
+  take("image", reply.images ?? [], (bytes) => imageOf(bytes, imageBytes));
+  // A reply of another copy of this package, and an older one, has none.
+  take("file", reply.files ?? [], (file) => fileOf(file, imageBytes));
   return { taken, problems };
 }
 
-function imageProblem(bytes: unknown, most: number): string | undefined {
+function imageOf(bytes: unknown, most: number): TakenFile | string {
   if (!(bytes instanceof Uint8Array)) return "no Uint8Array";
   if (bytes.byteLength > most) return `over \`limits.imageBytes\` (${most})`;
-  return imageType(bytes) ? undefined : "none that models read (png, jpeg, gif or webp)";
+  const mime = imageType(bytes);
+  return mime === undefined ? "none that models read (png, jpeg, gif or webp)" : { bytes, mime };
 }
 
-/** Stores what a tool returned: intent first, so that bytes without an owner can be found and swept (S-77). */
-export async function storeImage(sessionId: string, bytes: Uint8Array, attachments: AttachmentFacet, write: WriteForTurn): Promise<AttachmentRef> {
+function fileOf(given: unknown, most: number): TakenFile | string {
+  const { data, mediaType, filename } = (typeof given === "object" && given !== null ? given : {}) as Readonly<Record<string, unknown>>;
+  if (!(data instanceof Uint8Array)) return "without `data`, which has to be a Uint8Array";
+  if (data.byteLength === 0) return "empty";
+  if (data.byteLength > most) return `over \`limits.imageBytes\` (${most})`;
+  if (typeof mediaType !== "string" || !MEDIA_TYPE.test(mediaType)) return "without a `mediaType`, such as application/pdf";
+  if (filename !== undefined && typeof filename !== "string") return "named by something that is no text";
+  const named = filename === undefined ? {} : { filename };
+  if (!isImageMime(mediaType)) return { bytes: data, mime: mediaType, ...named };
+  const mime = imageType(data);
+  return mime === undefined ? `no image, though it says ${mediaType}` : { bytes: data, mime, ...named };
+}
+
+/** The part of a message that shows a tool's image or file. */
+export function partOfFile({ filename, ...reference }: StoredFile): PartDraft {
+  if (isImageMime(reference.mime)) return { kind: "Image", content: "", attachment: { reference } };
+  return { kind: "File", content: "", attachment: { reference }, ...(filename !== undefined && { filename }) };
+}
+
+/**
+ * Stores bytes under the media type that their maker gives; `image`, `image/*` and the like are looked up in the bytes. Intent
+ * first, so that bytes without an owner can be found and swept (S-77).
+ */
+export async function storeFile(sessionId: string, bytes: Uint8Array, mime: string, attachments: AttachmentFacet, write: WriteForTurn): Promise<AttachmentRef> {
   await write(() => attachments.manifest.recordIntent(sessionId, sha256Hex(bytes)));
-  return write(() => attachments.put(bytes, imageType(bytes) ?? "application/octet-stream"));
-}
-
-/** The same for what a model made, under the media type that it gives; `wildcard/*` and bare types are looked up in the bytes. */
-export async function storeFile(sessionId: string, bytes: Uint8Array, mime: string, attachments: AttachmentFacet): Promise<AttachmentRef> {
-  await attachments.manifest.recordIntent(sessionId, sha256Hex(bytes));
-  return attachments.put(bytes, /^[^/*\s]+\/[^/*\s]+/.test(mime) ? mime : (imageType(bytes) ?? "application/octet-stream"));
+  return write(() => attachments.put(bytes, MEDIA_TYPE.test(mime) ? mime : (imageType(bytes) ?? "application/octet-stream")));
 }
 
 /** Ids of all attachments that messages refer to (S-78). */

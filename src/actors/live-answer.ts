@@ -33,7 +33,12 @@ export class LiveAnswer {
     this.#emit = emit;
     this.#prefix = `llm:${effectId}`;
     this.#clock = clock;
-    this.#text = new LiveText((row, text) => emit({ type: "assistant_prose_delta", text }, this.#row(row)));
+    let last = { row: "", correlationId: "" };
+    // Nearly every delta belongs to the row of the one before.
+    this.#text = new LiveText((row, text) => {
+      if (row !== last.row || last.correlationId === "") last = { row, correlationId: this.#row(row) };
+      return emit({ type: "assistant_prose_delta", text }, last.correlationId);
+    });
   }
 
   take(event: LlmStreamEvent): void | Promise<void> {

@@ -7,15 +7,14 @@
 import { copyJson } from "../domain/copy-json.ts";
 import type { Json } from "../domain/json.ts";
 import type { Limits } from "../domain/limits.ts";
-import type { AttachmentRef } from "../domain/messages.ts";
 import { sha256Hex } from "../domain/sha256.ts";
 import { missingChildSessions } from "../domain/wiring-errors.ts";
-import { failedOutput, type ToolCallOutput } from "../domain/tool-output.ts";
+import { failedOutput, type StoredFile, type ToolCallOutput } from "../domain/tool-output.ts";
 import type { ToolPending } from "../domain/tool-pending.ts";
 import type { ToolResult } from "../machines/effects.ts";
 import type { JournaledOutcome } from "../stores/contract.ts";
 import type { ToolCall } from "../tools/contract.ts";
-import { storeImage } from "./images.ts";
+import { storeFile, type TakenFile } from "./images.ts";
 import type { BatchContext } from "./batch-context.ts";
 import type { Execution } from "./effect-host.ts";
 import type { Envelope } from "./envelope.ts";
@@ -38,8 +37,8 @@ type RecordedAttempt =
   | (SettledCall & { readonly durationMs: number; readonly endedAtMs?: number; readonly args?: Json })
   | { readonly pending: RecordedPending; readonly durationMs: number };
 
-/** As the tool gave it, with images that are not stored yet. */
-type ProducedEnd = AttemptEnd | { readonly output: ToolCallOutput; readonly images: readonly Uint8Array[] };
+/** As the tool gave it, with images and files that are not stored yet. */
+type ProducedEnd = AttemptEnd | { readonly output: ToolCallOutput; readonly files: readonly TakenFile[] };
 
 /** Attempts that the step which opens the batch has to name: all parallel calls, or else the first serial one. */
 export function firstIssued(plan: readonly PlannedCall[]): readonly string[] {
@@ -276,9 +275,9 @@ class BatchRun {
     const end = (value: unknown): ProducedEnd => {
       const pending = pendingIn(value);
       if (pending) return key ? { pending: this.#pendingUntil(pending) } : { output: missingKey() };
-      const { output, images } = success(value, limits);
+      const { output, files } = success(value, limits);
       if (output.converted) reportConversion(context, tool, output.converted);
-      return images.length > 0 ? { output, images } : { output };
+      return files.length > 0 ? { output, files } : { output };
     };
     const produce = async (): Promise<ProducedEnd> => {
       if (interrupted && tool.onInterrupted !== "retry") {
@@ -294,15 +293,19 @@ class BatchRun {
     };
     const produced = await produce().catch((error: unknown): ProducedEnd => ({ output: failure(error, signal) }));
     // What comes too late is dropped, and nothing is written for it any more.
-    if (!("images" in produced) || asking.hasEnded()) return produced;
-    // A store that cannot take the images is no failure of the tool, which has run: the turn stays in flight (E-6).
-    return { output: { ...produced.output, attachments: await this.#storeImages(produced.images) } };
+    if (!("files" in produced) || asking.hasEnded()) return produced;
+    // A store that cannot take the files is no failure of the tool, which has run: the turn stays in flight (E-6).
+    return { output: { ...produced.output, attachments: await this.#stored(produced.files) } };
   }
 
   /** Stored before the outcome that names them is (E-4). */
-  async #storeImages(images: readonly Uint8Array[]): Promise<readonly AttachmentRef[]> {
+  async #stored(files: readonly TakenFile[]): Promise<readonly StoredFile[]> {
     const { sessionId, attachments, writes } = this.#context;
-    return Promise.all(images.map((bytes) => storeImage(sessionId, bytes, attachments, writes.forTool)));
+    const store = async ({ bytes, mime, filename }: TakenFile): Promise<StoredFile> => {
+      const reference = await storeFile(sessionId, bytes, mime, attachments, writes.forTool);
+      return filename === undefined ? reference : { ...reference, filename };
+    };
+    return Promise.all(files.map(store));
   }
 
   #pendingUntil({ options }: ToolPending): RecordedPending {

@@ -8,7 +8,7 @@ import { ToolError } from "../domain/tool-error.ts";
 import { failedOutput, type ToolCallOutput, type ToolControl, type ToolFailure } from "../domain/tool-output.ts";
 import { ToolPending } from "../domain/tool-pending.ts";
 import { ToolReply } from "../domain/tool-reply.ts";
-import { takeImages } from "./images.ts";
+import { takeFiles, type TakenFile } from "./images.ts";
 
 export const interruptedOutput: ToolCallOutput = failedOutput({
   class: "execution",
@@ -21,7 +21,7 @@ export const cancelledOutput: ToolCallOutput = { outcome: { status: "cancelled",
 export interface Returned {
   readonly output: ToolCallOutput;
   /** To be stored and shown beside it. */
-  readonly images: readonly Uint8Array[];
+  readonly files: readonly TakenFile[];
 }
 
 /** Tells what a tool gave as JSON, whatever it was: a tool that returned has run. */
@@ -29,14 +29,14 @@ export function success(value: unknown, limits: Limits): Returned {
   const within = tellLimits(limits);
   const reply = replyIn(value);
   const { value: payload, converted } = tellValue(reply ? reply.payload : value, within);
-  const { taken: images, problems } = takeImages(reply?.images ?? [], limits);
+  const { taken: files, problems } = takeFiles(reply, limits);
   const output: ToolCallOutput = {
     outcome: { status: "success", payload },
     ...(reply?.control && { control: toldControl(reply.control, within) }),
     ...(converted.length > 0 && { converted }),
     ...(problems.length > 0 && { notes: problems }),
   };
-  return { output, images };
+  return { output, files };
 }
 
 /** What asks something of the turn; looking at a stranger's value may throw. */

@@ -6,6 +6,7 @@ import type { PartDraft } from "../domain/messages.ts";
 import { utf8Length } from "../domain/utf8.ts";
 import type { ToolResult } from "../machines/effects.ts";
 import type { FinishedCall } from "./tool-group.ts";
+import { partOfFile } from "./images.ts";
 
 interface NamedCall {
   readonly callId: string;
@@ -38,7 +39,7 @@ export function toolResultOf({ callId, toolName, args }: NamedCall, { output, du
         toolName,
         ...(output.outcome.status !== "success" && { isError: true }),
       },
-      ...(output.attachments ?? []).map((reference) => ({ kind: "Image" as const, content: "", attachment: { reference } })),
+      ...(output.attachments ?? []).map(partOfFile),
     ],
   };
 }

@@ -158,7 +158,7 @@ export class TurnEffects {
         trace: trace?.effect(request, session.resident().head.turnIndex),
         prompt: (plan.view ?? history).prompt(log.messages.slice(0, logLength), plan.config.policy),
         loadImages: session.ports.loadImages,
-        storeFile: (bytes, mime) => storeFile(turn.sessionId, bytes, mime, session.ports.persistence.attachments),
+        storeFile: (bytes, mime) => storeFile(turn.sessionId, bytes, mime, session.ports.persistence.attachments, (write) => this.#options.writes.record(write)),
         scope: {
           sessionId: turn.sessionId,
           agentFrameId: head.currentFrameId,

@@ -9,3 +9,6 @@ const SIGNATURES: readonly (readonly [mime: string, offset: number, bytes: reado
 /** The media type that an image's own bytes show; undefined for anything models do not read. */
 export const imageType = (bytes: Uint8Array): string | undefined =>
   SIGNATURES.find(([, offset, signature]) => signature.every((byte, index) => bytes[offset + index] === byte))?.[0];
+
+/** Whether a media type is that of images which models read. */
+export const isImageMime = (mime: string): boolean => SIGNATURES.some(([known]) => known === mime.toLowerCase());

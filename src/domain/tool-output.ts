@@ -32,11 +32,16 @@ export type ToolCallOutcome =
   | { readonly status: "failure"; readonly payload: ToolFailure }
   | { readonly status: "cancelled"; readonly payload: { readonly message: string } };
 
+/** A file, or an image, that a tool returned. */
+export interface StoredFile extends AttachmentRef {
+  readonly filename?: string;
+}
+
 export interface ToolCallOutput {
   readonly outcome: ToolCallOutcome;
   readonly control?: ToolControl;
-  /** Images the tool returned, already stored (E-4). */
-  readonly attachments?: readonly AttachmentRef[];
+  /** Images and files that the tool returned, already stored (E-4). */
+  readonly attachments?: readonly StoredFile[];
   /**
    * Where the payload is not what the tool gave, because that was no JSON or over a limit: the first ten places. Absent where the
    * tool gave JSON.

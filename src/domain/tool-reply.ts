@@ -7,18 +7,30 @@ import type { ToolControl } from "./tool-output.ts";
 
 const brand = Symbol.for("lash-runtime.ToolReply");
 
-/** Returned by a tool's `run`; made by `finishTurn`, `failTurn`, `switchFrame` and `withImages`. */
+/** A file that a tool returns. */
+export interface ToolFile {
+  readonly data: Uint8Array;
+  /** Media type, such as `application/pdf`. */
+  readonly mediaType: string;
+  /** Its name, for models and readers that show one. */
+  readonly filename?: string;
+}
+
+/** Returned by a tool's `run`; made by `finishTurn`, `failTurn`, `switchFrame`, `withImages` and `withFiles`. */
 export class ToolReply {
   /** What the model is shown, if the turn goes on. */
   readonly payload: Json;
   readonly control: ToolControl | undefined;
   /** Bytes of images that the model is shown beside it. */
   readonly images: readonly Uint8Array[];
+  /** Files of any media type that it is shown beside it. */
+  readonly files: readonly ToolFile[];
 
-  constructor(payload: Json, control?: ToolControl, images: readonly Uint8Array[] = []) {
+  constructor(payload: Json, control?: ToolControl, images: readonly Uint8Array[] = [], files: readonly ToolFile[] = []) {
     this.payload = payload;
     this.control = control;
     this.images = images;
+    this.files = files;
   }
 
   get [brand](): true {
@@ -32,6 +44,12 @@ export class ToolReply {
 
 /** Shows the model images beside the value: png, jpeg, gif or webp, at most 20 MiB each. They are stored with the session. */
 export const withImages = (value: Json, images: readonly Uint8Array[]): ToolReply => new ToolReply(value, undefined, images);
+
+/**
+ * Shows the model files of any media type beside the value, each at most `limits.imageBytes`. They are stored with the session; a
+ * model that does not take a media type is told that the file is there. A file that cannot be taken is left out, and the result says so.
+ */
+export const withFiles = (value: Json, files: readonly ToolFile[]): ToolReply => new ToolReply(value, undefined, [], files);
 
 /** Ends the turn with this value as its outcome, `finished: tool_value`. */
 export const finishTurn = (value: Json): ToolReply => new ToolReply(value, { type: "finish", value });

@@ -3,18 +3,20 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
-import { createLash, tool, type Lash, type LashOptions, type Session, type TurnActivity } from "../../src/index.ts";
+import { createLash, tool, withFiles, type Lash, type LashOptions, type Session, type TurnActivity } from "../../src/index.ts";
 import { aiSdk, type AiSdkOptions } from "../../src/providers/ai-sdk/index.ts";
-import type { Provider } from "../../src/providers/contract.ts";
+import type { LlmOutputPart, LlmRequest, Provider } from "../../src/providers/contract.ts";
 import { base64Of } from "../../src/domain/base64.ts";
 import { messageText } from "../../src/domain/messages.ts";
 import { createPersistence } from "../../src/stores/persistence/index.ts";
 import { opaqueLiveness } from "../../src/stores/store.ts";
 import { memoryEngine } from "../../src/stores/memory/index.ts";
-import type { Engine } from "../../src/stores/engine.ts";
+import type { Engine, Value } from "../../src/stores/engine.ts";
+import { zeroUsage } from "../../src/domain/usage.ts";
 import { countingEngine, manualClock } from "../../src/testing/index.ts";
 import { engineCases } from "../support/engines.ts";
 import { staysOpen } from "../support/lash.ts";
+import { overwrite, rowsOf } from "../support/rows.ts";
 import { png } from "../support/pictures.ts";
 import { finish, playingModel, text, type PlayingModel, type StreamPart } from "../support/playing-model.ts";
 
@@ -197,7 +199,7 @@ test("a call that the provider runs is shown as its own and never run here, thou
   const seen: TurnActivity[] = [];
   const result = await session.run("go", { onActivity: (activity) => void seen.push(activity) });
   expect([ran, result.text, result.toolCalls]).toEqual([[], "Hi", []]);
-  expect(seen.filter(({ type }) => !["usage", "assistant_prose_delta", "model_request_started"].includes(type)).map(({ id: _id, ...activity }) => activity)).toMatchObject([
+  expect(seen.filter(({ type }) => !["usage", "assistant_prose_delta", "model_request_started"].includes(type))).toMatchObject([
     { type: "tool_call_started", correlationId: "llm:1:call:c", callId: "c", name: "look", args: { q: 1 }, providerExecuted: true },
     { type: "tool_approval_requested", approvalId: "A", callId: "c" },
     { type: "tool_call_completed", correlationId: "llm:1:call:c", callId: "c", args: { q: 1 }, providerExecuted: true, output: { outcome: { status: "failure", payload: { raw: { code: "busy" } } } } },
@@ -214,6 +216,66 @@ test("results of a batch that failed say so to the provider (ME-5)", async () =>
   const lash = lashOf(memoryEngine(), asking(playing), { tools: [look, boom] });
   await (await lash.openSession("s")).run("go");
   expect(playing.prompts[1]?.at(-1)).toMatchObject({ role: "tool", content: [{ toolCallId: "b", output: { type: "error-text" } }, { toolCallId: "l", output: { type: "text", value: "seen" } }] });
+  await lash.close();
+});
+
+test("a tool shows files of any media type behind all results; what is none is left out, and the result says so (ME-5, ME-8)", async () => {
+  const files = [
+    { data: new Uint8Array([1]), mediaType: "application/pdf", filename: "a.pdf" },
+    { data: PNG, mediaType: "image/png" },
+    { data: new Uint8Array([1]), mediaType: "image/png" },
+    { data: new Uint8Array(), mediaType: "text/plain" },
+    { data: new Uint8Array([1]), mediaType: "pdf" },
+  ];
+  const scan = tool({ name: "scan", description: "", input: z.object({}), readOnly: true, run: () => withFiles("scanned", files) });
+  const playing = firstSays([{ type: "tool-call", toolCallId: "s", toolName: "scan", input: "{}" }, { type: "tool-call", toolCallId: "l", toolName: "look", input: '{"q":1}' }]);
+  const engine = memoryEngine();
+  const lash = lashOf(engine, asking(playing), { tools: [look, scan] });
+  const session = await lash.openSession("s");
+  await session.run("go");
+  const [tools, user] = playing.prompts[1]?.slice(-2) ?? [];
+  expect(tools).toMatchObject({ role: "tool", content: [{ toolCallId: "s" }, { toolCallId: "l" }] });
+  expect(user).toEqual({
+    role: "user",
+    content: [
+      { type: "file", mediaType: "application/pdf", filename: "a.pdf", data: { type: "data", data: [1] } },
+      { type: "file", mediaType: "image/png", data: { type: "data", data: [...PNG] } },
+    ],
+  });
+  expect(JSON.stringify(tools)).toMatch(/file 3 of 5 is left out.*file 4 of 5 is left out.*file 5 of 5 is left out/);
+  const parts = session.observe().readView.messages.flatMap((message) => message.parts);
+  expect(parts.filter(({ attachment }) => attachment).map(({ kind, filename }) => [kind, filename])).toEqual([["File", "a.pdf"], ["Image", undefined]]);
+  await lash.close();
+});
+
+test("rows of the first versions name the model that their turn asked as the origin of what is bound to it (ME-3)", async () => {
+  const engine = memoryEngine();
+  const requests: LlmRequest[] = [];
+  const signing = (id: string): Provider => ({
+    id: "p",
+    modelId: id,
+    complete: async (request) => {
+      requests.push(request);
+      const parts: LlmOutputPart[] = [{ type: "reasoning", text: "hm", replay: { opaque: '{"v":{"signature":"s"}}' } }, { type: "text", text: "so " }, { type: "text", text: "on" }];
+      return { fullText: "", parts, usage: { ...zeroUsage, outputTokens: 1 }, terminalReason: "stop" };
+    },
+  });
+  for (const model of ["old", "new"]) {
+    const lash = lashOf(engine, signing(model), { model: { id: model } });
+    await (await lash.openSession("s", { model: { id: model } })).run(model);
+    await lash.close();
+  }
+  for (const { key, value } of await rowsOf(engine)) {
+    const row = value as { readonly nodes?: readonly { readonly answer?: unknown }[] };
+    if (row.nodes) await overwrite(engine, { key, value: { ...row, nodes: row.nodes.map((node) => Object.fromEntries(Object.entries(node).filter(([field]) => field !== "answer"))) } as Value });
+  }
+  const lash = lashOf(engine, signing("new"), { model: { id: "new" } });
+  const session = await lash.openSession("s");
+  // As such a version has shown it.
+  expect(session.observe().readView.messages.map(messageText)).toEqual(["old", "so \n\non", "new", "so \n\non"]);
+  await session.run("on");
+  // What the other model thought is not sent to this one.
+  expect(requests.at(-1)?.messages.flatMap(({ role, blocks }) => (role === "assistant" ? [blocks.map(({ type }) => type)] : []))).toEqual([["text", "text"], ["reasoning", "text", "text"]]);
   await lash.close();
 });
 
