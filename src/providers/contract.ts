@@ -422,7 +422,7 @@ export interface ProviderCall {
 
 /**
  * A model provider: live wiring supplied by the host and never persisted; sessions keep only its `id` (PP-2).
- * A host may wrap one; the wrapper sees every attempt with the full request (PP-23) and forwards `close`.
+ * A host may wrap one; the wrapper sees every attempt with the full request (PP-23) and hands on `wire`, `sameOrigin` and `close`.
  */
 export interface Provider {
   /** Recorded as the session's `providerId`; a session opened with another id fails at turn time (PP-27). */

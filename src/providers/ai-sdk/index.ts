@@ -20,6 +20,7 @@ import { defaultWireOf } from "./wires.ts";
 
 export type { CacheDialect } from "./caching.ts";
 export { liveFetch } from "./live-fetch.ts";
+export type { LlmOrigin } from "../contract.ts";
 export type { IdRule, NameRule, Wire } from "../wire.ts";
 
 /** Settings that go to the model with every call. */
@@ -63,6 +64,11 @@ export interface AiSdkOptions extends ProviderOptions {
    * who speaks first. Requests are brought into this form just before they are sent; what is stored stays as it is.
    */
   readonly wire?: Partial<Wire>;
+  /**
+   * Whether what one model said may be sent back with its metadata to another one, such as two names of one model. `provider` is the
+   * id that is recorded with sessions. Default: only to the same provider and model.
+   */
+  readonly sameOrigin?: NonNullable<Provider["sameOrigin"]>;
   /** How prompt caching is asked for. Default: by the model's provider. */
   readonly cacheDialect?: CacheDialect;
   /**
@@ -81,7 +87,7 @@ export interface AiSdkOptions extends ProviderOptions {
  */
 export function aiSdk(model: LanguageModelV4, options: AiSdkOptions = {}): Provider {
   assertModel(model);
-  const { id, settings, variants, models, streaming, systemMessages, replayReasoning, cacheDialect, wire, providerTools, ...rest } = options;
+  const { id, settings, variants, models, streaming, systemMessages, replayReasoning, cacheDialect, wire, sameOrigin, providerTools, ...rest } = options;
   const providerOptions = parseProviderOptions(rest);
   wireOf(wire);
   const taken: Partial<Wire> = { ...defaultWireOf(model.provider), ...(replayReasoning && { replayReasoning }), ...wire };
@@ -125,6 +131,7 @@ export function aiSdk(model: LanguageModelV4, options: AiSdkOptions = {}): Provi
     options: providerOptions,
     streams: streaming !== false,
     wire: taken,
+    ...(sameOrigin && { sameOrigin }),
     classify: classifyModelFailure,
     async complete(request, call) {
       checkVariant(request.modelVariant, variantNames);
