@@ -28,7 +28,7 @@ import type { SweepReport } from "./stores/content-contract.ts";
 import type { GcReport, VacuumReport } from "./stores/upkeep-contract.ts";
 import type { Store } from "./stores/store.ts";
 import type { ToJsonSchema, Tool } from "./tools/contract.ts";
-import { describedTools } from "./tools/input-schema.ts";
+import { describedTools } from "./actors/described-tools.ts";
 
 /** Limits of the model are the host's to know: absent means unknown, never a guess (FA-9). */
 export interface ModelOptions {

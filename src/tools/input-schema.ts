@@ -7,7 +7,7 @@ import { wiringError, type LashError } from "../domain/errors.ts";
 import { invalidArgument } from "../domain/invalid-argument.ts";
 import { isJson, isPlainObject } from "../domain/json.ts";
 import type { JsonSchema } from "../providers/contract.ts";
-import type { StandardSchema, ToJsonSchema, Tool } from "./contract.ts";
+import type { StandardSchema, ToJsonSchema } from "./contract.ts";
 
 export interface DescribedInput {
   readonly name: string;
@@ -76,14 +76,6 @@ export function schemaMissing(name: string, input: StandardSchema, cause?: unkno
     ...(cause !== undefined && { cause }),
   });
 }
-
-/** The tools as a lash uses them: those that need its converter are described by it. @throws as `inputSchemaOf`. */
-export const describedTools = (tools: readonly Tool[], toJsonSchema: ToJsonSchema | undefined): readonly Tool[] =>
-  tools.map((tool) => describedTool(tool, toJsonSchema));
-
-/** What is no tool at all is for others to refuse. */
-export const describedTool = (tool: Tool, toJsonSchema: ToJsonSchema | undefined): Tool =>
-  typeof tool?.describedBy === "function" ? tool.describedBy(toJsonSchema) : tool;
 
 function objectSchema(schema: JsonSchema, field: string): JsonSchema {
   if (neverAnObject(schema, schema, 0)) throw invalidArgument(field, "a schema of an object, such as z.object({ city: z.string() }): models call tools with a JSON object");
