@@ -5,6 +5,7 @@ import type { ChildPort } from "../children/contract.ts";
 import type { Clock } from "../domain/clock.ts";
 import type { Limits } from "../domain/limits.ts";
 import type { Logger } from "../domain/logger.ts";
+import type { Redactor } from "../domain/redactor.ts";
 import type { PromptLayer } from "../domain/prompt.ts";
 import type { ModelSpec, SessionPolicy } from "../domain/session.ts";
 import type { TurnLimits } from "../domain/turn-config.ts";
@@ -61,6 +62,8 @@ export interface RuntimePorts {
   /** Recoveries without progress after which a turn is given up (OP-6). */
   readonly maxRecoveries: number;
   readonly logger: Logger;
+  /** For what providers and tools report as errors. */
+  readonly redactor: Redactor;
   readonly limits: Limits;
   readonly waits: WaitDesk;
   /** What is shown of the sessions that are open. */

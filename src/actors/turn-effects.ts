@@ -265,6 +265,7 @@ export class TurnEffects {
       attachments: session.ports.persistence.attachments,
       logger: session.ports.logger,
       limits: session.ports.limits,
+      redactor: session.ports.redactor,
       restTool: [...current.tools.values()].find(({ readsResults }) => readsResults)?.name,
       earlierResult: (id) => {
         const { history } = session.resident();
