@@ -6,7 +6,7 @@
 //   W4. A request begins with the one before it on that wire; after a broken stream it is the same one.
 
 import * as z from "zod";
-import { createLash, tool, withImages, type Lash, type Session, type Tool, type TurnResult } from "../../../src/index.ts";
+import { createLash, tool, withImages, type Lash, type Session, type Tool, type TurnActivity, type TurnResult } from "../../../src/index.ts";
 import { summarize } from "../../../src/compaction.ts";
 import { aiSdk } from "../../../src/providers/ai-sdk/index.ts";
 import type { Provider } from "../../../src/providers/contract.ts";
@@ -15,7 +15,7 @@ import { gate } from "../../../src/testing/index.ts";
 import { png } from "../pictures.ts";
 import { isFields, type Fields } from "./json.ts";
 import { isCall, type Numbers, type Said } from "./said.ts";
-import { startStrict, type StrictReply, type StrictRequest, type StrictServer } from "./server.ts";
+import { eventIn, startStrict, type StrictReply, type StrictRequest, type StrictServer } from "./server.ts";
 import { boundTo, told, type Wire } from "./wires.ts";
 
 /** One answer of a model, and the attempts at it that break. */
@@ -42,7 +42,7 @@ type Entry =
 interface Planned {
   readonly wire: Wire;
   readonly answer: Answer;
-  readonly hold?: NonNullable<StrictReply["hold"]>;
+  readonly hold?: { readonly until: Promise<void>; readonly cancel: () => void };
 }
 
 /** What a session has behind it, as far as a model is to be shown it. */
@@ -74,6 +74,9 @@ export class World {
   #again: { readonly text: string; readonly plan: Planned; readonly tries: number } | undefined;
   #judged = true;
   #cancelled: (() => void) | undefined;
+  /** Of the answer that is held: its text so far, and what to do when the host has heard all of it. */
+  #held: { readonly text: string; readonly cancel: () => void; reached: boolean } | undefined;
+  #heard = "";
   #numbers = 0;
 
   private constructor(options: WorldOptions, servers: ReadonlyMap<Wire, StrictServer>, lash: Lash, session: Session, providers: ReadonlyMap<Wire, Provider>) {
@@ -116,9 +119,10 @@ export class World {
     this.#cancelled = cancel;
     const until = gate();
     for (const answer of answers) {
-      const hold = answer.cancelAt === undefined ? undefined : { beforeEvent: answer.cancelAt, until: until.pass(), reached: cancel };
+      const hold = answer.cancelAt === undefined ? undefined : { until: until.pass(), cancel };
       this.#planned.push({ wire, answer, ...(hold && { hold }) });
     }
+    for await (const activity of turn) this.#follow(activity);
     const result = await turn.result;
     until.open();
     this.#planned.length = 0;
@@ -126,10 +130,23 @@ export class World {
     this.#cancelled = undefined;
     const wantsCancel = answers.some(({ cancelAt, said }) => cancelAt !== undefined || said.some((one) => one.kind === "call" && one.tool === "wait"));
     const held = answers.find(({ cancelAt }) => cancelAt !== undefined);
-    if (held) for (const text of receivedOf(held.said, result.text)) this.#path.entries.push({ kind: "told", text });
+    if (held) for (const text of receivedOf(held.said, this.#held?.text ?? "")) this.#path.entries.push({ kind: "told", text });
+    this.#held = undefined;
     if (!wantsCancel && result.outcome.kind !== "finished") this.#problem(`a turn on ${wire.name} ended as ${JSON.stringify(result.outcome)}: ${JSON.stringify(result.errors)}`);
     this.#collectRefusals();
     return result;
+  }
+
+  /** The host cancels when it has heard what was sent of the answer that is held. */
+  #follow(activity: TurnActivity): void {
+    if (activity.type === "model_request_started" || activity.type === "model_attempt_reset") this.#heard = "";
+    if (activity.type === "assistant_prose_delta") this.#heard += activity.text;
+    this.#cancelWhenHeard();
+  }
+
+  #cancelWhenHeard(): void {
+    const held = this.#held;
+    if (held?.reached === true && this.#heard.length >= held.text.length) held.cancel();
   }
 
   /** Another process, with clients of its own, opens what the last one left. */
@@ -205,15 +222,27 @@ export class World {
       this.#again = { text: request.text, plan, tries: tries + 1 };
       return { ...reply, ...fault };
     }
-    if (plan.hold !== undefined) {
-      const events = this.#servers.get(wire)?.dialect.events(reply, request.model).length ?? 1;
-      return { ...reply, hold: { ...plan.hold, beforeEvent: plan.hold.beforeEvent % events } };
-    }
+    if (plan.hold !== undefined) return this.#hold(wire, request, reply, plan.hold, plan.answer.cancelAt ?? 0);
     this.#path.entries.push({ kind: "answer", wire, said: plan.answer.said, reply });
     const calls = plan.answer.said.filter(isCall);
     for (const call of calls) if (call.tool !== "wait") this.#path.entries.push({ kind: "told", text: resultOf(call.input) });
     for (const call of calls) if (call.tool === "shoot") this.#path.entries.push({ kind: "told", text: Buffer.from(pictureOf(call.input)).toString("base64") });
     return reply;
+  }
+
+  /** Sends the answer up to an event, and no further. */
+  #hold(wire: Wire, { model }: StrictRequest, reply: StrictReply, { until, cancel }: NonNullable<Planned["hold"]>, cancelAt: number): StrictReply {
+    const dialect = wire.dialect();
+    const events = dialect.events(reply, model);
+    const beforeEvent = cancelAt % events.length;
+    const text = events.slice(0, beforeEvent).map((event) => dialect.textIn(eventIn(event))).join("");
+    const held = { text, cancel, reached: false };
+    this.#held = held;
+    const reached = (): void => {
+      held.reached = true;
+      this.#cancelWhenHeard();
+    };
+    return { ...reply, hold: { beforeEvent, until, reached } };
   }
 
   #judge(wire: Wire, { body, text, index }: StrictRequest): void {
