@@ -3,7 +3,8 @@
 //   W1. Nothing is refused.
 //   W2. What a server said comes back to it byte for byte and in order.
 //   W3. To another one, every text, call, result and deed is told, in order; nothing that is bound to its sender goes there.
-//   W4. A request begins with the one before it on that wire; after a broken stream it is the same one.
+//   W4. Each call has its own result, and of an answer that was cut off nothing is sent but its text.
+//   W5. A request begins with the one before it on that wire; after a broken stream it is the same one.
 
 import * as z from "zod";
 import { createLash, tool, withImages, type Lash, type Session, type Tool, type TurnActivity, type TurnResult } from "../../../src/index.ts";
@@ -37,6 +38,8 @@ export interface TurnPlan {
 
 type Entry =
   | { readonly kind: "told"; readonly text: string }
+  /** Was said in an answer that was cut off, and is sent to nobody. */
+  | { readonly kind: "unsaid"; readonly text: string }
   | { readonly kind: "answer"; readonly wire: Wire; readonly said: readonly Said[]; readonly reply: StrictReply };
 
 interface Planned {
@@ -130,7 +133,10 @@ export class World {
     this.#cancelled = undefined;
     const wantsCancel = answers.some(({ cancelAt, said }) => cancelAt !== undefined || said.some((one) => one.kind === "call" && one.tool === "wait"));
     const held = answers.find(({ cancelAt }) => cancelAt !== undefined);
-    if (held) for (const text of receivedOf(held.said, this.#held?.text ?? "")) this.#path.entries.push({ kind: "told", text });
+    if (held && this.#held) {
+      for (const text of receivedOf(held.said, this.#held.text)) this.#path.entries.push({ kind: "told", text });
+      for (const text of unsaidOf(held.said)) this.#path.entries.push({ kind: "unsaid", text });
+    }
     this.#held = undefined;
     if (!wantsCancel && result.outcome.kind !== "finished") this.#problem(`a turn on ${wire.name} ended as ${JSON.stringify(result.outcome)}: ${JSON.stringify(result.errors)}`);
     this.#collectRefusals();
@@ -254,6 +260,8 @@ export class World {
       ...ownProblems(wire, wire.heard(body, sent), this.#path.entries),
       ...toldProblems(told(pieces), this.#path.entries),
       ...foreignProblems(wire, text, this.#path.entries),
+      ...wire.answered(body).flatMap(({ input, result }) => (isWaiting(input, this.#path.entries) || result.includes(resultOf(input)) ? [] : [`call ${String(input["n"])} has the result of another: ${result}`])),
+      ...this.#path.entries.flatMap((entry) => (entry.kind === "unsaid" && text.includes(entry.text) ? [`was sent what was cut off: ${entry.text}`] : [])),
       ...prefixProblems(this.#path.before.get(wire.name), pieces),
     ];
     this.#path.before.set(wire.name, pieces);
@@ -274,6 +282,13 @@ function receivedOf(said: readonly Said[], received: string): readonly string[] 
   }
   return texts;
 }
+
+/** Reasoning and calls of an answer that was cut off. */
+const unsaidOf = (said: readonly Said[]): readonly string[] =>
+  said.flatMap((one) => (one.kind === "reasoning" ? [/^\w+/.exec(one.text)?.[0] ?? one.text] : one.kind === "call" ? [String(one.input["n"])] : []));
+
+const isWaiting = (input: Fields, entries: readonly Entry[]): boolean =>
+  entries.some((entry) => entry.kind === "answer" && entry.said.some((one) => one.kind === "call" && one.tool === "wait" && one.input["n"] === input["n"]));
 
 function ownProblems(wire: Wire, heard: readonly string[], entries: readonly Entry[]): readonly string[] {
   let from = 0;
@@ -304,6 +319,7 @@ function toldProblems(all: string, entries: readonly Entry[]): readonly string[]
 
 function textsOf(entry: Entry): readonly string[] {
   if (entry.kind === "told") return [entry.text];
+  if (entry.kind === "unsaid") return [];
   return entry.said.flatMap((one): string[] => {
     if (one.kind === "text") return [one.text];
     if (one.kind === "call") return [String(one.input["n"])];
