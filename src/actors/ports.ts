@@ -3,6 +3,7 @@
 import type { InspectionEvent, Observer } from "xstate";
 import type { ChildPort } from "../children/contract.ts";
 import type { Clock } from "../domain/clock.ts";
+import type { AutoCompaction } from "../domain/compaction.ts";
 import type { Limits } from "../domain/limits.ts";
 import type { Logger } from "../domain/logger.ts";
 import type { PromptLayer } from "../domain/prompt.ts";
@@ -98,6 +99,8 @@ export interface SessionWiring {
   readonly stated: { readonly provider: boolean; readonly model: boolean; readonly maxTurns: boolean; readonly prompt: boolean };
   /** Of its turns, where the turn itself says nothing; recorded with each turn, not with the session. */
   readonly limits: TurnLimits;
+  /** Undefined where turns do not make room by themselves. */
+  readonly compaction: AutoCompaction | undefined;
   /** The lash's layer of the prompt; never recorded. */
   readonly core: PromptLayer;
   /** Those of plugins among them. */

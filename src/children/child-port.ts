@@ -129,6 +129,7 @@ export class Children implements ChildPort {
       prompt: NO_PROMPT,
       stated: { provider: false, model: false, maxTurns: false, prompt: false },
       limits: wiring.limits,
+      compaction: wiring.compaction,
       core: wiring.core,
       tools: this.#toolsOf(parent, assignment, live),
       plugins: undefined,
