@@ -168,7 +168,7 @@ describe("summarize", () => {
     const texts = request?.messages.map(({ blocks }) => blocks.map((block) => (block.type === "text" ? block.text : block.type)).join());
     expect(texts?.[0]).toContain("Keep the animals.");
     expect(texts?.[1]).toBe("User:\nLook:\n[image]\n\nAssistant:\nseen");
-    expect(transcriptOf(session)).toEqual(["Assistant: Text Compaction summary:\nIt is a cat."]);
+    expect(transcriptOf(session)).toEqual(["User: Text Compaction summary:\nIt is a cat."]);
   });
 
   test("earlier notes are part of what it is shown, so they are brought up to date (PP-56)", async () => {
@@ -177,7 +177,7 @@ describe("summarize", () => {
     await session.run("c");
     await session.compact(summarize());
     expect(JSON.stringify(provider.requests.at(-1)?.messages)).toContain("Compaction summary:\\nfirst notes");
-    expect(transcriptOf(session)).toEqual(["Assistant: Text Compaction summary:\nsecond notes"]);
+    expect(transcriptOf(session)).toEqual(["User: Text Compaction summary:\nsecond notes"]);
   });
 
   test("an empty answer changes nothing, and a failed call rejects with the provider's failure (PP-55, PP-47)", async () => {
