@@ -49,16 +49,23 @@ export function sliceOf(pieces: readonly Piece[], from: number, most: number): S
   let next = from;
   let end = from;
   for (const piece of pieces.slice(from)) {
-    size += piece.texts.reduce((sum, text) => sum + text.length + BETWEEN.length, 0);
-    if (size > most) break;
+    const length = sizeOf(piece);
+    if (size + length > most) {
+      // One that has to be cut anyway is cut here, where enough of it is left.
+      if (length > most && size <= most / 2) return { text: [...textsOf(pieces, from, next), ...cutTexts(piece.texts, most - size)].join(BETWEEN), next: next + 1 };
+      break;
+    }
+    size += length;
     next += 1;
     if (piece.isEnd) end = next;
   }
   if (next === pieces.length || end === from) end = next;
-  if (end > from) return { text: pieces.slice(from, end).flatMap(({ texts }) => texts).join(BETWEEN), next: end };
-  const { texts = [] } = pieces[from] ?? {};
-  return { text: cutTexts(texts, most).join(BETWEEN), next: from + 1 };
+  return { text: textsOf(pieces, from, end).join(BETWEEN), next: end };
 }
+
+const sizeOf = ({ texts }: Piece): number => texts.reduce((sum, text) => sum + text.length + BETWEEN.length, 0);
+
+const textsOf = (pieces: readonly Piece[], from: number, to: number): readonly string[] => pieces.slice(from, to).flatMap(({ texts }) => texts);
 
 /** The longest ones are cut to one length, the others are left as they are. */
 function cutTexts(texts: readonly string[], most: number): readonly string[] {

@@ -182,10 +182,10 @@ function framesOf({ headRevision, frames }: Resident, compacted: readonly AgentF
 }
 
 /** Media that a refused request showed, and to which its receiver has never answered, are shown to it no more (ME-15). */
-function suspectsAfter({ isRefused, log, compaction }: FinishedTurn, { history, messageCount, suspects }: Resident, asked: MediaReceiver): SuspectMedia {
+function suspectsAfter({ isRefused, log, compaction }: FinishedTurn, { head: { policy }, history, messageCount, suspects }: Resident, asked: MediaReceiver): SuspectMedia {
   if (!isRefused) return suspects;
   const committed = compaction ? compaction.messages : history.slice(messageCount);
-  return withSuspects(suspects, asked, unansweredMedia([...committed, ...log.slice(compaction?.from ?? 0)], asked));
+  return withSuspects(suspects, asked, unansweredMedia([...committed, ...log.slice(compaction?.from ?? 0)], asked, { provider: policy.providerId, model: policy.model.id }));
 }
 
 /**

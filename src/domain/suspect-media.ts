@@ -2,10 +2,13 @@
 
 import * as z from "zod/mini";
 import { storeError } from "./errors.ts";
-import type { AnswerInfo, Message, Part } from "./messages.ts";
+import type { Message, Part } from "./messages.ts";
 
 /** A provider id and the model id that was asked for. */
-export type MediaReceiver = Pick<AnswerInfo, "provider" | "model">;
+export interface MediaReceiver {
+  readonly provider: string;
+  readonly model: string;
+}
 
 /** What one receiver is not shown any more, by part id: the ids stay the same in forks and in other frames. */
 export interface RefusedMedia extends MediaReceiver {
@@ -46,9 +49,12 @@ const MEDIA: ReadonlySet<string> = new Set<Part["kind"]>(["Image", "File", "Reas
 /**
  * Ids of the media that a receiver was sent and has never answered to: what stands behind its latest answer, and what that answer
  * itself brought. What it has answered to once, it takes.
+ *
+ * @param recorded - who was asked by then, for answers of older versions, which do not say it.
  */
-export function unansweredMedia(messages: readonly Message[], receiver: MediaReceiver): readonly string[] {
-  const from = Math.max(0, messages.findLastIndex(({ answer }) => answer !== undefined && isOf(answer, receiver)));
+export function unansweredMedia(messages: readonly Message[], receiver: MediaReceiver, recorded: MediaReceiver): readonly string[] {
+  const isAnswer = ({ role, origin, answer }: Message): boolean => role === "Assistant" && origin === undefined && isOf({ ...recorded, ...answer }, receiver);
+  const from = Math.max(0, messages.findLastIndex(isAnswer));
   return messages.slice(from).flatMap(({ parts }) => parts.filter(isSent).map(({ id }) => id));
 }
 
