@@ -8,6 +8,7 @@ import { checkedSignal } from "./domain/abort.ts";
 import { assertJson } from "./domain/bounded-json.ts";
 import type { ChildSupport } from "./children/contract.ts";
 import type { Clock } from "./domain/clock.ts";
+import type { Compactor } from "./domain/compaction.ts";
 import { checkedId } from "./domain/id-rules.ts";
 import { invalidArgument, refuseUnknown } from "./domain/invalid-argument.ts";
 import type { Json } from "./domain/json.ts";
@@ -64,6 +65,23 @@ export interface SessionOptions extends AskOptions {
   readonly budget?: TokenBudget;
   /** Names of tools that this session no longer has, besides the lash's: see `createLash`. */
   readonly retiredTools?: readonly string[];
+  /**
+   * When a turn makes room for itself, once: the conversation goes on in a fresh context as after `session.compact()`, opened by the
+   * commit of that turn. Not recorded. Default: the lash's, else never.
+   */
+  readonly compaction?: CompactionOptions;
+}
+
+export interface CompactionOptions {
+  /**
+   * Share of the context window, above 0 and at most 1: a turn whose first prompt would be longer makes the conversation shorter
+   * before it asks the model. Needs `model.contextWindowTokens`, and a provider that tells how long prompts were. Default: none.
+   */
+  readonly at?: number;
+  /** A model call that fails because its prompt was too long is made again with a shorter conversation. Default false. */
+  readonly onOverflow?: boolean;
+  /** Default: that of the session's plugins, else `summarize()` of `lash-runtime/compaction`. */
+  readonly with?: Compactor;
 }
 
 export interface TokenBudget {
@@ -107,6 +125,8 @@ export interface LashOptions extends AskOptions {
   readonly timeoutMs?: number;
   /** Most tokens that the model calls of a turn may use together. Default: none. */
   readonly budget?: TokenBudget;
+  /** When turns of all sessions make room for themselves. Default: never. */
+  readonly compaction?: CompactionOptions;
   /**
    * Who runs inputs for the next turn, queued work and session commands once they are durable. `host` (default): your calls of
    * `session.queuedTurn()`. `auto`: this lash, in the background, in any session that it has open; also what a dead process left
@@ -195,10 +215,10 @@ export interface Maintenance {
 }
 
 const OPTIONS = [
-  "provider", "model", "store", "tools", "plugins", "prompt", "maxTurns", "timeoutMs", "budget", ...ASK_OPTIONS, "effects", "protocol", "residency", "lease", "inspect", "logger", "clock", "newId", "waitSecret", "maxRecoveries", "limits",
+  "provider", "model", "store", "tools", "plugins", "prompt", "maxTurns", "timeoutMs", "budget", "compaction", ...ASK_OPTIONS, "effects", "protocol", "residency", "lease", "inspect", "logger", "clock", "newId", "waitSecret", "maxRecoveries", "limits",
   "trace", "redact", "drain", "children", "liveReplay", "toJsonSchema", "retiredTools", "sessionOptions",
 ];
-const SESSION_OPTIONS = ["provider", "model", "tools", "plugins", "pluginOptions", "prompt", "maxTurns", "timeoutMs", "budget", "retiredTools", ...ASK_OPTIONS];
+const SESSION_OPTIONS = ["provider", "model", "tools", "plugins", "pluginOptions", "prompt", "maxTurns", "timeoutMs", "budget", "compaction", "retiredTools", ...ASK_OPTIONS];
 
 export function checkResolution(resolution: Resolution, limits: Limits): void {
   const { status } = { ...resolution };
@@ -230,6 +250,7 @@ export function checkOptions(options: LashOptions): void {
   checkSeams(options);
   asksOf(options, options.toJsonSchema);
   redactorOf(options.redact);
+  checkCompaction(options.compaction, options.model?.contextWindowTokens);
   toolsByName(describedTools(options.tools ?? [], options.toJsonSchema));
   checkPlugins(options.plugins);
   leaseTimingsOf(options.lease);
@@ -308,6 +329,17 @@ export const limitsOf = ({ timeoutMs, budget }: Pick<SessionOptions, "timeoutMs"
   ...(timeoutMs !== undefined && { timeoutMs }),
   ...(budget !== undefined && { tokens: budget.tokens }),
 });
+
+/** @param window - of the model that is asked where a turn names none. @throws LashError `invalid_argument` */
+export function checkCompaction(compaction: CompactionOptions | undefined, window: number | undefined): void {
+  if (compaction === undefined) return;
+  refuseUnknown(compaction, ["at", "onOverflow", "with"], "compaction");
+  const { at, onOverflow, with: compactor } = compaction;
+  if (at !== undefined && !(typeof at === "number" && at > 0 && at <= 1)) throw invalidArgument("compaction.at", "a share of the context window, above 0 and at most 1");
+  if (at !== undefined && window === undefined) throw invalidArgument("compaction.at", "given together with `model: { contextWindowTokens }`, of which it is a share");
+  if (onOverflow !== undefined && typeof onOverflow !== "boolean") throw invalidArgument("compaction.onOverflow", "true or false");
+  if (compactor !== undefined && typeof compactor !== "function") throw invalidArgument("compaction.with", "a function, such as summarize() of lash-runtime/compaction");
+}
 
 function checkTurnLimits({ timeoutMs, budget }: SessionOptions): void {
   if (timeoutMs !== undefined && !(Number.isSafeInteger(timeoutMs) && timeoutMs > 0)) throw invalidArgument("timeoutMs", "a positive whole number of milliseconds");

@@ -2,9 +2,9 @@
 // A view for one turn at a time: what is stored stays as it is, and no model is asked to sum anything up on the way.
 
 import { SUMMARY_HEADING, summarize, type SummarizeOptions } from "./compaction.ts";
-import { isOwnResult, type Message, messageText, type Part } from "./domain/messages.ts";
-import { shownContent } from "./domain/shown-result.ts";
-import type { TokenUsage } from "./domain/usage.ts";
+import { type Message, messageText, type Part } from "./domain/messages.ts";
+import { estimatedTokens, isImage, isSaidByUser } from "./domain/token-estimate.ts";
+import { totalTokens } from "./domain/usage.ts";
 import type { ContextView, Plugin, PreparedContext } from "./plugins/contract.ts";
 import { plugin } from "./plugins/plugin.ts";
 
@@ -19,9 +19,6 @@ export interface RollingHistoryOptions {
   readonly summary?: SummarizeOptions;
 }
 
-const CHARS_PER_TOKEN = 4;
-const TOKENS_PER_IMAGE = 1_200;
-
 /**
  * A plugin that keeps prompts within the context window. It needs `model.contextWindowTokens`: without it, or before the first
  * model call, everything is shown. Turns are shown whole or not at all, and the latest one always.
@@ -30,7 +27,7 @@ export function rollingHistory({ imagesUntil = 0.6, reserveTokens = 20_000, tail
   const shape = (context: ContextView): PreparedContext | undefined => {
     const window = context.model.limits?.contextWindowTokens;
     if (window === undefined || context.lastPromptUsage === undefined) return undefined;
-    const used = promptSize(context.lastPromptUsage);
+    const used = totalTokens(context.lastPromptUsage);
     if (used < Math.min(imagesUntil * window, window - reserveTokens)) return undefined;
     const whole = used >= imagesUntil * window ? withoutOldImages(context.view) : context.view;
     // More than half of a small window would leave no room for an answer.
@@ -39,22 +36,11 @@ export function rollingHistory({ imagesUntil = 0.6, reserveTokens = 20_000, tail
   return plugin({ id: "rolling_history", build: () => ({ transformContext: shape, compact: summarize(summary) }) });
 }
 
-/** PP-53. */
-const promptSize = ({ inputTokens, outputTokens, cacheReadInputTokens, cacheWriteInputTokens }: TokenUsage): number =>
-  inputTokens + outputTokens + cacheReadInputTokens + cacheWriteInputTokens;
-
 /** What the turn itself is asked is the latest thing said; of the history, images up to the one before it go. */
 function withoutOldImages(messages: readonly Message[]): readonly Message[] {
-  const until = messages.findLastIndex(isSaidByUser);
+  const until = messages.findLastIndex(isAsked);
   return messages.map((message, index) => (index <= until && message.parts.some(isImage) ? { ...message, parts: message.parts.map(cleared) } : message));
 }
-
-const isImage = ({ kind, pruneState }: Part): boolean => kind === "Image" && pruneState === undefined;
-
-/** Images that came from users and tools, and files of whoever made them; those of a model go back to it as they came. */
-const hasBytes = (part: Part): boolean => isImage(part) || (part.attachment !== undefined && part.pruneState === undefined);
-
-const partLength = (part: Part): number => shownContent(part).length + (part.opaque ? JSON.stringify(part.opaque.json).length : 0);
 
 const cleared = (part: Part): Part => (isImage(part) ? { ...part, pruneState: "Cleared" } : part);
 
@@ -63,7 +49,7 @@ function ending(messages: readonly Message[], most: number): readonly Message[] 
   const from = cutOf(messages, most);
   const start = messages.findIndex(({ role }) => role !== "System");
   const prefix = messages.slice(0, Math.min(start < 0 ? messages.length : start, from));
-  const summary = messages.slice(prefix.length, from).findLast((message) => message.role === "Assistant" && messageText(message).startsWith(SUMMARY_HEADING));
+  const summary = messages.slice(prefix.length, from).findLast(isSummary);
   return [...prefix, ...(summary ? [summary] : []), ...messages.slice(from)];
 }
 
@@ -74,19 +60,15 @@ function cutOf(messages: readonly Message[], most: number): number {
   for (let index = messages.length - 1; index >= 0; index--) {
     const message = messages[index];
     if (!message) continue;
-    size += sizeOf(message);
+    size += estimatedTokens([message]);
     if (size > most && cut !== undefined) break;
-    if (isSaidByUser(message)) cut = index;
+    if (isAsked(message)) cut = index;
     if (size > most && cut !== undefined) break;
   }
   return cut ?? 0;
 }
 
-/** Begins a turn, or was said while one ran: tool results and what plugins say belong to what came before them. */
-const isSaidByUser = ({ role, origin, parts }: Message): boolean => role === "User" && origin === undefined && !parts.some(isOwnResult);
+/** Versions before 0.2 had the assistant say it. */
+const isSummary = (message: Message): boolean => (message.role === "User" || message.role === "Assistant") && messageText(message).startsWith(SUMMARY_HEADING);
 
-function sizeOf({ parts }: Message): number {
-  let size = 0;
-  for (const part of parts) size += hasBytes(part) ? TOKENS_PER_IMAGE : partLength(part) / CHARS_PER_TOKEN;
-  return size;
-}
+const isAsked = (message: Message): boolean => isSaidByUser(message) && !isSummary(message);

@@ -4,13 +4,14 @@ import { asksOf } from "./ask-options.ts";
 import type { SessionWiring } from "./actors/ports.ts";
 import type { SessionRuntime } from "./actors/session-runtime.ts";
 import { SessionTools } from "./actors/session-tools.ts";
+import type { AutoCompaction } from "./domain/compaction.ts";
 import { layerOf } from "./domain/prompt-input.ts";
 import { errorText } from "./domain/error-mapping.ts";
 import { runtimeError } from "./domain/errors.ts";
 import { recordedLimit, STANDARD_PROTOCOL, type SessionPolicy, type SessionRelation } from "./domain/session.ts";
 import { NO_PROMPT } from "./domain/turn-config.ts";
 import { protocolPinned } from "./domain/turn-means.ts";
-import { checkPlugins, checkSession, checkSessionOptions, limitsOf, modelOf, visibleTools, type LashOptions, type SessionOptions } from "./lash-options.ts";
+import { checkCompaction, checkPlugins, checkSession, checkSessionOptions, type CompactionOptions, limitsOf, modelOf, visibleTools, type LashOptions, type SessionOptions } from "./lash-options.ts";
 import type { Plugin } from "./plugins/contract.ts";
 import type { ProviderLadders } from "./providers/provider-ladders.ts";
 import type { LashPorts } from "./runtime-ports.ts";
@@ -57,6 +58,7 @@ export class SessionOpener {
       stated: { provider: false, prompt: false, model: false, maxTurns: false },
       limits: {},
       asks: { ask: {} },
+      compaction: undefined,
       core: NO_PROMPT,
       tools: new SessionTools([], loadToolRegistry),
       plugins: undefined,
@@ -115,6 +117,8 @@ export class SessionOpener {
     const model = modelOf(options.model ?? lash.model, provider);
     const maxTurns = options.maxTurns === undefined ? lash.maxTurns : options.maxTurns;
     const policy: SessionPolicy = { providerId: provider?.id ?? "", model, maxTurns: maxTurns === undefined ? null : recordedLimit(maxTurns) };
+    const wanted = options.compaction ?? lash.compaction;
+    checkCompaction(wanted, model.limits?.contextWindowTokens);
     return {
       sessionId,
       provider: provider && ladders.ownOf(provider),
@@ -129,6 +133,7 @@ export class SessionOpener {
       },
       limits: limitsOf(options, limitsOf(lash)),
       asks: asksOf(options, lash.toJsonSchema, asksOf(lash, lash.toJsonSchema)),
+      compaction: await autoCompaction(wanted),
       core: layerOf(lash.prompt ?? "", "core"),
       tools: new SessionTools([...visibleTools(lash.tools ?? [], assignment), ...(options.tools ?? [])], loadToolRegistry, {
         retired: [...(lash.retiredTools ?? []), ...(options.retiredTools ?? [])],
@@ -155,6 +160,14 @@ async function askedOf(sessionOptions: NonNullable<LashOptions["sessionOptions"]
       cause: error,
     });
   }
+}
+
+/** Loaded before a turn is accepted that may need it. */
+async function autoCompaction(options: CompactionOptions | undefined): Promise<AutoCompaction | undefined> {
+  const { at, onOverflow = false, with: compactor } = options ?? {};
+  if (at === undefined && !onOverflow) return undefined;
+  const { summarize } = await import("./compaction.ts");
+  return { ...(at !== undefined && { at }), onOverflow, ...(compactor && { compactor }), fallback: summarize() };
 }
 
 const loadToolRegistry = async (): Promise<MakeToolRegistry> => (await import("./tools/registry/registry.ts")).toolRegistry;

@@ -307,6 +307,23 @@ export class Session extends SessionLanes implements AsyncDisposable {
   }
 
   /**
+   * Shows again what models have refused. An image or a file that was in a refused request (status 400, 413 or 422) is left out of
+   * later requests to that model, with a note in its place; other models are shown it. Durable when it resolves.
+   *
+   * @returns how many were left out.
+   * @throws LashError `session_execution_busy` - as `branch`.
+   */
+  async retryMedia(): Promise<number> {
+    this.assertOpen();
+    let count = 0;
+    await this.#runtime.changes.commit(({ suspects }) => {
+      count = new Set(suspects.flatMap(({ parts }) => parts)).size;
+      return count === 0 ? null : { components: { suspectMedia: null } };
+    });
+    return count;
+  }
+
+  /**
    * Begins the conversation anew in a fresh context. What came before stays stored, readable by node id (design 7.3, S-32).
    * Durable when it resolves.
    *

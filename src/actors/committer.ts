@@ -7,6 +7,7 @@ import { createMessage, isOwnCall, isOwnResult, isTransient, messageText, type M
 import { isOfPlugin } from "../domain/plugin-message.ts";
 import { outcomeText, tidy, type ModelCallRecord, type TurnIssue, type TurnOutcome } from "../domain/outcome.ts";
 import type { AgentFrame, SessionPolicy } from "../domain/session.ts";
+import { type MediaReceiver, type SuspectMedia, unansweredMedia, withSuspects } from "../domain/suspect-media.ts";
 import type { SessionSettings } from "../domain/turn-config.ts";
 import { addUsage, isZeroUsage } from "../domain/usage.ts";
 import type { ToolResult } from "../machines/effects.ts";
@@ -16,6 +17,7 @@ import { commitHash } from "../stores/commit-hash.ts";
 import { frameOpening, type FrameOpening } from "./frames.ts";
 import { attachmentIds } from "./images.ts";
 import type { Resident } from "./resident.ts";
+import { placedLog, type TurnCompaction } from "./turn-compaction.ts";
 import { nodesOf } from "./session-nodes.ts";
 import { recording } from "./session-settings.ts";
 
@@ -29,6 +31,10 @@ export interface FinishedTurn {
   readonly claims: readonly TurnClaim[];
   readonly startedAtMs: number;
   readonly durationMs: number;
+  /** Since the conversation was made shorter. */
+  readonly compaction: TurnCompaction | undefined;
+  /** Its last model call was refused for what was in it. */
+  readonly isRefused: boolean;
   /** The request to cancel that this turn knows of (OP-20). */
   readonly cancellation: TurnCancellation | undefined;
 }
@@ -103,8 +109,8 @@ export interface CommitParts {
   readonly resident: Resident;
   /** What the commit records of them. */
   readonly settings: SessionSettings;
-  /** That answered. */
-  readonly model: string;
+  /** Who was asked. */
+  readonly asked: MediaReceiver;
   readonly fence: LeaseFence;
   readonly machine: MachineSnapshot;
   readonly now: number;
@@ -112,16 +118,18 @@ export interface CommitParts {
   readonly pluginState: Json | undefined;
 }
 
-export function buildCommit(turn: FinishedTurn, { resident, settings, model, fence, machine, now, pluginState }: CommitParts): SessionCommit {
+export function buildCommit(turn: FinishedTurn, { resident, settings, asked, fence, machine, now, pluginState }: CommitParts): SessionCommit {
   const { context } = turn;
   const { policy, ...recorded } = recording(settings, resident, pluginState);
   const timestamp = new Date(now).toISOString();
   const log = closedLog(context, turn.log).filter((message) => !isTransient(message));
-  const opening = context.outcome ? frameOpening(context.turnId, context.outcome, turn.toolResults, resident, timestamp) : undefined;
-  const own = nodesOf(log, resident.head.currentFrameId, resident.head.leafNodeId, timestamp);
+  const shortened = new Set(turn.log.slice(0, turn.compaction?.from ?? 0));
+  const { current, frames, nodes: own } = placedLog(resident, turn.compaction, log, (message) => shortened.has(message), timestamp);
+  const opening = context.outcome ? frameOpening(context.turnId, context.outcome, turn.toolResults, current, timestamp) : undefined;
   const seed = opening ? nodesOf(opening.seed, opening.frame.frameId, own.at(-1)?.nodeId ?? resident.head.leafNodeId, timestamp) : [];
   const nodes = [...own, ...seed];
   const leafNodeId = nodes.at(-1)?.nodeId ?? resident.head.leafNodeId;
+  const suspects = suspectsAfter(turn, resident, asked);
   const isFirst = resident.headRevision === 0;
   const commit: Omit<SessionCommit, "turn"> = {
     sessionId: context.sessionId,
@@ -131,7 +139,7 @@ export function buildCommit(turn: FinishedTurn, { resident, settings, model, fen
     releaseLease: !opening,
     head: {
       policy,
-      currentFrameId: opening?.frame.frameId ?? resident.head.currentFrameId,
+      currentFrameId: opening?.frame.frameId ?? current.head.currentFrameId,
       ...(leafNodeId !== undefined && { leafNodeId }),
       turnIndex: resident.head.turnIndex + 1,
       tokenUsage: addUsage(resident.head.tokenUsage, context.usage),
@@ -139,15 +147,16 @@ export function buildCommit(turn: FinishedTurn, { resident, settings, model, fen
       protocolTurnOptions: resident.head.protocolTurnOptions,
       machine,
     },
-    frames: framesOf(resident, opening, policy),
+    frames: framesOf(resident, frames, opening, policy),
     nodes,
     ...recorded,
+    ...(suspects !== resident.suspects && { components: { ...recorded.components, suspectMedia: suspects as unknown as Json } }),
     // Input that still waits for this turn becomes input of the next one (I-32).
     interruptedTurnId: context.turnId,
     ...(yieldsToInput(context) && { unlessInputWaits: "before_completion" as const }),
     ...completedBy(turn.claims),
     usageDeltas: [
-      ...(isZeroUsage(context.usage) ? [] : [{ source: "turn", model, usage: context.usage }]),
+      ...(isZeroUsage(context.usage) ? [] : [{ source: "turn", model: asked.model, usage: context.usage }]),
       ...usageBeside(turn.modelCalls),
     ],
     committedAttachmentIds: attachmentIds([...log, ...(opening?.seed ?? [])]),
@@ -164,12 +173,19 @@ export function completedBy(claims: readonly TurnClaim[]): SettledClaims {
 
 const rowsIn = (claims: readonly TurnClaim[], lane: TurnClaim["lane"]) => claims.flatMap((claim) => (claim.lane === lane ? [claim.rows] : []));
 
-/** Frames that are new or changed (OP-12): a first commit writes the initial one, an opening both ends of the switch. */
-function framesOf({ headRevision, frames }: Resident, opening: FrameOpening | undefined, policy: SessionPolicy): readonly AgentFrame[] {
+/** Frames that are new or changed (OP-12): a first commit writes the initial one, a compaction and an opening both ends of the switch. */
+function framesOf({ headRevision, frames }: Resident, compacted: readonly AgentFrame[], opening: FrameOpening | undefined, policy: SessionPolicy): readonly AgentFrame[] {
   const known = headRevision === 0 ? frames.map((frame) => ({ ...frame, policy })) : [];
-  if (!opening) return known;
-  const { frame, superseded } = opening;
-  return [...known.filter(({ frameId }) => frameId !== superseded?.frameId), ...(superseded ? [superseded] : []), frame];
+  const opened = opening ? [...(opening.superseded ? [opening.superseded] : []), opening.frame] : [];
+  const changed = new Map([...known, ...compacted, ...opened].map((frame) => [frame.frameId, frame]));
+  return [...changed.values()];
+}
+
+/** Media that a refused request showed, and to which its receiver has never answered, are shown to it no more (ME-15). */
+function suspectsAfter({ isRefused, log, compaction }: FinishedTurn, { head: { policy }, history, messageCount, suspects }: Resident, asked: MediaReceiver): SuspectMedia {
+  if (!isRefused) return suspects;
+  const committed = compaction ? compaction.messages : history.slice(messageCount);
+  return withSuspects(suspects, asked, unansweredMedia([...committed, ...log.slice(compaction?.from ?? 0)], asked, { provider: policy.providerId, model: policy.model.id }));
 }
 
 /**

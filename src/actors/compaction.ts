@@ -1,6 +1,6 @@
 // Compaction: a session goes on in a new frame that starts with what a compactor made of the one before (S-20, PP-55).
 
-import type { Compactor } from "../domain/compaction.ts";
+import type { Compaction, CompactionRequest, Compactor } from "../domain/compaction.ts";
 import { copyJson } from "../domain/copy-json.ts";
 import { runtimeError } from "../domain/errors.ts";
 import { invalidArgument } from "../domain/invalid-argument.ts";
@@ -34,12 +34,8 @@ export async function compactSession(session: Compacted, compactor: Compactor, {
   if (seen.messageCount === 0) return false;
   const provider = ports.trace?.watchProvider(own, sessionId, "compaction") ?? own;
   const { model } = settingsOf(wiring, seen).policy;
-  const made = await compactor({ sessionId, messages: seen.history.slice(seen.messageCount), provider, model, instructions, signal, clock: ports.clock });
-  signal.throwIfAborted();
-  if (made === null) return false;
-  if (!Array.isArray(made?.messages)) refuse();
-  if (made.messages.length === 0) return false;
-  const drafts = made.messages.map((message) => readDraft(copyJson(message)) ?? refuse());
+  const made = await shorten(compactor, { sessionId, messages: seen.history.slice(seen.messageCount), provider, model, instructions, signal, clock: ports.clock });
+  if (!made) return false;
   const frameId = `${sessionId}:frame:compaction:${ports.newId()}`;
   const createdAt = new Date(ports.clock.now()).toISOString();
   await session.changes.commit((resident) => {
@@ -47,9 +43,19 @@ export async function compactSession(session: Compacted, compactor: Compactor, {
     if (resident.headRevision !== seen.headRevision) {
       throw runtimeError("session_execution_busy", "the conversation went on while it was compacted; nothing was changed, try again", { details: { sessionId } });
     }
-    return openFrame(resident, { frameId, reason: "compaction", createdAt, ...made, messages: drafts });
+    return openFrame(resident, { frameId, reason: "compaction", createdAt, ...made });
   });
   return true;
+}
+
+/** @returns undefined where there is nothing to gain. @throws LashError `invalid_argument` - what was made is none; and whatever `compactor` throws. */
+export async function shorten(compactor: Compactor, request: CompactionRequest): Promise<Compaction | undefined> {
+  const made = await compactor(request);
+  request.signal.throwIfAborted();
+  if (made === null) return undefined;
+  if (!Array.isArray(made?.messages)) refuse();
+  if (made.messages.length === 0) return undefined;
+  return { ...made, messages: made.messages.map((message) => readDraft(copyJson(message)) ?? refuse()) };
 }
 
 const refuse = (): never => {

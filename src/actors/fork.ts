@@ -12,7 +12,7 @@ import { attachmentIds } from "./images.ts";
  */
 export function forkOf(source: SessionRead, sessionId: string, at: string | undefined, createdAt: string): NewSession {
   const { policy, protocolTurnOptions } = source.head;
-  const { prompt, toolState, pluginSnapshot } = source.componentRefs;
+  const { prompt, toolState, pluginSnapshot, suspectMedia } = source.componentRefs;
   const frame = initialFrame(sessionId, policy, createdAt);
   const nodes = conversationOf(source, frame.frameId, at);
   const leafNodeId = nodes.at(-1)?.nodeId;
@@ -22,7 +22,12 @@ export function forkOf(source: SessionRead, sessionId: string, at: string | unde
     head: { policy, currentFrameId: frame.frameId, ...(leafNodeId !== undefined && { leafNodeId }), turnIndex: 0, tokenUsage: zeroUsage, protocolTurnOptions },
     frame,
     nodes,
-    componentRefs: { ...(prompt !== undefined && { prompt }), ...(toolState !== undefined && { toolState }), ...(pluginSnapshot !== undefined && { pluginSnapshot }) },
+    componentRefs: {
+      ...(prompt !== undefined && { prompt }),
+      ...(toolState !== undefined && { toolState }),
+      ...(pluginSnapshot !== undefined && { pluginSnapshot }),
+      ...(suspectMedia !== undefined && { suspectMedia }),
+    },
     attachmentIds: attachmentsOf(nodes),
     holder: source.sessionId,
   };

@@ -4,8 +4,9 @@ import type { AttachmentRef, Message } from "../domain/messages.ts";
 import { isTransient } from "../domain/messages.ts";
 import type { SessionNode, SessionPolicy } from "../domain/session.ts";
 import { initialFrameId } from "../domain/session.ts";
+import type { RefusedMedia } from "../domain/suspect-media.ts";
 import type { LlmMessage, LlmOrigin } from "../providers/contract.ts";
-import { eventsText, toLlmMessage } from "./prompt-view.ts";
+import { eventsText, type HiddenParts, toLlmMessage } from "./prompt-view.ts";
 
 /**
  * Append-only while it lives: views taken of it stay valid, because they remember how far they reach.
@@ -17,6 +18,9 @@ export class History {
   readonly #prompt: LlmMessage[] = [];
   readonly #images: AttachmentRef[] = [];
   #shown = 0;
+  /** What its receiver refused, when `#prompt` was made. */
+  #refused: RefusedMedia | undefined;
+  #hidden: HiddenParts;
   readonly #ids = new Set<string>();
   /** Who was asked when these messages were committed, for those that do not say so. */
   readonly #recorded: LlmOrigin | undefined;
@@ -62,25 +66,38 @@ export class History {
     return this.#messages.slice(0, length);
   }
 
-  /** What a model is shown: this history and then the messages of the turn that runs, which asks as `policy` says. */
-  prompt(turn: readonly Message[], policy: SessionPolicy): Prompt {
-    for (; this.#shown < this.#messages.length; this.#shown += 1) show(this.#messages[this.#shown], this.#prompt, this.#images, 0, this.#recorded);
+  /**
+   * What a model is shown: this history and then the messages of the turn that runs, which asks as `policy` says.
+   *
+   * @param refused - what that model has refused; another one than last time makes the whole prompt anew.
+   */
+  prompt(turn: readonly Message[], policy: SessionPolicy, refused?: RefusedMedia): Prompt {
+    if (refused !== this.#refused) this.#hide(refused);
+    for (; this.#shown < this.#messages.length; this.#shown += 1) show(this.#messages[this.#shown], this.#prompt, this.#images, 0, this.#recorded, this.#hidden);
     const asked = originOf(policy);
     const messages: LlmMessage[] = [];
     const images: AttachmentRef[] = [];
-    for (const message of turn) if (message.role !== "Event") show(message, messages, images, this.#images.length, asked);
+    for (const message of turn) if (message.role !== "Event") show(message, messages, images, this.#images.length, asked, this.#hidden);
     const events = eventsText(turn);
     if (events !== undefined) messages.push({ role: "user", blocks: [{ type: "text", text: events }] });
     // Joined at once: pushing onto a copy would copy a long history a second time.
     return { messages: this.#prompt.concat(messages), images: this.#images.concat(images) };
+  }
+
+  #hide(refused: RefusedMedia | undefined): void {
+    this.#refused = refused;
+    this.#hidden = refused && new Set(refused.parts);
+    this.#prompt.length = 0;
+    this.#images.length = 0;
+    this.#shown = 0;
   }
 }
 
 const originOf = ({ providerId, model }: SessionPolicy): LlmOrigin => ({ provider: providerId, model: model.id });
 
 /** @param before - images and files that stand before the first of `images` in the request. */
-function show(message: Message | undefined, into: LlmMessage[], images: AttachmentRef[], before: number, recorded: LlmOrigin | undefined): void {
-  const shown = message && toLlmMessage(message, (image) => before + images.push(image) - 1, recorded);
+function show(message: Message | undefined, into: LlmMessage[], images: AttachmentRef[], before: number, recorded: LlmOrigin | undefined, hidden: HiddenParts): void {
+  const shown = message && toLlmMessage(message, (image) => before + images.push(image) - 1, recorded, hidden);
   if (shown) into.push(shown);
 }
 

@@ -3,6 +3,7 @@
 import type { InspectionEvent, Observer } from "xstate";
 import type { ChildPort } from "../children/contract.ts";
 import type { Clock } from "../domain/clock.ts";
+import type { AutoCompaction } from "../domain/compaction.ts";
 import type { Limits } from "../domain/limits.ts";
 import type { Logger } from "../domain/logger.ts";
 import type { Redactor } from "../domain/redactor.ts";
@@ -108,6 +109,8 @@ export interface SessionWiring {
   readonly limits: TurnLimits;
   /** What its turns ask of the model, where the turn itself says nothing; recorded likewise. */
   readonly asks: HostAsk;
+  /** Undefined where turns do not make room by themselves. */
+  readonly compaction: AutoCompaction | undefined;
   /** The lash's layer of the prompt; never recorded. */
   readonly core: PromptLayer;
   /** Those of plugins among them. */

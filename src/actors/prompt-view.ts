@@ -2,22 +2,26 @@
 
 import { isBound, joinProse, type AttachmentRef, type Message, type Part } from "../domain/messages.ts";
 import { shownContent } from "../domain/shown-result.ts";
+import { leftOut } from "../domain/suspect-media.ts";
 import type { LlmContentBlock, LlmMessage, LlmOrigin } from "../providers/contract.ts";
 
 /** Gives an image or a file its place among the attachments of the request. */
 export type PlaceAttachment = (reference: AttachmentRef) => number;
+
+/** Parts whose media are left out, by id. */
+export type HiddenParts = ReadonlySet<string> | undefined;
 
 /**
  * What a model sees of a message, if it sees anything. Cheap enough to be done anew for each call of a turn; a history keeps what it gave for its own messages.
  *
  * @param recorded - who was asked by then, for answers that do not say it themselves.
  */
-export function toLlmMessage(message: Message, place: PlaceAttachment, recorded?: LlmOrigin): LlmMessage | undefined {
+export function toLlmMessage(message: Message, place: PlaceAttachment, recorded?: LlmOrigin, hidden?: HiddenParts): LlmMessage | undefined {
   switch (message.role) {
     case "User":
-      return ofBlocks("user", message.parts, (part) => userBlock(part, place));
+      return ofBlocks("user", message.parts, (part) => userBlock(part, place, hidden));
     case "Assistant":
-      return answered(message, place, recorded);
+      return answered(message, place, recorded, hidden);
     case "System":
       return { role: "system", blocks: [{ type: "text", text: `Runtime note:\n${joinProse(message.parts.map(systemText))}` }] };
     case "Event":
@@ -26,10 +30,10 @@ export function toLlmMessage(message: Message, place: PlaceAttachment, recorded?
 }
 
 /** An answer goes back as it came, and says whose it is; one that was cut off is its text alone (ME-2, ME-3, ME-11). */
-function answered(message: Message, place: PlaceAttachment, recorded: LlmOrigin | undefined): LlmMessage | undefined {
+function answered(message: Message, place: PlaceAttachment, recorded: LlmOrigin | undefined, hidden: HiddenParts): LlmMessage | undefined {
   const { parts, incomplete } = message;
   const origin = originOf(message, recorded);
-  const shown = ofBlocks("assistant", parts, (part) => assistantBlock(part, place, incomplete !== undefined));
+  const shown = ofBlocks("assistant", parts, (part) => assistantBlock(part, place, incomplete !== undefined, hidden));
   if (!shown || (!origin && !incomplete)) return shown;
   return {
     ...shown,
@@ -69,7 +73,7 @@ function ofBlocks(role: LlmMessage["role"], parts: readonly Part[], blockOf: (pa
   return blocks.length > 0 ? { role, blocks } : undefined;
 }
 
-function userBlock(part: Part, place: PlaceAttachment): LlmContentBlock {
+function userBlock(part: Part, place: PlaceAttachment, hidden: HiddenParts): LlmContentBlock {
   switch (part.kind) {
     case "ToolResult":
       return {
@@ -80,17 +84,18 @@ function userBlock(part: Part, place: PlaceAttachment): LlmContentBlock {
         ...(part.isError && { isError: true }),
       };
     case "File":
-      return fileBlock(part, place);
+      return fileBlock(part, place, hidden);
     case "Image":
       // Images are sent from user messages only, and not once they were pruned (T-39).
       if (!part.attachment || part.pruneState !== undefined) return { type: "text", text: "[Image attached]" };
+      if (hidden?.has(part.id) === true) return { type: "text", text: leftOut(part) };
       return { type: "image", attachmentIndex: place(part.attachment.reference) };
     default:
       return { type: "text", text: textOf(part) };
   }
 }
 
-function assistantBlock(part: Part, place: PlaceAttachment, isText: boolean): LlmContentBlock | undefined {
+function assistantBlock(part: Part, place: PlaceAttachment, isText: boolean, hidden: HiddenParts): LlmContentBlock | undefined {
   switch (part.kind) {
     case "Reasoning":
       // Whether reasoning without metadata of its provider is sent is settled before the wire (ME-4).
@@ -101,7 +106,7 @@ function assistantBlock(part: Part, place: PlaceAttachment, isText: boolean): Ll
       return isText ? undefined : ownResultBlock(part);
     case "File":
     case "ReasoningFile":
-      return isText ? undefined : fileBlock(part, place);
+      return isText ? undefined : fileBlock(part, place, hidden);
     case "Opaque":
       return isText || !part.opaque ? undefined : { type: "opaque", content: part.opaque };
     case "Source":
@@ -138,8 +143,10 @@ const ownResultBlock = (part: Part): LlmContentBlock => ({
 });
 
 /** Not once it was pruned (T-39). */
-function fileBlock({ kind, attachment, url, mime, filename, metadata, pruneState }: Part, place: PlaceAttachment): LlmContentBlock {
+function fileBlock(part: Part, place: PlaceAttachment, hidden: HiddenParts): LlmContentBlock {
+  const { id, kind, attachment, url, mime, filename, metadata, pruneState } = part;
   if (pruneState !== undefined || (!attachment && url === undefined)) return { type: "text", text: "[File attached]" };
+  if (hidden?.has(id) === true) return { type: "text", text: leftOut(part) };
   return {
     type: kind === "ReasoningFile" ? "reasoningFile" : "file",
     ...(attachment ? { attachmentIndex: place(attachment.reference) } : url !== undefined && { url }),

@@ -4,6 +4,7 @@ import { activePath } from "../domain/graph.ts";
 import { initialFrame, type AgentFrame, type SessionPolicy, type TokenLedgerEntry } from "../domain/session.ts";
 import type { Json } from "../domain/json.ts";
 import type { PromptLayer } from "../domain/prompt.ts";
+import { NO_SUSPECTS, storedSuspects, type SuspectMedia } from "../domain/suspect-media.ts";
 import { NO_PROMPT } from "../domain/turn-config.ts";
 import { zeroUsage } from "../domain/usage.ts";
 import { addToLedger } from "../domain/usage-report.ts";
@@ -23,6 +24,8 @@ export interface Resident {
   readonly toolState?: Json;
   /** State of its plugins, as recorded; kept, because a turn that fails takes them back to it. */
   readonly plugins: ComponentBody | undefined;
+  /** Media that models have refused. */
+  readonly suspects: SuspectMedia;
   readonly ledger: readonly TokenLedgerEntry[];
   readonly history: History;
   /** Messages of `history` at this revision; the history itself may have grown since. */
@@ -37,6 +40,7 @@ export function freshResident(sessionId: string, policy: SessionPolicy, now: num
     frames: [frame],
     prompt: NO_PROMPT,
     plugins: undefined,
+    suspects: NO_SUSPECTS,
     ledger: [],
     history: new History(),
     messageCount: 0,
@@ -60,6 +64,7 @@ export function residentOf(read: SessionRead): LoadedResident {
     prompt: storedPrompt(read.components.prompt),
     ...(read.components.toolState !== undefined && { toolState: read.components.toolState as Json }),
     plugins: read.components.pluginSnapshot,
+    suspects: storedSuspects(read.components.suspectMedia),
     ledger: read.ledger,
     history,
     messageCount: history.length,
@@ -85,6 +90,7 @@ export function residentAfter(before: Resident, { headRevision, ledger }: Commit
     ...(components?.prompt !== undefined && { prompt: components.prompt === null ? NO_PROMPT : (components.prompt as PromptLayer) }),
     ...(components?.toolState && { toolState: components.toolState as Json }),
     ...(components?.pluginSnapshot !== undefined && { plugins: components.pluginSnapshot ?? undefined }),
+    ...(components?.suspectMedia !== undefined && { suspects: storedSuspects(components.suspectMedia) }),
     frames: frames.length === 0 ? before.frames : [...kept, ...frames.filter((frame) => !known.has(frame.frameId))],
     ledger: ledger ?? addToLedger(before.ledger, usageDeltas),
     history,

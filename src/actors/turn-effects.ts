@@ -4,6 +4,7 @@
 //   X2. Every nondeterministic operation goes through the host, under an envelope that names history by reference (E-1).
 
 import { createActor, fromPromise } from "xstate";
+import { refusedBy } from "../domain/suspect-media.ts";
 import { copyJson } from "../domain/copy-json.ts";
 import { LashError, effectError, sessionError } from "../domain/errors.ts";
 import { isPlainObject } from "../domain/json.ts";
@@ -19,6 +20,7 @@ import type { Envelope } from "./envelope.ts";
 import { storeFile } from "./images.ts";
 import { callModel, modelOutcome, type Emit } from "./model-call.ts";
 import { settingsOf } from "./session-settings.ts";
+import { compactTurn, readCompaction } from "./turn-compaction.ts";
 import { firstIssued, runBatch } from "./tool-batch.ts";
 import { attemptKey, leavesOf, planBatch, type PlannedLeaf } from "./tool-plan.ts";
 import type { TurnTrace } from "./trace-port.ts";
@@ -127,6 +129,8 @@ export class TurnEffects {
         return this.#collect(request, request.command.checkpoint, snapshot, signal);
       case "sync_execution_environment":
         return this.#sync(request, signal);
+      case "compact":
+        return this.#compact(request, request.command.logLength, snapshot, signal);
       case "exec_code":
         throw sessionError("code_execution_unavailable", "this session has no code executor; a protocol that runs code brings one");
     }
@@ -135,8 +139,9 @@ export class TurnEffects {
   async #callModel(request: EffectRequest, logLength: number, snapshot: MachineSnapshot | undefined, signal: AbortSignal): Promise<Settled> {
     const { session, turn, host, log, emit, trace } = this.#options;
     const { effectId, command } = request;
-    const { head, history } = session.resident();
+    const { head, history, suspects } = session.resident();
     const plan = this.#plan;
+    const { compaction } = log;
     const plugins = this.#options.plugins();
     // Where nothing settled since the last durable state - acceptance, or a checkpoint - that state leads to this very call,
     // which then needs no step of its own (design 9).
@@ -148,15 +153,18 @@ export class TurnEffects {
         history: { frame_id: head.currentFrameId, leaf_node_id: head.leafNodeId ?? null },
         log: log.digest(logLength),
         plan: plan.digest,
+        ...(compaction && { compaction: compaction.digest }),
       });
     // A turn that was cancelled before its first call makes none (T-63).
     if (!signal.aborted) void emit({ type: "model_request_started", protocolIteration: command.iteration }, `llm:${effectId}`);
     const { outcome, source } = await host.execute(request.replayKey, envelope, () => {
       this.#show("effect.running", request);
+      const { policy } = plan.config;
+      const refused = refusedBy(suspects, { provider: policy.providerId, model: policy.model.id });
       const recorded = callModel({
         plan,
         trace: trace?.effect(request, session.resident().head.turnIndex),
-        prompt: (plan.view ?? history).prompt(log.messages.slice(0, logLength), plan.config.policy),
+        prompt: (compaction?.view ?? plan.view ?? history).prompt(log.messages.slice(compaction?.from ?? 0, logLength), policy, refused),
         loadImages: session.ports.loadImages,
         storeFile: (bytes, mime) => storeFile(turn.sessionId, bytes, mime, session.ports.persistence.attachments, (write) => this.#options.writes.record(write)),
         scope: {
@@ -177,6 +185,28 @@ export class TurnEffects {
     });
     if ("error" in outcome) return { outcome: { kind: "fault", ...outcome.error }, source };
     return { outcome: modelOutcome(outcome.ok, effectId, plan), source };
+  }
+
+  /** Makes the conversation shorter for what follows in this turn; its commit opens a frame that begins with what was made (ME-16). */
+  async #compact(request: EffectRequest, logLength: number, snapshot: MachineSnapshot | undefined, signal: AbortSignal): Promise<Settled> {
+    const { session, turn, host, log } = this.#options;
+    const { head } = session.resident();
+    const { config, provider, digest } = this.#plan;
+    if (snapshot && host.hasUnsaved) await this.#step(snapshot, []);
+    this.#show("effect.durable", request);
+    const envelope = (): Envelope =>
+      this.#envelope(request, { kind: "compact", history: { frame_id: head.currentFrameId, leaf_node_id: head.leafNodeId ?? null }, log: log.digest(logLength), plan: digest });
+    const { outcome, source } = await host.execute(request.replayKey, envelope, async () => {
+      this.#show("effect.running", request);
+      return compactTurn({ session, provider, model: config.policy.model, own: log.messages.slice(0, logLength), signal });
+    });
+    const recorded = readCompaction(outcome, turn);
+    if (!recorded) return { outcome: { kind: "compact", isShorter: false }, source };
+    const { compaction, usage, model = config.policy.model.id } = recorded;
+    log.recordCompaction(compaction);
+    // A recorded outcome was recorded together with what it cost.
+    if (source === "run" && usage) log.recordCall({ effectId: request.effectId, source: "compaction", model, usage, status: "completed" });
+    return { outcome: { kind: "compact", isShorter: true }, source };
   }
 
   /** T-33: what changed about the tools is in the next model call, and what plugins make of it. */

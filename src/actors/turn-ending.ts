@@ -31,7 +31,7 @@ export async function commitTurn(session: TurnSession, { turn: accepted, keeper,
   const commit = buildCommit(finished, {
     resident: resident(),
     settings: settingsAfter(accepted),
-    model: accepted.config.policy.model.id,
+    asked: { provider: accepted.config.policy.providerId, model: accepted.config.policy.model.id },
     fence: keeper.fence,
     machine: machineSnapshot(),
     now: ports.clock.now(),

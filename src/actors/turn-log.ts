@@ -6,12 +6,15 @@ import type { ToolResult } from "../machines/effects.ts";
 import type { TurnClaim, TurnRecord } from "../stores/contract.ts";
 import { chainDigest } from "./envelope.ts";
 import { resultsOf } from "./recovered-results.ts";
+import { compactionIn, type TurnCompaction } from "./turn-compaction.ts";
 
 export class TurnLog {
   readonly #messages: Message[] = [];
   readonly #modelCalls: ModelCallRecord[] = [];
   readonly #toolResults: ToolResult[] = [];
   readonly #claims: TurnClaim[] = [];
+  #compaction: TurnCompaction | undefined;
+  #isRefused = false;
   #saved = { messages: 0, modelCalls: 0 };
   #digest = { length: 0, value: "" };
 
@@ -28,6 +31,7 @@ export class TurnLog {
     this.#messages.push(...log);
     this.#modelCalls.push(...calls.values());
     this.#toolResults.push(...resultsOf({ ...turn, log }));
+    this.#compaction = compactionIn(turn);
     for (const claim of turn.claims) if (claim.replayKey !== undefined && !isOpen(claim.replayKey)) this.#claims.push(claim);
     this.#saved = { messages: this.#messages.length, modelCalls: this.#modelCalls.length };
   }
@@ -59,6 +63,24 @@ export class TurnLog {
 
   recordCall(call: ModelCallRecord): void {
     this.#modelCalls.push(call);
+  }
+
+  /** What stands for the conversation since it was made shorter. */
+  get compaction(): TurnCompaction | undefined {
+    return this.#compaction;
+  }
+
+  recordCompaction(compaction: TurnCompaction): void {
+    this.#compaction = compaction;
+  }
+
+  /** Whether the latest model call was refused for what was in it. */
+  get isRefused(): boolean {
+    return this.#isRefused;
+  }
+
+  recordRefusal(isRefused: boolean): void {
+    this.#isRefused = isRefused;
   }
 
   recordResults(results: readonly ToolResult[]): void {

@@ -7,7 +7,9 @@
 import type { TurnCancellation } from "../domain/cancellation.ts";
 import { LashError } from "../domain/errors.ts";
 import type { Message } from "../domain/messages.ts";
+import { estimatedTokens } from "../domain/token-estimate.ts";
 import { callLimitsOf } from "../domain/turn-config.ts";
+import { totalTokens } from "../domain/usage.ts";
 import type { PhaseName, TurnEvent } from "../machines/effects.ts";
 import type { MachineSnapshot, RecordedTurn, TurnRecord } from "../stores/contract.ts";
 import { closedLog, isCancelled, type FinishedTurn } from "./committer.ts";
@@ -122,9 +124,9 @@ export class TurnPhases {
   #pluginPhase(phase: PluginPhase): Promise<void> | void {
     const { send, context } = this.#run;
     const plugins = this.#plugins;
-    if (phase === "buildTurn" && !plugins) return send({ type: "turn.built", limits: callLimitsOf(this.#planned.config) });
+    if (phase === "buildTurn" && !plugins) return send({ type: "turn.built", limits: callLimitsOf(this.#planned.config), ...this.#isLong() });
     if (!plugins) return send(phase === "finalize" ? { type: "turn.finalized", messages: [] } : { type: "turn.persisted" });
-    return plugins.phase(phase, context, this.#preparing.signal).then(send);
+    return plugins.phase(phase, context, this.#preparing.signal).then((event) => send(event.type === "turn.built" ? { ...event, ...this.#isLong() } : event));
   }
 
   async #claimLane(): Promise<void> {
@@ -215,7 +217,16 @@ export class TurnPhases {
     const resident = this.#run.session.resident();
     const messages = openingAtHand(turn);
     if (resident.headRevision !== headRevision || !messages || this.#plugins) return undefined;
-    return { type: "turn.prepared", history: referenceOf(resident), messages, limits: callLimitsOf(this.#planned.config) };
+    return { type: "turn.prepared", history: referenceOf(resident), messages, limits: callLimitsOf(this.#planned.config), ...this.#isLong(messages) };
+  }
+
+  /** Whether the prompt of the first model call is to be expected longer than the host wants it (ME-16). */
+  #isLong(opening: readonly Message[] = this.#run.log.messages): { readonly isLong?: true } {
+    const { wiring: { compaction }, resident } = this.#run.session;
+    const { head: { lastPromptUsage }, messageCount } = resident();
+    const window = this.#planned.config.policy.model.limits?.contextWindowTokens;
+    if (compaction?.at === undefined || window === undefined || lastPromptUsage === undefined || messageCount === 0) return {};
+    return totalTokens(lastPromptUsage) + estimatedTokens(opening) > compaction.at * window ? { isLong: true } : {};
   }
 
   /** Goes on where the last durable step left off. */
@@ -287,6 +298,8 @@ export class TurnPhases {
       claims: log.claims,
       startedAtMs: this.#startedAtMs,
       durationMs: Math.round(session.ports.clock.monotonic() - this.#startedAt),
+      compaction: log.compaction,
+      isRefused: log.isRefused,
       cancellation: this.#cancellation,
     };
   }

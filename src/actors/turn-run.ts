@@ -14,6 +14,7 @@ import type { EffectRequest, EffectsMessage, PhaseName, ToolResult, TurnEvent } 
 import { persistSnapshot } from "../machines/snapshot.ts";
 import type { TurnHook } from "../machines/turn.context.ts";
 import { TURN_MACHINE, turnMachine, type TurnMachine } from "../machines/turn.machine.ts";
+import { isRefusal } from "../providers/refusal.ts";
 import type { MachineSnapshot, RecordedTurn } from "../stores/contract.ts";
 import type { RestoredTurn } from "./found-turn.ts";
 import type { Claimed } from "./lane-claims.ts";
@@ -251,6 +252,7 @@ export class TurnRun {
     if (outcome.kind === "llm_call" || outcome.kind === "llm_failure") {
       const { call } = outcome;
       this.#log.recordCall(call);
+      this.#log.recordRefusal(outcome.kind === "llm_failure" && isRefusal(outcome.failure));
       if (call.usage) {
         // The machine counts this call when it hears of it, which is after this (T-78).
         const cumulative = addUsage(this.#actor.getSnapshot().context.usage, call.usage);
@@ -274,9 +276,9 @@ export class TurnRun {
   }
 }
 
-function hooksOf({ plugins, tools }: SessionWiring): readonly TurnHook[] {
+function hooksOf({ plugins, tools, compaction }: SessionWiring): readonly TurnHook[] {
   const hooks = plugins?.hooks ?? [];
   // Tools that can change while the turn runs are looked at before each model call (T-33).
   const syncs = tools.isManaged && !hooks.includes("syncsEnvironment") ? (["syncsEnvironment"] as const) : [];
-  return ["takesInput", ...hooks, ...syncs];
+  return ["takesInput", ...hooks, ...syncs, ...(compaction?.onOverflow === true ? (["compacts"] as const) : [])];
 }

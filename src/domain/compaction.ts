@@ -10,7 +10,10 @@ import type { TokenUsage } from "./usage.ts";
 /** What is to be made shorter, and what may be used for that. */
 export interface CompactionRequest {
   readonly sessionId: string;
-  /** Committed messages of the current frame, oldest first; the summary of an earlier compaction is the first of them. */
+  /**
+   * Committed messages of the current frame, oldest first; the summary of an earlier compaction is the first of them.
+   * In a turn that makes room for itself, its own messages may follow.
+   */
   readonly messages: readonly Message[];
   /** The session's. */
   readonly provider: Provider;
@@ -28,6 +31,17 @@ export interface Compaction {
   readonly usage?: TokenUsage;
   /** That was used; default: the session's. */
   readonly model?: string;
+}
+
+/** When turns make room by themselves. */
+export interface AutoCompaction {
+  /** Share of the context window. */
+  readonly at?: number;
+  readonly onOverflow: boolean;
+  /** The host's. */
+  readonly compactor?: Compactor;
+  /** Where neither host nor plugins have one. */
+  readonly fallback: Compactor;
 }
 
 /** Makes a conversation shorter, or says with null that there is nothing to be gained. */

@@ -21,7 +21,9 @@ export type EffectCommand =
   | { readonly kind: "tool_batch"; readonly iteration: number; readonly logIndex: number }
   | { readonly kind: "exec_code"; readonly iteration: number; readonly language: string; readonly code: string }
   | { readonly kind: "checkpoint"; readonly iteration: number; readonly checkpoint: CheckpointKind }
-  | { readonly kind: "sync_execution_environment"; readonly iteration: number };
+  | { readonly kind: "sync_execution_environment"; readonly iteration: number }
+  /** Makes the conversation shorter: what was committed, and the log up to there as far as it has to be. */
+  | { readonly kind: "compact"; readonly iteration: number; readonly logLength: number };
 
 export interface EffectRequest {
   /** 1, 2, 3.. per turn (T-18); global only as the full replay key. */
@@ -65,6 +67,8 @@ export type EffectOutcome =
       /** Instead of the next model call the turn goes on in another frame (T-66). */
       readonly switchTo?: FrameTarget;
     }
+  /** The messages are not in here: whoever asks the model next has them. */
+  | { readonly kind: "compact"; readonly isShorter: boolean }
   | { readonly kind: "fault"; readonly code: string; readonly message: string };
 
 /** Steps of the outer pipeline that the host carries out; re-executable, so they are not journaled (E-32). */
@@ -93,7 +97,7 @@ export interface HistoryReference {
 export type TurnEvent =
   | { readonly type: "lane.claimed" }
   /** The lane is claimed, and nothing before the first model call has to be waited for or is taken part in. */
-  | { readonly type: "turn.prepared"; readonly history: HistoryReference; readonly messages: readonly Message[]; readonly limits: CallLimits }
+  | { readonly type: "turn.prepared"; readonly history: HistoryReference; readonly messages: readonly Message[]; readonly limits: CallLimits; readonly isLong?: true }
   | { readonly type: "lane.busy" }
   /** The turn ends without being driven: what it finished is committed, and why it does not go on (OP-6, SC-33). */
   | { readonly type: "turn.givenUp"; readonly outcome: TurnOutcome; readonly issues: readonly TurnIssue[]; readonly usage: TokenUsage }
@@ -110,8 +114,8 @@ export type TurnEvent =
   | { readonly type: "context.prepared" }
   | { readonly type: "hooks.passed"; readonly messages: readonly Message[] }
   | { readonly type: "hooks.aborted"; readonly issue: TurnIssue }
-  /** With the limits that the turn was accepted with (T-16). */
-  | { readonly type: "turn.built"; readonly limits: CallLimits }
+  /** With the limits that the turn was accepted with (T-16). `isLong`: the conversation is to be made shorter before a model is asked. */
+  | { readonly type: "turn.built"; readonly limits: CallLimits; readonly isLong?: true }
   | { readonly type: "turn.unbuildable"; readonly issue: TurnIssue }
   | { readonly type: "turn.finalized"; readonly messages: readonly Message[] }
   | { readonly type: "turn.settled" }

@@ -27,6 +27,7 @@ const command = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("exec_code"), iteration: count, language: z.string(), code: z.string() }),
   z.object({ kind: z.literal("checkpoint"), iteration: count, checkpoint: z.enum(["after_work", "before_completion"]) }),
   z.object({ kind: z.literal("sync_execution_environment"), iteration: count }),
+  z.object({ kind: z.literal("compact"), iteration: count, logLength: count }),
 ]);
 
 const turnContext = z.object({
@@ -37,7 +38,7 @@ const turnContext = z.object({
   tokenBudget: z.optional(z.nullable(count)),
   outputAsks: z.optional(count),
   hooks: z.array(
-    z.enum(["preparesContext", "beforeTurn", "syncsEnvironment", "takesInput", "checkpoints", "finalizes", "afterPersist"]),
+    z.enum(["preparesContext", "beforeTurn", "syncsEnvironment", "takesInput", "checkpoints", "finalizes", "afterPersist", "compacts"]),
   ),
   history: z.object({ headRevision: count, frameId: z.string(), leafNodeId: z.nullable(z.string()), turnIndex: count, messageCount: count }),
   logLength: count,
@@ -51,6 +52,7 @@ const turnContext = z.object({
   usage,
   lastPromptUsage: z.nullable(usage),
   toolFailed: z.boolean(),
+  hasCompacted: z.optional(z.boolean()),
   issues: z.array(z.looseObject({ kind: z.string(), message: z.string() })),
   outcome: z.nullable(tagged("finished", "agent_frame_switch", "stopped")),
   failure: z.null(),
@@ -84,8 +86,8 @@ export function restoreTurn(machine: TurnMachine, stored: MachineSnapshot): Snap
   if (!context.success) throw invalid(z.prettifyError(context.error));
   if (!hasState(machine.root as never, stored.value)) throw invalid(`there is no state ${JSON.stringify(stored.value)}`);
   // Parsed values are copies, which matters: XState changes what it is handed.
-  const { tokenBudget = null, outputAsks = 0, ...rest } = context.data;
-  return machine.resolveState({ value: stored.value as never, context: { ...rest, tokenBudget, outputAsks } as unknown as TurnContext });
+  const { tokenBudget = null, outputAsks = 0, hasCompacted = false, ...rest } = context.data;
+  return machine.resolveState({ value: stored.value as never, context: { ...rest, tokenBudget, outputAsks, hasCompacted } as unknown as TurnContext });
 }
 
 const invalid = (what: string) => storeError("stored_row_invalid", `the stored snapshot of a turn machine is damaged: ${what}`);

@@ -9,10 +9,11 @@ import type { CheckpointMove, ProtocolView } from "./protocol.ts";
  * Optional parts of a turn that somebody takes part in; the machine passes by the others without asking.
  *
  * With `takesInput`, input may reach the turn while it runs: it is looked for after work, and before completion by the commit
- * itself. With `checkpoints` somebody wants to be asked at both of them.
+ * itself. With `checkpoints` somebody wants to be asked at both of them. With `compacts` a call whose prompt was too long is made
+ * again with a shorter one.
  */
 export type TurnHook =
-  | "preparesContext" | "beforeTurn" | "syncsEnvironment" | "takesInput" | "checkpoints" | "finalizes" | "afterPersist";
+  | "preparesContext" | "beforeTurn" | "syncsEnvironment" | "takesInput" | "checkpoints" | "finalizes" | "afterPersist" | "compacts";
 
 export interface TurnMachineInput {
   readonly sessionId: string;
@@ -42,6 +43,8 @@ export interface TurnContext extends TurnMachineInput {
   readonly usage: TokenUsage;
   readonly lastPromptUsage: TokenUsage | null;
   readonly toolFailed: boolean;
+  /** It was tried to make the conversation shorter: once in a turn. */
+  readonly hasCompacted: boolean;
   readonly issues: readonly TurnIssue[];
   readonly outcome: TurnOutcome | null;
   readonly failure: { readonly code: string; readonly message: string } | null;
@@ -66,6 +69,7 @@ export function initialContext(input: TurnMachineInput): TurnContext {
     usage: zeroUsage,
     lastPromptUsage: null,
     toolFailed: false,
+    hasCompacted: false,
     issues: [],
     outcome: null,
     failure: null,

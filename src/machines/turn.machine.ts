@@ -12,7 +12,7 @@ import type { EffectsMessage, PhaseName, TurnEvent, TurnOutput } from "./effects
 import type { ProtocolDriver } from "./protocol.ts";
 import { assembleOutcome, initialContext, yieldsToInput, type TurnContext, type TurnHook, type TurnMachineInput } from "./turn.context.ts";
 import {
-  awaits, checkpointDelivery, collectInput, deliver, endsInSync, endsTurn, expired, faultIssue, follow, moveAfter, requestEffect,
+  awaits, checkpointDelivery, collectInput, deliver, endsInSync, endsTurn, expired, faultIssue, follow, goOnAfterCompaction, moveAfter, overflows, requestEffect,
   stopCancelled, stopExpired, stopOnModelEnding, stopOnModelFailure, syncStop, toEffects, withMessages, withoutEffect,
   type MoveKind,
 } from "./turn.moves.ts";
@@ -49,6 +49,13 @@ function buildTurnMachine(protocol: ProtocolDriver) {
       isSynced: ({ context, event }) => awaits(context, event, "sync_execution_environment"),
       isModelEnding: ({ context, event }) => awaits(context, event, "llm_call") && endsTurn(event),
       isModelFailure: ({ context, event }) => awaits(context, event, "llm_failure"),
+      isLong: ({ event }) => "isLong" in event && event.isLong === true,
+      isOverflow: ({ context, event }) => overflows(context, event),
+      isOverflowAnswer: ({ context, event }) => overflows(context, event) && awaits(context, event, "llm_call"),
+      isShorter: ({ context, event }) =>
+        context.outcome !== null && awaits(context, event, "compact") && event.type === "effect.settled" && event.outcome.kind === "compact" && event.outcome.isShorter,
+      isStillTooLong: ({ context, event }) => context.outcome !== null && awaits(context, event),
+      isOpenBeforeSync: ({ context, event }) => awaits(context, event) && context.hooks.includes("syncsEnvironment"),
       isFault: ({ context, event }) => awaits(context, event, "fault"),
       isOpen: ({ context, event }) => awaits(context, event),
       movesTo: ({ context, event }, params: { move: MoveKind }) => moveAfter(protocol, context, event) === params.move,
@@ -70,6 +77,10 @@ function buildTurnMachine(protocol: ProtocolDriver) {
       requestEnvironment: enqueueActions(({ context, enqueue }) => {
         requestEffect(context, enqueue, { kind: "sync_execution_environment", iteration: context.iteration });
       }),
+      requestCompaction: enqueueActions(({ context, enqueue }) => {
+        requestEffect(context, enqueue, { kind: "compact", iteration: context.iteration, logLength: context.logLength }, { hasCompacted: true });
+      }),
+      goOnAfterCompaction: assign(({ context, event }) => goOnAfterCompaction(context, event)),
       abortOpenEffects: enqueueActions(({ context, enqueue }) => {
         for (const { effectId } of context.open) enqueue.sendTo(toEffects, { type: "effect.aborted", effectId } satisfies EffectsMessage);
       }),
@@ -161,7 +172,10 @@ function buildTurnMachine(protocol: ProtocolDriver) {
           "lane.claimed": "refreshingHead",
           "commands.waiting": "drainingCommands",
           // All that the phases up to the first model call would bring was at hand (M4).
-          "turn.prepared": { target: "running", actions: "recordPrepared" },
+          "turn.prepared": [
+            { guard: "isLong", target: "running.compacting", actions: "recordPrepared" },
+            { target: "running", actions: "recordPrepared" },
+          ],
           "turn.takenUp": "takenUp",
           "turn.givenUp": { target: "assembling", actions: "recordResult" },
           "turn.recorded": { target: "done", actions: "recordResult" },
@@ -213,6 +227,7 @@ function buildTurnMachine(protocol: ProtocolDriver) {
         entry: { type: "requestPhase", params: { phase: "buildTurn" } },
         on: {
           "turn.built": [
+            { guard: "isLong", target: "running.compacting", actions: "recordLimits" },
             { guard: "needsEnvironment", target: "running.syncingEnvironment", actions: "recordLimits" },
             { target: "running", actions: "recordLimits" },
           ],
@@ -238,10 +253,24 @@ function buildTurnMachine(protocol: ProtocolDriver) {
               ],
             },
           },
+          // ME-16: before a call that would be too long, or after one that was; the outcome is set in the latter case.
+          compacting: {
+            entry: "requestCompaction",
+            on: {
+              "effect.settled": [
+                { guard: "isShorter", target: "callingModel", actions: "goOnAfterCompaction" },
+                { guard: "isStillTooLong", target: "#turn.assembling", actions: "closeEffect" },
+                { guard: "isOpenBeforeSync", target: "syncingEnvironment", actions: "closeEffect" },
+                { guard: "isOpen", target: "callingModel", actions: "closeEffect" },
+              ],
+            },
+          },
           callingModel: {
             entry: "requestModelCall",
             on: {
               "effect.settled": [
+                { guard: "isOverflowAnswer", target: "compacting", actions: "stopOnModelEnding" },
+                { guard: "isOverflow", target: "compacting", actions: "stopOnModelFailure" },
                 { guard: "isModelEnding", target: "#turn.assembling", actions: "stopOnModelEnding" },
                 { guard: "isModelFailure", target: "#turn.assembling", actions: "stopOnModelFailure" },
                 ...moves,

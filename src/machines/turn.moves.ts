@@ -40,6 +40,14 @@ export function endsTurn(event: TurnEvent): boolean {
   return reason !== "stop" && reason !== "tool_use" && reason !== "pause" && reason !== "unknown";
 }
 
+/** The prompt was too long, nothing was said, and the turn has not made room yet (ME-16). */
+export function overflows(context: TurnContext, event: TurnEvent): boolean {
+  if (!context.hooks.includes("compacts") || context.hasCompacted || !awaits(context, event) || event.type !== "effect.settled") return false;
+  const { outcome } = event;
+  const reason = outcome.kind === "llm_call" ? outcome.response.terminalReason : outcome.kind === "llm_failure" ? outcome.failure.terminalReason : undefined;
+  return reason === "context_overflow" && saidIn(outcome).length === 0;
+}
+
 /** Where a decision leads in the chart; a checkpoint that nobody takes part in is passed by (M4). */
 export type MoveKind = "runTools" | "runCode" | "collect" | "iterate" | "finish";
 
@@ -376,6 +384,13 @@ export function syncStop(context: TurnContext, event: TurnEvent): Partial<TurnCo
   return switchTo ? { outcome: { agent_frame_switch: { frame_id: switchTo.frameId, task: switchTo.task } } } : {};
 }
 
+/** There is room now: what the call without it came to is forgotten. */
+export const goOnAfterCompaction = (context: TurnContext, event: TurnEvent): Partial<TurnContext> => ({
+  ...withoutEffect(context, event),
+  outcome: null,
+  issues: context.issues.slice(0, -1),
+});
+
 /** An answer that ended otherwise than it should: at a limit, by a filter. */
 export function stopOnModelEnding(context: TurnContext, event: TurnEvent, enqueue: Enqueue): void {
   enqueue.assign({ ...withModelCall(context, event), ...withMessages(context, enqueue, cutOff(context, event, incompleteBy(event))), ...modelStop(context, event) });
@@ -414,7 +429,7 @@ function modelFailure(context: TurnContext, event: TurnEvent): Partial<TurnConte
   const { failure } = event.outcome;
   const issue: TurnIssue = {
     kind: "llm_provider",
-    code: failure.code ?? failure.kind,
+    code: failure.terminalReason === "context_overflow" ? failure.terminalReason : (failure.code ?? failure.kind),
     message: `LLM error: ${failure.message}`,
     ...(failure.terminalReason !== "provider_error" && { terminalReason: failure.terminalReason }),
     ...(failure.raw !== undefined && { raw: truncateRaw(failure.raw) }),

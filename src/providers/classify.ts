@@ -95,7 +95,8 @@ function byStatus(failure: ProviderFailure): ProviderFailure {
 
 function byText(failure: ProviderFailure, text: string): ProviderFailure {
   let result = failure;
-  if (mentions(text, CONTEXT_OVERFLOW) && !mentions(text, RATE_LIMITING)) {
+  const isTooLarge = (failure.status ?? numericCode(failure.code)) === 413;
+  if ((isTooLarge || mentions(text, CONTEXT_OVERFLOW)) && !mentions(text, RATE_LIMITING)) {
     result = { ...result, kind: "validation", retryable: false, terminalReason: "context_overflow" };
   }
   if (mentions(text, QUOTA)) result = { ...result, kind: "quota", retryable: false };

@@ -50,7 +50,7 @@ export interface RecordedTurn extends TurnResultRecord {
 }
 
 /** Large opaque component of a session: absent on a commit means unchanged, null means gone (P-16). */
-export type ComponentName = "toolState" | "pluginSnapshot" | "executionState" | "prompt";
+export type ComponentName = "toolState" | "pluginSnapshot" | "executionState" | "prompt" | "suspectMedia";
 export type ComponentBody = Json | Uint8Array;
 
 /** Small state of a session that every commit rewrites. */

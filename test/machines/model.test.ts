@@ -12,7 +12,7 @@ import { turnMachine, type TurnMachine } from "../../src/machines/turn.machine.t
 import { standardProtocol } from "../../src/protocols/standard.ts";
 import { call, calls, codeProtocol, fails, fault, hello, history, issue, ok, reply, result, results, says, turnInput, unlimited } from "../support/turn-steps.ts";
 
-const ALL: readonly TurnHook[] = ["preparesContext", "beforeTurn", "syncsEnvironment", "takesInput", "checkpoints", "finalizes", "afterPersist"];
+const ALL: readonly TurnHook[] = ["preparesContext", "beforeTurn", "syncsEnvironment", "takesInput", "checkpoints", "finalizes", "afterPersist", "compacts"];
 
 /** Goes anywhere from anywhere a protocol may: its results say where. */
 const anyProtocol: ProtocolDriver = {
@@ -25,6 +25,7 @@ const anyProtocol: ProtocolDriver = {
 
 const outcomes: readonly EffectOutcome[] = [
   reply([says("Hi.")]), reply([calls("a")]), reply([]), reply([says("x")], { terminalReason: "output_limit" }), fails(), fault,
+  fails({ terminalReason: "context_overflow" }), reply([], { terminalReason: "context_overflow" }), { kind: "compact", isShorter: true }, { kind: "compact", isShorter: false },
   results(result("a")), results(result("a"), result("b")), results(result("a", ok("x", { type: "finish", value: 1 }))),
   { kind: "exec_code", result: "again" }, { kind: "exec_code", result: 1 },
   { kind: "checkpoint", messages: [] }, { kind: "checkpoint", messages: [{ ...hello, id: "in" }] }, { kind: "checkpoint", messages: [], abort: issue },
@@ -34,11 +35,11 @@ const outcomes: readonly EffectOutcome[] = [
 const plain: readonly TurnEvent[] = [
   { type: "lane.claimed" }, { type: "lane.busy" }, { type: "turn.takenUp" }, { type: "turn.recorded", outcome: { stopped: "cancelled" }, issues: [], usage: call },
   { type: "commands.waiting" }, { type: "commands.drained" }, { type: "head.refreshed", history }, { type: "input.normalized", messages: [hello] }, { type: "input.refused", issue },
-  { type: "context.prepared" }, { type: "hooks.passed", messages: [] }, { type: "hooks.aborted", issue }, { type: "turn.built", limits: unlimited }, { type: "turn.unbuildable", issue },
+  { type: "context.prepared" }, { type: "hooks.passed", messages: [] }, { type: "hooks.aborted", issue }, { type: "turn.built", limits: unlimited }, { type: "turn.built", limits: unlimited, isLong: true }, { type: "turn.unbuildable", issue },
   { type: "turn.finalized", messages: [] }, { type: "turn.settled" }, { type: "turn.committed" }, { type: "turn.persisted" }, { type: "input.waiting" }, { type: "cancel.won", messages: [] },
   { type: "tools.parked" }, { type: "tools.resumed" }, { type: "turn.suspend" }, { type: "turn.givenUp", outcome: { stopped: "runtime_error" }, issues: [issue], usage: call },
   { type: "phase.failed", code: "x", message: "x" }, { type: "lease.lost" }, { type: "turn.cancel" },
-  { type: "turn.prepared", history, messages: [hello], limits: unlimited }, { type: "turn.givenUp", outcome: { stopped: "runtime_error" }, issues: [issue], usage: call }, { type: "tools.parked" }, { type: "tools.resumed" }, { type: "turn.suspend" }, { type: "turn.expire", timeoutMs: 5 },
+  { type: "turn.prepared", history, messages: [hello], limits: unlimited }, { type: "turn.prepared", history, messages: [hello], limits: unlimited, isLong: true }, { type: "turn.givenUp", outcome: { stopped: "runtime_error" }, issues: [issue], usage: call }, { type: "tools.parked" }, { type: "tools.resumed" }, { type: "turn.suspend" }, { type: "turn.expire", timeoutMs: 5 },
 ];
 
 /** Everything that may reach a turn of that limit: also replies to effects that are not open, and to none. */
@@ -51,7 +52,7 @@ const turnEvents = ({ context }: { readonly context: TurnContext }, maxTurns: nu
 const shapeOf = ({ value, context }: { readonly value: unknown; readonly context: TurnContext }): string =>
   JSON.stringify([
     value, context.open.map(({ command }) => command.kind), context.afterCheckpoint?.type, context.outcome && ("stopped" in context.outcome ? context.outcome.stopped : Object.keys(context.outcome)), context.failure?.code,
-    context.endsWithToolResult, context.maxTurns === null ? null : Math.min(context.iteration, context.maxTurns), context.history === null,
+    context.endsWithToolResult, context.maxTurns === null ? null : Math.min(context.iteration, context.maxTurns), context.history === null, context.hasCompacted,
   ]);
 
 const idOf = ({ source, eventType, target, guard }: AnyTransitionDefinition): string =>

@@ -96,7 +96,12 @@ describe("restoring refuses", () => {
     expect(restoreTurn(machine, { ...good, context: older }).context).toMatchObject({ tokenBudget: null, outputAsks: 0 });
   });
 
-  test.each(Object.keys(good.context as object).filter((field) => field !== "tokenBudget" && field !== "outputAsks"))("a context whose %s is missing or of another type (T-22, design 6)", (field) => {
+  test("a context from before turns made room for themselves has not done so (ME-16)", () => {
+    const { hasCompacted: _, ...older } = good.context as Record<string, Json>;
+    expect(restoreTurn(machine, { ...good, context: older }).context.hasCompacted).toBe(false);
+  });
+
+  test.each(Object.keys(good.context as object).filter((field) => !["tokenBudget", "outputAsks", "hasCompacted"].includes(field)))("a context whose %s is missing or of another type (T-22, design 6)", (field) => {
     const { [field]: _, ...without } = good.context as Record<string, Json>;
     expect(() => restoreTurn(machine, { ...good, context: without })).toThrow(expect.objectContaining({ code: "stored_row_invalid" }));
     expect(() => restoreTurn(machine, { ...good, context: { ...without, [field]: { wrong: [] } } })).toThrow(expect.objectContaining({ code: "stored_row_invalid" }));

@@ -14,7 +14,6 @@ describe("classification by status (PP-18, ER-12)", () => {
     [404, "http", false],
     [408, "http", true],
     [409, "http", true],
-    [413, "validation", false],
     [422, "validation", false],
     [425, "http", true],
     [429, "quota", true],
@@ -26,6 +25,12 @@ describe("classification by status (PP-18, ER-12)", () => {
     [529, "http", false],
   ] as const)("status %i is %s, retryable %s", (status, kind, retryable) => {
     expect(classified({ status })).toMatchObject({ kind, retryable, terminalReason: "provider_error" });
+  });
+
+  test("a request that is too large is a context overflow, unless a rate is what it is too large for (ME-16)", () => {
+    expect(classified({ status: 413 })).toMatchObject({ kind: "validation", retryable: false, terminalReason: "context_overflow" });
+    expect(classified({ code: "413" })).toMatchObject({ terminalReason: "context_overflow" });
+    expect(classified({ status: 413, message: "Request too large for the limit of tokens per minute" })).toMatchObject({ kind: "validation", terminalReason: "provider_error" });
   });
 
   test("a numeric code counts as a status, a word does not", () => {

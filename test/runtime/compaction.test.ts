@@ -1,11 +1,17 @@
 // Compaction: the session goes on in a frame that starts with a summary (S-20, PP-53, PP-55, PP-56).
 
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import * as z from "zod";
 import { summarize } from "../../src/compaction.ts";
-import type { Compactor } from "../../src/index.ts";
+import { createMessage, type Message } from "../../src/domain/messages.ts";
+import { cutMiddle } from "../../src/domain/truncate.ts";
+import { tool, type Compactor } from "../../src/index.ts";
+import type { LlmRequest } from "../../src/providers/contract.ts";
 import type { Engine } from "../../src/stores/engine.ts";
 import { createPersistence } from "../../src/stores/persistence/index.ts";
-import { byAssistantMessages, manualClock } from "../../src/testing/index.ts";
+import { piecesOf, sliceOf } from "../../src/summary-slices.ts";
+import { byAssistantMessages, manualClock, type ProviderScript, type ScriptedReply } from "../../src/testing/index.ts";
 import { crashEverywhere } from "../support/crash-sweep.ts";
 import { engineCases } from "../support/engines.ts";
 import { testLash, transcriptOf, type TestLashOptions } from "../support/lash.ts";
@@ -157,6 +163,127 @@ describe.each(engineCases())("reset on $name", ({ open }) => {
   });
 });
 
+const overflow: ScriptedReply = { failure: { kind: "http", status: 400, message: "prompt is too long", retryable: false } };
+const sizeOf = (request: LlmRequest): number => JSON.stringify(request.messages).length;
+const askedOf = (request: LlmRequest | undefined): string => request?.messages.at(-1)?.blocks.map((block) => (block.type === "text" ? block.text : "")).join("") ?? "";
+
+describe.each(engineCases())("summarize what is itself too long, on $name", ({ open }) => {
+  const MOST = 12_000;
+  const dump = tool({ name: "dump", description: "", input: z.object({}), readOnly: true, run: () => "x".repeat(60_000) });
+
+  /** A model with a window of so many characters, which asks for a dump when it is told to. */
+  const small: ProviderScript = (request) => {
+    if (sizeOf(request) > MOST) return overflow;
+    const last = request.messages.at(-1)?.blocks.at(-1);
+    return last?.type === "text" && last.text === "dump it" && request.tools.length > 0 ? { toolCalls: [{ name: "dump" }] } : "fine";
+  };
+
+  test.each<[string, TestLashOptions]>([["known", { model: { contextWindowTokens: MOST / 4 } }], ["unknown", {}]])("a result that is longer than the window is cut, and the session goes on; the window is %s (ME-16)", async (_title, options) => {
+    const { lash, provider, engine } = testLash({ engine: open(), script: small, tools: [dump], ...options });
+    const session = await lash.openSession("s");
+    expect(await session.run("dump it")).toMatchObject({ outcome: { kind: "stopped" }, errors: [{ code: "context_overflow", terminalReason: "context_overflow" }] });
+    expect(await session.compact(summarize())).toBe(true);
+    const asked = askedOf(provider.requests.at(-1));
+    expect(asked.replaceAll(/x{2,}/g, "xx").replaceAll(/\d+/g, "N")).toBe(
+      "User:\ndump it\n\nAssistant:\n[calls dump with {}]\n\nUser:\n[dump answered xx\n[... N characters are left out here ...]\nxx]",
+    );
+    expect(await session.run("hello")).toMatchObject({ text: "fine", isSuccess: true });
+    expect(provider.requests.at(-1)?.messages.map(({ role }) => role)).toEqual(["user", "user"]);
+    await lash.close();
+    const next = testLash({ engine, script: small });
+    expect(await (await next.lash.openSession("s")).run("again")).toMatchObject({ text: "fine" });
+  });
+});
+
+describe("slices of a summary", () => {
+  const words = (name: string): string => `${name} ${"w".repeat(900)}`;
+
+  /** Turns that answer a question each; the notes name what they were made of. */
+  async function long(turns: number, most: number, options: TestLashOptions = {}) {
+    const script: ProviderScript = (request) => {
+      if (request.scope.requestId.includes("compaction")) return sizeOf(request) > most ? overflow : { text: `notes(${(askedOf(request).match(/\b[qn]\d+/g) ?? []).join("+")})`.replaceAll("q", "n"), usage: { inputTokens: 5, outputTokens: 1 } };
+      return words(`a${request.messages.length}`);
+    };
+    const host = testLash({ script, ...options });
+    const session = await host.lash.openSession("s");
+    for (let turn = 1; turn <= turns; turn++) await session.run(words(`q${turn}`));
+    return { ...host, session, before: host.provider.requests.length };
+  }
+
+  test.each<[string, TestLashOptions]>([["where the window is known", { model: { contextWindowTokens: 2_200 } }], ["where it is not", {}]])("are asked for oldest first, each with the notes so far, and nothing is left out, %s (ME-16)", async (_title, options) => {
+    const { session, provider, before } = await long(6, 7_000, options);
+    expect(await session.compact(summarize())).toBe(true);
+    expect(transcriptOf(session)).toEqual(["User: Text Compaction summary:\nnotes(n1+n2+n3+n4+n5+n6)"]);
+    const asked = provider.requests.slice(before).filter((request) => sizeOf(request) <= 7_000).map(askedOf);
+    expect(asked.length).toBeGreaterThan(1);
+    for (const [index, text] of asked.entries()) {
+      expect(text.startsWith(index === 0 ? "User:\nq1 " : "User:\nCompaction summary:\nnotes(n1")).toBe(true);
+      // A slice ends before something the user says.
+      expect(text.slice(text.lastIndexOf("\n\n") + 2)).toMatch(/^Assistant:\na/);
+    }
+  });
+
+  test("usage of all of them is booked (ME-16)", async () => {
+    const { session, engine, provider, before } = await long(6, 7_000, { model: { contextWindowTokens: 2_200 } });
+    await session.compact(summarize());
+    const calls = provider.requests.length - before;
+    expect((await stored(engine))?.ledger).toMatchObject([{ source: "turn" }, { source: "compaction", usage: { inputTokens: 5 * calls, outputTokens: calls } }]);
+  });
+
+  test("aborting between two of them gives the compaction up (ME-16)", async () => {
+    const abort = new AbortController();
+    const { session, provider, before } = await long(6, 7_000, { model: { contextWindowTokens: 2_200 } });
+    const aborting: Compactor = (request) => summarize()({ ...request, provider: { ...request.provider, complete: async (...call) => request.provider.complete(...call).finally(() => abort.abort()) } });
+    await expect(session.compact(aborting, { signal: abort.signal })).rejects.toThrow();
+    expect(provider.requests).toHaveLength(before + 1);
+    expect(session.observe().readView.turnIndex).toBe(6);
+    expect(transcriptOf(session)).toHaveLength(12);
+  });
+
+  test("a model that takes nothing at all ends it with its failure (ME-16)", async () => {
+    const { session, provider, before } = await long(2, 0);
+    await expect(session.compact(summarize())).rejects.toMatchObject({ name: "DirectCompletionError", failure: { terminalReason: "context_overflow" } });
+    expect(provider.requests.length - before).toBeLessThan(10);
+  });
+
+  test("never part a call from its result, and end behind a complete batch or before the user speaks (ME-16)", () => {
+    const kinds = fc.array(fc.constantFrom("user", "answer", "batch"), { minLength: 1, maxLength: 12 });
+    fc.assert(
+      fc.property(kinds, fc.integer({ min: 40, max: 400 }), fc.integer({ min: 1, max: 60 }), (said, most, length) => {
+        const messages = said.flatMap((kind, index): Message[] => {
+          const text = `${index}:${"w".repeat((index * 37) % length)}`;
+          if (kind === "user") return [createMessage(`${index}`, "User", [{ kind: "Text", content: text }])];
+          if (kind === "answer") return [createMessage(`${index}`, "Assistant", [{ kind: "Text", content: text }])];
+          const call = { toolCallId: `c${index}`, toolName: "t", content: text };
+          return [createMessage(`${index}`, "Assistant", [{ kind: "ToolCall", ...call }]), createMessage(`${index}r`, "User", [{ kind: "ToolResult", ...call }])];
+        });
+        const pieces = piecesOf(messages, ({ id, parts }) => `<${id}>${parts[0]?.content}`);
+        const slices: string[] = [];
+        for (let next = 0; next < pieces.length; ) {
+          const slice = sliceOf(pieces, next, most);
+          expect(slice.next).toBeGreaterThan(next);
+          slices.push(slice.text);
+          next = slice.next;
+        }
+        // Nothing is lost, and nothing comes twice, where nothing had to be cut.
+        if (!slices.some((text) => text.includes("left out"))) expect(slices.join("\n\n")).toBe(messages.map(({ id, parts }) => `<${id}>${parts[0]?.content}`).join("\n\n"));
+        for (const { id } of messages) if (id.endsWith("r")) expect(slices.filter((text) => text.includes(`<${id.slice(0, -1)}>`) !== text.includes(`<${id}>`) && !text.includes("left out"))).toEqual([]);
+      }),
+    );
+  });
+
+  test("a cut parts no character, and says how much is missing (ME-16)", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "grapheme", maxLength: 400 }), fc.integer({ min: 0, max: 300 }), (text, most) => {
+        const cut = cutMiddle(text.toWellFormed(), most);
+        expect(cut.isWellFormed()).toBe(true);
+        const missing = Number(/\n\[\.\.\. (\d+) characters are left out here \.\.\.\]\n/.exec(cut)?.[1] ?? 0);
+        expect(cut.replace(/\n\[\.\.\. \d+ characters are left out here \.\.\.\]\n/, "").length + missing).toBe(text.toWellFormed().length);
+      }),
+    );
+  });
+});
+
 describe("summarize", () => {
   test("asks the session's model once, without tools or images, for notes on the whole conversation (PP-56)", async () => {
     const { lash, provider } = testLash({ script: ["seen", "  It is a cat.  "] });
@@ -168,7 +295,7 @@ describe("summarize", () => {
     const texts = request?.messages.map(({ blocks }) => blocks.map((block) => (block.type === "text" ? block.text : block.type)).join());
     expect(texts?.[0]).toContain("Keep the animals.");
     expect(texts?.[1]).toBe("User:\nLook:\n[image]\n\nAssistant:\nseen");
-    expect(transcriptOf(session)).toEqual(["Assistant: Text Compaction summary:\nIt is a cat."]);
+    expect(transcriptOf(session)).toEqual(["User: Text Compaction summary:\nIt is a cat."]);
   });
 
   test("earlier notes are part of what it is shown, so they are brought up to date (PP-56)", async () => {
@@ -177,7 +304,7 @@ describe("summarize", () => {
     await session.run("c");
     await session.compact(summarize());
     expect(JSON.stringify(provider.requests.at(-1)?.messages)).toContain("Compaction summary:\\nfirst notes");
-    expect(transcriptOf(session)).toEqual(["Assistant: Text Compaction summary:\nsecond notes"]);
+    expect(transcriptOf(session)).toEqual(["User: Text Compaction summary:\nsecond notes"]);
   });
 
   test("an empty answer changes nothing, and a failed call rejects with the provider's failure (PP-55, PP-47)", async () => {

@@ -48,11 +48,19 @@ export async function createChild(context: StoreContext, { parentSessionId, assi
     if (begun !== undefined) return begun;
     await seedMeta(tx, parentSessionId, { relation: { kind: "root" }, model: head.policy.model.id, protocol: context.protocol }, prepared.now);
     await requireHeld(tx, child);
-    const taken = forksState ? forkedRefs((await readHead(tx, parentSessionId))?.components ?? {}) : {};
+    const state = forksState ? forkedRefs((await readHead(tx, parentSessionId))?.components ?? {}) : {};
+    const taken = { ...state, ...(await marksOf(tx, child)) };
     await writeSession(tx, prepared, { taken, components, isChild: true });
     tx.set(childKey(parentSessionId, sessionId), {});
     return { kind: "created" };
   });
+}
+
+/** Which of the media that it starts with were refused, and by whom. */
+async function marksOf(tx: ReadTransaction, { attachmentIds, holder }: Pick<NewChild, "attachmentIds" | "holder">): Promise<ComponentRefs> {
+  if (attachmentIds.length === 0) return {};
+  const { suspectMedia } = (await readHead(tx, holder))?.components ?? {};
+  return suspectMedia === undefined ? {} : { suspectMedia };
 }
 
 /** Bytes that the one who asks was never shown stay out of reach, whatever id is named (S-80). */

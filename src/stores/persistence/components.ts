@@ -16,6 +16,8 @@ export const componentRefs = z.strictObject({
   pluginSnapshot: z.exactOptional(z.string()),
   executionState: z.exactOptional(z.string()),
   prompt: z.exactOptional(z.string()),
+  /** Since records of version 2. */
+  suspectMedia: z.exactOptional(z.string()),
 });
 export type ComponentRefs = z.output<typeof componentRefs>;
 

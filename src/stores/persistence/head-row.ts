@@ -9,13 +9,13 @@ import type { ReadTransaction } from "../engine.ts";
 import { type ComponentRefs, componentRefs } from "./components.ts";
 import { headKey } from "./layout.ts";
 import { policyRow } from "./policy-row.ts";
-import { count, fitting, opaque, parseRecord, SCHEMA_VERSION, schemaVersion } from "./schema.ts";
+import { CONTENT_VERSION, contentVersion, count, fitting, opaque, parseRecord, SCHEMA_VERSION } from "./schema.ts";
 import { readUsage, usageRow, writeUsage } from "./usage-row.ts";
 
 export const machineSnapshot = z.strictObject({ machine: z.string(), version: z.number(), value: opaque, context: opaque });
 
 const headRow = z.strictObject({
-  schemaVersion,
+  schemaVersion: contentVersion,
   revision: count,
   appended: count,
   /** Absent: 0. */
@@ -50,7 +50,7 @@ export async function readHead(tx: ReadTransaction, sessionId: string): Promise<
   const key = headKey(sessionId);
   const value = await tx.get(key);
   if (value === undefined) return undefined;
-  const row = parseRecord(headRow, "session head", key, value);
+  const row = parseRecord(headRow, "session head", key, value, CONTENT_VERSION);
   const head: SessionHead = {
     policy: row.policy,
     currentFrameId: row.frame ?? initialFrameId(sessionId),
@@ -67,7 +67,8 @@ export async function readHead(tx: ReadTransaction, sessionId: string): Promise<
 /** What follows from the session or is usual is left out: an entry of some 450 bytes stays within its page. */
 export function writeHead(sessionId: string, { revision, appended, hidden, head, components, isChild }: StoredHead): HeadRow {
   return fitting(headRow, {
-    schemaVersion: SCHEMA_VERSION,
+    // An older version would send again what a model has refused, and lose the mark with its next commit.
+    schemaVersion: components.suspectMedia === undefined ? SCHEMA_VERSION : CONTENT_VERSION,
     revision,
     appended,
     ...(hidden > 0 && { hidden }),

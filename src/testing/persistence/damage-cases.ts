@@ -130,9 +130,9 @@ const missing: readonly PersistenceCase[] = (
 
 const versioned = (
   [
-    ["head", ["s", S, 0, "head"], load, 1],
+    // Records with messages, or with marks on them, know two versions (ME-1, ME-15).
+    ["head", ["s", S, 0, "head"], load, 2],
     ["frame", ["s", S, 1], load, 1],
-    // Records with messages know two versions (ME-1).
     ["history", ["s", S, 2], load, 2],
     ["turn in flight", ["turn", S, 0], (store) => store.turns.load(S, "t3"), 2],
   ] as readonly (readonly [...(typeof readers)[number], newest: number])[]
