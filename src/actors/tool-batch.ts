@@ -59,6 +59,8 @@ class BatchRun {
   readonly #running: Set<string>;
   readonly #results = new Map<PlannedCall, ToolResult>();
   #parked = 0;
+  /** Calls that wait for an answer, or to be tried again: longer than anything that runs beside them. */
+  #waiting = 0;
   /** Attempts that run and are parked all the same. */
   #idle = 0;
 
@@ -121,7 +123,7 @@ class BatchRun {
     const most = call.tool.retry?.maxAttempts ?? 1;
     for (let attempt = 1; ; attempt++) {
       const recorded = await this.#runAttempt(call, attempt);
-      if ("pending" in recorded) return this.#park(call, recorded.pending, recorded.durationMs);
+      if ("pending" in recorded) return this.#whileWaiting(() => this.#park(call, recorded.pending, recorded.durationMs));
       const { outcome } = recorded.output;
       const retry = outcome.status === "failure" ? outcome.payload.retry : undefined;
       if (retry?.type !== "safe" || this.#context.signal.aborted) return recorded;
@@ -135,7 +137,16 @@ class BatchRun {
       if (this.#context.controller.hasUnsaved) await this.#context.step([...this.#running]);
       const { clock, signal } = this.#context;
       const dueAtMs = (recorded.endedAtMs ?? clock.now()) + delay;
-      await clock.sleep(Math.max(0, dueAtMs - clock.now()), signal).catch(() => undefined);
+      await this.#whileWaiting(() => clock.sleep(Math.max(0, dueAtMs - clock.now()), signal).catch(() => undefined));
+    }
+  }
+
+  async #whileWaiting<Result>(wait: () => Promise<Result>): Promise<Result> {
+    this.#waiting += 1;
+    try {
+      return await wait();
+    } finally {
+      this.#waiting -= 1;
     }
   }
 
@@ -192,8 +203,9 @@ class BatchRun {
       return this.#context.asActor(`tool:${sessionId}:${turnId}:${toolName}:${callId}`, () => this.#perform(call, attempt, execution));
     });
     this.#running.delete(replayKey);
+    // Before anybody hears that all that is left waits: a turn may be left in flight then, and this outcome with it (B2).
+    if (source === "run" && this.#running.size + this.#waiting > 0 && controller.hasUnsaved) await this.#context.step([...this.#running]);
     this.#count(0);
-    if (source === "run" && this.#running.size > 0 && controller.hasUnsaved) await this.#context.step([...this.#running]);
     return readAttempt(outcome);
   }
 

@@ -201,7 +201,7 @@ export function inFlight(open: () => Promise<ReleasedStore>): void {
   });
 
   // What the last running call of a batch came to is not recorded while another call of it waits for an answer.
-  test.fails("SC-31 a tool that ended beside a call that waits is not run by every process that takes the turn up", async () => {
+  test("SC-31 a tool that ended beside a call that waits is not run by every process that takes the turn up", async () => {
     const [, second] = await takenUpTwice();
     expect(second?.steps("half waiting")).toEqual([]);
   });
