@@ -20,7 +20,9 @@ async function batched(tools: readonly Tool[], tool_calls: unknown) {
   const session = await host.lash.openSession("s");
   const result = await session.run("go", { turnId: "t" });
   const [block] = host.provider.requests[1]?.messages.at(-1)?.blocks ?? [];
-  const told = block?.type === "toolResult" ? (JSON.parse(block.content) as { results: readonly Record<string, unknown>[] }) : { results: [] };
+  const { shownBytes } = session.observe().readView.messages.flatMap(({ parts }) => parts).find(({ kind }) => kind === "ToolResult") ?? {};
+  // What is shown in part is no JSON any more; the record has all of it.
+  const told = shownBytes !== undefined ? (result.toolCalls[0]?.output?.outcome.payload as never as { results: readonly Record<string, unknown>[] }) : block?.type === "toolResult" ? (JSON.parse(block.content) as { results: readonly Record<string, unknown>[] }) : { results: [] };
   return { ...host, session, result, told };
 }
 

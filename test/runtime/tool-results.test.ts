@@ -44,7 +44,7 @@ describe.each(engineCases())("on $name", ({ open }) => {
     expect(part).toMatchObject({ content: lines, shownBytes: 64 * KIB });
     expect(result.toolCalls[0]?.output?.outcome.payload).toBe(lines);
     await lash.close();
-    const next = testLash({ engine, script: () => "more" });
+    const next = testLash({ engine, script: () => "more", tools: [giving(lines)] });
     await (await next.lash.openSession("s")).run("and now?");
     expect(shownIn(next.provider.requests[0])).toEqual([shown]);
     await next.lash.close();
