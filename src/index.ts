@@ -57,6 +57,7 @@ export type { Json } from "./domain/json.ts";
 export type { Clock } from "./domain/clock.ts";
 export type { Limits } from "./domain/limits.ts";
 export type { LogRecord, Logger } from "./domain/logger.ts";
+export type { RedactRules } from "./domain/redactor.ts";
 
 export { memory } from "./stores/memory/store.ts";
 export type { Liveness, PeerChannel, Store } from "./stores/store.ts";

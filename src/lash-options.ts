@@ -13,6 +13,8 @@ import { invalidArgument, refuseUnknown } from "./domain/invalid-argument.ts";
 import type { Json } from "./domain/json.ts";
 import { type Limits, resolveLimits } from "./domain/limits.ts";
 import type { Logger } from "./domain/logger.ts";
+import { ASK_OPTIONS, asksOf, type AskOptions } from "./ask-options.ts";
+import { type RedactRules, redactorOf } from "./domain/redactor.ts";
 import type { TurnLimits } from "./domain/turn-config.ts";
 import { layerOf, type Prompt } from "./domain/prompt-input.ts";
 import type { ChildAssignment, ModelSpec } from "./domain/session.ts";
@@ -27,7 +29,7 @@ import type { SweepReport } from "./stores/content-contract.ts";
 import type { GcReport, VacuumReport } from "./stores/upkeep-contract.ts";
 import type { Store } from "./stores/store.ts";
 import type { ToJsonSchema, Tool } from "./tools/contract.ts";
-import { describedTools } from "./tools/input-schema.ts";
+import { describedTools } from "./actors/described-tools.ts";
 
 /** Limits of the model are the host's to know: absent means unknown, never a guess (FA-9). */
 export interface ModelOptions {
@@ -39,7 +41,7 @@ export interface ModelOptions {
   readonly outputTokenCapacity?: number;
 }
 
-export interface SessionOptions {
+export interface SessionOptions extends AskOptions {
   /** Default: the lash's. The provider that a stored session was recorded with has to come back (PP-26). */
   readonly provider?: Provider;
   readonly model?: ModelOptions;
@@ -69,7 +71,7 @@ export interface TokenBudget {
   readonly tokens: number;
 }
 
-export interface LashOptions {
+export interface LashOptions extends AskOptions {
   readonly provider?: Provider;
   readonly model?: ModelOptions;
   /** Where sessions live. Default `memory()`: everything ends with the process (OP-15). */
@@ -134,6 +136,14 @@ export interface LashOptions {
   readonly trace?: TraceOptions;
   /** Default: warnings and errors to the console (FA-78). */
   readonly logger?: Logger;
+  /**
+   * Secrets that only you know of, taken out of what providers and tools report as errors before it is stored, traced, logged,
+   * shown or thrown: texts and regular expressions, each of whose occurrences becomes `[redacted]`, or a function that gives a
+   * text without them. Keys, tokens, passwords, cookies and credentials in URLs go anyway. Answers, results and arguments are
+   * kept as they are. Called for every error, so it has to be fast on any text; a function that throws is logged once, and then
+   * the built-in rules alone apply.
+   */
+  readonly redact?: RedactRules;
   readonly clock?: Clock;
   /** Signs the keys of pending tool calls: 64 hex digits. Default: one made with the store and kept in it (OP-13). */
   readonly waitSecret?: string;
@@ -185,10 +195,10 @@ export interface Maintenance {
 }
 
 const OPTIONS = [
-  "provider", "model", "store", "tools", "plugins", "prompt", "maxTurns", "timeoutMs", "budget", "effects", "protocol", "residency", "lease", "inspect", "logger", "clock", "newId", "waitSecret", "maxRecoveries", "limits",
-  "trace", "drain", "children", "liveReplay", "toJsonSchema", "retiredTools", "sessionOptions",
+  "provider", "model", "store", "tools", "plugins", "prompt", "maxTurns", "timeoutMs", "budget", ...ASK_OPTIONS, "effects", "protocol", "residency", "lease", "inspect", "logger", "clock", "newId", "waitSecret", "maxRecoveries", "limits",
+  "trace", "redact", "drain", "children", "liveReplay", "toJsonSchema", "retiredTools", "sessionOptions",
 ];
-const SESSION_OPTIONS = ["provider", "model", "tools", "plugins", "pluginOptions", "prompt", "maxTurns", "timeoutMs", "budget", "retiredTools"];
+const SESSION_OPTIONS = ["provider", "model", "tools", "plugins", "pluginOptions", "prompt", "maxTurns", "timeoutMs", "budget", "retiredTools", ...ASK_OPTIONS];
 
 export function checkResolution(resolution: Resolution, limits: Limits): void {
   const { status } = { ...resolution };
@@ -218,6 +228,8 @@ export function checkOptions(options: LashOptions): void {
   }
   checkShared(options);
   checkSeams(options);
+  asksOf(options, options.toJsonSchema);
+  redactorOf(options.redact);
   toolsByName(describedTools(options.tools ?? [], options.toJsonSchema));
   checkPlugins(options.plugins);
   leaseTimingsOf(options.lease);

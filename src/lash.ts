@@ -12,6 +12,7 @@ import {
   checkAddress, checkClose, checkOptions, checkRecover, checkResolution,
   type Completions, type LashOptions, type Maintenance, type RecoverOptions, type SessionOptions,
 } from "./lash-options.ts";
+import { redactorOf } from "./domain/redactor.ts";
 import { ProviderLadders } from "./providers/provider-ladders.ts";
 import { Recovery, type Recovered } from "./recovery.ts";
 import { makePorts, type LashPorts } from "./runtime-ports.ts";
@@ -35,7 +36,7 @@ export class Lash implements AsyncDisposable {
   readonly completions: Completions;
   readonly #options: LashOptions;
   readonly #ports: LashPorts;
-  readonly #ladders = new ProviderLadders();
+  readonly #ladders: ProviderLadders;
   readonly #opener: SessionOpener;
   readonly #recovery: Recovery;
   readonly #sessions = new Set<Session>();
@@ -49,7 +50,10 @@ export class Lash implements AsyncDisposable {
   constructor(options: LashOptions) {
     // A host that goes on changing its list of tools does not change a runtime that was wired (FA-6).
     this.#options = { ...options, ...(options.tools && { tools: [...options.tools] }), ...(options.plugins && { plugins: [...options.plugins] }), ...(options.retiredTools && { retiredTools: [...options.retiredTools] }) };
+    const redactor = redactorOf(options.redact, (record) => this.#ports.logger(record));
+    this.#ladders = new ProviderLadders(redactor);
     this.#ports = makePorts(options, {
+      redactor,
       ladders: this.#ladders,
       wakeAt: (sessionId, turnId, dueAtMs) => this.#recovery.wakeAt(sessionId, turnId, dueAtMs),
       poke: (sessionId) => this.#poke(sessionId),
@@ -240,7 +244,7 @@ export class Lash implements AsyncDisposable {
     return {
       orphans: (sessionId) => maintenance.orphanedNodeIds(sessionId),
       tombstone: (sessionId, nodeIds) => maintenance.tombstoneNodes(sessionId, nodeIds),
-      vacuum: (sessionId) => maintenance.vacuum(sessionId),
+      vacuum: (sessionId?: string) => maintenance.vacuum(sessionId),
       sweepAttachments: (cutoffMs) => this.#ports.persistence.attachments.sweep(cutoffMs),
       collect: () => maintenance.gcUnreachable(),
     };
@@ -250,7 +254,10 @@ export class Lash implements AsyncDisposable {
   async #resolveCompletion(key: string, resolution: Resolution): Promise<ResolveOutcome> {
     this.#assertOpen();
     checkResolution(resolution, this.#ports.limits);
-    const { name, ...outcome } = await this.#ports.waits.resolve(key, resolution);
+    const { redactor, waits } = this.#ports;
+    // What an answer says of a failure is a tool's error.
+    const kept = resolution.status === "err" ? { ...resolution, payload: redactor.failure(resolution.payload) } : resolution;
+    const { name, ...outcome } = await waits.resolve(key, kept);
     if (outcome.status === "accepted" && name && this.#canDrive(name.scope.session_id)) this.#recovery.wake(name.scope.session_id, name.scope.turn_id);
     return outcome;
   }

@@ -10,7 +10,8 @@ import { WaitDesk } from "./actors/wait-desk.ts";
 import type { ChildHost } from "./children/contract.ts";
 import { systemClock } from "./domain/clock.ts";
 import { resolveLimits } from "./domain/limits.ts";
-import { consoleLogger, safeLogger } from "./domain/logger.ts";
+import { consoleLogger, type Logger, safeLogger } from "./domain/logger.ts";
+import type { Redactor } from "./domain/redactor.ts";
 import { durableStoreRequired } from "./domain/wiring-errors.ts";
 import { leaseTimingsOf, type LashOptions } from "./lash-options.ts";
 import { inMemoryLiveReplay } from "./live-replay.ts";
@@ -18,7 +19,7 @@ import { readViewOf } from "./observe/read-view.ts";
 import { standardProtocol } from "./protocols/standard.ts";
 import { resolveAttachments } from "./providers/attachments.ts";
 import type { LlmRequest } from "./providers/contract.ts";
-import { ProviderError, failureOf } from "./providers/failure.ts";
+import { failureOf, ProviderError, withoutSecrets } from "./providers/failure.ts";
 import type { ProviderLadders } from "./providers/provider-ladders.ts";
 import { randomId, randomSecret } from "./random-id.ts";
 import { memory } from "./stores/memory/store.ts";
@@ -32,6 +33,7 @@ export interface LashPorts extends RuntimePorts {
 
 /** What the lash itself does for its sessions; nothing of it is asked for while the ports are made. */
 export interface PortsHost {
+  readonly redactor: Redactor;
   readonly ladders: ProviderLadders;
   /** A turn that was suspended is to go on by then. */
   readonly wakeAt: (sessionId: string, turnId: string, dueAtMs: number) => void;
@@ -41,13 +43,14 @@ export interface PortsHost {
 }
 
 /** @throws LashError as `createLash`, where parts do not fit together. */
-export function makePorts(options: LashOptions, { ladders, wakeAt, poke, children }: PortsHost): LashPorts {
+export function makePorts(options: LashOptions, { redactor, ladders, wakeAt, poke, children }: PortsHost): LashPorts {
   const clock = options.clock ?? systemClock;
   const { engine, liveness, peers, attachments } = options.store ?? memory();
   const newId = options.newId ?? randomId;
   const scopeId = newId();
-  const logger = safeLogger(options.logger ?? consoleLogger);
-  const trace = options.trace?.sink.openTrace({ ...options.trace, clock, newId, logger });
+  const log = safeLogger(options.logger ?? consoleLogger);
+  const logger: Logger = (record) => log({ ...record, message: redactor.text(record.message) });
+  const trace = options.trace?.sink.openTrace({ ...options.trace, clock, newId, logger, ...(redactor.hasRules && { redactor }) });
   const protocol = options.protocol ?? standardProtocol;
   const store = createPersistence(engine, { clock, attachments, protocol: protocol.id });
   const persistence = trace?.watchStore(store) ?? store;
@@ -80,18 +83,22 @@ export function makePorts(options: LashOptions, { ladders, wakeAt, poke, childre
     residency: options.residency ?? "keep_all",
     limits: resolveLimits(options.limits),
     logger,
+    redactor,
     newId,
     ...(options.drain === "auto" && { poke }),
     retrying: (provider) => ladders.of(provider),
     failureOf: (error) => {
       const { attempts, partial } = ProviderError.is(error) ? error : { attempts: [], partial: [] };
-      return { failure: failureOf(error), attempts, ...(partial.length > 0 && { partial }) };
+      return { failure: withoutSecrets(failureOf(error), redactor), attempts, ...(partial.length > 0 && { partial }) };
     },
     children: options.children?.connect({
       ...children,
       ports: () => ports,
       store: { engine, now: () => clock.now(), boundSessionId: undefined, protocol: protocol.id, place: attachments },
     }),
+    // Most pages never need it.
+    checkJson: async (schema, value) => (await import("./providers/json-schema.ts")).jsonSchemaProblem(schema, value),
+    ...(options.toJsonSchema && { toJsonSchema: options.toJsonSchema }),
     ...(options.inspect && { inspect: options.inspect }),
     ...(trace && { trace }),
   };

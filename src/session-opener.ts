@@ -1,5 +1,6 @@
 // Session opener: what a session is given when it is opened - by its host, by recovery, by its parent - and who opens it.
 
+import { asksOf } from "./ask-options.ts";
 import type { SessionWiring } from "./actors/ports.ts";
 import type { SessionRuntime } from "./actors/session-runtime.ts";
 import { SessionTools } from "./actors/session-tools.ts";
@@ -55,6 +56,7 @@ export class SessionOpener {
       prompt: NO_PROMPT,
       stated: { provider: false, prompt: false, model: false, maxTurns: false },
       limits: {},
+      asks: { ask: {} },
       core: NO_PROMPT,
       tools: new SessionTools([], loadToolRegistry),
       plugins: undefined,
@@ -126,6 +128,7 @@ export class SessionOpener {
         maxTurns: options.maxTurns !== undefined || stating.maxTurns !== undefined,
       },
       limits: limitsOf(options, limitsOf(lash)),
+      asks: asksOf(options, lash.toJsonSchema, asksOf(lash, lash.toJsonSchema)),
       core: layerOf(lash.prompt ?? "", "core"),
       tools: new SessionTools([...visibleTools(lash.tools ?? [], assignment), ...(options.tools ?? [])], loadToolRegistry, {
         retired: [...(lash.retiredTools ?? []), ...(options.retiredTools ?? [])],

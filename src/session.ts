@@ -27,6 +27,7 @@ import { ToolAdmin } from "./tool-admin.ts";
 import { Turn } from "./turn.ts";
 import { checkTurnOptions, chosenCompactor, turnIdOf, type RunOptions, type TurnOptions } from "./turn-options.ts";
 import { turnResultOf, type TurnResult } from "./turn-result.ts";
+import { withValue, type Output, type ValueOf } from "./turn-value.ts";
 
 /** Where a parked session is found again; plain data. */
 export interface ParkedSession {
@@ -92,20 +93,21 @@ export class Session extends SessionLanes implements AsyncDisposable {
    * @throws LashError `invalid_argument` - naming the field of `input` or `options` that is wrong.
    * @throws LashError `missing_model_spec` - a provider without a model of its own, and no model.
    */
-  turn(input: string | TurnInput, options: TurnOptions = {}): Turn {
+  turn<Wanted extends Output = undefined>(input: string | TurnInput, options: TurnOptions<Wanted> = {}): Turn<ValueOf<Wanted>> {
     this.assertOpen();
     checkTurnOptions(options);
-    const overlay = overlayOf(options, this.#runtime.settings, this.#runtime.ports.retrying);
+    const overlay = overlayOf(options, this.#runtime.settings, this.#runtime.ports);
     const parsed = parseTurnInput(input, this.#runtime.ports.limits);
     const turnId = turnIdOf(parsed, options) ?? this.#host.newId();
     const { input: accepted, attachments } = acceptInput(parsed);
-    const start = async (turn: Turn): Promise<TurnResult> => {
+    const start = async (turn: Turn<ValueOf<Wanted>>): Promise<TurnResult<ValueOf<Wanted>>> => {
       await this.#host.background(this.id);
       this.assertOpen();
       const emit: Emit = (body, correlationId) => turn.emit(body, correlationId);
       const unlisten = options.signal && onAbort(options.signal, () => void turn.cancel());
       try {
-        return turnResultOf(await this.#runtime.runTurn({ turnId, input: accepted, attachments, overlay, emit, signal: turn.signal }));
+        const end = await this.#runtime.runTurn({ turnId, input: accepted, attachments, overlay, emit, signal: turn.signal });
+        return await withValue(turnResultOf(end), overlay?.asks?.output ?? this.#runtime.wiring.asks.output);
       } finally {
         unlisten?.();
       }
@@ -118,8 +120,8 @@ export class Session extends SessionLanes implements AsyncDisposable {
   }
 
   /** Runs a turn to its end: `turn(input, options).result`. */
-  async run(input: string | TurnInput, { onActivity, ...options }: RunOptions = {}): Promise<TurnResult> {
-    const turn = this.turn(input, options);
+  async run<Wanted extends Output = undefined>(input: string | TurnInput, { onActivity, ...options }: RunOptions<Wanted> = {}): Promise<TurnResult<ValueOf<Wanted>>> {
+    const turn = this.turn<Wanted>(input, options as TurnOptions<Wanted>);
     if (onActivity) {
       for await (const activity of turn) await swallow(onActivity, activity);
     }

@@ -6,10 +6,13 @@ import { layerOf, type Prompt, type PromptParts } from "./domain/prompt-input.ts
 import { binding, type TurnOverlay } from "./actors/turn-plan.ts";
 import type { SettingsChange } from "./actors/session-settings.ts";
 import { checkShared, limitsOf, modelOf, type ModelOptions, type TokenBudget } from "./lash-options.ts";
+import { ASK_OPTIONS, asksOf, type AskOptions } from "./ask-options.ts";
 import type { Provider } from "./providers/contract.ts";
+import type { ToJsonSchema } from "./tools/contract.ts";
+import type { Output } from "./turn-value.ts";
 
 /** For one turn, on top of its session's settings; none of it is recorded as the session's (FA-24). */
-export interface TurnSettings {
+export interface TurnSettings<Wanted extends Output = Output> extends AskOptions<Wanted> {
   /** Another process can finish the turn only with a provider of the same id. The lash does not close it. */
   readonly provider?: Provider;
   /** In place of the session's. Default of its id: the given provider's own, else the session's. */
@@ -38,16 +41,28 @@ export interface SessionPatch {
 export const SETTINGS = ["provider", "model", "prompt", "maxTurns"];
 
 /** Those of one turn. */
-export const TURN_SETTINGS = [...SETTINGS, "timeoutMs", "budget"];
+export const TURN_SETTINGS = [...SETTINGS, "timeoutMs", "budget", ...ASK_OPTIONS];
+
+/** What settings are made with. */
+export interface SettingsPorts {
+  readonly retrying: (provider: Provider) => Provider;
+  /** Tells the schemas that cannot tell themselves. */
+  readonly toJsonSchema?: ToJsonSchema | undefined;
+}
 
 /** @throws LashError `invalid_argument`, `missing_model_spec`, `llm_provider`. */
-export function overlayOf(settings: TurnSettings, current: SessionSettings, retrying: (provider: Provider) => Provider): TurnOverlay | undefined {
+export function overlayOf(settings: TurnSettings, current: SessionSettings, { retrying, toJsonSchema }: SettingsPorts): TurnOverlay | undefined {
   checkShared(settings);
   const { provider, model, prompt, maxTurns } = settings;
   const limits = limitsOf(settings);
   const hasLimits = Object.keys(limits).length > 0;
-  if (provider === undefined && model === undefined && prompt === undefined && maxTurns === undefined && !hasLimits) return undefined;
-  return { ...changeOf(provider, model, prompt === undefined ? undefined : layerOf(prompt, "turn"), maxTurns, current, retrying), ...(hasLimits && { limits }) };
+  const asks = ASK_OPTIONS.some((field) => settings[field] !== undefined) ? asksOf(settings, toJsonSchema) : undefined;
+  if (provider === undefined && model === undefined && prompt === undefined && maxTurns === undefined && !hasLimits && !asks) return undefined;
+  return {
+    ...changeOf(provider, model, prompt === undefined ? undefined : layerOf(prompt, "turn"), maxTurns, current, retrying),
+    ...(hasLimits && { limits }),
+    ...(asks && { asks }),
+  };
 }
 
 /** @throws LashError `invalid_argument`, `missing_model_spec`, `llm_provider`. */

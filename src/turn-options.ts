@@ -9,15 +9,16 @@ import { invalidArgument, refuseUnknown } from "./domain/invalid-argument.ts";
 import type { TurnInput } from "./domain/turn-input.ts";
 import type { TurnActivity } from "./observe/contract.ts";
 import { TURN_SETTINGS, type TurnSettings } from "./settings-options.ts";
+import type { Output } from "./turn-value.ts";
 
-export interface TurnOptions extends TurnSettings {
+export interface TurnOptions<Wanted extends Output = Output> extends TurnSettings<Wanted> {
   /** Id of the turn, so that asking again attaches to it instead of adding a second input. Default: a fresh one. */
   readonly turnId?: string;
   /** Aborting it cancels the turn. */
   readonly signal?: AbortSignal;
 }
 
-export interface RunOptions extends TurnOptions {
+export interface RunOptions<Wanted extends Output = Output> extends TurnOptions<Wanted> {
   /** Told of everything that happens; awaited, so a slow one slows the turn (T-46). */
   readonly onActivity?: (activity: TurnActivity) => void | Promise<void>;
 }

@@ -18,11 +18,16 @@ export interface ToolCallRecord {
   readonly output?: ToolCallOutput;
 }
 
-export interface TurnResult {
+export interface TurnResult<Value = unknown> {
   readonly turnId: string;
   /** The assistant's words; for a turn that stopped, the last ones it said (T-59). */
   readonly text: string;
   readonly outcome: HostOutcome;
+  /**
+   * What the turn ended with, where that is a value: an answer of the form that `output` asked for, the value of a protocol, or what a
+   * tool gave to `finishTurn`. Where this call, its session or its lash has the schema as an object, it is what that made of it.
+   */
+  readonly value?: Value;
   /** Finished, or went on in another frame (FA-28). */
   readonly isSuccess: boolean;
   /** Tokens of this turn's own model calls. */
@@ -48,6 +53,7 @@ export function turnResultOf({ result, toolResults }: TurnEnd): TurnResult {
     turnId: result.turnId,
     text: result.text,
     outcome,
+    ...(outcome.kind === "finished" && outcome.finish !== "assistant_message" && { value: outcome.value ?? null }),
     isSuccess: outcome.kind !== "stopped",
     usage: result.usage,
     childrenUsage,

@@ -5,8 +5,8 @@ import type { TurnActivity, TurnActivityBody } from "./observe/contract.ts";
 import type { TurnResult } from "./turn-result.ts";
 
 /** @internal What a turn needs of its session. */
-export interface TurnWiring {
-  readonly start: (turn: Turn) => Promise<TurnResult>;
+export interface TurnWiring<Value> {
+  readonly start: (turn: Turn<Value>) => Promise<TurnResult<Value>>;
   readonly requestOf: (reason: string | undefined) => TurnCancellation;
   readonly record: (request: TurnCancellation) => Promise<TurnCancelOutcome>;
 }
@@ -20,18 +20,18 @@ const BUFFER = 64;
  * It starts when it is iterated or its `result` is asked for, whichever comes first. A consumer that stops iterating
  * stops watching, not the turn (FA-80). Iterate it once; everything of it that lasts is in the result and the session.
  */
-export class Turn implements AsyncIterable<TurnActivity> {
+export class Turn<Value = unknown> implements AsyncIterable<TurnActivity> {
   /** Unique in its session; asking for a turn under an id that has ended gives the recorded result. */
   readonly id: string;
-  readonly #wiring: TurnWiring;
+  readonly #wiring: TurnWiring<Value>;
   readonly #cancel = new AbortController();
   readonly #feed = new Feed();
-  #result: Promise<TurnResult> | undefined;
+  #result: Promise<TurnResult<Value>> | undefined;
   #count = 0;
   #isOver = false;
 
   /** Made by `session.turn()`. */
-  constructor(id: string, wiring: TurnWiring) {
+  constructor(id: string, wiring: TurnWiring<Value>) {
     this.id = id;
     this.#wiring = wiring;
   }
@@ -48,7 +48,7 @@ export class Turn implements AsyncIterable<TurnActivity> {
    *   session is open, or by `recover()`; tools that were running are interrupted, and their own policy says what that means.
    * @throws LashError `lash_closed`, `turn_suspended` - an accepted turn stays in flight.
    */
-  get result(): Promise<TurnResult> {
+  get result(): Promise<TurnResult<Value>> {
     return this.#started();
   }
 
@@ -100,7 +100,7 @@ export class Turn implements AsyncIterable<TurnActivity> {
     return iterator;
   }
 
-  #started(): Promise<TurnResult> {
+  #started(): Promise<TurnResult<Value>> {
     if (this.#result) return this.#result;
     this.#result = this.#wiring.start(this);
     const end = (): void => void (this.#isOver = true);

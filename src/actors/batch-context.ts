@@ -4,6 +4,7 @@ import type { ChildPort, ParentSession } from "../children/contract.ts";
 import type { Clock } from "../domain/clock.ts";
 import type { Limits } from "../domain/limits.ts";
 import type { Logger } from "../domain/logger.ts";
+import type { Redactor } from "../domain/redactor.ts";
 import type { AttachmentFacet } from "../stores/content-contract.ts";
 import type { EffectController } from "./effect-host.ts";
 import type { Envelope } from "./envelope.ts";
@@ -41,6 +42,8 @@ export interface BatchContext {
   readonly attachments: AttachmentFacet;
   readonly logger: Logger;
   readonly limits: Limits;
+  /** For what failed calls say. */
+  readonly redactor: Redactor;
   /** The tool of the turn that reads what is left out of results, where it has one. */
   readonly restTool: string | undefined;
   /** The text of a result that the conversation has, by its id or that of its call. */

@@ -9,10 +9,12 @@ import type { ModelSpec } from "../domain/session.ts";
 import { shownTools } from "../domain/turn-config.ts";
 import { addUsage, type TokenUsage } from "../domain/usage.ts";
 import type { Prompt } from "./history.ts";
-import type { EffectOutcome } from "../machines/effects.ts";
+import { demandAt } from "../domain/turn-ask.ts";
+import type { EffectOutcome, OutputCheck } from "../machines/effects.ts";
 import type { LlmAttempt, LlmFilePart, LlmMessage, LlmOutputPart, LlmRequest, LlmResponse, PartialAnswer, ProviderFailure } from "../providers/contract.ts";
 import type { JournaledOutcome } from "../stores/contract.ts";
 import { type Emit, LiveAnswer } from "./live-answer.ts";
+import { checkedOutput, type CheckJson } from "./output-check.ts";
 import { ResponseSize } from "./response-size.ts";
 import type { EffectTrace } from "./trace-port.ts";
 import type { TurnPlan } from "./turn-plan.ts";
@@ -29,9 +31,12 @@ export interface ModelCall {
   readonly loadImages: (request: LlmRequest) => Promise<LlmRequest>;
   readonly scope: LlmRequest["scope"];
   readonly effectId: number;
+  /** The first model call of its turn. */
+  readonly isFirst: boolean;
   readonly signal: AbortSignal;
   readonly clock: Clock;
   readonly emit: Emit;
+  readonly checkJson: CheckJson;
   /** Of text, reasoning and arguments together (OP-17). */
   readonly maxResponseBytes: number;
   /** Distinguishes providers' errors from others without knowing their class. */
@@ -41,10 +46,11 @@ export interface ModelCall {
 export type FailureOf = (error: unknown) => { readonly failure: ProviderFailure; readonly attempts: readonly LlmAttempt[]; readonly partial?: PartialAnswer };
 
 /** Form of an llm_call in the journal: an answer, or the failure it ended in, both with what they cost (E-8). */
-type RecordedCall = { readonly response: Json } | { readonly failure: Json };
+type RecordedCall = { readonly response: Json; readonly output?: Json } | { readonly failure: Json };
 
-export function buildRequest({ plan, prompt: { messages, images }, scope }: ModelCall): LlmRequest {
-  const { system: prompt, tools, policy: { model } } = plan.config;
+export function buildRequest({ plan, prompt: { messages, images }, scope, isFirst }: ModelCall): LlmRequest {
+  const { system: prompt, tools, policy: { model }, ask = {} } = plan.config;
+  const { output, generation = {}, reasoning, providerOptions } = ask;
   const system: LlmMessage[] = prompt.trim() === "" ? [] : [{ role: "system", blocks: [{ type: "text", text: prompt }] }];
   return {
     model: model.id,
@@ -53,8 +59,12 @@ export function buildRequest({ plan, prompt: { messages, images }, scope }: Mode
     // Bytes are put in just before the call, and never into anything that is kept (E-4).
     attachments: images.map(({ id, mime }) => ({ mime, data: new Uint8Array(), reference: id })),
     tools: shownTools(tools),
-    toolChoice: "auto",
-    generation: {},
+    toolChoice: demandAt(ask, isFirst),
+    generation,
+    ...(reasoning !== undefined && { reasoning }),
+    ...(providerOptions && { providerOptions }),
+    ...(plan.headers && { headers: plan.headers }),
+    ...(output && { outputSpec: { type: "jsonSchema" as const, ...output, strict: true } }),
     scope,
   };
 }
@@ -86,7 +96,8 @@ export async function callModel(call: ModelCall): Promise<JournaledOutcome> {
   }
   const kept = { ...response, parts: await withFilesStored(response.parts, call) };
   await live.settle(kept);
-  return recorded({ response: copyJson(kept) });
+  const output = await checkedOutput(kept, call.plan, call.checkJson);
+  return recorded({ response: copyJson(kept), ...(output && { output: copyJson(output) }) });
 }
 
 const recorded = (call: RecordedCall): JournaledOutcome => ({ ok: call });
@@ -112,12 +123,12 @@ const cancelled: { readonly failure: ProviderFailure } = {
 
 /** Reads a recorded outcome back, and what the call used, whatever it came to (OP-21). */
 export function modelOutcome(recorded: Json, effectId: number, plan: TurnPlan): EffectOutcome {
-  const entry = recorded as unknown as { response?: Omit<LlmResponse, "fullText">; failure?: ReturnType<FailureOf> };
+  const entry = recorded as unknown as { response?: Omit<LlmResponse, "fullText">; output?: OutputCheck; failure?: ReturnType<FailureOf> };
   const { providerId, model } = plan.config.policy;
   const asked = { provider: providerId, model: model.id };
   if (entry.response) {
     const response: LlmResponse = { ...entry.response, fullText: "", origin: entry.response.origin ?? asked };
-    return { kind: "llm_call", response: withCapacity(response, plan.config.policy.model), call: callRecord(effectId, plan, response.attempts ?? [], response.usage) };
+    return { kind: "llm_call", response: withCapacity(response, plan.config.policy.model), call: callRecord(effectId, plan, response.attempts ?? [], response.usage), ...(entry.output && { output: entry.output }) };
   }
   const { failure, attempts, partial } = entry.failure ?? { ...cancelled, attempts: [] };
   return { kind: "llm_failure", failure, call: callRecord(effectId, plan, attempts, null), ...(partial && { partial, origin: asked }) };

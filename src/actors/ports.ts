@@ -5,6 +5,7 @@ import type { ChildPort } from "../children/contract.ts";
 import type { Clock } from "../domain/clock.ts";
 import type { Limits } from "../domain/limits.ts";
 import type { Logger } from "../domain/logger.ts";
+import type { Redactor } from "../domain/redactor.ts";
 import type { PromptLayer } from "../domain/prompt.ts";
 import type { ModelSpec, SessionPolicy } from "../domain/session.ts";
 import type { TurnLimits } from "../domain/turn-config.ts";
@@ -13,16 +14,18 @@ import type { Residency } from "../machines/session.machine.ts";
 import type { LlmRequest, LlmResponse, Provider } from "../providers/contract.ts";
 import type { LeaseOwner, Persistence } from "../stores/contract.ts";
 import type { Liveness, PeerChannel } from "../stores/store.ts";
-import type { DirectAnswer, ToolCall } from "../tools/contract.ts";
+import type { DirectAnswer, ToJsonSchema, ToolCall } from "../tools/contract.ts";
 import type { ChangeHub } from "./change-hub.ts";
 import type { EffectHost } from "./effect-host.ts";
 import type { PokeReason } from "./input-lane.ts";
+import type { CheckJson } from "./output-check.ts";
 import type { LeaseTimings } from "./lease-keeper.ts";
 import type { FailureOf } from "./model-call.ts";
 import type { SessionPlugins } from "./plugin-port.ts";
 import type { Publishers } from "./publisher.ts";
 import type { SessionTools } from "./session-tools.ts";
 import type { TracePort } from "./trace-port.ts";
+import type { HostAsk } from "./turn-plan.ts";
 import type { WaitDesk } from "./wait-desk.ts";
 
 export type Inspect = Observer<InspectionEvent> | ((event: InspectionEvent) => void);
@@ -59,6 +62,8 @@ export interface RuntimePorts {
   /** Recoveries without progress after which a turn is given up (OP-6). */
   readonly maxRecoveries: number;
   readonly logger: Logger;
+  /** For what providers and tools report as errors. */
+  readonly redactor: Redactor;
   readonly limits: Limits;
   readonly waits: WaitDesk;
   /** What is shown of the sessions that are open. */
@@ -79,6 +84,9 @@ export interface RuntimePorts {
   readonly newId: () => string;
   /** The provider with its ladder of attempts, one and the same for one provider (PP-14). */
   readonly retrying: (provider: Provider) => Provider;
+  readonly checkJson: CheckJson;
+  /** Tells the schemas that cannot tell themselves. */
+  readonly toJsonSchema?: ToJsonSchema | undefined;
   readonly inspect?: Inspect;
   readonly trace?: TracePort;
   readonly failureOf: FailureOf;
@@ -98,6 +106,8 @@ export interface SessionWiring {
   readonly stated: { readonly provider: boolean; readonly model: boolean; readonly maxTurns: boolean; readonly prompt: boolean };
   /** Of its turns, where the turn itself says nothing; recorded with each turn, not with the session. */
   readonly limits: TurnLimits;
+  /** What its turns ask of the model, where the turn itself says nothing; recorded likewise. */
+  readonly asks: HostAsk;
   /** The lash's layer of the prompt; never recorded. */
   readonly core: PromptLayer;
   /** Those of plugins among them. */

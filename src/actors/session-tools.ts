@@ -11,7 +11,7 @@ import { toolIdOf, type ToolSpec } from "../domain/turn-config.ts";
 import type { TurnMeans } from "../domain/turn-means.ts";
 import type { JournalEntry } from "../stores/contract.ts";
 import type { ToJsonSchema, Tool } from "../tools/contract.ts";
-import { describedTools } from "../tools/input-schema.ts";
+import { describedTools } from "./described-tools.ts";
 import type { BaseSource, MakeToolRegistry, ReadTools, ToolRegistry } from "../tools/registry/contract.ts";
 
 /** State of the tools after an effect that changed them, and the generation that was recorded then. A type: it goes into JSON. */

@@ -231,7 +231,7 @@ class BatchRun {
     const deadline = timeoutMs === undefined ? undefined : startDeadline(call.tool, timeoutMs, this.#context.signal, clock);
     if (deadline) onEnd(() => deadline.stop());
     const asking: Asking = { hasEnded: () => hasEnded, save, onEnd, onParked };
-    const ended = await this.#untilCancelled(this.#outputOf(call, attempt, interrupted, asking, deadline), deadline);
+    const produced = await this.#untilCancelled(this.#outputOf(call, attempt, interrupted, asking, deadline), deadline);
     for (const cleanUp of cleanUps) cleanUp();
     hasEnded = true;
     // What the store could not take is no failure of the tool, whatever the tool made of it: the turn stays in flight (E-6).
@@ -239,12 +239,18 @@ class BatchRun {
     const durationMs = Math.round(clock.monotonic() - startedAt);
     const { after } = this.#context;
     const { callId, toolName, args, isReplaced } = call;
-    const settled = after ? await after({ key: call.key, callId, toolName, args }, ended) : ended;
+    // Hooks do not see secrets in errors, and what they make of a call may hold some.
+    const ended = this.#clean(produced);
+    const settled = after ? this.#clean(await after({ key: call.key, callId, toolName, args }, ended)) : ended;
     // What the tool did to the session's settings and tools is as durable as its outcome.
     const changes = this.#context.takeChanges();
     return {
       ok: copyJson({ ...settled, ...(isReplaced && { args }), durationMs, ...(mayRetry(settled) && { endedAtMs: clock.now() }), ...changes }),
     };
+  }
+
+  #clean<End extends AttemptEnd | SettledCall>(ended: End): End {
+    return "output" in ended ? { ...ended, output: this.#context.redactor.output(ended.output) } : ended;
   }
 
   async #outputOf(call: LaunchedCall, attempt: number, interrupted: boolean, asking: Asking, deadline: ToolDeadline | undefined): Promise<AttemptEnd> {

@@ -7,6 +7,7 @@
 import type { Clock } from "../domain/clock.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import type { Logger } from "../domain/logger.ts";
+import type { Redactor } from "../domain/redactor.ts";
 import type { SessionPolicy } from "../domain/session.ts";
 import type { TurnConfig } from "../domain/turn-config.ts";
 import type { TokenUsage } from "../domain/usage.ts";
@@ -59,6 +60,8 @@ export interface TraceWiring extends Pick<TraceOptions, "level" | "context"> {
   readonly clock: Clock;
   readonly newId: () => string;
   readonly logger: Logger;
+  /** Where the host has rules of its own. */
+  readonly redactor?: Pick<Redactor, "json">;
 }
 
 export interface Tracer extends TracePort {

@@ -165,6 +165,8 @@ export class TurnEffects {
           requestId: `${turn.sessionId}:turn:${turn.turnId}:llm:${command.iteration}`,
         },
         effectId,
+        isFirst: command.iteration === 0,
+        checkJson: session.ports.checkJson,
         signal,
         clock: session.ports.clock,
         emit,
@@ -263,6 +265,7 @@ export class TurnEffects {
       attachments: session.ports.persistence.attachments,
       logger: session.ports.logger,
       limits: session.ports.limits,
+      redactor: session.ports.redactor,
       restTool: [...current.tools.values()].find(({ readsResults }) => readsResults)?.name,
       earlierResult: (id) => {
         const { history } = session.resident();

@@ -3,6 +3,8 @@
 
 import { errorText } from "../domain/error-mapping.ts";
 import { LashError, runtimeError, sessionError } from "../domain/errors.ts";
+import type { JsonObject } from "../domain/json.ts";
+import { asksNothing, askOver, type TurnAsk } from "../domain/turn-ask.ts";
 import { canonicalJson, jsonEqual } from "../domain/json.ts";
 import { renderPrompt } from "../domain/prompt.ts";
 import { sha256Hex } from "../domain/sha256.ts";
@@ -10,12 +12,26 @@ import { NO_PROMPT, shownTools, sourceOf, toolIdOf, type SessionSettings, type T
 import type { TurnMeans } from "../domain/turn-means.ts";
 import type { Provider } from "../providers/contract.ts";
 import type { TurnRecord } from "../stores/contract.ts";
-import type { Tool } from "../tools/contract.ts";
+import type { StandardSchema, Tool } from "../tools/contract.ts";
 import type { History } from "./history.ts";
 import type { SessionWiring } from "./ports.ts";
 import type { Resident } from "./resident.ts";
 import { overlaid, settingsOf, type SettingsChange } from "./session-settings.ts";
 import type { SessionTools } from "./session-tools.ts";
+
+/** What a host asks of the model, with the parts of it that cannot be stored. */
+export interface HostAsk {
+  readonly ask: TurnAsk;
+  /** Not recorded: whoever finishes the turn sends the headers of its own lash and session. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly output?: OutputSchema;
+}
+
+/** A schema that is at hand, and how it is told to models. */
+export interface OutputSchema {
+  readonly validator: StandardSchema;
+  readonly schema: JsonObject;
+}
 
 /** Fixed for the whole turn. */
 export interface TurnPlan {
@@ -29,11 +45,16 @@ export interface TurnPlan {
   readonly view?: History;
   /** Asked by the turn's own model calls, where that is not `provider` itself. */
   readonly asked?: Provider;
+  /** Sent with its model calls. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Checks what the turn ends with; without it, the JSON Schema that was recorded does. */
+  readonly validator?: StandardSchema;
 }
 
 /** For one turn only: on top of the session's settings (T-15, FA-24). */
 export interface TurnOverlay extends SettingsChange {
   readonly limits?: TurnLimits;
+  readonly asks?: HostAsk;
 }
 
 const NO_OVERLAY: TurnOverlay = {};
@@ -70,7 +91,7 @@ export class TurnPlans {
     if (this.#latest?.from.every((part, index) => part === from[index])) return this.#latest.plan;
     const plan = binding(() => {
       const config = configOf(wiring, settings, overlay);
-      return planOf(config, this.#bind(config.policy.providerId, "was recorded", [this.requireProvider(overlay)]), wiring.tools);
+      return planOf(config, this.#bind(config.policy.providerId, "was recorded", [this.requireProvider(overlay)]), wiring.tools, this.#live(config, overlay));
     });
     this.#latest = { from, plan };
     return plan;
@@ -79,7 +100,16 @@ export class TurnPlans {
   /** Of a turn that was accepted, by this runtime or another one, and for which nothing is missing. @throws LashError `llm_provider`. */
   of({ config, turnId }: TurnRecord, overlay = NO_OVERLAY): TurnPlan {
     if (this.#latest?.plan.config === config) return this.#latest.plan;
-    return binding(() => planOf(config, this.#bind(config.policy.providerId, `accepted turn ${turnId}`, this.#candidates(overlay)), this.#wiring().tools));
+    return binding(() => planOf(config, this.#bind(config.policy.providerId, `accepted turn ${turnId}`, this.#candidates(overlay)), this.#wiring().tools, this.#live(config, overlay)));
+  }
+
+  /** A schema that is at hand checks only what was asked with it. */
+  #live({ ask }: TurnConfig, { asks }: TurnOverlay): Pick<TurnPlan, "headers" | "validator"> {
+    const own = this.#wiring().asks;
+    const headers = { ...own.headers, ...asks?.headers };
+    const wanted = ask?.output?.schema;
+    const known = wanted && [asks?.output, own.output].find((each) => each !== undefined && jsonEqual(each.schema, wanted));
+    return { ...(Object.keys(headers).length > 0 && { headers }), ...(known && { validator: known.validator }) };
   }
 
   /** What turns that are in flight may be driven on with (ME-22). */
@@ -100,7 +130,7 @@ export class TurnPlans {
   synced(plan: TurnPlan): TurnPlan {
     const { tools } = this.#wiring();
     const specs = specsOf(this.#wiring());
-    return !tools.isManaged || jsonEqual(shownTools(specs), shownTools(plan.config.tools)) ? plan : planOf({ ...plan.config, tools: specs }, plan.provider, tools);
+    return !tools.isManaged || jsonEqual(shownTools(specs), shownTools(plan.config.tools)) ? plan : planOf({ ...plan.config, tools: specs }, plan.provider, tools, plan);
   }
 
   /** A session never switches providers silently (PP-27). */
@@ -116,9 +146,10 @@ export class TurnPlans {
 }
 
 function configOf(wiring: SessionWiring, settings: SessionSettings, overlay: TurnOverlay): TurnConfig {
-  const { core, tools: { callable }, plugins, limits: ofSession } = wiring;
+  const { core, tools: { callable }, plugins, limits: ofSession, asks } = wiring;
   const policy = overlaid(settings.policy, overlay);
   const limits = { ...ofSession, ...overlay.limits };
+  const ask = askOver(asks.ask, overlay.asks?.ask ?? {});
   const layers = [core, settings.prompt, ...(overlay.prompt ? [overlay.prompt] : [])];
   const session = {
     ...(!jsonEqual(policy, settings.policy) && { policy: settings.policy }),
@@ -131,6 +162,7 @@ function configOf(wiring: SessionWiring, settings: SessionSettings, overlay: Tur
     ...(plugins && { plugins: plugins.recorded }),
     ...(plugins?.addsToPrompt && { layers }),
     ...(Object.keys(limits).length > 0 && { limits }),
+    ...(!asksNothing(ask) && { ask }),
     ...(Object.keys(session).length > 0 && { session }),
   };
 }
@@ -144,10 +176,11 @@ function specsOf({ tools, plugins }: Pick<SessionWiring, "tools" | "plugins">): 
   });
 }
 
-function planOf(config: TurnConfig, provider: Provider, registered: SessionTools): TurnPlan {
+function planOf(config: TurnConfig, provider: Provider, registered: SessionTools, { headers, validator }: Pick<TurnPlan, "headers" | "validator">): TurnPlan {
   // Not of the session's settings, the turn's limits, or where a tool comes from: they do not reach the model.
   const { session: _, limits: _limits, ...given } = config;
-  return { config, provider, tools: registered.bind(config.tools), digest: sha256Hex(canonicalJson({ ...given, tools: shownTools(config.tools) })) };
+  const digest = sha256Hex(canonicalJson({ ...given, tools: shownTools(config.tools) }));
+  return { config, provider, tools: registered.bind(config.tools), digest, ...(headers && { headers }), ...(validator && { validator }) };
 }
 
 /** OP-18: whatever else goes wrong where a provider is bound has one code. */

@@ -129,6 +129,8 @@ export class Children implements ChildPort {
       prompt: NO_PROMPT,
       stated: { provider: false, model: false, maxTurns: false, prompt: false },
       limits: wiring.limits,
+      // What a parent is asked for is no business of its children: they answer to it.
+      asks: { ask: {}, ...(wiring.asks.headers && { headers: wiring.asks.headers }) },
       core: wiring.core,
       tools: this.#toolsOf(parent, assignment, live),
       plugins: undefined,

@@ -3,10 +3,11 @@ import type { ErrorFamily, KnownErrorCode } from "./error-codes.ts";
 import { familyOf } from "./error-traits.ts";
 import { type ErrorJson, LashError, runtimeError } from "./errors.ts";
 import type { JsonObject } from "./json.ts";
+import { redactSecrets } from "./secrets/find.ts";
 
-/** The text of whatever was thrown; never its stack. */
+/** The text of whatever was thrown, without secrets; never its stack. */
 export const errorText = (error: unknown): string =>
-  error instanceof Error || LashError.is(error) ? error.message : String(error);
+  redactSecrets(error instanceof Error || LashError.is(error) ? error.message : String(error));
 
 /** What a log says of an error. */
 export const errorFields = (error: unknown): { readonly code?: string; readonly message: string } => ({ ...(LashError.is(error) && { code: error.code }), message: errorText(error) });

@@ -19,6 +19,7 @@ import type {
 } from "./error-codes.ts";
 import { familyOf, isRetryable, isTerminalCode } from "./error-traits.ts";
 import { isJson, isPlainObject, type JsonObject } from "./json.ts";
+import { cleanCause } from "./secrets/clean-error.ts";
 
 const brand = Symbol.for("lash-runtime.LashError");
 const NO_DETAILS: JsonObject = Object.freeze({});
@@ -33,7 +34,7 @@ export interface ErrorJson {
 export interface LashErrorOptions {
   /** JSON that says which session, turn, field or limit; never payloads or secrets. Default `{}`. */
   readonly details?: JsonObject;
-  /** The error that led here; kept in memory only. */
+  /** The error that led here; kept in memory only. Where it holds secrets, a copy without them takes its place. */
   readonly cause?: unknown;
 }
 
@@ -47,7 +48,8 @@ export class LashError extends Error {
   readonly details: JsonObject;
 
   constructor(family: ErrorFamily, code: ErrorCode, message: string, options: LashErrorOptions = {}) {
-    super(message, "cause" in options ? { cause: options.cause } : undefined);
+    // Its own text is the runtime's; a cause is a stranger's, and is printed along (ME-26).
+    super(message, "cause" in options ? { cause: LashError.is(options.cause) ? options.cause : cleanCause(options.cause) } : undefined);
     this.family = family;
     this.code = code;
     this.details = options.details ?? NO_DETAILS;

@@ -38,6 +38,9 @@ export function isSecretKey(key: string): boolean {
   return SECRET_KEY.test(name) || SECRET_NAMES.has(name);
 }
 
+/** Whether two texts belong together as name and value of a header: `["x-api-key", "…"]`, `{ name: "cookie", value: "…" }`. */
+const isValueOf = (name: unknown, value: unknown): boolean => typeof name === "string" && typeof value === "string" && value.length > 5 && isSecretKey(name);
+
 /** Read beyond the cut, so that no secret survives it in part. */
 const LOOK_AHEAD = 256;
 
@@ -74,9 +77,11 @@ export function redact(value: unknown, bounds: RedactBounds = {}): Json {
   };
   const copyArray = (source: readonly unknown[], depth: number): Json => {
     const items: Json[] = [];
+    let name: unknown;
     for (const item of source) {
       if (left <= 0) return [...items, CUT];
-      items.push(copy(item, depth));
+      items.push(isValueOf(name, item) ? REDACTED : copy(item, depth));
+      name = item;
     }
     return items;
   };
@@ -89,7 +94,8 @@ export function redact(value: unknown, bounds: RedactBounds = {}): Json {
       }
       if (member === undefined) continue;
       lengthLeft -= Math.min(key.length, MAX_KEY_LENGTH);
-      members.push([redactText(key, MAX_KEY_LENGTH), isSecretKey(key) && member !== null ? REDACTED : copy(member, depth)]);
+      const isSecret = isSecretKey(key) ? member !== null : key === "value" && isValueOf(source["name"] ?? source["key"], member);
+      members.push([redactText(key, MAX_KEY_LENGTH), isSecret ? REDACTED : copy(member, depth)]);
     }
     // Defines own properties, so a key `__proto__` stays a key.
     return Object.fromEntries(members);

@@ -3,6 +3,7 @@
 
 import type { Json, JsonObject } from "./json.ts";
 import type { PromptLayer } from "./prompt.ts";
+import type { TurnAsk } from "./turn-ask.ts";
 import { turnLimit, type SessionPolicy } from "./session.ts";
 
 /** A tool as the model sees it. */
@@ -64,6 +65,8 @@ export interface TurnConfig {
   readonly layers?: readonly PromptLayer[];
   /** Absent: none but the count of model calls, which is in the policy. */
   readonly limits?: TurnLimits;
+  /** What is asked of the model beside the conversation; absent: nothing. */
+  readonly ask?: TurnAsk;
   /** The session's own settings, where they are not all in `policy`: what the turn's commit records (FA-24). */
   readonly session?: { readonly policy?: SessionPolicy; readonly prompt?: PromptLayer };
 }
@@ -79,7 +82,8 @@ export interface CallLimits {
 export const callLimitsOf = ({ policy, limits }: TurnConfig): CallLimits => ({ maxTurns: turnLimit(policy), tokenBudget: limits?.tokens ?? null });
 
 /** Whether a version of lash-runtime that knows only records of version 1 would misread this. */
-export const configNeedsVersion2 = ({ limits, tools }: TurnConfig): boolean => limits !== undefined || tools.some(({ source }) => source !== undefined);
+export const configNeedsVersion2 = ({ limits, ask, tools }: TurnConfig): boolean =>
+  limits !== undefined || ask !== undefined || tools.some(({ source }) => source !== undefined);
 
 /** The session's settings when the turn was accepted. */
 export const settingsIn = ({ policy, session }: TurnConfig): SessionSettings => ({ policy: session?.policy ?? policy, prompt: session?.prompt ?? NO_PROMPT });

@@ -41,6 +41,9 @@ export interface ToolResult extends CompletedToolCall {
   readonly messages?: readonly PluginMessage[];
 }
 
+/** Whether an answer is what its turn is to end with (ME-17): the value as the model said it, or what is wrong with it. */
+export type OutputCheck = { readonly value: Json } | { readonly problem: string };
+
 /** A frame to go on in, and what for. */
 export interface FrameTarget {
   readonly frameId: string;
@@ -49,7 +52,7 @@ export interface FrameTarget {
 
 /** What became of an effect. Failures of providers and tools are outcomes; boundary faults are `fault` (E-8). */
 export type EffectOutcome =
-  | { readonly kind: "llm_call"; readonly response: LlmResponse; readonly call: ModelCallRecord }
+  | { readonly kind: "llm_call"; readonly response: LlmResponse; readonly call: ModelCallRecord; readonly output?: OutputCheck }
   /** `partial`: what the last attempt had said by then (ME-11); `origin`: who was asked. */
   | { readonly kind: "llm_failure"; readonly failure: ProviderFailure; readonly call: ModelCallRecord; readonly partial?: PartialAnswer; readonly origin?: LlmOrigin }
   | { readonly kind: "tool_batch"; readonly results: readonly ToolResult[] }

@@ -18,7 +18,7 @@ export interface MessageDraft extends MessageFacts {
   readonly role: Role;
   readonly parts: readonly PartDraft[];
   /** Scope in the synthetic id of messages that no model or tool wrote. */
-  readonly synthetic?: "checkpoint" | "turn_limit";
+  readonly synthetic?: "checkpoint" | "turn_limit" | "output";
 }
 
 export type NextMove =
@@ -53,6 +53,8 @@ export interface FinishMove {
 export interface Decision {
   readonly append?: readonly MessageDraft[];
   readonly advanceIteration?: boolean;
+  /** The next model call asks again for an answer of the wanted form. Of the machine, not of protocols. */
+  readonly asksForOutput?: boolean;
   readonly issues?: readonly TurnIssue[];
   readonly next: NextMove;
 }

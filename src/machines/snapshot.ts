@@ -35,6 +35,7 @@ const turnContext = z.object({
   maxTurns: z.nullable(count),
   // Not in snapshots of before it was there.
   tokenBudget: z.optional(z.nullable(count)),
+  outputAsks: z.optional(count),
   hooks: z.array(
     z.enum(["preparesContext", "beforeTurn", "syncsEnvironment", "takesInput", "checkpoints", "finalizes", "afterPersist"]),
   ),
@@ -83,8 +84,8 @@ export function restoreTurn(machine: TurnMachine, stored: MachineSnapshot): Snap
   if (!context.success) throw invalid(z.prettifyError(context.error));
   if (!hasState(machine.root as never, stored.value)) throw invalid(`there is no state ${JSON.stringify(stored.value)}`);
   // Parsed values are copies, which matters: XState changes what it is handed.
-  const { tokenBudget = null, ...rest } = context.data;
-  return machine.resolveState({ value: stored.value as never, context: { ...rest, tokenBudget } as unknown as TurnContext });
+  const { tokenBudget = null, outputAsks = 0, ...rest } = context.data;
+  return machine.resolveState({ value: stored.value as never, context: { ...rest, tokenBudget, outputAsks } as unknown as TurnContext });
 }
 
 const invalid = (what: string) => storeError("stored_row_invalid", `the stored snapshot of a turn machine is damaged: ${what}`);

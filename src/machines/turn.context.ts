@@ -27,6 +27,8 @@ export interface TurnContext extends TurnMachineInput {
   readonly tokenBudget: number | null;
   /** Committed history that this turn builds on; null until the head was read. */
   readonly history: HistoryReference | null;
+  /** How often the model was asked again for an answer of the wanted form. */
+  readonly outputAsks: number;
   /** Messages this turn has appended to its log. */
   readonly logLength: number;
   readonly endsWithToolResult: boolean;
@@ -51,6 +53,7 @@ export function initialContext(input: TurnMachineInput): TurnContext {
     turnId: input.turnId,
     maxTurns: null,
     tokenBudget: null,
+    outputAsks: 0,
     hooks: input.hooks,
     history: null,
     logLength: 0,

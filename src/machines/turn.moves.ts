@@ -75,7 +75,7 @@ const decided = new WeakMap<TurnEvent, { readonly context: TurnContext; readonly
 function decisionOn(protocol: ProtocolDriver, context: TurnContext, event: TurnEvent): Decision | undefined {
   const known = decided.get(event);
   if (known?.context === context) return known.decision;
-  const decision = withinLimits(context, event, decide(protocol, context, event));
+  const decision = withinLimits(context, event, withOutput(context, event, decide(protocol, context, event)));
   decided.set(event, { context, decision });
   return decision;
 }
@@ -94,6 +94,39 @@ function decide(protocol: ProtocolDriver, context: TurnContext, event: TurnEvent
       return undefined;
   }
 }
+
+// ---- output ---------------------------------------------------------------------------------------------------------
+
+/** How often an answer that is not of the wanted form is asked for again. */
+const MOST_OUTPUT_ASKS = 2;
+
+/** A turn that is to end with a value ends with it, or asks its model again, naming what is wrong (ME-17). */
+function withOutput({ outputAsks }: TurnContext, event: TurnEvent, decision: Decision | undefined): Decision | undefined {
+  const output = event.type === "effect.settled" && event.outcome.kind === "llm_call" ? event.outcome.output : undefined;
+  if (!decision || !output || !saysTheEnd(decision.next)) return decision;
+  if ("value" in output) return { ...decision, next: endingWith(decision.next, { finished: { final_value: { value: output.value } } }) };
+  if (outputAsks >= MOST_OUTPUT_ASKS) {
+    const message = `the answer does not fit the schema of \`output\`: ${output.problem}`;
+    return {
+      ...decision,
+      issues: [...(decision.issues ?? []), { kind: "llm_provider", code: "invalid_structured_output", message, retryable: false }],
+      next: { type: "finish", outcome: { stopped: "provider_error" } },
+    };
+  }
+  const note: MessageDraft = { role: "System", synthetic: "output", parts: [{ kind: "Error", content: `The answer does not fit the schema that was asked for: ${output.problem}. Answer again, with JSON that fits it and nothing else.` }] };
+  return { ...decision, append: [...(decision.append ?? []), note], advanceIteration: true, asksForOutput: true, next: { type: "iterate" } };
+}
+
+const outcomeAt = (next: Decision["next"]): TurnOutcome | undefined =>
+  next.type === "finish" ? next.outcome : next.type === "checkpoint" && next.onEmpty.type === "finish" ? next.onEmpty.outcome : undefined;
+
+function saysTheEnd(next: Decision["next"]): boolean {
+  const outcome = outcomeAt(next);
+  return outcome !== undefined && "finished" in outcome && "assistant_message" in outcome.finished;
+}
+
+const endingWith = (next: Decision["next"], outcome: TurnOutcome): Decision["next"] =>
+  next.type === "checkpoint" ? { ...next, onEmpty: { type: "finish", outcome } } : { type: "finish", outcome };
 
 // ---- limits -------------------------------------------------------------------------------------------------------
 
@@ -157,6 +190,7 @@ export function follow(protocol: ProtocolDriver, context: TurnContext, event: Tu
     ...withModelCall(context, event),
     ...withMessages(context, enqueue, [...messages, ...saidOfCalls(context, event, messages.length)]),
     iteration: context.iteration + (decision.advanceIteration ? 1 : 0),
+    outputAsks: context.outputAsks + (decision.asksForOutput ? 1 : 0),
     toolFailed: context.toolFailed || failed,
     issues: decision.issues ? [...context.issues, ...decision.issues] : context.issues,
     afterCheckpoint: next.type === "checkpoint" ? next.onEmpty : null,

@@ -14,7 +14,7 @@ import { type PromptLayer, renderPrompt } from "../domain/prompt.ts";
 import { sha256Hex } from "../domain/sha256.ts";
 import { shownTools, toolIdOf, type ToolSpec } from "../domain/turn-config.ts";
 import type { Tool } from "../tools/contract.ts";
-import { describedTool } from "../tools/input-schema.ts";
+import { describedTool } from "../actors/described-tools.ts";
 import { byPriority, hookFailed, hookText, type Installed } from "./installed.ts";
 import type { PluginContributions, PromptAnswer } from "./contract.ts";
 import { turnContext, type TurnFacts } from "./turn-context.ts";

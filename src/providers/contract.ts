@@ -7,6 +7,7 @@
 import type { Clock } from "../domain/clock.ts";
 import type { Json, JsonObject } from "../domain/json.ts";
 import type { AttachmentRef, IncompleteReason, OpaqueContent } from "../domain/messages.ts";
+import type { GenerationSettings, ReasoningEffort, ToolDemand } from "../domain/turn-ask.ts";
 import type { TokenUsage } from "../domain/usage.ts";
 import type { Wire } from "./wire.ts";
 
@@ -28,16 +29,18 @@ export interface LlmRequest {
   /** What image blocks point into by index. */
   readonly attachments: readonly LlmAttachment[];
   readonly tools: readonly LlmToolSpec[];
-  readonly toolChoice: "auto" | "none" | "required";
-  readonly generation: LlmGeneration;
+  /** `{ tool }`: that one has to be called. */
+  readonly toolChoice: ToolDemand;
+  readonly generation: GenerationSettings;
+  /** How hard the model is to think. Absent: as the provider has it. */
+  readonly reasoning?: ReasoningEffort;
+  /** By provider name, as the provider's client takes them. */
+  readonly providerOptions?: { readonly [provider: string]: JsonObject };
+  /** Sent with the request; never stored. */
+  readonly headers?: { readonly [name: string]: string };
   readonly scope: LlmScope;
   /** Absent: plain text. */
   readonly outputSpec?: LlmOutputSpec;
-}
-
-export interface LlmGeneration {
-  /** Most tokens the model may produce. Beyond the model's capacity the call fails locally (PP-10, T-41). */
-  readonly outputTokenCap?: number;
 }
 
 /** Who asks. Continuation caches are keyed by `sessionId` and `agentFrameId` together (PP-3, T-40). */
@@ -419,7 +422,7 @@ export interface ProviderCall {
 
 /**
  * A model provider: live wiring supplied by the host and never persisted; sessions keep only its `id` (PP-2).
- * A host may wrap one; the wrapper sees every attempt with the full request (PP-23) and forwards `close`.
+ * A host may wrap one; the wrapper sees every attempt with the full request (PP-23) and hands on `wire`, `sameOrigin` and `close`.
  */
 export interface Provider {
   /** Recorded as the session's `providerId`; a session opened with another id fails at turn time (PP-27). */

@@ -1,3 +1,6 @@
+import { isSecretKey } from "../domain/redact.ts";
+import type { Redactor } from "../domain/redactor.ts";
+import { REDACTED, redactSecrets } from "../domain/secrets/find.ts";
 import type { LlmAttempt, PartialAnswer, ProviderFailure, ProviderFailureKind } from "./contract.ts";
 
 const brand = Symbol.for("lash-runtime.ProviderError");
@@ -45,7 +48,8 @@ export function providerFailure(
     headers: [],
     terminalReason: "provider_error",
     ...others,
-    ...(raw === undefined ? {} : { raw: shortened(raw) }),
+    // Before it is cut: half a secret no longer looks like one.
+    ...(raw === undefined ? {} : { raw: shortened(redactSecrets(raw)) }),
   };
 }
 
@@ -80,4 +84,16 @@ export function parseFailureKind(kind: string): ProviderFailureKind {
 /** Text over 4000 characters keeps its first and last 2000. */
 export function shortened(raw: string): string {
   return raw.length <= RAW_LIMIT ? raw : raw.slice(0, RAW_LIMIT / 2) + raw.slice(-RAW_LIMIT / 2);
+}
+
+/** A failure as it may be kept and shown. Once it is classified: what was taken out may have told its kind. */
+export function withoutSecrets(failure: ProviderFailure, { text }: Pick<Redactor, "text">): ProviderFailure {
+  const { message, code, raw, headers } = failure;
+  return {
+    ...failure,
+    message: text(message),
+    ...(code !== undefined && { code: text(code) }),
+    ...(raw !== undefined && { raw: text(raw) }),
+    headers: headers.map(([name, value]) => [name, isSecretKey(name) ? REDACTED : text(value)] as const),
+  };
 }

@@ -7,6 +7,7 @@
 
 import { onAbort } from "../domain/abort.ts";
 import { partialOf } from "../domain/answer-parts.ts";
+import { builtInRedactor, type Redactor } from "../domain/redactor.ts";
 import { isZeroUsage, type TokenUsage } from "../domain/usage.ts";
 import { StreamAccumulator } from "./accumulate.ts";
 import { runAttempt } from "./attempt.ts";
@@ -23,7 +24,7 @@ import type {
   RetryPolicy,
 } from "./contract.ts";
 import { deliver } from "./deliver.ts";
-import { cancelledFailure, failureOf, ProviderError, providerFailure } from "./failure.ts";
+import { cancelledFailure, failureOf, ProviderError, providerFailure, withoutSecrets } from "./failure.ts";
 import { checkVariant, resolveReliability } from "./options.ts";
 import { preparing } from "./preparing.ts";
 import { estimateTokens, RateLimiter } from "./rate-limits.ts";
@@ -34,6 +35,8 @@ export interface RetryOptions {
   readonly random?: () => number;
   /** Most characters an answer may have (OP-17). Default 16 Mi. */
   readonly maxResponseChars?: number;
+  /** Takes secrets out of failures before anybody hears of them. Default: the built-in rules. */
+  readonly redactor?: Redactor;
 }
 
 const DEFAULT_MAX_RESPONSE_CHARS = 16 * 1024 * 1024;
@@ -51,6 +54,7 @@ const MAX_REASON_CHARS = 500;
 export function withRetry(provider: Provider, options: RetryOptions = {}): Provider {
   const limiter = new RateLimiter();
   const random = options.random ?? Math.random;
+  const redactor = options.redactor ?? builtInRedactor;
   const maxResponseChars = options.maxResponseChars ?? DEFAULT_MAX_RESPONSE_CHARS;
   const classify = (failure: ProviderFailure): ProviderFailure =>
     provider.classify === undefined ? classifyFailure(failure) : provider.classify(failure);
@@ -78,10 +82,10 @@ export function withRetry(provider: Provider, options: RetryOptions = {}): Provi
         const usage = isZeroUsage(response.usage) ? null : response.usage;
         const isAskedAgain = !state.heardNothing && saysNothing(response, request) && mayRetry(policy, state, heardNothing);
         record(usage, isAskedAgain ? heardNothing : undefined);
-        if (!isAskedAgain) return { ...response, attempts, textStreamed: accumulator.hasText && call.onStreamEvent !== undefined };
+        if (!isAskedAgain) return { ...withCleanEnd(response, redactor), attempts, textStreamed: accumulator.hasText && call.onStreamEvent !== undefined };
       } catch (error) {
-        cause = error;
-        failure = classify(failureOf(error));
+        cause = redactor.cause(error);
+        failure = withoutSecrets(classify(failureOf(error)), redactor);
         record(accumulator.usage, failure);
       } finally {
         release();
@@ -127,6 +131,13 @@ export function withRetry(provider: Provider, options: RetryOptions = {}): Provi
     classify,
     close: async () => provider.close?.(),
   };
+}
+
+/** An answer that is none may say why in words of the provider's. */
+function withCleanEnd(response: LlmResponse, { text }: Redactor): LlmResponse {
+  const { terminalReason: reason, terminalDiagnostic: said } = response;
+  if (said === undefined || reason === "stop" || reason === "tool_use" || reason === "output_limit") return response;
+  return { ...response, terminalDiagnostic: text(said) };
 }
 
 /** What an answer with nothing in it counts as, the first time. */

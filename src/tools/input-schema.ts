@@ -7,7 +7,7 @@ import { wiringError, type LashError } from "../domain/errors.ts";
 import { invalidArgument } from "../domain/invalid-argument.ts";
 import { isJson, isPlainObject } from "../domain/json.ts";
 import type { JsonSchema } from "../providers/contract.ts";
-import type { StandardSchema, ToJsonSchema, Tool } from "./contract.ts";
+import type { StandardSchema, ToJsonSchema } from "./contract.ts";
 
 export interface DescribedInput {
   readonly name: string;
@@ -51,6 +51,23 @@ function converted(name: string, input: StandardSchema, convert: () => unknown):
   return "type" in schema ? schema : { type: "object", ...schema };
 }
 
+/**
+ * The JSON Schema of what a model is to answer with.
+ *
+ * @throws what the schema or the converter throws; TypeError - nobody can tell it.
+ */
+export function describedOutput(schema: StandardSchema, toJsonSchema: ToJsonSchema | undefined): unknown {
+  const standard = schema["~standard"];
+  const made: unknown =
+    toJsonSchema && !standard.jsonSchema && !("_zod" in schema) ? toJsonSchema(schema)
+    : standard.jsonSchema ? standard.jsonSchema.input({ target: "draft-2020-12" })
+    : "_zod" in schema ? toJSONSchema(schema as unknown as Parameters<typeof toJSONSchema>[0], { target: "draft-2020-12", io: "input" })
+    : undefined;
+  if (!isPlainObject(made)) throw new TypeError(`${standard.vendor} gives no JSON Schema of it`);
+  const { $schema: _dialect, "~standard": _own, ...rest } = made;
+  return rest;
+}
+
 export function schemaMissing(name: string, input: StandardSchema, cause?: unknown): LashError {
   const { vendor } = input["~standard"];
   const why = cause === undefined ? `${vendor} gives no JSON Schema of its \`input\`` : `no JSON Schema can be made of its \`input\` (${vendor}: ${errorText(cause)})`;
@@ -59,14 +76,6 @@ export function schemaMissing(name: string, input: StandardSchema, cause?: unkno
     ...(cause !== undefined && { cause }),
   });
 }
-
-/** The tools as a lash uses them: those that need its converter are described by it. @throws as `inputSchemaOf`. */
-export const describedTools = (tools: readonly Tool[], toJsonSchema: ToJsonSchema | undefined): readonly Tool[] =>
-  tools.map((tool) => describedTool(tool, toJsonSchema));
-
-/** What is no tool at all is for others to refuse. */
-export const describedTool = (tool: Tool, toJsonSchema: ToJsonSchema | undefined): Tool =>
-  typeof tool?.describedBy === "function" ? tool.describedBy(toJsonSchema) : tool;
 
 function objectSchema(schema: JsonSchema, field: string): JsonSchema {
   if (neverAnObject(schema, schema, 0)) throw invalidArgument(field, "a schema of an object, such as z.object({ city: z.string() }): models call tools with a JSON object");

@@ -6,6 +6,7 @@
 import type { TraceContext, TraceLevel, TraceWiring } from "../actors/trace-port.ts";
 import { errorText, wrapError } from "../domain/error-mapping.ts";
 import { invalidArgument } from "../domain/invalid-argument.ts";
+import type { JsonObject } from "../domain/json.ts";
 import { redactText } from "../domain/redact.ts";
 import { hostContext, layered } from "./context.ts";
 import { TRACE_SCHEMA_VERSION, type TraceBody, type TraceRecord, type TraceSink } from "./records.ts";
@@ -22,17 +23,19 @@ export class Recorder {
   readonly level: TraceLevel;
   readonly #sink: TraceSink;
   readonly #logger: TraceWiring["logger"];
+  readonly #redactor: TraceWiring["redactor"];
   readonly #host: TraceContext;
   /** What is told once. */
   readonly #told = new Set<string>();
 
   /** @throws LashError `invalid_argument` */
-  constructor(sink: TraceSink, { clock, newId, logger, level = "standard", context }: TraceWiring) {
+  constructor(sink: TraceSink, { clock, newId, logger, redactor, level = "standard", context }: TraceWiring) {
     if (level !== "standard" && level !== "extended") throw invalidArgument("trace.level", '"standard" or "extended"');
     this.#sink = sink;
     this.clock = clock;
     this.newId = newId;
     this.level = level;
+    this.#redactor = redactor;
     this.#logger = logger;
     this.#host = hostContext(context);
   }
@@ -62,7 +65,8 @@ export class Recorder {
 
   #contentOf(content: () => object): object {
     try {
-      return content();
+      const made = content();
+      return this.#redactor === undefined ? made : (this.#redactor.json(made as JsonObject) as JsonObject);
     } catch (error) {
       return { record_problem: redactText(errorText(error), 500) };
     }

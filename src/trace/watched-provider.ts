@@ -80,7 +80,7 @@ class WatchedCall implements OpenCall {
       messages: shownMessages(messages, this.#recorder.level),
       attachments: attachments.slice(0, 1_000).map(shownAttachment),
       tools: tools.slice(0, 1_000).map(({ name, description }) => ({ name, description: shownText(description, 1_000) })),
-      tool_choice: toolChoice,
+      tool_choice: typeof toolChoice === "string" ? toolChoice : `tool:${toolChoice.tool}`,
       ...(outputSpec && { output_spec: shownValue(outputSpec) }),
       stream: this.#provider.streams !== false,
     };

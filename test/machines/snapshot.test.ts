@@ -92,11 +92,11 @@ describe("restoring refuses", () => {
   });
 
   test("a context without the limits that came later has none (ME-10)", () => {
-    const { tokenBudget: _, ...older } = good.context as Record<string, Json>;
-    expect(restoreTurn(machine, { ...good, context: older }).context.tokenBudget).toBeNull();
+    const { tokenBudget: _budget, outputAsks: _asks, ...older } = good.context as Record<string, Json>;
+    expect(restoreTurn(machine, { ...good, context: older }).context).toMatchObject({ tokenBudget: null, outputAsks: 0 });
   });
 
-  test.each(Object.keys(good.context as object).filter((field) => field !== "tokenBudget"))("a context whose %s is missing or of another type (T-22, design 6)", (field) => {
+  test.each(Object.keys(good.context as object).filter((field) => field !== "tokenBudget" && field !== "outputAsks"))("a context whose %s is missing or of another type (T-22, design 6)", (field) => {
     const { [field]: _, ...without } = good.context as Record<string, Json>;
     expect(() => restoreTurn(machine, { ...good, context: without })).toThrow(expect.objectContaining({ code: "stored_row_invalid" }));
     expect(() => restoreTurn(machine, { ...good, context: { ...without, [field]: { wrong: [] } } })).toThrow(expect.objectContaining({ code: "stored_row_invalid" }));

@@ -302,6 +302,19 @@ describe("what is sent", () => {
     expect(await sentAgain({ wire: { replayReasoning: "always" } }, says("user", "b"))).toEqual(reasoned);
   });
 
+  test("metadata of another model goes to a model that the host holds to be the same (ME-3)", async () => {
+    const sentTo = async (options: AiSdkOptions) => {
+      const provider = withRetry(await connect("anthropic", () => ({ text: "Hi" }), options));
+      const thought = { type: "reasoning", text: "Hm", replay: { opaque: '{"anthropic":{"signature":"s"}}' } } as const;
+      const answer = { ...says("assistant", thought, "Hi"), origin: { provider: provider.id, model: "wire-model-latest" } };
+      await provider.complete(request({ messages: [says("user", "a"), answer, says("user", "b")] }), recordingCall());
+      return JSON.stringify(server?.requests[0]?.body["messages"]).includes('"signature":"s"');
+    };
+    expect(await sentTo({})).toBe(false);
+    await server?.close();
+    expect(await sentTo({ sameOrigin: (a, b) => [a, b].every(({ model }) => model.startsWith("wire-model")) })).toBe(true);
+  });
+
   test("images go out as bytes under their media type (PP-9)", async () => {
     const messages = [says("user", "What is this?", { type: "image", attachmentIndex: 0 })];
     const attachments = [{ mime: "image/JPG", data: new Uint8Array([1, 2, 3]) }];

@@ -61,7 +61,7 @@ const ENDED = [
 describe.each(engineCases())("on $name", ({ open }) => {
   test("keeps recorded outcomes, reports what had begun as interrupted and what had not as cancelled, in call order; the next turn goes on from there (SC-33, ME-22, OP-3)", async () => {
     const left = await leftInBatch(open());
-    const host = testLash({ ...left, script: ["next"] });
+    const host = testLash({ ...left, script: ["next"], tools: [named("other")] });
     const result = await abandon(host.lash);
     expect(result).toMatchObject({ ...ABANDONED, turnId: "t", text: "Working on it.", usage: { inputTokens: 10 }, headRevision: 1 });
     expect(result.toolCalls.map(({ toolName, status }) => [toolName, status])).toEqual([["begun", "failure"], ["done", "success"], ["later", "cancelled"], ["also", "failure"]]);
@@ -198,7 +198,7 @@ describe("whom it asks", () => {
     const dying = new Mortal(left.engine);
     void testLash({ engine: dying.engine, clock: left.clock }).lash.cancelTurn("s", "t", "first").then(() => dying.kill());
     await dying.died;
-    expect(await abandon(host.lash)).toMatchObject({ outcome: { stop: "cancelled" }, errors: [{ code: "cancelled" }], cancellation: { reason: "first" } });
+    expect(await abandon(host.lash)).toMatchObject({ outcome: { stop: "cancelled" }, errors: [{ code: "cancelled" }, { code: "assistant_output_recovered_from_state" }], cancellation: { reason: "first" } });
     expect(transcriptOf(await host.lash.openSession("s"))).toEqual(ENDED);
   });
 

@@ -1,6 +1,6 @@
 // How long a tool may take, and what it says while it runs (ME-8).
 
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import * as z from "zod";
 import { batchTool, pending, tool, type DirectRequest, type Tool, type ToolCall } from "../../src/index.ts";
 import { byAssistantMessages, byToolResults, gate, type ScriptedToolCall } from "../../src/testing/index.ts";
@@ -113,18 +113,22 @@ describe("timeoutMs", () => {
 
   test("a question to a model that is under way is called off with the attempt, and none can be asked afterwards (ME-8, OP-5)", async () => {
     const questions: string[] = [];
+    const calledOffAt: number[] = [];
+    const asked = Promise.withResolvers<void>();
     const asking = (text: string): DirectRequest => ({ messages: [{ role: "user", content: text }] });
     const ask = taking("ask", async (call) => {
-      await call.complete(asking("hang")).catch((error: Error) => questions.push(error.message));
+      await call.complete(asking("hang")).catch((error: Error) => (calledOffAt.push(host.clock.now()), questions.push(error.message)));
       await call.complete(asking("again")).catch((error: Error) => questions.push(error.message));
       return "never seen";
     });
     const script = byToolResults([{ toolCalls: [{ name: "ask" }] }, "done"]);
-    const host = await start([ask], [], { script: (request, index) => (index === 1 ? { hang: true } : typeof script === "function" ? script(request, index) : "done") });
+    const host: Awaited<ReturnType<typeof start>> = await start([ask], [], { script: (request, index) => (index === 1 ? (asked.resolve(), { hang: true }) : typeof script === "function" ? script(request, index) : "done") });
+    await asked.promise;
     expect(await outcomesOf(host, host.turn.result)).toEqual([timedOut()]);
-    await settle();
+    await vi.waitUntil(() => questions.length === 2);
     expect(questions).toHaveLength(2);
     expect(questions[1]).toContain("the tool call has ended");
+    expect(calledOffAt).toEqual([2_000]);
   });
 
   test.each([0, -1, 1.5, Number.NaN, Infinity, "1000"])("%s is refused by name", (timeoutMs) => {

@@ -11,7 +11,7 @@ import { activitiesOf, testLash, transcriptOf, type TestLashOptions } from "../s
 import { Mortal } from "../support/mortal.ts";
 
 const seen: unknown[] = [];
-const anything = (run: (args: unknown) => unknown = (args) => void seen.push(args), rest: Partial<Tool> = {}): Tool => ({ ...tool({ name: "it", description: "", input: z.looseObject({}), run }), ...rest });
+const anything = (run: ((args: unknown) => unknown) | undefined = (args) => void seen.push(args), rest: Partial<Tool> = {}): Tool => ({ ...tool({ name: "it", description: "", input: z.looseObject({}), run }), ...rest });
 
 async function turnWith(tools: readonly Tool[], toolCalls: readonly ScriptedToolCall[], options: TestLashOptions = {}) {
   seen.length = 0;
@@ -67,7 +67,9 @@ describe("arguments", () => {
   });
 
   test.each<[string, unknown]>([["null", null], ["an array", [1]], ["a text", "{}"], ["a number", 7]])("an entry of a batch whose parameters are %s is not run, and fails alone (ME-7, PP-42)", async (_title, parameters) => {
-    const { outputs } = await turnWith([anything(), batchTool()], [{ name: "batch", args: { tool_calls: [{ tool: "it", parameters }, { tool: "it", parameters: { fine: 1 } }, { tool: "it" }] } }]);
+    // Its own validation would take anything.
+    const taking = anything(undefined, { validate: (args) => Promise.resolve({ args }) });
+    const { outputs } = await turnWith([taking, batchTool()], [{ name: "batch", args: { tool_calls: [{ tool: "it", parameters }, { tool: "it", parameters: { fine: 1 } }, { tool: "it" }] } }]);
     expect(seen).toEqual([{ fine: 1 }, {}]);
     expect(outputs[0]?.outcome.payload).toMatchObject({ results: [{ success: false, error: { class: "invalid_request", code: "invalid_tool_args" } }, { success: true }, { success: true }] });
   });

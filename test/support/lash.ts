@@ -16,7 +16,7 @@ export interface TestLash {
   readonly logged: readonly LogRecord[];
 }
 
-export interface TestLashOptions extends Omit<LashOptions, "store" | "provider" | "clock" | "logger"> {
+export interface TestLashOptions extends Omit<LashOptions, "store" | "provider" | "providerOptions" | "clock" | "logger"> {
   readonly script?: ProviderScript;
   readonly engine?: Engine;
   readonly attachments?: AttachmentHome | undefined;

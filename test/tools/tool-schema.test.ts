@@ -105,6 +105,7 @@ describe("where no JSON Schema can be had", () => {
     const session = await lash.openSession("s", { tools: [renamed("opened")] });
     await session.tools.add([renamed("added")]);
     await session.tools.add(() => [renamed("read")]);
+    await session.tools.refresh();
     await session.run("go");
     const child = await session.children.create({ tools: [renamed("childs")] });
     await child.run("go");

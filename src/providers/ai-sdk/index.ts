@@ -3,7 +3,9 @@
  *
  * @module
  */
-import type { LanguageModelV4, LanguageModelV4CallOptions, LanguageModelV4FunctionTool, SharedV4ProviderOptions } from "@ai-sdk/provider";
+import type {
+  LanguageModelV4, LanguageModelV4CallOptions, LanguageModelV4FunctionTool, LanguageModelV4ProviderTool, LanguageModelV4ToolChoice, SharedV4ProviderOptions,
+} from "@ai-sdk/provider";
 import type { LlmRequest, LlmResponse, LlmToolSpec, Provider, ProviderCall, ProviderOptions } from "../contract.ts";
 import { deliver } from "../deliver.ts";
 import { cancelledFailure, ProviderError, providerFailure } from "../failure.ts";
@@ -18,6 +20,7 @@ import { defaultWireOf } from "./wires.ts";
 
 export type { CacheDialect } from "./caching.ts";
 export { liveFetch } from "./live-fetch.ts";
+export type { LlmOrigin } from "../contract.ts";
 export type { IdRule, NameRule, Wire } from "../wire.ts";
 
 /** Settings that go to the model with every call. */
@@ -61,8 +64,18 @@ export interface AiSdkOptions extends ProviderOptions {
    * who speaks first. Requests are brought into this form just before they are sent; what is stored stays as it is.
    */
   readonly wire?: Partial<Wire>;
+  /**
+   * Whether what one model said may be sent back with its metadata to another one, such as two names of one model. `provider` is the
+   * id that is recorded with sessions. Default: only to the same provider and model.
+   */
+  readonly sameOrigin?: NonNullable<Provider["sameOrigin"]>;
   /** How prompt caching is asked for. Default: by the model's provider. */
   readonly cacheDialect?: CacheDialect;
+  /**
+   * Tools that the provider runs itself, such as web search: made by the functions that its package has for them. Their calls and
+   * results are told and kept like others, marked `providerExecuted`; the runtime never runs them. Default: none.
+   */
+  readonly providerTools?: readonly LanguageModelV4ProviderTool[];
 }
 
 /**
@@ -74,7 +87,7 @@ export interface AiSdkOptions extends ProviderOptions {
  */
 export function aiSdk(model: LanguageModelV4, options: AiSdkOptions = {}): Provider {
   assertModel(model);
-  const { id, settings, variants, models, streaming, systemMessages, replayReasoning, cacheDialect, wire, ...rest } = options;
+  const { id, settings, variants, models, streaming, systemMessages, replayReasoning, cacheDialect, wire, sameOrigin, providerTools, ...rest } = options;
   const providerOptions = parseProviderOptions(rest);
   wireOf(wire);
   const taken: Partial<Wire> = { ...defaultWireOf(model.provider), ...(replayReasoning && { replayReasoning }), ...wire };
@@ -95,14 +108,14 @@ export function aiSdk(model: LanguageModelV4, options: AiSdkOptions = {}): Provi
   const callOptions = (request: LlmRequest, signal: AbortSignal): LanguageModelV4CallOptions => {
     const variant = request.modelVariant === undefined ? undefined : variants?.[request.modelVariant];
     const { prompt, breakpoints } = converter.convert(request);
-    const shared = merged(signsOfLife, merged(settings?.providerOptions, variant?.providerOptions));
-    const call: LanguageModelV4CallOptions = { ...settings, ...variant, prompt, abortSignal: signal };
+    const asked = request.providerOptions as SharedV4ProviderOptions | undefined;
+    const shared = merged(signsOfLife, merged(merged(settings?.providerOptions, variant?.providerOptions), asked));
+    const call: LanguageModelV4CallOptions = { ...settings, ...variant, ...generationOf(request), prompt, abortSignal: signal };
     if (Object.keys(shared).length > 0) call.providerOptions = shared;
-    if (settings?.headers !== undefined) call.headers = { ...settings.headers, ...variant?.headers };
-    if (request.tools.length > 0) {
-      call.tools = request.tools.map((tool) => convertTool(tool, tools));
-      call.toolChoice = { type: request.toolChoice };
-    }
+    if (settings?.headers !== undefined || request.headers !== undefined) call.headers = { ...settings?.headers, ...variant?.headers, ...request.headers };
+    const offered = [...request.tools.map((tool) => convertTool(tool, tools)), ...(providerTools ?? [])];
+    if (offered.length > 0) call.tools = offered;
+    if (offered.length > 0 || request.toolChoice !== "auto") call.toolChoice = choiceOf(request.toolChoice);
     const cap = outputTokenCap(request, providerOptions);
     if (cap !== undefined) call.maxOutputTokens = cap;
     const responseFormat = responseFormatOf(request);
@@ -118,6 +131,7 @@ export function aiSdk(model: LanguageModelV4, options: AiSdkOptions = {}): Provi
     options: providerOptions,
     streams: streaming !== false,
     wire: taken,
+    ...(sameOrigin && { sameOrigin }),
     classify: classifyModelFailure,
     async complete(request, call) {
       checkVariant(request.modelVariant, variantNames);
@@ -205,6 +219,15 @@ async function orFailure<T>(
     throw new ProviderError(failureOf(cause), { cause });
   }
 }
+
+/** Settings of one request, over those of the provider. */
+function generationOf({ generation, reasoning }: LlmRequest): Partial<LanguageModelV4CallOptions> {
+  const { outputTokenCap: _, stopSequences, ...numbers } = generation;
+  return { ...numbers, ...(stopSequences && { stopSequences: [...stopSequences] }), ...(reasoning !== undefined && { reasoning }) };
+}
+
+const choiceOf = (demand: LlmRequest["toolChoice"]): LanguageModelV4ToolChoice =>
+  typeof demand === "string" ? { type: demand } : { type: "tool", toolName: demand.tool };
 
 /** Options that make a client pass on what its provider sends to show that it is at work. */
 function keepAliveOptions(modelProvider: string): SharedV4ProviderOptions | undefined {

@@ -4,6 +4,7 @@ import type { LlmContentBlock, LlmMessage, LlmToolCallBlock } from "../contract.
 import type { CallIds } from "./call-ids.ts";
 import { withField } from "./own-blocks.ts";
 import type { ToolNames } from "./tool-names.ts";
+import { wellFormed } from "./unicode.ts";
 
 /** A call that has to have a result. */
 export interface SentCall {
@@ -21,7 +22,7 @@ export interface SentAnswer {
 
 /** @param isOwn - the receiver gave this answer itself. */
 export function nameCalls(message: LlmMessage, isOwn: boolean, names: ToolNames, ids: CallIds): SentAnswer {
-  if (!message.blocks.some((block) => block.type === "toolCall")) return { message, calls: [] };
+  if (!message.blocks.some(({ type }) => type === "toolCall" || type === "toolResult")) return { message, calls: [] };
   const calls: SentCall[] = [];
   /** Of calls that the provider ran; their results stand in the same message. */
   const ranByProvider = new Map<string, string>();
@@ -37,7 +38,7 @@ export function nameCalls(message: LlmMessage, isOwn: boolean, names: ToolNames,
   };
   const blocks = message.blocks.map((block): LlmContentBlock => {
     if (block.type === "toolCall") return nameCall(block);
-    return block.type === "toolResult" ? withField(block, "callId", ranByProvider.get(block.callId) ?? block.callId) : block;
+    return block.type === "toolResult" ? withField(block, "callId", ranByProvider.get(block.callId) ?? wellFormed(block.callId)) : block;
   });
   const isSame = blocks.every((block, index) => block === message.blocks[index]);
   return { message: isSame ? message : { ...message, blocks }, calls };

@@ -42,7 +42,7 @@ export class JoinedMessages {
     if (first === undefined || messages.length === 1) return messages;
     const known = this.#known.get(first);
     if (known?.of.length === messages.length && known.of.every((message, index) => message === messages[index])) return [known.message];
-    const role = first.role === "assistant" ? "assistant" : "user";
+    const { role } = messages.find((message) => message.role !== "system") ?? first;
     const origin = messages.find((message) => this.#isOwn(message.origin))?.origin;
     const message: LlmMessage = { role, blocks: messages.flatMap(({ blocks }) => blocks), ...(origin && { origin }) };
     this.#known.set(first, { of: messages, message });

@@ -24,6 +24,15 @@ const configBody = z.strictObject({
   plugins: z.exactOptional(z.array(z.strictObject({ id: z.string(), options: z.exactOptional(opaque) }))),
   layers: z.exactOptional(z.array(promptLayer)),
   limits: z.exactOptional(z.strictObject({ timeoutMs: z.exactOptional(z.number()), tokens: z.exactOptional(z.number()) })),
+  ask: z.exactOptional(
+    z.strictObject({
+      output: z.exactOptional(z.strictObject({ name: z.string(), schema: z.record(z.string(), opaque) })),
+      toolChoice: z.exactOptional(z.strictObject({ demand: z.union([z.enum(["auto", "none", "required"]), z.strictObject({ tool: z.string() })]), calls: z.enum(["first", "all"]) })),
+      generation: z.exactOptional(z.record(z.string(), opaque)),
+      reasoning: z.exactOptional(z.string()),
+      providerOptions: z.exactOptional(z.record(z.string(), z.record(z.string(), opaque))),
+    }),
+  ),
   session: z.exactOptional(z.strictObject({ policy: z.exactOptional(policyRow), prompt: z.exactOptional(promptLayer) })),
   tools: z.array(z.strictObject({ id: z.exactOptional(z.string()), name: z.string(), description: z.string(), inputSchema: z.record(z.string(), opaque), source: z.exactOptional(z.string()) })),
 });
@@ -72,5 +81,5 @@ export async function readConfig(tx: ReadTransaction, sessionId: string): Promis
   const ref = await readConfigRef(tx, sessionId);
   const body = ref === undefined ? undefined : await getContent(tx, COMPONENTS, ref);
   if (body === undefined) throw invalidRow(KIND, key, "it is missing");
-  return parseRow(configBody, KIND, key, body);
+  return parseRow(configBody, KIND, key, body) as TurnConfig;
 }

@@ -21,6 +21,8 @@ export interface PersistenceHarness {
 export interface ConnectOptions {
   /** Serve this session only. */
   readonly sessionId?: string;
+  /** Bind new sessions to this protocol. Default: the standard one. */
+  readonly protocol?: string;
   /** Put something between the store and its engine. */
   readonly wrap?: (engine: Engine) => Engine;
 }
@@ -44,10 +46,10 @@ export async function runCase({ run }: PersistenceCase, open: OpenEngine, attach
   await run({
     clock,
     engine,
-    async connect({ sessionId, wrap = (inner: Engine): Engine => inner } = {}) {
+    async connect({ sessionId, protocol, wrap = (inner: Engine): Engine => inner } = {}) {
       const own = engine.durable ? await open() : engine;
       if (own !== engine) opened.push(own);
-      return createPersistence(wrap(own), { clock, attachments: attachments && attachmentsIn(attachments), ...(sessionId !== undefined && { sessionId }) });
+      return createPersistence(wrap(own), { clock, attachments: attachments && attachmentsIn(attachments), ...(sessionId !== undefined && { sessionId }), ...(protocol !== undefined && { protocol }) });
     },
   });
   for (const each of opened) await each.close();

@@ -219,6 +219,57 @@ export const turnCases: readonly PersistenceCase[] = [
     },
   },
   {
+    id: "ME-22",
+    title: "whoever lacks something that a turn was accepted with is told what and writes nothing; it takes the turn up only to end it",
+    async run({ connect, clock, engine }) {
+      const store = await connect();
+      const tool = (name: string, rest = {}) => ({ name, description: "", inputSchema: {}, ...rest });
+      const request = acceptOf("alice", S, T);
+      const { value } = request.config;
+      const config = { value: { ...value, plugins: [{ id: "p" }], tools: [tool("a"), tool("b", { id: "b-1" }), tool("c", { source: "plugin:p" }), tool("d")] } };
+      await store.turns.accept({ ...request, config });
+      await clock.advance(30_000);
+      const means = { providers: [value.policy.providerId], plugins: ["p"], tools: new Set(["a", "b-1"]), retiredTools: new Set(["d"]), sources: new Set(["plugin:p"]) };
+      const before = await dump(engine);
+      const poor = [
+        [{ ...means, plugins: [] }, { kind: "plugin", pluginId: "p" }],
+        [{ ...means, providers: ["other"] }, { kind: "provider", expected: value.policy.providerId, actual: "other" }],
+        [{ ...means, tools: new Set(["a", "b"]) }, { kind: "tools", names: ["b"] }],
+        [{ ...means, retiredTools: new Set<string>(), sources: new Set<string>() }, { kind: "tools", names: ["c", "d"] }],
+      ] as const;
+      for (const [has, lack] of poor) {
+        same(await store.turns.resume({ ...claimBy("bob", S), turnId: T, means: has }), { kind: "turn_left", turnId: T, lack }, "taking it over");
+        same(await store.turns.accept({ ...acceptOf("bob", S, T), means: has }), { kind: "turn_left", turnId: T, lack }, "accepting it again");
+      }
+      const foreign = await connect({ protocol: "another" });
+      same(ofKind(await foreign.turns.resume({ ...claimBy("bob", S), turnId: T, means }), "turn_left").lack, { kind: "protocol", expected: "standard", actual: "another" }, "under another protocol");
+      same(await dump(engine), before, "rows");
+      const [[without, lack]] = poor;
+      const exhausted = ofKind(await store.turns.resume({ ...claimBy("bob", S), turnId: T, means: without, maxRecoveries: 0 }), "resumed");
+      same([exhausted.lack, exhausted.turn.recoveries], [lack, 1], "recovered too often");
+      await store.leases.release(fenceOf(exhausted.lease));
+      same(ofKind(await store.turns.resume({ ...claimBy("carol", S), turnId: T, means, maxRecoveries: 5 }), "resumed").lack, undefined, "with all of it");
+      await clock.advance(30_000);
+      await store.turns.requestCancel(S, T, { requestId: "r", origin: "lash", requestedAtMs: START_MS });
+      same(ofKind(await store.turns.resume({ ...claimBy("dave", S), turnId: T, means: without }), "resumed").lack, lack, "its end was asked for");
+    },
+  },
+  {
+    id: "ME-23",
+    title: "a session belongs to the protocol under which it was made: under another one no turn of it is accepted, and nothing is written",
+    async run({ connect, engine }) {
+      const [standard, foreign] = [await connect(), await connect({ protocol: "another" })];
+      await foreign.sessions.create({ sessionId: S, relation: { kind: "root" }, model: "m" });
+      same((await standard.sessions.loadMeta(S))?.protocol, "another", "its entry");
+      const before = await dump(engine);
+      await failsWith("session_fact_pinned", standard.turns.accept(acceptOf("alice", S, T)));
+      same(await dump(engine), before, "rows");
+      same((await foreign.turns.accept(acceptOf("alice", S, T))).kind, "accepted", "under its own");
+      await standard.turns.accept(acceptOf("alice", "beta", T));
+      same(Object.hasOwn((await standard.sessions.loadMeta("beta")) ?? {}, "protocol"), false, "the standard one is not written down");
+    },
+  },
+  {
     id: "OP-6",
     title: "taking over from an owner that was lost counts a recovery, until the turn settles something; a released lane and re-entry count none",
     async run({ connect, clock }) {

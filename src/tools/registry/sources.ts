@@ -4,7 +4,7 @@ import { type LashError, toolError } from "../../domain/errors.ts";
 import { isToolId, TOOL_ID } from "../../domain/id-rules.ts";
 import { toolIdOf } from "../../domain/turn-config.ts";
 import type { ToJsonSchema, Tool } from "../contract.ts";
-import { describedTool } from "../input-schema.ts";
+import { describedTool } from "../../actors/described-tools.ts";
 import type { ReadTools, ToolSourceHandle } from "./contract.ts";
 
 export interface Source {

@@ -1,7 +1,7 @@
 // The Messages API of Anthropic.
 
 import { checkAnthropic, type AnthropicMemory } from "./anthropic-rules.ts";
-import { demandUnicode, listOf, textOf, type Fields } from "./json.ts";
+import { demandUnicode, fieldsOf, listOf, textOf, type Fields } from "./json.ts";
 import { piecesOf, sse, type Dialect, type StrictReply } from "./server.ts";
 
 export function anthropicDialect(): Dialect {
@@ -22,6 +22,7 @@ export function anthropicDialect(): Dialect {
       request_id: "req_1",
     }),
     events: (reply, model) => events(reply, head(model, (messages += 1))),
+    textIn: ({ delta }) => (fieldsOf(delta)["type"] === "text_delta" ? textOf(fieldsOf(delta)["text"]) : ""),
     whole: (reply, model) => ({ ...head(model, (messages += 1)), content: reply.parts, stop_reason: stopOf(reply), usage: { input_tokens: 10, output_tokens: 7 } }),
     remember: (reply, model) => void memory.answers.push({ model, blocks: reply.parts }),
   };

@@ -19,6 +19,7 @@ export function chatDialect(name: string, rules: ChatRules = {}): Dialect {
       error: { message, type: status === 400 ? "invalid_request_error" : "server_error", param: null, code: null },
     }),
     events,
+    textIn: ({ choices }) => textOf(fieldsOf(listOf(choices)[0]?.["delta"])["content"]),
     whole: (reply, model) => ({
       id: "chatcmpl-1",
       object: "chat.completion",

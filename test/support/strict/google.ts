@@ -1,7 +1,7 @@
 // The Gemini API: generateContent and streamGenerateContent.
 
 import { checkGoogle, type GoogleMemory, type GoogleRules } from "./google-rules.ts";
-import { demandUnicode, textOf, type Fields } from "./json.ts";
+import { demandUnicode, fieldsOf, listOf, textOf, type Fields } from "./json.ts";
 import { piecesOf, sse, type Dialect, type StrictReply } from "./server.ts";
 
 const PATH = /^\/v1beta\/models\/([^:/]+):(generateContent|streamGenerateContent)(\?.*)?$/;
@@ -19,6 +19,8 @@ export function googleDialect(rules: GoogleRules = {}): Dialect {
     },
     error: (status, message) => ({ error: { code: status, message, status: status === 400 ? "INVALID_ARGUMENT" : "INTERNAL" } }),
     events,
+    textIn: ({ candidates }) =>
+      listOf(fieldsOf(listOf(candidates)[0]?.["content"])["parts"]).map((part) => (part["thought"] === true ? "" : textOf(part["text"]))).join(""),
     whole: (reply, model) => ({ ...head(model), candidates: [{ index: 0, content: { role: "model", parts: reply.parts }, finishReason: reply.stop ?? "STOP" }] }),
     remember: (reply) => void memory.answers.push(reply.parts),
   };

@@ -21,6 +21,7 @@ export function responsesDialect({ stored = true }: { readonly stored?: boolean 
       error: { message, type: status === 400 ? "invalid_request_error" : "server_error", param: null, code: null },
     }),
     events: (reply, model) => events(reply, head(model, (responses += 1))),
+    textIn: ({ type, delta }) => (type === "response.output_text.delta" ? textOf(delta) : ""),
     whole: (reply, model) => ({ ...head(model, (responses += 1)), status: "completed", output: reply.parts, usage: USAGE }),
     remember: (reply, model) => void memory.answers.push({ model, items: reply.parts, stored }),
   };

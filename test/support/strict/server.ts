@@ -42,6 +42,8 @@ export interface Dialect {
   check(body: Fields, model: string): void;
   error(status: number, message: string): object;
   events(reply: StrictReply, model: string): readonly string[];
+  /** The text of the answer that an event brings. */
+  textIn(event: Fields): string;
   whole(reply: StrictReply, model: string): object;
   /** Called when an answer has been sent to its end. */
   remember(reply: StrictReply, model: string): void;
@@ -169,6 +171,11 @@ function parsed(text: string): Fields {
 /** An event of server-sent events. */
 export const sse = (data: unknown, event?: string): string =>
   `${event === undefined ? "" : `event: ${event}\n`}data: ${typeof data === "string" ? data : JSON.stringify(data)}\n\n`;
+
+/** What an event of server-sent events holds. */
+export function eventIn(text: string): Fields {
+  return parsed(/^data: (.*)$/m.exec(text)?.[1] ?? "");
+}
 
 /** Text in deltas of so many code points; nothing for no text. */
 export function piecesOf(text: string, size = 5): readonly string[] {

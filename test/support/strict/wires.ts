@@ -15,6 +15,11 @@ import { responsesDialect } from "./responses.ts";
 import { blocksOf, isCall, joinedText, merged, unmarked, type Numbers, type Said } from "./said.ts";
 import type { Dialect, StrictReply } from "./server.ts";
 
+export interface Answered {
+  readonly input: Fields;
+  readonly result: string;
+}
+
 export interface Wire {
   readonly name: string;
   dialect(): Dialect;
@@ -27,6 +32,8 @@ export interface Wire {
   echo(reply: StrictReply): readonly string[];
   /** Parts of the model in a request; what is referred to is looked up in what was sent. */
   heard(body: Fields, sent: readonly StrictReply[]): readonly string[];
+  /** Calls of tools and what they are told to have given, paired by their ids. */
+  answered(body: Fields): readonly Answered[];
   /** The conversation of a request, piece by piece; what comes later is only ever added. */
   pieces(body: Fields, sent: readonly StrictReply[]): readonly unknown[];
 }
@@ -34,6 +41,13 @@ export interface Wire {
 const only = (...kinds: readonly Said["kind"][]) => (said: readonly Said[]): readonly Said[] => said.filter(({ kind }) => kinds.includes(kind));
 const KEY = { apiKey: "key" };
 const callId = (prefix: string, numbers: Numbers): string => `${prefix}${String(numbers()).padStart(4, "0")}`;
+
+/** @param results - by the id of their call. */
+const paired = (calls: readonly (readonly [id: unknown, input: unknown])[], results: readonly (readonly [id: unknown, result: unknown])[]): readonly Answered[] =>
+  calls.map(([id, input]) => ({
+    input: fieldsOf(typeof input === "string" ? JSON.parse(input) : input),
+    result: told(results.filter(([of]) => of === id).map(([, result]) => result)),
+  }));
 
 const anthropic: Wire = {
   name: "anthropic",
@@ -65,6 +79,13 @@ const anthropic: Wire = {
   }),
   echo: (reply) => reply.parts.map(canonical),
   heard: (body) => blocksOf(body["messages"], "content").flatMap(([role, block]) => (role === "assistant" ? [canonical(block)] : [])),
+  answered: (body) => {
+    const blocks = blocksOf(body["messages"], "content").map(([, block]) => block);
+    return paired(
+      blocks.flatMap((block) => (block["type"] === "tool_use" ? [[block["id"], block["input"]]] : [])),
+      blocks.flatMap((block) => (block["type"] === "tool_result" ? [[block["tool_use_id"], block["content"]]] : [])),
+    );
+  },
   pieces: (body) => [unmarked(body["tools"]), unmarked(body["system"]), ...blocksOf(body["messages"], "content")],
 };
 
@@ -104,6 +125,13 @@ function responses(name: string, stored: boolean): Wire {
     }),
     echo: (reply) => reply.parts.map(plainItem),
     heard: (body, sent) => resolve(body, sent).flatMap((item) => (isModels(item) ? [plainItem(item)] : [])),
+    answered: (body) => {
+      const items = listOf(body["input"]);
+      return paired(
+        items.flatMap((item) => (item["type"] === "function_call" ? [[item["call_id"], item["arguments"]]] : [])),
+        items.flatMap((item) => (item["type"] === "function_call_output" ? [[item["call_id"], item["output"]]] : [])),
+      );
+    },
     pieces: (body, sent) => [unmarked(body["tools"]), ...resolve(body, sent)],
   };
 }
@@ -134,6 +162,11 @@ const chat: Wire = {
   reply: (said, numbers) => ({ parts: [chatMessage(said, numbers, "call_c")] }),
   echo: (reply) => reply.parts.map(plainMessage),
   heard: (body) => assistants(body).map(plainMessage),
+  answered: (body) =>
+    paired(
+      assistants(body).flatMap((message) => listOf(message["tool_calls"]).map((call) => [call["id"], fieldsOf(call["function"])["arguments"]] as const)),
+      listOf(body["messages"]).flatMap((message) => (message["role"] === "tool" ? [[message["tool_call_id"], message["content"]]] : [])),
+    ),
   pieces: (body) => [body["tools"], ...listOf(body["messages"])],
 };
 
@@ -181,6 +214,13 @@ const google: Wire = {
   },
   echo: (reply) => reply.parts.map(canonical),
   heard: (body) => blocksOf(body["contents"], "parts").flatMap(([role, part]) => (role === "model" ? [canonical(part)] : [])),
+  answered: (body) => {
+    const parts = blocksOf(body["contents"], "parts").map(([, part]) => [fieldsOf(part["functionCall"]), fieldsOf(part["functionResponse"])] as const);
+    return paired(
+      parts.flatMap(([call]) => ("id" in call ? [[call["id"], call["args"]]] : [])),
+      parts.flatMap(([, response]) => ("id" in response ? [[response["id"], response["response"]]] : [])),
+    );
+  },
   pieces: (body) => [body["tools"], body["systemInstruction"], ...blocksOf(body["contents"], "parts")],
 };
 

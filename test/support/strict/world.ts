@@ -3,10 +3,11 @@
 //   W1. Nothing is refused.
 //   W2. What a server said comes back to it byte for byte and in order.
 //   W3. To another one, every text, call, result and deed is told, in order; nothing that is bound to its sender goes there.
-//   W4. A request begins with the one before it on that wire; after a broken stream it is the same one.
+//   W4. Each call has its own result, and of an answer that was cut off nothing is sent but its text.
+//   W5. A request begins with the one before it on that wire; after a broken stream it is the same one.
 
 import * as z from "zod";
-import { createLash, tool, withImages, type Lash, type Session, type Tool, type TurnResult } from "../../../src/index.ts";
+import { createLash, tool, withImages, type Lash, type Session, type Tool, type TurnActivity, type TurnResult } from "../../../src/index.ts";
 import { summarize } from "../../../src/compaction.ts";
 import { aiSdk } from "../../../src/providers/ai-sdk/index.ts";
 import type { Provider } from "../../../src/providers/contract.ts";
@@ -15,7 +16,7 @@ import { gate } from "../../../src/testing/index.ts";
 import { png } from "../pictures.ts";
 import { isFields, type Fields } from "./json.ts";
 import { isCall, type Numbers, type Said } from "./said.ts";
-import { startStrict, type StrictReply, type StrictRequest, type StrictServer } from "./server.ts";
+import { eventIn, startStrict, type StrictReply, type StrictRequest, type StrictServer } from "./server.ts";
 import { boundTo, told, type Wire } from "./wires.ts";
 
 /** One answer of a model, and the attempts at it that break. */
@@ -37,12 +38,14 @@ export interface TurnPlan {
 
 type Entry =
   | { readonly kind: "told"; readonly text: string }
+  /** Was said in an answer that was cut off, and is sent to nobody. */
+  | { readonly kind: "unsaid"; readonly text: string }
   | { readonly kind: "answer"; readonly wire: Wire; readonly said: readonly Said[]; readonly reply: StrictReply };
 
 interface Planned {
   readonly wire: Wire;
   readonly answer: Answer;
-  readonly hold?: NonNullable<StrictReply["hold"]>;
+  readonly hold?: { readonly until: Promise<void>; readonly cancel: () => void };
 }
 
 /** What a session has behind it, as far as a model is to be shown it. */
@@ -74,6 +77,9 @@ export class World {
   #again: { readonly text: string; readonly plan: Planned; readonly tries: number } | undefined;
   #judged = true;
   #cancelled: (() => void) | undefined;
+  /** Of the answer that is held: its text so far, and what to do when the host has heard all of it. */
+  #held: { readonly text: string; readonly cancel: () => void; reached: boolean } | undefined;
+  #heard = "";
   #numbers = 0;
 
   private constructor(options: WorldOptions, servers: ReadonlyMap<Wire, StrictServer>, lash: Lash, session: Session, providers: ReadonlyMap<Wire, Provider>) {
@@ -116,9 +122,10 @@ export class World {
     this.#cancelled = cancel;
     const until = gate();
     for (const answer of answers) {
-      const hold = answer.cancelAt === undefined ? undefined : { beforeEvent: answer.cancelAt, until: until.pass(), reached: cancel };
+      const hold = answer.cancelAt === undefined ? undefined : { until: until.pass(), cancel };
       this.#planned.push({ wire, answer, ...(hold && { hold }) });
     }
+    for await (const activity of turn) this.#follow(activity);
     const result = await turn.result;
     until.open();
     this.#planned.length = 0;
@@ -126,10 +133,26 @@ export class World {
     this.#cancelled = undefined;
     const wantsCancel = answers.some(({ cancelAt, said }) => cancelAt !== undefined || said.some((one) => one.kind === "call" && one.tool === "wait"));
     const held = answers.find(({ cancelAt }) => cancelAt !== undefined);
-    if (held) for (const text of receivedOf(held.said, result.text)) this.#path.entries.push({ kind: "told", text });
+    if (held && this.#held) {
+      for (const text of receivedOf(held.said, this.#held.text)) this.#path.entries.push({ kind: "told", text });
+      for (const text of unsaidOf(held.said)) this.#path.entries.push({ kind: "unsaid", text });
+    }
+    this.#held = undefined;
     if (!wantsCancel && result.outcome.kind !== "finished") this.#problem(`a turn on ${wire.name} ended as ${JSON.stringify(result.outcome)}: ${JSON.stringify(result.errors)}`);
     this.#collectRefusals();
     return result;
+  }
+
+  /** The host cancels when it has heard what was sent of the answer that is held. */
+  #follow(activity: TurnActivity): void {
+    if (activity.type === "model_request_started" || activity.type === "model_attempt_reset") this.#heard = "";
+    if (activity.type === "assistant_prose_delta") this.#heard += activity.text;
+    this.#cancelWhenHeard();
+  }
+
+  #cancelWhenHeard(): void {
+    const held = this.#held;
+    if (held?.reached === true && this.#heard.length >= held.text.length) held.cancel();
   }
 
   /** Another process, with clients of its own, opens what the last one left. */
@@ -205,15 +228,27 @@ export class World {
       this.#again = { text: request.text, plan, tries: tries + 1 };
       return { ...reply, ...fault };
     }
-    if (plan.hold !== undefined) {
-      const events = this.#servers.get(wire)?.dialect.events(reply, request.model).length ?? 1;
-      return { ...reply, hold: { ...plan.hold, beforeEvent: plan.hold.beforeEvent % events } };
-    }
+    if (plan.hold !== undefined) return this.#hold(wire, request, reply, plan.hold, plan.answer.cancelAt ?? 0);
     this.#path.entries.push({ kind: "answer", wire, said: plan.answer.said, reply });
     const calls = plan.answer.said.filter(isCall);
     for (const call of calls) if (call.tool !== "wait") this.#path.entries.push({ kind: "told", text: resultOf(call.input) });
     for (const call of calls) if (call.tool === "shoot") this.#path.entries.push({ kind: "told", text: Buffer.from(pictureOf(call.input)).toString("base64") });
     return reply;
+  }
+
+  /** Sends the answer up to an event, and no further. */
+  #hold(wire: Wire, { model }: StrictRequest, reply: StrictReply, { until, cancel }: NonNullable<Planned["hold"]>, cancelAt: number): StrictReply {
+    const dialect = wire.dialect();
+    const events = dialect.events(reply, model);
+    const beforeEvent = cancelAt % events.length;
+    const text = events.slice(0, beforeEvent).map((event) => dialect.textIn(eventIn(event))).join("");
+    const held = { text, cancel, reached: false };
+    this.#held = held;
+    const reached = (): void => {
+      held.reached = true;
+      this.#cancelWhenHeard();
+    };
+    return { ...reply, hold: { beforeEvent, until, reached } };
   }
 
   #judge(wire: Wire, { body, text, index }: StrictRequest): void {
@@ -225,6 +260,8 @@ export class World {
       ...ownProblems(wire, wire.heard(body, sent), this.#path.entries),
       ...toldProblems(told(pieces), this.#path.entries),
       ...foreignProblems(wire, text, this.#path.entries),
+      ...wire.answered(body).flatMap(({ input, result }) => (isWaiting(input, this.#path.entries) || result.includes(resultOf(input)) ? [] : [`call ${String(input["n"])} has the result of another: ${result}`])),
+      ...this.#path.entries.flatMap((entry) => (entry.kind === "unsaid" && text.includes(entry.text) ? [`was sent what was cut off: ${entry.text}`] : [])),
       ...prefixProblems(this.#path.before.get(wire.name), pieces),
     ];
     this.#path.before.set(wire.name, pieces);
@@ -245,6 +282,13 @@ function receivedOf(said: readonly Said[], received: string): readonly string[] 
   }
   return texts;
 }
+
+/** Reasoning and calls of an answer that was cut off. */
+const unsaidOf = (said: readonly Said[]): readonly string[] =>
+  said.flatMap((one) => (one.kind === "reasoning" ? [/^\w+/.exec(one.text)?.[0] ?? one.text] : one.kind === "call" ? [String(one.input["n"])] : []));
+
+const isWaiting = (input: Fields, entries: readonly Entry[]): boolean =>
+  entries.some((entry) => entry.kind === "answer" && entry.said.some((one) => one.kind === "call" && one.tool === "wait" && one.input["n"] === input["n"]));
 
 function ownProblems(wire: Wire, heard: readonly string[], entries: readonly Entry[]): readonly string[] {
   let from = 0;
@@ -275,6 +319,7 @@ function toldProblems(all: string, entries: readonly Entry[]): readonly string[]
 
 function textsOf(entry: Entry): readonly string[] {
   if (entry.kind === "told") return [entry.text];
+  if (entry.kind === "unsaid") return [];
   return entry.said.flatMap((one): string[] => {
     if (one.kind === "text") return [one.text];
     if (one.kind === "call") return [String(one.input["n"])];
