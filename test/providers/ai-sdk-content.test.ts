@@ -233,7 +233,8 @@ describe("order", () => {
       case "text":
         return text === "" && !signed ? [] : [{ at: 0, part: { type: "text", text, ...options } }];
       case "reasoning":
-        return signed ? [{ at: 0, part: { type: "reasoning", text, ...options } }] : [];
+        // Whether it is sent without metadata is settled before the adapter.
+        return text === "" && !signed ? [] : [{ at: 0, part: { type: "reasoning", text, ...options } }];
       case "call":
         return [{ at: 0, part: { type: "tool-call", toolCallId: id, toolName: "look", input: { pieces }, ...options } }];
       case "search":
