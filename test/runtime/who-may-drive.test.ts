@@ -150,10 +150,10 @@ describe("a turn that waits for an answer", () => {
   const asking = byAssistantMessages([{ toolCalls: [{ name: "ask" }] }, { toolCalls: [{ name: "mail" }] }, "done"]);
 
   /** Dies while its turn waits. */
-  async function leftWaiting(options: Parameters<typeof askTool>[1] = {}) {
-    const [engine, clock, asked] = [memoryEngine(), manualClock(1_000), newAsked()];
+  async function leftWaiting(engine: Engine = memoryEngine(), clock: ManualClock = manualClock(1_000)) {
+    const asked = newAsked();
     const process = new Mortal(engine);
-    const { lash } = testLash({ engine: process.engine, clock, script: asking, tools: [askTool(asked, options), named("mail")] });
+    const { lash } = testLash({ engine: process.engine, clock, script: asking, tools: [askTool(asked), named("mail")] });
     void (await lash.openSession("s")).run("go", { turnId: "t" });
     while (asked.keys.length === 0) await quiet();
     await quiet();
@@ -163,14 +163,15 @@ describe("a turn that waits for an answer", () => {
   }
 
   test("is driven on by the handle that has its tools, whatever other handle is open (ME-22, OP-8)", async () => {
-    const { at, asked } = await leftWaiting();
-    const host = testLash({ ...at, script: asking });
+    const [engine, clock, never] = [memoryEngine(), manualClock(1_000), newAsked()];
+    const host = testLash({ engine, clock, script: asking });
     await host.lash.openSession("s");
-    const worker = await host.lash.openSession("s", { tools: [askTool(asked), named("mail")] });
-    await quiet();
+    const worker = await host.lash.openSession("s", { tools: [askTool(never), named("mail")] });
+    const { asked } = await leftWaiting(engine, clock);
     await host.lash.completions.resolve(asked.keys[0] ?? "", { status: "ok", payload: "yes" });
     await quiet();
     expect(transcriptOf(worker).at(-1)).toBe("Assistant: Prose done");
+    expect(never.keys).toEqual([]);
   });
 
   test.each([["where its session is open", true], ["where it is not", false]])("is not driven on by whoever only records the answer, %s (ME-22, OP-8)", async (_where, opens) => {
@@ -265,6 +266,22 @@ describe("a session that is open without the tools", () => {
     await poor.close();
     await rich.close();
   });
+});
+
+test("a tab that was opened without the tools says once that it leaves the turn, and stands by (ME-22, OP-9)", async () => {
+  const left = await leftInMail(memoryEngine());
+  const codes: unknown[] = [];
+  const { provider } = testLash();
+  const tab = createLash({
+    store: { engine: staysOpen(left.engine), liveness: mortals().liveness("tab"), peers: peerBus().join() },
+    effects: "journaled", clock: left.clock, provider, logger: ({ code }) => codes.push(code),
+  });
+  await tab.openSession("s");
+  await quiet();
+  await left.clock.advance(200_000);
+  await quiet();
+  await tab.close();
+  expect(codes).toEqual(["tool_missing"]);
 });
 
 describe("a tool is the same by its id", () => {
