@@ -4,6 +4,14 @@ import { alnumEnd, BACKSLASH, endOf, isAlnum, isBase64, isBlank, isDigit, isHex,
 import type { Span } from "./find.ts";
 import { VENDORS, type Vendor } from "./vendors.ts";
 
+/** At which characters the way through a text stops: at the first of a run of letters and digits, and at these. */
+const [RUN, COLON, DASH, AT, TILDE, BREAK] = [1, 2, 3, 4, 5, 6];
+const STOPS = new Uint8Array(128);
+for (let code = 0; code < 128; code++) if (isAlnum(code)) STOPS[code] = RUN;
+for (const [characters, stop] of [[":", COLON], ["-", DASH], ["@", AT], ["~", TILDE], [" \t\n\v\f\r\"'`=(<[", BREAK]] as const) {
+  for (const character of characters) STOPS[character.charCodeAt(0)] = stop;
+}
+
 /** By their first two characters: a text has few places at which more than that has to be compared. */
 const BY_START: (readonly Vendor[] | undefined)[] = Array.from({ length: 128 * 128 });
 const startOf = (first: number, second: number): number => (first << 7) | second;
@@ -11,6 +19,21 @@ for (const vendor of VENDORS) {
   const start = startOf(vendor.prefix.charCodeAt(0), vendor.prefix.charCodeAt(1));
   BY_START[start] = [...(BY_START[start] ?? []), vendor];
 }
+
+function vendorsAt(text: string, at: number): readonly Vendor[] | undefined {
+  const second = text.charCodeAt(at + 1);
+  return second < 128 ? BY_START[startOf(text.charCodeAt(at), second)] : undefined;
+}
+
+/** Whether a run of letters and digits is worth more than one look; most are not, and so most of a text costs no more. */
+const mayBeToken = (text: string, at: number, end: number): boolean =>
+  vendorsAt(text, at) !== undefined || isLong(text, at, end) || mayBeAwsSecret(text, at) || (text.charCodeAt(at) === 101 && text.charCodeAt(at + 1) === 121);
+
+const isLong = (text: string, at: number, end: number): boolean => end - at >= 8 || text.charCodeAt(end) === 45 || text.charCodeAt(end) === 95;
+
+/** A few of forty characters: words of prose end before them. */
+const mayBeAwsSecret = (text: string, at: number): boolean =>
+  isBase64(text.charCodeAt(at + 39)) && isBase64(text.charCodeAt(at + 13)) && isBase64(text.charCodeAt(at + 26)) && isBase64(text.charCodeAt(at + 7));
 
 export function shapedSecrets(text: string): readonly Span[] {
   return new Shapes(text).find();
@@ -34,17 +57,32 @@ class Shapes {
 
   find(): readonly Span[] {
     const text = this.#text;
-    let at = 0;
-    while (at < text.length) {
+    for (let at = 0; at < text.length; ) {
       const code = text.charCodeAt(at);
-      if (isAlnum(code)) at = this.#run(at);
-      else if (code === 58) at = this.#behindColon(at + 1);
-      else if (code === 45 && text.startsWith("-----", at)) at = this.#privateKey(at);
-      else if (code === 64) at = this.#beforeAt(at);
-      else if (code === 126) at = this.#azureSecret(at);
-      else {
-        at++;
-        if (isBlank(code) || isQuote(code) || code === 61 || code === 40 || code === 60 || code === 91) this.#partStart = at;
+      switch (code < 128 ? STOPS[code] : 0) {
+        case RUN: {
+          let end = at + 1;
+          for (let next = text.charCodeAt(end); next < 128 && STOPS[next] === RUN; next = text.charCodeAt(++end));
+          at = this.#run(at, end);
+          break;
+        }
+        case COLON:
+          at = this.#behindColon(at + 1);
+          break;
+        case DASH:
+          at = text.startsWith("-----", at) ? this.#privateKey(at) : at + 1;
+          break;
+        case AT:
+          at = this.#beforeAt(at);
+          break;
+        case TILDE:
+          at = this.#azureSecret(at);
+          break;
+        case BREAK:
+          this.#partStart = ++at;
+          break;
+        default:
+          at++;
       }
     }
     return this.#spans;
@@ -56,32 +94,25 @@ class Shapes {
   }
 
   /** Letters and digits: tokens begin here, or behind an escape (`\n`, `\u003d`, `%3D`) that seems to belong to them. */
-  #run(at: number): number {
+  #run(at: number, end: number): number {
     const text = this.#text;
     const before = at === 0 ? 0 : text.charCodeAt(at - 1);
-    const escape = before === BACKSLASH ? (text.charAt(at) === "u" ? 5 : 1) : before === 37 ? 2 : 0;
-    const end = alnumEnd(text, at);
-    return this.#token(at, end) ?? (escape > 0 && at + escape < end ? this.#token(at + escape, end) : undefined) ?? end;
+    if (before !== BACKSLASH && before !== 37) return mayBeToken(text, at, end) ? (this.#token(at, end) ?? end) : end;
+    const escape = before === 37 ? 2 : text.charAt(at) === "u" ? 5 : 1;
+    return this.#token(at, end) ?? (at + escape < end ? this.#token(at + escape, end) : undefined) ?? end;
   }
 
   /** @param alnum - end of the letters and digits that begin at `at`. */
   #token(at: number, alnum: number): number | undefined {
     const text = this.#text;
-    const first = text.charCodeAt(at);
-    const second = text.charCodeAt(at + 1);
-    const vendors = second < 128 ? BY_START[startOf(first, second)] : undefined;
-    if (vendors) {
-      for (const vendor of vendors) {
-        if (!text.startsWith(vendor.prefix, at)) continue;
-        const from = at + vendor.prefix.length;
-        const to = tailEnd(text, from, vendor);
-        if (to - from >= vendor.atLeast && !(vendor.exact === true && to - from > vendor.atLeast)) return this.#add(vendor.keep === true ? from : at, to);
-      }
+    for (const vendor of vendorsAt(text, at) ?? []) {
+      if (!text.startsWith(vendor.prefix, at)) continue;
+      const from = at + vendor.prefix.length;
+      const to = tailEnd(text, from, vendor);
+      if (to - from >= vendor.atLeast && !(vendor.exact === true && to - from > vendor.atLeast)) return this.#add(vendor.keep === true ? from : at, to);
     }
-    if (first === 101 && second === 121) return this.#webToken(at);
-    const next = text.charCodeAt(alnum);
-    if (alnum - at >= 8 || next === 45 || next === 95) return this.#unnamed(at);
-    return this.#awsSecret(at);
+    if (text.startsWith("eyJ", at)) return this.#webToken(at);
+    return isLong(text, at, alnum) ? this.#unnamed(at) : this.#awsSecret(at);
   }
 
   #endOfWord(at: number): number {
@@ -92,7 +123,6 @@ class Shapes {
   /** JSON web tokens, signed, unsigned or encrypted. */
   #webToken(at: number): number | undefined {
     const text = this.#text;
-    if (!text.startsWith("eyJ", at)) return undefined;
     let end = this.#endOfWord(at);
     if (end - at < 12 || text.charAt(end) !== "." || !isWord(text.charCodeAt(end + 1))) return undefined;
     for (let part = 1; part < 5 && text.charAt(end) === "."; part++) end = wordEnd(text, end + 1);
@@ -134,7 +164,7 @@ class Shapes {
   /** Forty characters of base64 with all that belongs to it: longer and shorter runs are something else. */
   #awsSecret(at: number): number | undefined {
     const text = this.#text;
-    if (at < this.#base64End || !isBase64(text.charCodeAt(at + 39))) return undefined;
+    if (at < this.#base64End || !mayBeAwsSecret(text, at)) return undefined;
     this.#base64End = endOf(text, at, isBase64);
     const end = this.#base64End;
     if (end - at !== 40 || isBase64(text.charCodeAt(at - 1))) return undefined;
