@@ -66,7 +66,7 @@ export interface ScriptedProviderOptions extends ProviderOptions {
   readonly id?: string;
   /** Default `scripted-model`. */
   readonly modelId?: string;
-  /** What it takes, as `Provider.wire`. Default: what any unknown provider takes. */
+  /** What it takes, as `Provider.wire`. Default: what any unknown provider takes; calls and results also where no tool is offered. */
   readonly wire?: Partial<Wire>;
 }
 
@@ -85,7 +85,7 @@ export function scriptedProvider(script: ProviderScript, options: ScriptedProvid
     id,
     modelId,
     options: providerOptions,
-    ...(wire && { wire }),
+    wire: { toolBlocks: "always", ...wire },
     requests,
     get running() {
       return running;

@@ -61,7 +61,7 @@ describe("tool()", () => {
     ["an unknown option", { ...good, exec: 1 }, "exec"],
     ["no name", { ...good, name: undefined }, "name"],
     ["a blank name", { ...good, name: "" }, "name"],
-    ["a name of 65 characters", { ...good, name: "x".repeat(65) }, "name"],
+    ["a name of 129 characters", { ...good, name: "x".repeat(129) }, "name"],
     ["a name with a space", { ...good, name: "look up" }, "name"],
     ["no description", { ...good, description: undefined }, "description"],
     ["no input", { ...good, input: undefined }, "input"],
@@ -179,7 +179,7 @@ describe("store files", () => {
   });
 
   test("options of a store that do not exist are refused, with those that do (design 10)", () => {
-    expect(() => sqlite("a.db", { attachment: "a.blobs" } as never)).toThrow(expect.objectContaining({ code: "invalid_argument", message: expect.stringContaining("known are path, busyTimeoutMs, maxBytes, attachments") }));
+    expect(() => sqlite("a.db", { attachment: "a.blobs" } as never)).toThrow(expect.objectContaining({ code: "invalid_argument", message: expect.stringContaining("known are path, busyTimeoutMs, maxBytes, missingLog, attachments") }));
   });
 
   test("a file that is no database, and one of another program, are refused untouched (OP-18)", async () => {

@@ -79,7 +79,7 @@ describe.each(engineCases())("on $name", ({ open }) => {
     await hold.reached;
     expect(await host.lash.cancelTurn("s", "t", "stop")).toEqual(ACCEPTED);
     expectCancelled(await ended, { origin: "lash", reason: "stop" });
-    expect(transcriptOf(session)).toEqual(["User: Text go"]);
+    expect(transcriptOf(session)).toEqual(["User: Text go", "Assistant: Prose half of"]);
     expect(host.clock.pendingTimers).toBe(0);
     await expectNothingLeft(host.engine);
   });

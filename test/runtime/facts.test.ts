@@ -100,7 +100,7 @@ describe("turns", () => {
 
   test("success is an outcome that finished, nothing else (FA-28)", async () => {
     expect((await ran()).result.isSuccess).toBe(true);
-    expect((await ran({ script: [""] })).result.isSuccess).toBe(false);
+    expect((await ran({ script: [{ failure: { kind: "auth", message: "no" } }] })).result.isSuccess).toBe(false);
   });
 
   test("a cancel wins over every other way to end (ER-7, T-58)", async () => {
@@ -160,7 +160,7 @@ describe("what is stored", () => {
 
   test("every commit releases its lease, also that of a failed turn (S-52, S-63, T-73)", async () => {
     expect(await heldLanes((await ran()).engine)).toEqual([]);
-    expect(await heldLanes((await ran({ script: [""] })).engine)).toEqual([]);
+    expect(await heldLanes((await ran({ script: [{ failure: { kind: "auth", message: "no" } }] })).engine)).toEqual([]);
   });
 
   test("the wire of a journaled call: its tools and their order, replay keys that append to their parent's (E-12, E-13)", async () => {
