@@ -233,7 +233,8 @@ describe("order", () => {
       case "text":
         return text === "" && !signed ? [] : [{ at: 0, part: { type: "text", text, ...options } }];
       case "reasoning":
-        return signed ? [{ at: 0, part: { type: "reasoning", text, ...options } }] : [];
+        // Whether a model is sent what nobody signed is decided before the adapter.
+        return text === "" && !signed ? [] : [{ at: 0, part: { type: "reasoning", text, ...options } }];
       case "call":
         return [{ at: 0, part: { type: "tool-call", toolCallId: id, toolName: "look", input: { pieces }, ...options } }];
       case "search":
