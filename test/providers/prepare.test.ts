@@ -266,6 +266,13 @@ describe("tool names", () => {
     expect(sent.messages[2]?.blocks).toMatchObject([{ toolName: "a_b_2" }, { toolName: "gone_x" }]);
   });
 
+  test("a demand for one tool names it as the tools do (ME-14, ME-17)", () => {
+    const given = request({ tools: named("a.b", "a_b"), toolChoice: { tool: "a.b" } });
+    expect(prepare(given).toolChoice).toEqual({ tool: "a_b_2" });
+    const legal = request({ tools: named("a_b"), toolChoice: { tool: "a_b" } });
+    expect(prepare(legal)).toBe(legal);
+  });
+
   test("that are too long are told apart (ME-14)", () => {
     const sent = prepare(request({ tools: named(`${"n".repeat(70)}1`, `${"n".repeat(70)}2`) })).tools.map(({ name }) => name);
     expect(sent).toEqual(["n".repeat(64), `${"n".repeat(62)}_2`]);

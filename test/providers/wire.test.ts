@@ -74,6 +74,7 @@ describe("the ladder", () => {
       complete: async (_, call) => {
         const made = { type: "toolCall", callId: "call_0_2", toolName: "we_ather", inputJson: "{}" } as const;
         const late = { type: "approvalRequest", approvalId: "a", callId: "call_0_3" } as const;
+        await call.onStreamEvent?.({ type: "toolInputStart", callId: made.callId, toolName: made.toolName });
         await call.onStreamEvent?.({ type: "part", part: made });
         await call.onStreamEvent?.({ type: "part", part: late });
         return { fullText: "", parts: [made, late], usage: zeroUsage, terminalReason: "tool_use" };
@@ -88,6 +89,6 @@ describe("the ladder", () => {
       { type: "approvalRequest", callId: "call_0" },
     ];
     expect(parts).toMatchObject(restored);
-    expect(events.flatMap((event) => (event.type === "part" ? [event.part] : []))).toMatchObject(restored);
+    expect(events).toMatchObject([{ type: "toolInputStart", toolName: "we.ather" }, ...restored.map((part) => ({ type: "part", part }))]);
   });
 });

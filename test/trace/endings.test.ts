@@ -101,7 +101,7 @@ const ENDINGS: Readonly<Record<string, Ending>> = {
       await clock.advance(10_000);
       return failed;
     },
-    outline: ["llm_call_started", "session_execution_lease.lost", "llm_call_failed cancelled", "turn_completed failed session_execution_lease_lost"],
+    outline: ["llm_call_started", "session_execution_lease.lost", "llm_call_failed session_execution_lease_lost", "turn_completed failed session_execution_lease_lost"],
   },
 };
 
@@ -120,7 +120,7 @@ describe("a turn that is ended by", () => {
     isDown = true;
     await clock.advance(60_000);
     expect(await failed).toMatchObject({ code: "session_execution_lease_lost" });
-    expect(outlineOf(sink.records).slice(-3)).toEqual(["llm_call_failed cancelled", "session_execution_lease.lost", "turn_completed failed session_execution_lease_lost"]);
+    expect(outlineOf(sink.records).slice(-3)).toEqual(["llm_call_failed session_execution_lease_lost", "session_execution_lease.lost", "turn_completed failed session_execution_lease_lost"]);
   });
 
   test("a call that its provider does not let go of is ended with its turn; what comes of it later is not told, and reaches who asked (TR-4)", async () => {

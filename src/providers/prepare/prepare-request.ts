@@ -5,8 +5,10 @@ import type { LlmMessage, LlmOrigin, LlmRequest } from "../contract.ts";
 import type { Wire } from "../wire.ts";
 import { fromUser, JoinedMessages, takingTurns } from "./edges.ts";
 import { MessageCache } from "./message-cache.ts";
+import { withField } from "./own-blocks.ts";
 import { isEqualOrigin, type Target } from "./receiver.ts";
 import { Sending } from "./sending.ts";
+import type { ToolNames } from "./tool-names.ts";
 
 /** A request as it is sent, and how what comes back is to be read. */
 export interface PreparedRequest {
@@ -22,6 +24,10 @@ export interface PreparedRequest {
  * rounds, what is sent begins with what was sent before.
  */
 export const prepareRequest = (request: LlmRequest, wire: Wire, target: Target): PreparedRequest => new Preparer(wire, target).prepare(request);
+
+function demandOf(demand: LlmRequest["toolChoice"], names: ToolNames): LlmRequest["toolChoice"] {
+  return typeof demand === "string" ? demand : withField(demand, "tool", names.known(demand.tool));
+}
 
 /** `prepareRequest` for one receiver. Remembers what it did, so that a conversation that grows costs what is new in it. */
 export class Preparer {
@@ -48,8 +54,13 @@ export class Preparer {
     sending.take(request, begin);
     const sent = this.#atEdges(this.#withReasoning(this.#joinedWithPrompt(messages, begin, sending), sending));
     const { names, conversation, sentTools } = sending;
-    const isSame = sent === messages && sentTools === tools;
-    return { request: isSame ? request : { ...request, messages: sent, tools: sentTools }, toolNames: names.changed(), callIds: conversation.renamedCalls() };
+    const toolChoice = demandOf(request.toolChoice, names);
+    const isSame = sent === messages && sentTools === tools && toolChoice === request.toolChoice;
+    return {
+      request: isSame ? request : { ...request, messages: sent, tools: sentTools, toolChoice },
+      toolNames: names.changed(),
+      callIds: conversation.renamedCalls(),
+    };
   }
 
   #sendingOf(request: LlmRequest, first: LlmMessage | undefined): Sending {

@@ -28,6 +28,11 @@ export class ToolNames {
     return this.#add(own);
   }
 
+  /** As `legal`, of a tool that has been named before; any other name stays what it is. */
+  known(own: string): string {
+    return this.#legal.get(own) ?? own;
+  }
+
   /** Legal names of names that had to change, and what we call those. */
   changed(): Map<string, string> {
     const changed = new Map<string, string>();
