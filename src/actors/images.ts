@@ -1,6 +1,6 @@
 // Images: content-addressed, stored before anything refers to them, committed with their turn (S-76..S-78, E-4).
 
-import type { Limits } from "../domain/limits.ts";
+import { isWithinPixels, type Limits } from "../domain/limits.ts";
 import { imageType, isImageMime } from "../domain/image-type.ts";
 import { LashError } from "../domain/errors.ts";
 import type { AttachmentRef, Message, PartDraft } from "../domain/messages.ts";
@@ -69,7 +69,7 @@ export interface TakenFiles {
 const MEDIA_TYPE = /^[\w.+-]{1,127}\/[\w.+-]{1,127}(;.{0,200})?$/;
 
 /** Those of a tool's images and files that can be stored and shown, images first. */
-export function takeFiles(reply: Pick<ToolReply, "images" | "files"> | undefined, { imageBytes }: Limits): TakenFiles {
+export function takeFiles(reply: Pick<ToolReply, "images" | "files"> | undefined, limits: Limits): TakenFiles {
   const taken: TakenFile[] = [];
   const problems: string[] = [];
   const take = (what: string, given: unknown, read: (one: unknown) => TakenFile | string): void => {
@@ -84,28 +84,30 @@ export function takeFiles(reply: Pick<ToolReply, "images" | "files"> | undefined
     }
   };
   if (!reply) return { taken, problems };
-  take("image", reply.images ?? [], (bytes) => imageOf(bytes, imageBytes));
+  take("image", reply.images ?? [], (bytes) => imageOf(bytes, limits));
   // A reply of another copy of this package, and an older one, has none.
-  take("file", reply.files ?? [], (file) => fileOf(file, imageBytes));
+  take("file", reply.files ?? [], (file) => fileOf(file, limits));
   return { taken, problems };
 }
 
-function imageOf(bytes: unknown, most: number): TakenFile | string {
+function imageOf(bytes: unknown, limits: Limits): TakenFile | string {
   if (!(bytes instanceof Uint8Array)) return "no Uint8Array";
-  if (bytes.byteLength > most) return `over \`limits.imageBytes\` (${most})`;
+  if (bytes.byteLength > limits.imageBytes) return `over \`limits.imageBytes\` (${limits.imageBytes})`;
+  if (!isWithinPixels(bytes, limits)) return `over \`limits.imagePixels\` (${limits.imagePixels})`;
   const mime = imageType(bytes);
   return mime === undefined ? "none that models read (png, jpeg, gif or webp)" : { bytes, mime };
 }
 
-function fileOf(given: unknown, most: number): TakenFile | string {
+function fileOf(given: unknown, limits: Limits): TakenFile | string {
   const { data, mediaType, filename } = (typeof given === "object" && given !== null ? given : {}) as Readonly<Record<string, unknown>>;
   if (!(data instanceof Uint8Array)) return "without `data`, which has to be a Uint8Array";
   if (data.byteLength === 0) return "empty";
-  if (data.byteLength > most) return `over \`limits.imageBytes\` (${most})`;
+  if (data.byteLength > limits.imageBytes) return `over \`limits.imageBytes\` (${limits.imageBytes})`;
   if (typeof mediaType !== "string" || !MEDIA_TYPE.test(mediaType)) return "without a `mediaType`, such as application/pdf";
   if (filename !== undefined && typeof filename !== "string") return "named by something that is no text";
   const named = filename === undefined ? {} : { filename };
   if (!isImageMime(mediaType)) return { bytes: data, mime: mediaType, ...named };
+  if (!isWithinPixels(data, limits)) return `over \`limits.imagePixels\` (${limits.imagePixels})`;
   const mime = imageType(data);
   return mime === undefined ? `no image, though it says ${mediaType}` : { bytes: data, mime, ...named };
 }

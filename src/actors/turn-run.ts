@@ -9,12 +9,13 @@ import type { TurnCancellation } from "../domain/cancellation.ts";
 import { isOutcomeUnknown, runtimeErrorOfStore } from "../domain/error-mapping.ts";
 import { LashError, runtimeError } from "../domain/errors.ts";
 import { errorOfTurn } from "../domain/turn-error.ts";
+import { isRefusal } from "../domain/refusal.ts";
 import { addUsage } from "../domain/usage.ts";
 import type { EffectRequest, EffectsMessage, PhaseName, ToolResult, TurnEvent } from "../machines/effects.ts";
 import { persistSnapshot } from "../machines/snapshot.ts";
 import type { TurnHook } from "../machines/turn.context.ts";
 import { TURN_MACHINE, turnMachine, type TurnMachine } from "../machines/turn.machine.ts";
-import { isRefusal } from "../providers/refusal.ts";
+
 import type { MachineSnapshot, RecordedTurn } from "../stores/contract.ts";
 import type { RestoredTurn } from "./found-turn.ts";
 import type { Claimed } from "./lane-claims.ts";

@@ -1,6 +1,7 @@
 // Limits on hostile or oversized input (OP-17), as one option with defaults, and the errors that name them.
 // The checks that apply them to JSON are in bounded-json.ts.
 import { type LashError, runtimeError } from "./errors.ts";
+import { imageSize } from "./image-size.ts";
 import { invalidArgument } from "./invalid-argument.ts";
 import { utf8Length } from "./utf8.ts";
 
@@ -10,6 +11,8 @@ export interface Limits {
   readonly turnInputBytes: number;
   /** One image. Default 20 MiB. */
   readonly imageBytes: number;
+  /** Width and height of one image, where its header tells them. Default 8,000. */
+  readonly imagePixels: number;
   /** One reply of a model, streamed or not. Default 16 MiB. */
   readonly modelResponseBytes: number;
   /** Arguments of one tool call. Default 1 MiB. */
@@ -32,6 +35,7 @@ const MIB = 1024 * 1024;
 export const DEFAULT_LIMITS: Limits = Object.freeze({
   turnInputBytes: 8 * MIB,
   imageBytes: 20 * MIB,
+  imagePixels: 8_000,
   modelResponseBytes: 16 * MIB,
   toolArgumentsBytes: MIB,
   toolResultBytes: 8 * MIB,
@@ -73,4 +77,16 @@ export function assertTextWithin(text: string, field: string, limit: SizeLimit, 
 /** @throws LashError `limit_exceeded` - more bytes than `limit` allows. */
 export function assertBytesWithin(bytes: Uint8Array, field: string, limit: SizeLimit, limits: Limits = DEFAULT_LIMITS): void {
   if (bytes.byteLength > limits[limit]) throw limitExceeded(field, limit, limits[limit]);
+}
+
+/** @throws LashError `limit_exceeded` - more bytes or pixels than one image may have. */
+export function assertImageWithin(bytes: Uint8Array, field: string, limits: Limits = DEFAULT_LIMITS): void {
+  assertBytesWithin(bytes, field, "imageBytes", limits);
+  if (!isWithinPixels(bytes, limits)) throw limitExceeded(field, "imagePixels", limits.imagePixels);
+}
+
+/** Whether neither side of an image is longer than it may be; also where nobody can tell. */
+export function isWithinPixels(bytes: Uint8Array, { imagePixels }: Pick<Limits, "imagePixels">): boolean {
+  const { width, height } = imageSize(bytes) ?? { width: 0, height: 0 };
+  return Math.max(width, height) <= imagePixels;
 }

@@ -5,7 +5,7 @@ import { LashError, runtimeError } from "./errors.ts";
 import { imageType } from "./image-type.ts";
 import { invalidArgument } from "./invalid-argument.ts";
 import { canonicalJson, type Json } from "./json.ts";
-import { assertBytesWithin, assertTextWithin, type Limits } from "./limits.ts";
+import { assertImageWithin, assertTextWithin, type Limits } from "./limits.ts";
 import { sha256Hex } from "./sha256.ts";
 import type { TurnCause } from "./turn-cause.ts";
 import { protocolTurnOptionsInvalid } from "./wiring-errors.ts";
@@ -78,7 +78,7 @@ function checkBlobs(blobs: TurnInput["imageBlobs"], limits: Limits): void {
   if (typeof blobs !== "object" || blobs === null) throw invalidArgument("input.imageBlobs", "an object of bytes by id");
   for (const [id, bytes] of Object.entries(blobs)) {
     if (!(bytes instanceof Uint8Array)) throw invalidArgument(`input.imageBlobs.${id}`, "a Uint8Array");
-    assertBytesWithin(bytes, `input.imageBlobs.${id}`, "imageBytes", limits);
+    assertImageWithin(bytes, `input.imageBlobs.${id}`, limits);
   }
 }
 

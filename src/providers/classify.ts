@@ -37,6 +37,12 @@ const CONTEXT_OVERFLOW = [
   "too many tokens",
   "reduce the length of the messages",
   "exceeds the maximum number of tokens",
+  "maximum prompt length",
+  "maximum model length",
+  "exceeds max length",
+  "context window exceeds limit",
+  "exceeded model token limit",
+  "tokens + `max_new_tokens` must be",
 ];
 
 /** A throttled provider may mention tokens or lengths too; that is never an overflow (toy trap 2). */

@@ -8,6 +8,7 @@ describe("resolveLimits", () => {
     expect(resolveLimits()).toEqual({
       turnInputBytes: 8_388_608,
       imageBytes: 20_971_520,
+      imagePixels: 8_000,
       modelResponseBytes: 16_777_216,
       toolArgumentsBytes: 1_048_576,
       toolResultBytes: 8_388_608,

@@ -52,6 +52,14 @@ describe("classification by text (PP-18, ER-13)", () => {
     "Prompt is too long: 210000 tokens > 200000 maximum",
     "CONTEXT_LENGTH_EXCEEDED",
     "Your input exceeds the context window of this model",
+    "input length and `max_tokens` exceed context limit: 199000 + 8192 > 200000, decrease input length or `max_tokens` and try again",
+    "The input token count (1048577) exceeds the maximum number of tokens allowed (1048576).",
+    "Input is too long for requested model.",
+    "This model's maximum prompt length is 131072 but the request contains 537812 tokens.",
+    "The decoder prompt (length 50000) is longer than the maximum model length of 32768.",
+    "the request exceeds the available context size. try increasing the context size or enable context shift",
+    "Please reduce the length of the messages or completion.",
+    "Invalid request: Your request exceeded model token limit: 262144",
   ])("%j is a context overflow", (message) => {
     expect(classified({ status: 400, message })).toMatchObject({
       kind: "validation",

@@ -234,7 +234,7 @@ describe("slices of a summary", () => {
     const abort = new AbortController();
     const { session, provider, before } = await long(6, 7_000, { model: { contextWindowTokens: 2_200 } });
     const aborting: Compactor = (request) => summarize()({ ...request, provider: { ...request.provider, complete: async (...call) => request.provider.complete(...call).finally(() => abort.abort()) } });
-    await expect(session.compact(aborting, { signal: abort.signal })).rejects.toThrow();
+    await expect(session.compact(aborting, { signal: abort.signal })).rejects.toMatchObject({ name: "AbortError" });
     expect(provider.requests).toHaveLength(before + 1);
     expect(session.observe().readView.turnIndex).toBe(6);
     expect(transcriptOf(session)).toHaveLength(12);

@@ -183,3 +183,25 @@ describe("who is not shown them", () => {
     expect((await session.run("go")).toolCalls).toMatchObject([{ output: { outcome: { payload: "session_execution_busy" } } }]);
   });
 });
+
+describe("at the door", () => {
+  const sized = (width: number, height: number): Uint8Array => png(0, 0, 0, 13, ...new TextEncoder().encode("IHDR"), 0, 0, width >> 8, width & 255, 0, 0, height >> 8, height & 255);
+
+  test("an image with too many pixels is refused before anything is durable; one whose header says nothing is not (ME-15)", async () => {
+    const { session } = await talk({ script: ["a cat"] });
+    for (const ask of [session.run.bind(session), session.enqueue.bind(session)]) {
+      await expect((async () => ask(look(sized(8_001, 10))))()).rejects.toMatchObject({ code: "limit_exceeded", details: { field: "input.imageBlobs.a", limit: "imagePixels", max: 8_000 } });
+    }
+    expect(await session.pendingTurnInputs()).toEqual([]);
+    expect(session.observe().readView.revision).toBe(0);
+    expect(await session.run({ items: [{ type: "image_ref", id: "a" }, { type: "image_ref", id: "b" }], imageBlobs: { a: sized(8_000, 8_000), b: png(1) } })).toMatchObject({ text: "a cat" });
+  });
+
+  test("of a tool's images one with too many pixels is left out, and the result says so; `limits` says how many those are (ME-15, ME-8)", async () => {
+    const shot = tool({ name: "shot", description: "", input: z.object({}), readOnly: true, run: () => withImages("pic", [sized(101, 5), sized(100, 100)]) });
+    const { session, provider } = await talk({ tools: [shot], limits: { imagePixels: 100 }, script: (request) => (request.messages.length > 1 ? "fine" : { toolCalls: [{ name: "shot" }] }) });
+    expect(await session.run("go")).toMatchObject({ text: "fine", toolCalls: [{ status: "success" }] });
+    expect(provider.requests.at(-1)?.attachments).toHaveLength(1);
+    expect(JSON.stringify(provider.requests.at(-1)?.messages)).toContain("limits.imagePixels");
+  });
+});

@@ -1,6 +1,6 @@
 // What a failed call says about the request that it was made with.
 
-import type { ProviderFailure } from "./contract.ts";
+import type { ProviderFailure } from "../providers/contract.ts";
 
 const REFUSED: ReadonlySet<number> = new Set([400, 413, 422]);
 
