@@ -206,7 +206,7 @@ describe("codes", () => {
     expect(KNOWN.filter(({ code }) => !/^[a-z]+(_[a-z]+)*(:[a-z_]+)?$/.test(code))).toEqual([]);
   });
 
-  test.each(["journaled_effect_replay_hash_conflict", "restate_effect_replay_key_missing"])("ER-5 %s belongs to effects", (code) => {
+  test.each(["journaled_effect_replay_hash_conflict", "restate_effect_replay_key_missing"])("%s belongs to effects", (code) => {
     expect(familyOf(code)).toBe("effect");
   });
 });
