@@ -70,6 +70,7 @@ export default defineConfig({
           include: ["test/**/*.test.ts"],
           exclude: ["test/**/*.web.test.ts", "test/browser-missing.test.ts"],
           pool: "forks",
+          setupFiles: ["test/support/watch-codes.ts"],
           // Machines that run the suite are shared; a slow minute is no failure.
           testTimeout: 30_000,
         },

@@ -12,7 +12,7 @@ import { systemClock } from "./domain/clock.ts";
 import { resolveLimits } from "./domain/limits.ts";
 import { consoleLogger, type Logger, safeLogger } from "./domain/logger.ts";
 import type { Redactor } from "./domain/redactor.ts";
-import { durableStoreRequired } from "./domain/wiring-errors.ts";
+import { durableAttachmentsRequired } from "./domain/wiring-errors.ts";
 import { leaseTimingsOf, type LashOptions } from "./lash-options.ts";
 import { inMemoryLiveReplay } from "./live-replay.ts";
 import { readViewOf } from "./observe/read-view.ts";
@@ -55,7 +55,7 @@ export function makePorts(options: LashOptions, { redactor, ladders, wakeAt, pok
   const store = createPersistence(engine, { clock, attachments, protocol: protocol.id });
   const persistence = trace?.watchStore(store) ?? store;
   const isDurable = (options.effects ?? (engine.durable ? "journaled" : "inline")) === "journaled";
-  if (isDurable && attachments?.durable === false) throw durableStoreRequired("attachment_store");
+  if (isDurable && attachments?.durable === false) throw durableAttachmentsRequired();
   const changes = new ChangeHub(clock, peers);
   const waits = new WaitDesk(
     persistence.waits,

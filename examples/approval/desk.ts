@@ -22,6 +22,7 @@ export class Desk {
 
   get questions(): readonly Question[] {
     if (!existsSync(this.#file)) return [];
-    return readFileSync(this.#file, "utf8").trimEnd().split("\n").map((line) => JSON.parse(line) as Question);
+    // What follows the last line break is empty, or a question that is being written at this moment.
+    return readFileSync(this.#file, "utf8").split("\n").slice(0, -1).map((line) => JSON.parse(line) as Question);
   }
 }

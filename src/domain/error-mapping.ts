@@ -1,7 +1,7 @@
-// How an error changes its channel: store to runtime (ER-4), effect boundary and back (ER-5), wrappers (ER-21).
-import type { ErrorFamily, KnownErrorCode } from "./error-codes.ts";
+// How an error changes its channel: store to runtime (ER-4), trace to host (ER-21).
+import type { KnownErrorCode } from "./error-codes.ts";
 import { familyOf } from "./error-traits.ts";
-import { type ErrorJson, LashError, runtimeError } from "./errors.ts";
+import { LashError, runtimeError } from "./errors.ts";
 import type { JsonObject } from "./json.ts";
 import { redactSecrets } from "./secrets/find.ts";
 
@@ -50,35 +50,12 @@ export const isOutcomeUnknown = (error: LashError): boolean => error.details["ca
 export const runtimeErrorOfLeaseClaim = (error: unknown): LashError =>
   runtimeError("store_commit_failed", errorText(error), { details: detailsWithCause(error), cause: error });
 
-/** The codes under which another channel's error crosses the effect boundary; all others keep theirs (ER-5). */
-const EFFECT_CODE: Partial<Record<ErrorFamily, KnownErrorCode>> = { plugin: "plugin", store: "runtime_store" };
-
-/** The recorded form of a fault at the effect boundary; `LashError.fromJSON` gives the runtime error back (ER-5). */
-export function effectErrorJson(error: unknown): ErrorJson {
-  if (!LashError.is(error)) return { code: "runtime_effect_controller", message: errorText(error) };
-  const code = EFFECT_CODE[familyOf(error.code)];
-  if (code === undefined || code === error.code) return error.toJSON();
-  return { code, message: error.message, details: detailsWithCause(error) };
-}
-
-const WRAPPERS = {
-  session: { family: "session", label: "session" },
-  runtime: { family: "runtime", label: "runtime" },
-  plugin: { family: "plugin", label: "plugin" },
-  remote_protocol: { family: "remote", label: "remote protocol" },
-  control: { family: "wiring", label: "control" },
-  trace_flush: { family: "trace", label: "trace flush" },
-} as const satisfies Partial<Record<KnownErrorCode, { family: ErrorFamily; label: string }>>;
-
 /**
- * Passes an error on under the name of the part that met it (ER-21).
- *
- * @param wrapper - also the code, where the inner error has none of its own.
- * @returns an error that answers `code`, `details` and both predicates as the inner one does, and keeps it as `cause`.
+ * A trace that could not be flushed (ER-21): it answers `code`, `details` and both predicates as the inner error does, which stays its
+ * `cause`. The code is `trace_flush` where the inner error has none of its own.
  */
-export function wrapError(wrapper: keyof typeof WRAPPERS, inner: unknown): LashError {
-  const { family, label } = WRAPPERS[wrapper];
-  const message = `${label}: ${errorText(inner)}`;
-  if (!LashError.is(inner)) return new LashError(family, wrapper, message, { cause: inner });
-  return new LashError(family, inner.code, message, { details: inner.details, cause: inner });
+export function traceFlushError(inner: unknown): LashError {
+  const message = `trace flush: ${errorText(inner)}`;
+  if (!LashError.is(inner)) return new LashError("trace", "trace_flush" satisfies KnownErrorCode, message, { cause: inner });
+  return new LashError("trace", inner.code, message, { details: inner.details, cause: inner });
 }

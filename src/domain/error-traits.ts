@@ -96,7 +96,7 @@ const FAMILY_RULES: readonly (readonly [ErrorFamily, RegExp])[] = [
     "provider",
     /^(output_(limit|token)|context_overflow|content_filter|empty_response|attachment_resolution|plugin_assistant_|task_join_|provider_|unsupported_image|invalid_structured)/,
   ],
-  ["issue", /^(cancelled$|invalid_(turn|driver)_|reconfigure_|before_llm_|missing_done|assistant_output_)/],
+  ["issue", /^(cancelled$|max_turns$|token_budget$|turn_timeout$|invalid_(turn|driver)_|reconfigure_|before_llm_|missing_done|assistant_output_)/],
   ["tool", /^(tool_|invalid_tool_|(prepared|granted|before|after|pending)_tool_|plugin_session_create_)/],
   ["process", /^(process(es)?_|external_process_)/],
   ["trigger", /^trigger_/],

@@ -9,12 +9,10 @@ import type {
   PluginErrorCode,
   ProcessErrorCode,
   ProviderErrorCode,
-  RemoteErrorCode,
   RuntimeErrorCode,
   SessionErrorCode,
   StoreErrorCode,
   ToolErrorCode,
-  TriggerErrorCode,
   WiringErrorCode,
 } from "./error-codes.ts";
 import { familyOf, isRetryable, isTerminalCode } from "./error-traits.ts";
@@ -128,7 +126,5 @@ export const pluginError = factory<PluginErrorCode>("plugin");
 export const providerError = factory<ProviderErrorCode>("provider");
 export const toolError = factory<ToolErrorCode>("tool");
 export const processError = factory<ProcessErrorCode>("process");
-export const triggerError = factory<TriggerErrorCode>("trigger");
 export const observationError = factory<ObservationErrorCode>("observation");
 export const attachmentError = factory<AttachmentErrorCode>("attachment");
-export const remoteError = factory<RemoteErrorCode>("remote");

@@ -4,7 +4,7 @@
 //   R2. A record is made whatever its content does: a started call without its end would read as a crash (TR-4).
 
 import type { TraceContext, TraceLevel, TraceWiring } from "../actors/trace-port.ts";
-import { errorText, wrapError } from "../domain/error-mapping.ts";
+import { errorText, traceFlushError } from "../domain/error-mapping.ts";
 import { invalidArgument } from "../domain/invalid-argument.ts";
 import type { JsonObject } from "../domain/json.ts";
 import { redactText } from "../domain/redact.ts";
@@ -88,7 +88,7 @@ export class Recorder {
     try {
       await this.#sink.flush?.();
     } catch (error) {
-      throw wrapError("trace_flush", error);
+      throw traceFlushError(error);
     }
   }
 

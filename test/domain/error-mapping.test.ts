@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { ERROR_CODES } from "../../src/domain/error-codes.ts";
-import { effectErrorJson, errorText, runtimeErrorOfLeaseClaim, runtimeErrorOfStore, wrapError } from "../../src/domain/error-mapping.ts";
-import { LashError, pluginError, runtimeError, sessionError, storeError } from "../../src/domain/errors.ts";
+import { errorText, runtimeErrorOfLeaseClaim, runtimeErrorOfStore, traceFlushError } from "../../src/domain/error-mapping.ts";
+import { runtimeError, storeError } from "../../src/domain/errors.ts";
 
 describe("store errors become runtime errors", () => {
   test.each(ERROR_CODES.store)("ER-4 %s", (code) => {
@@ -29,71 +29,17 @@ describe("store errors become runtime errors", () => {
   });
 });
 
-describe("effect boundary", () => {
-  test.each([...ERROR_CODES.effect, ...ERROR_CODES.runtime, "journaled_effect_replay_missing", "my_plugin_says_no"])(
-    "ER-5 %s crosses and comes back with the same code",
-    (code) => {
-      const error = LashError.fromJSON({ code, message: "m", details: { turnId: "t" } });
-      expect(LashError.fromJSON(effectErrorJson(error))).toEqual(error);
-    },
-  );
-
-  test("ER-5 store and plugin errors cross under the code of their channel", () => {
-    expect(effectErrorJson(storeError("store_full", "no room"))).toEqual({
-      code: "runtime_store",
-      message: "no room",
-      details: { causeCode: "store_full" },
-    });
-    expect(effectErrorJson(pluginError("plugin_invoke", "threw"))).toEqual({
-      code: "plugin",
-      message: "threw",
-      details: { causeCode: "plugin_invoke" },
-    });
-  });
-
-  test("ER-5 a second crossing changes nothing", () => {
-    const once = effectErrorJson(storeError("store_full", "no room"));
-    expect(effectErrorJson(LashError.fromJSON(once))).toEqual(once);
-  });
-
-  test("E-7 a foreign exception crosses as runtime_effect_controller, without its stack", () => {
-    expect(effectErrorJson(new TypeError("x is not a function"))).toEqual({ code: "runtime_effect_controller", message: "x is not a function" });
-  });
-});
-
-describe("wrappers", () => {
-  const WRAPPERS = ["session", "runtime", "plugin", "remote_protocol", "control", "trace_flush"] as const;
-
-  test.each(WRAPPERS)("ER-21 %s answers as the inner error does and keeps it", (wrapper) => {
+describe("a trace that cannot be flushed", () => {
+  test("ER-21 answers as the error that stopped it does, and keeps it", () => {
     const busy = runtimeError("session_execution_busy", "held by a", { details: { owner: "a" } });
-    const unavailable = sessionError("provider_unavailable", "no such provider");
-    expect(wrapError(wrapper, busy)).toMatchObject({
-      code: "session_execution_busy",
-      details: { owner: "a" },
-      isRetryable: true,
-      isTerminal: false,
-      cause: busy,
-    });
-    expect(wrapError(wrapper, unavailable)).toMatchObject({ isRetryable: false, isTerminal: true, cause: unavailable });
+    const foreign = storeError("store_foreign", "not ours");
+    expect(traceFlushError(busy)).toMatchObject({ code: "session_execution_busy", details: { owner: "a" }, isRetryable: true, isTerminal: false, cause: busy });
+    expect(traceFlushError(foreign)).toMatchObject({ code: "store_foreign", family: "trace", message: "trace flush: not ours", isRetryable: false, isTerminal: true, cause: foreign });
   });
 
-  test.each(WRAPPERS)("ER-21 ER-22 %s has its own code over an error without one, and no typed signal", (wrapper) => {
-    const inner = new Error("boom");
-    const error = wrapError(wrapper, inner);
-    expect(error).toMatchObject({ code: wrapper, isRetryable: false, isTerminal: false, cause: inner });
-    expect(LashError.fromJSON(error.toJSON()).family).toBe(error.family);
-  });
-
-  test("ER-21 the message names the family and repeats the inner text", () => {
-    expect(wrapError("trace_flush", new Error("sink closed")).message).toBe("trace flush: sink closed");
-  });
-
-  test("wrapping twice keeps the innermost code", () => {
-    expect(wrapError("control", wrapError("session", storeError("store_foreign", "not ours")))).toMatchObject({
-      code: "store_foreign",
-      message: "control: session: not ours",
-      isTerminal: true,
-    });
+  test("ER-21 ER-22 has its own code over an error without one, and no typed signal", () => {
+    const inner = new Error("sink closed");
+    expect(traceFlushError(inner)).toMatchObject({ code: "trace_flush", message: "trace flush: sink closed", isRetryable: false, isTerminal: false, cause: inner });
   });
 });
 

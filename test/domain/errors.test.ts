@@ -1,10 +1,10 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { ERROR_CODES } from "../../src/domain/error-codes.ts";
+import { ERROR_CODES, RESERVED_ERROR_CODES } from "../../src/domain/error-codes.ts";
 import { familyOf } from "../../src/domain/error-traits.ts";
 import { LashError, runtimeError, storeError } from "../../src/domain/errors.ts";
 
-const KNOWN = Object.entries(ERROR_CODES).flatMap(([family, codes]) => codes.map((code) => ({ family, code })));
+const KNOWN = [...Object.entries(ERROR_CODES), ...Object.entries(RESERVED_ERROR_CODES)].flatMap(([family, codes]) => codes.map((code) => ({ family, code })));
 const FACETS = KNOWN.map(({ code }) => code).filter((code) => code.startsWith("durable_store_required:"));
 
 const codeThrownBy = (run: () => unknown): string => {
@@ -197,7 +197,7 @@ describe("predicates", () => {
 });
 
 describe("codes", () => {
-  test("every code stands once", () => {
+  test("every code stands once, raised or reserved", () => {
     const codes = KNOWN.map(({ code }) => code);
     expect(codes.filter((code, index) => codes.indexOf(code) !== index)).toEqual([]);
   });
@@ -206,7 +206,7 @@ describe("codes", () => {
     expect(KNOWN.filter(({ code }) => !/^[a-z]+(_[a-z]+)*(:[a-z_]+)?$/.test(code))).toEqual([]);
   });
 
-  test.each(["journaled_effect_replay_hash_conflict", "restate_effect_replay_key_missing"])("ER-5 %s belongs to effects", (code) => {
+  test.each(["journaled_effect_replay_hash_conflict", "restate_effect_replay_key_missing"])("%s belongs to effects", (code) => {
     expect(familyOf(code)).toBe("effect");
   });
 });

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { appendFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
@@ -36,5 +36,16 @@ test("a process that waits and lives finds the answer that another process wrote
   const { code, output } = await clerk.ended;
   expect(output).toContain('"Your refund has been paid."');
   expect(code).toBe(0);
+  rmSync(home, { recursive: true });
+});
+
+test("who looks at the desk while a question is being written sees it once it is whole", () => {
+  const home = mkdtempSync(join(tmpdir(), "lash-approval-test-"));
+  const written = `${JSON.stringify({ asks: "Pay?", key: "k" })}\n`;
+  const seen = ["", written.slice(0, 9), written.slice(9, -1), "\n"].map((piece) => {
+    appendFileSync(join(home, "desk.jsonl"), piece);
+    return new Desk(home).questions.length;
+  });
+  expect(seen).toEqual([0, 0, 0, 1]);
   rmSync(home, { recursive: true });
 });

@@ -355,7 +355,7 @@ describe("what is sent", () => {
     ]);
   });
 
-  test("later system messages go as user messages, or as they are when the host says so (T-37)", async () => {
+  test("later system messages go as user messages, or as they are when the host says so", async () => {
     const messages = [says("system", "Be brief."), says("user", "a"), says("system", "Runtime note: limit")];
     const roles = async (options: AiSdkOptions) => {
       const provider = await connect("openai", () => ({ text: "x" }), options);

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { ProviderLadders } from "../../src/providers/provider-ladders.ts";
 import { scriptedProvider } from "../../src/testing/index.ts";
 
-test("a provider has one ladder, whether it is first given to a turn or to a session, so that its rate limits count once (PP-14)", () => {
+test("a provider has one ladder, whether it is first given to a turn or to a session, so that its rate limits count once", () => {
   const ladders = new ProviderLadders();
   const [early, late] = [scriptedProvider(["done"]), scriptedProvider(["done"])];
   expect(ladders.of(early)).toBe(ladders.ownOf(early));

@@ -54,7 +54,7 @@ const SAID = ["User: Text go", "Assistant: ToolCall {}", "User: ToolResult re di
 const CHILD_SAID = ["User: Text dig", "Assistant: Prose re dig", "User: Text more", "Assistant: Prose re more"];
 
 describe.each(engineCases())("a child that a host makes, on $name,", ({ open, name }) => {
-  test("S-65 S-66 PP-28 begins empty with the policy and prompt of its parent, in an initial frame of its own, under what was asked for", async () => {
+  test("S-65 S-66 begins empty with the policy and prompt of its parent, in an initial frame of its own, under what was asked for", async () => {
     const { lash, session, provider, engine } = await parent({ engine: open(), maxTurns: 7 });
     await session.configure({ prompt: "the parent's", model: { id: "own", contextWindowTokens: 9_000 } });
     const plain = await session.children.create({ id: "c1", initialMessages: [{ role: "Assistant", text: "hello" }] });

@@ -139,7 +139,7 @@ describe("compact", () => {
 });
 
 describe.each(engineCases())("reset on $name", ({ open }) => {
-  test("begins the conversation anew, also after a reopen; what came before stays readable (S-32, FA-12, design 7.3)", async () => {
+  test("begins the conversation anew, also after a reopen; what came before stays readable (FA-12, design 7.3)", async () => {
     const { session, lash, engine, provider } = await talked({ engine: open() });
     await session.reset();
     expect(transcriptOf(session)).toEqual([]);
@@ -154,7 +154,7 @@ describe.each(engineCases())("reset on $name", ({ open }) => {
     expect(transcriptOf(reopened)).toEqual([]);
   });
 
-  test("a session in which nothing was said can be reset, too (S-32)", async () => {
+  test("a session in which nothing was said can be reset, too", async () => {
     const { lash } = testLash({ engine: open() });
     const session = await lash.openSession("s");
     await session.reset();

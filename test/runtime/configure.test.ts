@@ -156,7 +156,7 @@ describe("what is recorded and what is stated (design 7.5, PP-27)", () => {
     expect(given(next)).toEqual([["big", "Be kind."], ["big", "Be kind."]]);
   });
 
-  test("another provider is recorded from then on: the old one does not fit any more, the new one does (PP-27, S-24)", async () => {
+  test("another provider is recorded from then on: the old one does not fit any more, the new one does (PP-27)", async () => {
     const host = testLash({ script: ["host"] });
     const session = await host.lash.openSession("s");
     await session.run("a");

@@ -2,13 +2,13 @@
 
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
-import { createLash, LashError, tool, type TurnActivity } from "../../src/index.ts";
+import { createLash, LashError, tool, ToolError, type TurnActivity } from "../../src/index.ts";
 import { createPersistence } from "../../src/stores/persistence/index.ts";
 import { memory } from "../../src/stores/memory/store.ts";
 import { memoryEngine } from "../../src/stores/memory/index.ts";
 import { byAssistantMessages, gate, scriptedProvider } from "../../src/testing/index.ts";
 import { activitiesOf, testLash, transcriptOf, type TestLashOptions } from "../support/lash.ts";
-import { heldLanes, keysOf, rowsOf } from "../support/rows.ts";
+import { heldLanes, keysOf, overwrite, rowsOf } from "../support/rows.ts";
 
 const look = tool({ name: "look", description: "Looks.", input: z.object({}), readOnly: true, run: () => "seen" });
 const looking = byAssistantMessages([{ text: "Let me see.", toolCalls: [{ name: "look" }] }, "done"]);
@@ -147,6 +147,24 @@ describe("what is stored", () => {
     expect(JSON.stringify(await rowsOf(host.engine))).not.toContain("sk-very-secret");
   });
 
+  test.each([["a provider", { provider: { kind: "openai", apiKey: "sk" } }], ["something unknown", { temperature: 1 }]])(
+    "a recorded policy that holds %s is refused with the key of its row, and not read in part (S-24)",
+    async (_title, extra) => {
+      const { engine, lash } = await ran();
+      await lash.close();
+      const holding = (await rowsOf(engine)).filter(({ value }) => typeof value === "object" && value !== null && "policy" in value);
+      expect(holding.map(({ key }) => key.slice(0, 3))).toEqual([["s", "s", 0], ["s", "s", 1]]);
+      for (const { key, value } of holding) {
+        const row = value as { readonly policy: object };
+        await overwrite(engine, { key, value: { ...row, policy: { ...row.policy, ...extra } } as never });
+        const opened = testLash({ engine }).lash.openSession("s");
+        await expect(opened).rejects.toMatchObject({ code: "stored_row_invalid", details: { key: JSON.stringify(key) } });
+        await overwrite(engine, { key, value });
+      }
+      expect(transcriptOf(await testLash({ engine }).lash.openSession("s"))).toHaveLength(4);
+    },
+  );
+
   test("a model named at open wins and is recorded by the next commit; none named, the recorded one holds (S-25, PP-27, design 7.5)", async () => {
     const engine = memoryEngine();
     const modelOf = async (options: TestLashOptions): Promise<string> => {
@@ -163,7 +181,7 @@ describe("what is stored", () => {
     expect(await heldLanes((await ran({ script: [{ failure: { kind: "auth", message: "no" } }] })).engine)).toEqual([]);
   });
 
-  test("the wire of a journaled call: its tools and their order, replay keys that append to their parent's (E-12, E-13)", async () => {
+  test("the wire of a journaled call: its tools and their order, replay keys that append to their parent's (E-12)", async () => {
     const seen: string[] = [];
     const hold = gate();
     const host = testLash({ script: looking, tools: [tool({ name: "look", description: "", input: z.object({}), run: () => hold.pass().then(() => "x") })] });
@@ -174,6 +192,44 @@ describe("what is stored", () => {
     expect(seen).toEqual(["s:t:0:0:llm_call:1", "s:t:0:0:tool_batch:2:child:0:call-1:attempt:1"]);
     hold.open();
     await running;
+  });
+
+  test("one batch per answer of the model, and in it an effect of its own for each call and each attempt (E-13)", async () => {
+    const [hold, keys] = [gate(), [] as string[]];
+    const shaky = tool({
+      name: "look", description: "", input: z.object({}), retry: { maxAttempts: 3, baseDelayMs: 1, maxDelayMs: 1 },
+      run: (_args, { attempt, callId }) => {
+        if (callId === "call-2" && attempt < 3) throw new ToolError({ message: "busy", retry: { type: "safe" } });
+        return "x";
+      },
+    });
+    const script = byAssistantMessages([{ toolCalls: [{ name: "look" }, { name: "look" }] }, { toolCalls: [{ name: "look" }] }, { text: "done", before: hold }]);
+    const host = testLash({ script, tools: [shaky] });
+    const running = (await host.lash.openSession("s")).run("go", { turnId: "t" });
+    await host.clock.runUntil(hold.reached);
+    const turn = await createPersistence(host.engine, { clock: host.clock }).turns.load("s", "t");
+    keys.push(...(turn?.journal.map(({ replayKey }) => replayKey) ?? []));
+    expect(keys.filter((key) => key.includes("tool_batch")).toSorted()).toEqual([
+      "s:t:0:0:tool_batch:2:child:0:call-1:attempt:1",
+      "s:t:0:0:tool_batch:2:child:1:call-2:attempt:1",
+      "s:t:0:0:tool_batch:2:child:1:call-2:attempt:2",
+      "s:t:0:0:tool_batch:2:child:1:call-2:attempt:3",
+      "s:t:0:1:tool_batch:4:child:0:call-3:attempt:1",
+    ]);
+    hold.open();
+    await running;
+  });
+
+  test("a provider that says nothing of itself is asked four times, 2, 4 and 8 s apart, and each attempt has 300 s (PP-14)", async () => {
+    const failing = testLash({ script: () => ({ failure: { message: "down" } }) });
+    expect(await failing.clock.runUntil((await failing.lash.openSession("s")).run("go"))).toMatchObject({ errors: [{ code: "provider_error" }] });
+    expect([failing.provider.requests.length, failing.clock.now() - 1_000]).toEqual([4, 14_000]);
+    const silent = testLash({ script: (_request, index) => (index === 0 ? { hang: true } : "at last") });
+    expect(await silent.clock.runUntil((await silent.lash.openSession("s")).run("go"))).toMatchObject({ text: "at last" });
+    expect([silent.provider.requests.length, silent.clock.now() - 1_000]).toEqual([2, 122_000]);
+    const patient = testLash({ script: (_request, index) => (index === 0 ? { hang: true } : "at last"), providerOptions: { reliability: { chunkTimeoutMs: 10_000_000 } } });
+    expect(await patient.clock.runUntil((await patient.lash.openSession("s")).run("go"))).toMatchObject({ text: "at last" });
+    expect([patient.provider.requests.length, patient.clock.now() - 1_000]).toEqual([2, 302_000]);
   });
 });
 

@@ -58,7 +58,7 @@ describe.each(engineCases())("on $name", ({ open }) => {
     expect(await host.session.orphanedNodeIds()).toEqual([]);
   });
 
-  test("the frame survives a reopen under either residency, and the next turn goes on in it (S-15, S-17, S-36)", async () => {
+  test("the frame survives a reopen under either residency, and the next turn goes on in it (S-15)", async () => {
     const engine = open();
     await (await moved({ engine })).lash.close();
     for (const residency of ["keep_all", "active_path_only"] as const) {
@@ -71,7 +71,7 @@ describe.each(engineCases())("on $name", ({ open }) => {
     }
   });
 
-  test("asking again by the turn's id gives the last turn of its chain, in this process and the next, and runs nothing (E-29, E-31, E-32a)", async () => {
+  test("asking again by the turn's id gives the last turn of its chain, in this process and the next, and runs nothing (E-29, E-32a)", async () => {
     const engine = open();
     const first = await moved({ engine });
     expect(await first.session.run("go", { turnId: "t" })).toEqual(await first.session.run("go", { turnId: "t" }));
@@ -158,7 +158,7 @@ describe("which switch counts", () => {
   });
 });
 
-describe("crashes (T-67, S-18, E-31)", { timeout: 60_000 }, () => {
+describe("crashes (T-67, S-18)", { timeout: 60_000 }, () => {
   test.each(engineCases())("a switching turn that dies at any engine call on $name ends in the new frame, its tool run once, no second input (S-18, T-68, E-45)", async ({ open }) => {
     const keys: string[][] = [];
     const points = await crashEverywhere({
