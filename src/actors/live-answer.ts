@@ -7,6 +7,7 @@ import { spokenParts, type PartDraft } from "../domain/messages.ts";
 import { failedOutput, type ToolCallOutput } from "../domain/tool-output.ts";
 import type { TurnActivityBody } from "../observe/contract.ts";
 import type { LlmOutputPart, LlmResponse, LlmStreamEvent, LlmToolResultPart } from "../providers/contract.ts";
+import { LiveInputs } from "./live-inputs.ts";
 import { LiveText } from "./live-text.ts";
 
 /** Takes what happens during the call. May give a promise, which the stream then waits for (T-46). */
@@ -23,6 +24,7 @@ export class LiveAnswer {
   readonly #prefix: string;
   readonly #clock: Clock;
   readonly #text: LiveText;
+  readonly #inputs: LiveInputs;
   /** Correlation ids of this attempt's rows that are no text. */
   #rows: string[] = [];
   readonly #runs = new Map<string, OwnRun>();
@@ -33,6 +35,7 @@ export class LiveAnswer {
     this.#emit = emit;
     this.#prefix = `llm:${effectId}`;
     this.#clock = clock;
+    this.#inputs = new LiveInputs(emit, (id) => this.#row(id));
     let last = { row: "", correlationId: "" };
     // Nearly every delta belongs to the row of the one before.
     this.#text = new LiveText((row, text) => {
@@ -49,7 +52,12 @@ export class LiveAnswer {
         if (event.isAside !== true) this.#text.part();
         return this.#emit({ type: "reasoning_delta", text: event.text }, this.#row(event.itemId));
       case "toolInputStart":
-        return this.#text.part();
+        this.#text.part();
+        return this.#inputs.start(event);
+      case "toolInputDelta":
+        return this.#inputs.add(event.callId, event.text);
+      case "toolInputEnd":
+        return this.#inputs.end(event.callId);
       case "part":
         return this.#part(event.part);
       case "retryStatus":
@@ -65,6 +73,7 @@ export class LiveAnswer {
   async settle({ parts, warnings = [] }: Pick<LlmResponse, "parts" | "warnings">): Promise<void> {
     const texts = visible(parts);
     await this.#text.settle(texts, (rows) => this.#withdraw(rows.map((row) => this.#row(row)), [], []));
+    await this.#dropInputs(await this.#inputs.settle(new Set(parts.flatMap((part) => (part.type === "toolCall" ? [part.callId] : [])))));
     const before = this.#told;
     this.#told = new Map();
     for (const part of parts) {
@@ -75,13 +84,23 @@ export class LiveAnswer {
     for (const [index, warning] of warnings.entries()) await this.#emit({ type: "model_warning", warning }, this.#row(`warning:${index}`));
   }
 
+  /** There is no answer: what was said stays, and none of its calls is one (ME-11). */
+  async fail(): Promise<void> {
+    await this.#dropInputs(this.#inputs.reset());
+  }
+
+  #dropInputs(rows: readonly string[]): void | Promise<void> {
+    return rows.length > 0 ? this.#withdraw([], [], rows) : undefined;
+  }
+
   #part(part: LlmOutputPart): void | Promise<void> {
     if (part.type === "text") return undefined;
     if (part.type !== "source" && part.type !== "approvalRequest" && part.type !== "opaque") this.#text.part();
     // A file is told once it is stored.
     if (part.type === "reasoning" || part.type === "file" || part.type === "reasoningFile") return undefined;
     this.#told.set(part.type, (this.#told.get(part.type) ?? 0) + 1);
-    return this.#tell(part);
+    const ended = part.type === "toolCall" ? this.#inputs.end(part.callId) : undefined;
+    return ended ? ended.then(() => this.#tell(part)) : this.#tell(part);
   }
 
   #tell(part: LlmOutputPart): void | Promise<void> {
@@ -122,7 +141,7 @@ export class LiveAnswer {
 
   #reset(proseItemIds: readonly string[], reasoningItemIds: readonly string[]): void | Promise<void> {
     const prose = new Set([...proseItemIds, ...this.#text.reset()]);
-    const rows = this.#rows;
+    const rows = [...this.#inputs.reset(), ...this.#rows];
     this.#rows = [];
     this.#told = new Map();
     this.#runs.clear();

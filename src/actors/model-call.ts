@@ -91,6 +91,7 @@ export async function callModel(call: ModelCall): Promise<JournaledOutcome> {
     size.check(answered);
     response = answered;
   } catch (error) {
+    await live.fail();
     // What the provider said of being cut off is not what went wrong.
     return recorded({ failure: copyJson(size.failure ?? call.failureOf(error)) });
   }

@@ -4,6 +4,7 @@
 import type { Json } from "../domain/json.ts";
 import type { ReplayPlace } from "../domain/session-cursor.ts";
 import type { ObservationPayload } from "../observe/contract.ts";
+import { isDeltaType } from "../observe/replay-buffer.ts";
 
 /** Where the buffer of whoever tells stood before what it tells, and what was committed by then. */
 export interface Standing extends ReplayPlace {
@@ -84,8 +85,7 @@ function isPayload(value: unknown, types: readonly string[]): boolean {
   if (type === "committed") return isCount(revision);
   if (type === "queue_changed") return (kind === "enqueued" || kind === "cancelled") && Array.isArray(batchIds) && batchIds.every((id) => typeof id === "string");
   const told = fieldsOf(activity);
-  const isDelta = told["type"] === "assistant_prose_delta" || told["type"] === "reasoning_delta";
-  return areTexts(payload, ["turnId"]) && areTexts(told, ["id", "correlationId", "type", ...(isDelta ? ["text"] : [])]);
+  return areTexts(payload, ["turnId"]) && areTexts(told, ["id", "correlationId", "type", ...(isDeltaType(told["type"]) ? ["text"] : [])]);
 }
 
 const fieldsOf = (value: unknown): Fields => (typeof value === "object" && value !== null ? (value as Fields) : {});

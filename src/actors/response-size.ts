@@ -34,7 +34,7 @@ export class ResponseSize {
 
   count(event: LlmStreamEvent): void {
     if (event.type === "modelAttemptReset") this.#bytes = 0;
-    else if (event.type === "textDelta" || event.type === "reasoningDelta") this.#bytes += event.text.length;
+    else if ("text" in event) this.#bytes += event.text.length;
     if (this.#bytes > this.#max) this.#exceed();
   }
 

@@ -22,7 +22,8 @@ export type Commitment =
   /** Nothing was committed: it is to end as cancelled (OP-20). */
   | { readonly kind: "cancelled"; readonly by: TurnCancellation };
 
-export async function commitTurn(session: TurnSession, { turn: accepted, keeper, writes }: EndingLane, finish: () => FinishedTurn): Promise<Commitment> {
+/** @param ending - hears what is recorded before anybody else is shown the commit. */
+export async function commitTurn(session: TurnSession, { turn: accepted, keeper, writes }: EndingLane, finish: () => FinishedTurn, ending: (result: RecordedTurn) => void): Promise<Commitment> {
   const { ports, wiring, resident, machineSnapshot, report, adopt, ended, settingsAfter } = session;
   await keeper.ensureLive();
   keeper.ending();
@@ -47,6 +48,7 @@ export async function commitTurn(session: TurnSession, { turn: accepted, keeper,
     return cancelledBy ? { kind: "cancelled", by: cancelledBy } : { kind: "inputWaits" };
   }
   if (!turn) throw new LashError("runtime", "other", "the store recorded no result for the turn");
+  ending(turn);
   adopt(committed, commit);
   ended(commit, leaves);
   report({ type: "turn.committed" });

@@ -265,12 +265,20 @@ export class TurnPhases {
 
   async #commit(): Promise<void> {
     const { session, send } = this.#run;
-    const commitment = await commitTurn(session, this.claimed, () => this.#finished());
+    const commitment = await commitTurn(session, this.claimed, () => this.#finished(), (result) => this.#tellValue(result));
     if (commitment.kind === "inputWaits") return send({ type: "input.waiting" });
     if (commitment.kind === "cancelled") return this.#yieldTo(commitment.by, this.#finished());
     this.#result = commitment.result;
     this.claimed.effects.ended();
     send({ type: "turn.committed" });
+  }
+
+  /** A turn that ends with a value says so, before those who watch are shown its commit. */
+  #tellValue({ outcome }: RecordedTurn): void {
+    if (!("finished" in outcome)) return;
+    const { finished } = outcome;
+    if ("final_value" in finished) void this.#run.request.emit({ type: "final_value", value: finished.final_value.value }, "value");
+    if ("tool_value" in finished) void this.#run.request.emit({ type: "tool_value", toolName: finished.tool_value.tool_name, value: finished.tool_value.value }, "value");
   }
 
   /** Somebody asked for the end of this turn before it ended: it keeps what was said and ends as cancelled (OP-20). */

@@ -24,9 +24,15 @@ export type TurnActivityBody =
       readonly type: "model_attempt_reset";
       readonly assistantProseCorrelationIds: readonly string[];
       readonly reasoningCorrelationIds: readonly string[];
-      /** Of sources, files, calls that the provider runs and what it asks about them. Absent: none. */
+      /** Of arguments that were being written, sources, files, calls that the provider runs and what it asks about them. Absent: none. */
       readonly otherCorrelationIds?: readonly string[];
     }
+  /** The model writes the arguments of a call. `callId` is the provider's own and comes again with the call itself. */
+  | { readonly type: "tool_input_started"; readonly callId: string; readonly name: string; readonly providerExecuted?: true }
+  /** The next piece of their JSON text. Joined by `correlationId`, the pieces are what the model wrote. */
+  | { readonly type: "tool_input_delta"; readonly callId: string; readonly text: string }
+  /** They are complete. Arguments that came to no call are taken back by `model_attempt_reset` instead. */
+  | { readonly type: "tool_input_ended"; readonly callId: string }
   /** The model names a source: all that its provider says of it. */
   | { readonly type: "source"; readonly source: JsonObject }
   /** The model made a file. Its bytes are stored, unless it is known by address only. */
@@ -63,7 +69,9 @@ export type TurnActivityBody =
       readonly output: ToolCallOutput;
       readonly durationMs: number;
     }
+  /** The turn ended with a value: what `output` asked for, or what its protocol made. Told once, by the runtime that ended it. */
   | { readonly type: "final_value"; readonly value: Json }
+  /** The turn ended with what a tool gave to `finishTurn`. Told once, by the runtime that ended it. */
   | { readonly type: "tool_value"; readonly toolName: string; readonly value: Json }
   | { readonly type: "usage"; readonly protocolIteration: number; readonly usage: TokenUsage; readonly cumulative: TokenUsage }
   /** A child session used tokens in a turn that a tool of this one runs. The latest per session, source and model counts (T-78). */

@@ -37,7 +37,8 @@ interface Entry {
   length: number;
 }
 
-type DeltaPayload = ObservationPayload & { readonly type: "turn_activity"; readonly activity: { readonly type: "assistant_prose_delta" | "reasoning_delta"; readonly text: string } };
+type DeltaType = "assistant_prose_delta" | "reasoning_delta" | "tool_input_delta";
+type DeltaPayload = ObservationPayload & { readonly type: "turn_activity"; readonly activity: { readonly type: DeltaType; readonly text: string } };
 
 export interface ReadEvent {
   readonly position: number;
@@ -240,7 +241,10 @@ function payloadAfter({ payload, cuts, pieces }: Entry, after: number): Observat
 }
 
 const isDelta = (payload: ObservationPayload): payload is DeltaPayload =>
-  payload.type === "turn_activity" && (payload.activity.type === "assistant_prose_delta" || payload.activity.type === "reasoning_delta");
+  payload.type === "turn_activity" && isDeltaType(payload.activity.type);
+
+/** Pieces of one text, which are told by its `correlationId`. */
+export const isDeltaType = (type: unknown): type is DeltaType => type === "assistant_prose_delta" || type === "reasoning_delta" || type === "tool_input_delta";
 
 function continues({ payload, revision, length, cuts }: Entry, next: DeltaPayload, nextRevision: number): boolean {
   return (

@@ -87,7 +87,10 @@ export class StreamAccumulator {
         this.reset();
         return;
       case "retryStatus":
+      // The call itself comes whole, as a part.
       case "toolInputStart":
+      case "toolInputDelta":
+      case "toolInputEnd":
     }
   }
 

@@ -76,7 +76,7 @@ export function runAttempt(
 
     const onStreamEvent = (event: LlmStreamEvent): void | Promise<void> => {
       if (over) return undefined;
-      heard(event.type === "textDelta" || event.type === "reasoningDelta" ? event.text.length : 0);
+      heard("text" in event ? event.text.length : 0);
       if (over) return undefined;
       accumulator.push(event);
       const pending = deliver(call, event);

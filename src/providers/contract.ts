@@ -345,7 +345,10 @@ export type LlmStreamEvent =
   /** `isAside`: said beside the answer, by a plugin; no part of it. */
   | { readonly type: "reasoningDelta"; readonly itemId: string; readonly text: string; readonly isAside?: true }
   /** The model has begun to write the arguments of a call, which follows as a part. */
-  | { readonly type: "toolInputStart"; readonly callId: string; readonly toolName: string }
+  | { readonly type: "toolInputStart"; readonly callId: string; readonly toolName: string; readonly providerExecuted?: true }
+  /** More of the arguments, as the model writes them: for watchers, no part of the answer. */
+  | { readonly type: "toolInputDelta"; readonly callId: string; readonly text: string }
+  | { readonly type: "toolInputEnd"; readonly callId: string }
   | { readonly type: "part"; readonly part: LlmOutputPart }
   | { readonly type: "usage"; readonly usage: TokenUsage }
   | RetryStatusEvent

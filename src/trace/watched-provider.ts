@@ -193,6 +193,10 @@ function shownEvent(event: LlmStreamEvent) {
       return { type: event.type === "textDelta" ? "text_delta" : "reasoning_delta", item_id: shownText(event.itemId, 200), text: shownText(event.text) };
     case "toolInputStart":
       return { type: "tool_input_start", call_id: shownText(event.callId, 200), tool_name: shownText(event.toolName, 200) };
+    case "toolInputDelta":
+      return { type: "tool_input_delta", call_id: shownText(event.callId, 200), text: shownText(event.text) };
+    case "toolInputEnd":
+      return { type: "tool_input_end", call_id: shownText(event.callId, 200) };
     case "part":
       return { type: "part", part: shownParts([event.part])[0] ?? {} };
     case "usage":

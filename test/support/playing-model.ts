@@ -15,7 +15,7 @@ export const usage = {
   outputTokens: { total: 2, text: undefined, reasoning: undefined },
 };
 
-export const finish = (unified: "stop" | "tool-calls" = "stop", extra: object = {}): StreamPart => ({ type: "finish", finishReason: { unified, raw: unified }, usage, ...extra });
+export const finish = (unified: "stop" | "tool-calls" | "length" = "stop", extra: object = {}): StreamPart => ({ type: "finish", finishReason: { unified, raw: unified }, usage, ...extra });
 
 /** The end of a stream is added where the script has none. */
 export function playingModel(script: (call: number) => readonly StreamPart[], modelId = "m"): PlayingModel {

@@ -97,8 +97,7 @@ export class ResponseBuilder {
         return null;
       }
       case "tool-input-delta":
-        this.silentChars = part.delta.length;
-        return null;
+        return part.delta === "" ? null : { type: "toolInputDelta", callId: part.id, text: part.delta };
       case "text-start":
         this.start("text", part.id, part.providerMetadata);
         return null;
@@ -111,8 +110,9 @@ export class ResponseBuilder {
         return this.end("reasoning", part.id, part.providerMetadata);
       case "tool-input-start":
         this.begin(part.id);
-        return { type: "toolInputStart", callId: part.id, toolName: part.toolName };
+        return { type: "toolInputStart", callId: part.id, toolName: part.toolName, ...(part.providerExecuted === true && { providerExecuted: true }) };
       case "tool-input-end":
+        return { type: "toolInputEnd", callId: part.id };
       case "ping":
       case "raw":
         return null;

@@ -20,18 +20,14 @@ export function restoreResponse(response: LlmResponse, names: Names): LlmRespons
 export function restoringCall(call: ProviderCall, names: Names): ProviderCall {
   if (call.onStreamEvent === undefined || isNothing(names)) return call;
   const made = new Set<string>();
-  return { ...call, onStreamEvent: (event) => call.onStreamEvent?.(restoreEvent(event, names, made)) };
+  const onStreamEvent = (event: LlmStreamEvent): void | Promise<void> => call.onStreamEvent?.(restoreEvent(event, names, made));
+  return { ...call, onStreamEvent };
 }
 
 function restoreEvent(event: LlmStreamEvent, names: Names, made: Set<string>): LlmStreamEvent {
-  switch (event.type) {
-    case "part":
-      return withField(event, "part", restorePart(event.part, names, made));
-    case "toolInputStart":
-      return withField(event, "toolName", names.toolNames.get(event.toolName) ?? event.toolName);
-    default:
-      return event;
-  }
+  if (event.type === "part") return withField(event, "part", restorePart(event.part, names, made));
+  if (event.type !== "toolInputStart" || event.providerExecuted === true) return event;
+  return withField(event, "toolName", names.toolNames.get(event.toolName) ?? event.toolName);
 }
 
 /** @param made - ids of the calls of this answer: those are new, whatever else was sent under them. */
