@@ -42,10 +42,10 @@ function makeCopy(name: string): string {
 function runTests(folder: string, test: string, titles: readonly string[]): Promise<Run> {
   const report = join(folder, "report.json");
   rmSync(report, { force: true });
-  const args = ["run", "--project", "node", test, "-t", pattern(titles), "--reporter=json", `--outputFile=${report}`];
+  const args = [join(root, "node_modules/vitest/vitest.mjs"), "run", "--project", "node", test, "-t", pattern(titles), "--reporter=json", `--outputFile=${report}`, "--maxWorkers=1"];
   return new Promise((resolve) => {
     let output = "";
-    const child = spawn(join(root, "node_modules/.bin/vitest"), args, { cwd: folder, timeout: TIMEOUT_MS });
+    const child = spawn(process.execPath, args, { cwd: folder, timeout: TIMEOUT_MS });
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (output += chunk.toString()));
     child.on("close", () => {
       try {

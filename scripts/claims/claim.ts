@@ -8,6 +8,8 @@ export interface Claim {
   readonly test: string;
   /** Part of the test's title, as it stands in the file; only tests whose full name holds it are run. */
   readonly title: string;
+  /** Where the title is written, if not in the test file: suites for whoever writes an engine are functions of src/testing. */
+  readonly titleIn?: string;
   /** Source file, from the root. */
   readonly source: string;
   /** Stands in the source exactly once. */

@@ -1,0 +1,50 @@
+// What is stored of answers, what tools are told and tell, and how turns end early.
+
+import { claimsOf } from "./claim.ts";
+
+const ARGUMENTS = "src/actors/read-arguments.ts";
+const MOVES = "src/machines/turn.moves.ts";
+const SHOWN = "src/domain/shown-result.ts";
+const TELL = "src/domain/tell-value.ts";
+const VIEW = "src/actors/prompt-view.ts";
+
+export const ANSWERS_AND_TOOLS = [
+  ...claimsOf("test/runtime/tool-truth.test.ts", [
+    { id: "ME-7", title: "an object behind a byte order mark, or with a field twice, is read as parsers do", source: ARGUMENTS, find: "text.startsWith(BYTE_ORDER_MARK) ? text.slice(1) : text", replace: "text" },
+    { id: "ME-7", title: "the position counts from the first character of the text itself", source: ARGUMENTS, find: "`${fault.problem}, at position ${fault.position}`", replace: "`${fault.problem}, at position ${fault.position + 1}`" },
+    { id: "ME-7", title: "a whole batch that is cut off runs none of its calls", source: ARGUMENTS, find: 'return { value: {}, refused: refused(fault ? `${fault.problem}, at position ${fault.position}` : "they cannot be parsed") };', replace: "return { value: fault ? {} : {} };" },
+  ]),
+  ...claimsOf("test/domain/tell-value.test.ts", [
+    { id: "ME-8", title: "whatever it is, it is told: nothing is thrown, and what comes out is JSON within the limits", source: TELL, find: 'return this.#said(digitsOf(value), "bigint");', replace: "return value as never;" },
+    { id: "ME-8", title: "JSON within the limits is told as it is, and nothing of it counts as converted", source: TELL, find: "return this.#plain(value);\n      case \"undefined\"", replace: "return this.#said(String(value), \"number\");\n      case \"undefined\"" },
+  ]),
+  ...claimsOf("test/runtime/tool-results.test.ts", [
+    { id: "ME-9", title: "a result of more than 64 KiB is shown in part", source: SHOWN, find: "if (part.shownBytes === undefined) return part.content;", replace: "if (part.shownBytes !== -1) return part.content;" },
+    { id: "ME-9", title: "counts UTF-8 bytes of the text that is sent, values as JSON", source: SHOWN, find: "const total = utf8Length(content);", replace: "const total = content.length;" },
+  ]),
+  ...claimsOf("test/runtime/early-ends.test.ts", [
+    { id: "ME-10", title: "64 where nobody says anything, and the error names the option", source: MOVES, find: "raise \\`maxTurns\\`, or lift it with null`", replace: "that is all`" },
+    { id: "ME-10", title: "the call that uses the budget up is finished with its tools, and none follows; cached tokens count", source: MOVES, find: "const spent = totalTokens(usage);", replace: "const spent = usage.inputTokens + usage.outputTokens;" },
+    { id: "ME-10", title: "a model that is still at it is stopped, and what it had said is kept", source: MOVES, find: "export function stopExpired(protocol: ProtocolDriver, context: TurnContext, event: TurnEvent, enqueue: Enqueue): void {\n  enqueue.assign({ ...withWhatWasDone(protocol, context, event, enqueue), afterCheckpoint: null });", replace: "export function stopExpired(_protocol: ProtocolDriver, _context: TurnContext, _event: TurnEvent, enqueue: Enqueue): void {\n  enqueue.assign({ afterCheckpoint: null });" },
+  ]),
+  ...claimsOf("test/runtime/cancel.test.ts", [
+    { id: "ME-11", title: "a cancel in the middle of a stream keeps what was said, as cut off", source: MOVES, find: "if (said.length === 0) return [];", replace: "if (said.length >= 0) return [];" },
+    { id: "T-63", title: "a cancel during the wait between two attempts ends the turn at once", source: "src/providers/retry.ts", find: "call.clock.sleep(plan.delayMs, call.signal)", replace: "call.clock.sleep(plan.delayMs)" },
+  ]),
+  ...claimsOf("test/runtime/shown-to-model.test.ts", [
+    { id: "T-37", title: "a system message is a runtime note in its place; outputs and errors in it are marked as such", source: VIEW, find: "`Runtime note:\\n${", replace: "`${" },
+    { id: "T-37", title: "a system message is a runtime note in its place; outputs and errors in it are marked as such", source: VIEW, find: "return `<error>${textOf(part)}</error>`", replace: "return textOf(part)" },
+    { id: "T-37", title: "an event of an earlier turn is told as a user's message that says what it is", source: VIEW, find: "`Runtime event:\\n${", replace: "`${" },
+    { id: "T-39", title: "a cleared part says so, a deleted one shows its breadcrumb, a summarized one its summary; nothing of what they held is sent", source: VIEW, find: 'if (pruneState === "Cleared") return "[content cleared]";', replace: 'if (pruneState === "Cleared") return part.content;' },
+    { id: "T-39", title: "a pruned image is a note and no bytes are asked for; so is an image in an answer", source: VIEW, find: "if (!part.attachment || part.pruneState !== undefined) return { type: \"text\", text: \"[Image attached]\" };", replace: "if (!part.attachment) return { type: \"text\", text: \"[Image attached]\" };" },
+    { id: "T-39", title: "a pruned image is a note and no bytes are asked for; so is an image in an answer", source: VIEW, find: "    case \"Image\":\n      return { type: \"text\", text: \"[Image attached]\" };", replace: "    case \"Image\":\n      return undefined;" },
+  ]),
+  ...claimsOf("test/runtime/outcomes.test.ts", [
+    { id: "T-25", title: "raw provider text over 4,000 characters keeps its head and tail", source: "src/domain/truncate.ts", find: "${raw.slice(-HALF)}", replace: "" },
+    { id: "T-47", title: "a retryable failure is tried four times by default, another is not tried again", source: "src/providers/options.ts", find: "maxAttempts: 4,", replace: "maxAttempts: 3," },
+  ]),
+  ...claimsOf("test/runtime/asks.test.ts", [
+    { id: "ME-17", title: "that does not fit is asked for again, twice, with the problem named", source: MOVES, find: "const MOST_OUTPUT_ASKS = 2;", replace: "const MOST_OUTPUT_ASKS = 1;" },
+    { id: "ME-17", title: "that never fits ends the turn, names what is wrong, and leaves the session usable", source: MOVES, find: "schema of \\`output\\`: ${output.problem}`", replace: "schema of \\`output\\``" },
+  ]),
+];
