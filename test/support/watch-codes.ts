@@ -50,7 +50,7 @@ vi.mock("../../src/turn-result.ts", async (original) => {
     turnResultOf: (...args: Parameters<typeof results.turnResultOf>) => {
       const result = results.turnResultOf(...args);
       for (const { code } of result.errors) watch.note(code);
-      for (const { output } of result.toolCalls) if (output?.outcome.status === "failure") watch.note(output.outcome.failure.code);
+      for (const { output } of result.toolCalls) if (output?.outcome.status === "failure") watch.note(output.outcome.payload.code);
       return result;
     },
   };
