@@ -10,6 +10,7 @@ export const REQUIREMENTS: Readonly<Record<string, string>> = {
   PP: "1-12 14-23 26-49 52-57",
   /** Of traces; the remote protocol, the testing kit and the performance harness (25 and up) are not counted yet. */
   TR: "1-6 8 10-12",
+  ME: "1-28",
   FA: "1-7 9-13 15-16 20-29 35-41 45-47 49-54 60-64 66 68-72 75-78 80-82",
 };
 
