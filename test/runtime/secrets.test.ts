@@ -122,8 +122,8 @@ describe("a run that provokes every shape of secret", () => {
     await watched;
     const sinks = { "store at work": atWork, store: filesIn(), trace: JSON.stringify(trace.records), recording: tape.toFile(), "what a host sees": JSON.stringify(seen) };
     for (const [where, sink] of Object.entries(sinks)) {
-      expect(sink, where).toContain("[redacted]");
-      expect(sink, where).not.toContain("not-a-known-shape");
+      expect(sink).toContain("[redacted]");
+      expect(sink).not.toContain("not-a-known-shape");
       expect(leaksIn(where, sink)).toEqual([]);
     }
   });
