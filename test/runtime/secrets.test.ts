@@ -158,7 +158,16 @@ describe("rules of the host", () => {
     ["a function", (text) => text.replaceAll("falcon", "[redacted]").replaceAll(/emp-\d+/g, "[redacted]")],
   ])("%s apply on top of the built-in ones, to every sink (ME-26)", async (_, redact) => {
     const trace = memoryTrace();
-    const running = createLash({ provider: scriptedProvider(() => failure), store: sqlite(join(folder, "s.db")), redact, trace: { sink: trace, level: "extended" } });
+    const scripted = scriptedProvider(() => failure);
+    const provider: Provider = {
+      id: "p",
+      modelId: "m",
+      complete(request, call) {
+        call.onProviderTrace?.({ type: "error", error: { message: "falcon emp-4713" } });
+        return scripted.complete(request, call);
+      },
+    };
+    const running = createLash({ provider, store: sqlite(join(folder, "s.db")), redact, trace: { sink: trace, level: "extended" } });
     const { errors } = await (await running.openSession("s")).run("go");
     await running.close();
     expect(errors).toMatchObject([{ message: "LLM error: project [redacted] of [redacted]: password=[redacted]" }]);

@@ -1,5 +1,6 @@
 // A process of its own on a store file, for tests that need a second one or one to kill. Talks in lines:
 //   increment <times>   counts up ["n"], says "done"
+//   reopen <times>      opens, writes a row of its own and closes, again and again, says "done"
 //   witness <first>     writes on and on, says "ack <i>" once write i is durable; slot i % 300 then holds i
 //   lock                takes the write lock, says "locked", lets go at the next line from the parent
 import { once } from "node:events";
@@ -15,6 +16,13 @@ if (task === "increment") {
     await engine.write(async (tx) => tx.set(["n"], Number((await tx.get(["n"])) ?? 0) + 1));
   }
   await engine.close();
+  say("done");
+} else if (task === "reopen") {
+  for (let i = 0; i < Number(argument); i++) {
+    const engine = sqliteEngine(path);
+    await engine.write(async (tx) => tx.set(["row", `${process.pid}-${i}`], i));
+    await engine.close();
+  }
   say("done");
 } else if (task === "witness") {
   const engine = sqliteEngine(path);
