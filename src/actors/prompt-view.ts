@@ -31,7 +31,8 @@ export function toLlmMessage(message: Message, place: PlaceAttachment, recorded?
 
 /** An answer goes back as it came, and says whose it is; one that was cut off is its text alone (ME-2, ME-3, ME-11). */
 function answered(message: Message, place: PlaceAttachment, recorded: LlmOrigin | undefined, hidden: HiddenParts): LlmMessage | undefined {
-  const { parts, incomplete } = message;
+  const { incomplete } = message;
+  const parts = asSaid(message);
   const origin = originOf(message, recorded);
   const shown = ofBlocks("assistant", parts, (part) => assistantBlock(part, place, incomplete !== undefined, hidden));
   if (!shown || (!origin && !incomplete)) return shown;
@@ -41,6 +42,21 @@ function answered(message: Message, place: PlaceAttachment, recorded: LlmOrigin 
     ...(incomplete && { incomplete }),
   };
 }
+
+/**
+ * The first versions kept the words of an answer before everything else. Models think before they speak, and refuse to be told
+ * otherwise: what an older row has of thoughts before its first call goes back to the front.
+ */
+function asSaid({ parts, answer }: Message): readonly Part[] {
+  if (answer?.provider !== undefined) return parts;
+  const firstCall = parts.findIndex(({ kind }) => kind === "ToolCall");
+  const end = firstCall < 0 ? parts.length : firstCall;
+  const thoughts = parts.slice(0, end).filter(isThought);
+  if (thoughts.length === 0 || thoughts.length === end) return parts;
+  return [...thoughts, ...parts.slice(0, end).filter((part) => !isThought(part)), ...parts.slice(end)];
+}
+
+const isThought = ({ kind }: Part): boolean => kind === "Reasoning";
 
 /**
  * Messages of the first versions do not say who was asked: their rows know the model, and the session knows its provider. Where

@@ -61,6 +61,8 @@ class BatchRun {
   #parked = 0;
   /** Calls that wait for an answer, or to be tried again: longer than anything that runs beside them. */
   #waiting = 0;
+  /** Attempts whose outcome is being made durable. */
+  #saving = 0;
   /** Attempts that run and are parked all the same. */
   #idle = 0;
 
@@ -180,7 +182,7 @@ class BatchRun {
 
   #count(parked: number): void {
     this.#parked += parked;
-    this.#context.onProgress({ running: this.#running.size - this.#idle, parked: this.#parked });
+    this.#context.onProgress({ running: this.#running.size + this.#saving - this.#idle, parked: this.#parked });
   }
 
   async #runAttempt(call: LaunchedCall, attempt: number): Promise<RecordedAttempt> {
@@ -203,10 +205,19 @@ class BatchRun {
       return this.#context.asActor(`tool:${sessionId}:${turnId}:${toolName}:${callId}`, () => this.#perform(call, attempt, execution));
     });
     this.#running.delete(replayKey);
-    // Before anybody hears that all that is left waits: a turn may be left in flight then, and this outcome with it (B2).
-    if (source === "run" && this.#running.size + this.#waiting > 0 && controller.hasUnsaved) await this.#context.step([...this.#running]);
+    if (source === "run" && this.#running.size + this.#waiting > 0 && controller.hasUnsaved) await this.#save();
     this.#count(0);
     return readAttempt(outcome);
+  }
+
+  /** Where all that is left waits, a turn may be left in flight at any moment: not before this is durable (B2). */
+  async #save(): Promise<void> {
+    this.#saving += 1;
+    try {
+      await this.#context.step([...this.#running]);
+    } finally {
+      this.#saving -= 1;
+    }
   }
 
   async #ensureIssued(replayKey: string): Promise<void> {

@@ -32,7 +32,7 @@ export const ENDINGS: readonly Ending[] = [
   { session: "calling", left: "in the first model call", steps: ["model"], said: FINISHED, tokens: 10 },
   { session: "worn", left: "in the first model call, and again after each of two takeovers", steps: ["model"], said: FINISHED, tokens: 10 },
   {
-    session: "exhausted", left: "in the first model call, and again after five takeovers", steps: [], said: [], tokens: 0,
+    session: "exhausted", left: "in the first model call, and again after five takeovers", steps: [], said: ["User: Text go"], tokens: 0,
     outcome: { kind: "stopped", stop: "runtime_error" }, errors: ["turn_recovery_exhausted"],
   },
   { session: "image", left: "in the first model call, with an image in the input", steps: ["model"], said: ["User: Text Look: | Image", "Assistant: Prose done"], tokens: 10 },
@@ -76,11 +76,11 @@ export const ENDINGS: readonly Ending[] = [
   { session: "moved", left: "in the turn that goes on in another frame", steps: ["model"], said: ["Assistant: Text What I know.", "User: Text carry on", "Assistant: Prose arrived"], tokens: 10, turnId: "t:agent-frame:1" },
   {
     session: "cancel asked", left: "in a tool, and asked to end when it was dead", steps: [], tokens: 10, outcome: CANCELLED, errors: ["cancelled"],
-    said: ["User: Text go", "Assistant: ToolCall {} | ToolCall {}", "User: ToolResult alpha did it | ToolResult !cancelled"],
+    said: ["User: Text go", "Assistant: ToolCall {} | ToolCall {}", "User: ToolResult alpha did it | ToolResult !tool_interrupted"],
   },
   {
     session: "cancelling", left: "in a tool, right after it was asked to end", steps: [], tokens: 10, outcome: CANCELLED, errors: ["cancelled"],
-    said: ["User: Text go", "Assistant: ToolCall {} | ToolCall {}", "User: ToolResult alpha did it | ToolResult !cancelled"],
+    said: ["User: Text go", "Assistant: ToolCall {} | ToolCall {}", "User: ToolResult alpha did it | ToolResult !tool_interrupted"],
   },
   { session: "configuring", left: "in a tool, with the session's settings changed meanwhile", steps: ["beta begins again", "beta ends again", "model"], said: calls("alpha did it", "beta did it"), tokens: 20 },
   {
