@@ -29,5 +29,5 @@ test.concurrent.each(programsIn(guide).map(({ program, output }, at) => [at + 1,
 test("the files that README and guide link to are there, and so are the package entries they name", () => {
   expect([...deadLinks("README.md"), ...deadLinks("docs/guide.md")]).toEqual([]);
   expect(unknownEntries(readme + guide)).toEqual([]);
-  expect(programsIn(guide)).toHaveLength(6);
+  expect(programsIn(guide)).toHaveLength(7);
 });
