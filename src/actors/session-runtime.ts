@@ -75,6 +75,7 @@ export class SessionRuntime {
       lane: this.#lane,
       lease: this.#lease,
       means: (overlay) => this.#plans.means(overlay),
+      lacks: (turnId) => this.#standIn.lacks(turnId),
       feed: () => this.feed,
       settle: () => this.changes.settle(),
     });
@@ -170,9 +171,10 @@ export class SessionRuntime {
     if (!this.#driver.isDriving) void this.#standIn.finishLeftover();
   }
 
-  /** Tools came: a turn that was left alone may have what it needs now (ME-22). */
+  /** Tools came, or somebody asked for its end: a turn that was left alone may have what it needs now (ME-22). */
   lookAgain(): void {
-    if (this.#standIn.isLacking) this.finishLeftover();
+    // Also behind an attempt that is going on: it may have looked before.
+    if (this.#standIn.isLacking) void this.#standIn.finishLeftover();
   }
 
   /**
@@ -240,9 +242,11 @@ export class SessionRuntime {
     return this.#driver.cancelAll();
   }
 
-  /** Records that a turn is to end as cancelled, wherever it runs (OP-20). */
-  requestCancel(turnId: string, request: TurnCancellation): Promise<TurnCancelOutcome> {
-    return requestCancel(this.ports, this.wiring.sessionId, turnId, request).then(({ status }) => ({ status }));
+  /** Records that a turn is to end as cancelled, wherever it runs (OP-20); one that nobody drives is ended here (ME-22). */
+  async requestCancel(turnId: string, request: TurnCancellation): Promise<TurnCancelOutcome> {
+    const { status } = await requestCancel(this.ports, this.wiring.sessionId, turnId, request);
+    if (status === "accepted") this.lookAgain();
+    return { status };
   }
 
   /** Ends all waits for answers that are open now as cancelled; a turn that only waited for one goes on (FA-39). */

@@ -12,7 +12,6 @@ import type { Clock } from "../domain/clock.ts";
 import { errorFields } from "../domain/error-mapping.ts";
 import { LashError } from "../domain/errors.ts";
 import type { Logger } from "../domain/logger.ts";
-import { isLack } from "../domain/turn-means.ts";
 import type { Persistence, SessionLease } from "../stores/contract.ts";
 import type { Liveness } from "../stores/store.ts";
 
@@ -100,6 +99,11 @@ export class StandIn {
     this.#failedRuns = 0;
   }
 
+  /** Something that the turn in flight needs is missing here (S4). */
+  lacks(turnId: string): void {
+    this.#lacking = turnId;
+  }
+
   /** A turn was left to others, because something that it needs is missing here (S4). */
   get isLacking(): boolean {
     return this.#lacking !== undefined;
@@ -156,13 +160,8 @@ export class StandIn {
   }
 
   async #drive(turnId: string): Promise<void> {
+    await this.#options.finish(turnId);
     this.#lacking = undefined;
-    try {
-      await this.#options.finish(turnId);
-    } catch (error) {
-      if (isLack(error)) this.#lacking = turnId;
-      throw error;
-    }
   }
 
   /** Waits for this holder to be gone: dead, silent for too long, or done with the lane. @returns false when told to look again. */

@@ -8,7 +8,7 @@ import { onAbort } from "../domain/abort.ts";
 import { CancelSignal } from "../domain/cancellation.ts";
 import { LashError } from "../domain/errors.ts";
 import { askedAs, errorOfTurn } from "../domain/turn-error.ts";
-import type { TurnMeans } from "../domain/turn-means.ts";
+import { isLack, type TurnMeans } from "../domain/turn-means.ts";
 import type { EffectsMessage } from "../machines/effects.ts";
 import { toAudience } from "./audience.ts";
 import { followTurnId } from "./frames.ts";
@@ -32,6 +32,8 @@ export interface TurnDriverOptions {
   readonly lease: LaneClaims;
   /** What turns that are in flight may be driven on with. */
   readonly means: (overlay?: TurnOverlay) => TurnMeans;
+  /** Told of a turn in flight that needs what is not here. */
+  readonly lacks: (turnId: string) => void;
   readonly feed: () => SessionFeed;
   /** A turn is over: what it was to record and did not is recorded now. */
   readonly settle: () => Promise<void>;
@@ -64,7 +66,7 @@ export class TurnDriver {
    * @throws errors that concern the turn under the id that it is asked for by, whatever turn they arose in (ME-25).
    */
   async attend<Request extends TurnAttendance>(request: Request, origin: TurnOrigin, body: (request: Request) => Promise<TurnEnd>): Promise<TurnEnd> {
-    const { lane, settle } = this.#options;
+    const { lane, settle, lacks } = this.#options;
     const { signal } = request;
     const cancel = new AbortController();
     const attended: Attended = { turnId: request.turnId, emit: request.emit, cancel, signal: cancel.signal };
@@ -76,6 +78,8 @@ export class TurnDriver {
     try {
       return await lane.run(() => body({ ...request, signal: cancel.signal }).finally(settle));
     } catch (error) {
+      const left = isLack(error) ? error.details["turnId"] : undefined;
+      if (typeof left === "string") lacks(left);
       throw this.#asAsked(error, request.turnId, origin);
     } finally {
       unlisten();

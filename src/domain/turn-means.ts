@@ -1,7 +1,7 @@
 // What a process needs to drive a turn that it finds in flight: whatever the turn was accepted with (decision 0021). Pure, so that the
 // store can ask it in the very write that would claim the turn: a process that may not drive it claims nothing and counts nothing.
 
-import { type LashError, pluginError, runtimeError, sessionError, toolError } from "./errors.ts";
+import { LashError, pluginError, runtimeError, sessionError, toolError } from "./errors.ts";
 import { toolIdOf, type TurnConfig } from "./turn-config.ts";
 
 /** What a process has for the turns of one session. */
@@ -81,4 +81,4 @@ export function protocolPinned(sessionId: string, { expected, actual }: { readon
 
 /** Codes with which a turn is left to whoever has what it needs. */
 const LEFT: ReadonlySet<string> = new Set(["tool_missing", "plugin_missing", "provider_mismatch", "provider_unconfigured", "session_fact_pinned"]);
-export const isLack = (error: unknown): boolean => typeof error === "object" && error !== null && "code" in error && LEFT.has(String(error.code));
+export const isLack = (error: unknown): error is LashError => LashError.is(error) && LEFT.has(error.code);

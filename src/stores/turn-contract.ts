@@ -72,7 +72,7 @@ export interface TakenUp {
   readonly lack?: TurnLack;
 }
 
-/** It is in flight and was left alone, because whoever asked does not have what it was accepted with (ME-22). Nothing was written. */
+/** It is in flight and was left alone, because whoever asked does not have what it was accepted with. Nothing was written. */
 export interface TurnLeft {
   readonly kind: "turn_left";
   readonly turnId: string;

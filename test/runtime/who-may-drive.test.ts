@@ -429,6 +429,18 @@ describe("ending needs less than driving", () => {
     expect(await testLash({ ...again, script }).lash.recover()).toMatchObject([{ result: CANCELLED }]);
   });
 
+  test("a request through a handle ends the turn without anybody asking for it again (ME-22, OP-20)", async () => {
+    const left = await leftInMail(memoryEngine());
+    const host = testLash({ ...left, script });
+    const session = await host.lash.openSession("s");
+    const turn = session.turn("go", { turnId: "t" });
+    await expect(turn.result).rejects.toMatchObject(MISSING);
+    expect(await turn.cancel("no longer needed")).toEqual({ status: "accepted" });
+    await quiet();
+    await host.lash.close();
+    expect((await keysOf(left.engine)).filter((key) => key.startsWith('["turn"'))).toEqual([]);
+  });
+
   test("with the tools a call that had begun is told by their own policy: interrupted, or cancelled where running it again is harmless (ME-22, OP-3)", async () => {
     for (const [onInterrupted, shown] of [["report", "tool_interrupted"], ["retry", "cancelled"]] as const) {
       const left = await leftInMail(memoryEngine());

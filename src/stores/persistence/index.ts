@@ -24,7 +24,7 @@ export interface PersistenceOptions {
   readonly sessionId?: string;
   /** Where the bytes of attachments go; default: rows of the engine. What is in rows already stays there and is found there. */
   readonly attachments?: BytesPlace | undefined;
-  /** Id of the protocol that drives turns here: its sessions are bound to it (ME-23). Default: the standard one. */
+  /** Id of the protocol that drives turns here: its sessions are bound to it. Default: the standard one. */
   readonly protocol?: string;
 }
 
