@@ -307,6 +307,21 @@ test("media that a model does not take are named instead (ME-14)", () => {
   ]);
 });
 
+test("a conversation that goes on otherwise than before is sent as if it never had (ME-14)", () => {
+  const begin = [says("user", "q"), own(tool("c1"))];
+  const preparer = new Preparer(defaultWire, OWN);
+  preparer.prepare(request({ messages: [...begin, own("gone on without a result")], tools: [look] }));
+  const answered = request({ messages: [...begin, says("user", result("c1"))], tools: [look] });
+  expect(preparer.prepare(answered).request).toBe(answered);
+});
+
+test("an image is what the request says it is, also where its message was sent before (ME-14)", () => {
+  const shown = [says("user", { type: "image", attachmentIndex: 0 }), own("Hi"), says("user", "q")];
+  const preparer = new Preparer({ ...defaultWire, media: ["image/png"] }, OWN);
+  const typesFor = (mime: string) => preparer.prepare(request({ messages: shown, attachments: [{ mime, data: new Uint8Array([1]) }] })).request.messages[0]?.blocks.map(({ type }) => type);
+  expect([typesFor("image/png"), typesFor("image/gif"), typesFor("image/png")]).toEqual([["image"], ["text"], ["image"]]);
+});
+
 test("a conversation that goes on is not looked at from its beginning again (ME-14)", () => {
   let looks = 0;
   const watched = (message: LlmMessage): LlmMessage => ({
