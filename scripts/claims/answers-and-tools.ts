@@ -20,7 +20,7 @@ export const ANSWERS_AND_TOOLS = [
   ]),
   ...claimsOf("test/runtime/tool-results.test.ts", [
     { id: "ME-9", title: "a result of more than 64 KiB is shown in part", source: SHOWN, find: "if (part.shownBytes === undefined) return part.content;", replace: "if (part.shownBytes !== -1) return part.content;" },
-    { id: "ME-9", title: "counts UTF-8 bytes of the text that is sent, values as JSON", source: SHOWN, find: "const total = utf8Length(content);", replace: "const total = content.length;" },
+    { id: "ME-9", title: "counts UTF-8 bytes of the text that is sent, values as JSON", source: "src/actors/tool-result.ts", find: "content.length * 3 <= most || utf8Length(content) <= most", replace: "content.length <= most" },
   ]),
   ...claimsOf("test/runtime/early-ends.test.ts", [
     { id: "ME-10", title: "64 where nobody says anything, and the error names the option", source: MOVES, find: "raise \\`maxTurns\\`, or lift it with null`", replace: "that is all`" },

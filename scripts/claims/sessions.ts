@@ -25,8 +25,8 @@ export const SESSIONS = [
   ]),
   ...claimsOf("test/runtime/compaction.test.ts", [
     { id: "PP-56", title: "asks the session's model once, without tools or images, for notes on the whole conversation", source: "src/compaction.ts", find: 'return "[image]";', replace: 'return "";' },
-    { id: "PP-56", title: "asks the session's model once, without tools or images, for notes on the whole conversation", source: "src/compaction.ts", find: "requestId: `${sessionId}:rolling-history-compaction`", replace: "requestId: `${sessionId}:compaction`" },
-    { id: "PP-55", title: "an empty answer changes nothing, and a failed call rejects with the provider's failure", source: "src/compaction.ts", find: 'if (summary === "") return null;', replace: "" },
+    { id: "PP-56", title: "asks the session's model once, without tools or images, for notes on the whole conversation", source: "src/compaction.ts", find: "requestId: `${sessionId}:rolling-history-compaction${", replace: "requestId: `${sessionId}:compaction${" },
+    { id: "PP-55", title: "an empty answer changes nothing, and a failed call rejects with the provider's failure", source: "src/compaction.ts", find: "notes = response.fullText.trim();", replace: 'notes = response.fullText.trim() || "nothing";' },
   ]),
   ...claimsOf("test/domain/prompt.test.ts", [
     { id: "PP-43", title: "layers", source: PROMPT, find: "return layers.slice(Math.max(from, 0))", replace: "return layers.slice(0)" },
