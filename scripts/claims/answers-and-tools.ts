@@ -40,7 +40,7 @@ export const ANSWERS_AND_TOOLS = [
     { id: "T-39", title: "a pruned image is a note and no bytes are asked for; so is an image in an answer", source: VIEW, find: "    case \"Image\":\n      return { type: \"text\", text: \"[Image attached]\" };", replace: "    case \"Image\":\n      return undefined;" },
   ]),
   ...claimsOf("test/runtime/outcomes.test.ts", [
-    { id: "T-25", title: "raw provider text over 4,000 characters keeps its head and tail", source: "src/domain/truncate.ts", find: "${raw.slice(-HALF)}", replace: "" },
+    { id: "T-25", title: "raw provider text over 4,000 characters keeps its head and tail", source: "src/providers/failure.ts", find: "raw.slice(0, RAW_LIMIT / 2) + raw.slice(-RAW_LIMIT / 2)", replace: "raw.slice(0, RAW_LIMIT)" },
     { id: "T-47", title: "a retryable failure is tried four times by default, another is not tried again", source: "src/providers/options.ts", find: "maxAttempts: 4,", replace: "maxAttempts: 3," },
   ]),
   ...claimsOf("test/runtime/asks.test.ts", [
