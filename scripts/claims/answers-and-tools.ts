@@ -20,7 +20,7 @@ export const ANSWERS_AND_TOOLS = [
   ]),
   ...claimsOf("test/runtime/tool-results.test.ts", [
     { id: "ME-9", title: "a result of more than 64 KiB is shown in part", source: SHOWN, find: "if (part.shownBytes === undefined) return part.content;", replace: "if (part.shownBytes !== -1) return part.content;" },
-    { id: "ME-9", title: "counts UTF-8 bytes of the text that is sent, values as JSON", source: SHOWN, find: "const total = utf8Length(content);", replace: "const total = content.length;" },
+    { id: "ME-9", title: "counts UTF-8 bytes of the text that is sent, values as JSON", source: "src/actors/tool-result.ts", find: "content.length * 3 <= most || utf8Length(content) <= most", replace: "content.length <= most" },
   ]),
   ...claimsOf("test/runtime/early-ends.test.ts", [
     { id: "ME-10", title: "64 where nobody says anything, and the error names the option", source: MOVES, find: "raise \\`maxTurns\\`, or lift it with null`", replace: "that is all`" },
@@ -40,7 +40,7 @@ export const ANSWERS_AND_TOOLS = [
     { id: "T-39", title: "a pruned image is a note and no bytes are asked for; so is an image in an answer", source: VIEW, find: "    case \"Image\":\n      return { type: \"text\", text: \"[Image attached]\" };", replace: "    case \"Image\":\n      return undefined;" },
   ]),
   ...claimsOf("test/runtime/outcomes.test.ts", [
-    { id: "T-25", title: "raw provider text over 4,000 characters keeps its head and tail", source: "src/domain/truncate.ts", find: "${raw.slice(-HALF)}", replace: "" },
+    { id: "T-25", title: "raw provider text over 4,000 characters keeps its head and tail", source: "src/providers/failure.ts", find: "raw.slice(0, RAW_LIMIT / 2) + raw.slice(-RAW_LIMIT / 2)", replace: "raw.slice(0, RAW_LIMIT)" },
     { id: "T-47", title: "a retryable failure is tried four times by default, another is not tried again", source: "src/providers/options.ts", find: "maxAttempts: 4,", replace: "maxAttempts: 3," },
   ]),
   ...claimsOf("test/runtime/asks.test.ts", [

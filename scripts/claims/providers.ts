@@ -25,14 +25,14 @@ export const PROVIDERS = [
     { id: "PP-11", title: "an unknown variant is refused without a call", source: RETRY, find: "checkVariant(request.modelVariant, provider.variants);", replace: "" },
   ]),
   ...claimsOf("test/providers/prepare.test.ts", [
-    { id: "ME-14", title: "what is given stays as it is, and what need not change stays the same object", source: PREPARE, find: "request: isSame ? request :", replace: "request: isSame ? { ...request } :" },
+    { id: "ME-2", title: "goes back to the model that gave it as it came, down to the request object", source: PREPARE, find: "request: isSame ? request :", replace: "request: isSame ? { ...request } :" },
     { id: "ME-14", title: "what is sent has none of the faults that receivers refuse", source: PREPARE, find: 'return this.#wire.firstMessage === "user" ? fromUser(turns) : turns;', replace: "return turns.length < 0 ? fromUser(turns) : turns;" },
     { id: "ME-3", title: "goes to another model without what is bound to its origin, and with what was done", source: FOREIGN, find: "      const { responseMeta: _bound, ...text } = block;\n      return textToSend(text, receiver);", replace: "      return textToSend(block, receiver);" },
     { id: "ME-3", title: "nothing that was said or done is lost for another model", source: FOREIGN, find: "return textBlock(providerReturned(tool, readableResult(block.content), block.isError === true));", replace: "return undefined;" },
     { id: "ME-2", title: "goes back to the model that gave it as it came, down to the request object", source: PREPARE, find: "this.#isOwn = (origin) => origin !== undefined && isSame(origin, own);", replace: "this.#isOwn = (origin) => origin !== undefined && !isSame(origin, own);" },
   ]),
   ...claimsOf("test/runtime/last-pass.test.ts", [
-    { id: "ME-14", title: "ids that a provider repeats are told apart on the wire, the same way after a restart; what is stored has its ids", source: "src/providers/prepare/call-ids.ts", find: "for (; this.#used.has(id); id = numberedId(base, round, this.#rule)) round += 1;", replace: "" },
+    { id: "ME-14", title: "ids that a provider repeats are told apart on the wire, the same way after a restart; what is stored has its ids", source: "src/providers/prepare/call-ids.ts", find: "let id = round === 1 ? base : numberedId(base, round, this.#rule);\n    for (; this.#used.has(id); id = numberedId(base, round, this.#rule)) round += 1;", replace: "const id = base;" },
     { id: "ME-14", title: "a model is shown names that it takes; whoever watches, hooks or reads is told ours", source: "src/providers/prepare/legal-name.ts", find: "const base = isLegalName(name, rule) ? name : mended(name, rule);", replace: "const base = name.length > 0 ? name : mended(name, rule);" },
     { id: "ME-14", title: "text that is half a character is whole on the wire, wherever it comes from, and stored as it was", source: "src/providers/prepare/unicode.ts", find: "(text.isWellFormed() ? text : text.toWellFormed())", replace: "(text.isWellFormed() ? text : text)" },
   ]),

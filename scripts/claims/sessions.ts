@@ -10,7 +10,7 @@ export const SESSIONS = [
   ...claimsOf("test/runtime/facts.test.ts", [
     { id: "S-24", title: "is refused with the key of its row, and not read in part", source: "src/stores/persistence/policy-row.ts", find: "export const policyRow = z.strictObject({", replace: "export const policyRow = z.object({" },
     { id: "E-13", title: "one batch per answer of the model, and in it an effect of its own for each call and each attempt", source: "src/actors/tool-plan.ts", find: "`${call.key}:attempt:${attempt}`;", replace: "`${call.key}:attempt:${attempt > 0 ? 1 : attempt}`;" },
-    { id: "T-36", title: "a blank prompt sends no system message", source: "src/domain/prompt.ts", find: 'const paragraphs = (texts: readonly string[]): string => texts.filter((text) => text !== "").join("\\n\\n");', replace: 'const paragraphs = (texts: readonly string[]): string => texts.join("\\n\\n");' },
+    { id: "T-36", title: "a blank prompt sends no system message", source: "src/actors/model-call.ts", find: 'prompt.trim() === "" ? [] :', replace: 'prompt === "no" ? [] :' },
   ]),
   ...claimsOf("test/runtime/who-may-drive.test.ts", [
     { id: "ME-22", title: "the refusal writes nothing at all: the store holds the same rows before and after", source: MEANS, find: "return missing.length > 0 ? { kind: \"tools\"", replace: "return missing.length > 1e9 ? { kind: \"tools\"" },
@@ -25,8 +25,8 @@ export const SESSIONS = [
   ]),
   ...claimsOf("test/runtime/compaction.test.ts", [
     { id: "PP-56", title: "asks the session's model once, without tools or images, for notes on the whole conversation", source: "src/compaction.ts", find: 'return "[image]";', replace: 'return "";' },
-    { id: "PP-56", title: "asks the session's model once, without tools or images, for notes on the whole conversation", source: "src/compaction.ts", find: "requestId: `${sessionId}:rolling-history-compaction`", replace: "requestId: `${sessionId}:compaction`" },
-    { id: "PP-55", title: "an empty answer changes nothing, and a failed call rejects with the provider's failure", source: "src/compaction.ts", find: 'if (summary === "") return null;', replace: "" },
+    { id: "PP-56", title: "asks the session's model once, without tools or images, for notes on the whole conversation", source: "src/compaction.ts", find: "requestId: `${sessionId}:rolling-history-compaction${", replace: "requestId: `${sessionId}:compaction${" },
+    { id: "PP-55", title: "an empty answer changes nothing, and a failed call rejects with the provider's failure", source: "src/compaction.ts", find: "notes = response.fullText.trim();", replace: 'notes = response.fullText.trim() || "nothing";' },
   ]),
   ...claimsOf("test/domain/prompt.test.ts", [
     { id: "PP-43", title: "layers", source: PROMPT, find: "return layers.slice(Math.max(from, 0))", replace: "return layers.slice(0)" },

@@ -18,9 +18,7 @@ export const ERROR_CODES = {
     "plugin_checkpoint",
     "plugin_finalize_turn",
     "context_prepare_turn",
-    "protocol_before_llm_call",
     "llm_provider",
-    "queued_work",
     "live_replay",
     "session_command_idempotency_key",
     "session_command_claim",
@@ -42,7 +40,6 @@ export const ERROR_CODES = {
     "limit_exceeded",
     "invalid_argument",
     "json_invalid",
-    "runtime",
   ],
   /** Faults at the effect boundary; E-7 decides between throw and outcome. Journals add `EffectReplayCode`. */
   effect: [
@@ -133,7 +130,6 @@ export const ERROR_CODES = {
     "before_tool_call_failed",
     "after_tool_call_failed",
     "plugin_session_create_failed",
-    "tool_error",
     "tool_interrupted",
     "tool_completion_timeout",
     "tool_timeout",
@@ -179,6 +175,9 @@ export const ERROR_CODES = {
 export const RESERVED_ERROR_CODES = {
   runtime: [
     "missing_process_execution_id",
+    "runtime",
+    "queued_work",
+    "protocol_before_llm_call",
     "durable_store_required:process_env_store",
     "durable_store_required:session_store",
     "durable_store_required:process_registry",
@@ -285,6 +284,7 @@ export const RESERVED_ERROR_CODES = {
   ],
   tool: [
     "tool_contract_unavailable",
+    "tool_error",
     "prepared_tool_id_mismatch",
     "granted_tool_id_mismatch",
     "tool_attempt_failed",

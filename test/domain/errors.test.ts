@@ -41,7 +41,7 @@ describe("shape", () => {
   });
 
   test("ER-20 its JSON form omits details that carry nothing", () => {
-    expect(runtimeError("queued_work", "drive failed").toJSON()).toEqual({ code: "queued_work", message: "drive failed" });
+    expect(runtimeError("unknown_turn", "drive failed").toJSON()).toEqual({ code: "unknown_turn", message: "drive failed" });
   });
 
   test("ER-2 isCode compares codes, known or not", () => {
@@ -51,7 +51,7 @@ describe("shape", () => {
   });
 
   test("an error without a cause has no `cause` property", () => {
-    expect("cause" in runtimeError("queued_work", "")).toBe(false);
+    expect("cause" in runtimeError("unknown_turn", "")).toBe(false);
   });
 });
 
@@ -63,7 +63,7 @@ describe("LashError.is", () => {
       }
     }
     expect(LashError.is(new SecondCopy())).toBe(true);
-    expect(LashError.is(runtimeError("queued_work", ""))).toBe(true);
+    expect(LashError.is(runtimeError("unknown_turn", ""))).toBe(true);
   });
 
   test.each([[null], [undefined], ["session_execution_busy"], [new Error("x")], [{ code: "queued_work", message: "x" }]])(
