@@ -41,6 +41,7 @@ export const ERROR_CODES = {
     "machine_version_unsupported",
     "limit_exceeded",
     "invalid_argument",
+    "unsupported_media",
     "json_invalid",
     "runtime",
   ],

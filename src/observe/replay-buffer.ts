@@ -5,6 +5,7 @@
 //       said twice; a late reader is told a long answer in few events, and it takes up few of those that are kept.
 //   B3. Appending never waits: a reader has a position here and nothing of its own, so the buffer is its bounded queue (O-25).
 
+import { type DeltaType, isDeltaType } from "../domain/delta-type.ts";
 import { formatCursor } from "../domain/session-cursor.ts";
 import type { GapReason, ObservationPayload, SessionObservationEvent } from "./contract.ts";
 import { bytesOf } from "./event-size.ts";
@@ -37,7 +38,6 @@ interface Entry {
   length: number;
 }
 
-type DeltaType = "assistant_prose_delta" | "reasoning_delta" | "tool_input_delta";
 type DeltaPayload = ObservationPayload & { readonly type: "turn_activity"; readonly activity: { readonly type: DeltaType; readonly text: string } };
 
 export interface ReadEvent {
@@ -242,9 +242,6 @@ function payloadAfter({ payload, cuts, pieces }: Entry, after: number): Observat
 
 const isDelta = (payload: ObservationPayload): payload is DeltaPayload =>
   payload.type === "turn_activity" && isDeltaType(payload.activity.type);
-
-/** Pieces of one text, which are told by its `correlationId`. */
-export const isDeltaType = (type: unknown): type is DeltaType => type === "assistant_prose_delta" || type === "reasoning_delta" || type === "tool_input_delta";
 
 function continues({ payload, revision, length, cuts }: Entry, next: DeltaPayload, nextRevision: number): boolean {
   return (
