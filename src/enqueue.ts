@@ -3,7 +3,7 @@
 import { checkedId } from "./domain/id-rules.ts";
 import { invalidArgument, refuseUnknown } from "./domain/invalid-argument.ts";
 import type { Limits } from "./domain/limits.ts";
-import { parseTurnInput, type TurnInput } from "./domain/turn-input.ts";
+import { parseTurnInput, type TurnInput, type UserInput } from "./domain/turn-input.ts";
 import type { CancelTarget, CheckpointKind, SubmittedIngress } from "./stores/ingress-contract.ts";
 import { turnIdOf } from "./turn-options.ts";
 
@@ -62,7 +62,7 @@ export function checkedIds(ids: readonly string[], field: string): readonly stri
 }
 
 /** An input that is kept for a turn to come. */
-export function parseWaiting(input: string | TurnInput, limits: Limits): TurnInput {
+export function parseWaiting(input: UserInput, limits: Limits): TurnInput {
   const parsed = parseTurnInput(input, limits);
   turnIdOf(parsed, {});
   return parsed;

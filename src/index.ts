@@ -19,7 +19,7 @@ export type { CancelOutcome, CancelTarget, PendingTurnInput, QueuedBatch, Suffix
 export { Turn } from "./turn.ts";
 export type { ToolCallRecord, TurnResult } from "./turn-result.ts";
 export type { TurnCancellation, TurnCancelOutcome } from "./domain/cancellation.ts";
-export type { TurnInput, TurnInputItem } from "./domain/turn-input.ts";
+export type { InputFile, TurnInput, TurnInputItem, TurnInputPart, UserInput } from "./domain/turn-input.ts";
 export type {
   GapRecovery, LiveReplayGap, PersistedSessionState, SessionObservation, SessionResume, SessionSubscription, SubscriptionItem, ToolDescription,
 } from "./observe/observation.ts";

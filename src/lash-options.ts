@@ -22,6 +22,8 @@ import type { ChildAssignment, ModelSpec } from "./domain/session.ts";
 import type { Resolution, ResolveOutcome } from "./domain/waits.ts";
 import { leaseTimingsInvalid, missingModelSpec } from "./domain/wiring-errors.ts";
 import type { ProtocolDriver } from "./machines/protocol.ts";
+import { isMediaList } from "./domain/media-type.ts";
+import type { ModelMedia } from "./actors/taken-media.ts";
 import type { LiveReplayStore, TurnActivity } from "./observe/contract.ts";
 import type { Plugin } from "./plugins/contract.ts";
 import type { Provider } from "./providers/contract.ts";
@@ -40,6 +42,11 @@ export interface ModelOptions {
   /** Prompt budget in tokens. */
   readonly contextWindowTokens?: number;
   readonly outputTokenCapacity?: number;
+  /**
+   * Media types of the images and files that it takes, such as `image/*`; an empty array for none. Not recorded: each process says it
+   * for itself. Default: as the provider has it.
+   */
+  readonly media?: readonly string[];
 }
 
 export interface SessionOptions extends AskOptions {
@@ -362,7 +369,8 @@ export function checkShared({ provider, prompt, maxTurns, tools, retiredTools, m
     throw invalidArgument("maxTurns", "a positive integer, or null for no limit");
   }
   if (model === undefined) return;
-  refuseUnknown(model, ["id", "variant", "contextWindowTokens", "outputTokenCapacity"], "model");
+  refuseUnknown(model, ["id", "variant", "contextWindowTokens", "outputTokenCapacity", "media"], "model");
+  if (model.media !== undefined && !isMediaList(model.media)) throw invalidArgument("model.media", 'a list of media types, such as "image/png" or "image/*"');
   for (const field of ["contextWindowTokens", "outputTokenCapacity"] as const) {
     const limit = model[field];
     if (limit !== undefined && !(Number.isSafeInteger(limit) && limit > 0)) throw invalidArgument(`model.${field}`, "a positive integer");
@@ -380,6 +388,10 @@ export function checkPlugins(plugins: readonly Plugin[] = [], options: Readonly<
   if (!kit && (!Array.isArray(plugins) || plugins.length > 0 || Object.keys(options).length > 0)) throw invalidArgument("plugins", "made by plugin(...) of lash-runtime/plugins");
   kit?.check(plugins, options, limits);
 }
+
+/** What a host says that models take. */
+export const modelMediaOf = (options: ModelOptions | undefined, provider: Provider | undefined): readonly ModelMedia[] =>
+  options?.media ? [{ model: options.id ?? provider?.modelId ?? "", media: options.media }] : [];
 
 /** FA-9: the host's model, else the one the provider wraps; no id anywhere is a mistake in the wiring. */
 export function modelOf(options: ModelOptions | undefined, provider: Provider | undefined): ModelSpec {

@@ -8,7 +8,7 @@ import { assertReason } from "./domain/cancellation.ts";
 import { runtimeError } from "./domain/errors.ts";
 import { assertId, checkedId } from "./domain/id-rules.ts";
 import { invalidArgument, refuseUnknown } from "./domain/invalid-argument.ts";
-import type { TurnInput } from "./domain/turn-input.ts";
+import type { UserInput } from "./domain/turn-input.ts";
 import { parseWaiting } from "./enqueue.ts";
 import type { DeliveryPolicy, QueuedBatch, SessionCommand, SlotPolicy } from "./stores/ingress-contract.ts";
 
@@ -22,14 +22,14 @@ export interface TurnInputPolicies {
   readonly sourceKey?: string;
 }
 
-const laneOf = ({ ports, wiring, lanes }: SessionRuntime): WorkLane => new WorkLane(ports, wiring.sessionId, lanes);
+const laneOf = (runtime: SessionRuntime): WorkLane => new WorkLane(runtime.ports, runtime.wiring.sessionId, runtime.lanes, () => runtime.taken());
 
 export function listWork(runtime: SessionRuntime, options: { readonly all?: boolean }): Promise<readonly QueuedBatch[]> {
   refuseUnknown(options, ["all"], "queued work options");
   return laneOf(runtime).list(options.all === true);
 }
 
-export function enqueueTurnInput(runtime: SessionRuntime, input: string | TurnInput, policies: TurnInputPolicies): Promise<QueuedBatch> {
+export function enqueueTurnInput(runtime: SessionRuntime, input: UserInput, policies: TurnInputPolicies): Promise<QueuedBatch> {
   refuseUnknown(policies, ["deliveryPolicy", "slotPolicy", "sourceKey"], "turn input policies");
   const { deliveryPolicy, slotPolicy, sourceKey } = policies;
   if (deliveryPolicy !== "earliest_safe_boundary" && deliveryPolicy !== "after_current_turn_commit") {

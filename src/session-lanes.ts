@@ -5,7 +5,7 @@ import type { SessionRuntime } from "./actors/session-runtime.ts";
 import { checkedSignal } from "./domain/abort.ts";
 import { checkedId } from "./domain/id-rules.ts";
 import { invalidArgument, refuseUnknown } from "./domain/invalid-argument.ts";
-import type { TurnInput } from "./domain/turn-input.ts";
+import type { UserInput } from "./domain/turn-input.ts";
 import { checkedIds, checkedTarget, checkedTargets, parseWaiting, submittedIngress, type EnqueueOptions } from "./enqueue.ts";
 import type * as QueuedWork from "./queued-work.ts";
 import type { TurnInputPolicies } from "./queued-work.ts";
@@ -60,7 +60,7 @@ export abstract class SessionLanes {
    *   (`details.causeCode`: `pending_turn_input_source_key_conflict`). `details.accepted` is false where the input does not wait:
    *   then the same call may be made again (`isRetryable`). Where the store cannot say, it is true; look at `pendingTurnInputs()`.
    */
-  async enqueue(input: string | TurnInput, options: EnqueueOptions = {}): Promise<PendingTurnInput> {
+  async enqueue(input: UserInput, options: EnqueueOptions = {}): Promise<PendingTurnInput> {
     this.assertOpen();
     const ingress = submittedIngress(options);
     const { id } = options;
@@ -68,7 +68,7 @@ export abstract class SessionLanes {
   }
 
   /** Tells the running turn something as soon as its tools are done (FA-64). Otherwise as `enqueue`; ids are counted apart. */
-  async inject(input: string | TurnInput, { id }: { readonly id?: string } = {}): Promise<PendingTurnInput> {
+  async inject(input: UserInput, { id }: { readonly id?: string } = {}): Promise<PendingTurnInput> {
     this.assertOpen();
     const ingress = { scope: "active_turn", minBoundary: "after_work" } as const;
     return this.#runtime.inputs.enqueue({ input: parseWaiting(input, this.#runtime.ports.limits), ingress, ...(id !== undefined && { sourceKey: `injection:${checkedId(id, "id")}` }) });
@@ -142,7 +142,7 @@ export abstract class SessionLanes {
    * @returns the batch as it waits; with a `sourceKey` that is queued already, that one.
    * @throws LashError `invalid_argument`, `store_commit_failed`.
    */
-  async enqueueTurnInput(input: string | TurnInput, policies: TurnInputPolicies): Promise<QueuedBatch> {
+  async enqueueTurnInput(input: UserInput, policies: TurnInputPolicies): Promise<QueuedBatch> {
     return (await this.#work()).enqueueTurnInput(this.#runtime, input, policies);
   }
 

@@ -11,7 +11,7 @@ import { runtimeError } from "./domain/errors.ts";
 import { recordedLimit, STANDARD_PROTOCOL, type SessionPolicy, type SessionRelation } from "./domain/session.ts";
 import { NO_PROMPT } from "./domain/turn-config.ts";
 import { protocolPinned } from "./domain/turn-means.ts";
-import { checkCompaction, checkPlugins, checkSession, checkSessionOptions, type CompactionOptions, limitsOf, modelOf, visibleTools, type LashOptions, type SessionOptions } from "./lash-options.ts";
+import { checkCompaction, checkPlugins, checkSession, checkSessionOptions, type CompactionOptions, limitsOf, modelMediaOf, modelOf, visibleTools, type LashOptions, type SessionOptions } from "./lash-options.ts";
 import type { Plugin } from "./plugins/contract.ts";
 import type { ProviderLadders } from "./providers/provider-ladders.ts";
 import type { LashPorts } from "./runtime-ports.ts";
@@ -58,6 +58,7 @@ export class SessionOpener {
       stated: { provider: false, prompt: false, model: false, maxTurns: false },
       limits: {},
       asks: { ask: {} },
+      media: [],
       compaction: undefined,
       core: NO_PROMPT,
       tools: new SessionTools([], loadToolRegistry),
@@ -133,6 +134,7 @@ export class SessionOpener {
       },
       limits: limitsOf(options, limitsOf(lash)),
       asks: asksOf(options, lash.toJsonSchema, asksOf(lash, lash.toJsonSchema)),
+      media: [...modelMediaOf(options.model, provider), ...modelMediaOf(lash.model, lash.provider)],
       compaction: await autoCompaction(wanted),
       core: layerOf(lash.prompt ?? "", "core"),
       tools: new SessionTools([...visibleTools(lash.tools ?? [], assignment), ...(options.tools ?? [])], loadToolRegistry, {

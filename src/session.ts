@@ -15,7 +15,7 @@ import { refuseUnknown } from "./domain/invalid-argument.ts";
 import { missingChildSessions } from "./domain/wiring-errors.ts";
 import type { SessionNode } from "./domain/session.ts";
 import { type SessionUsageReport, usageReportOf } from "./domain/usage-report.ts";
-import { acceptInput, parseTurnInput, type TurnInput } from "./domain/turn-input.ts";
+import { acceptInput, parseTurnInput, type UserInput } from "./domain/turn-input.ts";
 import type { SessionReadView, SessionSighting } from "./observe/contract.ts";
 import { Observations, type SessionObservation, type SessionResume, type SessionSubscription, type SubscriptionItem } from "./observe/observation.ts";
 import { sightingsOf } from "./observe/sightings.ts";
@@ -93,7 +93,7 @@ export class Session extends SessionLanes implements AsyncDisposable {
    * @throws LashError `invalid_argument` - naming the field of `input` or `options` that is wrong.
    * @throws LashError `missing_model_spec` - a provider without a model of its own, and no model.
    */
-  turn<Wanted extends Output = undefined>(input: string | TurnInput, options: TurnOptions<Wanted> = {}): Turn<ValueOf<Wanted>> {
+  turn<Wanted extends Output = undefined>(input: UserInput, options: TurnOptions<Wanted> = {}): Turn<ValueOf<Wanted>> {
     this.assertOpen();
     checkTurnOptions(options);
     const overlay = overlayOf(options, this.#runtime.settings, this.#runtime.ports);
@@ -120,7 +120,7 @@ export class Session extends SessionLanes implements AsyncDisposable {
   }
 
   /** Runs a turn to its end: `turn(input, options).result`. */
-  async run<Wanted extends Output = undefined>(input: string | TurnInput, { onActivity, ...options }: RunOptions<Wanted> = {}): Promise<TurnResult<ValueOf<Wanted>>> {
+  async run<Wanted extends Output = undefined>(input: UserInput, { onActivity, ...options }: RunOptions<Wanted> = {}): Promise<TurnResult<ValueOf<Wanted>>> {
     const turn = this.turn<Wanted>(input, options as TurnOptions<Wanted>);
     if (onActivity) {
       for await (const activity of turn) await swallow(onActivity, activity);

@@ -1,7 +1,7 @@
 // Settings that a session is given while it is open, for one turn or from now on.
 
 import type { SessionSettings } from "./domain/turn-config.ts";
-import { recordedLimit, type ModelSpec } from "./domain/session.ts";
+import { recordedLimit } from "./domain/session.ts";
 import { layerOf, type Prompt, type PromptParts } from "./domain/prompt-input.ts";
 import { binding, type TurnOverlay } from "./actors/turn-plan.ts";
 import type { SettingsChange } from "./actors/session-settings.ts";
@@ -82,13 +82,14 @@ function changeOf(
 ): SettingsChange {
   return binding(() => ({
     ...(provider && { provider: retrying(provider) }),
-    ...((provider || model) && { model: modelAfter(model, provider, current.policy.model) }),
+    ...settingsOfModel(provider, model, current),
     ...(prompt && { prompt }),
     ...(maxTurns !== undefined && { maxTurns: recordedLimit(maxTurns) }),
   }));
 }
 
-function modelAfter(options: ModelOptions = {}, provider: Provider | undefined, current: ModelSpec): ModelSpec {
-  const id = options.id ?? (provider ? provider.modelId : current.id);
-  return modelOf({ ...options, ...(id !== undefined && { id }) }, provider);
+function settingsOfModel(provider: Provider | undefined, options: ModelOptions | undefined, { policy }: SessionSettings): Pick<SettingsChange, "model" | "media"> {
+  if (!provider && !options) return {};
+  const model = modelOf({ ...options, id: options?.id ?? (provider ? provider.modelId : policy.model.id) } as ModelOptions, provider);
+  return { model, ...(options?.media && { media: { model: model.id, media: options.media } }) };
 }

@@ -2,6 +2,7 @@
 
 import { isWithinPixels, type Limits } from "../domain/limits.ts";
 import { imageType, isImageMime } from "../domain/image-type.ts";
+import { isMediaType } from "../domain/media-type.ts";
 import { LashError } from "../domain/errors.ts";
 import type { AttachmentRef, Message, PartDraft } from "../domain/messages.ts";
 import { sha256Hex } from "../domain/sha256.ts";
@@ -11,22 +12,19 @@ import type { TurnInputItem } from "../domain/turn-input.ts";
 import type { AttachmentFacet } from "../stores/content-contract.ts";
 import type { WriteForTurn } from "./turn-writes.ts";
 
-/** Parts of a user message; a string says which image of the input cannot be used, and why (T-9). */
+/** Parts of a user message; a string says which image or file of the input cannot be used, and why (T-9). */
 export async function partsOf(sessionId: string, items: readonly TurnInputItem[], attachments: AttachmentFacet): Promise<readonly PartDraft[] | string> {
   const parts: PartDraft[] = [];
   for (const item of items) {
-    if (item.type === "text") parts.push({ kind: "Text", content: item.text });
-    else {
-      const reference = await find(sessionId, item.id, attachments);
-      if (typeof reference === "string") return reference;
-      parts.push({ kind: "Image", content: "", attachment: { reference } });
-    }
+    const part = item.type === "text" ? { kind: "Text" as const, content: item.text } : await mediaPart(sessionId, item, attachments);
+    if (typeof part === "string") return part;
+    parts.push(part);
   }
   return parts;
 }
 
 /**
- * The same for an input that waited: its images were looked at when it was admitted, and one that has gone since takes neither its
+ * The same for an input that waited: its files were looked at when it was admitted, and one that has gone since takes neither its
  * own words along nor those of the inputs beside it. In its place the message says what is missing.
  */
 export async function partsAsFound(sessionId: string, items: readonly TurnInputItem[], attachments: AttachmentFacet): Promise<readonly PartDraft[]> {
@@ -38,13 +36,30 @@ export async function partsAsFound(sessionId: string, items: readonly TurnInputI
   return parts;
 }
 
-async function find(sessionId: string, id: string, attachments: AttachmentFacet): Promise<AttachmentRef | string> {
-  const missing = `image ${id} has no bytes; give them in \`imageBlobs\``;
-  // Another session's images are not this one's: it could neither keep them nor is it meant to see them (S-80).
+/** An image, or a file, that an input refers to. */
+export type MediaItem = Exclude<TurnInputItem, { readonly type: "text" }>;
+
+async function mediaPart(sessionId: string, item: MediaItem, attachments: AttachmentFacet): Promise<PartDraft | string> {
+  const found = await findMedia(sessionId, item, attachments);
+  if (typeof found === "string") return found;
+  const { reference, mime } = found;
+  if (item.type === "image_ref" || isImageMime(mime)) return { kind: "Image", content: "", attachment: { reference } };
+  const { filename } = item;
+  return { kind: "File", content: "", attachment: { reference }, ...(mime !== reference.mime && { mime }), ...(filename !== undefined && { filename }) };
+}
+
+/** @returns a text where it cannot be used. */
+export async function findMedia(sessionId: string, item: MediaItem, attachments: AttachmentFacet): Promise<{ readonly reference: AttachmentRef; readonly mime: string } | string> {
+  const { id, type } = item;
+  const missing = type === "image_ref" ? `image ${id} has no bytes; give them in \`imageBlobs\`` : `file ${id} has no bytes; give them in \`fileBlobs\``;
+  // Another session's files are not this one's: it could neither keep them nor is it meant to see them (S-80).
   if (!(await attachments.manifest.holds(sessionId, id))) return missing;
   try {
     const { reference, bytes } = await attachments.get(id);
-    return imageType(bytes) ? reference : `image ${id} is none that models read; use png, jpeg, gif or webp`;
+    const image = imageType(bytes);
+    const mime = type === "image_ref" ? image : (item.mediaType ?? reference.mime);
+    if (mime === undefined) return `image ${id} is none that models read; use png, jpeg, gif or webp`;
+    return isImageMime(mime) && image === undefined ? `file ${id} is no image, though it says ${mime}` : { reference, mime };
   } catch (error) {
     if (LashError.is(error) && error.isCode("attachment_not_found")) return missing;
     // As much the end of this turn as an image that is none: its session must not wait for somebody to find the bytes.
@@ -65,8 +80,6 @@ export interface TakenFiles {
   /** Of each of the others, in words: with one of them in it, no model would take the history. */
   readonly problems: readonly string[];
 }
-
-const MEDIA_TYPE = /^[\w.+-]{1,127}\/[\w.+-]{1,127}(;.{0,200})?$/;
 
 /** Those of a tool's images and files that can be stored and shown, images first. */
 export function takeFiles(reply: Pick<ToolReply, "images" | "files"> | undefined, limits: Limits): TakenFiles {
@@ -103,7 +116,7 @@ function fileOf(given: unknown, limits: Limits): TakenFile | string {
   if (!(data instanceof Uint8Array)) return "without `data`, which has to be a Uint8Array";
   if (data.byteLength === 0) return "empty";
   if (data.byteLength > limits.imageBytes) return `over \`limits.imageBytes\` (${limits.imageBytes})`;
-  if (typeof mediaType !== "string" || !MEDIA_TYPE.test(mediaType)) return "without a `mediaType`, such as application/pdf";
+  if (!isMediaType(mediaType)) return "without a `mediaType`, such as application/pdf";
   if (filename !== undefined && typeof filename !== "string") return "named by something that is no text";
   const named = filename === undefined ? {} : { filename };
   if (!isImageMime(mediaType)) return { bytes: data, mime: mediaType, ...named };
@@ -124,7 +137,7 @@ export function partOfFile({ filename, ...reference }: StoredFile): PartDraft {
  */
 export async function storeFile(sessionId: string, bytes: Uint8Array, mime: string, attachments: AttachmentFacet, write: WriteForTurn): Promise<AttachmentRef> {
   await write(() => attachments.manifest.recordIntent(sessionId, sha256Hex(bytes)));
-  return write(() => attachments.put(bytes, MEDIA_TYPE.test(mime) ? mime : (imageType(bytes) ?? "application/octet-stream")));
+  return write(() => attachments.put(bytes, isMediaType(mime) ? mime : (imageType(bytes) ?? "application/octet-stream")));
 }
 
 /** Ids of all attachments that messages refer to (S-78). */

@@ -6,12 +6,13 @@ import { imageType } from "../domain/image-type.ts";
 import { invalidArgument } from "../domain/invalid-argument.ts";
 import { sha256Hex } from "../domain/sha256.ts";
 import { errorOfInput } from "../domain/turn-error.ts";
-import { acceptInput, type TurnInput } from "../domain/turn-input.ts";
+import { acceptInput, type InputToAccept, type TurnInput } from "../domain/turn-input.ts";
 import type { CancelOutcome, CancelTarget, InputFacet, PendingTurnInput, SubmittedIngress, SuffixCancelOutcome, TurnInputDraft } from "../stores/ingress-contract.ts";
 import { inputsIn } from "../stores/work-input.ts";
 import { partsOf } from "./images.ts";
 import type { RuntimePorts } from "./ports.ts";
 import { writeSurely } from "./sure-write.ts";
+import { hasMedia, type TakenMedia, untakenMedia } from "./taken-media.ts";
 
 export interface InputToEnqueue {
   readonly input: TurnInput;
@@ -37,19 +38,23 @@ export class InputLane {
   readonly #sessionId: string;
   readonly #listener: LaneListener;
   readonly #running: () => string | undefined;
+  readonly #taken: () => TakenMedia | undefined;
 
-  /** @param running - the turn of the session that runs here. */
-  constructor(ports: RuntimePorts, sessionId: string, listener: LaneListener, running: () => string | undefined) {
+  /**
+   * @param running - the turn of the session that runs here.
+   * @param taken - what the model takes that the next turn asks.
+   */
+  constructor(ports: RuntimePorts, sessionId: string, listener: LaneListener, running: () => string | undefined, taken: () => TakenMedia | undefined) {
     this.#ports = ports;
     this.#sessionId = sessionId;
     this.#listener = listener;
     this.#running = running;
+    this.#taken = taken;
   }
 
   /** Durable when it resolves, bytes of images included (I-1, OP-25). @throws LashError `store_commit_failed`, also where the key was used with other content (I-3). */
   async enqueue({ input, ingress, sourceKey }: InputToEnqueue): Promise<PendingTurnInput> {
-    await checkImages(this.#ports, this.#sessionId, input);
-    const { input: accepted, attachments } = acceptInput(input);
+    const { input: accepted, attachments } = await admissible(this.#ports, this.#sessionId, input, this.#taken);
     const draft: TurnInputDraft = {
       sessionId: this.#sessionId,
       // By a name of its own it is found again where the store cannot say whether it was admitted (SC-1).
@@ -112,14 +117,28 @@ export class InputLane {
   }
 }
 
-/** An image that no model could be shown is refused here: later there is nobody to tell. */
-export async function checkImages({ persistence }: Pick<RuntimePorts, "persistence">, sessionId: string, { items, imageBlobs = {} }: TurnInput): Promise<void> {
-  for (const [index, item] of items.entries()) {
-    if (item.type === "text") continue;
-    const bytes = Object.hasOwn(imageBlobs, item.id) ? imageBlobs[item.id] : undefined;
-    if (bytes && !imageType(bytes)) throw invalidArgument(`input.imageBlobs.${item.id}`, "a png, jpeg, gif or webp image");
-    if (bytes) continue;
+/**
+ * An input as it is kept. An image or a file that could not be shown is refused here: later there is nobody to tell.
+ *
+ * @throws LashError `invalid_argument`, `unsupported_media`
+ */
+export async function admissible({ persistence }: Pick<RuntimePorts, "persistence">, sessionId: string, input: TurnInput, takenBy: () => TakenMedia | undefined): Promise<InputToAccept> {
+  const { items, imageBlobs = {} } = input;
+  const accepted = acceptInput(input);
+  const { input: { items: kept }, attachments } = accepted;
+  if (!hasMedia({ items: kept })) return accepted;
+  const fresh = new Set(attachments.map(({ bytes }) => sha256Hex(bytes)));
+  for (const [index, item] of kept.entries()) {
+    const given = items[index];
+    if (item.type === "text" || given === undefined) continue;
+    const bytes = given.type === "image_ref" && Object.hasOwn(imageBlobs, given.id) ? imageBlobs[given.id] : undefined;
+    if (bytes && given.type === "image_ref" && !imageType(bytes)) throw invalidArgument(`input.imageBlobs.${given.id}`, "a png, jpeg, gif or webp image; give other files as { type: \"file\", data, mediaType }");
+    if (fresh.has(item.id)) continue;
     const found = await partsOf(sessionId, [item], persistence.attachments);
-    if (typeof found === "string") throw invalidArgument(`input.items[${index}]`, `an image that this session has: ${found}`);
+    if (typeof found === "string") throw invalidArgument(`input.items[${index}]`, `${item.type === "image_ref" ? "an image" : "a file"} that this session has: ${found}`);
   }
+  const taken = takenBy();
+  const refused = taken && (await untakenMedia({ sessionId, items: kept, attachments }, taken, persistence.attachments));
+  if (refused) throw refused;
+  return accepted;
 }

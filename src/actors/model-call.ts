@@ -64,6 +64,7 @@ export function buildRequest({ plan, prompt: { messages, images }, scope, isFirs
     ...(reasoning !== undefined && { reasoning }),
     ...(providerOptions && { providerOptions }),
     ...(plan.headers && { headers: plan.headers }),
+    ...(plan.media && { media: plan.media }),
     ...(output && { outputSpec: { type: "jsonSchema" as const, ...output, strict: true } }),
     scope,
   };

@@ -1,7 +1,7 @@
 // What runtimes that share a store tell each other over a PeerChannel. Foreign when it arrives: another tab may run another
 // version of this package, or be another app of the same origin.
 
-import { isDeltaType } from "../domain/delta-types.ts";
+import { isDeltaType } from "../domain/delta-type.ts";
 import type { Json } from "../domain/json.ts";
 import type { ReplayPlace } from "../domain/session-cursor.ts";
 import type { ObservationPayload } from "../observe/contract.ts";

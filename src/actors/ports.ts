@@ -25,6 +25,7 @@ import type { FailureOf } from "./model-call.ts";
 import type { SessionPlugins } from "./plugin-port.ts";
 import type { Publishers } from "./publisher.ts";
 import type { SessionTools } from "./session-tools.ts";
+import type { ModelMedia } from "./taken-media.ts";
 import type { TracePort } from "./trace-port.ts";
 import type { HostAsk } from "./turn-plan.ts";
 import type { WaitDesk } from "./wait-desk.ts";
@@ -109,6 +110,8 @@ export interface SessionWiring {
   readonly limits: TurnLimits;
   /** What its turns ask of the model, where the turn itself says nothing; recorded likewise. */
   readonly asks: HostAsk;
+  /** What models take, as the host says it; the first of a model counts. */
+  readonly media: readonly ModelMedia[];
   /** Undefined where turns do not make room by themselves. */
   readonly compaction: AutoCompaction | undefined;
   /** The lash's layer of the prompt; never recorded. */

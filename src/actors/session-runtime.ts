@@ -26,6 +26,7 @@ import { SessionFeed } from "./session-feed.ts";
 import { SessionLane } from "./session-lane.ts";
 import { settingsOf, StatedSettings, takeChanges } from "./session-settings.ts";
 import { StandIn } from "./stand-in.ts";
+import { hasMedia, type TakenMedia, untakenMedia } from "./taken-media.ts";
 import { TurnDriver } from "./turn-driver.ts";
 import { type TurnOverlay, TurnPlans } from "./turn-plan.ts";
 import type { TurnEnd } from "./turn-run.ts";
@@ -86,7 +87,7 @@ export class SessionRuntime {
       },
       poke: (reason) => ports.poke?.(sessionId, reason),
     };
-    this.inputs = new InputLane(ports, sessionId, this.lanes, () => this.#driver.turnId);
+    this.inputs = new InputLane(ports, sessionId, this.lanes, () => this.#driver.turnId, () => this.taken());
     this.changes = new SessionChanges({
       ports,
       lease: this.#lease,
@@ -126,6 +127,15 @@ export class SessionRuntime {
   /** That the session's next turn would have. @throws LashError `provider_unconfigured`, `provider_mismatch`. */
   get provider(): Provider {
     return this.#plans.providerOf(this.settings);
+  }
+
+  /** What its next turn's model takes; undefined where nobody can say which that is. */
+  taken(): TakenMedia | undefined {
+    try {
+      return this.#plans.taken(this.resident);
+    } catch {
+      return undefined;
+    }
   }
 
   get resident(): Resident {
@@ -185,9 +195,19 @@ export class SessionRuntime {
   runTurn(start: TurnStart): Promise<TurnEnd> {
     return this.#driver.attend(start, "asked", async (start) => {
       // Before anything is accepted (PP-26).
-      this.#plans.next(this.resident, start.overlay);
+      const taken = this.#plans.taken(this.resident, start.overlay);
+      if (hasMedia(start.input)) await this.#checkMedia(start, taken);
       return this.#driver.drive(start, () => this.#lease.accept(start, this.#acceptance(start.overlay)), "asked");
     });
+  }
+
+  /** @throws LashError `unsupported_media` - unless the turn was accepted before: then it is not asked anew. */
+  async #checkMedia({ turnId, input: { items }, attachments }: TurnStart, taken: TakenMedia): Promise<void> {
+    const { persistence } = this.ports;
+    const { sessionId } = this.wiring;
+    const refused = await untakenMedia({ sessionId, items, attachments }, taken, persistence.attachments);
+    if (!refused || (await persistence.turns.settled(sessionId, turnId))) return;
+    if (!(await persistence.turns.inFlight(sessionId)).some((turn) => turn.turnId === turnId)) throw refused;
   }
 
   /** Applies the commands that come first, then accepts and drives one turn of what waits (I-25). @returns undefined where no turn was run. */

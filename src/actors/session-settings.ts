@@ -14,11 +14,14 @@ import type { SessionPlugins } from "./plugin-port.ts";
 import type { SessionWiring } from "./ports.ts";
 import type { Resident } from "./resident.ts";
 import type { ToolChange } from "./session-tools.ts";
+import type { ModelMedia } from "./taken-media.ts";
 
 /** A change of settings, as `configure` and a turn's overlay bring it; what it leaves out stays. */
 export interface SettingsChange {
   readonly provider?: Provider;
   readonly model?: ModelSpec;
+  /** What that model takes, where the host says so. */
+  readonly media?: ModelMedia;
   readonly maxTurns?: number | null;
   readonly prompt?: PromptLayer;
 }
@@ -60,11 +63,12 @@ export function overlaid(policy: SessionPolicy, { provider, model, maxTurns }: S
 
 /** The wiring after a change: its settings are stated from then on. */
 function configured(wiring: SessionWiring, change: SettingsChange): SessionWiring {
-  const { provider, model, maxTurns, prompt } = change;
+  const { provider, model, media, maxTurns, prompt } = change;
   const { stated } = wiring;
   return {
     ...wiring,
     ...(provider && { provider }),
+    ...(media && { media: [media, ...wiring.media] }),
     policy: overlaid(wiring.policy, change),
     prompt: prompt ?? wiring.prompt,
     stated: {

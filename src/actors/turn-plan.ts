@@ -18,6 +18,7 @@ import type { SessionWiring } from "./ports.ts";
 import type { Resident } from "./resident.ts";
 import { overlaid, settingsOf, type SettingsChange } from "./session-settings.ts";
 import type { SessionTools } from "./session-tools.ts";
+import type { TakenMedia } from "./taken-media.ts";
 
 /** What a host asks of the model, with the parts of it that cannot be stored. */
 export interface HostAsk {
@@ -47,9 +48,14 @@ export interface TurnPlan {
   readonly asked?: Provider;
   /** Sent with its model calls. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** What its model takes, where the host says so. */
+  readonly media?: readonly string[];
   /** Checks what the turn ends with; without it, the JSON Schema that was recorded does. */
   readonly validator?: StandardSchema;
 }
+
+/** What this process says of a turn and no row does. */
+type LiveParts = Pick<TurnPlan, "headers" | "validator" | "media">;
 
 /** For one turn only: on top of the session's settings (T-15, FA-24). */
 export interface TurnOverlay extends SettingsChange {
@@ -87,7 +93,7 @@ export class TurnPlans {
     const wiring = this.#wiring();
     const settings = settingsOf(wiring, resident);
     const { providerId, model, maxTurns } = settings.policy;
-    const from = [wiring.tools.callable, wiring.provider, wiring.plugins, providerId, model, maxTurns, settings.prompt, overlay];
+    const from = [wiring.tools.callable, wiring.provider, wiring.plugins, wiring.media, providerId, model, maxTurns, settings.prompt, overlay];
     if (this.#latest?.from.every((part, index) => part === from[index])) return this.#latest.plan;
     const plan = binding(() => {
       const config = configOf(wiring, settings, overlay);
@@ -97,6 +103,12 @@ export class TurnPlans {
     return plan;
   }
 
+  /** What the next turn's model takes. @throws as `next`. */
+  taken(resident: Resident, overlay = NO_OVERLAY): TakenMedia {
+    const { config: { policy }, provider, media } = this.next(resident, overlay);
+    return { provider: policy.providerId, model: policy.model.id, media: media ?? provider.wire?.media ?? ["*/*"] };
+  }
+
   /** Of a turn that was accepted, by this runtime or another one, and for which nothing is missing. @throws LashError `llm_provider`. */
   of({ config, turnId }: TurnRecord, overlay = NO_OVERLAY): TurnPlan {
     if (this.#latest?.plan.config === config) return this.#latest.plan;
@@ -104,12 +116,13 @@ export class TurnPlans {
   }
 
   /** A schema that is at hand checks only what was asked with it. */
-  #live({ ask }: TurnConfig, { asks }: TurnOverlay): Pick<TurnPlan, "headers" | "validator"> {
-    const own = this.#wiring().asks;
+  #live({ ask, policy }: TurnConfig, { asks, media: ofTurn }: TurnOverlay): LiveParts {
+    const { asks: own, media: stated } = this.#wiring();
+    const media = [...(ofTurn ? [ofTurn] : []), ...stated].find(({ model }) => model === policy.model.id)?.media;
     const headers = { ...own.headers, ...asks?.headers };
     const wanted = ask?.output?.schema;
     const known = wanted && [asks?.output, own.output].find((each) => each !== undefined && jsonEqual(each.schema, wanted));
-    return { ...(Object.keys(headers).length > 0 && { headers }), ...(known && { validator: known.validator }) };
+    return { ...(Object.keys(headers).length > 0 && { headers }), ...(known && { validator: known.validator }), ...(media && { media }) };
   }
 
   /** What turns that are in flight may be driven on with (ME-22). */
@@ -176,11 +189,11 @@ function specsOf({ tools, plugins }: Pick<SessionWiring, "tools" | "plugins">): 
   });
 }
 
-function planOf(config: TurnConfig, provider: Provider, registered: SessionTools, { headers, validator }: Pick<TurnPlan, "headers" | "validator">): TurnPlan {
+function planOf(config: TurnConfig, provider: Provider, registered: SessionTools, { headers, validator, media }: LiveParts): TurnPlan {
   // Not of the session's settings, the turn's limits, or where a tool comes from: they do not reach the model.
   const { session: _, limits: _limits, ...given } = config;
   const digest = sha256Hex(canonicalJson({ ...given, tools: shownTools(config.tools) }));
-  return { config, provider, tools: registered.bind(config.tools), digest, ...(headers && { headers }), ...(validator && { validator }) };
+  return { config, provider, tools: registered.bind(config.tools), digest, ...(headers && { headers }), ...(validator && { validator }), ...(media && { media }) };
 }
 
 /** OP-18: whatever else goes wrong where a provider is bound has one code. */

@@ -3,11 +3,12 @@
 
 import { runtimeErrorOfStore } from "../domain/error-mapping.ts";
 import { errorOfInput } from "../domain/turn-error.ts";
-import { acceptInput, type TurnInput } from "../domain/turn-input.ts";
+import type { TurnInput } from "../domain/turn-input.ts";
 import type { DeliveryPolicy, QueuedBatch, QueueFacet, SessionCommand, SlotPolicy, WorkDraft } from "../stores/ingress-contract.ts";
-import { checkImages, type LaneListener, queueTopic } from "./input-lane.ts";
+import { admissible, type LaneListener, queueTopic } from "./input-lane.ts";
 import type { RuntimePorts } from "./ports.ts";
 import { writeSurely } from "./sure-write.ts";
+import type { TakenMedia } from "./taken-media.ts";
 
 /** Longest pause between two looks at a batch that somebody waits for (I-43). */
 const LONGEST_PAUSE_MS = 400;
@@ -31,16 +32,19 @@ export class WorkLane {
   readonly #sessionId: string;
   readonly #listener: LaneListener;
 
-  constructor(ports: RuntimePorts, sessionId: string, listener: LaneListener) {
+  readonly #taken: () => TakenMedia | undefined;
+
+  /** @param taken - what the model takes that the next turn asks. */
+  constructor(ports: RuntimePorts, sessionId: string, listener: LaneListener, taken: () => TakenMedia | undefined) {
     this.#ports = ports;
     this.#sessionId = sessionId;
     this.#listener = listener;
+    this.#taken = taken;
   }
 
   /** Durable when it resolves, bytes of images included. @throws LashError `store_commit_failed` */
   async enqueueInput({ input, deliveryPolicy, slotPolicy, sourceKey }: QueuedInput): Promise<QueuedBatch> {
-    await checkImages(this.#ports, this.#sessionId, input);
-    const { input: accepted, attachments } = acceptInput(input);
+    const { input: accepted, attachments } = await admissible(this.#ports, this.#sessionId, input, this.#taken);
     const { traceTurnId } = input;
     const waiting = { ...accepted, ...(traceTurnId !== undefined && { traceTurnId }) };
     const payloads = [{ type: "turn_input" as const, input: waiting }];

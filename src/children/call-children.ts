@@ -19,7 +19,7 @@ import { refuseUnknown } from "../domain/invalid-argument.ts";
 import type { Json } from "../domain/json.ts";
 import type { ModelCallRecord } from "../domain/outcome.ts";
 import { sha256Hex } from "../domain/sha256.ts";
-import { acceptInput, parseTurnInput, type TurnInput } from "../domain/turn-input.ts";
+import { acceptInput, parseTurnInput, type UserInput } from "../domain/turn-input.ts";
 import { emitTo } from "../swallow.ts";
 import { turnResultOf, type TurnResult } from "../turn-result.ts";
 import { OF_CALL } from "./caller.ts";
@@ -137,7 +137,7 @@ export class CallChildSessions implements CallChildren {
     };
   }
 
-  async #run({ runtime, usageSource: source }: OpenedChild, turnId: string, input: string | TurnInput, { onActivity }: ChildRunOptions): Promise<TurnResult> {
+  async #run({ runtime, usageSource: source }: OpenedChild, turnId: string, input: UserInput, { onActivity }: ChildRunOptions): Promise<TurnResult> {
     const { signal, detach, calls, record, emit: tell } = this.#call;
     const { ports, wiring, settings } = runtime;
     const { input: accepted, attachments } = acceptInput(parseTurnInput(input, ports.limits));

@@ -131,6 +131,7 @@ export class Children implements ChildPort {
       limits: wiring.limits,
       // What a parent is asked for is no business of its children: they answer to it.
       asks: { ask: {}, ...(wiring.asks.headers && { headers: wiring.asks.headers }) },
+      media: wiring.media,
       compaction: wiring.compaction,
       core: wiring.core,
       tools: this.#toolsOf(parent, assignment, live),

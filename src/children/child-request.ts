@@ -28,6 +28,7 @@ export function checkRequest(request: ChildRequest, limits: Limits): void {
   refuseUnknown(request, FIELDS, "child request");
   const { provider, tools, model, prompt, maxTurns, id, start, hiddenTools, initialMessages, usageSource, state, subagent, maxDepth } = request;
   checkShared({ ...(provider && { provider }), ...(tools && { tools }), ...(model && { model }), ...(prompt !== undefined && { prompt }), ...(maxTurns !== undefined && { maxTurns }) });
+  if (model?.media !== undefined) throw invalidArgument("model.media", "left out: it is not recorded, and a child takes what its lash and its parent say of its model");
   toolsByName(tools ?? []);
   if (givenId(request) !== undefined) checkedId(id, "id");
   checkStart(start, limits);

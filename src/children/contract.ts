@@ -11,7 +11,7 @@ import type { MessageDraft } from "../domain/message-draft.ts";
 import type { Prompt } from "../domain/prompt-input.ts";
 import type { SessionPolicy } from "../domain/session.ts";
 import type { SessionSettings } from "../domain/turn-config.ts";
-import type { TurnInput } from "../domain/turn-input.ts";
+import type { UserInput } from "../domain/turn-input.ts";
 import type { ModelOptions } from "../lash-options.ts";
 import type { TurnActivity } from "../observe/contract.ts";
 import type { Plugin } from "../plugins/contract.ts";
@@ -119,7 +119,7 @@ export interface ChildSession {
    *
    * @throws LashError `runtime_turn_commit_conflict` - the call ran this turn before, with another input.
    */
-  run(input: string | TurnInput, options?: ChildRunOptions): Promise<TurnResult>;
+  run(input: UserInput, options?: ChildRunOptions): Promise<TurnResult>;
 }
 
 /** Child sessions for a running tool call (PT-63). */

@@ -39,6 +39,7 @@ export const ERROR_CODES = {
     "machine_version_unsupported",
     "limit_exceeded",
     "invalid_argument",
+    "unsupported_media",
     "json_invalid",
   ],
   /** Faults at the effect boundary; E-7 decides between throw and outcome. Journals add `EffectReplayCode`. */

@@ -7,9 +7,9 @@ import { utf8Length } from "./utf8.ts";
 
 /** The `limits` option. Bytes are UTF-8 bytes of the JSON text, or of the data itself for images. */
 export interface Limits {
-  /** Input of one turn without its images. Default 8 MiB. */
+  /** Input of one turn without its images and files. Default 8 MiB. */
   readonly turnInputBytes: number;
-  /** One image. Default 20 MiB. */
+  /** One image or file. Default 20 MiB. */
   readonly imageBytes: number;
   /** Width and height of one image, where its header tells them. Default 8,000. */
   readonly imagePixels: number;

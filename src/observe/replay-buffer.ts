@@ -5,7 +5,7 @@
 //       said twice; a late reader is told a long answer in few events, and it takes up few of those that are kept.
 //   B3. Appending never waits: a reader has a position here and nothing of its own, so the buffer is its bounded queue (O-25).
 
-import { type DeltaType, isDeltaType } from "../domain/delta-types.ts";
+import { type DeltaType, isDeltaType } from "../domain/delta-type.ts";
 import { formatCursor } from "../domain/session-cursor.ts";
 import type { GapReason, ObservationPayload, SessionObservationEvent } from "./contract.ts";
 import { bytesOf } from "./event-size.ts";

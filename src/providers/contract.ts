@@ -38,6 +38,8 @@ export interface LlmRequest {
   readonly providerOptions?: { readonly [provider: string]: JsonObject };
   /** Sent with the request; never stored. */
   readonly headers?: { readonly [name: string]: string };
+  /** Media types that the model takes, where its host says so. Absent: as the provider has it (`Provider.wire`). */
+  readonly media?: readonly string[];
   readonly scope: LlmScope;
   /** Absent: plain text. */
   readonly outputSpec?: LlmOutputSpec;

@@ -22,19 +22,20 @@ export function preparing(provider: Provider): Prepared {
   wireOf(provider.wire);
   let wire: Wire | undefined;
   const preparers = new Map<string, Preparer>();
-  const preparerOf = (model: string): Preparer => {
+  const preparerOf = (model: string, media: LlmRequest["media"]): Preparer => {
     const declared = wireOf(provider.wire);
     if (declared !== wire || preparers.size > MOST_MODELS) preparers.clear();
     wire = declared;
-    const known = preparers.get(model);
+    const key = media === undefined ? model : JSON.stringify([model, media]);
+    const known = preparers.get(key);
     if (known !== undefined) return known;
-    const fresh = new Preparer(declared, { provider: provider.id, model, sameOrigin: (a, b) => isSameOrigin(a, b, provider) });
-    preparers.set(model, fresh);
+    const fresh = new Preparer(media === undefined ? declared : { ...declared, media }, { provider: provider.id, model, sameOrigin: (a, b) => isSameOrigin(a, b, provider) });
+    preparers.set(key, fresh);
     return fresh;
   };
 
   return async (request, call, send) => {
-    const prepared = preparerOf(request.model || (provider.modelId ?? "")).prepare(request);
+    const prepared = preparerOf(request.model || (provider.modelId ?? ""), request.media).prepare(request);
     return restoreResponse(await send(prepared.request, restoringCall(call, prepared)), prepared);
   };
 }

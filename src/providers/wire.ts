@@ -1,5 +1,7 @@
 // What a receiver takes, as data: an adapter declares it by provider, a host may override it.
 
+import { isMediaList } from "../domain/media-type.ts";
+
 /** What a name may look like. */
 export interface NameRule {
   /** Every character that may stand in one. */
@@ -102,7 +104,7 @@ const FIELDS: Readonly<Record<keyof Wire, Check>> = {
   toolBlocks: oneOf("withTools", "always"),
   toolName: [isNameRule, `{ characters, first?, maxLength }, with \`maxLength\` of at least ${LEAST_NAME}`],
   callId: [isIdRule, `{ characters, minLength?, maxLength }, with "${HASH_DIGITS}" among the characters and \`maxLength\` of at least ${LEAST_NAME}`],
-  media: [(value) => Array.isArray(value) && value.every((type) => isText(type) && type.split("/").length === 2), 'a list of media types, such as "image/png" or "image/*"'],
+  media: [isMediaList, 'a list of media types, such as "image/png" or "image/*"'],
   replayReasoning: oneOf("signed", "sinceLastUser", "always"),
   loneReasoning: oneOf("drop", "keep"),
 };

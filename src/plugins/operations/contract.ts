@@ -5,7 +5,7 @@ import type { Json } from "../../domain/json.ts";
 import type { Message } from "../../domain/messages.ts";
 import type { PluginEvent } from "../../domain/plugin-message.ts";
 import type { SessionNode } from "../../domain/session.ts";
-import type { TurnInput } from "../../domain/turn-input.ts";
+import type { TurnInput, TurnInputItem } from "../../domain/turn-input.ts";
 import type { PendingTurnInput } from "../../stores/ingress-contract.ts";
 import type { InferOutput, StandardSchema } from "../../tools/contract.ts";
 
@@ -74,7 +74,7 @@ export interface OperationOutcome<Output> {
 export interface QueueTurn {
   readonly type: "queue_turn";
   /** Images by the id of one that the session has. */
-  readonly input: string | Omit<TurnInput, "imageBlobs" | "traceTurnId">;
+  readonly input: string | (Omit<TurnInput, "items" | "imageBlobs" | "fileBlobs" | "traceTurnId"> & { readonly items: readonly TurnInputItem[] });
   /** Makes it repeatable: under a key of this plugin that was used before, the input that is there stands. */
   readonly sourceKey?: string;
 }

@@ -1,11 +1,11 @@
 // What a command or a task answers, checked before anything of it is committed.
 
-import { checkImages } from "../../actors/input-lane.ts";
+import { admissible } from "../../actors/input-lane.ts";
 import type { RuntimePorts } from "../../actors/ports.ts";
 import { isId } from "../../domain/id-rules.ts";
 import { isPlainObject } from "../../domain/json.ts";
 import type { PluginEvent } from "../../domain/plugin-message.ts";
-import { acceptInput, parseTurnInput } from "../../domain/turn-input.ts";
+import { parseTurnInput } from "../../domain/turn-input.ts";
 import type { SessionCommit } from "../../stores/contract.ts";
 import { eventsOf } from "../directives.ts";
 import type { QueueTurn } from "./contract.ts";
@@ -36,7 +36,11 @@ async function queuedInput(directive: QueueTurn, { pluginId, sessionId, ports }:
   const { input, sourceKey } = directive;
   if (sourceKey !== undefined && (typeof sourceKey !== "string" || sourceKey.trim() === "" || !isId(sourceKey))) throw new TypeError("`sourceKey` has to be a short text that is not blank");
   const parsed = parseTurnInput(input, ports.limits);
-  if (parsed.imageBlobs !== undefined || parsed.traceTurnId !== undefined) throw new TypeError("the input of queue_turn has neither `imageBlobs` nor `traceTurnId`");
-  await checkImages(ports, sessionId, parsed);
-  return { ingress: { scope: "next_turn" }, input: acceptInput(parsed).input, ...(sourceKey !== undefined && { sourceKey: `plugin:${pluginId}:${sourceKey}` }) };
+  // A commit brings no bytes along.
+  if (parsed.imageBlobs !== undefined || parsed.fileBlobs !== undefined || parsed.items.some(({ type }) => type === "file")) {
+    throw new TypeError("the input of queue_turn refers to images and files that the session has: it has no `imageBlobs`, no `fileBlobs` and no files with their bytes");
+  }
+  if (parsed.traceTurnId !== undefined) throw new TypeError("the input of queue_turn has no `traceTurnId`");
+  const { input: accepted } = await admissible(ports, sessionId, parsed, () => undefined);
+  return { ingress: { scope: "next_turn" }, input: accepted, ...(sourceKey !== undefined && { sourceKey: `plugin:${pluginId}:${sourceKey}` }) };
 }

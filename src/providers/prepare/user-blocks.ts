@@ -1,7 +1,7 @@
 // Blocks of a user message: what people said, what tools gave.
 
 import type { LlmContentBlock, LlmToolResultBlock } from "../contract.ts";
-import { takesMedia } from "./media.ts";
+import { takesMedia } from "../../domain/media-type.ts";
 import { called, NO_OUTPUT, notTaken, returned, textBlock } from "./notes.ts";
 import { textToSend, withField } from "./own-blocks.ts";
 import type { Receiver } from "./receiver.ts";

@@ -3,12 +3,14 @@
 import { type LashError, storeError } from "../../domain/errors.ts";
 import { jsonEqual } from "../../domain/json.ts";
 import { sha256Hex } from "../../domain/sha256.ts";
+import { inputNeedsVersion2 } from "../../domain/turn-input.ts";
 import type { ReadTransaction, WriteTransaction } from "../engine.ts";
 import type { PendingTurnInput, TurnInputDraft, TurnInputIngress, TurnInputState } from "../ingress-contract.ts";
 import { addInput, findInput, type InputRow, submittedIngress, toInput } from "./input-rows.ts";
 import { nextSequence } from "./lane-counters.ts";
 import { stampKey } from "./layout.ts";
 import { requireUsable } from "./retired.ts";
+import { CONTENT_VERSION } from "./schema.ts";
 import { readControl } from "./turn-rows.ts";
 
 /** @returns the input as it waits; one that was admitted before in its present state. @throws LashError `pending_turn_input_source_key_conflict` */
@@ -19,6 +21,7 @@ export async function admitInput(tx: WriteTransaction, draft: TurnInputDraft, no
   await requireUsable(tx, sessionId);
   const seq = await nextSequence(tx, sessionId, "inputs");
   const row: InputRow = {
+    ...(inputNeedsVersion2(draft.input) && { schemaVersion: CONTENT_VERSION }),
     seq,
     id: draft.inputId ?? `ti:${sha256Hex(JSON.stringify(["turn_input", sessionId, seq]))}`,
     ...(draft.sourceKey !== undefined && { source: draft.sourceKey }),

@@ -8,7 +8,7 @@ import type { CancelTarget, PendingTurnInput, SubmittedIngress, TurnInputState }
 import { type Claimable, claimColumns, unclaimed } from "./claim-rows.ts";
 import { deleteRow, getRow, prepareRow, scanRows, setRow } from "./large-row.ts";
 import { endedInputKey, endedInputsPrefix, inputIdKey, inputKey, inputsPrefix, inputSourceKey } from "./layout.ts";
-import { count, invalidRow, opaque, parseRow } from "./schema.ts";
+import { contentVersion, count, invalidRow, opaque, parseVersioned } from "./schema.ts";
 import { inputItems } from "./turn-rows.ts";
 
 const nextTurn = z.strictObject({ scope: z.literal("next_turn") });
@@ -19,6 +19,8 @@ const whateverTurn = z.strictObject({ scope: z.literal("active_turn"), minBounda
 export const waitingInput = z.strictObject({ items: inputItems, protocolTurnOptions: z.exactOptional(opaque), traceTurnId: z.exactOptional(z.string()) });
 
 const inputRow = z.strictObject({
+  /** Absent: 1. */
+  schemaVersion: z.exactOptional(contentVersion),
   seq: count,
   id: z.string(),
   source: z.exactOptional(z.string()),
@@ -80,18 +82,18 @@ export async function findInput(tx: ReadTransaction, sessionId: string, target: 
   if (typeof seq !== "number") throw invalidRow("input index", key, "it is no number");
   for (const at of [inputKey(sessionId, seq), endedInputKey(sessionId, seq)]) {
     const value = await getRow(tx, at);
-    if (value !== undefined) return parseRow(inputRow, "turn input", at, value);
+    if (value !== undefined) return parseVersioned(inputRow, "turn input", at, value);
   }
   throw invalidRow("input index", key, "the input it names is missing");
 }
 
 /** Inputs that wait or are accepted, by sequence. */
 export async function* liveInputs(tx: ReadTransaction, sessionId: string): AsyncGenerator<InputRow, void> {
-  for await (const { key, value } of scanRows(tx, inputsPrefix(sessionId))) yield parseRow(inputRow, "turn input", key, value);
+  for await (const { key, value } of scanRows(tx, inputsPrefix(sessionId))) yield parseVersioned(inputRow, "turn input", key, value);
 }
 
 export async function* endedInputs(tx: ReadTransaction, sessionId: string): AsyncGenerator<InputRow, void> {
-  for await (const { key, value } of scanRows(tx, endedInputsPrefix(sessionId))) yield parseRow(inputRow, "turn input", key, value);
+  for await (const { key, value } of scanRows(tx, endedInputsPrefix(sessionId))) yield parseVersioned(inputRow, "turn input", key, value);
 }
 
 /** Removes a tombstone: its id and key may be used again (I-42). */

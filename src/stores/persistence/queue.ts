@@ -2,6 +2,7 @@
 
 import { storeError } from "../../domain/errors.ts";
 import { sha256Hex } from "../../domain/sha256.ts";
+import { inputNeedsVersion2 } from "../../domain/turn-input.ts";
 import type { LeaseFence } from "../contract.ts";
 import { type Bound, type ReadTransaction } from "../engine.ts";
 import type { QueuedBatch, QueueFacet, WorkClaim, WorkDraft } from "../ingress-contract.ts";
@@ -15,6 +16,7 @@ import { collect } from "./large-row.ts";
 import { after, lanesKey, SESSION_ROWS, sessionPrefix, textAt } from "./layout.ts";
 import { countWork, type HeldLane, readLane, requireFence } from "./lease-rules.ts";
 import { requireUsable } from "./retired.ts";
+import { CONTENT_VERSION } from "./schema.ts";
 import { readControl } from "./turn-rows.ts";
 import { exactGroup, isTakenBy, leadingCommand, nextGroup, ofTurn, readyWork, takeWork } from "./work-claims.ts";
 import { addWork, findWork, queuedWork, removeWork, setWork, toBatch, type WorkRow } from "./work-rows.ts";
@@ -61,6 +63,7 @@ export function createQueue(context: StoreContext): QueueFacet {
         await requireUsable(tx, sessionId);
         const seq = await nextSequence(tx, sessionId, "work");
         const row: WorkRow = {
+          ...(draft.payloads.some((payload) => payload.type === "turn_input" && inputNeedsVersion2(payload.input)) && { schemaVersion: CONTENT_VERSION }),
           seq,
           id: `qwb:${sha256Hex(JSON.stringify(["queued_work", sessionId, seq]))}`,
           ...(sourceKey !== undefined && { source: sourceKey }),

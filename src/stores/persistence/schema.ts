@@ -73,6 +73,12 @@ export function parseRecord<Schema extends z.ZodMiniType>(schema: Schema, record
   return parseRow(schema, recordKind, key, value);
 }
 
+/** Of rows that carry a version only where it is not the first one. @throws as `parseRecord`. */
+export function parseVersioned<Schema extends z.ZodMiniType>(schema: Schema, recordKind: string, key: Key, value: Value): z.output<Schema> {
+  if (isPlainObject(value) && value["schemaVersion"] !== undefined) checkVersion(recordKind, key, value, CONTENT_VERSION);
+  return parseRow(schema, recordKind, key, value);
+}
+
 /** @param newest - highest version that is read of this kind of record. */
 export function checkVersion(recordKind: string, key: Key, value: Value, newest: number = SCHEMA_VERSION): void {
   if (!isPlainObject(value)) throw invalidRow(recordKind, key, "the row is no object");

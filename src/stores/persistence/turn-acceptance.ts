@@ -2,7 +2,7 @@
 // what waits for the session's next turn: inputs, else queued work (T-7, I-25..I-27).
 
 import { configNeedsVersion2 } from "../../domain/turn-config.ts";
-import { type AcceptedInput, inputHashOf, joinInputs } from "../../domain/turn-input.ts";
+import { type AcceptedInput, inputHashOf, inputNeedsVersion2, joinInputs } from "../../domain/turn-input.ts";
 import type { AcceptOutcome, AcceptQueued, AcceptQueuedOutcome, AcceptTurn, ConfigClaim, SessionLease, TakesUp, TurnClaim } from "../contract.ts";
 import type { WriteTransaction } from "../engine.ts";
 import { rowsOf, workRowsOf } from "../ingress-contract.ts";
@@ -54,7 +54,7 @@ export async function acceptTurn(context: StoreContext, request: AcceptTurn): Pr
     await seedMetaOfTurn(tx, sessionId, { ...request.session, protocol: context.protocol }, now);
     writeLease(tx, claim.lease, claim.work);
     setRow(tx, turnInputKey(sessionId), input);
-    setControl(tx, sessionId, acceptedControl(turnId, versionOf(config), input.chunks.length > 0));
+    setControl(tx, sessionId, acceptedControl(turnId, versionOf(config, request.input), input.chunks.length > 0));
     await setConfig(tx, sessionId, config, configured, fencingOf(claim));
     await setAttachments(tx, sessionId, attachments, now);
     return { kind: "accepted", lease: claim.lease, turn: acceptedTurn(request, now), headRevision };
@@ -93,7 +93,7 @@ export async function acceptQueued(context: StoreContext, request: AcceptQueued)
     const turn = { sessionId, turnId, input, inputHash: inputHashOf(input), machine, config };
     const row = prepareRow(writeInput(turn, now));
     setRow(tx, turnInputKey(sessionId), row);
-    setControl(tx, sessionId, acceptedControl(turnId, versionOf(config), row.chunks.length > 0, claims));
+    setControl(tx, sessionId, acceptedControl(turnId, versionOf(config, input), row.chunks.length > 0, claims));
     await setConfig(tx, sessionId, config, configured, fencingOf(claim));
     return { kind: "accepted", lease, turn: acceptedTurn(turn, now, claims), headRevision };
   });
@@ -139,7 +139,7 @@ const isMadeFromAnother = ({ madeFrom }: ConfigClaim, headRevision: number): boo
 /** No turn is in flight yet: what another one took and did not complete is free. */
 const searchFor = ({ lease }: { readonly lease: SessionLease }, now: number): WorkSearch => ({ generation: lease.fencingToken, now, inFlight: undefined });
 
-const versionOf = ({ value }: ConfigClaim) => (configNeedsVersion2(value) ? CONTENT_VERSION : SCHEMA_VERSION);
+const versionOf = ({ value }: ConfigClaim, input: AcceptedInput) => (configNeedsVersion2(value) || inputNeedsVersion2(input) ? CONTENT_VERSION : SCHEMA_VERSION);
 
 const fencingOf = ({ lease, reentered }: { readonly lease: SessionLease; readonly reentered: boolean }) => ({ token: lease.fencingToken, reentered });
 

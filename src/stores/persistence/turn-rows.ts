@@ -57,7 +57,12 @@ const controlRow = z.strictObject({
 export type TurnControl = z.output<typeof controlRow>;
 
 export const inputItems = z.array(
-  z.union([z.strictObject({ type: z.literal("text"), text: z.string() }), z.strictObject({ type: z.literal("image_ref"), id: z.string() })]),
+  z.union([
+    z.strictObject({ type: z.literal("text"), text: z.string() }),
+    z.strictObject({ type: z.literal("image_ref"), id: z.string() }),
+    // Since records of version 2 (see `inputNeedsVersion2`).
+    z.strictObject({ type: z.literal("file_ref"), id: z.string(), mediaType: z.exactOptional(z.string()), filename: z.exactOptional(z.string()) }),
+  ]),
 );
 
 const cause = z.strictObject({

@@ -8,7 +8,7 @@ import { type Claimable, claimColumns } from "./claim-rows.ts";
 import { waitingInput } from "./input-rows.ts";
 import { deleteRow, getRow, prepareRow, scanRows, setRow } from "./large-row.ts";
 import { workIdKey, workKey, workPrefix, workSourceKey } from "./layout.ts";
-import { count, invalidRow, opaque, parseRow } from "./schema.ts";
+import { contentVersion, count, invalidRow, opaque, parseVersioned } from "./schema.ts";
 
 const payload = z.union([
   z.strictObject({ type: z.literal("process_wake"), wake: opaque }),
@@ -20,6 +20,8 @@ const payload = z.union([
 ]);
 
 const workRow = z.strictObject({
+  /** Absent: 1. */
+  schemaVersion: z.exactOptional(contentVersion),
   seq: count,
   id: z.string(),
   source: z.exactOptional(z.string()),
@@ -77,10 +79,10 @@ export async function findWork(tx: ReadTransaction, sessionId: string, by: { rea
   const at = workKey(sessionId, seq);
   const value = await getRow(tx, at);
   if (value === undefined) throw invalidRow("work index", key, "the batch it names is missing");
-  return parseRow(workRow, "queued batch", at, value);
+  return parseVersioned(workRow, "queued batch", at, value);
 }
 
 /** All batches, by sequence. */
 export async function* queuedWork(tx: ReadTransaction, sessionId: string): AsyncGenerator<WorkRow, void> {
-  for await (const { key, value } of scanRows(tx, workPrefix(sessionId))) yield parseRow(workRow, "queued batch", key, value);
+  for await (const { key, value } of scanRows(tx, workPrefix(sessionId))) yield parseVersioned(workRow, "queued batch", key, value);
 }
