@@ -11,7 +11,6 @@ export const SESSIONS = [
     { id: "S-24", title: "is refused with the key of its row, and not read in part", source: "src/stores/persistence/policy-row.ts", find: "export const policyRow = z.strictObject({", replace: "export const policyRow = z.object({" },
     { id: "E-13", title: "one batch per answer of the model, and in it an effect of its own for each call and each attempt", source: "src/actors/tool-plan.ts", find: "`${call.key}:attempt:${attempt}`;", replace: "`${call.key}:attempt:${attempt > 0 ? 1 : attempt}`;" },
     { id: "FA-21", title: "a blank turn id is refused before anything is durable", source: "src/turn-options.ts", find: 'id.trim() === ""', replace: 'id === " nothing "' },
-    { id: "T-36", title: "a blank prompt sends no system message", source: "src/actors/model-call.ts", find: 'prompt.trim() === "" ? [] :', replace: 'prompt === "no" ? [] :' },
   ]),
   ...claimsOf("test/runtime/who-may-drive.test.ts", [
     { id: "ME-22", title: "the refusal writes nothing at all: the store holds the same rows before and after", source: MEANS, find: "return missing.length > 0 ? { kind: \"tools\"", replace: "return missing.length > 1e9 ? { kind: \"tools\"" },
