@@ -47,4 +47,19 @@ export const ANSWERS_AND_TOOLS = [
     { id: "ME-17", title: "that does not fit is asked for again, twice, with the problem named", source: MOVES, find: "const MOST_OUTPUT_ASKS = 2;", replace: "const MOST_OUTPUT_ASKS = 1;" },
     { id: "ME-17", title: "that never fits ends the turn, names what is wrong, and leaves the session usable", source: MOVES, find: "schema of \\`output\\`: ${output.problem}`", replace: "schema of \\`output\\``" },
   ]),
+  ...claimsOf("test/runtime/early-ends.test.ts", [
+    { id: "ME-12", title: "is asked to go on at once with all it said, and people read one answer", source: "src/protocols/standard.ts", find: 'if (reply.terminalReason === "pause") return', replace: 'if (reply.terminalReason === "output_limit") return' },
+    { id: "ME-12", title: "does not take input between, and counts against the limit", source: MOVES, find: "if (maxTurns !== null && iteration + 1 >= runOffset + maxTurns) {", replace: "if (maxTurns !== null && iteration + 1 >= runOffset + maxTurns + 1) {" },
+  ]),
+  ...claimsOf("test/runtime/live-inputs.test.ts", [
+    { id: "ME-20", title: "watchers are told what it writes, under the name and the id of the call, and then of the call", source: "src/actors/live-inputs.ts", find: 'return this.#show({ type: "tool_input_ended", callId }, row.id);', replace: "return undefined;" },
+    { id: "ME-20", title: "what an attempt had written is taken back with the attempt", source: "src/actors/live-inputs.ts", find: "return ids;", replace: "return ids.slice(ids.length);" },
+  ]),
+  ...claimsOf("test/runtime/whole-answers.test.ts", [
+    { id: "ME-5", title: "results of a batch that failed say so to the provider", source: "src/actors/tool-result.ts", find: '...(output.outcome.status !== "success" && { isError: true }),', replace: "" },
+    { id: "ME-19", title: "a call that the provider runs is shown as its own and never run here, though a tool has its name", source: "src/domain/messages.ts", find: 'kind === "ToolCall" && providerExecuted !== true', replace: 'kind === "ToolCall" && (providerExecuted === true || providerExecuted !== true)' },
+  ]),
+  ...claimsOf("test/runtime/secrets.test.ts", [
+    { id: "ME-26", title: "leaves none of them in store, trace, recording, log, activities, results and thrown errors", source: "src/domain/secrets/named.ts", find: "    spans.push(...found);\n", replace: "" },
+  ]),
 ];

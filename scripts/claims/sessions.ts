@@ -10,7 +10,7 @@ export const SESSIONS = [
   ...claimsOf("test/runtime/facts.test.ts", [
     { id: "S-24", title: "is refused with the key of its row, and not read in part", source: "src/stores/persistence/policy-row.ts", find: "export const policyRow = z.strictObject({", replace: "export const policyRow = z.object({" },
     { id: "E-13", title: "one batch per answer of the model, and in it an effect of its own for each call and each attempt", source: "src/actors/tool-plan.ts", find: "`${call.key}:attempt:${attempt}`;", replace: "`${call.key}:attempt:${attempt > 0 ? 1 : attempt}`;" },
-    { id: "T-36", title: "a blank prompt sends no system message", source: "src/actors/model-call.ts", find: 'prompt.trim() === "" ? [] :', replace: 'prompt === "no" ? [] :' },
+    { id: "FA-21", title: "a blank turn id is refused before anything is durable", source: "src/turn-options.ts", find: 'id.trim() === ""', replace: 'id === " nothing "' },
   ]),
   ...claimsOf("test/runtime/who-may-drive.test.ts", [
     { id: "ME-22", title: "the refusal writes nothing at all: the store holds the same rows before and after", source: MEANS, find: "return missing.length > 0 ? { kind: \"tools\"", replace: "return missing.length > 1e9 ? { kind: \"tools\"" },
@@ -21,12 +21,16 @@ export const SESSIONS = [
   ]),
   ...claimsOf("test/runtime/turn-errors.test.ts", [
     { id: "ME-25", title: "a store that refuses the acceptance: the same call may be made again, and says it once", source: "src/domain/error-traits.ts", find: "return !accepted && !isHopeless;", replace: "return accepted && !isHopeless;" },
+    { id: "ME-24", title: "is taken up by its open session after a pause that doubles, and the tools' own policies hold, with `interrupted` true", source: "src/actors/stand-in.ts", find: "pause = Math.min(pause * 2, LAST_PAUSE_MS)", replace: "pause = FIRST_PAUSE_MS" },
     { id: "ME-25", title: "a store that refuses a later write: the turn is asked for by its id", source: TURN_ERROR, find: "const details = { ...error.details, sessionId, turnId, accepted };", replace: "const details = { ...error.details, sessionId, turnId, accepted: false };" },
   ]),
   ...claimsOf("test/runtime/compaction.test.ts", [
     { id: "PP-56", title: "asks the session's model once, without tools or images, for notes on the whole conversation", source: "src/compaction.ts", find: 'return "[image]";', replace: 'return "";' },
     { id: "PP-56", title: "asks the session's model once, without tools or images, for notes on the whole conversation", source: "src/compaction.ts", find: "requestId: `${sessionId}:rolling-history-compaction${", replace: "requestId: `${sessionId}:compaction${" },
     { id: "PP-55", title: "an empty answer changes nothing, and a failed call rejects with the provider's failure", source: "src/compaction.ts", find: "notes = response.fullText.trim();", replace: 'notes = response.fullText.trim() || "nothing";' },
+  ]),
+  ...claimsOf("test/runtime/compaction.test.ts", [
+    { id: "ME-16", title: "usage of all of them is booked", source: "src/compaction.ts", find: "usage = addUsage(usage, response.usage);", replace: "usage = response.usage;" },
   ]),
   ...claimsOf("test/domain/prompt.test.ts", [
     { id: "PP-43", title: "layers", source: PROMPT, find: "return layers.slice(Math.max(from, 0))", replace: "return layers.slice(0)" },

@@ -18,6 +18,13 @@ export const STORES_AND_LANGUAGE = [
     { id: "I-10", title: "unready work is skipped, sessions are isolated, a successor claims again and its predecessor never does", titleIn: QUEUE, source: CLAIMS, find: "row.claim === undefined || row.claim.generation !== generation;", replace: "row.claim === undefined;" },
     { id: "I-11", title: "work for after the commit waits for idle and holds up what is behind it, until it is claimed", titleIn: QUEUE, source: CLAIMS, find: "rows: rows.map((row) => ({ ...row, fencing: row.fencing + 1, claim }))", replace: "rows: rows.map((row) => ({ ...row, claim }))" },
   ]),
+  ...claimsOf("test/stores/sqlite/log.test.ts", [
+    { id: "ME-27", title: "a new file, its log and its index may be read and written by their owner alone; a file that is there keeps its rights", source: "src/stores/sqlite/open-database.ts", find: 'openSync(path, "wx", 0o600)', replace: 'openSync(path, "wx", 0o644)' },
+  ]),
+  ...claimsOf("test/stores/sqlite/liveness.test.ts", [
+    { id: "ME-28", title: "an owner of %s is never dead for sure", source: "src/stores/sqlite/process-liveness.ts", find: "if (here.hostId !== liveness.hostId || here.bootId !== liveness.bootId) return false;", replace: "if (here.bootId !== liveness.bootId) return false;" },
+    { id: "ME-28", title: "where %s, a process proves nothing and nobody proves its death", source: "src/stores/sqlite/process-liveness.ts", find: 'if (table.link("/proc/self") !== String(table.pid)) return NONE;', replace: "" },
+  ]),
   ...claimsOf("test/trace/turn.test.ts", [
     { id: "TR-5", title: "the context of a record is layered: host, session, turn, iteration, call; the inner one wins, metadata merges", source: "src/trace/context.ts", find: "metadata: { ...outer.metadata, ...inner.metadata }", replace: "metadata: { ...inner.metadata }" },
     { id: "ER-21", title: "a flush that fails is `trace_flush` with its cause", source: "src/domain/error-mapping.ts", find: 'message, { cause: inner });', replace: "message);" },

@@ -66,11 +66,11 @@ describe("provider failures", () => {
   });
 
   test("raw provider text over 4,000 characters keeps its head and tail (T-25)", async () => {
-    const raw = `${"a".repeat(3_000)}${"b".repeat(3_000)}`;
+    const raw = `${"a".repeat(3_000)}${"b".repeat(3_000)}: no such key`;
     const { result } = await turn({ script: failing({ kind: "auth", message: "no", raw }) });
     const kept = result.errors[0]?.raw ?? "";
     expect(kept.length).toBeLessThan(4_200);
-    expect(kept.startsWith("aaa") && kept.endsWith("bbb")).toBe(true);
+    expect(kept.startsWith("aaa") && kept.endsWith("bbb: no such key")).toBe(true);
   });
 });
 
