@@ -1,0 +1,141 @@
+// Copies of a store file taken while processes write to it, by every way that the documentation names and by those that it warns of.
+// What has to hold: by a documented way a copy is the whole store as of one moment; by any other its opening is an error.
+
+import { spawn, spawnSync } from "node:child_process";
+import { copyFileSync, existsSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { LashError } from "../../src/domain/errors.ts";
+import { prefixRange, type ReadTransaction } from "../../src/stores/engine.ts";
+import { backup } from "../../src/stores/sqlite/backup.ts";
+import { sqliteEngine } from "../../src/stores/sqlite/index.ts";
+
+export interface BackupRounds {
+  /** Empty; holds the store and one copy at a time. */
+  readonly folder: string;
+  /** By each way. */
+  readonly copies: number;
+  readonly writers: number;
+  readonly log?: (line: string) => void;
+}
+
+export interface BackupFindings {
+  readonly whole: number;
+  readonly told: number;
+  /** What must not be. */
+  readonly wrong: readonly string[];
+}
+
+type Way = "backup()" | "lash backup" | "the file alone" | "a log removed after a kill";
+
+const CLI = join(import.meta.dirname, "../../src/cli/lash.ts");
+const WRITER = join(import.meta.dirname, "backup-writer.ts");
+
+/** @throws where a copy cannot even be made by a documented way. */
+export async function runBackups({ folder, copies, writers: count, log = () => undefined }: BackupRounds): Promise<BackupFindings> {
+  const path = join(folder, "store.db");
+  const wrong: string[] = [];
+  let [whole, told, acknowledged] = [0, 0, 0];
+  let writers = await startWriters(path, count);
+  const stop = async (): Promise<void> => {
+    await Promise.all(writers.map(({ child, gone }) => (child.kill("SIGKILL"), gone)));
+  };
+  try {
+    for (let round = 0; round < copies; round++) {
+      for (const way of ["backup()", "lash backup", "the file alone", "a log removed after a kill"] as const) {
+        const copy = join(folder, `${round}.db`);
+        const before = await totalOf(path);
+        await copyBy(way, path, copy, stop);
+        const found = await lookAt(copy);
+        if (way === "backup()" || way === "lash backup") {
+          const after = await totalOf(path);
+          const isOfThen = typeof found === "number" && found >= before && found <= after;
+          if (isOfThen) whole++;
+          else wrong.push(`${round}, ${way}: ${found}, between ${before} and ${after}`);
+        } else if (typeof found === "string" && found.startsWith("store_log_missing")) told++;
+        else wrong.push(`${round}, ${way}: ${found} of ${before}, and nobody said a word`);
+        for (const suffix of ["", "-wal", "-shm"]) rmSync(copy + suffix, { force: true });
+        if (way !== "a log removed after a kill") continue;
+        acknowledged = before;
+        writers = await startWriters(path, count);
+      }
+      if ((round + 1) % 10 === 0) log(`${round + 1} of ${copies} rounds, ${acknowledged} writes`);
+    }
+  } finally {
+    await stop();
+  }
+  return { whole, told, wrong };
+}
+
+async function copyBy(way: Way, path: string, copy: string, stop: () => Promise<void>): Promise<void> {
+  switch (way) {
+    case "backup()":
+      await backup(path, copy);
+      return;
+    case "lash backup": {
+      const { status, stderr } = spawnSync(process.execPath, [CLI, "backup", path, copy], { encoding: "utf8" });
+      if (status !== 0) throw new Error(`lash backup ended with ${status}: ${stderr}`);
+      return;
+    }
+    case "the file alone":
+      copyFileSync(path, copy);
+      return;
+    case "a log removed after a kill":
+      await stop();
+      renameSync(`${path}-wal`, `${path}-kept`);
+      copyFileSync(path, copy);
+      renameSync(`${path}-kept`, `${path}-wal`);
+  }
+}
+
+/** @returns how many writes a copy holds, or what is wrong with it. */
+async function lookAt(copy: string): Promise<number | string> {
+  const engine = sqliteEngine(copy);
+  try {
+    return await engine.read(async (tx) => {
+      const total = Number((await tx.get(["total"])) ?? 0);
+      const owns = new Map((await tx.range(...prefixRange(["own"]))).map(({ key, value }) => [key[1], Number(value)]));
+      const sum = [...owns.values()].reduce((a, b) => a + b, 0);
+      if (sum !== total) return `not of one moment: ${total} in all, ${sum} of each`;
+      return (await rowsProblem(tx, owns)) ?? total;
+    });
+  } catch (error) {
+    return LashError.is(error) ? error.toString() : String(error);
+  } finally {
+    await engine.close();
+  }
+}
+
+async function rowsProblem(tx: ReadTransaction, owns: ReadonlyMap<unknown, number>): Promise<string | undefined> {
+  for (const { key, value } of await tx.range(...prefixRange(["row"]))) {
+    const { own, text } = value as { readonly own: number; readonly text: string };
+    const latest = owns.get(key[1]) ?? 0;
+    const expected = latest - ((latest - Number(key[2]) + 40) % 40);
+    if (own !== expected || text !== String(own).repeat(600)) return `row ${key.join("/")} is of write ${own} instead of ${expected}`;
+  }
+  return undefined;
+}
+
+async function totalOf(path: string): Promise<number> {
+  if (!existsSync(path)) return 0;
+  const engine = sqliteEngine(path);
+  try {
+    return Number((await engine.read((tx) => tx.get(["total"]))) ?? 0);
+  } finally {
+    await engine.close();
+  }
+}
+
+let generation = 0;
+
+/** Under names that no process had before, so that counts go on rising. */
+async function startWriters(path: string, count: number) {
+  generation++;
+  const started = Array.from({ length: count }, (_, index) => {
+    const child = spawn(process.execPath, [WRITER, path, `${generation}-${index}`], { stdio: ["ignore", "pipe", "inherit"] });
+    const gone = new Promise((resolve) => child.once("exit", resolve));
+    const atWork = Promise.race([new Promise((resolve) => child.stdout.once("data", resolve)), gone]);
+    return { child, gone, atWork };
+  });
+  await Promise.all(started.map(({ atWork }) => atWork));
+  return started;
+}
