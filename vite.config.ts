@@ -52,7 +52,17 @@ const browserProjects = (found: NonNullable<typeof chromium>) => [
   }),
 ];
 
-export default defineConfig({
+/** What `npm run test:quick` leaves out: deaths by the dozen, fuzzing, whole programs and browsers. */
+const LONG = [
+  "test/**/*{crash,kill,fuzz}*.test.ts",
+  "test/{browser,examples}/**",
+  "test/package.test.ts",
+  "test/providers/round-trip.test.ts",
+  "test/runtime/{cost,running-input}.test.ts",
+  "test/stores/persistence.test.ts",
+];
+
+export default defineConfig(({ mode }) => ({
   build: {
     lib: { entry: entries, formats: ["es"] },
     minify: false,
@@ -68,14 +78,15 @@ export default defineConfig({
         test: {
           name: "node",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/**/*.web.test.ts", "test/browser-missing.test.ts"],
+          exclude: ["test/**/*.web.test.ts", "test/browser-missing.test.ts", ...(mode === "quick" ? LONG : [])],
           pool: "forks",
           setupFiles: ["test/support/watch-codes.ts"],
           // Machines that run the suite are shared; a slow minute is no failure.
           testTimeout: 30_000,
+          hookTimeout: 30_000,
         },
       },
       ...(chromium ? browserProjects(chromium) : [{ test: { name: "browser", include: ["test/browser-missing.test.ts"] } }]),
     ],
   },
-});
+}));
