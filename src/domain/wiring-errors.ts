@@ -17,6 +17,13 @@ export const missingModelSpec = (providerId?: string): LashError =>
 export const missingChildSessions = (): LashError =>
   wiringError("missing_child_sessions", "no child sessions: pass `children: childSessions()` of `lash-runtime/children` to createLash");
 
+/** Explicit wiring that leaves the bytes of attachments without a place. */
+export const missingAttachmentStore = (): LashError =>
+  wiringError(
+    "missing_attachment_store",
+    `no place for the bytes of attachments: ${waysOut("leave `attachments` out, so that the store keeps them itself", "give them a home, such as `directory(path)`")}`,
+  );
+
 /** @param operation - `park` or `close`. */
 export const sessionStillInUse = (sessionId: string, operation: string): LashError =>
   wiringError(

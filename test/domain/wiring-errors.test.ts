@@ -8,6 +8,7 @@ const CAUSE = new Error("EACCES");
 const CASES: readonly (readonly [LashError, string, Readonly<Record<string, unknown>>, readonly string[]])[] = [
   [wiring.missingModelSpec("acme"), "missing_model_spec", { providerId: "acme" }, ["`model:", "`aiSdk(model)`", "acme"]],
   [wiring.missingModelSpec(), "missing_model_spec", {}, ["`model:"]],
+  [wiring.missingAttachmentStore(), "missing_attachment_store", {}, ["`attachments`", "`directory(path)`"]],
   [wiring.missingChildSessions(), "missing_child_sessions", {}, ["`children: childSessions()`"]],
   [wiring.sessionStillInUse("s1", "park"), "session_still_in_use", { sessionId: "s1", operation: "park" }, ["handles", "cancel its turns"]],
   [wiring.leaseTimingsInvalid(1000, 500), "lease_timings_invalid", { ttlMs: 1000, renewMs: 500 }, ["`ttlMs`", "`renewMs`"]],

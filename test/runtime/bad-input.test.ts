@@ -178,6 +178,14 @@ describe("store files", () => {
     expect(() => sqlite("a.db", { attachments: "a.blobs" as never })).toThrow(expect.objectContaining({ code: "invalid_argument", message: expect.stringContaining("directory(path)") }));
   });
 
+  test.each([[false], [""], [0]])("so is %j, which is no way to leave it out (design 10)", (attachments) => {
+    expect(() => sqlite("a.db", { attachments: attachments as never })).toThrow(expect.objectContaining({ code: "invalid_argument", details: { field: "attachments" } }));
+  });
+
+  test("null leaves the bytes of attachments without a place, and is refused with both ways out (ER-23)", () => {
+    expect(() => sqlite("a.db", { attachments: null as never })).toThrow(expect.objectContaining({ code: "missing_attachment_store", isTerminal: true, message: expect.stringMatching(/`attachments`.*`directory\(path\)`/) }));
+  });
+
   test("options of a store that do not exist are refused, with those that do (design 10)", () => {
     expect(() => sqlite("a.db", { attachment: "a.blobs" } as never)).toThrow(expect.objectContaining({ code: "invalid_argument", message: expect.stringContaining("known are path, busyTimeoutMs, maxBytes, missingLog, attachments") }));
   });

@@ -1,4 +1,5 @@
 import { invalidArgument, refuseUnknown } from "../../domain/invalid-argument.ts";
+import { missingAttachmentStore } from "../../domain/wiring-errors.ts";
 import type { AttachmentHome } from "../attachment-home.ts";
 import { attachmentsIn } from "../persistence/attachments-in-home.ts";
 import type { Store } from "../store.ts";
@@ -23,6 +24,7 @@ export interface SqliteStoreOptions extends SqliteOptions {
  * A store in one SQLite file; processes on one machine may share it. The file is made when missing.
  *
  * @throws LashError `invalid_argument` - a path that names no file, options that do not exist or do not fit.
+ * @throws LashError `missing_attachment_store` - `attachments` is null.
  */
 export function sqlite(path: string, options?: Omit<SqliteStoreOptions, "path">): Store;
 export function sqlite(options: SqliteStoreOptions): Store;
@@ -30,13 +32,14 @@ export function sqlite(pathOrOptions: string | SqliteStoreOptions, more: Omit<Sq
   const given = typeof pathOrOptions === "string" ? { path: pathOrOptions, ...more } : pathOrOptions;
   refuseUnknown(given, ["path", "busyTimeoutMs", "maxBytes", "missingLog", "attachments"], "sqlite options");
   const { attachments, ...options } = given;
-  return { engine: sqliteEngine(options), liveness: processLiveness, ...(attachments && { attachments: attachmentsIn(checked(attachments)) }) };
+  return { engine: sqliteEngine(options), liveness: processLiveness, ...(attachments !== undefined && { attachments: attachmentsIn(checked(attachments)) }) };
 }
 
 /** The function `backup` of this entry, for those who look for it here. */
 sqlite.backup = backup;
 
-function checked(home: AttachmentHome): AttachmentHome {
+function checked(home: AttachmentHome | null): AttachmentHome {
+  if (home === null) throw missingAttachmentStore();
   const fits = (["put", "get", "delete"] as const).every((name) => typeof (home as Partial<AttachmentHome>)[name] === "function");
   if (!fits) throw invalidArgument("attachments", "made by directory(path), or an AttachmentHome of your own");
   return home;
