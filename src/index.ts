@@ -63,5 +63,6 @@ export { memory } from "./stores/memory/store.ts";
 export type { Liveness, PeerChannel, Store } from "./stores/store.ts";
 export type { Engine } from "./stores/engine.ts";
 export type { Provider } from "./providers/contract.ts";
+export { fallback, type FallbackMember, type FallbackOptions } from "./providers/fallback.ts";
 export type { IdRule, NameRule, Wire } from "./providers/wire.ts";
 export type { DirectRequest } from "./providers/direct.ts";

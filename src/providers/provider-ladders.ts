@@ -15,7 +15,7 @@ export class ProviderLadders {
   }
 
   of(provider: Provider): Provider {
-    const ladder = this.#ladders.get(provider) ?? withRetry(provider, { redactor: this.#redactor });
+    const ladder = this.#ladders.get(provider) ?? withRetry(provider, { redactor: this.#redactor, ladderOf: (each) => this.of(each) });
     this.#ladders.set(provider, ladder);
     return ladder;
   }

@@ -27,6 +27,7 @@ import { deliver } from "./deliver.ts";
 import { cancelledFailure, failureOf, ProviderError, providerFailure, withoutSecrets } from "./failure.ts";
 import { checkVariant, resolveReliability } from "./options.ts";
 import { preparing } from "./preparing.ts";
+import { chainOf, withChain } from "./fallback-chain.ts";
 import { estimateTokens, RateLimiter } from "./rate-limits.ts";
 import { defaultWire } from "./wire.ts";
 
@@ -37,6 +38,8 @@ export interface RetryOptions {
   readonly maxResponseChars?: number;
   /** Takes secrets out of failures before anybody hears of them. Default: the built-in rules. */
   readonly redactor?: Redactor;
+  /** Ladders of the providers behind a `fallback()`. Default: one is made for each. */
+  readonly ladderOf?: (provider: Provider) => Provider;
 }
 
 const DEFAULT_MAX_RESPONSE_CHARS = 16 * 1024 * 1024;
@@ -52,6 +55,9 @@ const MAX_REASON_CHARS = 500;
  * (`attempts` only). Options are read from `provider.options` at the start of every call.
  */
 export function withRetry(provider: Provider, options: RetryOptions = {}): Provider {
+  const chain = chainOf(provider);
+  // Each of them has a ladder, and a form that it takes, of its own.
+  if (chain) return withChain(provider, chain, options.ladderOf ?? ((each) => withRetry(each, options)));
   const limiter = new RateLimiter();
   const random = options.random ?? Math.random;
   const redactor = options.redactor ?? builtInRedactor;
