@@ -9,6 +9,7 @@ import type { Tracer } from "./actors/trace-port.ts";
 import { WaitDesk } from "./actors/wait-desk.ts";
 import type { ChildHost } from "./children/contract.ts";
 import { systemClock } from "./domain/clock.ts";
+import { runtimeError } from "./domain/errors.ts";
 import { resolveLimits } from "./domain/limits.ts";
 import { consoleLogger, type Logger, safeLogger } from "./domain/logger.ts";
 import type { Redactor } from "./domain/redactor.ts";
@@ -20,6 +21,7 @@ import { standardProtocol } from "./protocols/standard.ts";
 import { resolveAttachments } from "./providers/attachments.ts";
 import type { LlmRequest } from "./providers/contract.ts";
 import { failureOf, ProviderError, withoutSecrets } from "./providers/failure.ts";
+import type { jsonSchemaProblem } from "./providers/json-schema.ts";
 import type { ProviderLadders } from "./providers/provider-ladders.ts";
 import { randomId, randomSecret } from "./random-id.ts";
 import { memory } from "./stores/memory/store.ts";
@@ -40,6 +42,19 @@ export interface PortsHost {
   /** Something may wait in the queue of a session. */
   readonly poke: (sessionId: string) => void;
   readonly children: Omit<ChildHost, "ports" | "store">;
+}
+
+/** Most pages never need it. What has been loaded stays. */
+function jsonCheck(): Pick<RuntimePorts, "checkJson" | "loadJsonCheck"> {
+  let check: typeof jsonSchemaProblem | undefined;
+  const load = async () => {
+    try {
+      return (check ??= (await import("./providers/json-schema.ts")).jsonSchemaProblem);
+    } catch (error) {
+      throw runtimeError("llm_provider", "the part of lash-runtime that checks `output` by its JSON Schema could not be loaded; try again when it can", { cause: error });
+    }
+  };
+  return { loadJsonCheck: load, checkJson: async (schema, value) => (await load())(schema, value) };
 }
 
 /** @throws LashError as `createLash`, where parts do not fit together. */
@@ -96,8 +111,7 @@ export function makePorts(options: LashOptions, { redactor, ladders, wakeAt, pok
       ports: () => ports,
       store: { engine, now: () => clock.now(), boundSessionId: undefined, protocol: protocol.id, place: attachments },
     }),
-    // Most pages never need it.
-    checkJson: async (schema, value) => (await import("./providers/json-schema.ts")).jsonSchemaProblem(schema, value),
+    ...jsonCheck(),
     ...(options.toJsonSchema && { toJsonSchema: options.toJsonSchema }),
     ...(options.inspect && { inspect: options.inspect }),
     ...(trace && { trace }),

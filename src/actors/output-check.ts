@@ -25,6 +25,9 @@ export async function checkedOutput(response: Answer, plan: TurnPlan, checkJson:
   return problem === undefined ? { value } : { problem };
 }
 
+/** Whether the JSON Schema that was recorded is what an answer is checked by. */
+export const needsJsonCheck = ({ config: { ask }, validator }: Pick<TurnPlan, "config" | "validator">): boolean => ask?.output !== undefined && !validator;
+
 function isAnswer({ terminalReason, parts }: Answer): boolean {
   if (terminalReason !== "stop" && terminalReason !== "tool_use" && terminalReason !== "unknown") return false;
   return !parts.some((part) => part.type === "toolCall" && part.providerExecuted !== true);

@@ -87,6 +87,8 @@ export interface RuntimePorts {
   /** The provider with its ladder of attempts, one and the same for one provider (PP-14). */
   readonly retrying: (provider: Provider) => Provider;
   readonly checkJson: CheckJson;
+  /** Has it at hand: what a turn needs is loaded before it is accepted or gone on with. */
+  readonly loadJsonCheck: () => Promise<unknown>;
   /** Tells the schemas that cannot tell themselves. */
   readonly toJsonSchema?: ToJsonSchema | undefined;
   readonly inspect?: Inspect;

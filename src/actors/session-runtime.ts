@@ -15,6 +15,7 @@ import type { SessionCommit } from "../stores/contract.ts";
 import { requestCancel } from "./cancel-request.ts";
 import { InputLane, type LaneListener, queueTopic } from "./input-lane.ts";
 import { LaneClaims, type Acceptance } from "./lane-claims.ts";
+import { needsJsonCheck } from "./output-check.ts";
 import type { SessionPlugins } from "./plugin-port.ts";
 import type { RuntimePorts, SessionWiring } from "./ports.ts";
 import type { Publisher } from "./publisher.ts";
@@ -196,6 +197,7 @@ export class SessionRuntime {
     return this.#driver.attend(start, "asked", async (start) => {
       // Before anything is accepted (PP-26).
       const taken = this.#plans.taken(this.resident, start.overlay);
+      if (needsJsonCheck(this.#plans.next(this.resident, start.overlay))) await this.ports.loadJsonCheck();
       if (hasMedia(start.input)) await this.#checkMedia(start, taken);
       return this.#driver.drive(start, () => this.#lease.accept(start, this.#acceptance(start.overlay)), "asked");
     });
@@ -218,7 +220,7 @@ export class SessionRuntime {
     try {
       return await this.#driver.attend({ turnId, emit: emitFor(turnId), ...attended }, "asked", async (start) => {
         try {
-          this.#plans.next(this.resident);
+          if (needsJsonCheck(this.#plans.next(this.resident))) await this.ports.loadJsonCheck();
         } catch (error) {
           await this.#drainCommands(error);
         }

@@ -18,6 +18,7 @@ import type { GivenUp } from "./give-up.ts";
 import type { Claimed, ClaimedTurn } from "./lane-claims.ts";
 import { fenceOf } from "./lease-keeper.ts";
 import { loadOpening, openingAtHand } from "./opening.ts";
+import { needsJsonCheck } from "./output-check.ts";
 import type { PluginPhase, SessionPlugins, TurnPlugins } from "./plugin-port.ts";
 import { referenceOf } from "./resident.ts";
 import { commitTurn, settleTurn } from "./turn-ending.ts";
@@ -161,6 +162,8 @@ export class TurnPhases {
     }
     const plan = session.planOf(turn, request.overlay);
     const { plugins } = session.wiring;
+    if (needsJsonCheck(plan)) await session.ports.loadJsonCheck();
+    if (hasFailed()) return;
     this.#accepted = plan;
     this.#expireAfter(turn, plan);
     if (plugins) this.#plugins = await this.#plug(plugins, turn, plan);

@@ -2,6 +2,7 @@
 
 import type { LlmOrigin, LlmRequest, LlmResponse, Provider, ProviderCall } from "./contract.ts";
 import { Preparer } from "./prepare/prepare-request.ts";
+import { withSchemaTold } from "./prepare/output-schema.ts";
 import { restoreResponse, restoringCall } from "./prepare/restore.ts";
 import { wireOf, type Wire } from "./wire.ts";
 
@@ -35,7 +36,7 @@ export function preparing(provider: Provider): Prepared {
   };
 
   return async (request, call, send) => {
-    const prepared = preparerOf(request.model || (provider.modelId ?? ""), request.media).prepare(request);
+    const prepared = preparerOf(request.model || (provider.modelId ?? ""), request.media).prepare(withSchemaTold(request, wireOf(provider.wire)));
     return restoreResponse(await send(prepared.request, restoringCall(call, prepared)), prepared);
   };
 }

@@ -47,6 +47,11 @@ export interface Wire {
   readonly replayReasoning: "signed" | "sinceLastUser" | "always";
   /** `drop`: reasoning is refused where nothing of its message stands behind it, so it is not sent then. Default `drop`. */
   readonly loneReasoning: "drop" | "keep";
+  /**
+   * How the schema of an answer gets there. `native`: with the request, as its client says it. `told`: also in words, behind the system
+   * prompt, because the client or the server does not pass it on. Default `native`.
+   */
+  readonly outputSchema: "native" | "told";
 }
 
 export const LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
@@ -64,6 +69,7 @@ export const defaultWire: Wire = Object.freeze({
   media: Object.freeze(["*/*"]),
   replayReasoning: "signed",
   loneReasoning: "drop",
+  outputSchema: "native",
 });
 
 const filled = new WeakMap<object, Wire>();
@@ -107,6 +113,7 @@ const FIELDS: Readonly<Record<keyof Wire, Check>> = {
   media: [isMediaList, 'a list of media types, such as "image/png" or "image/*"'],
   replayReasoning: oneOf("signed", "sinceLastUser", "always"),
   loneReasoning: oneOf("drop", "keep"),
+  outputSchema: oneOf("native", "told"),
 };
 
 function isNameRule(value: unknown): boolean {

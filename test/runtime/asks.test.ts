@@ -1,6 +1,6 @@
 // What a host asks of the model beside the conversation (ME-17).
 
-import { describe, expect, expectTypeOf, test } from "vitest";
+import { describe, expect, expectTypeOf, test, vi } from "vitest";
 import * as z from "zod";
 import { createLash, tool, type Json } from "../../src/index.ts";
 import { gate, manualClock, scriptedProvider, type ProviderScript } from "../../src/testing/index.ts";
@@ -107,6 +107,38 @@ describe("how it is asked (ME-17)", () => {
     await expect(session.run("go", options as never)).rejects.toThrow(field);
     expect(provider.requests).toHaveLength(0);
   });
+});
+
+test("a checker of JSON Schemas that cannot be loaded ends no turn: nothing is accepted, and one that is in flight stays so (ME-17)", async () => {
+  const engine = memoryEngine();
+  const clock = manualClock(1_000);
+  const held = gate();
+  const dying = new Mortal(engine);
+  const doing = testLash({ engine: dying.engine, clock, script: async () => (await held.pass(), "never") });
+  void (await doing.lash.openSession("s")).run("go", { turnId: "t", output: asJson });
+  await held.reached;
+  dying.kill();
+  await clock.advance(31_000);
+  const before = await engine.read((tx) => tx.range([], ["\uffff"]));
+  vi.resetModules();
+  vi.doMock("../../src/providers/json-schema.ts", () => {
+    throw new Error("no such chunk");
+  });
+  try {
+    const cut = testLash({ engine, clock, script: () => '{"name":"Oslo"}' });
+    const fresh = await cut.lash.openSession("fresh");
+    await expect(fresh.run("go", { output: asJson })).rejects.toMatchObject({ code: "llm_provider", message: expect.stringContaining("could not be loaded") });
+    expect(JSON.stringify(await engine.read((tx) => tx.range([], ["\uffff"])))).not.toContain("fresh");
+    await expect(fresh.run("plain")).resolves.toMatchObject({ isSuccess: true });
+    expect(await clock.runUntil(cut.lash.recover())).toMatchObject([{ error: { message: expect.stringContaining("could not be loaded") } }]);
+    await cut.lash.close();
+    expect((await engine.read((tx) => tx.range(["turn"], ["turn", "\uffff"]))).length).toBe(before.filter(({ key }) => key[0] === "turn").length);
+  } finally {
+    vi.doUnmock("../../src/providers/json-schema.ts");
+    vi.resetModules();
+  }
+  const next = testLash({ engine, clock, script: () => '{"name":"Oslo"}' });
+  expect(await clock.runUntil(next.lash.recover())).toMatchObject([{ result: { value: { name: "Oslo" } } }]);
 });
 
 test("result.value has the type of its schema (ME-17)", async () => {

@@ -37,6 +37,8 @@ const google: Partial<Wire> = {
 const openaiCompatible: Partial<Wire> = {
   media: ["image/*", "video/*", "audio/wav", "audio/mp3", "audio/mpeg", "application/pdf", "text/*"],
   replayReasoning: "sinceLastUser",
+  // Most of them take no schema, and their client then asks for any JSON.
+  outputSchema: "told",
 };
 
 const bedrock: Partial<Wire> = { callId: { characters: WORD_CHARACTERS, maxLength: 64 } };
@@ -59,5 +61,7 @@ const WIRES: readonly (readonly [pattern: RegExp, wire: Partial<Wire>])[] = [
   [/\.chat$/, openaiCompatible],
 ];
 
-/** Empty where nothing is known of it. */
-export const defaultWireOf = (modelProvider: string): Partial<Wire> => WIRES.find(([pattern]) => pattern.test(modelProvider))?.[1] ?? {};
+/** Whether one that nobody knows passes a schema on is not known either. */
+const unknown: Partial<Wire> = { outputSchema: "told" };
+
+export const defaultWireOf = (modelProvider: string): Partial<Wire> => WIRES.find(([pattern]) => pattern.test(modelProvider))?.[1] ?? unknown;
