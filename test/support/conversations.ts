@@ -82,4 +82,5 @@ export const wires: fc.Arbitrary<Wire> = fc
     media: fc.constantFrom<(readonly string[])[]>(["*/*"], ["image/png"], ["image/*", "application/pdf"], []),
     replayReasoning: fc.constantFrom("signed" as const, "sinceLastUser" as const, "always" as const),
     loneReasoning: fc.constantFrom("drop" as const, "keep" as const),
+    outputSchema: fc.constantFrom("native" as const, "told" as const),
   });
