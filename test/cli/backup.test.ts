@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { backupStore } from "../../src/cli/backup.ts";
 import { createLash } from "../../src/index.ts";
@@ -49,6 +50,19 @@ describe("a copy of a store", () => {
     await lash.close();
     expect(await messagesIn(path)).toBe(12);
     expect(sqlite.backup).toBe(backup);
+  });
+
+  test("needs no log, even where it was taken in the middle of a checkpoint (ME-27)", async () => {
+    const path = pathOf("mid.db");
+    const lash = lashOn(path);
+    await (await lash.openSession("s")).run("q");
+    const checkpointing = new DatabaseSync(path, { timeout: 1_000 });
+    checkpointing.exec("UPDATE log_state SET whole = 0");
+    await backup(path, pathOf("mid-copy.db"));
+    expect(await messagesIn(pathOf("mid-copy.db"))).toBe(2);
+    checkpointing.close();
+    await lash.close();
+    expect(await messagesIn(path)).toBe(2);
   });
 
   test("lash backup says what it copied, and of images that lie elsewhere (ME-27)", async () => {
