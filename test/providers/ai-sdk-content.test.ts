@@ -69,7 +69,7 @@ async function sentBack(answered: readonly LlmOutputPart[], first = says("user",
     attachments.push({ mime: part.mime, data, reference: `${attachments.length}` });
     return { ...file, attachment: { id: `${attachments.length - 1}`, mime: part.mime, byteLength: data.length } };
   });
-  const message = createMessage("m", "Assistant", JSON.parse(JSON.stringify(draftsOf(stored))));
+  const message = { ...createMessage("m", "Assistant", JSON.parse(JSON.stringify(draftsOf(stored)))), answer: { provider: "acme.chat", model: "acme-1" } };
   const shown = toLlmMessage(message, ({ id }) => Number(id));
   const { model, calls } = playing([finish]);
   const asked: LlmRequest = request({ messages: shown ? [first, shown] : [first], attachments });
