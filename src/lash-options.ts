@@ -34,7 +34,7 @@ import type { Store } from "./stores/store.ts";
 import type { ToJsonSchema, Tool } from "./tools/contract.ts";
 import { describedTools } from "./actors/described-tools.ts";
 
-/** Limits of the model are the host's to know: absent means unknown, never a guess (FA-9). */
+/** Limits of the model are the host's to know: absent means unknown, never a guess. */
 export interface ModelOptions {
   /** Default: the provider's own model. */
   readonly id?: string;
@@ -50,16 +50,16 @@ export interface ModelOptions {
 }
 
 export interface SessionOptions extends AskOptions {
-  /** Default: the lash's. The provider that a stored session was recorded with has to come back (PP-26). */
+  /** Default: the lash's. The provider that a stored session was recorded with has to come back. */
   readonly provider?: Provider;
   readonly model?: ModelOptions;
   /** Added to the lash's tools; names must differ. */
   readonly tools?: readonly Tool[];
-  /** Behind the lash's plugins; ids must differ. A turn that is found in flight needs the plugins that it was accepted with (OP-7). */
+  /** Behind the lash's plugins; ids must differ. A turn that is found in flight needs the plugins that it was accepted with. */
   readonly plugins?: readonly Plugin[];
-  /** By plugin id; JSON. Given anew at every open; a turn that is recovered has those that it was accepted with (PT-28). */
+  /** By plugin id; JSON. Given anew at every open; a turn that is recovered has those that it was accepted with. */
   readonly pluginOptions?: Readonly<Record<string, Json>>;
-  /** System prompt of this session, after the lash's; recorded with it. A text, or template and slots (PP-43). */
+  /** System prompt of this session, after the lash's; recorded with it. A text, or template and slots. */
   readonly prompt?: Prompt;
   /**
    * Most model calls of one turn, whatever they are made for; attempts of one call, questions of tools and child sessions are not
@@ -99,7 +99,7 @@ export interface TokenBudget {
 export interface LashOptions extends AskOptions {
   readonly provider?: Provider;
   readonly model?: ModelOptions;
-  /** Where sessions live. Default `memory()`: everything ends with the process (OP-15). */
+  /** Where sessions live. Default `memory()`: everything ends with the process. */
   readonly store?: Store;
   readonly tools?: readonly Tool[];
   /**
@@ -150,7 +150,7 @@ export interface LashOptions extends AskOptions {
   readonly lease?: Partial<LeaseTimings>;
   /** `childSessions()` of `lash-runtime/children`, for `session.children` and `call.children`. */
   readonly children?: ChildSupport;
-  /** Largest inputs, images, model responses, tool arguments and results; those left out keep their defaults (OP-17). */
+  /** Largest inputs, images, model responses, tool arguments and results; those left out keep their defaults. */
   readonly limits?: Partial<Limits>;
   /** Keeps what happened, for observers that come late or come back. Default: `inMemoryLiveReplay()`. */
   readonly liveReplay?: LiveReplayStore;
@@ -158,10 +158,10 @@ export interface LashOptions extends AskOptions {
   readonly inspect?: Inspect;
   /**
    * Records of what happens, for diagnosis: `{ sink: jsonlTrace("trace.jsonl") }` of `lash-runtime/trace/node`. Nothing a sink does
-   * reaches a turn (TR-1). Default: no trace.
+   * reaches a turn. Default: no trace.
    */
   readonly trace?: TraceOptions;
-  /** Default: warnings and errors to the console (FA-78). */
+  /** Default: warnings and errors to the console. */
   readonly logger?: Logger;
   /**
    * Secrets that only you know of, taken out of what providers and tools report as errors before it is stored, traced, logged,
@@ -172,7 +172,7 @@ export interface LashOptions extends AskOptions {
    */
   readonly redact?: RedactRules;
   readonly clock?: Clock;
-  /** Signs the keys of pending tool calls: 64 hex digits. Default: one made with the store and kept in it (OP-13). */
+  /** Signs the keys of pending tool calls: 64 hex digits. Default: one made with the store and kept in it. */
   readonly waitSecret?: string;
   /** Fresh random ids; for tests that want them fixed. */
   readonly newId?: () => string;
@@ -378,7 +378,7 @@ export function checkShared({ provider, prompt, maxTurns, tools, retiredTools, m
   if (model.id !== undefined && (typeof model.id !== "string" || model.id.trim() === "")) throw invalidArgument("model.id", "a model id that is not blank");
 }
 
-/** Those of a lash or a parent that a child session gets (S-67). */
+/** Those of a lash or a parent that a child session gets. */
 export const visibleTools = (tools: readonly Tool[], assignment: ChildAssignment | undefined): readonly Tool[] =>
   assignment?.hiddenTools ? tools.filter(({ name }) => !assignment.hiddenTools?.includes(name)) : tools;
 
@@ -393,7 +393,7 @@ export function checkPlugins(plugins: readonly Plugin[] = [], options: Readonly<
 export const modelMediaOf = (options: ModelOptions | undefined, provider: Provider | undefined): readonly ModelMedia[] =>
   options?.media ? [{ model: options.id ?? provider?.modelId ?? "", media: options.media }] : [];
 
-/** FA-9: the host's model, else the one the provider wraps; no id anywhere is a mistake in the wiring. */
+/** The host's model, else the one the provider wraps; no id anywhere is a mistake in the wiring. */
 export function modelOf(options: ModelOptions | undefined, provider: Provider | undefined): ModelSpec {
   const id = options?.id ?? provider?.modelId ?? "";
   if (provider && id === "") throw missingModelSpec(provider.id);
@@ -407,7 +407,7 @@ export function modelOf(options: ModelOptions | undefined, provider: Provider | 
   };
 }
 
-/** S-57: renewal has to fit three times into a lease's life. */
+/** Renewal has to fit three times into a lease's life. */
 export function leaseTimingsOf(lease: Partial<LeaseTimings> | undefined): LeaseTimings {
   const ttlMs = lease?.ttlMs ?? defaultLeaseTimings.ttlMs;
   const renewMs = lease?.renewMs ?? (lease?.ttlMs === undefined ? defaultLeaseTimings.renewMs : Math.max(1, Math.floor(ttlMs / 3)));

@@ -32,7 +32,7 @@ export function createLash(options: LashOptions): Lash {
 
 /** A wired runtime: opens sessions, finishes what crashed, closes. */
 export class Lash implements AsyncDisposable {
-  /** Answers to tool calls that wait for them (FA-40). */
+  /** Answers to tool calls that wait for them. */
   readonly completions: Completions;
   readonly #options: LashOptions;
   readonly #ports: LashPorts;
@@ -113,7 +113,7 @@ export class Lash implements AsyncDisposable {
    *
    * @param options.signal - aborting it cancels the turns that are being finished, and begins no other.
    * @param options.atOnce - how many turns at most; default 8.
-   * @param options.onActivity - told of everything that happens in them; awaited, so a slow one slows its turn (T-46).
+   * @param options.onActivity - told of everything that happens in them; awaited, so a slow one slows its turn.
    *   What an earlier process saw is not told again, except for the calls of a batch that was cut off.
    * With `drain: "auto"` queues that fill the store are drained, too; those turns are not among the results.
    *
@@ -127,7 +127,7 @@ export class Lash implements AsyncDisposable {
     return recovered;
   }
 
-  /** Opens a parked session again. @throws LashError `session_id_retired` - it was deleted meanwhile (S-89). */
+  /** Opens a parked session again. @throws LashError `session_id_retired` - it was deleted meanwhile. */
   resume(parked: ParkedSession, options: SessionOptions = {}): Promise<Session> {
     return this.#openSession(parked.sessionId, options, true);
   }
@@ -135,7 +135,7 @@ export class Lash implements AsyncDisposable {
   /**
    * Asks for the end of a turn by its address, from any process that has the store: it ends as `stopped: "cancelled"`, with this
    * request in its result. Whoever drives it hears of it at once in this process and in other tabs, within a second elsewhere;
-   * a turn that nobody drives is ended here. Durable when it resolves (OP-20).
+   * a turn that nobody drives is ended here. Durable when it resolves.
    *
    * @param reason - kept in the result's `cancellation`; at most 4 KiB.
    * @returns `completion_won` for a turn that had ended; `unknown_turn` also for one that still waits to be accepted.
@@ -231,13 +231,13 @@ export class Lash implements AsyncDisposable {
   /**
    * Makes durable what the trace's sink was given so far, as far as the sink can: a file is synced. `close` does it, too.
    *
-   * @throws LashError `trace_flush`, or the code of the sink's own error (ER-21) - turns are not affected.
+   * @throws LashError `trace_flush`, or the code of the sink's own error - turns are not affected.
    */
   async flushTrace(): Promise<void> {
     await this.#ports.trace?.flush();
   }
 
-  /** What a host may do about disk space; nothing of it runs by itself (FA-56). */
+  /** What a host may do about disk space; nothing of it runs by itself. */
   get maintenance(): Maintenance {
     this.#assertOpen();
     const { maintenance } = this.#ports.persistence;
@@ -250,7 +250,7 @@ export class Lash implements AsyncDisposable {
     };
   }
 
-  /** An answer wakes its turn: here if the session is open, else by taking the turn up (OP-8). */
+  /** An answer wakes its turn: here if the session is open, else by taking the turn up. */
   async #resolveCompletion(key: string, resolution: Resolution): Promise<ResolveOutcome> {
     this.#assertOpen();
     checkResolution(resolution, this.#ports.limits);

@@ -12,13 +12,13 @@ import type { UserInput } from "./domain/turn-input.ts";
 import { parseWaiting } from "./enqueue.ts";
 import type { DeliveryPolicy, QueuedBatch, SessionCommand, SlotPolicy } from "./stores/ingress-contract.ts";
 
-/** How queued input enters a turn (I-52). */
+/** How queued input enters a turn. */
 export interface TurnInputPolicies {
   /** `earliest_safe_boundary`: also a turn that runs may take it. `after_current_turn_commit`: only a drain of the idle session. */
   readonly deliveryPolicy: DeliveryPolicy;
   /** `join`: in one turn with neighbours of the same policies. `exclusive`: alone. */
   readonly slotPolicy: SlotPolicy;
-  /** While a batch with this key is queued, that one is given back, whatever the input says (I-4). */
+  /** While a batch with this key is queued, that one is given back, whatever the input says. */
   readonly sourceKey?: string;
 }
 

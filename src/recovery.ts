@@ -76,7 +76,7 @@ export class Recovery {
     return this.#background.get(sessionId);
   }
 
-  /** A turn can go on: here if its session is open, else in the background (OP-8). */
+  /** A turn can go on: here if its session is open, else in the background. */
   wake(sessionId: string, turnId: string): void {
     const opened = this.#options.opened(sessionId);
     for (const runtime of opened) runtime.finishLeftover();
@@ -86,7 +86,7 @@ export class Recovery {
     this.#background.set(sessionId, waking);
   }
 
-  /** A turn that was suspended goes on when its time runs out, as long as this lash lives (OP-8). */
+  /** A turn that was suspended goes on when its time runs out, as long as this lash lives. */
   wakeAt(sessionId: string, turnId: string, dueAtMs: number): void {
     if (this.#isClosed) return;
     const { clock } = this.#options.ports;

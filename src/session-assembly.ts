@@ -12,7 +12,7 @@ export interface SessionAssembly {
   readonly plugins: readonly Plugin[];
   readonly pluginOptions: Readonly<Record<string, Json>>;
   readonly isRootSession: boolean;
-  /** A session that was parked has been materialized before (FA-46). */
+  /** A session that was parked has been materialized before. */
   readonly isResumed: boolean;
 }
 

@@ -16,7 +16,7 @@ import type { QueuedTurnOptions } from "./turn-options.ts";
 import { turnResultOf, type TurnResult } from "./turn-result.ts";
 
 /**
- * Changes of a session that wait their turn in its queue, each a commit of its own (I-30). Durable when it resolves; applied
+ * Changes of a session that wait their turn in its queue, each a commit of its own. Durable when it resolves; applied
  * before the session's next turn, or by `queuedTurn()`.
  *
  * `key` makes a command repeatable: submitted again under it, the command is the one that is queued, and a reset that was done
@@ -67,7 +67,7 @@ export abstract class SessionLanes {
     return this.#runtime.inputs.enqueue({ input: parseWaiting(input, this.#runtime.ports.limits), ingress, ...(id !== undefined && { sourceKey: `host:${checkedId(id, "id")}` }) });
   }
 
-  /** Tells the running turn something as soon as its tools are done (FA-64). Otherwise as `enqueue`; ids are counted apart. */
+  /** Tells the running turn something as soon as its tools are done. Otherwise as `enqueue`; ids are counted apart. */
   async inject(input: UserInput, { id }: { readonly id?: string } = {}): Promise<PendingTurnInput> {
     this.assertOpen();
     const ingress = { scope: "active_turn", minBoundary: "after_work" } as const;
@@ -75,7 +75,7 @@ export abstract class SessionLanes {
   }
 
   /**
-   * Runs what waits as one turn (FA-29). Session commands that were queued before all inputs are applied first; then come the
+   * Runs what waits as one turn. Session commands that were queued before all inputs are applied first; then come the
    * inputs for the next turn, at most 64, in the order in which they were enqueued; where there are none, the next group of
    * queued work. From its acceptance on it is a turn like any other, finished by `recover()` if this process dies.
    *
@@ -108,7 +108,7 @@ export abstract class SessionLanes {
     return this.#runtime.inputs.pending();
   }
 
-  /** Takes back an input that no turn has taken; the outcome says what became of it (FA-36). Durable when it resolves. */
+  /** Takes back an input that no turn has taken; the outcome says what became of it. Durable when it resolves. */
   async cancelTurnInput(target: CancelTarget): Promise<CancelOutcome> {
     const [outcome = { outcome: "not_found" as const }] = await this.cancelTurnInputs([target]);
     return outcome;
@@ -127,7 +127,7 @@ export abstract class SessionLanes {
   }
 
   /**
-   * Queued work of this session in its order: wakes of processes, session commands, input of `enqueueTurnInput` (FA-36).
+   * Queued work of this session in its order: wakes of processes, session commands, input of `enqueueTurnInput`.
    *
    * @param options.all - also what a turn or a drain has taken. Default: only what could still be taken back.
    */
@@ -136,7 +136,7 @@ export abstract class SessionLanes {
   }
 
   /**
-   * Leaves an input to the session as queued work, behind what is queued already (FA-41). Needs no lease. Durable when it
+   * Leaves an input to the session as queued work, behind what is queued already. Needs no lease. Durable when it
    * resolves, images included.
    *
    * @returns the batch as it waits; with a `sourceKey` that is queued already, that one.
@@ -146,13 +146,13 @@ export abstract class SessionLanes {
     return (await this.#work()).enqueueTurnInput(this.#runtime, input, policies);
   }
 
-  /** Takes back a batch that nothing has taken (FA-41). Durable when it resolves. @returns it; undefined where there is no such batch, or a turn or drain has it. */
+  /** Takes back a batch that nothing has taken. Durable when it resolves. @returns it; undefined where there is no such batch, or a turn or drain has it. */
   async cancelQueuedWork(batchId: string): Promise<QueuedBatch | undefined> {
     return (await this.#work()).cancelWork(this.#runtime, batchId);
   }
 
   /**
-   * Resolves when a batch is gone: done, or taken back. At once for an unknown one; there is no deadline (FA-37).
+   * Resolves when a batch is gone: done, or taken back. At once for an unknown one; there is no deadline.
    *
    * @param options.signal - aborting it gives the waiting up with its reason.
    * @throws LashError `session_closed` - the session was closed meanwhile; `store_commit_failed`.

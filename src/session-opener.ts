@@ -38,7 +38,7 @@ export class SessionOpener {
     return this.#open(id, explicit, isResumed, () => ({}));
   }
 
-  /** To finish a turn in flight: its plugins are given the options that it was accepted with (OP-7). */
+  /** To finish a turn in flight: its plugins are given the options that it was accepted with. */
   async openFor(sessionId: string, turnId: string): Promise<SessionRuntime> {
     const { ports } = this.#lash;
     return this.#open(sessionId, {}, false, async (plugins) => {
@@ -47,7 +47,7 @@ export class SessionOpener {
     });
   }
 
-  /** To end a turn in flight: nothing that a turn needs is there, and nothing has to be (ME-22). */
+  /** To end a turn in flight: nothing that a turn needs is there, and nothing has to be. */
   async openToEnd(sessionId: string): Promise<SessionRuntime> {
     const wiring: SessionWiring = {
       sessionId,

@@ -85,7 +85,7 @@ export class Session extends SessionLanes implements AsyncDisposable {
    * Asks the agent something. Nothing happens until the turn is iterated or its `result` is asked for; then its input
    * is accepted durably before anything else, and from there on it ends even if this process does not.
    *
-   * Session commands that are queued are applied first (T-4); one that fails fails the turn, before its input is accepted.
+   * Session commands that are queued are applied first; one that fails fails the turn, before its input is accepted.
    *
    * Settings among the options hold for this turn alone, also when another process finishes it; one that is in flight already
    * keeps those it was accepted with.
@@ -130,7 +130,7 @@ export class Session extends SessionLanes implements AsyncDisposable {
 
   /**
    * The committed state of this session and the cursor from which all that came after it is told, the running turn included: one
-   * immutable value, at once, also while a turn runs (FA-50, O-1). The same value until something is committed.
+   * immutable value, at once, also while a turn runs. The same value until something is committed.
    */
   observe(): SessionObservation {
     return this.#observations.current;
@@ -138,7 +138,7 @@ export class Session extends SessionLanes implements AsyncDisposable {
 
   /**
    * What this session has cost so far, read from the store: what its children have used is in it as soon as they have committed it,
-   * also while no turn of this session runs (S-69). Nothing of a turn that has not ended.
+   * also while no turn of this session runs. Nothing of a turn that has not ended.
    *
    * @throws LashError `store_backend`, `stored_row_invalid` - the store could not be read.
    */
@@ -149,7 +149,7 @@ export class Session extends SessionLanes implements AsyncDisposable {
 
   /**
    * What has happened after a cursor, as far as it is kept; at once. Where it is not, a gap with what is committed instead:
-   * whatever was shown live since the cursor is void then, and `gap.latestCursor` is where to go on (FA-51).
+   * whatever was shown live since the cursor is void then, and `gap.latestCursor` is where to go on.
    *
    * @param cursor - of `observe()` or of an event, also of another handle, tab or life of this one.
    * @throws LashError `live_replay` - it is no cursor, or one of another session; `cause.code` and the message say which.
@@ -162,7 +162,7 @@ export class Session extends SessionLanes implements AsyncDisposable {
   /**
    * What happens in this session after a cursor, whoever drives it: first what is kept of it, then as it comes, nothing left out or
    * told twice. Live and best effort: what counts is committed. A reader that is slow holds up nobody; where it has missed
-   * something, and where another runtime took over, it is told so by a gap, and then goes on (O-28). Ends with the session.
+   * something, and where another runtime took over, it is told so by a gap, and then goes on. Ends with the session.
    *
    * Keep `event.cursor` (of a gap: `gap.latestCursor`) to go on from later. On a gap take `observation.readView` for what was shown.
    *
@@ -198,7 +198,7 @@ export class Session extends SessionLanes implements AsyncDisposable {
   }
 
   /**
-   * Sessions that do parts of this one's work (FA-65). Closing one is its handle's, activating one is opening it.
+   * Sessions that do parts of this one's work. Closing one is its handle's, activating one is opening it.
    *
    * @throws LashError `missing_child_sessions` - the lash was made without `children`.
    */
@@ -212,7 +212,7 @@ export class Session extends SessionLanes implements AsyncDisposable {
     };
   }
 
-  /** What the plugins of this session can be asked for, and what they can be told to do (FA-69). */
+  /** What the plugins of this session can be asked for, and what they can be told to do. */
   get plugins(): SessionOperations {
     this.assertOpen();
     const asking = (kind: OperationRequest["kind"]) => (operation: OperationRequest["operation"], args?: unknown, options?: NonNullable<OperationRequest["options"]>) =>
@@ -227,14 +227,14 @@ export class Session extends SessionLanes implements AsyncDisposable {
     return plugins.operate(request, this.#closed.signal);
   }
 
-  /** Cancels the turns that run or wait on this handle and its clones. @returns how many (FA-27). */
+  /** Cancels the turns that run or wait on this handle and its clones. @returns how many. */
   cancelRunningTurns(): number {
     return this.#runtime.cancelTurns();
   }
 
   /**
    * Changes the settings of this session from the next turn on, and records them: when it resolves, whoever opens the session
-   * next without settings of their own has these. Nothing happens where nothing changes (FA-60, OP-22).
+   * next without settings of their own has these. Nothing happens where nothing changes.
    *
    * While a turn runs on this handle it resolves at once, also in one of its tools: the settings hold from the next turn on, are
    * durable with the outcome of the tool attempt that ends next, and are recorded by the turn's commit, or right after a turn that
@@ -252,7 +252,7 @@ export class Session extends SessionLanes implements AsyncDisposable {
 
   /**
    * Ends all waits of this session for answers from outside that are open now as cancelled; the session stays usable, and a
-   * turn that only waited for one goes on. Durable when it resolves. Later waits are not affected (FA-39).
+   * turn that only waited for one goes on. Durable when it resolves. Later waits are not affected.
    *
    * @returns how many waits that were.
    */
@@ -289,7 +289,7 @@ export class Session extends SessionLanes implements AsyncDisposable {
 
   /**
    * Goes on in a fresh context that starts with what `compactor` makes of the conversation, such as `summarize()` of
-   * `lash-runtime/compaction`. What came before stays stored, readable by node id (S-20, PP-55). Durable when it resolves;
+   * `lash-runtime/compaction`. What came before stays stored, readable by node id. Durable when it resolves;
    * `readView.lastPromptUsage` tells when it is worth it.
    *
    * @param compactor - default: those of the session's plugins, by their priority; the first that makes something of it.
@@ -324,7 +324,7 @@ export class Session extends SessionLanes implements AsyncDisposable {
   }
 
   /**
-   * Begins the conversation anew in a fresh context. What came before stays stored, readable by node id (design 7.3, S-32).
+   * Begins the conversation anew in a fresh context. What came before stays stored, readable by node id.
    * Durable when it resolves.
    *
    * @throws LashError `session_execution_busy` - as `branch`. `commands.reset` waits for the turn.
@@ -335,7 +335,7 @@ export class Session extends SessionLanes implements AsyncDisposable {
     await this.#runtime.changes.commit((resident) => resetTo(resident, `${this.id}:frame:reset:${newId()}`, clock.now()) ?? {});
   }
 
-  /** Another handle on the same runtime; `close` and `park` need the last one (FA-49). */
+  /** Another handle on the same runtime; `close` and `park` need the last one. */
   clone(): Session {
     this.assertOpen();
     this.#runtime.openHandle();
@@ -344,18 +344,18 @@ export class Session extends SessionLanes implements AsyncDisposable {
     return clone;
   }
 
-  /** A node of this session's history by id, also off the active path; undefined when unknown or tombstoned (S-40). */
+  /** A node of this session's history by id, also off the active path; undefined when unknown or tombstoned. */
   historicNode(nodeId: string): Promise<SessionNode | undefined> {
     return this.#runtime.ports.persistence.sessions.loadNode(this.id, nodeId);
   }
 
-  /** Ids of nodes that no path of this session reaches any more, in storage order (S-87). */
+  /** Ids of nodes that no path of this session reaches any more, in storage order. */
   orphanedNodeIds(): Promise<readonly string[]> {
     return this.#runtime.ports.persistence.maintenance.orphanedNodeIds(this.id);
   }
 
   /**
-   * Closes the session and says where it stands, for `lash.resume(parked)`. Holds nothing any more (S-43).
+   * Closes the session and says where it stands, for `lash.resume(parked)`. Holds nothing any more.
    *
    * @throws LashError `session_still_in_use` - another handle is open or a turn runs; nothing happened.
    */
@@ -373,7 +373,7 @@ export class Session extends SessionLanes implements AsyncDisposable {
     if (this.#state === "open") await this.#leave("session.close");
   }
 
-  /** Waits for running turns, then closes; never deletes (FA-80). A handle with siblings is only released (FA-49). */
+  /** Waits for running turns, then closes; never deletes. A handle with siblings is only released. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#state !== "open") return;
     if (this.#runtime.releaseHandle()) return this.#left();

@@ -11,7 +11,7 @@ import type { Provider } from "./providers/contract.ts";
 import type { ToJsonSchema } from "./tools/contract.ts";
 import type { Output } from "./turn-value.ts";
 
-/** For one turn, on top of its session's settings; none of it is recorded as the session's (FA-24). */
+/** For one turn, on top of its session's settings; none of it is recorded as the session's. */
 export interface TurnSettings<Wanted extends Output = Output> extends AskOptions<Wanted> {
   /** Another process can finish the turn only with a provider of the same id. The lash does not close it. */
   readonly provider?: Provider;
@@ -29,7 +29,7 @@ export interface TurnSettings<Wanted extends Output = Output> extends AskOptions
 
 /** What to change; what is left out stays. */
 export interface SessionPatch {
-  /** From now on the recorded one (PP-27). The lash does not close it. */
+  /** From now on the recorded one. The lash does not close it. */
   readonly provider?: Provider;
   /** In place of the whole model. Default of its id: the given provider's own, else the present one. */
   readonly model?: ModelOptions;

@@ -3,7 +3,7 @@
 import type { Emit } from "./actors/model-call.ts";
 import type { TurnActivity } from "./observe/contract.ts";
 
-/** @internal A broken sink never changes the outcome (T-46). */
+/** @internal A broken sink never changes the outcome. */
 export async function swallow<Told extends readonly unknown[]>(sink: (...told: Told) => void | Promise<void>, ...told: Told): Promise<void> {
   try {
     await sink(...told);

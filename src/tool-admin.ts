@@ -6,7 +6,7 @@ import type { RestoredTools, ToolManifest, ToolRegistry, ToolSet, ToolSourceHand
 
 /**
  * Tools are known by their ids: `tool({ id })`, default their names. A change holds from the next turn on; a tool that was taken
- * away is refused at once, also by a turn that runs: its calls answer `tool_unavailable` (PT-45, PT-49).
+ * away is refused at once, also by a turn that runs: its calls answer `tool_unavailable`.
  *
  * What a host decides - membership, an applied or a restored state - is durable when the call resolves. While a turn of this
  * runtime runs it holds at once and is recorded by that turn's commit; a tool that makes such a change makes it as durable as

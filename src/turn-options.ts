@@ -19,18 +19,18 @@ export interface TurnOptions<Wanted extends Output = Output> extends TurnSetting
 }
 
 export interface RunOptions<Wanted extends Output = Output> extends TurnOptions<Wanted> {
-  /** Told of everything that happens; awaited, so a slow one slows the turn (T-46). */
+  /** Told of everything that happens; awaited, so a slow one slows the turn. */
   readonly onActivity?: (activity: TurnActivity) => void | Promise<void>;
 }
 
 export interface QueuedTurnOptions {
   /** Id of the turn, so that asking again attaches to it. Default: the first of `batchIds`, else the `traceTurnId` of an input, else a fresh one. */
   readonly drainId?: string;
-  /** Runs exactly these batches, in this order, if they are what comes next in the queue; inputs are left alone (I-22, I-25). */
+  /** Runs exactly these batches, in this order, if they are what comes next in the queue; inputs are left alone. */
   readonly batchIds?: readonly string[];
   /** Aborting it cancels the turn. */
   readonly signal?: AbortSignal;
-  /** Told of everything that happens; awaited, so a slow one slows the turn (T-46). */
+  /** Told of everything that happens; awaited, so a slow one slows the turn. */
   readonly onActivity?: (activity: TurnActivity) => void | Promise<void>;
 }
 

@@ -8,7 +8,7 @@ import type { ToolCallOutput } from "./domain/tool-output.ts";
 import { usageOf, type TokenUsage } from "./domain/usage.ts";
 import type { TurnEnd } from "./actors/turn-run.ts";
 
-/** One tool call of the turn. `args` and `output` are there when the turn ended in this process (OP-11). */
+/** One tool call of the turn. `args` and `output` are there when the turn ended in this process. */
 export interface ToolCallRecord {
   readonly callId: string;
   readonly toolName: string;
@@ -20,7 +20,7 @@ export interface ToolCallRecord {
 
 export interface TurnResult<Value = unknown> {
   readonly turnId: string;
-  /** The assistant's words; for a turn that stopped, the last ones it said (T-59). */
+  /** The assistant's words; for a turn that stopped, the last ones it said. */
   readonly text: string;
   readonly outcome: HostOutcome;
   /**
@@ -28,11 +28,11 @@ export interface TurnResult<Value = unknown> {
    * tool gave to `finishTurn`. Where this call, its session or its lash has the schema as an object, it is what that made of it.
    */
   readonly value?: Value;
-  /** Finished, or went on in another frame (FA-28). */
+  /** Finished, or went on in another frame. */
   readonly isSuccess: boolean;
   /** Tokens of this turn's own model calls. */
   readonly usage: TokenUsage;
-  /** Of the turns that its tools ran in child sessions, by source and model; the session's ledger has them, too (T-78). */
+  /** Of the turns that its tools ran in child sessions, by source and model; the session's ledger has them, too. */
   readonly childrenUsage: readonly ChildUsage[];
   /** Of both together. */
   readonly totalUsage: TokenUsage;
@@ -42,7 +42,7 @@ export interface TurnResult<Value = unknown> {
   readonly execution: { readonly startedAtMs: number; readonly durationMs: number };
   /** The session's revision with this turn in it. */
   readonly headRevision: number;
-  /** The request that ended a cancelled turn (OP-20); absent where it was cancelled without one, as by `cancelRunningTurns()`. */
+  /** The request that ended a cancelled turn; absent where it was cancelled without one, as by `cancelRunningTurns()`. */
   readonly cancellation?: TurnCancellation;
 }
 

@@ -18,7 +18,7 @@ const BUFFER = 64;
  * One turn: an async iterable of what happens, and the result it ends in.
  *
  * It starts when it is iterated or its `result` is asked for, whichever comes first. A consumer that stops iterating
- * stops watching, not the turn (FA-80). Iterate it once; everything of it that lasts is in the result and the session.
+ * stops watching, not the turn. Iterate it once; everything of it that lasts is in the result and the session.
  */
 export class Turn<Value = unknown> implements AsyncIterable<TurnActivity> {
   /** Unique in its session; asking for a turn under an id that has ended gives the recorded result. */
@@ -54,7 +54,7 @@ export class Turn<Value = unknown> implements AsyncIterable<TurnActivity> {
 
   /**
    * Ends the turn as `stopped: "cancelled"`; what has finished is kept. What runs is told at once. The request is durable when
-   * this resolves: should this process die before the turn has ended, whoever finishes it ends it as cancelled (OP-20).
+   * this resolves: should this process die before the turn has ended, whoever finishes it ends it as cancelled.
    *
    * @param reason - kept in the result's `cancellation`; at most 4 KiB.
    * @returns whether the turn ends as cancelled, or had ended before.

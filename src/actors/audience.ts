@@ -8,7 +8,7 @@ interface Watcher {
   readonly emit: Emit;
 }
 
-/** Tells all of them; only who drives the turn may slow it down (T-46). */
+/** Tells all of them; only who drives the turn may slow it down. */
 export const toAudience =
   ({ turnId, emit }: Watcher, feed: SessionFeed, attended: Iterable<Watcher>): Emit =>
   (body, correlationId) => {

@@ -34,7 +34,7 @@ export interface BatchContext {
   /** Replay keys that a durable step has named already. */
   readonly issued: ReadonlySet<string>;
   readonly envelope: (replayKey: string, causedBy: string, command: Envelope["command"]) => Envelope;
-  /** Asked once more when a call is about to run: its tool may have gone meanwhile (PT-49). */
+  /** Asked once more when a call is about to run: its tool may have gone meanwhile. */
   readonly refusalOf: (toolName: string) => string | undefined;
   /** Changes of the session that are in no journal yet. */
   readonly takeChanges: () => JournaledChanges;
@@ -48,7 +48,7 @@ export interface BatchContext {
   readonly restTool: string | undefined;
   /** The text of a result that the conversation has, by its id or that of its call. */
   readonly earlierResult: (id: string) => string | undefined;
-  /** Aborts when the turn is suspended: waits end without being recorded (OP-8). */
+  /** Aborts when the turn is suspended: waits end without being recorded. */
   readonly detach: AbortSignal;
   /** What a tool that asks a model needs. */
   readonly direct: {

@@ -5,7 +5,7 @@ import { cancelTopic } from "./cancel-watch.ts";
 import { isFollowOf } from "./frames.ts";
 import type { RuntimePorts } from "./ports.ts";
 
-/** A turn that went on in another frame is in flight under that one's id: its asker knows it by the id it had at first (T-68). */
+/** A turn that went on in another frame is in flight under that one's id: its asker knows it by the id it had at first. */
 export async function inFlightUnder({ persistence }: Pick<RuntimePorts, "persistence">, sessionId: string, turnId: string): Promise<string> {
   const [inFlight] = await persistence.turns.inFlight(sessionId);
   return inFlight && isFollowOf(inFlight.turnId, turnId) ? inFlight.turnId : turnId;
@@ -13,7 +13,7 @@ export async function inFlightUnder({ persistence }: Pick<RuntimePorts, "persist
 
 /**
  * Records that a turn is to end as cancelled, and tells whoever drives it. A turn that went on in another frame is ended there:
- * its asker knows it by the id it had at first (T-68).
+ * its asker knows it by the id it had at first.
  *
  * @returns the id of the turn that the answer is about, too.
  */

@@ -14,7 +14,7 @@ import type { Collected } from "./effect-host.ts";
 import { partsAsFound } from "./images.ts";
 import { causeMessages, type LogPlace } from "./opening.ts";
 
-/** Most inputs, or batches, that a turn takes at once (I-17). */
+/** Most inputs, or batches, that a turn takes at once. */
 export const MOST_INPUTS = 64;
 
 interface Delivered {
@@ -23,7 +23,7 @@ interface Delivered {
   readonly accepted: readonly { readonly input: PendingTurnInput; readonly message: Message }[];
 }
 
-/** One message per input and per cause, in order; an input of nothing gives none (I-51). */
+/** One message per input and per cause, in order; an input of nothing gives none. */
 export async function deliver({ inputs, batches }: Collected, place: LogPlace, persistence: Persistence): Promise<Delivered> {
   const { sessionId, turnId, log } = place;
   const messages: Message[] = [];

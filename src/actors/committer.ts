@@ -35,13 +35,13 @@ export interface FinishedTurn {
   readonly compaction: TurnCompaction | undefined;
   /** Its last model call was refused for what was in it. */
   readonly isRefused: boolean;
-  /** The request to cancel that this turn knows of (OP-20). */
+  /** The request to cancel that this turn knows of. */
   readonly cancellation: TurnCancellation | undefined;
 }
 
 /**
- * The turn's log with its closing words: the assistant's text is appended unless it stands there already (T-73).
- * Tool calls that nobody answered are left out, because no model takes a history with such calls in it (T-77).
+ * The turn's log with its closing words: the assistant's text is appended unless it stands there already.
+ * Tool calls that nobody answered are left out, because no model takes a history with such calls in it.
  */
 export function closedLog(context: TurnContext, whole: readonly Message[]): readonly Message[] {
   const { outcome } = context;
@@ -114,7 +114,7 @@ export interface CommitParts {
   readonly fence: LeaseFence;
   readonly machine: MachineSnapshot;
   readonly now: number;
-  /** Of plugins, where it has changed (PT-24). */
+  /** Of plugins, where it has changed. */
   readonly pluginState: Json | undefined;
 }
 

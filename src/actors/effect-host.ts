@@ -20,11 +20,11 @@ export interface StepDraft {
   readonly snapshot?: MachineSnapshot;
   /** Replay keys of the attempts that may run once this is durable. */
   readonly issued: readonly string[];
-  /** All that is open is waits: not a failed recovery (OP-6). */
+  /** All that is open is waits: not a failed recovery. */
   readonly waiting?: true;
 }
 
-/** What a checkpoint claimed for its turn; the turn's end completes it (T-56). */
+/** What a checkpoint claimed for its turn; the turn's end completes it. */
 export interface Collected {
   readonly claims: readonly TurnClaim[];
   readonly inputs: readonly PendingTurnInput[];
@@ -44,7 +44,7 @@ export function collectedNow(replayKey: string, { claim, work }: CollectedClaims
 }
 
 export interface Execution {
-  /** This effect was issued before and its outcome was lost with its process (OP-3). */
+  /** This effect was issued before and its outcome was lost with its process. */
   readonly interrupted: boolean;
 }
 
@@ -63,7 +63,7 @@ export interface EffectController {
   /**
    * @param envelope - identifies the operation; asked for at once, and only where something is recorded, because naming
    *   costs hashing.
-   * @throws LashError `journaled_effect_replay_hash_conflict` - recorded under this key is another operation (E-9).
+   * @throws LashError `journaled_effect_replay_hash_conflict` - recorded under this key is another operation.
    */
   execute(replayKey: string, envelope: () => Envelope, run: (execution: Execution) => Promise<JournaledOutcome>): Promise<Executed>;
   /** Whether an outcome is on record, under whatever hash. */
@@ -77,10 +77,10 @@ export interface EffectController {
 export interface TurnScope {
   readonly turn: TurnRecord;
   readonly fence: LeaseFence;
-  /** Before a write: renews the lease where a late timer let it run out (S-60). */
+  /** Before a write: renews the lease where a late timer let it run out. */
   readonly ensureLive: () => Promise<void>;
   readonly writes: TurnWrites;
-  /** Told of a request to cancel the turn that a step came across (OP-20). */
+  /** Told of a request to cancel the turn that a step came across. */
   readonly onCancelRequest: (request: TurnCancellation) => void;
 }
 

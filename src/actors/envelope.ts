@@ -10,14 +10,14 @@ export interface Envelope {
   readonly invocation: {
     readonly scope: { readonly session_id: string; readonly turn_id: string; readonly turn_index: number; readonly protocol_iteration: number };
     readonly subject: { readonly type: "effect"; readonly effect_id: string; readonly kind: string };
-    /** Replay key of the effect this one is part of (E-12). */
+    /** Replay key of the effect this one is part of. */
     readonly caused_by?: string;
     readonly replay: { readonly key: string };
   };
   readonly command: JsonObject;
 }
 
-/** SHA-256 of the canonical JSON of the whole envelope (E-5). */
+/** SHA-256 of the canonical JSON of the whole envelope. */
 export const envelopeHash = (envelope: Envelope): string => sha256Hex(canonicalJson(envelope));
 
 /** Digest of a growing list: names all of it in 64 characters, at the cost of its newest element. */

@@ -8,7 +8,7 @@ import { attachmentIds } from "./images.ts";
 
 /**
  * A session that starts with another one's conversation. The nodes are copied: they are immutable, and a session of its own can be
- * read, moved and deleted without asking another one. It goes on with the prompt, the tools and the plugins of its source (PT-27, S-67).
+ * read, moved and deleted without asking another one. It goes on with the prompt, the tools and the plugins of its source.
  */
 export function forkOf(source: SessionRead, sessionId: string, at: string | undefined, createdAt: string): NewSession {
   const { policy, protocolTurnOptions } = source.head;
@@ -33,7 +33,7 @@ export function forkOf(source: SessionRead, sessionId: string, at: string | unde
   };
 }
 
-/** The conversation of the current frame, up to message `at`, in the frame of another session; without what came before it (S-66). */
+/** The conversation of the current frame, up to message `at`, in the frame of another session; without what came before it. */
 export function conversationOf({ nodes, head }: SessionRead, agentFrameId: string, at?: string): readonly SessionNode[] {
   const current = nodes.filter((node) => node.agentFrameId === undefined || node.agentFrameId === head.currentFrameId);
   const last = at === undefined ? current.length - 1 : current.findIndex((node) => node.nodeId === at);

@@ -27,7 +27,7 @@ function placeOf(turnId: string): { readonly root: string; readonly number: numb
   return Number.isSafeInteger(number) ? { root: turnId.slice(0, at), number } : { root: turnId, number: 0 };
 }
 
-/** `<root>:agent-frame:<n>`, n = finished turns of the chain (T-68). */
+/** `<root>:agent-frame:<n>`, n = finished turns of the chain. */
 export function followTurnId(turnId: string): string {
   const { root, number } = placeOf(turnId);
   return `${root}${FOLLOW}${number + 1}`;
@@ -39,7 +39,7 @@ export function isFollowOf(turnId: string, earlier: string): boolean {
   return place.root === before.root && place.number > before.number;
 }
 
-/** What the outcome opens; undefined for other outcomes, and for a blank, current or used frame id (S-16). */
+/** What the outcome opens; undefined for other outcomes, and for a blank, current or used frame id. */
 export function frameOpening(
   turnId: string,
   outcome: TurnOutcome,

@@ -29,7 +29,7 @@ export class History {
     this.#recorded = recorded;
   }
 
-  /** Frame read model: first occurrence per id, no transient messages (S-6). */
+  /** Frame read model: first occurrence per id, no transient messages. */
   static of(nodes: readonly SessionNode[], sessionId: string, frameId: string, recorded: SessionPolicy): History {
     const history = new History(originOf(recorded));
     const isInitial = frameId === initialFrameId(sessionId);

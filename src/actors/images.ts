@@ -12,7 +12,7 @@ import type { TurnInputItem } from "../domain/turn-input.ts";
 import type { AttachmentFacet } from "../stores/content-contract.ts";
 import type { WriteForTurn } from "./turn-writes.ts";
 
-/** Parts of a user message; a string says which image or file of the input cannot be used, and why (T-9). */
+/** Parts of a user message; a string says which image or file of the input cannot be used, and why. */
 export async function partsOf(sessionId: string, items: readonly TurnInputItem[], attachments: AttachmentFacet): Promise<readonly PartDraft[] | string> {
   const parts: PartDraft[] = [];
   for (const item of items) {
@@ -133,14 +133,14 @@ export function partOfFile({ filename, ...reference }: StoredFile): PartDraft {
 
 /**
  * Stores bytes under the media type that their maker gives; `image`, `image/*` and the like are looked up in the bytes. Intent
- * first, so that bytes without an owner can be found and swept (S-77).
+ * first, so that bytes without an owner can be found and swept.
  */
 export async function storeFile(sessionId: string, bytes: Uint8Array, mime: string, attachments: AttachmentFacet, write: WriteForTurn): Promise<AttachmentRef> {
   await write(() => attachments.manifest.recordIntent(sessionId, sha256Hex(bytes)));
   return write(() => attachments.put(bytes, isMediaType(mime) ? mime : (imageType(bytes) ?? "application/octet-stream")));
 }
 
-/** Ids of all attachments that messages refer to (S-78). */
+/** Ids of all attachments that messages refer to. */
 export const attachmentIds = (messages: readonly Message[]): readonly string[] => [
   ...new Set(messages.flatMap(({ parts }) => parts.flatMap(({ attachment }) => (attachment ? [attachment.reference.id] : [])))),
 ];

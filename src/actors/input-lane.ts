@@ -22,9 +22,9 @@ export interface InputToEnqueue {
 
 /** Told of what happens in either lane once it is durable. */
 export interface LaneListener {
-  /** Ids of inputs or of batches (O-15, I-44). */
+  /** Ids of inputs or of batches. */
   readonly changed: (kind: "enqueued" | "cancelled", ids: readonly string[]) => void;
-  /** Something waits for the next drain (I-45). */
+  /** Something waits for the next drain. */
   readonly poke: (reason: PokeReason) => void;
 }
 
@@ -52,7 +52,7 @@ export class InputLane {
     this.#taken = taken;
   }
 
-  /** Durable when it resolves, bytes of images included (I-1, OP-25). @throws LashError `store_commit_failed`, also where the key was used with other content (I-3). */
+  /** Durable when it resolves, bytes of images included. @throws LashError `store_commit_failed`, also where the key was used with other content. */
   async enqueue({ input, ingress, sourceKey }: InputToEnqueue): Promise<PendingTurnInput> {
     const { input: accepted, attachments } = await admissible(this.#ports, this.#sessionId, input, this.#taken);
     const draft: TurnInputDraft = {
@@ -89,14 +89,14 @@ export class InputLane {
     return outcome;
   }
 
-  /** Only what was cancelled now is told of (I-44). */
+  /** Only what was cancelled now is told of. */
   #told(outcomes: readonly CancelOutcome[]): readonly CancelOutcome[] {
     const ids = outcomes.flatMap((each) => (each.outcome === "cancelled" ? [each.data.inputId] : []));
     if (ids.length > 0) this.#listener.changed("cancelled", ids);
     return outcomes;
   }
 
-  /** Id of the turn that would take what waits now: the first one that an input asks for and that is not used up (I-29); undefined where nothing waits in either lane. */
+  /** Id of the turn that would take what waits now: the first one that an input asks for and that is not used up; undefined where nothing waits in either lane. */
   async nextTurnId(): Promise<string | undefined> {
     const waiting = (await this.pending()).filter(({ state }) => state === "deferred_next_turn");
     const work = waiting.length > 0 ? [] : await this.#ask(() => this.#ports.persistence.queue.listPending(this.#sessionId));

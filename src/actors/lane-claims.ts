@@ -22,14 +22,14 @@ export type Claimed =
   | ClaimedTurn
   /** The turn id has ended before. */
   | { readonly kind: "settled"; readonly result: RecordedTurn }
-  /** Session commands come first (T-4). */
+  /** Session commands come first. */
   | { readonly kind: "commands" }
   | { readonly kind: "busy" };
 
 export interface TurnToAccept {
   readonly turnId: string;
   readonly input: AcceptedInput;
-  /** Bytes that the input refers to; stored by the write that accepts it (OP-25). */
+  /** Bytes that the input refers to; stored by the write that accepts it. */
   readonly attachments: readonly NewAttachment[];
 }
 
@@ -178,7 +178,7 @@ export class LaneClaims {
     return claimedOf(resumed, this.#wiring.sessionId);
   }
 
-  /** Claims the lane; a holder that is provably dead is taken over at once, anybody else is waited out (S-62). */
+  /** Claims the lane; a holder that is provably dead is taken over at once, anybody else is waited out. */
   async claim<Outcome extends { readonly kind: string; readonly holder?: SessionLease }>(attempt: (claim: LeaseClaim) => Promise<Outcome>): Promise<Outcome> {
     const claim: LeaseClaim = {
       sessionId: this.#wiring.sessionId,
@@ -198,7 +198,7 @@ export class LaneClaims {
   /**
    * The lane alone, for what is committed beside turns.
    *
-   * @throws LashError `session_execution_busy` - nothing was changed. `store_commit_failed` (ER-4), `session_id_retired`.
+   * @throws LashError `session_execution_busy` - nothing was changed. `store_commit_failed`, `session_id_retired`.
    */
   async claimAlone(): Promise<SessionLease> {
     let claim: ClaimOutcome;

@@ -52,7 +52,7 @@ export class LeaseKeeper {
     return fenceOf(this.#lease);
   }
 
-  /** Renews where less than one renewal interval is left, so that a commit does not race the expiry (S-60). */
+  /** Renews where less than one renewal interval is left, so that a commit does not race the expiry. */
   async ensureLive(): Promise<void> {
     // A renewal that is under way may have begun too long ago to bring enough.
     if (this.#isShort()) await this.#renewal;
@@ -65,7 +65,7 @@ export class LeaseKeeper {
 
   /**
    * Called before the write that ends the turn. It frees the lease, which a renewal beside it would take for a loss; from
-   * here on that write finds out by itself whether the lease is still held (S-60).
+   * here on that write finds out by itself whether the lease is still held.
    */
   ending(): void {
     this.#state = "ending";

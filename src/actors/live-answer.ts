@@ -10,7 +10,7 @@ import type { LlmOutputPart, LlmResponse, LlmStreamEvent, LlmToolResultPart } fr
 import { LiveInputs } from "./live-inputs.ts";
 import { LiveText } from "./live-text.ts";
 
-/** Takes what happens during the call. May give a promise, which the stream then waits for (T-46). */
+/** Takes what happens during the call. May give a promise, which the stream then waits for. */
 export type Emit = (body: TurnActivityBody, correlationId: string) => void | Promise<void>;
 
 /** A call that the provider runs itself, from when it was told. */
@@ -84,7 +84,7 @@ export class LiveAnswer {
     for (const [index, warning] of warnings.entries()) await this.#emit({ type: "model_warning", warning }, this.#row(`warning:${index}`));
   }
 
-  /** There is no answer: what was said stays, and none of its calls is one (ME-11). */
+  /** There is no answer: what was said stays, and none of its calls is one. */
   async fail(): Promise<void> {
     await this.#dropInputs(this.#inputs.reset());
   }

@@ -6,7 +6,7 @@
 
 import { missingNewlines } from "../domain/messages.ts";
 
-/** Shows a piece of a row. May give a promise, which whoever streams waits for (T-46). */
+/** Shows a piece of a row. May give a promise, which whoever streams waits for. */
 export type ShowText = (row: string, text: string) => void | Promise<void>;
 
 /** A text of the answer that people see; `isApart` where something else stands between it and the one before. */

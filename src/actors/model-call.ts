@@ -37,7 +37,7 @@ export interface ModelCall {
   readonly clock: Clock;
   readonly emit: Emit;
   readonly checkJson: CheckJson;
-  /** Of text, reasoning and arguments together (OP-17). */
+  /** Of text, reasoning and arguments together. */
   readonly maxResponseBytes: number;
   /** Distinguishes providers' errors from others without knowing their class. */
   readonly failureOf: FailureOf;
@@ -70,7 +70,7 @@ export function buildRequest({ plan, prompt: { messages, images }, scope, isFirs
   };
 }
 
-/** Makes the call. Whatever the provider does is an outcome, never a throw (T-60). */
+/** Makes the call. Whatever the provider does is an outcome, never a throw. */
 export async function callModel(call: ModelCall): Promise<JournaledOutcome> {
   let response: Omit<LlmResponse, "fullText" | "providerUsage">;
   if (call.signal.aborted) {
@@ -123,7 +123,7 @@ const cancelled: { readonly failure: ProviderFailure } = {
   failure: { kind: "unknown", message: "the model call was cancelled", retryable: false, headers: [], terminalReason: "cancelled", code: "cancelled" },
 };
 
-/** Reads a recorded outcome back, and what the call used, whatever it came to (OP-21). */
+/** Reads a recorded outcome back, and what the call used, whatever it came to. */
 export function modelOutcome(recorded: Json, effectId: number, plan: TurnPlan): EffectOutcome {
   const entry = recorded as unknown as { response?: Omit<LlmResponse, "fullText">; output?: OutputCheck; failure?: ReturnType<FailureOf> };
   const { providerId, model } = plan.config.policy;

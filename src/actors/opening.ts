@@ -12,7 +12,7 @@ export function openingAtHand({ turnId, input }: TurnRecord): readonly Message[]
   return parts && [createMessage(`${turnId}:0`, "User", parts)];
 }
 
-/** @returns a text where an image of the input cannot be used: which, and why. A drain goes on without it, if it has anything else to say (I-37). */
+/** @returns a text where an image of the input cannot be used: which, and why. A drain goes on without it, if it has anything else to say. */
 export async function loadOpening({ sessionId, turnId, input, claims }: TurnRecord, persistence: Persistence): Promise<readonly Message[] | string> {
   const { causes = [] } = input;
   const items = normalizeItems(input.items);
@@ -34,7 +34,7 @@ export interface LogPlace {
 }
 
 /**
- * Causes that the turn has not said yet, each as a message under its own id (I-34). Where an earlier turn has used that id,
+ * Causes that the turn has not said yet, each as a message under its own id. Where an earlier turn has used that id,
  * because its sender delivered it again, the message is numbered as others are: a commit takes no node id twice.
  */
 export async function causeMessages(causes: readonly TurnCause[], { sessionId, turnId, log }: LogPlace, { sessions }: Pick<Persistence, "sessions">): Promise<readonly Message[]> {

@@ -39,10 +39,10 @@ export interface SessionPlugins {
   /** Of the plugins, highest priority first; undefined where none has one. */
   readonly compactor: Compactor | undefined;
 
-  /** State is that of a commit now (PT-26). @throws LashError `plugin_snapshot`. */
+  /** State is that of a commit now. @throws LashError `plugin_snapshot`. */
   restore(base: ComponentBody | undefined): void;
   /**
-   * What a commit on top of `base` has to write; undefined where nothing changed, or where it could not be captured (PT-25).
+   * What a commit on top of `base` has to write; undefined where nothing changed, or where it could not be captured.
    *
    * @param within - `turn`: the commit ends the turn that runs. Else what a turn that did not end had changed is taken back.
    */
@@ -52,19 +52,19 @@ export interface SessionPlugins {
   /** Whether something has changed that no commit and no turn in flight holds. */
   isDirty(): boolean;
 
-  /** What a host asks of them through `session.plugins` (PT-32). @param closed - aborts when the handle that asks is let go of. */
+  /** What a host asks of them through `session.plugins`. @param closed - aborts when the handle that asks is let go of. */
   operate(request: OperationRequest, closed: AbortSignal): Promise<unknown>;
 
   /** Those that the turn was accepted with; others take no part in it. */
   turn(turn: PluggedTurn): TurnPlugins;
 
-  /** Apply-at-open (PT-22). @throws LashError `plugin_session`. */
+  /** Apply-at-open. @throws LashError `plugin_session`. */
   materialize(): Promise<void>;
-  /** S-29 (16). Failures are logged. */
+  /** Failures are logged. */
   restored(messages: readonly Message[]): Promise<void>;
-  /** A change of settings as its mutators leave it, recorded, and told to all (S-27). @throws what `record` does. */
+  /** A change of settings as its mutators leave it, recorded, and told to all. @throws what `record` does. */
   configure(previous: SessionPolicy, change: SettingsChange, record: (change: SettingsChange) => Promise<void>): Promise<void>;
-  /** The session is left, or could not be opened (PT-6). */
+  /** The session is left, or could not be opened. */
   close(): void;
 }
 
@@ -106,7 +106,7 @@ export type AttemptEnd = { readonly output: ToolCallOutput } | { readonly pendin
 /** What an attempt is recorded as. A pending one has no result yet, but may have changed its plugin's state. */
 export type SettledAttempt = SettledCall | { readonly pending: RecordedPending; readonly pluginState?: Json };
 
-/** After the hooks on a result. JSON: recorded with the attempt, so that a replay asks nobody (PT-54). */
+/** After the hooks on a result. JSON: recorded with the attempt, so that a replay asks nobody. */
 export interface SettledCall {
   readonly output: ToolCallOutput;
   readonly messages?: readonly PluginMessage[];
@@ -136,25 +136,25 @@ export interface TurnPlugins {
   withState(outcome: JournaledOutcome): JournaledOutcome;
 
   /**
-   * A phase of the outer pipeline: what the turn's machine is told of it (T-11, T-12, T-16, T-72, T-74).
+   * A phase of the outer pipeline: what the turn's machine is told of it.
    *
    * @param signal - aborts what comes before the first model call, when the turn is cancelled.
    * @throws LashError `context_prepare_turn`, `plugin_prepare_turn`, `plugin_finalize_turn` - the turn stays in flight.
    */
   phase(phase: PluginPhase, ended: () => EndedTurn, signal: AbortSignal): Promise<TurnEvent>;
-  /** Before each model call, by whoever drives the turn: `plan` is that of this round (T-33, T-66). */
+  /** Before each model call, by whoever drives the turn: `plan` is that of this round. */
   sync(iteration: number, signal: AbortSignal): Promise<EffectOutcome>;
   /** For a turn that is taken up in the middle of a round. @throws LashError `context_prepare_turn`. */
   rebuild(iteration: number): Promise<void>;
 
-  /** T-51. Undefined where no plugin looks at calls. */
+  /** Undefined where no plugin looks at calls. */
   readonly beforeToolCall: ((call: ToolQuestion, signal: AbortSignal) => Promise<ToolVerdict>) | undefined;
-  /** T-54: hooks on the result, then the projection. Undefined where no plugin does either, and none has state. */
+  /** Hooks on the result, then the projection. Undefined where no plugin does either, and none has state. */
   readonly afterToolCall: ((call: ToolQuestion, ended: AttemptEnd, signal: AbortSignal) => Promise<SettledAttempt>) | undefined;
   /** The model's view of a result that no attempt made. */
   project(call: ToolQuestion, output: ToolCallOutput): Promise<string | undefined>;
   /**
-   * T-55. Undefined where no plugin takes part.
+   * Undefined where no plugin takes part.
    *
    * @param from - where its messages stand in the log.
    * @param execute - makes what hooks answer the outcome of the checkpoint, so that nobody is asked twice.

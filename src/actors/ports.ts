@@ -36,7 +36,7 @@ export type DirectQuestion = Parameters<ToolCall["complete"]>[0];
 
 /** Questions that a tool asks a model. Everything rejects with DirectCompletionError. */
 export interface DirectPort {
-  /** `key` names the question among those of one call (PP-48), `digest` says what it is. */
+  /** `key` names the question among those of one call, `digest` says what it is. */
   identify(question: DirectQuestion): { readonly key: string; readonly digest: string };
   /** @returns a response that answers the question. */
   ask(question: DirectQuestion, call: DirectCall): Promise<LlmResponse>;
@@ -52,7 +52,7 @@ export interface DirectCall {
   readonly signal: AbortSignal;
 }
 
-/** One for all sessions of a runtime (S-86). */
+/** One for all sessions of a runtime. */
 export interface RuntimePorts {
   readonly persistence: Persistence;
   readonly effectHost: EffectHost;
@@ -61,7 +61,7 @@ export interface RuntimePorts {
   readonly liveness: Liveness;
   readonly leaseTimings: LeaseTimings;
   readonly residency: Residency;
-  /** Recoveries without progress after which a turn is given up (OP-6). */
+  /** Recoveries without progress after which a turn is given up. */
   readonly maxRecoveries: number;
   readonly logger: Logger;
   /** For what providers and tools report as errors. */
@@ -72,19 +72,19 @@ export interface RuntimePorts {
   readonly publishers: Publishers;
   /** Tells who waits for a row that it was written. */
   readonly changes: ChangeHub;
-  /** Puts the bytes of images into a request (PP-9). */
+  /** Puts the bytes of images into a request. */
   readonly loadImages: (request: LlmRequest) => Promise<LlmRequest>;
   /** Loaded when a tool first asks: most never do. */
   readonly direct: () => Promise<DirectPort>;
-  /** Drains queues as they fill (I-45). Absent: the host does, with `queuedTurn()`. */
+  /** Drains queues as they fill. Absent: the host does, with `queuedTurn()`. */
   readonly poke?: (sessionId: string, reason: PokeReason) => void;
   /** Undefined where the host brings none (`lash-runtime/children`). */
   readonly children: ChildPort | undefined;
-  /** To other runtimes on this store that look at the same sessions; undefined where there are none (OP-9). */
+  /** To other runtimes on this store that look at the same sessions; undefined where there are none. */
   readonly peers: PeerChannel | undefined;
   /** A fresh random id: turns, lease tokens, owners. */
   readonly newId: () => string;
-  /** The provider with its ladder of attempts, one and the same for one provider (PP-14). */
+  /** The provider with its ladder of attempts, one and the same for one provider. */
   readonly retrying: (provider: Provider) => Provider;
   readonly checkJson: CheckJson;
   /** Has it at hand: what a turn needs is loaded before it is accepted or gone on with. */
@@ -99,14 +99,14 @@ export interface RuntimePorts {
 /** What the host gives for one session. */
 export interface SessionWiring {
   readonly sessionId: string;
-  /** Undefined: turns fail with `provider_unconfigured`, reads work (S-26). */
+  /** Undefined: turns fail with `provider_unconfigured`, reads work. */
   readonly provider: Provider | undefined;
   /** The lash's own, where the session has another one: a turn may have been accepted with it. */
   readonly lashProvider: Provider | undefined;
   /** Policy and prompt of a new session; what the host stated wins over what is recorded (design 7.5). */
   readonly policy: SessionPolicy;
   readonly prompt: PromptLayer;
-  /** `provider`: only by `configure`; what is given at open binds the recorded one, or none (PP-27). */
+  /** `provider`: only by `configure`; what is given at open binds the recorded one, or none. */
   readonly stated: { readonly provider: boolean; readonly model: boolean; readonly maxTurns: boolean; readonly prompt: boolean };
   /** Of its turns, where the turn itself says nothing; recorded with each turn, not with the session. */
   readonly limits: TurnLimits;

@@ -68,7 +68,7 @@ function originOf({ answer, origin, parts }: Message, recorded: LlmOrigin | unde
   return answer ? { provider: recorded.provider, model: answer.model } : recorded;
 }
 
-/** What the turn that runs is told beside its user's words, said last and all at once (T-36); undefined where that is nothing. */
+/** What the turn that runs is told beside its user's words, said last and all at once; undefined where that is nothing. */
 export function eventsText(turn: readonly Message[]): string | undefined {
   const events = turn.filter(({ role }) => role === "Event");
   if (events.length === 0) return undefined;

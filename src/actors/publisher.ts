@@ -11,7 +11,7 @@ import { formatCursor, type ReplayPlace } from "../domain/session-cursor.ts";
 import type { LiveReplayStore, ObservationPayload, SessionObservationEvent, SessionReadView, TurnActivity, TurnActivityBody } from "../observe/contract.ts";
 import type { Resident } from "./resident.ts";
 
-/** The last commit, and the cursor from which exactly what came after it is replayed (O-61). */
+/** The last commit, and the cursor from which exactly what came after it is replayed. */
 export interface Observed {
   readonly resident: Resident;
   readonly view: SessionReadView;

@@ -42,7 +42,7 @@ export class QueueDriver {
     if (!this.#driving.has(sessionId)) this.#driving.set(sessionId, this.#drive(sessionId));
   }
 
-  /** Drains what dead processes left in the queues of the store, and resolves when that is done (I-55). */
+  /** Drains what dead processes left in the queues of the store, and resolves when that is done. */
   async leftovers(): Promise<void> {
     for (const sessionId of await this.#options.queue.waiting()) this.poke(sessionId);
     await this.idle();

@@ -49,7 +49,7 @@ export function freshResident(sessionId: string, policy: SessionPolicy, now: num
 
 export interface LoadedResident {
   readonly resident: Resident;
-  /** Whether its leaf had to be repaired (S-9). */
+  /** Whether its leaf had to be repaired. */
   readonly repaired: boolean;
 }
 
@@ -75,7 +75,7 @@ export function residentOf(read: SessionRead): LoadedResident {
 /** What the store says of a commit. */
 export type Committed = Pick<CommitResult, "headRevision" | "ledger">;
 
-/** Resident state after a commit of this session: what it appended is appended, never rebuilt (S-11). */
+/** Resident state after a commit of this session: what it appended is appended, never rebuilt. */
 export function residentAfter(before: Resident, { headRevision, ledger }: Committed, { sessionId, head, frames, nodes, components, usageDeltas }: SessionCommit): Resident {
   const switched = head.currentFrameId !== before.head.currentFrameId;
   const history = switched ? History.of(nodes, sessionId, head.currentFrameId, head.policy) : before.history;

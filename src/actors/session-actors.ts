@@ -18,7 +18,7 @@ export interface SessionActorsOptions {
   readonly ports: RuntimePorts;
   readonly sessionId: string;
   readonly residence: Residence;
-  /** Commits what no commit holds (S-44). */
+  /** Commits what no commit holds. */
   readonly flush: () => Promise<void>;
   /** What the machine of the running turn asked for. */
   readonly collect: (message: EffectsMessage) => void;
@@ -78,7 +78,7 @@ export class SessionActors {
   }
 
   /**
-   * Leaves the session, once all that is resident is committed (S-42, S-44).
+   * Leaves the session, once all that is resident is committed.
    *
    * @param isAhead - plugins know more than the last commit does (R1).
    * @throws LashError `session_still_in_use`, and what the commit throws; then it stays open.

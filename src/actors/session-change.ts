@@ -29,12 +29,12 @@ export function changeCommit(sessionId: string, resident: Resident, fence: Lease
   };
 }
 
-/** The change with what plugins have come to between turns, where that is news (S-44). */
+/** The change with what plugins have come to between turns, where that is news. */
 export function withPluginState<Change extends SessionChange | null>(change: Change, pluginSnapshot: Json | undefined): Change | SessionChange {
   return pluginSnapshot === undefined ? change : { ...change, components: { ...change?.components, pluginSnapshot } };
 }
 
-/** Records settings of the session and, with them, of its current frame (S-27). */
+/** Records settings of the session and, with them, of its current frame. */
 export function settingsCommit(settings: SessionSettings, resident: Resident): SessionChange {
   const { policy, ...recorded } = recording(settings, resident, undefined);
   const current = resident.frames.filter(({ frameId }) => frameId === resident.head.currentFrameId);
@@ -45,7 +45,7 @@ export function settingsCommit(settings: SessionSettings, resident: Resident): S
  * Moves the leaf to a message of the active path; the tail stays stored (design 7.3).
  *
  * @param parentOf - the parent of a stored node: before the first message of a later frame lies the frame before it, which
- *   must stay on the path (S-16).
+ *   must stay on the path.
  */
 export async function branchTo(
   { head, history, messageCount }: Resident,
@@ -64,7 +64,7 @@ export async function branchTo(
   return { head: { ...head, leafNodeId: at } };
 }
 
-/** A fresh context (S-32); undefined where the frame of that id was opened before. */
+/** A fresh context; undefined where the frame of that id was opened before. */
 export function resetTo(resident: Resident, frameId: string, now: number): SessionChange | undefined {
   if (resident.frames.some((frame) => frame.frameId === frameId)) return undefined;
   return openFrame(resident, { frameId, reason: "reset", createdAt: new Date(now).toISOString(), messages: [] });
@@ -77,7 +77,7 @@ export interface FrameToOpen extends Compaction {
   readonly createdAt: string;
 }
 
-/** A frame that starts with these messages becomes the current one; what came before stays on the path, and readable (S-20). */
+/** A frame that starts with these messages becomes the current one; what came before stays on the path, and readable. */
 export function openFrame({ head, frames }: Resident, { frameId, reason, createdAt, messages, usage, model }: FrameToOpen): SessionChange {
   const current = frames.find((frame) => frame.frameId === head.currentFrameId);
   const { policy, protocolTurnOptions } = current ?? head;

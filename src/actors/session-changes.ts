@@ -87,7 +87,7 @@ export class SessionChanges {
     return stated.wiring.plugins?.configure(settingsOf(stated.wiring, residence.resident).policy, change, record) ?? record(change);
   }
 
-  /** Commits what plugins know and no commit holds (S-44). @throws LashError as `commit`. */
+  /** Commits what plugins know and no commit holds. @throws LashError as `commit`. */
   async flush(): Promise<void> {
     const { lane, stated } = this.#session;
     await lane.run(async () => {
@@ -148,7 +148,7 @@ export class SessionChanges {
     return made.result;
   }
 
-  /** After a turn that did not record what it owed: records it now, or leaves it to whatever commits next (S-51). */
+  /** After a turn that did not record what it owed: records it now, or leaves it to whatever commits next. */
   async settle(): Promise<void> {
     if (!this.#isOwed) return;
     this.#isOwed = false;
@@ -215,7 +215,7 @@ export class SessionChanges {
     return undefined;
   }
 
-  /** What a failed change is reported as. After a commit with an unknown outcome the lease is left to expire (S-63). */
+  /** What a failed change is reported as. After a commit with an unknown outcome the lease is left to expire. */
   async #releaseAfter(failure: unknown, fence: LeaseFence): Promise<LashError> {
     if (doubtAfter(failure) !== "unknown") await releaseLane(this.#session.ports.persistence.leases, fence);
     return runtimeErrorOfStore(failure);

@@ -102,7 +102,7 @@ export class SessionFeed {
     this.#flush();
   }
 
-  /** The lanes of the session changed (O-15). */
+  /** The lanes of the session changed. */
   queueChanged(payload: QueueChange): void {
     if (this.#turn && !this.#isHere(this.#turn)) return this.#post({ lash: 1, type: "queue", sessionId: this.#sessionId, payload });
     if (this.#publisher.append(payload)) this.#schedule();

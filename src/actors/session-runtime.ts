@@ -163,7 +163,7 @@ export class SessionRuntime {
     this.#actors.stop();
   }
 
-  /** Gives the session its plugins, in the state that is stored; only before its first turn (S-29). */
+  /** Gives the session its plugins, in the state that is stored; only before its first turn. */
   equip(plugins: SessionPlugins): void {
     this.#stated.equip(plugins);
     this.wiring.tools.adopt(this.resident.toolState);
@@ -177,12 +177,12 @@ export class SessionRuntime {
     this.lanes.poke("session_open");
   }
 
-  /** An answer came for a turn of this session, which is open, or its end was asked for: drives it on if nobody does (OP-8). */
+  /** An answer came for a turn of this session, which is open, or its end was asked for: drives it on if nobody does. */
   finishLeftover(): void {
     if (!this.#driver.isDriving) void this.#standIn.finishLeftover();
   }
 
-  /** Tools came, or somebody asked for its end: a turn that was left alone may have what it needs now (ME-22). */
+  /** Tools came, or somebody asked for its end: a turn that was left alone may have what it needs now. */
   lookAgain(): void {
     // Also behind an attempt that is going on: it may have looked before.
     if (this.#standIn.isLacking) void this.#standIn.finishLeftover();
@@ -212,7 +212,7 @@ export class SessionRuntime {
     if (!(await persistence.turns.inFlight(sessionId)).some((turn) => turn.turnId === turnId)) throw refused;
   }
 
-  /** Applies the commands that come first, then accepts and drives one turn of what waits (I-25). @returns undefined where no turn was run. */
+  /** Applies the commands that come first, then accepts and drives one turn of what waits. @returns undefined where no turn was run. */
   async runQueued({ drainId, batchIds, emitFor, ...attended }: QueuedTurnStart): Promise<TurnEnd | undefined> {
     // Behind the turns of this runtime: what they leave to the next turn is part of it.
     const turnId = drainId ?? batchIds?.[0] ?? (await this.#lane.run(() => this.inputs.nextTurnId()));
@@ -239,7 +239,7 @@ export class SessionRuntime {
     );
   }
 
-  /** Leaves a turn that only waits for answers from outside in flight, so that the session can be closed (OP-8). */
+  /** Leaves a turn that only waits for answers from outside in flight, so that the session can be closed. */
   async suspend(): Promise<void> {
     // Where the session cannot be left anyway, nothing must happen (S-42).
     if (this.#actors.handles > 1 || !this.#driver.suspend()) return;
@@ -259,26 +259,26 @@ export class SessionRuntime {
     this.#driver.abandon();
   }
 
-  /** Cancels the turns that run or wait on this runtime. @returns how many (T-62). */
+  /** Cancels the turns that run or wait on this runtime. @returns how many. */
   cancelTurns(): number {
     return this.#driver.cancelAll();
   }
 
-  /** Records that a turn is to end as cancelled, wherever it runs (OP-20); one that nobody drives is ended here (ME-22). */
+  /** Records that a turn is to end as cancelled, wherever it runs; one that nobody drives is ended here. */
   async requestCancel(turnId: string, request: TurnCancellation): Promise<TurnCancelOutcome> {
     const { status } = await requestCancel(this.ports, this.wiring.sessionId, turnId, request);
     if (status === "accepted") this.lookAgain();
     return { status };
   }
 
-  /** Ends all waits for answers that are open now as cancelled; a turn that only waited for one goes on (FA-39). */
+  /** Ends all waits for answers that are open now as cancelled; a turn that only waited for one goes on. */
   async revokeWaits(): Promise<number> {
     const revoked = await this.ports.waits.cancelOutstanding(this.wiring.sessionId);
     if (revoked > 0) this.finishLeftover();
     return revoked;
   }
 
-  /** S-42: needs the only handle and no running turn. */
+  /** Needs the only handle and no running turn. */
   async close(then: "session.park" | "session.close"): Promise<void> {
     try {
       if (!this.#lane.isFree) throw sessionStillInUse(this.wiring.sessionId, then);

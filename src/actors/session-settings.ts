@@ -56,7 +56,7 @@ function journaledIn({ journal }: TurnRecord): SessionSettings | undefined {
   return parsed.success ? (parsed.data as SessionSettings) : undefined;
 }
 
-/** The policy of one turn (T-15). */
+/** The policy of one turn. */
 export function overlaid(policy: SessionPolicy, { provider, model, maxTurns }: SettingsChange): SessionPolicy {
   return { providerId: provider?.id ?? policy.providerId, model: model ?? policy.model, maxTurns: maxTurns === undefined ? policy.maxTurns : maxTurns };
 }
@@ -97,7 +97,7 @@ export class StatedSettings {
     this.#wiring = wiring;
   }
 
-  /** The session's plugins, once they are built: their tools are the session's (S-29). */
+  /** The session's plugins, once they are built: their tools are the session's. */
   equip(plugins: SessionPlugins): void {
     this.#wiring.tools.addPluginTools(plugins.tools);
     this.#wiring = { ...this.#wiring, plugins };

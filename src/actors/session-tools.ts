@@ -35,7 +35,7 @@ export class SessionTools {
   #fixed: ReadonlyMap<string, Tool>;
   /** The same by id. */
   #fixedById: ReadonlyMap<string, Tool>;
-  /** Names of tools that the host has dropped on purpose: turns that have them go on without (ME-22). */
+  /** Names of tools that the host has dropped on purpose: turns that have them go on without. */
   readonly #retired: ReadonlySet<string>;
   #registry: ToolRegistry | undefined;
   /** What whoever takes the running turn up would find last. */
@@ -68,7 +68,7 @@ export class SessionTools {
     if (this.#registry) this.#registry = this.#make?.(sources, this.#toJsonSchema);
   }
 
-  /** Those of a child session, made from what may be called here now (S-67). It has plugins of its own. */
+  /** Those of a child session, made from what may be called here now. It has plugins of its own. */
   handDown(choose: (callable: readonly Tool[]) => readonly Tool[]): SessionTools {
     const ofPlugins = new Set(this.#sources.filter(({ id }) => id === "plugins").flatMap(({ tools }) => tools.map(toolIdOf)));
     const tools = choose([...this.callable.values()].filter((tool) => !ofPlugins.has(toolIdOf(tool))));
@@ -90,7 +90,7 @@ export class SessionTools {
     return bound;
   }
 
-  /** What turns of this session find here: a turn that has a tool which is neither is left to others (ME-22). */
+  /** What turns of this session find here: a turn that has a tool which is neither is left to others. */
   get known(): Pick<TurnMeans, "tools" | "retiredTools"> & { readonly hasSilentSource: boolean } {
     return { tools: this.#registry?.known ?? this.#fixedById, retiredTools: this.#retired, hasSilentSource: this.#registry?.hasSilentSource ?? false };
   }
@@ -118,7 +118,7 @@ export class SessionTools {
     return (this.#registry ??= this.#make(this.#sources, this.#toJsonSchema));
   }
 
-  /** Asks every source again (PT-40, I-47). What came of it is recorded by the next commit of settings or of a turn. @returns the generation. */
+  /** Asks every source again. What came of it is recorded by the next commit of settings or of a turn. @returns the generation. */
   async refresh(): Promise<number> {
     return (await this.registry()).refresh();
   }
@@ -128,7 +128,7 @@ export class SessionTools {
     if (recorded !== undefined) this.#registry?.adopt(recorded);
   }
 
-  /** For the next commit (PT-44). */
+  /** For the next commit. */
   get unrecorded(): JsonObject | undefined {
     return this.#registry?.unrecorded as JsonObject | undefined;
   }
@@ -173,7 +173,7 @@ const changeIn = (outcome: JournalEntry["outcome"]): ToolChange | undefined => {
   return isPlainObject(change) && isPlainObject(change["state"]) && typeof change["onto"] === "number" ? (change as unknown as ToolChange) : undefined;
 };
 
-/** FA-7: two tools of one name could not be told apart by a model, two of one id not by anybody. */
+/** Two tools of one name could not be told apart by a model, two of one id not by anybody. */
 export function toolsByName(tools: readonly Tool[]): ReadonlyMap<string, Tool> {
   const byName = new Map<string, Tool>();
   const ids = new Set<string>();

@@ -60,7 +60,7 @@ export class StandIn {
     this.#options = options;
   }
 
-  /** The session's turn in flight is driven first; new turns wait behind it (OP-7). Whoever else runs it keeps it. */
+  /** The session's turn in flight is driven first; new turns wait behind it. Whoever else runs it keeps it. */
   async finishLeftover(): Promise<void> {
     this.#hasBegun = true;
     try {

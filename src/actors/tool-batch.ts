@@ -33,7 +33,7 @@ import { attemptKey, leavesOf, type GroupedCall, type LaunchedCall, type Planned
 const CANCEL_GRACE_MS = 50;
 
 type RecordedAttempt =
-  /** `endedAtMs` where trying again is safe: the wait before that is counted from there, also after a crash (E-27). */
+  /** `endedAtMs` where trying again is safe: the wait before that is counted from there, also after a crash. */
   | (SettledCall & { readonly durationMs: number; readonly endedAtMs?: number; readonly args?: Json })
   | { readonly pending: RecordedPending; readonly durationMs: number };
 
@@ -118,7 +118,7 @@ class BatchRun {
   }
 
   /**
-   * T-53: tried again only where the failure says that this is safe, up to the tool's policy - the one of now. An attempt that began
+   * Tried again only where the failure says that this is safe, up to the tool's policy - the one of now. An attempt that began
    * under an earlier one counts all the same: what it came to is the call's outcome.
    */
   async #runAttempts(call: LaunchedCall): Promise<FinishedCall> {
@@ -169,7 +169,7 @@ class BatchRun {
     }
   }
 
-  /** Once, after the answer came (PT-59): an effect of its own, because the attempt ended before it. */
+  /** Once, after the answer came: an effect of its own, because the attempt ended before it. */
   async #settleAnswered(call: LaunchedCall, output: ToolCallOutput): Promise<SettledCall> {
     const { after, controller, envelope, batchKey } = this.#context;
     if (!after) return { output };
@@ -327,7 +327,7 @@ class BatchRun {
     return { output: { ...produced.output, attachments: await this.#stored(produced.files) } };
   }
 
-  /** Stored before the outcome that names them is (E-4). */
+  /** Stored before the outcome that names them is. */
   async #stored(files: readonly TakenFile[]): Promise<readonly StoredFile[]> {
     const { sessionId, attachments, writes } = this.#context;
     const store = async ({ bytes, mime, filename }: TakenFile): Promise<StoredFile> => {
@@ -342,7 +342,7 @@ class BatchRun {
     return { dueAtMs: timeoutMs === undefined ? null : this.#context.clock.now() + timeoutMs, onTimeout, onCancel };
   }
 
-  /** A cancelled turn does not wait for tools that do not listen (T-63). */
+  /** A cancelled turn does not wait for tools that do not listen. */
   async #untilCancelled(ended: Promise<AttemptEnd>, attempt: ToolDeadline | undefined): Promise<AttemptEnd> {
     const { signal, clock } = this.#context;
     let stopWaiting = (): void => undefined;

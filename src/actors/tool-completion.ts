@@ -23,7 +23,7 @@ export interface Completion {
   readonly stopsTurn: boolean;
 }
 
-/** Call ids are unique in a reply only, so the wait is named by the call's replay key (OP-10). */
+/** Call ids are unique in a reply only, so the wait is named by the call's replay key. */
 export const waitOf = ({ sessionId, turnId }: BatchContext, call: LaunchedCall): WaitName =>
   waitName({ type: "turn", session_id: sessionId, turn_id: turnId }, { type: "tool_completion", tool_call_id: call.key });
 
@@ -79,7 +79,7 @@ export const missingKey = (): ToolCallOutput =>
     message: "the tool said that it is pending, but never took its completion key, so nobody could answer",
   });
 
-/** Rejection of a turn that stopped waiting because its session was closed; it stays in flight (OP-8). */
+/** Rejection of a turn that stopped waiting because its session was closed; it stays in flight. */
 export const suspendedError = (sessionId: string, turnId: string) =>
   runtimeError("turn_suspended", `turn ${turnId} waits for an answer from outside and was suspended; it goes on when the session is opened again`, {
     details: { sessionId, turnId, accepted: true },

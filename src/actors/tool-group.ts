@@ -21,7 +21,7 @@ const FIELDS = 10;
 
 /**
  * Made of recorded outcomes only, so that a recovery comes to the same. The first call that asks something of the turn is
- * heard, as it would be outside (T-31). Together the results keep the limit of one: what no longer fits is cut.
+ * heard, as it would be outside. Together the results keep the limit of one: what no longer fits is cut.
  */
 export function groupResult(calls: readonly ToolResult[], { toolResultBytes, jsonDepth, jsonValues }: Limits): FinishedCall {
   const results = calls.map(({ toolName, output, durationMs, shown: text }, index): Json => {

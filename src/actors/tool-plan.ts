@@ -18,7 +18,7 @@ interface PlannedBase {
   /** As parsed from what the model wrote, or as a hook replaced them. */
   readonly args: Json;
   readonly isReplaced?: true;
-  /** `<batchKey>:child:<i>:<callId>`: stable through attempts and crashes (OP-10). */
+  /** `<batchKey>:child:<i>:<callId>`: stable through attempts and crashes. */
   readonly key: string;
   /** Of a `batch` call: the id of the call that asks for this one. */
   readonly parentCallId?: string;
@@ -29,7 +29,7 @@ export type PlannedLeaf =
   | (PlannedBase & { readonly kind: "refused"; readonly output: ToolCallOutput })
   | (PlannedBase & { readonly kind: "launch"; readonly tool: Tool; readonly input: unknown });
 
-/** A `batch` call: it does nothing itself, and its outcome is theirs (OP-5). */
+/** A `batch` call: it does nothing itself, and its outcome is theirs. */
 export type GroupedCall = PlannedBase & { readonly kind: "group"; readonly calls: readonly PlannedLeaf[] };
 
 export type PlannedCall = PlannedLeaf | GroupedCall;
@@ -45,7 +45,7 @@ export const leavesOf = (plan: readonly PlannedCall[]): readonly PlannedLeaf[] =
 /** What calls are planned by. */
 export interface BatchPlan {
   readonly tools: ReadonlyMap<string, Tool>;
-  /** Why a tool that the turn was accepted with cannot be called any more (PT-48). */
+  /** Why a tool that the turn was accepted with cannot be called any more. */
   readonly refusalOf: (toolName: string) => string | undefined;
   readonly batchKey: string;
   /**
@@ -56,7 +56,7 @@ export interface BatchPlan {
   /** Whether it has begun in a process that is gone: it may have taken effect, and is reported, not refused as if it had not run. */
   readonly isInterrupted: (replayKey: string) => boolean;
   readonly limits: Limits;
-  /** Hooks before a call, where somebody has some. They answer the same whenever a call is planned (T-51). */
+  /** Hooks before a call, where somebody has some. They answer the same whenever a call is planned. */
   readonly before?: ((call: ToolQuestion) => Promise<ToolVerdict>) | undefined;
 }
 

@@ -18,7 +18,7 @@ import type { FinishedCall } from "./tool-group.ts";
 import type { PlannedCall } from "./tool-plan.ts";
 import type { TurnEnd } from "./turn-run.ts";
 
-/** `extended` adds every stream event, normalised and as the provider sent it (TR-8). */
+/** `extended` adds every stream event, normalised and as the provider sent it. */
 export type TraceLevel = "standard" | "extended";
 
 /** What a record belongs to. All fields are optional; the names are those on the wire. */
@@ -46,7 +46,7 @@ export interface TraceOptions {
   readonly sink: TraceTarget;
   /** Default `standard`. */
   readonly level?: TraceLevel;
-  /** Part of every record; what the runtime knows itself wins, `metadata` is merged (TR-5). At most 16 KiB as JSON. Default: empty. */
+  /** Part of every record; what the runtime knows itself wins, `metadata` is merged. At most 16 KiB as JSON. Default: empty. */
   readonly context?: TraceContext;
 }
 
@@ -65,9 +65,9 @@ export interface TraceWiring extends Pick<TraceOptions, "level" | "context"> {
 }
 
 export interface Tracer extends TracePort {
-  /** The same store; leases and claims of input that pass through it are traced (S-64, I-54). */
+  /** The same store; leases and claims of input that pass through it are traced. */
   watchStore(persistence: Persistence): Persistence;
-  /** @throws LashError `trace_flush`, or the sink's own code (ER-21). */
+  /** @throws LashError `trace_flush`, or the sink's own code. */
   flush(): Promise<void>;
 }
 
@@ -93,9 +93,9 @@ export interface TracedTurn {
 
 /** One drive of a turn, by one process. */
 export interface TurnTrace {
-  /** @param recoveries - how often the turn was taken over from a dead owner without getting any further (OP-6). */
+  /** @param recoveries - how often the turn was taken over from a dead owner without getting any further. */
   claimed(recoveries: number): void;
-  /** @returns the same end, which is traced before it is told (TR-12). */
+  /** @returns the same end, which is traced before it is told. */
   ending(end: Promise<TurnEnd>): Promise<TurnEnd>;
   effect(request: EffectRequest, turnIndex: number): EffectTrace;
   used(request: EffectRequest, usage: TokenUsage, cumulative: TokenUsage): void;

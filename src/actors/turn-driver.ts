@@ -63,7 +63,7 @@ export class TurnDriver {
   /**
    * Has a turn run when the lane is free, under a signal that the session can abort, too (TD2).
    *
-   * @throws errors that concern the turn under the id that it is asked for by, whatever turn they arose in (ME-25).
+   * @throws errors that concern the turn under the id that it is asked for by, whatever turn they arose in.
    */
   async attend<Request extends TurnAttendance>(request: Request, origin: TurnOrigin, body: (request: Request) => Promise<TurnEnd>): Promise<TurnEnd> {
     const { lane, settle, lacks } = this.#options;
@@ -95,7 +95,7 @@ export class TurnDriver {
   }
 
   /**
-   * Drives a turn to its end. One that switched frames goes on there, under the same lease; the host gets the last turn (T-67).
+   * Drives a turn to its end. One that switched frames goes on there, under the same lease; the host gets the last turn.
    * The commit of the switch accepted the turn that follows: where it opened nothing, there is none.
    */
   async drive(request: DrivenTurn, claim: () => Promise<Claimed>, origin: TurnOrigin): Promise<TurnEnd> {

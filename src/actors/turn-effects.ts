@@ -58,7 +58,7 @@ export class TurnEffects {
   /** Aborted before they were run: a cancel may overtake the effects that a recovery sends again. */
   readonly #abortedBefore = new Set<number>();
   readonly #detach = new AbortController();
-  /** The plan since the tools were changed while the turn runs (T-33). */
+  /** The plan since the tools were changed while the turn runs. */
   #synced: TurnPlan | undefined;
   #parked = false;
   #hasWaited = false;
@@ -72,7 +72,7 @@ export class TurnEffects {
 
   /**
    * @param snapshot - control state to make durable first; undefined for an effect that a durable step has named already.
-   * @throws where the boundary itself failed; what providers and tools do wrong is in the outcome (E-8).
+   * @throws where the boundary itself failed; what providers and tools do wrong is in the outcome.
    */
   async run(request: EffectRequest, snapshot: MachineSnapshot | undefined): Promise<Settled> {
     const abort = new AbortController();
@@ -85,13 +85,13 @@ export class TurnEffects {
     }
   }
 
-  /** Stops waiting without recording anything: what is open goes on in another process (OP-8). */
+  /** Stops waiting without recording anything: what is open goes on in another process. */
   detach(): void {
     this.#detach.abort();
   }
 
   /**
-   * The same where the run has failed: nothing of it is written any more, by whoever (ME-24).
+   * The same where the run has failed: nothing of it is written any more, by whoever.
    *
    * @param reason - what those get that try.
    */
@@ -112,7 +112,7 @@ export class TurnEffects {
 
   /**
    * Ends everything without recording anything more: a call that is cut off because its turn is no longer driven here has
-   * not been cancelled, and whoever goes on asks its tool's own policy (OP-3).
+   * not been cancelled, and whoever goes on asks its tool's own policy.
    */
   stop(): void {
     this.detach();
@@ -187,7 +187,7 @@ export class TurnEffects {
     return { outcome: modelOutcome(outcome.ok, effectId, plan), source };
   }
 
-  /** Makes the conversation shorter for what follows in this turn; its commit opens a frame that begins with what was made (ME-16). */
+  /** Makes the conversation shorter for what follows in this turn; its commit opens a frame that begins with what was made. */
   async #compact(request: EffectRequest, logLength: number, snapshot: MachineSnapshot | undefined, signal: AbortSignal): Promise<Settled> {
     const { session, turn, host, log } = this.#options;
     const { head } = session.resident();
@@ -209,7 +209,7 @@ export class TurnEffects {
     return { outcome: { kind: "compact", isShorter: true }, source };
   }
 
-  /** T-33: what changed about the tools is in the next model call, and what plugins make of it. */
+  /** What changed about the tools is in the next model call, and what plugins make of it. */
   async #sync(request: EffectRequest, signal: AbortSignal): Promise<Settled> {
     const { plugins } = this.#options;
     await this.#syncTools(request);
@@ -327,7 +327,7 @@ export class TurnEffects {
     return { outcome: { kind: "tool_batch", results }, source: leavesOf(plan).every((call) => this.#wasRecorded(call)) ? "journal" : "run" };
   }
 
-  /** Claims what waits for this turn, in the step that makes what it did before durable (T-55). */
+  /** Claims what waits for this turn, in the step that makes what it did before durable. */
   async #collect(request: EffectRequest, checkpoint: CheckpointKind, snapshot: MachineSnapshot | undefined, signal: AbortSignal): Promise<Settled> {
     const { session, turn, host, log, emit } = this.#options;
     // A turn that is being cancelled takes nothing more; what waits for it, its commit leaves to the next turn.
@@ -357,7 +357,7 @@ export class TurnEffects {
     this.#options.onParked(parked);
   }
 
-  /** OP-6: a process that was killed while its turn waited had not failed to get it further. */
+  /** A process that was killed while its turn waited had not failed to get it further. */
   #countAsProgress(): void {
     const { turn, host } = this.#options;
     if (turn.recoveries === 0 || this.#hasWaited) return;

@@ -17,9 +17,9 @@ export interface EndingLane {
 
 export type Commitment =
   | { readonly kind: "committed"; readonly result: RecordedTurn }
-  /** Nothing was committed: the turn goes on with input that arrived (T-57). */
+  /** Nothing was committed: the turn goes on with input that arrived. */
   | { readonly kind: "inputWaits" }
-  /** Nothing was committed: it is to end as cancelled (OP-20). */
+  /** Nothing was committed: it is to end as cancelled. */
   | { readonly kind: "cancelled"; readonly by: TurnCancellation };
 
 /** @param ending - hears what is recorded before anybody else is shown the commit. */

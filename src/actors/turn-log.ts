@@ -48,7 +48,7 @@ export class TurnLog {
     return this.#toolResults;
   }
 
-  /** Inputs and work that this turn has said; its end completes them (I-33). */
+  /** Inputs and work that this turn has said; its end completes them. */
   get claims(): readonly TurnClaim[] {
     return this.#claims;
   }

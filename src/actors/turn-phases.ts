@@ -63,7 +63,7 @@ export class TurnPhases {
     return this.#result;
   }
 
-  /** Its input is durable, as far as is known here (ME-25). */
+  /** Its input is durable, as far as is known here. */
   get isAccepted(): boolean {
     return this.#lane !== undefined || this.#isInFlight || this.#run.request.origin === "found";
   }
@@ -101,7 +101,7 @@ export class TurnPhases {
     this.#preparing.abort(OVER);
   }
 
-  /** Records nothing more. @param keepsLease - its lease is left to expire (S-63). */
+  /** Records nothing more. @param keepsLease - its lease is left to expire. */
   async release(keepsLease: boolean): Promise<void> {
     if (!this.#lane) return this.#releaseClaimed();
     const { effects, keeper } = this.#lane;
@@ -174,7 +174,7 @@ export class TurnPhases {
     send(this.#prepared() ?? { type: "lane.claimed" });
   }
 
-  /** Counted from its acceptance, whoever drives it by now (ME-10). */
+  /** Counted from its acceptance, whoever drives it by now. */
   #expireAfter({ acceptedAtMs }: TurnRecord, { config: { limits } }: TurnPlan): void {
     const { session: { ports: { clock } }, expire } = this.#run;
     const timeoutMs = limits?.timeoutMs;
@@ -223,7 +223,7 @@ export class TurnPhases {
     return { type: "turn.prepared", history: referenceOf(resident), messages, limits: callLimitsOf(this.#planned.config), ...this.#isLong(messages) };
   }
 
-  /** Whether the prompt of the first model call is to be expected longer than the host wants it (ME-16). */
+  /** Whether the prompt of the first model call is to be expected longer than the host wants it. */
   #isLong(opening: readonly Message[] = this.#run.log.messages): { readonly isLong?: true } {
     const { wiring: { compaction }, resident } = this.#run.session;
     const { head: { lastPromptUsage }, messageCount } = resident();
@@ -284,7 +284,7 @@ export class TurnPhases {
     if ("tool_value" in finished) void this.#run.request.emit({ type: "tool_value", toolName: finished.tool_value.tool_name, value: finished.tool_value.value }, "value");
   }
 
-  /** Somebody asked for the end of this turn before it ended: it keeps what was said and ends as cancelled (OP-20). */
+  /** Somebody asked for the end of this turn before it ended: it keeps what was said and ends as cancelled. */
   #yieldTo(request: TurnCancellation, { context, log }: FinishedTurn): Promise<void> | void {
     this.#cancellation = request;
     // Cancelled here, by nobody's request, at the same moment: only the evidence was missing.

@@ -57,7 +57,7 @@ export interface TurnPlan {
 /** What this process says of a turn and no row does. */
 type LiveParts = Pick<TurnPlan, "headers" | "validator" | "media">;
 
-/** For one turn only: on top of the session's settings (T-15, FA-24). */
+/** For one turn only: on top of the session's settings. */
 export interface TurnOverlay extends SettingsChange {
   readonly limits?: TurnLimits;
   readonly asks?: HostAsk;
@@ -83,12 +83,12 @@ export class TurnPlans {
     throw sessionError("provider_unconfigured", `session ${sessionId} has no provider; pass \`provider\` to createLash or openSession`, { details: { sessionId } });
   }
 
-  /** That the settings name. @throws LashError `provider_unconfigured`, `provider_mismatch` (PP-26). */
+  /** That the settings name. @throws LashError `provider_unconfigured`, `provider_mismatch`. */
   providerOf({ policy }: SessionSettings): Provider {
     return this.#bind(policy.providerId, "was recorded", [this.requireProvider()]);
   }
 
-  /** Of the turn to be accepted next. @throws LashError `provider_unconfigured`, `provider_mismatch`, `llm_provider` - before anything is accepted (PP-26, T-15). */
+  /** Of the turn to be accepted next. @throws LashError `provider_unconfigured`, `provider_mismatch`, `llm_provider` - before anything is accepted. */
   next(resident: Resident, overlay = NO_OVERLAY): TurnPlan {
     const wiring = this.#wiring();
     const settings = settingsOf(wiring, resident);
@@ -125,7 +125,7 @@ export class TurnPlans {
     return { ...(Object.keys(headers).length > 0 && { headers }), ...(known && { validator: known.validator }), ...(media && { media }) };
   }
 
-  /** What turns that are in flight may be driven on with (ME-22). */
+  /** What turns that are in flight may be driven on with. */
   means(overlay = NO_OVERLAY): TurnMeans {
     const { tools, plugins } = this.#wiring();
     const ids = (plugins?.recorded ?? []).map(({ id }) => id);
@@ -139,14 +139,14 @@ export class TurnPlans {
     return [own, provider, lashProvider].filter((each) => each !== undefined);
   }
 
-  /** The plan of a turn that goes on, with the tools as they are now (T-33); the same one where they are what they were. */
+  /** The plan of a turn that goes on, with the tools as they are now; the same one where they are what they were. */
   synced(plan: TurnPlan): TurnPlan {
     const { tools } = this.#wiring();
     const specs = specsOf(this.#wiring());
     return !tools.isManaged || jsonEqual(shownTools(specs), shownTools(plan.config.tools)) ? plan : planOf({ ...plan.config, tools: specs }, plan.provider, tools, plan);
   }
 
-  /** A session never switches providers silently (PP-27). */
+  /** A session never switches providers silently. */
   #bind(expected: string, did: string, candidates: readonly Provider[]): Provider {
     const found = candidates.find(({ id }) => id === expected);
     if (found) return found;
@@ -196,7 +196,7 @@ function planOf(config: TurnConfig, provider: Provider, registered: SessionTools
   return { config, provider, tools: registered.bind(config.tools), digest, ...(headers && { headers }), ...(validator && { validator }), ...(media && { media }) };
 }
 
-/** OP-18: whatever else goes wrong where a provider is bound has one code. */
+/** Whatever else goes wrong where a provider is bound has one code. */
 export function binding<Bound>(make: () => Bound): Bound {
   try {
     return make();

@@ -98,7 +98,7 @@ export class TurnRun {
     this.#deliverMail();
   }
 
-  /** Leaves the turn in flight, if all it does is wait (OP-8). @returns whether it did. */
+  /** Leaves the turn in flight, if all it does is wait. @returns whether it did. */
   suspend(): boolean {
     if (!this.#actor.getSnapshot().can({ type: "turn.suspend" })) return false;
     this.#phases.lane?.effects.detach();
@@ -106,7 +106,7 @@ export class TurnRun {
     return true;
   }
 
-  /** Stops driving at once and records nothing more; the turn stays in flight and its lease is released (OP-8). */
+  /** Stops driving at once and records nothing more; the turn stays in flight and its lease is released. */
   abandon(): void {
     this.#fail(runtimeError("lash_closed", "the lash was closed"));
   }
@@ -137,7 +137,7 @@ export class TurnRun {
     return actor;
   }
 
-  /** Entry actions do not run again, so open effects are re-sent (T-22). */
+  /** Entry actions do not run again, so open effects are re-sent. */
   #restore(snapshot: RestoredTurn): void {
     const claiming = this.#actor;
     this.#actor = this.#createActor(snapshot);
@@ -198,7 +198,7 @@ export class TurnRun {
     this.#end.reject(errorOfTurn(failure, { sessionId, turnId, accepted }));
   }
 
-  /** S-63: other errors release the lease; after a write of unknown outcome or a loss it is left to expire. */
+  /** Other errors release the lease; after a write of unknown outcome or a loss it is left to expire. */
   #release(failure: LashError): Promise<void> {
     return this.#phases.release(failure.isCode("session_execution_lease_lost") || isOutcomeUnknown(failure));
   }
@@ -268,7 +268,7 @@ export class TurnRun {
     }
   }
 
-  /** Faults of the boundary: those of the store end the run, others become an outcome of the turn (ER-6). */
+  /** Faults of the boundary: those of the store end the run, others become an outcome of the turn. */
   #onBoundaryFault({ effectId }: EffectRequest, error: unknown): void {
     if (this.#actor.getSnapshot().status !== "active") return;
     if (!LashError.is(error) || error.family === "store" || error.isCode("session_execution_lease_lost")) return this.#fail(error);

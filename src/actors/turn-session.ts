@@ -17,11 +17,11 @@ export interface TurnSession {
   /** The session's effects actor. */
   readonly effects: AnyActorRef;
   readonly resident: () => Resident;
-  /** Reads the session again where the store has moved on (T-6). */
+  /** Reads the session again where the store has moved on. */
   readonly refresh: (headRevision: number) => Promise<Resident>;
-  /** What an accepted turn is run with; fails where the provider is not the one it was accepted with (PP-26). */
+  /** What an accepted turn is run with; fails where the provider is not the one it was accepted with. */
   readonly planOf: (turn: TurnRecord, overlay: TurnOverlay | undefined) => TurnPlan;
-  /** Its plan, with the tools as they are now (T-33). */
+  /** Its plan, with the tools as they are now. */
   readonly synced: (plan: TurnPlan) => TurnPlan;
   /** What the commit of that turn records. */
   readonly settingsAfter: (turn: TurnRecord) => SessionSettings;
@@ -30,7 +30,7 @@ export interface TurnSession {
   readonly machineSnapshot: () => MachineSnapshot;
   /** Makes a commit resident. */
   readonly adopt: (committed: Committed, commit: SessionCommit) => void;
-  /** Applies the session commands that come before the next turn; holds the lane for it (T-4). */
+  /** Applies the session commands that come before the next turn; holds the lane for it. */
   readonly drainCommands: () => Promise<void>;
   /** Gives that lane back where no turn took it. */
   readonly releaseLane: () => Promise<void>;

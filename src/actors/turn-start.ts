@@ -19,7 +19,7 @@ export type TurnOrigin = "asked" | "found";
 
 /** A turn that was found in flight. */
 export interface FoundTurn extends TurnAttendance {
-  /** Why it is to be ended instead of being driven on (SC-33). */
+  /** Why it is to be ended instead of being driven on. */
   readonly abandonment?: string | undefined;
 }
 
@@ -40,9 +40,9 @@ export interface TurnStart extends TurnAttendance, TurnToAccept {
 
 /** A turn whose input is what waits. */
 export interface QueuedTurnStart extends Pick<TurnAttendance, "signal" | "whenParked"> {
-  /** Id of the turn; default: the first of `batchIds`, else what an input asks for, else a fresh one (I-29). */
+  /** Id of the turn; default: the first of `batchIds`, else what an input asks for, else a fresh one. */
   readonly drainId?: string;
-  /** Exactly these batches, if they are next; then no inputs (I-22, I-25). */
+  /** Exactly these batches, if they are next; then no inputs. */
   readonly batchIds?: readonly string[];
   readonly emitFor: (turnId: string) => Emit;
 }
@@ -53,7 +53,7 @@ export interface Attended extends Pick<TurnAttendance, "turnId" | "emit"> {
   readonly signal: AbortSignal;
 }
 
-/** A drain has nothing to do: nothing waits, or somebody else runs the session (I-24). */
+/** A drain has nothing to do: nothing waits, or somebody else runs the session. */
 export const NOTHING_TO_DRAIN: ReadonlySet<string> = new Set(["unknown_turn", "session_execution_busy"]);
 
 /** Nobody watches, nobody cancels. */

@@ -10,7 +10,7 @@ import type { WriteForTurn } from "./turn-writes.ts";
 export interface WaitLimits {
   /** Epoch milliseconds after which the wait is recorded as timed out; null waits for ever. */
   readonly dueAtMs: number | null;
-  /** Aborting it records the wait as cancelled (E-21). */
+  /** Aborting it records the wait as cancelled. */
   readonly cancel: AbortSignal;
   /** Aborting it stops waiting and records nothing: the wait goes on in another process. */
   readonly detach: AbortSignal;
@@ -29,7 +29,7 @@ export class WaitDesk {
   #secret: Promise<string> | undefined;
 
   /**
-   * @param makeSecret - 32 random bytes as hex; used once in the life of a store (OP-13).
+   * @param makeSecret - 32 random bytes as hex; used once in the life of a store.
    * @param onLeft - told of a wait that nobody waits for any more here, and when its time runs out.
    */
   constructor(waits: WaitFacet, hub: ChangeHub, clock: Clock, makeSecret: () => string, onLeft: (name: WaitName, dueAtMs: number) => void) {
@@ -44,7 +44,7 @@ export class WaitDesk {
     return signWait(name, await this.#theSecret());
   }
 
-  /** First resolution wins; one that comes before anybody waits is kept (E-20). */
+  /** First resolution wins; one that comes before anybody waits is kept. */
   async resolve(key: string, resolution: Resolution): Promise<ResolveOutcome & { readonly name?: WaitName }> {
     const name = readWaitKey(key, await this.#theSecret());
     if (!name) return { status: "unknown_or_revoked" };
@@ -81,7 +81,7 @@ export class WaitDesk {
     return found === "revoked" ? undefined : found;
   }
 
-  /** Resolves the waits of a session that are open now as cancelled; later ones are not affected (E-22). */
+  /** Resolves the waits of a session that are open now as cancelled; later ones are not affected. */
   async cancelOutstanding(sessionId: string): Promise<number> {
     const cancelled = await this.#waits.cancelOutstanding(sessionId);
     for (const keyId of cancelled) this.#hub.notify(`wait:${keyId}`);

@@ -55,7 +55,7 @@ export class WorkLane {
     return batch;
   }
 
-  /** @param key - submitted again under it, the command is the one that is queued (I-47). */
+  /** @param key - submitted again under it, the command is the one that is queued. */
   async submit(command: SessionCommand, key: string): Promise<CommandReceipt> {
     const sourceKey = `command:${command.kind}:${key}`;
     const payloads = [{ type: "session_command" as const, command }];
@@ -74,7 +74,7 @@ export class WorkLane {
     return batch;
   }
 
-  /** Resolves when there is no such batch: at once after a notice of this process or another tab, otherwise by looking (I-43). */
+  /** Resolves when there is no such batch: at once after a notice of this process or another tab, otherwise by looking. */
   async gone(batchId: string, signal: AbortSignal): Promise<void> {
     const look = async (): Promise<true | undefined> => ((await this.#ask((queue) => queue.find(this.#sessionId, batchId))) ? undefined : true);
     await this.#ports.changes.until(queueTopic(this.#sessionId), look, signal, LONGEST_PAUSE_MS);

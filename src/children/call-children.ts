@@ -178,7 +178,7 @@ export class CallChildSessions implements CallChildren {
 
   /**
    * A turn that another runtime drives - one that had the call before, or a host's own - is waited for (A1). One that its store let
-   * down stays in flight and is asked for again, which says nothing twice: its id follows from the call (ME-24).
+   * down stays in flight and is asked for again, which says nothing twice: its id follows from the call.
    */
   async #drive(runtime: SessionRuntime, run: () => Promise<TurnEnd>): Promise<TurnEnd> {
     const { clock } = runtime.ports;

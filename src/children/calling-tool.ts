@@ -10,7 +10,7 @@ import { sha256Hex } from "../domain/sha256.ts";
 export interface CallingTool extends Pick<BatchContext, "turnId" | "signal" | "detach" | "emit">, Omit<BatchContext["children"], "port">, Pick<Asking, "onEnd" | "onParked"> {
   readonly callId: string;
   readonly toolName: string;
-  /** The same for every attempt (OP-10). */
+  /** The same for every attempt. */
   readonly idempotencyKey: string;
   /** @throws where the call has ended. */
   readonly assertRunning: () => void;

@@ -83,7 +83,7 @@ export class Children implements ChildPort {
   }
 
   /**
-   * Makes a child, or finds the one that the same cause made before: a call that is run again (OP-5).
+   * Makes a child, or finds the one that the same cause made before: a call that is run again.
    *
    * @param write - makes the write of whoever may be refused it.
    * @throws LashError `session_already_exists` - it has another cause, or none.

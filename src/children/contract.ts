@@ -43,7 +43,7 @@ export interface ChildLiveParts {
   readonly tools?: readonly Tool[];
 }
 
-/** A session to be made (S-65). Everything but `provider` and `tools` is recorded with it. */
+/** A session to be made. Everything but `provider` and `tools` is recorded with it. */
 export interface ChildRequest extends ChildLiveParts {
   /** Default, also for a blank one: a fresh id. */
   readonly id?: string;
@@ -61,7 +61,7 @@ export interface ChildRequest extends ChildLiveParts {
   readonly initialMessages?: readonly MessageDraft[];
   /** What the parent's ledger books its usage under; `turn` is taken. Default `child`. */
   readonly usageSource?: string;
-  /** Whether tool state and plugins go on from what the parent committed last, or begin anew. Default `fork` (S-67). */
+  /** Whether tool state and plugins go on from what the parent committed last, or begin anew. Default `fork`. */
   readonly state?: "fork" | "fresh";
   readonly subagent?: { readonly capability: string };
   /** How many generations may follow from the outermost session on, this one included. Never more than the parent has; default 5. */
@@ -86,9 +86,9 @@ export interface ChildSummary {
 /** The children of an opened session. */
 export interface SessionChildren<Handle> {
   /**
-   * Makes a child and opens it; it is there with all that it starts with when this resolves, or not at all (S-68). From then on it
+   * Makes a child and opens it; it is there with all that it starts with when this resolves, or not at all. From then on it
    * is a session like any other: found by its id, closed by its handle, not deleted with its parent. What it uses is booked by this
-   * session under its usage source, in the commits of the child's turns (S-69).
+   * session under its usage source, in the commits of the child's turns.
    *
    * @throws LashError `session_already_exists` - the id is taken or open; `session_id_retired` - it was used, or this session was deleted.
    * @throws LashError `invalid_argument`, `limit_exceeded` (`maxDepth`), `duplicate_tool_name`, `missing_model_spec` - nothing was made.
@@ -122,7 +122,7 @@ export interface ChildSession {
   run(input: UserInput, options?: ChildRunOptions): Promise<TurnResult>;
 }
 
-/** Child sessions for a running tool call (PT-63). */
+/** Child sessions for a running tool call. */
 export interface CallChildren {
   /**
    * Makes a child of the call's session, or finds the one that this call made before it was interrupted. Otherwise as
@@ -150,7 +150,7 @@ export interface ChildHost {
   readonly ownerOf: (sessionId: string) => Promise<LeaseOwner>;
   /** Of all its sessions. */
   readonly plugins: readonly Plugin[];
-  /** Opens a session as all are opened (S-28). */
+  /** Opens a session as all are opened. */
   readonly assemble: (assembly: Omit<SessionAssembly, "ports">) => Promise<SessionRuntime>;
   /** Whether a session of this id is open here; it may not be in the store yet. */
   readonly isOpen: (sessionId: string) => boolean;

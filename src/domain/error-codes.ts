@@ -55,7 +55,7 @@ export const ERROR_CODES = {
     "provider_unconfigured",
     "code_execution_unavailable",
   ],
-  /** Raised by stores and engines; a rejected operation leaves the store unchanged (ER-16), except `store_outcome_unknown` (SC-1). */
+  /** Raised by stores and engines; a rejected operation leaves the store unchanged, except `store_outcome_unknown`. */
   store: [
     "session_binding_mismatch",
     "head_revision_conflict",
@@ -97,7 +97,7 @@ export const ERROR_CODES = {
     "plugin_operation_unknown",
     "plugin_operation_failed",
   ],
-  /** Never thrown to a host: codes of turn issues around the model call (ER-15, ER-19). */
+  /** Never thrown to a host: codes of turn issues around the model call. */
   provider: [
     "output_limit",
     "context_overflow",
@@ -123,7 +123,7 @@ export const ERROR_CODES = {
     "missing_done",
     "assistant_output_recovered_from_state",
   ],
-  /** Failures of tool calls are data for the model (ER-8); only `tool_reconfigure_*` is thrown. */
+  /** Failures of tool calls are data for the model; only `tool_reconfigure_*` is thrown. */
   tool: [
     "tool_unavailable",
     "tool_missing",
@@ -142,7 +142,7 @@ export const ERROR_CODES = {
     "tool_reconfigure_unknown_source",
     "tool_reconfigure_generation_mismatch",
   ],
-  /** Registry calls throw these; end states of a process carry them as values (ER-11). */
+  /** Registry calls throw these; end states of a process carry them as values. */
   process: [
     "process_failed",
     "process_payload_invalid",
@@ -356,7 +356,7 @@ export const RESERVED_ERROR_CODES = {
   ],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 
-/** The part of the runtime that owns a code; an error that is passed on has the family of who passed it on (ER-21). */
+/** The part of the runtime that owns a code; an error that is passed on has the family of who passed it on. */
 export type ErrorFamily = keyof typeof ERROR_CODES | keyof typeof RESERVED_ERROR_CODES;
 
 type CodesOf<Family extends keyof typeof ERROR_CODES> = (typeof ERROR_CODES)[Family][number];
@@ -364,7 +364,7 @@ type CodesOf<Family extends keyof typeof ERROR_CODES> = (typeof ERROR_CODES)[Fam
 /** A code of a part that is still to come: known, and raised by nothing. */
 export type ReservedErrorCode = { [Family in keyof typeof RESERVED_ERROR_CODES]: (typeof RESERVED_ERROR_CODES)[Family][number] }[keyof typeof RESERVED_ERROR_CODES];
 
-/** What a replay journal can find wrong with a row (ER-5). */
+/** What a replay journal can find wrong with a row. */
 export type EffectReplayFault =
   | "key_missing"
   | "missing"
@@ -393,5 +393,5 @@ export type AttachmentErrorCode = CodesOf<"attachment">;
 /** Every code this version knows. */
 export type KnownErrorCode = CodesOf<keyof typeof ERROR_CODES> | ReservedErrorCode | EffectReplayCode;
 
-/** A wire code: one this version knows, or any other string, kept as it came (ER-2). */
+/** A wire code: one this version knows, or any other string, kept as it came. */
 export type ErrorCode = KnownErrorCode | (string & {});

@@ -17,7 +17,7 @@ const detailsWithCause = (error: unknown): JsonObject =>
   LashError.is(error) ? { ...error.details, causeCode: error.code } : {};
 
 /**
- * What a turn throws when its store refused or failed (ER-4). Errors that are no store's pass through.
+ * What a turn throws when its store refused or failed. Errors that are no store's pass through.
  * A foreign exception counts as the store's: `store_commit_failed` promises nothing about durable state.
  */
 export function runtimeErrorOfStore(error: unknown): LashError {
@@ -30,7 +30,7 @@ export function runtimeErrorOfStore(error: unknown): LashError {
 }
 
 /**
- * What a rejected write left behind (SC-1). `certain`: nothing. `claimed`: nothing, as the engine says; it may be mistaken, and a look
+ * What a rejected write left behind. `certain`: nothing. `claimed`: nothing, as the engine says; it may be mistaken, and a look
  * tells. `unknown`: only a look tells - the engine says so, or it is a fault that is no engine's answer.
  */
 export type WriteDoubt = "certain" | "claimed" | "unknown";
@@ -43,15 +43,15 @@ export function doubtAfter(error: unknown): WriteDoubt {
   return isClaimed ? "claimed" : "certain";
 }
 
-/** Whether a write may have happened although it was reported as failed: then the lease is left to expire (S-63). */
+/** Whether a write may have happened although it was reported as failed: then the lease is left to expire. */
 export const isOutcomeUnknown = (error: LashError): boolean => error.details["causeCode"] === "store_outcome_unknown";
 
-/** What a turn throws when claiming its lease failed: no lease was held, so none was lost (ER-4). */
+/** What a turn throws when claiming its lease failed: no lease was held, so none was lost. */
 export const runtimeErrorOfLeaseClaim = (error: unknown): LashError =>
   runtimeError("store_commit_failed", errorText(error), { details: detailsWithCause(error), cause: error });
 
 /**
- * A trace that could not be flushed (ER-21): it answers `code`, `details` and both predicates as the inner error does, which stays its
+ * A trace that could not be flushed: it answers `code`, `details` and both predicates as the inner error does, which stays its
  * `cause`. The code is `trace_flush` where the inner error has none of its own.
  */
 export function traceFlushError(inner: unknown): LashError {

@@ -72,7 +72,7 @@ export function isRetryable(code: string, { accepted, causeCode = "" }: JsonObje
   return !accepted && !isHopeless;
 }
 
-/** @returns whether repeating is pointless before something is changed; never true together with `isRetryable` (ER-19). */
+/** @returns whether repeating is pointless before something is changed; never true together with `isRetryable`. */
 export const isTerminalCode = (code: string): boolean => TERMINAL.has(code);
 
 /** First match wins; a test holds these against the table in error-codes.ts. */

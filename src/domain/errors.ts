@@ -22,7 +22,7 @@ import { cleanCause } from "./secrets/clean-error.ts";
 const brand = Symbol.for("lash-runtime.LashError");
 const NO_DETAILS: JsonObject = Object.freeze({});
 
-/** The form that crosses wires and journals (ER-20). */
+/** The form that crosses wires and journals. */
 export interface ErrorJson {
   readonly code: ErrorCode;
   readonly message: string;
@@ -80,7 +80,7 @@ export class LashError extends Error {
     return accepted === true && typeof sessionId === "string" && typeof turnId === "string" ? { sessionId, turnId } : undefined;
   }
 
-  /** Whether repeating is pointless before wiring or input change; never true together with `isRetryable` (ER-18, ER-19). */
+  /** Whether repeating is pointless before wiring or input change; never true together with `isRetryable`. */
   get isTerminal(): boolean {
     return isTerminalCode(this.code);
   }
@@ -101,7 +101,7 @@ export class LashError extends Error {
   /**
    * Reads what `toJSON` wrote; a code of another version survives unchanged.
    *
-   * @throws LashError `json_invalid` - `value` is no object with a string `code` (ER-20).
+   * @throws LashError `json_invalid` - `value` is no object with a string `code`.
    */
   static fromJSON(value: unknown): LashError {
     const { code, message, details }: Readonly<Record<string, unknown>> = isPlainObject(value) ? value : {};

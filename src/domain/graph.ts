@@ -6,11 +6,11 @@ export interface ActivePath {
   /** Root first. */
   readonly nodes: readonly SessionNode[];
   readonly leafNodeId: string | undefined;
-  /** The stored leaf named no node, and the last message took its place (S-9). */
+  /** The stored leaf named no node, and the last message took its place. */
   readonly repaired: boolean;
 }
 
-/** The path to the leaf, out of nodes in storage order. Ends at a missing parent and on cyclic data (S-2). */
+/** The path to the leaf, out of nodes in storage order. Ends at a missing parent and on cyclic data. */
 export function activePath(nodes: readonly SessionNode[], leafNodeId: string | undefined): ActivePath {
   if (leafNodeId === undefined) return { nodes: [], leafNodeId, repaired: false };
   const last = nodes.at(-1);

@@ -44,7 +44,7 @@ const omitsNothing: Omits = () => false;
 
 /**
  * The one text of a value: keys in UTF-16 code unit order, no spaces, numbers and strings as `JSON.stringify`
- * writes them. Equal values give equal text, before and after a round trip (E-5).
+ * writes them. Equal values give equal text, before and after a round trip.
  *
  * @param value - JSON; members that are `undefined` are left out, as `JSON.stringify` does.
  * @param omits - what else is left out, at any depth; default nothing.

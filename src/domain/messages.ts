@@ -15,13 +15,13 @@ export interface AttachmentRef {
   readonly byteLength: number;
 }
 
-/** Replay metadata of a tool call: opaque to the runtime, sent back verbatim (PP-6). */
+/** Replay metadata of a tool call: opaque to the runtime, sent back verbatim. */
 export interface ToolReplay {
   readonly itemId?: string;
   readonly opaque?: string;
 }
 
-/** Replay metadata of reasoning: opaque to the runtime, sent back verbatim (PP-6, T-38). */
+/** Replay metadata of reasoning: opaque to the runtime, sent back verbatim. */
 export interface ReasoningMeta {
   readonly itemId?: string;
   readonly encryptedContent?: string;
@@ -31,7 +31,7 @@ export interface ReasoningMeta {
   readonly opaque?: string;
 }
 
-/** What the provider said about a piece of text; `phase` decides what counts as prose (T-27). */
+/** What the provider said about a piece of text; `phase` decides what counts as prose. */
 export interface ResponseMeta {
   readonly id?: string;
   readonly status?: string;
@@ -174,7 +174,7 @@ export const isOwnResult = ({ kind, providerExecuted }: PartDraft): boolean => k
 /** Whether a part carries something that only the model which gave it understands. */
 export const isBound = ({ reasoningMeta, toolReplay, responseMeta }: PartDraft): boolean => Boolean(reasoningMeta ?? toolReplay ?? responseMeta);
 
-/** Transient messages live in prompts of their turn only and are never persisted (T-57b). */
+/** Transient messages live in prompts of their turn only and are never persisted. */
 export function isTransient(message: Message): boolean {
   return message.origin?.kind === "plugin" && message.origin.transient === true;
 }
@@ -183,7 +183,7 @@ export function isTransient(message: Message): boolean {
 export type Spoken = Pick<Message, "role" | "answer"> & { readonly parts: readonly PartDraft[] };
 
 /**
- * Visible text of a message (T-27). Of an answer: its text as it is, with two newlines where anything but text was between, and
+ * Visible text of a message. Of an answer: its text as it is, with two newlines where anything but text was between, and
  * without commentary once there is a final answer. Of other messages, and of those that older versions wrote: all text and prose,
  * two newlines apart.
  */
@@ -221,7 +221,7 @@ export function spokenParts<Spoken extends PartDraft>(parts: readonly Spoken[]):
   return spoken;
 }
 
-/** Joins pieces of prose with at least two newlines between them (T-27). */
+/** Joins pieces of prose with at least two newlines between them. */
 export function joinProse(pieces: readonly string[]): string {
   let joined = "";
   for (const piece of pieces) {

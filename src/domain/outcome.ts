@@ -19,7 +19,7 @@ export type TurnOutcome =
   | { readonly agent_frame_switch: { readonly frame_id: string; readonly task: string } }
   | { readonly stopped: TurnStop };
 
-/** What went wrong on the way; absent `retryable` means unknown, absent fields are left out (T-60). */
+/** What went wrong on the way; absent `retryable` means unknown, absent fields are left out. */
 export interface TurnIssue {
   readonly kind: string;
   readonly code?: string;
@@ -65,7 +65,7 @@ export function toHostOutcome(outcome: TurnOutcome): HostOutcome {
   return { kind: "stopped", stop: "tool_error", value: stopped.tool_error.value, toolName: stopped.tool_error.tool_name };
 }
 
-/** Text shown to people for an outcome: lines right-trimmed, whole trimmed (T-59); undefined where the outcome has none. */
+/** Text shown to people for an outcome: lines right-trimmed, whole trimmed; undefined where the outcome has none. */
 export function outcomeText(outcome: TurnOutcome): string | undefined {
   if (!("finished" in outcome)) return undefined;
   const { finished } = outcome;
@@ -75,19 +75,19 @@ export function outcomeText(outcome: TurnOutcome): string | undefined {
   return tidy(typeof value === "string" ? value : JSON.stringify(value, null, 2));
 }
 
-/** Right-trims each line and trims the whole (T-59). */
+/** Right-trims each line and trims the whole. */
 export function tidy(text: string): string {
   return text.split("\n").map((line) => line.trimEnd()).join("\n").trim();
 }
 
-/** What one model call used, whatever became of it (OP-21); `usage` null means the provider said nothing. */
+/** What one model call used, whatever became of it; `usage` null means the provider said nothing. */
 export interface ModelCallRecord {
   readonly effectId: number;
   readonly source: string;
   readonly model: string;
   readonly usage: TokenUsage | null;
   readonly status: "completed" | "failed" | "aborted";
-  /** The calls of a turn of a child session, as one: of several records of a turn and model the latest counts (T-78). */
+  /** The calls of a turn of a child session, as one: of several records of a turn and model the latest counts. */
   readonly child?: ChildTurn;
 }
 

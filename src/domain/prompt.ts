@@ -28,7 +28,7 @@ export interface PromptContribution {
   readonly title?: string;
   /** Lower comes first. Default 0. */
   readonly priority?: number;
-  /** Left out unless the turn has one of these tools (PT-15). */
+  /** Left out unless the turn has one of these tools. */
   readonly gate?: { readonly tools: readonly string[] };
   readonly content: string;
 }

@@ -12,7 +12,7 @@ export interface ReplayPlace {
 
 export interface CursorParts extends ReplayPlace {
   readonly sessionId: string;
-  /** Information only: the position decides (O-19). */
+  /** Information only: the position decides. */
   readonly revision: number;
 }
 
@@ -29,7 +29,7 @@ export const formatCursor = ({ revision, incarnation, position, sessionId }: Cur
 
 /**
  * @returns a revision or position beyond 2^53 as Infinity: no buffer of this runtime ever comes there.
- * @throws LashError `session_cursor_malformed` - never a gap (O-18). The message does not repeat the cursor.
+ * @throws LashError `session_cursor_malformed` - never a gap. The message does not repeat the cursor.
  */
 export function parseCursor(cursor: unknown): CursorParts {
   const [, revision = "", incarnation = "", position = "", sessionId = ""] = (typeof cursor === "string" && FORM.exec(cursor)) || [];

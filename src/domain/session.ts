@@ -5,19 +5,19 @@ import type { Message } from "./messages.ts";
 import type { TokenUsage } from "./usage.ts";
 
 export interface ModelLimits {
-  /** Prompt budget in tokens (S-23). */
+  /** Prompt budget in tokens. */
   readonly contextWindowTokens: number;
   readonly outputTokenCapacity?: number;
 }
 
-/** Which model answers. Limits are host data: absent means unknown, never guessed (FA-9). */
+/** Which model answers. Limits are host data: absent means unknown, never guessed. */
 export interface ModelSpec {
   readonly id: string;
   readonly variant?: string;
   readonly limits?: ModelLimits;
 }
 
-/** What a session records of its host's configuration; provider objects and secrets are never stored (S-24). */
+/** What a session records of its host's configuration; provider objects and secrets are never stored. */
 export interface SessionPolicy {
   readonly providerId: string;
   readonly model: ModelSpec;
@@ -48,9 +48,9 @@ export type SessionRelation =
   /** Without `assignment` it only started with the other one's conversation: a fork. */
   | { readonly kind: "child"; readonly parentSessionId: string; readonly causedBy?: Json; readonly assignment?: ChildAssignment };
 
-/** What a child session was made for; holds for its life (S-65). */
+/** What a child session was made for; holds for its life. */
 export interface ChildAssignment {
-  /** What its parent books its usage under (S-69). */
+  /** What its parent books its usage under. */
   readonly usageSource: string;
   /** 1 for the child of a session that is no child itself. */
   readonly depth: number;
@@ -81,14 +81,14 @@ export interface AgentFrame {
   readonly frameId: string;
   readonly previousFrameId?: string;
   readonly status: "active" | "superseded";
-  /** `initial`, `continue_as`, `compaction` or any string of a host; round-trips (S-14). */
+  /** `initial`, `continue_as`, `compaction` or any string of a host; round-trips. */
   readonly reason: string;
   readonly createdAt: string;
   readonly policy: SessionPolicy;
   readonly protocolTurnOptions: Json;
 }
 
-/** Cost of a source and model so far (T-79). */
+/** Cost of a source and model so far. */
 export interface TokenLedgerEntry {
   readonly source: string;
   readonly model: string;
@@ -97,7 +97,7 @@ export interface TokenLedgerEntry {
 
 export const initialFrameId = (sessionId: string): string => `${sessionId}:frame:initial`;
 
-/** The session's first frame (S-14). */
+/** The session's first frame. */
 export function initialFrame(sessionId: string, policy: SessionPolicy, createdAt: string): AgentFrame {
   return { frameId: initialFrameId(sessionId), status: "active", reason: "initial", createdAt, policy, protocolTurnOptions: null };
 }

@@ -3,7 +3,7 @@ import type { ToolFailure } from "./tool-output.ts";
 const brand = Symbol.for("lash-runtime.ToolError");
 
 /**
- * Thrown by a tool to say more than "it failed": a class, a code, whether trying again is safe (ER-8, T-53).
+ * Thrown by a tool to say more than "it failed": a class, a code, whether trying again is safe.
  * The model is shown class, code and message.
  */
 export class ToolError extends Error {

@@ -21,7 +21,7 @@ export interface ToolFailure {
   readonly raw?: Json;
 }
 
-/** What a tool may ask of the turn besides its result (T-31). */
+/** What a tool may ask of the turn besides its result. */
 export type ToolControl =
   | { readonly type: "switch_agent_frame"; readonly frame_id: string; readonly initial_nodes?: readonly Json[]; readonly task?: string }
   | { readonly type: "finish"; readonly value: Json }
@@ -40,7 +40,7 @@ export interface StoredFile extends AttachmentRef {
 export interface ToolCallOutput {
   readonly outcome: ToolCallOutcome;
   readonly control?: ToolControl;
-  /** Images and files that the tool returned, already stored (E-4). */
+  /** Images and files that the tool returned, already stored. */
   readonly attachments?: readonly StoredFile[];
   /**
    * Where the payload is not what the tool gave, because that was no JSON or over a limit: the first ten places. Absent where the

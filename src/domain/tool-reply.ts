@@ -62,13 +62,13 @@ export interface FrameSwitch {
   readonly frameId: string;
   /** What the turn in the new frame is asked. */
   readonly task: string;
-  /** Messages the new frame starts with; nothing of the old one is visible there (S-16). */
+  /** Messages the new frame starts with; nothing of the old one is visible there. */
   readonly seed?: readonly MessageDraft[];
 }
 
 /**
  * Ends the turn, opens a frame with a fresh context, and goes on there with `task`. The frame is opened by the turn's
- * own commit, so a crash leaves both or neither (S-18).
+ * own commit, so a crash leaves both or neither.
  *
  * @throws LashError `invalid_argument` - a seed message that is none, which in a tool makes its call fail.
  */

@@ -7,7 +7,7 @@ import { createMessage, type Message, type MessageOrigin } from "./messages.ts";
 export type ProcessOrigin = Extract<MessageOrigin, { kind: "process" }>;
 
 export interface TurnCause {
-  /** Also the id of its message, so that what is told twice is said once (I-34). */
+  /** Also the id of its message, so that what is told twice is said once. */
   readonly id: string;
   readonly eventType: string;
   readonly origin: ProcessOrigin;

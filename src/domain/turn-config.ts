@@ -18,7 +18,7 @@ export interface ToolSpec {
   readonly source?: string;
 }
 
-/** What a tool is known by, whatever it is called at the time (PT-36). */
+/** What a tool is known by, whatever it is called at the time. */
 export const toolIdOf = ({ id, name }: { readonly id?: string; readonly name: string }): string => id ?? name;
 
 /** Sources of tools, as `ToolSpec.source` names them: a plugin, and functions that were added to an open session. */
@@ -33,7 +33,7 @@ export interface SessionSettings {
   readonly policy: SessionPolicy;
   /** The session's own layer of the prompt, beneath the lash's and above the turn's. */
   readonly prompt: PromptLayer;
-  /** State of its tools, where it is not the recorded one (PT-44). */
+  /** State of its tools, where it is not the recorded one. */
   readonly tools?: JsonObject;
 }
 
@@ -52,14 +52,14 @@ export interface TurnLimits {
   readonly tokens?: number;
 }
 
-/** Fixed when the turn is accepted and used again by whoever finishes it (OP-7). */
+/** Fixed when the turn is accepted and used again by whoever finishes it. */
 export interface TurnConfig {
   /** Provider, model and limit of this turn. */
   readonly policy: SessionPolicy;
   /** System prompt; blank means none. */
   readonly system: string;
   readonly tools: readonly ToolSpec[];
-  /** Those that take part in the turn, with the options they were built with (OP-7); absent where there are none. */
+  /** Those that take part in the turn, with the options they were built with; absent where there are none. */
   readonly plugins?: readonly RecordedPlugin[];
   /** What `system` was made of, where plugins add to it while the turn runs. */
   readonly layers?: readonly PromptLayer[];
@@ -67,7 +67,7 @@ export interface TurnConfig {
   readonly limits?: TurnLimits;
   /** What is asked of the model beside the conversation; absent: nothing. */
   readonly ask?: TurnAsk;
-  /** The session's own settings, where they are not all in `policy`: what the turn's commit records (FA-24). */
+  /** The session's own settings, where they are not all in `policy`: what the turn's commit records. */
   readonly session?: { readonly policy?: SessionPolicy; readonly prompt?: PromptLayer };
 }
 

@@ -21,7 +21,7 @@ export function errorOfTurn(error: unknown, turn: ConcernedTurn): unknown {
   return new LashError(error.family, error.code, message, { details, cause: error.cause ?? error });
 }
 
-/** An error about a turn that the caller knows by another id: the turn that it asked for went on in this one (T-67). */
+/** An error about a turn that the caller knows by another id: the turn that it asked for went on in this one. */
 export function askedAs(error: unknown, sessionId: string, turnId: string): unknown {
   if (!LashError.is(error) || typeof error.details["accepted"] !== "boolean" || error.details["turnId"] === turnId) return error;
   const { family, code, message, details } = error;

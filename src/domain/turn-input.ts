@@ -36,9 +36,9 @@ export interface TurnInput {
   readonly imageBlobs?: Readonly<Record<string, Uint8Array>>;
   /** Bytes of files that `items` refer to. */
   readonly fileBlobs?: Readonly<Record<string, Uint8Array>>;
-  /** Options of the session's protocol for this turn; JSON only (ER-24). */
+  /** Options of the session's protocol for this turn; JSON only. */
   readonly protocolTurnOptions?: Json;
-  /** Turn id of the caller's choice; must agree with `turnId` where both are given (T-3). */
+  /** Turn id of the caller's choice; must agree with `turnId` where both are given. */
   readonly traceTurnId?: string;
 }
 
@@ -48,12 +48,12 @@ export type UserInput = string | readonly TurnInputPart[] | TurnInput;
 /** The durable part of an input: JSON, hashed for replays. Image bytes travel as attachments. */
 export interface AcceptedInput {
   readonly items: readonly TurnInputItem[];
-  /** What else the turn is about; said before the items (T-10). */
+  /** What else the turn is about; said before the items. */
   readonly causes?: readonly TurnCause[];
   readonly protocolTurnOptions?: Json;
 }
 
-/** Adjacent texts merged, empty ones dropped (T-9). */
+/** Adjacent texts merged, empty ones dropped. */
 export function normalizeItems(items: readonly TurnInputItem[]): readonly TurnInputItem[] {
   const merged: TurnInputItem[] = [];
   for (const item of items) {
@@ -171,8 +171,8 @@ export function acceptInput({ items, imageBlobs, fileBlobs, protocolTurnOptions 
 export const inputNeedsVersion2 = ({ items }: Pick<AcceptedInput, "items">): boolean => items.some(({ type }) => type === "file_ref");
 
 /**
- * Several inputs as one, in their order (T-7): the first options win. Texts of two inputs are parted by a blank line, because
- * what stands next to each other within an input becomes one text (T-9).
+ * Several inputs as one, in their order: the first options win. Texts of two inputs are parted by a blank line, because
+ * what stands next to each other within an input becomes one text.
  */
 export function joinInputs(inputs: readonly AcceptedInput[]): AcceptedInput {
   const items: TurnInputItem[] = [];
@@ -185,7 +185,7 @@ export function joinInputs(inputs: readonly AcceptedInput[]): AcceptedInput {
   return { items: normalizeItems(items), ...(options !== undefined && { protocolTurnOptions: options }) };
 }
 
-/** What a turn's input is told apart by (OP-11). */
+/** What a turn's input is told apart by. */
 export const inputHashOf = (input: AcceptedInput): string => sha256Hex(canonicalJson(input));
 
 /** Live objects cannot be made durable (T-8). */

@@ -4,7 +4,7 @@ import type { TokenLedgerEntry } from "./session.ts";
 import { addUsage, isZeroUsage, totalTokens, usageOf, zeroUsage, type TokenUsage } from "./usage.ts";
 
 export interface UsageTotals extends TokenUsage {
-  /** Input, output and both caches; reasoning is part of the output (O-49). */
+  /** Input, output and both caches; reasoning is part of the output. */
   readonly totalTokens: number;
 }
 

@@ -2,7 +2,7 @@
  * Tokens of one model call, or a sum of calls.
  *
  * The first four buckets do not overlap, so their sum is the total. `reasoningOutputTokens` is a share of
- * `outputTokens` and never added to it (PP-5).
+ * `outputTokens` and never added to it.
  */
 export interface TokenUsage {
   /** Prompt tokens that were neither read from nor written to a provider cache. */
@@ -38,12 +38,12 @@ export function addUsage(a: TokenUsage, b: TokenUsage): TokenUsage {
 export const usageOf = (entries: readonly { readonly usage: TokenUsage | null }[], start = zeroUsage): TokenUsage =>
   entries.reduce((sum, { usage }) => (usage ? addUsage(sum, usage) : sum), start);
 
-/** Tokens that were paid for or read from cache; reasoning is already inside the output (PP-5). */
+/** Tokens that were paid for or read from cache; reasoning is already inside the output. */
 export function totalTokens(usage: TokenUsage): number {
   return usage.inputTokens + usage.outputTokens + usage.cacheReadInputTokens + usage.cacheWriteInputTokens;
 }
 
-/** True when every bucket is zero: a call that reported nothing, or a zero delta that a ledger skips (T-79). */
+/** True when every bucket is zero: a call that reported nothing, or a zero delta that a ledger skips. */
 export function isZeroUsage(usage: TokenUsage): boolean {
   return totalTokens(usage) === 0 && usage.reasoningOutputTokens === 0;
 }

@@ -22,7 +22,7 @@ export type Resolution =
   | { readonly status: "timeout" }
   | { readonly status: "cancelled" };
 
-/** What a resolver is told; a late one learns what was recorded before (E-20). */
+/** What a resolver is told; a late one learns what was recorded before. */
 export type ResolveOutcome =
   | { readonly status: "accepted" }
   | { readonly status: "already_resolved"; readonly terminal: Resolution }
@@ -34,7 +34,7 @@ export function waitName(scope: WaitScope, wait: WaitIdentity): WaitName {
 
 const PREFIX = "lashwk1";
 
-/** The bearer form of a wait: whoever has it may resolve it, so it is never logged (E-19). */
+/** The bearer form of a wait: whoever has it may resolve it, so it is never logged. */
 export function signWait(name: WaitName, secretHex: string): string {
   return `${PREFIX}.${toBase64Url(canonicalJson(name))}.${signatureOf(name, secretHex)}`;
 }

@@ -38,11 +38,11 @@ export const leaseTimingsInvalid = (ttlMs: number, renewMs: number): LashError =
     details: { ttlMs, renewMs },
   });
 
-/** Turn options that are no JSON, refused before anything is accepted (ER-24). */
+/** Turn options that are no JSON, refused before anything is accepted. */
 export const protocolTurnOptionsInvalid = (cause: unknown): LashError =>
   wiringError("protocol_turn_options", `\`protocolTurnOptions\` must be JSON: ${errorText(cause)}`, { cause });
 
-/** E-34: a durable effect host keeps its turns beside attachments that a crash would take. */
+/** A durable effect host keeps its turns beside attachments that a crash would take. */
 export const durableAttachmentsRequired = (): LashError =>
   runtimeError(
     "durable_store_required:attachment_store",

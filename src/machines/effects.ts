@@ -26,24 +26,24 @@ export type EffectCommand =
   | { readonly kind: "compact"; readonly iteration: number; readonly logLength: number };
 
 export interface EffectRequest {
-  /** 1, 2, 3.. per turn (T-18); global only as the full replay key. */
+  /** 1, 2, 3.. per turn; global only as the full replay key. */
   readonly effectId: number;
   readonly replayKey: string;
   readonly command: EffectCommand;
 }
 
-/** A finished tool call with what the model will be shown of it (T-54). */
+/** A finished tool call with what the model will be shown of it. */
 export interface ToolResult extends CompletedToolCall {
   readonly modelReturn: readonly PartDraft[];
-  /** The tool declared that this failure ends the turn (T-71). */
+  /** The tool declared that this failure ends the turn. */
   readonly stopsTurn?: boolean;
   /** What the model is shown in place of the output. */
   readonly shown?: string;
-  /** What hooks on this call have to say; it stands behind the results of the batch (T-54). */
+  /** What hooks on this call have to say; it stands behind the results of the batch. */
   readonly messages?: readonly PluginMessage[];
 }
 
-/** Whether an answer is what its turn is to end with (ME-17): the value as the model said it, or what is wrong with it. */
+/** Whether an answer is what its turn is to end with: the value as the model said it, or what is wrong with it. */
 export type OutputCheck = { readonly value: Json } | { readonly problem: string };
 
 /** A frame to go on in, and what for. */
@@ -52,10 +52,10 @@ export interface FrameTarget {
   readonly task: string;
 }
 
-/** What became of an effect. Failures of providers and tools are outcomes; boundary faults are `fault` (E-8). */
+/** What became of an effect. Failures of providers and tools are outcomes; boundary faults are `fault`. */
 export type EffectOutcome =
   | { readonly kind: "llm_call"; readonly response: LlmResponse; readonly call: ModelCallRecord; readonly output?: OutputCheck }
-  /** `partial`: what the last attempt had said by then (ME-11); `origin`: who was asked. */
+  /** `partial`: what the last attempt had said by then; `origin`: who was asked. */
   | { readonly kind: "llm_failure"; readonly failure: ProviderFailure; readonly call: ModelCallRecord; readonly partial?: PartialAnswer; readonly origin?: LlmOrigin }
   | { readonly kind: "tool_batch"; readonly results: readonly ToolResult[] }
   | { readonly kind: "exec_code"; readonly result: Json }
@@ -64,14 +64,14 @@ export type EffectOutcome =
       readonly kind: "sync_execution_environment";
       /** The tools or the prompt of the next model call could not be made. */
       readonly issue?: TurnIssue;
-      /** Instead of the next model call the turn goes on in another frame (T-66). */
+      /** Instead of the next model call the turn goes on in another frame. */
       readonly switchTo?: FrameTarget;
     }
   /** The messages are not in here: whoever asks the model next has them. */
   | { readonly kind: "compact"; readonly isShorter: boolean }
   | { readonly kind: "fault"; readonly code: string; readonly message: string };
 
-/** Steps of the outer pipeline that the host carries out; re-executable, so they are not journaled (E-32). */
+/** Steps of the outer pipeline that the host carries out; re-executable, so they are not journaled. */
 export type PhaseName =
   | "claimLane" | "drainCommands" | "refreshHead" | "normalizeInput" | "prepareContext" | "beforeTurn" | "buildTurn"
   | "finalize" | "settle" | "commit" | "afterPersist";
@@ -99,11 +99,11 @@ export type TurnEvent =
   /** The lane is claimed, and nothing before the first model call has to be waited for or is taken part in. */
   | { readonly type: "turn.prepared"; readonly history: HistoryReference; readonly messages: readonly Message[]; readonly limits: CallLimits; readonly isLong?: true }
   | { readonly type: "lane.busy" }
-  /** The turn ends without being driven: what it finished is committed, and why it does not go on (OP-6, SC-33). */
+  /** The turn ends without being driven: what it finished is committed, and why it does not go on. */
   | { readonly type: "turn.givenUp"; readonly outcome: TurnOutcome; readonly issues: readonly TurnIssue[]; readonly usage: TokenUsage }
   /** The turn was found in flight: it goes on from its snapshot, in an actor restored from it. */
   | { readonly type: "turn.takenUp" }
-  /** The turn id has ended before: what was recorded then is the result (E-32a). */
+  /** The turn id has ended before: what was recorded then is the result. */
   | { readonly type: "turn.recorded"; readonly outcome: TurnOutcome; readonly issues: readonly TurnIssue[]; readonly usage: TokenUsage }
   /** Session commands come before this turn; it is not accepted yet. */
   | { readonly type: "commands.waiting" }
@@ -114,7 +114,7 @@ export type TurnEvent =
   | { readonly type: "context.prepared" }
   | { readonly type: "hooks.passed"; readonly messages: readonly Message[] }
   | { readonly type: "hooks.aborted"; readonly issue: TurnIssue }
-  /** With the limits that the turn was accepted with (T-16). `isLong`: the conversation is to be made shorter before a model is asked. */
+  /** With the limits that the turn was accepted with. `isLong`: the conversation is to be made shorter before a model is asked. */
   | { readonly type: "turn.built"; readonly limits: CallLimits; readonly isLong?: true }
   | { readonly type: "turn.unbuildable"; readonly issue: TurnIssue }
   | { readonly type: "turn.finalized"; readonly messages: readonly Message[] }
@@ -122,7 +122,7 @@ export type TurnEvent =
   | { readonly type: "turn.committed" }
   /** The commit was not made, because an input waits for this turn. */
   | { readonly type: "input.waiting" }
-  /** The commit was refused, because a request to cancel came first (OP-20). What the turn was about to say is in the messages. */
+  /** The commit was refused, because a request to cancel came first. What the turn was about to say is in the messages. */
   | { readonly type: "cancel.won"; readonly messages: readonly Message[] }
   | { readonly type: "turn.persisted" }
   | { readonly type: "phase.failed"; readonly code: string; readonly message: string }
@@ -130,10 +130,10 @@ export type TurnEvent =
   /** All that is open waits for answers from outside, or no longer does. */
   | { readonly type: "tools.parked" }
   | { readonly type: "tools.resumed" }
-  /** Stop driving this turn; it stays in flight (OP-8). */
+  /** Stop driving this turn; it stays in flight. */
   | { readonly type: "turn.suspend" }
   | { readonly type: "turn.cancel"; readonly reason?: string }
-  /** The time that the turn was given is over (ME-10). */
+  /** The time that the turn was given is over. */
   | { readonly type: "turn.expire"; readonly timeoutMs: number }
   | { readonly type: "effect.settled"; readonly effectId: number; readonly outcome: EffectOutcome; readonly source: "run" | "journal" };
 

@@ -9,11 +9,11 @@ import type { CheckpointKind, ToolResult } from "./effects.ts";
 /** What a protocol may look at: where the turn stands, never its history. */
 export interface ProtocolView {
   readonly iteration: number;
-  /** Whether the last message so far is a tool result (T-29). */
+  /** Whether the last message so far is a tool result. */
   readonly endsWithToolResult: boolean;
 }
 
-/** A message to append; the machine gives it its deterministic id (T-23). */
+/** A message to append; the machine gives it its deterministic id. */
 export interface MessageDraft extends MessageFacts {
   readonly role: Role;
   readonly parts: readonly PartDraft[];
@@ -25,7 +25,7 @@ export type NextMove =
   /** Runs the tool calls of the message appended last, except those that the provider ran itself. */
   | { readonly type: "runTools" }
   | { readonly type: "runCode"; readonly language: string; readonly code: string }
-  /** Collects what arrived meanwhile and goes on with it; `onEmpty` says what follows if there was nothing (T-55). */
+  /** Collects what arrived meanwhile and goes on with it; `onEmpty` says what follows if there was nothing. */
   | CheckpointMove
   /** The next model call, with nothing between. */
   | IterateMove
@@ -59,12 +59,12 @@ export interface Decision {
   readonly next: NextMove;
 }
 
-/** Every iteration begins with a model call (T-26); a driver says what each reply leads to. */
+/** Every iteration begins with a model call; a driver says what each reply leads to. */
 export interface ProtocolDriver {
   /** Recorded with the session; a stored session opened with another protocol is refused. */
   readonly id: string;
   readonly version: number;
-  /** Only replies that ended in `stop`, `tool_use` or `unknown` arrive here (PP-32). */
+  /** Only replies that ended in `stop`, `tool_use` or `unknown` arrive here. */
   onModelReply(view: ProtocolView, reply: LlmResponse): Decision;
   onToolResults(view: ProtocolView, results: readonly ToolResult[]): Decision;
   onCodeResult(view: ProtocolView, result: Json): Decision;

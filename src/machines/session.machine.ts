@@ -19,7 +19,7 @@ export interface SessionMachineInput {
 }
 
 export interface SessionContext extends SessionMachineInput {
-  /** Handles that share this session; park and close need it to be theirs alone (S-42). */
+  /** Handles that share this session; park and close need it to be theirs alone. */
   readonly handles: number;
   readonly fencingToken: number | null;
   readonly failure: { readonly code: string; readonly message: string } | null;

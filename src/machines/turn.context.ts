@@ -36,7 +36,7 @@ export interface TurnContext extends TurnMachineInput {
   readonly iteration: number;
   readonly runOffset: number;
   readonly nextEffectId: number;
-  /** Effects asked for and not settled; the driver sends them again after a restore (T-22). */
+  /** Effects asked for and not settled; the driver sends them again after a restore. */
   readonly open: readonly EffectRequest[];
   /** What follows if the checkpoint delivers nothing: the one that is open, or the last one, which the commit looks at again. */
   readonly afterCheckpoint: CheckpointMove["onEmpty"] | null;
@@ -77,7 +77,7 @@ export function initialContext(input: TurnMachineInput): TurnContext {
 }
 
 /**
- * Whether the turn completes only if no input waits for it, which its commit finds out (T-57). Not where somebody was told before
+ * Whether the turn completes only if no input waits for it, which its commit finds out. Not where somebody was told before
  * the commit that the turn is over: then the checkpoint before it was the last look.
  */
 export const yieldsToInput = ({ hooks, afterCheckpoint }: TurnContext): boolean =>
@@ -91,7 +91,7 @@ export const viewOf = (context: TurnContext): ProtocolView => ({
 /** Issues that stop a turn which named no outcome of its own (ER-7). */
 const isBlocking = (issue: TurnIssue): boolean => issue.code !== "assistant_output_recovered_from_state";
 
-/** Outcome of a turn that has run its course without one, in order of precedence (T-58). */
+/** Outcome of a turn that has run its course without one, in order of precedence. */
 export function assembleOutcome(context: TurnContext): { readonly outcome: TurnOutcome; readonly issues: readonly TurnIssue[] } {
   if (context.issues.some(isBlocking)) {
     return { outcome: { stopped: context.toolFailed ? "tool_failure" : "runtime_error" }, issues: context.issues };

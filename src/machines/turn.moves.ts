@@ -33,14 +33,14 @@ function answers({ kind }: EffectOutcome, command: EffectCommand): boolean {
   return kind === command.kind || kind === "fault" || (kind === "llm_failure" && command.kind === "llm_call");
 }
 
-/** Replies that the protocol never sees: they end the turn whatever they say (PP-32). */
+/** Replies that the protocol never sees: they end the turn whatever they say. */
 export function endsTurn(event: TurnEvent): boolean {
   if (event.type !== "effect.settled" || event.outcome.kind !== "llm_call") return false;
   const { terminalReason: reason } = event.outcome.response;
   return reason !== "stop" && reason !== "tool_use" && reason !== "pause" && reason !== "unknown";
 }
 
-/** The prompt was too long, nothing was said, and the turn has not made room yet (ME-16). */
+/** The prompt was too long, nothing was said, and the turn has not made room yet. */
 export function overflows(context: TurnContext, event: TurnEvent): boolean {
   if (!context.hooks.includes("compacts") || context.hasCompacted || !awaits(context, event) || event.type !== "effect.settled") return false;
   const { outcome } = event;
@@ -272,7 +272,7 @@ interface Stop {
   readonly issue: TurnIssue;
 }
 
-/** A turn that is ended early keeps what its tools did, what it was told (I-33), and what its model had said (ME-11). */
+/** A turn that is ended early keeps what its tools did, what it was told, and what its model had said. */
 export function stopCancelled(protocol: ProtocolDriver, context: TurnContext, event: TurnEvent, enqueue: Enqueue): void {
   enqueue.assign({ ...withWhatWasDone(protocol, context, event, enqueue), afterCheckpoint: null, outcome: CANCELLED.outcome, issues: [...context.issues, CANCELLED.issue] });
 }
@@ -360,7 +360,7 @@ function saidOfCalls({ turnId, logLength }: TurnContext, event: TurnEvent, behin
   return messagesOfPlugins(turnId, logLength + behind, event.outcome.results.flatMap(({ messages = [] }) => messages));
 }
 
-/** Closes the effect and, where it was a model call, counts its usage, whatever it came to (PP-34). */
+/** Closes the effect and, where it was a model call, counts its usage, whatever it came to. */
 export function withModelCall(context: TurnContext, event: TurnEvent): Partial<TurnContext> {
   if (event.type !== "effect.settled" || !awaits(context, event)) return {};
   const { outcome } = event;

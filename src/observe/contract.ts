@@ -12,7 +12,7 @@ import type { TokenUsage } from "../domain/usage.ts";
 /**
  * One thing that happened in a turn: `id` is its own, `correlationId` that of the row it belongs to.
  *
- * Live only: deltas are not a transcript (TT-1), and a replayed effect does not stream again (EE-12).
+ * Live only: deltas are not a transcript, and a replayed effect does not stream again.
  */
 export type TurnActivity = { readonly id: string; readonly correlationId: string } & TurnActivityBody;
 
@@ -74,7 +74,7 @@ export type TurnActivityBody =
   /** The turn ended with what a tool gave to `finishTurn`. Told once, by the runtime that ended it. */
   | { readonly type: "tool_value"; readonly toolName: string; readonly value: Json }
   | { readonly type: "usage"; readonly protocolIteration: number; readonly usage: TokenUsage; readonly cumulative: TokenUsage }
-  /** A child session used tokens in a turn that a tool of this one runs. The latest per session, source and model counts (T-78). */
+  /** A child session used tokens in a turn that a tool of this one runs. The latest per session, source and model counts. */
   | {
       readonly type: "child_usage";
       readonly sessionId: string;
@@ -107,7 +107,7 @@ export type TurnActivityBody =
     }
   /** These messages stand in the turn's log, behind what was said before them; they are committed with the turn. */
   | { readonly type: "queued_messages_committed"; readonly checkpoint: "after_work" | "before_completion"; readonly messages: readonly Message[] }
-  /** A plugin tells observers something (PT-13). */
+  /** A plugin tells observers something. */
   | { readonly type: "plugin_runtime"; readonly pluginId: string; readonly event: PluginEvent }
   | { readonly type: "error"; readonly message: string };
 
@@ -133,7 +133,7 @@ export interface SessionReadView {
   readonly policy: SessionPolicy;
   /** Tokens of all committed turns. */
   readonly usage: TokenUsage;
-  /** Of the latest model call: how full the context window is. Unknown before the first and after a compaction (T-80, PP-53). */
+  /** Of the latest model call: how full the context window is. Unknown before the first and after a compaction. */
   readonly lastPromptUsage?: TokenUsage;
   readonly currentFrameId: string;
 }
@@ -151,11 +151,11 @@ export interface SessionObservationEvent {
 export type ObservationPayload =
   /** Deltas of one text that nobody has asked for yet come as one. */
   | { readonly type: "turn_activity"; readonly turnId: string; readonly activity: TurnActivity }
-  /** The view is made when it is looked at (OP-12); events that are sent elsewhere need not carry it. */
+  /** The view is made when it is looked at; events that are sent elsewhere need not carry it. */
   | { readonly type: "committed"; readonly readView: SessionReadView }
-  /** The commit that follows is the first one of this frame (T-69). */
+  /** The commit that follows is the first one of this frame. */
   | { readonly type: "agent_frame_switched"; readonly frameId: string }
-  /** Ids of inputs. A hint: what waits now is in `pendingTurnInputs()` (O-15). */
+  /** Ids of inputs. A hint: what waits now is in `pendingTurnInputs()`. */
   | { readonly type: "queue_changed"; readonly kind: "enqueued" | "cancelled"; readonly batchIds: readonly string[] };
 
 /** `trimmed`: the buffer has let go of what came after the cursor. `unavailable`: it is not the buffer of that cursor. */
@@ -175,7 +175,7 @@ export interface LiveReplaySubscription extends AsyncIterableIterator<SessionObs
 /**
  * Keeps the latest events of sessions, for those who come late or come back. Bounded, best effort: the truth is the store.
  *
- * One per lash. All methods are synchronous and never wait for anybody: what is kept elsewhere, too, is written there later (O-27).
+ * One per lash. All methods are synchronous and never wait for anybody: what is kept elsewhere, too, is written there later.
  * Cursors are `lashsc2:<revision>:<incarnation>:<position>:<session id>`; a malformed one throws LashError `session_cursor_malformed`.
  * What a method throws is logged and fails nobody but readers, who get `live_replay`.
  */

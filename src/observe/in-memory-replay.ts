@@ -8,7 +8,7 @@ import { ReplayBuffer, type ReplayBounds } from "./replay-buffer.ts";
 
 export interface InMemoryReplayOptions extends ReplayBounds {
   readonly clock: Clock;
-  /** Random: tells the buffers of this process from those of all others (O-20). */
+  /** Random: tells the buffers of this process from those of all others. */
   readonly incarnation: string;
 }
 

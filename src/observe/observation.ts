@@ -17,7 +17,7 @@ export interface SessionObservation {
   readonly sessionId: string;
   /** Head revision; 0 when nothing was committed yet. */
   readonly revision: number;
-  /** What came after this observation is replayed from here, or a gap says that it cannot be (O-61). */
+  /** What came after this observation is replayed from here, or a gap says that it cannot be. */
   readonly cursor: string;
   readonly policy: SessionPolicy;
   readonly readView: SessionReadView;
@@ -157,7 +157,7 @@ export class Observations {
     return { gap: { sessionId, requestedCursor, latestCursor, latestRevision: current.revision, reason }, observation };
   }
 
-  /** What does not parse or belongs to another session never comes to the store (O-5). */
+  /** What does not parse or belongs to another session never comes to the store. */
   #checked(cursor: string): string {
     try {
       const { sessionId } = parseCursor(cursor);

@@ -4,7 +4,7 @@ import type { Message } from "../domain/messages.ts";
 import type { Resident } from "../actors/resident.ts";
 import type { SessionReadView } from "./contract.ts";
 
-/** Costs the same however long the session is: the messages are copied out only when somebody looks (OP-12). */
+/** Costs the same however long the session is: the messages are copied out only when somebody looks. */
 export function readViewOf(sessionId: string, resident: Resident): SessionReadView {
   let messages: readonly Message[] | undefined;
   return {

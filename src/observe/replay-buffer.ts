@@ -77,7 +77,7 @@ export class ReplayBuffer {
   #tail: number;
   #entries: Entry[] | undefined;
   #bytes = 0;
-  /** Readers that wait for the next event; there is no such set while nobody does (O-26). */
+  /** Readers that wait for the next event; there is no such set while nobody does. */
   #waiting: Set<() => void> | undefined;
   #isRetired = false;
   #isClosed = false;
@@ -164,7 +164,7 @@ export class ReplayBuffer {
     this.#wake();
   }
 
-  /** O-23. */
+  /** Why a reader at this position cannot go on from here; undefined where it can. */
   gapAt(position: number): GapReason | undefined {
     if (position > this.#tail) return "unavailable";
     return this.#after(position) === "trimmed" ? "trimmed" : undefined;

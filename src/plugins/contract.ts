@@ -48,7 +48,7 @@ export interface TurnContext extends SessionContext {
   /** What this turn has said so far, its input first. */
   readonly messages: readonly Message[];
   readonly model: ModelSpec;
-  /** Of the latest model call before this turn; undefined where it is not known (PP-53). */
+  /** Of the latest model call before this turn; undefined where it is not known. */
   readonly lastPromptUsage: TokenUsage | undefined;
   /** Aborts when the turn is cancelled, or no longer driven here. */
   readonly signal: AbortSignal;
@@ -90,7 +90,7 @@ export interface EndedTurnContext extends TurnContext {
 export interface StreamContext {
   readonly sessionId: string;
   readonly turnId: string;
-  /** 1, 2, 3.. within one model call: a new attempt takes back what the one before it said (T-50). */
+  /** 1, 2, 3.. within one model call: a new attempt takes back what the one before it said. */
   readonly attempt: number;
 }
 
@@ -103,7 +103,7 @@ export interface ConfigChange extends SessionContext {
 
 export interface AbortTurn {
   readonly type: "abort_turn";
-  /** The plugin's own; it is the code of the turn's issue (PT-17). */
+  /** The plugin's own; it is the code of the turn's issue. */
   readonly code: string;
   readonly message: string;
 }
@@ -116,7 +116,7 @@ export interface EnqueueMessages {
 export interface QueuedMessage {
   readonly role: "User" | "System";
   readonly text: string;
-  /** Shown to the model for the rest of this turn, and never committed (T-57b). Default false. */
+  /** Shown to the model for the rest of this turn, and never committed. Default false. */
   readonly transient?: boolean;
 }
 
@@ -138,7 +138,7 @@ export interface EmitRuntimeEvents {
 
 /**
  * Makes a child of the session, as `session.children.create` does; it is made when the hook has answered, and stays whatever becomes of
- * the turn. Its id follows from turn, plugin and hook, so a hook that is run again finds the one it made (T-12, T-72, S-65). Who made it
+ * the turn. Its id follows from turn, plugin and hook, so a hook that is run again finds the one it made. Who made it
  * is in the `causedBy` of `session.children.list()`. Needs `createLash({ children: childSessions() })`, else `missing_child_sessions`.
  */
 export interface CreateSession {
@@ -152,7 +152,7 @@ export interface HookedSession extends Omit<ChildRequest, "provider" | "tools"> 
   readonly key?: string;
 }
 
-/** A record of type `custom` in the trace, under `plugin.<pluginId>.<name>` (PT-16). Nothing happens where nobody traces. */
+/** A record of type `custom` in the trace, under `plugin.<pluginId>.<name>`. Nothing happens where nobody traces. */
 export interface EmitTrace {
   readonly type: "emit_trace";
   readonly name: string;
@@ -180,7 +180,7 @@ export interface PreparedContext {
   /** In place of the history, for this turn's model calls only. Drafts in it are never committed. */
   readonly view?: readonly (Message | MessageDraft)[];
   readonly prompt?: PromptParts["slots"];
-  /** For this turn only; they take the place of tools of the same name (PT-14). */
+  /** For this turn only; they take the place of tools of the same name. */
   readonly tools?: readonly Tool[];
   /** false hides all tools but those that transforms bring. Default true. */
   readonly includeBaseTools?: boolean;
@@ -193,7 +193,7 @@ export interface ChunkAnswer {
   /** Shown as reasoning. */
   readonly reasoning?: string;
   readonly events?: readonly PluginEvent[];
-  /** Ends the call with what was said so far, as a success (PT-11). */
+  /** Ends the call with what was said so far, as a success. */
   readonly abortStream?: boolean;
 }
 
@@ -205,11 +205,11 @@ export interface SavedState {
 
 /** State that lives and dies with the commits of its session. */
 export interface PluginState {
-  /** Goes up with every change: state is saved only when it has (PT-24). */
+  /** Goes up with every change: state is saved only when it has. */
   revision(): number;
-  /** JSON. One that throws is logged, and the state that was saved last is kept (PT-25). */
+  /** JSON. One that throws is logged, and the state that was saved last is kept. */
   save(): Json;
-  /** At every open, and whenever state has to be what is stored: replaces everything, with undefined as in a new session (PT-26). */
+  /** At every open, and whenever state has to be what is stored: replaces everything, with undefined as in a new session. */
   load(saved: SavedState | undefined): void;
 }
 
@@ -220,15 +220,15 @@ export type Prioritized<Run> = Run | { readonly priority?: number; readonly run:
  *
  * A turn that is taken up after a crash runs `prompt`, `transformContext`, `hideTools` and `beforeToolCall` again, and those before
  * the first model call if it had not been reached. They have to answer the same then, from what is committed and recorded, and
- * must not change the plugin's state. What the other hooks answer is recorded with the step that they belong to (E-32, PT-54).
+ * must not change the plugin's state. What the other hooks answer is recorded with the step that they belong to.
  *
  * The turn waits for its hooks, so none of them may wait for another turn of the same session.
  */
 export interface PluginContributions {
   readonly tools?: readonly Tool[];
-  /** What hosts may ask of it through `session.plugins`, each `definition.handle(run)` (PT-32). */
+  /** What hosts may ask of it through `session.plugins`, each `definition.handle(run)`. */
   readonly operations?: readonly Operation[];
-  /** Names of tools that the turn shall not have; asked before every model round. Can only remove (PT-36). */
+  /** Names of tools that the turn shall not have; asked before every model round. Can only remove. */
   hideTools?(turn: ModelCallContext, names: readonly string[]): readonly string[];
   /** Text for the system prompt, by slot; a plain text goes to `guidance`. Asked before every model round. */
   prompt?(turn: ModelCallContext): PromptAnswer | Promise<PromptAnswer>;
@@ -248,7 +248,7 @@ export interface PluginContributions {
   /** After every attempt that was not cancelled, and once after a pending call was answered. */
   afterToolCall?(call: ToolResultContext): Answer<AfterToolDirective>;
   /**
-   * What the model is shown of a result; one plugin of a session may have it (PT-4). The record keeps the whole output. A text is shown
+   * What the model is shown of a result; one plugin of a session may have it. The record keeps the whole output. A text is shown
    * as it is, however long; with undefined the model is shown `shown`, cut where that is over the tool's `maxModelBytes`.
    */
   projectToolResult?(call: ToolResultContext, shown: string): string | undefined | Promise<string | undefined>;

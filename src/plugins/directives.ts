@@ -128,5 +128,5 @@ function refuse(why: string): never {
   throw pluginError("plugin_invoke", why);
 }
 
-/** The issue of a turn that a plugin stopped; its code is the plugin's own (PT-17). */
+/** The issue of a turn that a plugin stopped; its code is the plugin's own. */
 export const abortIssue = ({ code, message }: { readonly code: string; readonly message: string }): TurnIssue => ({ kind: "plugin", code, message, retryable: false });

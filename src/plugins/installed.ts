@@ -75,7 +75,7 @@ export const hookFailed = (code: HookCode, plugin: Installed, error: unknown): L
 
 export const hookText = ({ id }: Installed, error: unknown): string => `plugin ${id}: ${errorText(error)}`;
 
-/** Hooks that only observe: all together, and what they throw is logged (PT-20). */
+/** Hooks that only observe: all together, and what they throw is logged. */
 export async function observe(plugins: readonly Installed[], about: { readonly hook: string; readonly sessionId: string; readonly logger: Logger }, tell: (parts: PluginContributions) => unknown): Promise<void> {
   await Promise.all(
     plugins.map(async (plugin) => {

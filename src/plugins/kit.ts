@@ -12,12 +12,12 @@ import type { TurnRecord } from "../stores/contract.ts";
 import type { Plugin } from "./contract.ts";
 
 export interface PluginKit {
-  /** What a host gave. @throws LashError `invalid_argument`; `plugin_registration` - two plugins of one id (FA-7). */
+  /** What a host gave. @throws LashError `invalid_argument`; `plugin_registration` - two plugins of one id. */
   check(plugins: readonly Plugin[], options: Readonly<Record<string, Json>>, limits: Limits): void;
-  /** Options of these plugins that a turn was accepted with (OP-7). */
+  /** Options of these plugins that a turn was accepted with. */
   recordedOptions(plugins: readonly Plugin[], turn: TurnRecord | undefined): Readonly<Record<string, Json>>;
   /**
-   * Builds the plugins of one session, in their order. Synchronous: no I/O (PT-2).
+   * Builds the plugins of one session, in their order. Synchronous: no I/O.
    *
    * @throws LashError `plugin_registration` - a build threw, gave something that is no contribution, or claims what another one has.
    * @throws LashError `duplicate_tool_name` - naming both owners.
@@ -27,7 +27,7 @@ export interface PluginKit {
 
 export interface SessionSeed {
   readonly sessionId: string;
-  /** By plugin id, as the host gave them (PT-28). */
+  /** By plugin id, as the host gave them. */
   readonly options: Readonly<Record<string, Json>>;
   /** Names of the tools that the session has already. */
   readonly toolNames: ReadonlySet<string>;

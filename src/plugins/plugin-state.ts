@@ -39,7 +39,7 @@ export class PluginStates {
     this.#log = (message) => logger({ level: "warn", event: "plugin.capture_failed", sessionId, code: "plugin_snapshot", message });
   }
 
-  /** Every plugin is visited, also those that nothing is stored of (PT-26). @throws LashError `plugin_snapshot`. */
+  /** Every plugin is visited, also those that nothing is stored of. @throws LashError `plugin_snapshot`. */
   restore(base: ComponentBody | undefined): void {
     this.#load(base);
     this.#base = base;
@@ -110,7 +110,7 @@ export class PluginStates {
     this.#recorded = this.#latest.fingerprint;
   }
 
-  /** @param store - also where nothing has changed, if nothing is stored yet (PT-24). */
+  /** @param store - also where nothing has changed, if nothing is stored yet. */
   #current(store: boolean): Captured {
     if (this.#plugins.length === 0) return this.#latest;
     const fingerprint = this.#fingerprint();

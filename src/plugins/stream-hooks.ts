@@ -63,7 +63,7 @@ class HookedCall {
     }
   }
 
-  /** What is left of an answer that was cut off is what the hooks have let through (ME-6, ME-11). */
+  /** What is left of an answer that was cut off is what the hooks have let through. */
   #asHooked(error: unknown): unknown {
     if (!ProviderError.is(error) || error.partial.length === 0) return error;
     const { failure, cause, attempts } = error;
@@ -92,7 +92,7 @@ class HookedCall {
     return this.#asHeard(first.response);
   }
 
-  /** What hooks took away or put in stays so: what was shown is what is kept (ME-6). */
+  /** What hooks took away or put in stays so: what was shown is what is kept. */
   #asHeard(response: LlmResponse): LlmResponse {
     if (this.#changed.size === 0) return response;
     const ids = new Set(response.parts.flatMap((part) => (part.type === "text" && part.itemId !== undefined ? [part.itemId] : [])));

@@ -115,7 +115,7 @@ export class ToolHooks {
     return pluginState === undefined ? {} : { pluginState };
   }
 
-  /** PT-4, PT-64: undefined where no plugin says what the model is shown; else that, and it is bounded by nobody but the plugin. */
+  /** Undefined where no plugin says what the model is shown; else that, and it is bounded by nobody but the plugin. */
   async project({ callId, toolName, args }: ToolQuestion, output: ToolCallOutput): Promise<string | undefined> {
     const plugin = this.#plugins.find(({ parts }) => parts.projectToolResult);
     if (!plugin) return undefined;

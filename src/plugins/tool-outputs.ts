@@ -6,5 +6,5 @@ import { failedOutput, type ToolCallOutput, type ToolFailure } from "../domain/t
 /** @param value - any JSON value. @throws TypeError - a cycle or a bigint. */
 export const toolSuccess = (value: unknown): ToolCallOutput => ({ outcome: { status: "success", payload: copyJson(value ?? null) } });
 
-/** A veto is a failure of class `permission_denied`, say (PT-66). Default source: `policy`. */
+/** A veto is a failure of class `permission_denied`, say. Default source: `policy`. */
 export const toolFailure = (failure: Pick<ToolFailure, "class" | "code" | "message"> & Partial<ToolFailure>): ToolCallOutput => failedOutput({ source: "policy", ...failure });

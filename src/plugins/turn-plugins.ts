@@ -179,7 +179,7 @@ export class PluginsOfTurn implements TurnPlugins {
     await this.#observe("onTurnPersisted", (parts) => parts.onTurnPersisted?.(context));
   }
 
-  /** Hooks one after another (PT-10), and what their directives come to; the first abort ends it. */
+  /** Hooks one after another, and what their directives come to; the first abort ends it. */
   async #fold<Given extends Directive>(
     place: HookPlace & { readonly hook: keyof typeof ALLOWED },
     code: Parameters<typeof hookFailed>[0],

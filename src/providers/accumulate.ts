@@ -63,7 +63,7 @@ export class StreamAccumulator {
     return this.streamedUsage;
   }
 
-  /** Some visible text was streamed in this attempt (T-44). */
+  /** Some visible text was streamed in this attempt. */
   get hasText(): boolean {
     return this.sawText;
   }
@@ -94,7 +94,7 @@ export class StreamAccumulator {
     }
   }
 
-  /** Forgets the attempt: a new one starts from nothing (T-50). */
+  /** Forgets the attempt: a new one starts from nothing. */
   reset(): void {
     this.entries = [];
     this.index = new Map();
@@ -103,7 +103,7 @@ export class StreamAccumulator {
     this.sawText = false;
   }
 
-  /** Ids under which something was shown live, to withdraw it (T-50). */
+  /** Ids under which something was shown live, to withdraw it. */
   streamedItemIds(type: "text" | "reasoning"): string[] {
     const ids: string[] = [];
     for (const entry of this.entries) {

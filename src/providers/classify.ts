@@ -75,7 +75,7 @@ export function classifyFailure(failure: ProviderFailure): ProviderFailure {
   return byText(byStatus(withRetryAfter(failure)), text);
 }
 
-/** Delay in milliseconds from a `retry-after` header of whole seconds; other forms are ignored (PP-19). */
+/** Delay in milliseconds from a `retry-after` header of whole seconds; other forms are ignored. */
 export function readRetryAfterMs(headers: ProviderFailure["headers"]): number | undefined {
   const value = headers.find(([name]) => name.toLowerCase() === "retry-after")?.[1].trim();
   if (value === undefined || value === "" || value.length > 9) return undefined;

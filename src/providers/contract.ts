@@ -23,7 +23,7 @@ export type JsonSchema = { readonly [keyword: string]: unknown };
 export interface LlmRequest {
   /** Model id; empty means the provider's own (`Provider.modelId`). */
   readonly model: string;
-  /** A named variant of the model (PP-11). */
+  /** A named variant of the model. */
   readonly modelVariant?: string;
   readonly messages: readonly LlmMessage[];
   /** What image blocks point into by index. */
@@ -45,7 +45,7 @@ export interface LlmRequest {
   readonly outputSpec?: LlmOutputSpec;
 }
 
-/** Who asks. Continuation caches are keyed by `sessionId` and `agentFrameId` together (PP-3, T-40). */
+/** Who asks. Continuation caches are keyed by `sessionId` and `agentFrameId` together. */
 export interface LlmScope {
   readonly sessionId: string;
   readonly agentFrameId: string;
@@ -95,7 +95,7 @@ export interface LlmTextBlock {
   readonly type: "text";
   readonly text: string;
   readonly responseMeta?: ResponseTextMeta;
-  /** Ends a prefix worth caching, for providers that want to be told (PP-24). Default false. */
+  /** Ends a prefix worth caching, for providers that want to be told. Default false. */
   readonly cacheBreakpoint?: boolean;
 }
 
@@ -152,15 +152,15 @@ export interface LlmReasoningBlock {
   readonly replay?: ReasoningReplay;
 }
 
-/** What a provider needs to see again. Stored and sent back verbatim, never interpreted (PP-6). */
+/** What a provider needs to see again. Stored and sent back verbatim, never interpreted. */
 export interface ToolCallReplay {
   readonly itemId?: string;
   readonly opaque?: string;
 }
 
 /**
- * What a provider needs to see again with a reasoning block. Stored and sent back verbatim, never interpreted (PP-6).
- * Reasoning without it is for display only and is not sent again (T-38).
+ * What a provider needs to see again with a reasoning block. Stored and sent back verbatim, never interpreted.
+ * Reasoning without it is for display only and is not sent again.
  */
 export interface ReasoningReplay {
   readonly itemId?: string;
@@ -175,15 +175,15 @@ export interface ReasoningReplay {
 export interface ResponseTextMeta {
   readonly id?: string;
   readonly status?: string;
-  /** `commentary` is hidden from prose once a `final_answer` exists (PP-8). Other phases are kept as they are. */
+  /** `commentary` is hidden from prose once a `final_answer` exists. Other phases are kept as they are. */
   readonly phase?: string;
-  /** Verbatim provider data to send back with the text (PP-6). */
+  /** Verbatim provider data to send back with the text. */
   readonly providerPayload?: string;
   readonly originProvider?: string;
   readonly originModel?: string;
 }
 
-/** Bytes of an image or a file. Empty `data` with a `reference` is unresolved: resolve it before the call (PP-9). */
+/** Bytes of an image or a file. Empty `data` with a `reference` is unresolved: resolve it before the call. */
 export interface LlmAttachment {
   /** Media type, e.g. `image/png`. */
   readonly mime: string;
@@ -198,9 +198,9 @@ export interface LlmAttachment {
 export interface LlmResponse {
   /** All visible text, joined. */
   readonly fullText: string;
-  /** In the order the model produced them (PP-7). */
+  /** In the order the model produced them. */
   readonly parts: readonly LlmOutputPart[];
-  /** All zero: not reported; the streamed usage is taken instead (PP-5, T-43). */
+  /** All zero: not reported; the streamed usage is taken instead. */
   readonly usage: TokenUsage;
   readonly terminalReason: LlmTerminalReason;
   /** The provider's own word for how it ended. */
@@ -218,7 +218,7 @@ export interface LlmResponse {
   /** What the provider said at the end of the answer. */
   readonly metadata?: JsonObject;
   readonly warnings?: readonly Json[];
-  /** Set by the retry ladder: text went to the sink live, so it is not shown again (T-44). */
+  /** Set by the retry ladder: text went to the sink live, so it is not shown again. */
   readonly textStreamed?: boolean;
   /** Set by the retry ladder: every transport call made for this answer, the last one completed. */
   readonly attempts?: readonly LlmAttempt[];
@@ -320,7 +320,7 @@ export type LlmTerminalReason =
   | "cancelled"
   | "unknown";
 
-/** One transport call: tokens are spent by failed and aborted ones too (OP-21). */
+/** One transport call: tokens are spent by failed and aborted ones too. */
 export interface LlmAttempt {
   /** 1-based count of transport calls, waits for a throttled provider included. */
   readonly attempt: number;
@@ -336,11 +336,11 @@ export interface LlmAttempt {
 // ---- streaming -----------------------------------------------------------------------------------------------
 
 /**
- * What happens during a call, in order (T-42).
+ * What happens during a call, in order.
  *
  * `itemId` tells text blocks apart and is unique within one attempt only: scope it by the call before using it as a
  * correlation id. Deltas are append-only; a `part` reconciles final state and replay metadata and is never shown as
- * live text (PP-4). The last `usage` wins.
+ * live text. The last `usage` wins.
  */
 export type LlmStreamEvent =
   | { readonly type: "textDelta"; readonly itemId: string; readonly text: string }
@@ -356,19 +356,19 @@ export type LlmStreamEvent =
   | RetryStatusEvent
   | ModelAttemptResetEvent;
 
-/** Sent before each wait (T-49). */
+/** Sent before each wait. */
 export interface RetryStatusEvent {
   readonly type: "retryStatus";
   readonly waitSeconds: number;
-  /** The counted attempt that starts after the wait; unchanged while a throttled provider is waited for (T-48). */
+  /** The counted attempt that starts after the wait; unchanged while a throttled provider is waited for. */
   readonly attempt: number;
   readonly maxAttempts: number;
   readonly reason: string;
 }
 
 /**
- * Sent when a new attempt starts: everything streamed since the last reset under these item ids is withdrawn
- * (T-50, design 7.8). Empty lists mark the boundary only.
+ * Sent when a new attempt starts: everything streamed since the last reset under these item ids is withdrawn.
+ * Empty lists mark the boundary only.
  */
 export interface ModelAttemptResetEvent {
   readonly type: "modelAttemptReset";
@@ -414,7 +414,7 @@ export interface ProviderCall {
   /** Aborting it ends the call with a failure of code `cancelled`. */
   readonly signal: AbortSignal;
   readonly clock: Clock;
-  /** Awaited, so a slow sink slows the stream; what it throws or rejects with is ignored (T-46). */
+  /** Awaited, so a slow sink slows the stream; what it throws or rejects with is ignored. */
   onStreamEvent?(event: LlmStreamEvent): void | Promise<void>;
   /**
    * To be called for content that arrives without an event of its own, such as tool arguments: it feeds the silence
@@ -426,15 +426,15 @@ export interface ProviderCall {
 }
 
 /**
- * A model provider: live wiring supplied by the host and never persisted; sessions keep only its `id` (PP-2).
- * A host may wrap one; the wrapper sees every attempt with the full request (PP-23) and hands on `wire`, `sameOrigin` and `close`.
+ * A model provider: live wiring supplied by the host and never persisted; sessions keep only its `id`.
+ * A host may wrap one; the wrapper sees every attempt with the full request and hands on `wire`, `sameOrigin` and `close`.
  */
 export interface Provider {
-  /** Recorded as the session's `providerId`; a session opened with another id fails at turn time (PP-27). */
+  /** Recorded as the session's `providerId`; a session opened with another id fails at turn time. */
   readonly id: string;
   /** Model used when a request names none. */
   readonly modelId?: string;
-  /** Names accepted as `modelVariant` (PP-11). Absent: none. */
+  /** Names accepted as `modelVariant`. Absent: none. */
   readonly variants?: readonly string[];
   /** Read at the start of every call, so changing the property takes effect with the next one. */
   readonly options?: ProviderOptions;
@@ -452,9 +452,9 @@ export interface Provider {
   sameOrigin?(a: LlmOrigin, b: LlmOrigin): boolean;
   /** Makes one attempt. @throws ProviderError; anything else thrown counts as a failure of kind `unknown`. */
   complete(request: LlmRequest, call: ProviderCall): Promise<LlmResponse>;
-  /** Replaces the default classification of a failure (PP-18). */
+  /** Replaces the default classification of a failure. */
   classify?(failure: ProviderFailure): ProviderFailure;
-  /** Releases sockets and tasks (PP-12). */
+  /** Releases sockets and tasks. */
   close?(): Promise<void>;
 }
 
@@ -463,9 +463,9 @@ export interface ProviderOptions {
   readonly reliability?: ReliabilityOptions;
   /** Forward reasoning to observers. Default true. */
   readonly exposeThinking?: boolean;
-  /** Output cap for requests that name none (PP-10). */
+  /** Output cap for requests that name none. */
   readonly maxOutputTokens?: number;
-  /** How long providers with explicit caching keep a prompt prefix (PP-24). Default `short`. */
+  /** How long providers with explicit caching keep a prompt prefix. Default `short`. */
   readonly cacheRetention?: "none" | "short" | "long";
 }
 
@@ -481,7 +481,7 @@ export interface ReliabilityOptions {
   readonly rateLimits?: RateLimits;
 }
 
-/** PP-14. */
+/** How often and how far apart a failed call is made again. Times in milliseconds. */
 export interface RetryPolicy {
   /** Default true. */
   readonly enabled: boolean;
@@ -495,11 +495,11 @@ export interface RetryPolicy {
   readonly jitterMs: number;
   /** Longest Retry-After that is honoured. Default 60 000. */
   readonly retryAfterCapMs: number;
-  /** How long in all a throttled provider may make us wait without using an attempt (PP-17). Default 90 000. */
+  /** How long in all a throttled provider may make us wait without using an attempt. Default 90 000. */
   readonly throttleWaitBudgetMs: number;
 }
 
-/** Limits kept on this side (PP-20). Absent: unlimited. */
+/** Limits kept on this side. Absent: unlimited. */
 export interface RateLimits {
   readonly maxConcurrency?: number;
   readonly requestsPerWindow?: number;

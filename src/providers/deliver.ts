@@ -1,6 +1,6 @@
 import type { LlmStreamEvent, ProviderCall } from "./contract.ts";
 
-/** Hands an event to the sink; whatever the sink throws stays there (T-46). */
+/** Hands an event to the sink; whatever the sink throws stays there. */
 export function deliver(call: ProviderCall, event: LlmStreamEvent): Promise<void> | undefined {
   if (call.onStreamEvent === undefined) return undefined;
   try {

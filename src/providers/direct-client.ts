@@ -12,7 +12,7 @@ import { failureOf, providerFailure } from "./failure.ts";
 import { preparing } from "./preparing.ts";
 
 export interface DirectOptions {
-  /** `direct:<uuid>` without a session (PP-3). */
+  /** `direct:<uuid>` without a session. */
   readonly requestId: string;
   /** Checks JSON answers, e.g. `jsonSchemaProblem`. */
   readonly validate: JsonValidator;
@@ -26,7 +26,7 @@ export interface DirectOptions {
   readonly trace?: (event: DirectTrace) => void;
 }
 
-/** One `started`, then exactly one of the others (PP-50). */
+/** One `started`, then exactly one of the others. */
 export type DirectTrace =
   | { readonly type: "started"; readonly requestId: string }
   | { readonly type: "completed"; readonly requestId: string; readonly response: LlmResponse }

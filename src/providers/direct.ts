@@ -17,7 +17,7 @@ export interface DirectRequest {
   readonly sessionId?: string;
   /** What this call is for; part of its replay identity. */
   readonly cause?: string;
-  /** Tells apart identical calls of one turn (PP-48). */
+  /** Tells apart identical calls of one turn. */
   readonly replayKey?: string;
 }
 
@@ -78,7 +78,7 @@ export function directErrorOf(failure: ProviderFailure, cause?: unknown): Direct
 /**
  * Checks a direct request and makes the model request.
  *
- * @param requestId - `direct:<uuid>` without a session (PP-3).
+ * @param requestId - `direct:<uuid>` without a session.
  * @throws DirectCompletionError `invalid_direct_request` naming the field; nothing has been sent.
  */
 export function directLlmRequest(direct: DirectRequest, requestId: string): LlmRequest {
@@ -108,7 +108,7 @@ export function directLlmRequest(direct: DirectRequest, requestId: string): LlmR
 }
 
 /**
- * The identity under which a direct call is journaled (PP-48): its cause and key, or without a key the hash of what
+ * The identity under which a direct call is journaled: its cause and key, or without a key the hash of what
  * was asked. Identical calls of one turn therefore need keys.
  *
  * @param hash - a digest of text, the same in every process.
@@ -128,7 +128,7 @@ export function directReplayKey(
 export type JsonValidator = (schema: JsonSchema, value: unknown) => string | null;
 
 /**
- * Reads the answer in the form that was asked for: its text, or the JSON value in it (PP-49).
+ * Reads the answer in the form that was asked for: its text, or the JSON value in it.
  *
  * @throws DirectCompletionError `invalid_structured_output` when it is no JSON or does not fit the schema.
  */

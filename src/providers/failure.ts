@@ -10,7 +10,7 @@ const RAW_LIMIT = 4000;
 
 /**
  * A model call that produced no answer. Match `failure.code` or `failure.kind`; `message` is for people.
- * The turn that made the call ends as `stopped/provider_error`; hosts never see this thrown (PP-21).
+ * The turn that made the call ends as `stopped/provider_error`; hosts never see this thrown.
  */
 export class ProviderError extends Error {
   override readonly name = "ProviderError";
@@ -59,7 +59,7 @@ export function failureOf(error: unknown): ProviderFailure {
   return providerFailure("unknown", error instanceof Error ? error.message : String(error));
 }
 
-/** The failure of a call whose signal aborted (ER-15). */
+/** The failure of a call whose signal aborted. */
 export function cancelledFailure(): ProviderFailure {
   return providerFailure("unknown", "the model call was cancelled", { code: "cancelled", terminalReason: "cancelled" });
 }
@@ -76,7 +76,7 @@ const KINDS: ReadonlySet<string> = new Set<ProviderFailureKind>([
   "unknown",
 ]);
 
-/** Kinds written by a newer version decode as `unknown` (PP-21). */
+/** Kinds written by a newer version decode as `unknown`. */
 export function parseFailureKind(kind: string): ProviderFailureKind {
   return KINDS.has(kind) ? (kind as ProviderFailureKind) : "unknown";
 }

@@ -115,10 +115,10 @@ function check(value: unknown, shape: Shape, path: string): void {
 const isCheck = (rule: Check | Shape): rule is Check => Array.isArray(rule);
 
 /**
- * The output cap to send: the request's, else the provider's; undefined leaves it to the model (PP-10).
+ * The output cap to send: the request's, else the provider's; undefined leaves it to the model.
  *
  * @param outputTokenCapacity - what the model can produce, when the host said so.
- * @throws ProviderError `output_token_cap_exceeds_model_capacity` when the request asks for more; no call is made (T-41).
+ * @throws ProviderError `output_token_cap_exceeds_model_capacity` when the request asks for more; no call is made.
  */
 export function outputTokenCap(
   request: LlmRequest,
@@ -140,7 +140,7 @@ export function outputTokenCap(
   return asked;
 }
 
-/** @throws ProviderError `invalid_model_variant` when the provider does not offer the variant (PP-11). */
+/** @throws ProviderError `invalid_model_variant` when the provider does not offer the variant. */
 export function checkVariant(variant: string | undefined, variants: readonly string[] | undefined): void {
   if (variant === undefined || variants?.includes(variant) === true) return;
   const known = variants === undefined || variants.length === 0 ? "it has none" : `known are ${variants.join(", ")}`;

@@ -34,7 +34,7 @@ import { defaultWire } from "./wire.ts";
 export interface RetryOptions {
   /** Uniform in [0, 1); for jitter. Default `Math.random`. */
   readonly random?: () => number;
-  /** Most characters an answer may have (OP-17). Default 16 Mi. */
+  /** Most characters an answer may have. Default 16 Mi. */
   readonly maxResponseChars?: number;
   /** Takes secrets out of failures before anybody hears of them. Default: the built-in rules. */
   readonly redactor?: Redactor;

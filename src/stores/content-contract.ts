@@ -11,7 +11,7 @@ export interface NewAttachment {
 
 /** Attachments by the hash of their bytes. Where the bytes lie, in the store or in a home of their own, makes no difference here. */
 export interface AttachmentBytes {
-  /** Whether bytes survive the process (P-54). */
+  /** Whether bytes survive the process. */
   readonly persistence: "ephemeral" | "durable";
   /** Idempotent: the id is the SHA-256 of the bytes. */
   put(bytes: Uint8Array, mime: string): Promise<AttachmentRef>;
@@ -31,17 +31,17 @@ export interface AttachmentIntent {
   readonly intentAtMs: number;
 }
 
-/** Which session refers to which attachment, and since when for good (P-44). Keys are (session, id). */
+/** Which session refers to which attachment, and since when for good. Keys are (session, id). */
 export interface AttachmentManifest {
-  /** Recorded before bytes are put (S-77). A committed row stays as it is, one without a stamp is as young as a new one. */
+  /** Recorded before bytes are put. A committed row stays as it is, one without a stamp is as young as a new one. */
   recordIntent(sessionId: string, attachmentId: string): Promise<void>;
-  /** Stamps rows of this session once; unknown ids are ignored, never created (P-15). */
+  /** Stamps rows of this session once; unknown ids are ignored, never created. */
   commitRefs(sessionId: string, attachmentIds: readonly string[]): Promise<void>;
   /** Rows without stamp whose intent is at or before the cutoff, over all sessions. */
   listUncommitted(cutoffMs: number): Promise<readonly AttachmentIntent[]>;
   /** Drops an uncommitted row; a committed one stays. */
   forget(sessionId: string, attachmentId: string): Promise<void>;
-  /** Whether this session ever referred to the attachment (S-80). */
+  /** Whether this session ever referred to the attachment. */
   holds(sessionId: string, attachmentId: string): Promise<boolean>;
 }
 
@@ -55,8 +55,8 @@ export interface SweepReport {
 export interface AttachmentFacet extends AttachmentBytes {
   readonly manifest: AttachmentManifest;
   /**
-   * Reclaims aged uncommitted intents, one transaction each (S-79). Spared: ids that a waiting input, an accepted turn, its
-   * log or its journal names (OP-25), and bytes that another session holds (C-46). Bytes in a home of their own are deleted after
+   * Reclaims aged uncommitted intents, one transaction each. Spared: ids that a waiting input, an accepted turn, its
+   * log or its journal names, and bytes that another session holds. Bytes in a home of their own are deleted after
    * the rows that named them; what a dead process put there and nobody named counts as an intent of its own.
    *
    * @param cutoffMs - epoch milliseconds; older than any put that may still be under way.
@@ -64,14 +64,14 @@ export interface AttachmentFacet extends AttachmentBytes {
   sweep(cutoffMs: number): Promise<SweepReport>;
 }
 
-/** Execution environments of processes (P-46). Refs are the caller's: `process-env:sha256:<hash>`. */
+/** Execution environments of processes. Refs are the caller's: `process-env:sha256:<hash>`. */
 export interface EnvironmentFacet {
   /** Overwrites. */
   put(ref: string, bytes: Uint8Array): Promise<void>;
   get(ref: string): Promise<Uint8Array | undefined>;
 }
 
-/** Compiled modules and raw artifacts of programs; each kind has keys of its own (P-46). */
+/** Compiled modules and raw artifacts of programs; each kind has keys of its own. */
 export interface ArtifactFacet {
   putModule(ref: string, module: Json): Promise<void>;
   getModule(ref: string): Promise<Json | undefined>;

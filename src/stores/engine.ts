@@ -16,7 +16,7 @@ import type { Json } from "../domain/json.ts";
 
 /** One component of a key: a safe integer >= 0, or a well-formed string without NUL. */
 export type KeyPart = string | number;
-/** 1 to 16 parts, at most 1 KiB encoded (OP-2). */
+/** 1 to 16 parts, at most 1 KiB encoded. */
 export type Key = readonly KeyPart[];
 /** Sorts after every part, so `[...prefix, END]` bounds all extensions of a prefix. Only in range bounds. */
 export const END: unique symbol = Symbol.for("lash-runtime.key-end");

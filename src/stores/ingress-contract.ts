@@ -15,7 +15,7 @@ interface ClaimRequest {
   readonly fence: LeaseFence;
   /** Random token of the claim, made outside the transaction. */
   readonly claimToken: string;
-  /** Most rows; the runtime asks for 64 (I-17). 0 claims nothing. */
+  /** Most rows; the runtime asks for 64. 0 claims nothing. */
   readonly max: number;
 }
 
@@ -25,7 +25,7 @@ interface Claim {
   readonly claimId: string;
   readonly owner: LeaseOwner;
   readonly claimToken: string;
-  /** Of the first row; grows with every claim of that row (I-11). */
+  /** Of the first row; grows with every claim of that row. */
   readonly fencingToken: number;
   readonly sessionLeaseGeneration: number;
 }
@@ -50,7 +50,7 @@ export type TurnInputState = "pending_active" | "deferred_next_turn" | "accepted
 /** As `TurnInputIngress`, or to whatever turn is in flight when the input is admitted: where none is, to the next one. */
 export type SubmittedIngress = TurnInputIngress | { readonly scope: "active_turn"; readonly turnId?: undefined; readonly minBoundary: CheckpointKind };
 
-/** The durable part of an input that waits: JSON only, images by reference to attachments (OP-25). */
+/** The durable part of an input that waits: JSON only, images by reference to attachments. */
 export interface WaitingInput {
   readonly items: readonly TurnInputItem[];
   readonly protocolTurnOptions?: Json;
@@ -61,7 +61,7 @@ export interface TurnInputDraft {
   readonly sessionId: string;
   /** Default `ti:<sha256>`. */
   readonly inputId?: string;
-  /** Makes the enqueue repeatable (I-2); rows without one are never deduplicated. */
+  /** Makes the enqueue repeatable; rows without one are never deduplicated. */
   readonly sourceKey?: string;
   readonly ingress: SubmittedIngress;
   readonly input: WaitingInput;
@@ -72,12 +72,12 @@ export interface TurnInputDraft {
 export interface PendingTurnInput {
   readonly inputId: string;
   readonly sessionId: string;
-  /** Strictly increasing per session, never reused (I-1). */
+  /** Strictly increasing per session, never reused. */
   readonly enqueueSeq: number;
   readonly sourceKey?: string;
   /** Where it waits now; deferral changes it. */
   readonly ingress: TurnInputIngress;
-  /** Where it was sent (I-7). */
+  /** Where it was sent. */
   readonly submittedIngress: SubmittedIngress;
   readonly state: TurnInputState;
   readonly enqueuedAtMs: number;
@@ -117,7 +117,7 @@ export type SuffixCancelOutcome =
   | { readonly outcome: "anchor_not_found"; readonly data: { readonly anchor: CancelTarget } }
   | { readonly outcome: "outcomes"; readonly data: { readonly anchor: CancelTarget; readonly outcomes: readonly CancelOutcome[] } };
 
-/** Whose active inputs can no longer be taken by their turn (P-43). */
+/** Whose active inputs can no longer be taken by their turn. */
 export type OrphanScope =
   | { readonly kind: "turn"; readonly turnId: string }
   /** All turns but one that the caller may resume, as far as their rows are not claimed under the caller's lease. */
@@ -125,34 +125,34 @@ export type OrphanScope =
 
 export interface InputFacet {
   /**
-   * Admits an input, or gives back the one that was admitted under its source key, in whatever state (I-2). One for a turn
-   * that has ended waits for the next turn instead, as it would have done when that turn ended (I-32).
+   * Admits an input, or gives back the one that was admitted under its source key, in whatever state. One for a turn
+   * that has ended waits for the next turn instead, as it would have done when that turn ended.
    *
-   * @throws `pending_turn_input_source_key_conflict` - the key or id was used with other ingress or content (I-3).
+   * @throws `pending_turn_input_source_key_conflict` - the key or id was used with other ingress or content.
    * @throws `session_id_retired`
    */
   enqueue(draft: TurnInputDraft): Promise<PendingTurnInput>;
   /**
-   * Claims inputs for a checkpoint of a running turn; they become `accepted` (I-15, I-16).
+   * Claims inputs for a checkpoint of a running turn; they become `accepted`.
    *
    * @returns undefined when there is none.
    * @throws `session_execution_lease_expired`
    */
   claimActive(request: ClaimRequest & { readonly turnId: string; readonly checkpoint: CheckpointKind }): Promise<TurnInputClaim | undefined>;
-  /** Claims inputs for the next turn; their state stays (I-15). Otherwise as `claimActive`. */
+  /** Claims inputs for the next turn; their state stays. Otherwise as `claimActive`. */
   claimNext(request: ClaimRequest): Promise<TurnInputClaim | undefined>;
   /** The inputs of a claim, by sequence. @throws `turn_input_claim_superseded` - one is gone or belongs to another claim. */
   claimed(rows: ClaimedRows): Promise<readonly PendingTurnInput[]>;
-  /** Hands rows back that still belong to the claim; others are left alone (P-38, I-18). */
+  /** Hands rows back that still belong to the claim; others are left alone. */
   abandon(rows: ClaimedRows): Promise<void>;
-  /** Inputs that wait and have no live claim, by sequence (P-39, I-14). */
+  /** Inputs that wait and have no live claim, by sequence. */
   listPending(sessionId: string): Promise<readonly PendingTurnInput[]>;
-  /** One outcome per target in order; a repeated target sees what the first one did (P-40). */
+  /** One outcome per target in order; a repeated target sees what the first one did. */
   cancel(sessionId: string, targets: readonly CancelTarget[]): Promise<readonly CancelOutcome[]>;
-  /** The same for the anchor and every later input (P-41, I-39). */
+  /** The same for the anchor and every later input. */
   cancelSuffix(sessionId: string, anchor: CancelTarget): Promise<SuffixCancelOutcome>;
   /**
-   * Turns active inputs that their turn can no longer take into next-turn inputs (P-43).
+   * Turns active inputs that their turn can no longer take into next-turn inputs.
    *
    * @returns the deferred inputs by sequence.
    * @throws `session_execution_lease_expired`
@@ -166,7 +166,7 @@ export type DeliveryPolicy = "earliest_safe_boundary" | "after_current_turn_comm
 export type SlotPolicy = "join" | "exclusive";
 export type MergeKey = "never" | "payload_default" | { readonly group: string };
 export type SessionCommand = { readonly kind: "refresh_tool_catalog" | "reset_session"; readonly reason: string };
-/** `wake` is the delivery of a process (processes.md); `turn_input` what a user says, in the older form (I-52). */
+/** `wake` is the delivery of a process (processes.md); `turn_input` what a user says, in the older form. */
 export type QueuedPayload =
   | { readonly type: "process_wake"; readonly wake: Json }
   | { readonly type: "turn_input"; readonly input: WaitingInput }
@@ -176,7 +176,7 @@ export type WorkClass = "session_command" | "turn_work";
 
 export interface WorkDraft {
   readonly sessionId: string;
-  /** While a batch with this key is queued, enqueueing it again gives back that batch, whatever the payload (I-4). */
+  /** While a batch with this key is queued, enqueueing it again gives back that batch, whatever the payload. */
   readonly sourceKey?: string;
   readonly deliveryPolicy: DeliveryPolicy;
   readonly slotPolicy: SlotPolicy;
@@ -184,7 +184,7 @@ export interface WorkDraft {
   readonly mergeKey?: MergeKey;
   /** Epoch ms before which no claim takes it; default 0. */
   readonly availableAtMs?: number;
-  /** At least one, all of one class (I-8). */
+  /** At least one, all of one class. */
   readonly payloads: readonly QueuedPayload[];
   /** Bytes that its inputs refer to, stored with their intents in the same write. */
   readonly attachments?: readonly NewAttachment[];
@@ -221,28 +221,28 @@ export interface QueueFacet {
   /** @throws `store_backend` - no payloads, or of two classes. @throws `session_id_retired` */
   enqueue(draft: WorkDraft): Promise<QueuedBatch>;
   /**
-   * Claims one session command, only if the first ready batch is one (I-19).
+   * Claims one session command, only if the first ready batch is one.
    *
    * @returns undefined when it is not.
    * @throws `session_execution_lease_expired`
    */
   claimCommand(request: Omit<ClaimRequest, "max">): Promise<WorkClaim | undefined>;
-  /** Claims the first group of turn work; a leading command blocks it (I-20, I-21). Otherwise as `claimCommand`. */
+  /** Claims the first group of turn work; a leading command blocks it. Otherwise as `claimCommand`. */
   claimWork(request: ClaimRequest & { readonly boundary: WorkBoundary }): Promise<WorkClaim | undefined>;
-  /** Claims exactly these batches if they are the next group in this order, else nothing (I-22). */
+  /** Claims exactly these batches if they are the next group in this order, else nothing. */
   claimBatches(request: Omit<ClaimRequest, "max"> & { readonly boundary: WorkBoundary; readonly batchIds: readonly string[] }): Promise<WorkClaim | undefined>;
   /** The batches of a claim. @throws `queued_work_claim_superseded` - one is gone or belongs to another claim. */
   claimed(rows: ClaimedRows): Promise<readonly QueuedBatch[]>;
   abandon(rows: ClaimedRows): Promise<void>;
-  /** Deletes and gives back a batch that neither a live claim nor the turn in flight has; undefined for another or unknown one (I-40). */
+  /** Deletes and gives back a batch that neither a live claim nor the turn in flight has; undefined for another or unknown one. */
   cancel(sessionId: string, batchId: string): Promise<QueuedBatch | undefined>;
   /** All batches by sequence. */
   list(sessionId: string): Promise<readonly QueuedBatch[]>;
-  /** Those that could be cancelled (I-41). */
+  /** Those that could be cancelled. */
   listPending(sessionId: string): Promise<readonly QueuedBatch[]>;
   find(sessionId: string, batchId: string): Promise<QueuedBatch | undefined>;
   /** Whether a drain would find something in either lane. */
   isWaiting(sessionId: string): Promise<boolean>;
-  /** Sessions of the store in which something waits (I-55). Reads two small rows of every session. */
+  /** Sessions of the store in which something waits. Reads two small rows of every session. */
   waiting(): Promise<readonly string[]>;
 }

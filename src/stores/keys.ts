@@ -8,7 +8,7 @@ export const MAX_KEY_PARTS = 16;
 export const MAX_KEY_BYTES = 1024;
 
 /**
- * Refuses keys that some engine could not keep or would order differently (OP-2).
+ * Refuses keys that some engine could not keep or would order differently.
  *
  * @throws LashError `invalid_argument` - a part is neither a safe integer >= 0 nor a well-formed string without NUL, or the key is empty.
  * @throws LashError `limit_exceeded` - more than 16 parts, or more than 1024 bytes encoded.

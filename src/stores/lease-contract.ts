@@ -2,7 +2,7 @@
 
 
 
-/** How a claimant may learn that an owner is dead (S-62, OP-14). */
+/** How a claimant may learn that an owner is dead. */
 export type OwnerLiveness =
   | { readonly kind: "opaque" }
   | { readonly kind: "local_process"; readonly hostId: string; readonly bootId: string; readonly pid: number; readonly processStart: string }
@@ -14,7 +14,7 @@ export interface LeaseOwner {
   readonly liveness: OwnerLiveness;
 }
 
-/** What a write must still match: owner, token and fencing number (P-9). */
+/** What a write must still match: owner, token and fencing number. */
 export interface LeaseFence {
   readonly sessionId: string;
   readonly ownerId: string;
@@ -27,7 +27,7 @@ export interface SessionLease {
   readonly sessionId: string;
   readonly owner: LeaseOwner;
   readonly leaseToken: string;
-  /** Starts at 1, +1 per fresh acquisition, never on renewal or re-entry (S-59). */
+  /** Starts at 1, +1 per fresh acquisition, never on renewal or re-entry. */
   readonly fencingToken: number;
   readonly claimedAtMs: number;
   readonly expiresAtMs: number;
@@ -39,25 +39,25 @@ export interface LeaseClaim {
   readonly ttlMs: number;
   /** Random token for a fresh acquisition, made outside the transaction. */
   readonly leaseToken: string;
-  /** A live holder that this claimant has proved dead; taken over only if it is still exactly that one (P-25). */
+  /** A live holder that this claimant has proved dead; taken over only if it is still exactly that one. */
   readonly deadHolder?: LeaseFence;
 }
 
 export type ClaimOutcome =
-  | { readonly kind: "acquired"; readonly lease: SessionLease; /** Same owner and incarnation held it already (S-58). */ readonly reentered: boolean }
+  | { readonly kind: "acquired"; readonly lease: SessionLease; /** Same owner and incarnation held it already. */ readonly reentered: boolean }
   | { readonly kind: "busy"; readonly holder: SessionLease };
 
 export interface LeaseFacet {
-  /** Claims a free, expired, own or provably dead lease; never a live one (P-24, P-25). */
+  /** Claims a free, expired, own or provably dead lease; never a live one. */
   claim(claim: LeaseClaim): Promise<ClaimOutcome>;
   /**
    * Lets the lease live on from now. One that expired and that nobody claimed since is its holder's again: timers of a hidden
    * tab come late, and nobody wanted the lane.
    *
-   * @throws `session_execution_lease_expired` - released, or claimed by somebody else (P-26).
+   * @throws `session_execution_lease_expired` - released, or claimed by somebody else.
    */
   renew(fence: LeaseFence, ttlMs: number): Promise<SessionLease>;
-  /** Clears on full match, otherwise does nothing; the fencing counter stays (P-26). */
+  /** Clears on full match, otherwise does nothing; the fencing counter stays. */
   release(fence: LeaseFence): Promise<void>;
   /** The lease as stored, live or expired; undefined when nobody holds it. */
   current(sessionId: string): Promise<SessionLease | undefined>;

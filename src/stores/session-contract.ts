@@ -10,7 +10,7 @@ import type { CheckpointKind, PendingTurnInput, TurnInputDraft } from "./ingress
 import type { LeaseFence } from "./lease-contract.ts";
 import type { MachineSnapshot, SettledClaims } from "./turn-contract.ts";
 
-/** One finished tool call of a turn; arguments and result are the named parts of the turn's messages (OP-11). */
+/** One finished tool call of a turn; arguments and result are the named parts of the turn's messages. */
 export interface ToolCallReference {
   readonly callId: string;
   readonly toolName: string;
@@ -37,7 +37,7 @@ export interface TurnResultRecord {
   readonly toolCalls: readonly ToolCallReference[];
   readonly startedAtMs: number;
   readonly durationMs: number;
-  /** The request that ended it, for a turn that was cancelled by one (OP-20). */
+  /** The request that ended it, for a turn that was cancelled by one. */
   readonly cancellation?: TurnCancellation;
 }
 
@@ -49,7 +49,7 @@ export interface RecordedTurn extends TurnResultRecord {
   readonly modelCalls: readonly ModelCallRecord[];
 }
 
-/** Large opaque component of a session: absent on a commit means unchanged, null means gone (P-16). */
+/** Large opaque component of a session: absent on a commit means unchanged, null means gone. */
 export type ComponentName = "toolState" | "pluginSnapshot" | "executionState" | "prompt" | "suspectMedia";
 export type ComponentBody = Json | Uint8Array;
 
@@ -68,19 +68,19 @@ export interface SessionHead {
 
 export interface SessionCommit extends SettledClaims {
   readonly sessionId: string;
-  /** The revision this commit builds on; null only for a first commit (P-10). */
+  /** The revision this commit builds on; null only for a first commit. */
   readonly expectedHeadRevision: number | null;
-  /** Required for every commit but the stamped replay of one (P-8, P-9). */
+  /** Required for every commit but the stamped replay of one. */
   readonly fence?: LeaseFence;
   /** Releases that lease in the same transaction. */
   readonly releaseLease: boolean;
   readonly head: SessionHead;
-  /** Frames that are new or changed (OP-12). */
+  /** Frames that are new or changed. */
   readonly frames: readonly AgentFrame[];
-  /** New nodes in order; ids must be new (P-13). */
+  /** New nodes in order; ids must be new. */
   readonly nodes: readonly SessionNode[];
   readonly components?: Partial<Record<ComponentName, ComponentBody | null>>;
-  /** Components taken over by reference, as a fork does; the store must have them (P-16). `components` wins where both name one. */
+  /** Components taken over by reference, as a fork does; the store must have them. `components` wins where both name one. */
   readonly componentRefs?: Partial<Record<ComponentName, string>>;
   readonly usageDeltas: readonly TokenLedgerEntry[];
   /** Ends this turn: its rows are deleted, its id is stamped with the result. */
@@ -89,15 +89,15 @@ export interface SessionCommit extends SettledClaims {
     readonly result: TurnResultRecord;
     /** All of the turn's calls, those of its recorded steps included. */
     readonly modelCalls: readonly ModelCallRecord[];
-    /** Accepted in the same transaction: the turn of the frame that this one switched to (T-67). */
+    /** Accepted in the same transaction: the turn of the frame that this one switched to. */
     readonly next?: NextTurn;
   };
   readonly committedAttachmentIds: readonly string[];
   /** Admitted in the same transaction, as by `inputs.enqueue`; without bytes. */
   readonly queuedInputs?: readonly Omit<TurnInputDraft, "sessionId" | "attachments">[];
-  /** Inputs of this turn that the commit does not complete become next-turn inputs; every commit that ends a turn names it (P-14, I-32). */
+  /** Inputs of this turn that the commit does not complete become next-turn inputs; every commit that ends a turn names it. */
   readonly interruptedTurnId?: string;
-  /** Commits only if no input waits for `interruptedTurnId` that this checkpoint would claim (T-57). */
+  /** Commits only if no input waits for `interruptedTurnId` that this checkpoint would claim. */
   readonly unlessInputWaits?: CheckpointKind;
 }
 
@@ -105,17 +105,17 @@ export interface CommitResult {
   readonly headRevision: number;
   /** The turn as recorded, for a commit that ends one. */
   readonly turn?: RecordedTurn;
-  /** What the session has cost, its children included (P-21); only told by a commit that booked something. */
+  /** What the session has cost, its children included; only told by a commit that booked something. */
   readonly ledger?: readonly TokenLedgerEntry[];
   /** Of a commit that admitted some, in order. */
   readonly queuedInputs?: readonly PendingTurnInput[];
-  /** True when the stamp showed that this very commit had happened before (P-8). */
+  /** True when the stamp showed that this very commit had happened before. */
   readonly replayed: boolean;
   /** Something is left for the session's next turn or drain; only told by a commit that ends a turn. */
   readonly leaves?: true;
   /** Input or work waits (`unlessInputWaits`): nothing was written, and the head is as it was. */
   readonly inputWaits?: true;
-  /** Nothing was committed: a request to cancel the turn came first. It is to be committed as cancelled by it (OP-20). */
+  /** Nothing was committed: a request to cancel the turn came first. It is to be committed as cancelled by it. */
   readonly cancelledBy?: TurnCancellation;
 }
 
@@ -166,7 +166,7 @@ export interface SessionFacet {
   /**
    * Commits a turn or another change of the session.
    *
-   * Order: binding (P-7), stamp (P-8), lease (P-9), head (P-10), claims (P-11), node ids and leaf (P-13), waiting input.
+   * Order: binding, stamp, lease, head, claims, node ids and leaf, waiting input.
    * @throws `session_binding_mismatch`, `runtime_turn_commit_conflict`, `session_execution_lease_expired`,
    *   `head_revision_conflict`, `turn_input_claim_superseded`, `queued_work_claim_superseded`, `store_backend` for nodes that
    *   exist, a leaf that does not, or a component reference that is unknown.
@@ -174,11 +174,11 @@ export interface SessionFacet {
    * @throws `session_id_retired` - the session was deleted.
    */
   commit(commit: SessionCommit): Promise<CommitResult>;
-  /** One consistent snapshot; undefined when nothing was ever committed (P-20). */
+  /** One consistent snapshot; undefined when nothing was ever committed. */
   load(sessionId: string, scope: ReadScope): Promise<SessionRead | undefined>;
-  /** What the session has cost so far, also what children booked beside its own commits (S-69). */
+  /** What the session has cost so far, also what children booked beside its own commits. */
   ledger(sessionId: string): Promise<readonly TokenLedgerEntry[]>;
-  /** Head revision alone, 0 when nothing was committed: the cheap check before a turn (T-6). */
+  /** Head revision alone, 0 when nothing was committed: the cheap check before a turn. */
   headRevision(sessionId: string): Promise<number>;
   loadNode(sessionId: string, nodeId: string): Promise<SessionNode | undefined>;
   /** Whether the id is one that no new node may have: also that of a hidden node. */
@@ -189,7 +189,7 @@ export interface SessionFacet {
   /** Ids of all sessions, in key order. */
   list(): Promise<readonly string[]>;
   /**
-   * Enters a session into the directory, or finds it there: existing metadata is never overwritten (P-51).
+   * Enters a session into the directory, or finds it there: existing metadata is never overwritten.
    *
    * @throws `session_id_retired` - the id was used by a session that was deleted (design 7.7).
    */
@@ -203,10 +203,10 @@ export interface SessionFacet {
   begin(session: NewSession): Promise<SessionBeginning>;
   /** Metadata of a session that exists; undefined for an unknown id. @throws `session_id_retired` */
   open(sessionId: string): Promise<SessionMeta | undefined>;
-  /** For pickers (P-23). Reads the whole history; undefined for an unknown id. */
+  /** For pickers. Reads the whole history; undefined for an unknown id. */
   summarize(sessionId: string): Promise<SessionSummary | undefined>;
   /**
-   * Removes all rows of a session and retires its id; a running turn fails at its next write (P-52, S-84). Shared component
+   * Removes all rows of a session and retires its id; a running turn fails at its next write. Shared component
    * bodies are left to `maintenance.gcUnreachable`, attachment bytes go unless another session holds them. Idempotent.
    *
    * @returns whether there was such a session.

@@ -7,7 +7,7 @@ import type { BytesPlace } from "./persistence/attachment-bytes.ts";
 import type { LeaseOwner } from "./contract.ts";
 import type { Json } from "../domain/json.ts";
 
-/** Who a claimant is, and whether another owner is dead for sure (S-62, OP-14). */
+/** Who a claimant is, and whether another owner is dead for sure. */
 export interface Liveness {
   /** Asked at every claim: what proves this owner alive may change in its life (a tab that was frozen). */
   self(): Promise<LeaseOwner["liveness"]>;
@@ -20,7 +20,7 @@ export interface Liveness {
 }
 
 /**
- * Carries messages between the runtimes that share a store. A message is a hint and may get lost: rows are the truth (OP-9).
+ * Carries messages between the runtimes that share a store. A message is a hint and may get lost: rows are the truth.
  * Never comes back to its sender.
  */
 export interface PeerChannel {

@@ -25,14 +25,14 @@ export type JournaledOutcome =
   | { readonly ok: Json }
   | { readonly error: { readonly code: string; readonly message: string } };
 
-/** One finished effect under its replay key (effects.md section 2); `hash` identifies its envelope (E-5). */
+/** One finished effect under its replay key (effects.md section 2); `hash` identifies its envelope. */
 export interface JournalEntry {
   readonly replayKey: string;
   readonly hash: string;
   readonly outcome: JournaledOutcome;
 }
 
-/** What a turn is accepted with (T-16). */
+/** What a turn is accepted with. */
 export interface ConfigClaim {
   readonly value: TurnConfig;
   /** Head revision whose policy it was made from; absent where it does not depend on one. */
@@ -52,14 +52,14 @@ export interface TakesUp {
 export interface AcceptTurn extends LeaseClaim, TakesUp {
   readonly turnId: string;
   readonly input: AcceptedInput;
-  /** SHA-256 of the input's canonical JSON: tells a retry from a clash (OP-11). */
+  /** SHA-256 of the input's canonical JSON: tells a retry from a clash. */
   readonly inputHash: string;
   readonly machine: { readonly machine: string; readonly version: number };
   /** Kept until another turn of the session is accepted with another one. A turn that follows by `NextTurn` has its chain's. */
   readonly config: ConfigClaim;
-  /** Bytes that the input refers to, stored with their intents in the same write (OP-25). */
+  /** Bytes that the input refers to, stored with their intents in the same write. */
   readonly attachments?: readonly NewAttachment[];
-  /** Seeds the session's metadata if it has none yet (P-51). */
+  /** Seeds the session's metadata if it has none yet. */
   readonly session: { readonly relation: SessionRelation; readonly model: string };
 }
 
@@ -89,17 +89,17 @@ export type AcceptOutcome =
   /** The head is not the one that the configuration was made from; nothing was written. */
   | { readonly kind: "head_moved"; readonly headRevision: number }
   | TurnLeft
-  /** Session commands come first (T-4, I-25): they are to be applied, then this is asked again. Nothing was written. */
+  /** Session commands come first: they are to be applied, then this is asked again. Nothing was written. */
   | { readonly kind: "commands_wait" }
   | { readonly kind: "busy"; readonly holder: SessionLease };
 
-/** Accepts a turn whose input is what waits for the session's next turn (T-7). */
+/** Accepts a turn whose input is what waits for the session's next turn. */
 export interface AcceptQueued extends LeaseClaim, TakesUp, Pick<AcceptTurn, "machine" | "config" | "session"> {
   readonly turnId: string;
   readonly claimToken: string;
-  /** Most inputs or batches; the runtime asks for 64 (I-17). */
+  /** Most inputs or batches; the runtime asks for 64. */
   readonly max: number;
-  /** Takes exactly these batches, if they are the next group in this order, and no inputs (I-22). */
+  /** Takes exactly these batches, if they are the next group in this order, and no inputs. */
   readonly batchIds?: readonly string[];
 }
 
@@ -123,7 +123,7 @@ export type StepOutcome =
       readonly kind: "recorded";
       readonly cancellation?: TurnCancellation;
     } & CollectedClaims)
-  /** The turn had ended before, by this owner or another one; nothing was written (OP-1). */
+  /** The turn had ended before, by this owner or another one; nothing was written. */
   | { readonly kind: "settled"; readonly result: RecordedTurn };
 
 export type ResumeOutcome =
@@ -145,11 +145,11 @@ export interface TurnStep {
   readonly modelCalls: readonly ModelCallRecord[];
   /** Control state after them; absent leaves the stored one. */
   readonly snapshot?: MachineSnapshot;
-  /** Replay keys of tool attempts that may run once this step is durable, all of them (OP-3). */
+  /** Replay keys of tool attempts that may run once this step is durable, all of them. */
   readonly issued: readonly string[];
-  /** The turn has come to where it only waits for answers: whoever took it up did not fail (OP-6). */
+  /** The turn has come to where it only waits for answers: whoever took it up did not fail. */
   readonly waiting?: true;
-  /** The turn is at a checkpoint: claims what waits for it in the same write, and remembers the claim with the turn (T-55). */
+  /** The turn is at a checkpoint: claims what waits for it in the same write, and remembers the claim with the turn. */
   readonly collect?: InputCollection;
 }
 
@@ -159,11 +159,11 @@ export interface InputCollection {
   readonly replayKey: string;
   readonly checkpoint: CheckpointKind;
   readonly claimToken: string;
-  /** Most inputs; the runtime asks for 64 (I-17). */
+  /** Most inputs; the runtime asks for 64. */
   readonly max: number;
 }
 
-/** Rows that belong to a turn in flight and complete when it ends, whoever drives it by then (I-33). */
+/** Rows that belong to a turn in flight and complete when it ends, whoever drives it by then. */
 export interface TurnClaim {
   readonly lane: "inputs" | "work";
   /** The checkpoint that claimed them; absent for those that the turn was accepted with. */
@@ -193,16 +193,16 @@ export interface TurnRecord {
   readonly claims: readonly TurnClaim[];
   /**
    * How often this turn was taken over from an owner that had not released the lane, since it last settled an outcome: failed
-   * recoveries in a row (OP-6). Taking up a suspended turn counts none (OP-8).
+   * recoveries in a row. Taking up a suspended turn counts none.
    */
   readonly recoveries: number;
-  /** Somebody asked for its end while it was in flight (OP-20). */
+  /** Somebody asked for its end while it was in flight. */
   readonly cancellation?: TurnCancellation;
 }
 
 /** What a turn had claimed and is done with. */
 export interface SettledClaims {
-  /** Pending inputs that this write completes; every named row must still belong to its claim (P-11). */
+  /** Pending inputs that this write completes; every named row must still belong to its claim. */
   readonly completedInputs?: readonly ClaimedRows[];
   /** Queued work that this write deletes; likewise. */
   readonly completedWork?: readonly ClaimedRows[];
@@ -213,7 +213,7 @@ export interface TurnSettlement extends SettledClaims {
   readonly result: TurnResultRecord;
 }
 
-/** A turn that waits for somebody to finish it; where its row cannot be read, `damage` says why (P-5). */
+/** A turn that waits for somebody to finish it; where its row cannot be read, `damage` says why. */
 export interface InFlight {
   readonly sessionId: string;
   /** Empty where the row cannot be read. */
@@ -223,7 +223,7 @@ export interface InFlight {
 
 export interface TurnFacet {
   /**
-   * Claims the lane and accepts the input as step 0 in one write (T-82).
+   * Claims the lane and accepts the input as step 0 in one write.
    *
    * Order: session retired, stamp of the turn id, lease, the same turn in flight (taken up as by `resume`), another turn in flight,
    * waiting commands, protocol, head revision.
@@ -257,7 +257,7 @@ export interface TurnFacet {
   collect(fence: LeaseFence, turnId: string, collection: InputCollection): Promise<CollectedClaims>;
   /**
    * Ends a turn without moving the session's head: rows gone, id stamped, its own inputs and work completed, its other active
-   * inputs deferred, lease released and with it every other claim (OP-4).
+   * inputs deferred, lease released and with it every other claim.
    * Settling again gives the recorded result, whoever holds the lease by then.
    *
    * Order: binding, stamp, fence, claims.
@@ -267,7 +267,7 @@ export interface TurnFacet {
   settle(settlement: TurnSettlement): Promise<RecordedTurn>;
   /**
    * Records that a turn in flight is to end as cancelled; needs no lease. The first request stays. From then on only a commit
-   * that names a cancellation ends the turn (OP-20); one that is settled for its input ends as it is.
+   * that names a cancellation ends the turn; one that is settled for its input ends as it is.
    */
   requestCancel(sessionId: string, turnId: string, cancellation: TurnCancellation): Promise<TurnCancelOutcome>;
   /** The request that was recorded for a turn in flight. */

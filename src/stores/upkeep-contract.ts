@@ -10,16 +10,16 @@ export type WaitState =
   | { readonly state: "resolved"; readonly resolution: Resolution };
 
 export interface WaitFacet {
-  /** The store's secret for signing keys: `fresh` becomes it if there is none yet (OP-13). */
+  /** The store's secret for signing keys: `fresh` becomes it if there is none yet. */
   secret(fresh: string): Promise<string>;
   /** Marks a wait as waited for, so that a session-wide cancel finds it. */
   open(sessionId: string, keyId: string): Promise<void>;
-  /** First resolution wins (E-20). */
+  /** First resolution wins. */
   resolve(sessionId: string, keyId: string, resolution: Resolution): Promise<ResolveOutcome>;
   peek(sessionId: string, keyId: string): Promise<WaitState>;
   /** @returns ids of the waits that were open and are cancelled now. */
   cancelOutstanding(sessionId: string): Promise<readonly string[]>;
-  /** Voids all present and future waits of the session (E-22). */
+  /** Voids all present and future waits of the session. */
   revoke(sessionId: string): Promise<void>;
 }
 
@@ -39,18 +39,18 @@ export interface GcReport {
 
 /** For the host alone; nothing here runs by itself. */
 export interface MaintenanceFacet {
-  /** Hides nodes from every read at once; unknown ids are ignored (P-48). @returns how many were hidden. */
+  /** Hides nodes from every read at once; unknown ids are ignored. @returns how many were hidden. */
   tombstoneNodes(sessionId: string, nodeIds: readonly string[]): Promise<number>;
   /**
-   * Removes tombstoned nodes and terminal inputs of a session for good (P-49); and where sessions or components were deleted
+   * Removes tombstoned nodes and terminal inputs of a session for good; and where sessions or components were deleted
    * since the last time, makes an engine forget what its files still hold of them. Without a session: only that, in any case.
    */
   vacuum(sessionId?: string): Promise<VacuumReport>;
   /**
-   * Removes component bodies and turn configurations that no session names (P-50); that of a turn in flight is always named.
+   * Removes component bodies and turn configurations that no session names; that of a turn in flight is always named.
    * A row that cannot be read aborts it with nothing deleted.
    */
   gcUnreachable(): Promise<GcReport>;
-  /** Nodes off the active path, in storage order (S-41, S-87). */
+  /** Nodes off the active path, in storage order. */
   orphanedNodeIds(sessionId: string): Promise<readonly string[]>;
 }

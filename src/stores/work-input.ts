@@ -4,7 +4,7 @@ import { type TurnCause, wakeCause } from "../domain/turn-cause.ts";
 import { type AcceptedInput, joinInputs } from "../domain/turn-input.ts";
 import type { QueuedBatch, WaitingInput } from "./ingress-contract.ts";
 
-/** Causes of these batches in order, each once (I-34). */
+/** Causes of these batches in order, each once. */
 export function causesIn(batches: readonly QueuedBatch[]): readonly TurnCause[] {
   const causes = new Map<string, TurnCause>();
   for (const { itemId, payload } of batches.flatMap(({ items }) => items)) {

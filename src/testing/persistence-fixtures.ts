@@ -267,12 +267,12 @@ export function inputDraft(sessionId: string, text: string, overrides: Partial<T
 export const wake = (text: string): QueuedPayload => ({ type: "process_wake", wake: { text } });
 export const command = (reason: string): QueuedPayload => ({ type: "session_command", command: { kind: "refresh_tool_catalog", reason } });
 
-/** A wake as the runtime queues it: earliest boundary, exclusive (P-29). */
+/** A wake as the runtime queues it: earliest boundary, exclusive. */
 export function wakeDraft(sessionId: string, text: string, overrides: Partial<WorkDraft> = {}): WorkDraft {
   return { sessionId, deliveryPolicy: "earliest_safe_boundary", slotPolicy: "exclusive", payloads: [wake(text)], ...overrides };
 }
 
-/** A command as the runtime queues it: after the commit, exclusive (P-29). */
+/** A command as the runtime queues it: after the commit, exclusive. */
 export function commandDraft(sessionId: string, reason: string, overrides: Partial<WorkDraft> = {}): WorkDraft {
   return { sessionId, deliveryPolicy: "after_current_turn_commit", slotPolicy: "exclusive", payloads: [command(reason)], ...overrides };
 }

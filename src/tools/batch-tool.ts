@@ -7,7 +7,7 @@ import type { Tool } from "./contract.ts";
 /**
  * A tool named `batch` that runs up to 25 calls of the session's other tools and gives their results in order: `parallel`
  * ones together, then `serial` ones one by one. Every call is journaled on its own, so after a crash only those without an
- * outcome are settled, each by its own tool's `onInterrupted` (OP-5). An entry that cannot run (an unknown tool, wrong
+ * outcome are settled, each by its own tool's `onInterrupted`. An entry that cannot run (an unknown tool, wrong
  * arguments, `batch` itself, past the 25th) fails alone.
  */
 export function batchTool(): Tool {

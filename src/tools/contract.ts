@@ -26,7 +26,7 @@ export type InferOutput<Schema> = Schema extends StandardSchema<infer _Input, in
 
 /** What a running call knows and may use. */
 export interface ToolCall {
-  /** The provider's id of the call: good for logs, not for deduplication (OP-10). */
+  /** The provider's id of the call: good for logs, not for deduplication. */
   readonly callId: string;
   readonly toolName: string;
   readonly sessionId: string;
@@ -37,7 +37,7 @@ export interface ToolCall {
   readonly idempotencyKey: string;
   /** 1, 2, 3.. under the tool's retry policy. */
   readonly attempt: number;
-  /** This attempt was started before and the process died before its outcome was recorded (OP-3). */
+  /** This attempt was started before and the process died before its outcome was recorded. */
   readonly interrupted: boolean;
   /**
    * Tells watchers of the turn how far the call is: an activity `tool_call_progress` with this value, told as JSON and cut at
@@ -54,19 +54,19 @@ export interface ToolCall {
   earlierResult(id: string): string | undefined;
   /**
    * A key with which anybody may answer this call later: `return pending()` after handing it over. The same for every
-   * take. Whoever has it may answer, so treat it like a password (E-19).
+   * take. Whoever has it may answer, so treat it like a password.
    */
   completionKey(): Promise<string>;
   /**
    * Asks a model one question, by default the session's. The answer is durable when this resolves: a call that is run again,
-   * after a crash or by its retry policy, gets it instead of asking again (OP-5). Equal questions of one call are one
-   * question, unless their `replayKey` differs (PP-48). What it uses is booked under the source `direct`.
+   * after a crash or by its retry policy, gets it instead of asking again. Equal questions of one call are one
+   * question, unless their `replayKey` differs. What it uses is booked under the source `direct`.
    *
    * @throws DirectCompletionError - no usable answer; nothing is recorded, and asking again asks again.
    */
   complete(question: DirectRequest): Promise<DirectAnswer>;
   /**
-   * Sessions of their own for parts of the work (PT-63). Nothing of them runs twice for one call, so the tool should say
+   * Sessions of their own for parts of the work. Nothing of them runs twice for one call, so the tool should say
    * `idempotent: true` unless it does more than that: a call that is only reported as interrupted leaves its child as it is.
    */
   readonly children: CallChildren;
@@ -90,7 +90,7 @@ interface Probe<Args> {
   ask(args: Args, call: ToolCall): unknown | Promise<unknown>;
 }
 
-/** Attempts after failures that say `retry: safe` (T-53). Delays double from `baseDelayMs` up to `maxDelayMs`. */
+/** Attempts after failures that say `retry: safe`. Delays double from `baseDelayMs` up to `maxDelayMs`. */
 export interface ToolRetryPolicy {
   readonly maxAttempts: number;
   readonly baseDelayMs: number;
@@ -118,7 +118,7 @@ export interface Tool<Args = unknown, Result = unknown> {
   readonly readOnly: boolean;
   readonly idempotent: boolean;
   readonly onInterrupted: OnInterrupted<Args>;
-  /** `parallel` calls of one reply run together first, then the `serial` ones one by one (T-52). */
+  /** `parallel` calls of one reply run together first, then the `serial` ones one by one. */
   readonly execution: "parallel" | "serial";
   readonly retry: ToolRetryPolicy | null;
   /** Milliseconds that one attempt may take. Absent: as long as it likes. */
@@ -130,7 +130,7 @@ export interface Tool<Args = unknown, Result = unknown> {
   /** Arguments as the tool will see them, or what is wrong with them. */
   validate(args: Json): Promise<{ readonly args: Args } | { readonly problem: string }>;
   run(args: Args, call: ToolCall): Result;
-  /** Makes the calls that its arguments list instead of doing something itself (T-35); `run` is never called. */
+  /** Makes the calls that its arguments list instead of doing something itself; `run` is never called. */
   readonly dispatches?: true;
   /** Told that a pending call was cancelled, if it asked for that with `onCancel: "cancel_external_work"`. */
   cancel?(args: Args): unknown;

@@ -68,7 +68,7 @@ export interface ToolOptions<Args, Result = unknown> extends CommonOptions<Args,
   readonly toJsonSchema?: ToJsonSchema;
 }
 
-/** A tool that has nothing but a JSON Schema (PT-69). */
+/** A tool that has nothing but a JSON Schema. */
 export interface JsonToolOptions<Args, Result = unknown> extends CommonOptions<Args, Result> {
   readonly input?: undefined;
   /** Of an object. Shown to the model as it is; arguments are checked against it, draft 2020-12, and handed to `run` unchanged. */

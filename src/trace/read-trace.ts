@@ -1,7 +1,7 @@
 import { createReadStream } from "node:fs";
 import { isPlainObject, type Json } from "../domain/json.ts";
 
-/** A record as it stands in the file; types and fields of later versions are kept as they are (TR-10). */
+/** A record as it stands in the file; types and fields of later versions are kept as they are. */
 export interface StoredRecord {
   readonly schema_version?: Json;
   readonly type?: Json;

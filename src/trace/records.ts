@@ -43,9 +43,9 @@ export interface PromptBuilt {
 export interface TracedRequest {
   readonly model: string;
   readonly model_variant?: string;
-  /** All that were sent (T-21), also where `messages` holds only the latest of them. */
+  /** All that were sent, also where `messages` holds only the latest of them. */
   readonly message_count: number;
-  /** Names of the tools, joined by commas (T-21). */
+  /** Names of the tools, joined by commas. */
   readonly tool_names: string;
   /** The latest ones, up to 64 Ki characters, on `extended` 256 Ki. Frozen: records share them. */
   readonly messages: readonly JsonObject[];
@@ -56,7 +56,7 @@ export interface TracedRequest {
   readonly stream: boolean;
 }
 
-/** Never the bytes themselves (TR-2). */
+/** Never the bytes themselves. */
 export interface TracedAttachment {
   readonly mime: string;
   readonly bytes_sha256?: string;
@@ -82,7 +82,7 @@ export interface StreamSummary {
   readonly first_event_ms?: number;
 }
 
-/** A call is one ladder of attempts: one pair, however often it was tried (TR-4). */
+/** A call is one ladder of attempts: one pair, however often it was tried. */
 export interface LlmCallCompleted {
   readonly type: "llm_call_completed";
   readonly source: string;
@@ -157,7 +157,7 @@ export interface ToolCallCompleted extends ToolCallFields {
   readonly result?: Json;
   readonly attachments?: readonly TracedAttachment[];
   readonly duration_ms: number;
-  /** The outcome was recorded by an earlier process; nothing was run here (E-11). */
+  /** The outcome was recorded by an earlier process; nothing was run here. */
   readonly replayed?: true;
 }
 
@@ -172,7 +172,7 @@ export interface TokenUsageRecord {
 
 export interface TurnCompleted {
   readonly type: "turn_completed";
-  /** `failed`: it threw, and may still be in flight (TR-12). */
+  /** `failed`: it threw, and may still be in flight. */
   readonly status: "completed" | "stopped" | "failed";
   /** How it finished, why it stopped, or the wire code of what it threw. */
   readonly done_reason: string;
@@ -190,7 +190,7 @@ export interface TracedUsage {
   readonly reasoning_output_tokens: number;
 }
 
-/** Where records go. Called synchronously and not awaited: it must not block. What it throws is ignored (TR-1). */
+/** Where records go. Called synchronously and not awaited: it must not block. What it throws is ignored. */
 export interface TraceSink {
   append(record: TraceRecord): void;
   /** Makes what was appended durable, as far as the sink can. */

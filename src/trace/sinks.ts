@@ -14,7 +14,7 @@ import { watchedProvider } from "./watched-provider.ts";
  * A sink of your own for `createLash({ trace: { sink } })`.
  *
  * @param sink - `append` is called synchronously with every record and must not block; it owns the record. What it throws is
- *   logged once and changes nothing else (TR-1). `flush` is called by `lash.flushTrace()` and `lash.close()`.
+ *   logged once and changes nothing else. `flush` is called by `lash.flushTrace()` and `lash.close()`.
  * @throws LashError `invalid_argument` - no `append`.
  */
 export function traceSink(sink: TraceSink): TraceSink & TraceTarget {
@@ -70,7 +70,7 @@ export function memoryTrace({ capacity = 10_000 }: { readonly capacity?: number 
 }
 
 /**
- * Hands every record to all of the sinks, in order. One that fails does not keep it from the others (TR-7).
+ * Hands every record to all of the sinks, in order. One that fails does not keep it from the others.
  *
  * @throws LashError `invalid_argument` - one of them has no `append`.
  */

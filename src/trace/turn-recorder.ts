@@ -113,7 +113,7 @@ export class TurnRecorder implements TurnTrace {
     return watchedProvider(this.#recorder, provider, { context, source, open: () => (this.#isOver ? undefined : this.#open) });
   }
 
-  /** One prompt for all calls of the turn: its configuration is fixed (T-16). */
+  /** One prompt for all calls of the turn: its configuration is fixed. */
   #prompt(context: TraceContext, config: TurnConfig): void {
     if (this.#hasPrompt || this.#isOver) return;
     this.#hasPrompt = true;

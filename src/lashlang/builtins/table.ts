@@ -32,7 +32,7 @@ export function builtinResultType(name: string, args: readonly TypeExpr[]): Type
   return typeof gives === "function" ? gives(...args) : gives;
 }
 
-/** Calls a builtin with arguments of which some may be projected: asks the source first, then strips (`LL-88`). */
+/** Calls a builtin with arguments of which some may be projected: asks the source first, then strips. */
 export function callProjected(builtin: Builtin, meter: Meter, a: Value, b: Value, c: Value, count: number): Value {
   const second = materialize(b, meter);
   const third = materialize(c, meter);

@@ -11,7 +11,7 @@ export interface Label {
 /** Where an instruction stands and where the code continues after it. */
 export type Emitted = (next: number) => Instruction;
 
-/** A loop whose binding has to be restored when the program ends inside `from` to `to` (`LL-41`). */
+/** A loop whose binding has to be restored when the program ends inside `from` to `to`. */
 export interface LoopRange {
   readonly from: number;
   readonly to: number;
@@ -30,7 +30,7 @@ export class Assembler {
   /** Innermost ranges first. */
   readonly loops: LoopRange[] = [];
   readonly steps: StepRange[] = [];
-  /** Span of the enclosing top-level statement, per instruction (`LL-103`). */
+  /** Span of the enclosing top-level statement, per instruction. */
   readonly spans: (Span | undefined)[] = [];
   /** The span that instructions emitted from now on belong to. */
   span: Span | undefined;

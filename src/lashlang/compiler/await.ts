@@ -85,7 +85,7 @@ function replaceLeaves(c: Context, expr: LinkedExpr, leaves: Leaf[]): Eval {
   };
 }
 
-/** Waits for each handle of a tree in order; other leaves become error wrappers (`LL-52`, `LL-53`). */
+/** Waits for each handle of a tree in order; other leaves become error wrappers. */
 export function awaitHandles(c: Context, expr: Extract<LinkedExpr, { kind: "Await" }>): Eval {
   const [tree, leaves, results] = [c.code.temp(), c.code.temp(), c.code.temp()];
   const [again, done] = [c.code.label(), c.code.label()];

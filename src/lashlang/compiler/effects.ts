@@ -91,7 +91,7 @@ export function openOperation(
   };
 }
 
-/** The raw value or an error to end with for `?`, a wrapper without it (`LL-48`). */
+/** The raw value or an error to end with for `?`, a wrapper without it. */
 export function operationResult(outcome: OperationOutcome | EffectOutcome, expr: Of<"Operation">, f: Frame): Value | ProgramError {
   if ("error" in outcome) {
     return expr.unwrap ? valueError(`\`?\` unwrapped failed module operation: ${outcome.error}`, expr.span) : failure(outcome.error, f);

@@ -51,7 +51,7 @@ const brand = Symbol.for("lash-runtime.SourceError");
 
 /**
  * A program that cannot run. Match `phase` and `code`; `message` is for people and models, and `render()` adds the
- * source line with a caret (`LL-103`).
+ * source line with a caret.
  */
 export class SourceError extends Error {
   override readonly name = "SourceError";
@@ -59,10 +59,10 @@ export class SourceError extends Error {
   declare readonly phase: "parse" | "link";
   declare readonly code: SourceErrorCode;
   declare readonly span: Span;
-  /** What to try instead; null where nothing better than the message is known (`LL-104`). */
+  /** What to try instead; null where nothing better than the message is known. */
   declare readonly hint: string | null;
   declare readonly source: string;
-  /** Of the process whose body is wrong; null outside process bodies (`LL-104`). */
+  /** Of the process whose body is wrong; null outside process bodies. */
   declare readonly declaration: Span | null;
 
   constructor(place: SourceErrorPlace, message: string) {

@@ -1,5 +1,5 @@
 /**
- * One text per JSON value, however its keys are ordered: what content identities are hashes of (`LL-81`). Spans say where in
+ * One text per JSON value, however its keys are ordered: what content identities are hashes of. Spans say where in
  * a source something stood, so they are left out; a key `span` that holds anything else is data.
  */
 export function canonicalText(value: unknown): string {

@@ -5,7 +5,7 @@ import { ANY, unionOf } from "../types/type-algebra.ts";
 
 interface Binding {
   readonly slot: number;
-  /** Bound so far: shadows modules and processes of its name (`LL-66`). */
+  /** Bound so far: shadows modules and processes of its name. */
   bound: boolean;
   type: TypeExpr;
 }
@@ -83,7 +83,7 @@ export class EntryScope {
     this.#named.add(this.assign(name, type));
   }
 
-  /** Binds `name` for `body` only; afterwards it is what it was (`LL-41`). */
+  /** Binds `name` for `body` only; afterwards it is what it was. */
   bindDuring<T>(name: string, type: TypeExpr, body: (slot: number) => T): T {
     const binding = this.#slotOf(name);
     const { bound, type: typeBefore } = binding;

@@ -20,7 +20,7 @@ export interface LanguageFeatures {
 }
 
 export interface HostCatalog {
-  /** By alias. Several modules may share a resource type and route to different host operations (`LL-74`). */
+  /** By alias. Several modules may share a resource type and route to different host operations. */
   readonly modules: Readonly<Record<string, ModuleInstance>>;
   /** By resource type. */
   readonly resourceTypes: Readonly<Record<string, ResourceType>>;
@@ -41,7 +41,7 @@ export interface ModuleInstance {
 }
 
 export interface HostOperation {
-  /** The name of the tool that the host runs; stands in replay keys (`LL-93`). */
+  /** The name of the tool that the host runs; stands in replay keys. */
   readonly hostOperation: string;
 }
 

@@ -76,7 +76,7 @@ export class LinkContext {
     return lookup(this.environment.catalog.resourceTypes, type.name) === undefined ? null : type.name;
   }
 
-  /** The name of a host descriptor type, whose inside is the host's business (`LL-72`). */
+  /** The name of a host descriptor type, whose inside is the host's business. */
   opaqueTypeOf(type: TypeExpr): string | null {
     return type.kind === "Ref" && this.#opaqueTypes.has(type.name) && this.resolveType(type.name) === null ? type.name : null;
   }

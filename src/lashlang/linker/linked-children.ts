@@ -2,7 +2,7 @@ import { collectParts } from "../syntax/children.ts";
 import type { LinkedExpr } from "./linked-program.ts";
 
 /**
- * The sub-expressions of a linked node in evaluation order. Their indexes are the paths of call-site identities (`LL-92`),
+ * The sub-expressions of a linked node in evaluation order. Their indexes are the paths of call-site identities,
  * so the order is part of what a durable run depends on.
  */
 export function childrenOf(node: LinkedExpr): readonly LinkedExpr[] {

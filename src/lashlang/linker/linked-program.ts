@@ -45,7 +45,7 @@ export interface LinkedProcess {
   readonly params: readonly LinkedParam[];
   readonly signals: readonly LinkedParam[];
   readonly returnType: TypeExpr | null;
-  /** Inferred from its `finish` statements, plus null where it can fall through (`LL-70`). */
+  /** Inferred from its `finish` statements, plus null where it can fall through. */
   readonly outputType: TypeExpr;
   readonly label: Label | null;
   readonly entry: LinkedEntry;
@@ -66,7 +66,7 @@ export interface LinkedEntry {
    * A cell: everything it reads or assigns, by first occurrence; what it reads before assigning is a session variable.
    */
   readonly variables: readonly string[];
-  /** Slots whose names belong to the identity of the program: params, `input`, `inputs`, session variables (`LL-81`). */
+  /** Slots whose names belong to the identity of the program: params, `input`, `inputs`, session variables. */
   readonly namedSlots: readonly number[];
   readonly body: LinkedExpr;
   readonly sites: readonly CallSite[];
@@ -84,7 +84,7 @@ export type SiteKind =
   | "step";
 
 export interface CallSite {
-  /** `{nodeKind}:` and 24 hex digits (`LL-92`). */
+  /** `{nodeKind}:` and 24 hex digits. */
   readonly nodeId: string;
   readonly nodeKind: SiteKind;
   /** Of the statement this stands in, when that is labeled. */
@@ -160,13 +160,13 @@ export interface LinkedTypeLiteral {
   readonly type: TypeExpr;
   /**
    * How to evaluate each `Ref` inside `type`, by its name, in order of first occurrence. Empty: the literal is a constant.
-   * The value must be a Type value (`LL-62`).
+   * The value must be a Type value.
    */
   readonly refs: readonly { readonly name: string; readonly value: LinkedExpr }[];
   readonly span?: Span;
 }
 
-/** Reading an unbound one is "unknown name `{name}`" (`LL-43`). */
+/** Reading an unbound one is "unknown name `{name}`". */
 export interface LinkedVariable {
   readonly kind: "Variable";
   readonly slot: number;
@@ -189,7 +189,7 @@ export interface LinkedProcessValue {
   readonly span?: Span;
 }
 
-/** Strict operators evaluate left then right; `and` and `or` short-circuit and give a bool (`LL-31`). */
+/** Strict operators evaluate left then right; `and` and `or` short-circuit and give a bool. */
 export interface LinkedBinary {
   readonly kind: "Binary";
   readonly operator: BinaryOperator;
@@ -231,7 +231,7 @@ export interface LinkedOperation {
 
 /**
  * Aggregate await. `tree` is made of List, Tuple and Record nodes; its leaves are Operation nodes, at least one, and
- * expressions without effects. Operations dispatch together, each under its own site (`LL-50`, `LL-51`).
+ * expressions without effects. Operations dispatch together, each under its own site.
  */
 export interface LinkedBatch {
   readonly kind: "Batch";
@@ -300,7 +300,7 @@ export interface LinkedWhile {
   readonly span?: Span;
 }
 
-/** Index expressions first, then the value, then the update (`LL-37`). */
+/** Index expressions first, then the value, then the update. */
 export interface LinkedAssign {
   readonly kind: "Assign";
   readonly slot: number;

@@ -3,7 +3,7 @@ import type { ModuleInput } from "./environment-builder.ts";
 
 export const TRIGGERS_RESOURCE_TYPE = "Triggers";
 
-/** What its arguments must look like is checked where it is called (`LL-76`, `LL-78`), beyond what a type can say. */
+/** What its arguments must look like is checked where it is called, beyond what a type can say. */
 export const TRIGGERS_MODULE: ModuleInput = {
   path: "triggers",
   resourceType: TRIGGERS_RESOURCE_TYPE,

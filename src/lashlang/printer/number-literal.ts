@@ -1,4 +1,4 @@
-/** A number as the language can read it back: digits and one dot, no exponent (`LL-5`). Takes values >= 0. */
+/** A number as the language can read it back: digits and one dot, no exponent. Takes values >= 0. */
 export function numberLiteral(value: number): string {
   if (value === Infinity) return `1${"0".repeat(309)}`; // the shortest literal that overflows to it
   const text = String(value);

@@ -73,7 +73,7 @@ export class Session {
     return Vm.restore(cell, snapshot, projections === undefined ? rest : { ...rest, bindings: projections.bindings });
   }
 
-  /** Takes over what a cell assigned, whether it finished or failed (`LL-45`). */
+  /** Takes over what a cell assigned, whether it finished or failed. */
   keep(vm: Vm): void {
     for (const [name, value] of vm.variables()) this.#globals.set(name, value);
   }

@@ -217,7 +217,7 @@ export interface TernaryExpr {
   readonly span: Span;
 }
 
-/** As written: `await h?` is `Await(Unwrap(h))` here; the linker gives it its meaning (`LL-16`). */
+/** As written: `await h?` is `Await(Unwrap(h))` here; the linker gives it its meaning. */
 export interface AwaitExpr {
   readonly kind: "Await";
   readonly value: Expr;

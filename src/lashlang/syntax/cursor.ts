@@ -19,7 +19,7 @@ export class Cursor {
   readonly source: string;
   readonly options: CursorOptions;
   readonly lookahead: Lookahead;
-  /** True where a comma separates items and so cannot build a tuple (`LL-17`). */
+  /** True where a comma separates items and so cannot build a tuple. */
   commaSeparates = false;
   /** True between a statement keyword and its block, where `{` opens that block. */
   inHeader = false;
@@ -63,7 +63,7 @@ export class Cursor {
     return node as Node;
   }
 
-  /** At this mark or word: a reserved one, or one that means something here (`LL-6`). A string that spells it is neither. */
+  /** At this mark or word: a reserved one, or one that means something here. A string that spells it is neither. */
   at(text: Punctuation | ReservedWord | ContextualWord, offset = 0): boolean {
     const token = this.peek(offset);
     return token.kind !== "string" && token.text === text;
@@ -125,7 +125,7 @@ export class Cursor {
     return this.at("?") && this.lookahead.beginsTernary(this.#index);
   }
 
-  /** Runs `parse` one level deeper (`LL-19`). */
+  /** Runs `parse` one level deeper. */
   nested<T>(parse: () => T): T {
     if (this.#depth >= MAX_NESTING) this.fail("NestingTooDeep", NESTING_MESSAGE);
     this.#depth += 1;

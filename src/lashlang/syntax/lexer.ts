@@ -23,7 +23,7 @@ export interface Lexed {
  */
 const TOKEN = /[\s;\uFEFF]+|((?:#|\/\/)[^\n]*)|([rR]?(?:"""|'''|["']))|([A-Za-z_][A-Za-z0-9_]*)|([0-9][0-9.]*)|([=!<>]=|&&|\|\||[{}()[\],:@?.!=|<>+\-*/%])/y;
 
-/** @throws SourceError of phase `parse`; no input makes it throw anything else (`LL-10`). */
+/** @throws SourceError of phase `parse`; no input makes it throw anything else. */
 export function lex(source: string): Lexed {
   const tokens: Token[] = [];
   const comments: Comment[] = [];

@@ -6,7 +6,7 @@ import { parseObjectType } from "./parse-type.ts";
 import { startsExpression } from "./token.ts";
 import type { Token } from "./token.ts";
 
-/** expr := ternary { "," ternary } [","]; any comma makes a tuple, except where commas separate (`LL-17`) */
+/** expr := ternary { "," ternary } [","]; any comma makes a tuple, except where commas separate */
 export function parseExpr(cursor: Cursor): Expr {
   if (cursor.commaSeparates) return parseSingle(cursor);
   return cursor.nested(() => {

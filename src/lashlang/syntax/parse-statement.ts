@@ -35,7 +35,7 @@ function parseLabeledStatement(cursor: Cursor, context: StatementContext): Expr 
   });
 }
 
-/** label := "@" "label" "(" lkey ":" STRING {"," lkey ":" STRING} [","] ")"; the target must follow (`LL-20`) */
+/** label := "@" "label" "(" lkey ":" STRING {"," lkey ":" STRING} [","] ")"; the target must follow */
 export function parseLabel(cursor: Cursor): Label {
   const { start } = cursor.expect("@");
   cursor.expect("label");

@@ -10,14 +10,14 @@ import { parseType } from "./parse-type.ts";
 import type { TypeExpr } from "./type-expr.ts";
 
 export interface ParseOptions {
-  /** Whether `submit` still ends a cell. Default `accept`; `reject` names its replacement (`LL-2`). */
+  /** Whether `submit` still ends a cell. Default `accept`; `reject` names its replacement. */
   readonly submitKeyword?: "accept" | "reject";
 }
 
 /**
  * Parses a program. Knows nothing of the host: names and types are the linker's.
  *
- * @throws SourceError of phase `parse`; no input makes it throw anything else (`LL-10`).
+ * @throws SourceError of phase `parse`; no input makes it throw anything else.
  */
 export function parse(source: string, options: ParseOptions = {}): Program {
   return parseWithComments(source, options).program;

@@ -64,7 +64,7 @@ export function isNamedOrLiteral({ kind }: Token): boolean {
 
 const OPERAND_STARTS = ["(", "[", "{", "-", "!", "null", "true", "false", "await", "not"];
 
-/** Whether an expression may begin with this token (`LL-15`). */
+/** Whether an expression may begin with this token. */
 export function startsExpression(token: Token): boolean {
   return isNamedOrLiteral(token) || isOneOf(token, OPERAND_STARTS);
 }

@@ -54,7 +54,7 @@ export interface TypeField {
   readonly optional: boolean;
 }
 
-/** A name: a `type` declaration, a host's named data type or resource type; in a `Type` literal, a variable (`LL-62`). */
+/** A name: a `type` declaration, a host's named data type or resource type; in a `Type` literal, a variable. */
 export interface RefType {
   readonly kind: "Ref";
   /** Dotted as written, for example `timer.Tick`. */

@@ -1,6 +1,6 @@
 // What a running program can fail with. Thrown inside the VM, never past it: the VM turns it into an outcome.
 
-/** The runtime error kinds of section 8, and `BoundExhausted` for a program that used up one of its bounds (`LL-101`). */
+/** The runtime error kinds of section 8, and `BoundExhausted` for a program that used up one of its bounds. */
 export type ProgramErrorKind =
   | "UndefinedVariable"
   | "NonListIteration"
@@ -21,7 +21,7 @@ export interface ErrorSpan {
 export class ProgramError extends Error {
   override readonly name = "ProgramError";
   readonly kind: ProgramErrorKind;
-  /** Where in the source, when that is narrower than the statement: a failing operation call (`LL-103`). */
+  /** Where in the source, when that is narrower than the statement: a failing operation call. */
   readonly span: ErrorSpan | undefined;
   constructor(kind: ProgramErrorKind, message: string, span?: ErrorSpan) {
     super(message);

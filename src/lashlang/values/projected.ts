@@ -35,7 +35,7 @@ export interface ProjectionSource {
   child?(step: string | number): ProjectionSource | undefined;
 }
 
-/** A program's view of a source under the path it was reached by, for example `items[1]` (`LL-89`). */
+/** A program's view of a source under the path it was reached by, for example `items[1]`. */
 export class Projected {
   readonly name: string;
   readonly source: ProjectionSource;
@@ -51,7 +51,7 @@ export function inlineProjection(value: Json, ref?: ProjectionRef): ProjectionSo
   return ref === undefined ? source : { ...source, ref };
 }
 
-/** What a nested projection becomes when a snapshot is restored without its source (`LL-90`). */
+/** What a nested projection becomes when a snapshot is restored without its source. */
 export function unavailableProjection(name: string, typeName: string, ref?: ProjectionRef): ProjectionSource {
   const source: ProjectionSource = {
     typeName,

@@ -169,7 +169,7 @@ export function recGet(record: Rec, key: string): Value | undefined {
   return at === undefined ? undefined : record.values[at];
 }
 
-/** Type names as messages spell them (`LL-29`). */
+/** Type names as messages spell them. */
 export function typeName(value: Value): string {
   switch (typeof value) {
     case "string":

@@ -33,7 +33,7 @@ const HOLD_MS = 4;
 
 /**
  * Runs a VM to its end. It looks at the clock every 1024 instructions and lets others run when it has held the event loop
- * for 4 ms (`LL-60`).
+ * for 4 ms.
  */
 export async function drive(vm: Vm, host: LashHost, options: DriveOptions = {}): Promise<DriveResult> {
   const { signal, maxActiveMs = Infinity, now = () => performance.now(), pause = macrotask } = options;

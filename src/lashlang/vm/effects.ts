@@ -4,10 +4,10 @@ import type { CallSite, ProcessRef } from "../linker/linked-program.ts";
 import type { Json } from "../values/json-value.ts";
 import type { ProjectionRef, ProjectionSource } from "../values/projected.ts";
 
-/** Identity of one evaluation of one place in the program (`LL-92`). */
+/** Identity of one evaluation of one place in the program. */
 export interface EffectSite {
   readonly site: CallSite;
-  /** Evaluations of this place in this execution, this one included; part of the VM's state (`OP-24`). */
+  /** Evaluations of this place in this execution, this one included; part of the VM's state. */
   readonly occurrence: number;
 }
 
@@ -15,7 +15,7 @@ export interface EffectSite {
 export interface ResourceOperation extends EffectSite {
   readonly receiver: { readonly resourceType: string; readonly alias: string };
   readonly operation: string;
-  /** The one record argument, else `{ args: [...] }` (`LL-49`); projected parts are materialized. */
+  /** The one record argument, else `{ args: [...] }`; projected parts are materialized. */
   readonly payload: { readonly [key: string]: Json };
   /** Which parts of the payload came from projected values, for tools that keep references. */
   readonly projections: readonly ProjectionUse[];
@@ -30,7 +30,7 @@ export interface ProjectionUse {
 
 /**
  * One request to the host. `ordinal` counts requests of the same kind in this execution, from 0 (signal waits: of the
- * same signal name, from 1); it stands in replay keys (`LL-94`).
+ * same signal name, from 1); it stands in replay keys.
  */
 export type AbilityOp =
   | ({ readonly kind: "ResourceOperation" } & ResourceOperation)

@@ -26,13 +26,13 @@ export type Instruction = (s: Slots, f: Frame) => number;
 export const PARKED = -1;
 export const DONE = -2;
 
-/** How the program itself ended, with its value as JSON (`LL-27`); errors are the Vm's to add. */
+/** How the program itself ended, with its value as JSON; errors are the Vm's to add. */
 export type Ending =
   | { readonly kind: "finished"; readonly value: Json }
   | { readonly kind: "failed"; readonly value: Json }
   | { readonly kind: "continued" };
 
-/** Counters that name effects (`LL-94`). */
+/** Counters that name effects. */
 export interface Ordinals {
   effects: number;
   sleeps: number;
@@ -132,7 +132,7 @@ export class Frame implements Meter {
     this.grew(list.weight - before);
   }
 
-  /** Assigns a variable: projected bindings are refused, projected values stored whole (`LL-40`). */
+  /** Assigns a variable: projected bindings are refused, projected values stored whole. */
   assign(slot: number, value: Value, name: string): void {
     this.refuseReadOnly(slot, name);
     this.store(slot, materialize(value, this));

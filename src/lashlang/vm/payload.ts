@@ -14,7 +14,7 @@ export interface Payload {
   readonly projections: readonly ProjectionUse[];
 }
 
-/** One record argument is the payload itself, anything else comes as `{ args: [...] }` (`LL-49`). */
+/** One record argument is the payload itself, anything else comes as `{ args: [...] }`. */
 export function operationPayload(args: readonly Value[], meter: Meter): Payload {
   const [only = null] = args;
   const whole = args.length === 1 ? materialize(only, meter) : null;

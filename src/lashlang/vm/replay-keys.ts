@@ -5,7 +5,7 @@ import type { Json } from "../values/json-value.ts";
 import { compareText } from "../values/unicode.ts";
 import type { AbilityOp, ResourceOperation } from "./effects.ts";
 
-/** Who runs: a process by id, or a cell by the replay key of the effect that executes it (`OP-24`). */
+/** Who runs: a process by id, or a cell by the replay key of the effect that executes it. */
 export type ExecutionScope =
   | { readonly kind: "process"; readonly id: string }
   | { readonly kind: "cell"; readonly id: string };
@@ -42,7 +42,7 @@ export function effectKey(scope: ExecutionScope, op: Exclude<AbilityOp, { kind: 
 /** `parent-process:{id}`, or in a cell the first of replay key, effect id and scope id that the host has. */
 export type ParentSeed = `parent-process:${string}` | `runtime-${"replay" | "effect" | "scope"}:${string}`;
 
-/** The id of the process that a `start` registers: a replayed start finds the run it began before (`LL-95`). */
+/** The id of the process that a `start` registers: a replayed start finds the run it began before. */
 export function startedProcessId(parent: ParentSeed, op: Extract<AbilityOp, { kind: "StartProcess" }>): string {
   const parts = [
     "lashlang-process-start:v1",

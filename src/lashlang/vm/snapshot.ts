@@ -19,7 +19,7 @@ export interface VmSnapshot {
   readonly entry: string;
   /** Index of the next instruction; while `effect` is open, of the one that takes its outcome. */
   readonly at: number;
-  /** Slots in use, with their values; projected bindings of the host are not among them (`LL-90`). */
+  /** Slots in use, with their values; projected bindings of the host are not among them. */
   readonly slots: readonly (readonly [number, Json])[];
   /** Evaluations per call site that was visited. */
   readonly counts: readonly (readonly [number, number])[];

@@ -20,7 +20,7 @@ import { type VmSnapshot, checkSnapshot, fillFrame, takeSnapshot } from "./snaps
 export interface RuntimeError {
   readonly kind: ProgramErrorKind;
   readonly message: string;
-  /** Of the enclosing top-level statement or the failing call (`LL-103`); none when the program was compiled without. */
+  /** Of the enclosing top-level statement or the failing call; none when the program was compiled without. */
   readonly span?: ErrorSpan;
 }
 
@@ -36,7 +36,7 @@ export interface VmOptions {
   readonly bounds?: Partial<Bounds>;
   /** Told what happens between effects. */
   readonly observer?: Observer;
-  /** Instructions that earlier attempts of this run have spent: meters of processes outlive restarts (`LL-101`). Default 0. */
+  /** Instructions that earlier attempts of this run have spent: meters of processes outlive restarts. Default 0. */
   readonly spent?: number;
 }
 
@@ -57,7 +57,7 @@ export interface VmRestore {
   readonly rehydrate?: Rehydrate;
 }
 
-/** Instructions per slice when the caller names no number (`LL-60`). */
+/** Instructions per slice when the caller names no number. */
 export const SLICE = 1024;
 
 const READY: VmState = { kind: "ready" };
@@ -181,7 +181,7 @@ export class Vm {
     return takeSnapshot(this.compiled, this.#frame, this.#at, this.#used);
   }
 
-  /** The named variables that are bound now; projected bindings are the host's and left out (`LL-45`, `LL-90`). */
+  /** The named variables that are bound now; projected bindings are the host's and left out. */
   variables(): Map<string, Value> {
     return this.#bound((value) => !(value instanceof Projected));
   }
@@ -215,7 +215,7 @@ export class Vm {
     return this.#current;
   }
 
-  /** Loop variables get back what they were, however the program ended (`LL-41`). */
+  /** Loop variables get back what they were, however the program ended. */
   #restoreBindings(at: number): void {
     const { slots } = this.#frame;
     for (const loop of this.compiled.loops) {

@@ -45,7 +45,7 @@ export interface QueryContext {
   readonly revision: number;
   /** Committed messages of the current frame, oldest first; copied when asked for. */
   readonly history: readonly Message[];
-  /** Any node of the session's history, also off the active path; undefined for one that is unknown or tombstoned (PT-68). */
+  /** Any node of the session's history, also off the active path; undefined for one that is unknown or tombstoned. */
   historicNode(nodeId: string): Promise<SessionNode | undefined>;
 }
 
@@ -62,7 +62,7 @@ export interface TaskContext extends CommandContext {
   readonly scopeId: string;
 }
 
-/** What a command or a task came to. All of it is one commit, or nothing of it is (PT-34). */
+/** What a command or a task came to. All of it is one commit, or nothing of it is. */
 export interface OperationOutcome<Output> {
   readonly output: Output;
   /** Kept in the session's history as nodes of the plugin, which no model is shown. */
@@ -93,20 +93,20 @@ export interface TaskOptions {
 }
 
 /**
- * Operations of a session's plugins, by their definitions or, without types, by name (FA-69).
+ * Operations of a session's plugins, by their definitions or, without types, by name.
  *
  * All throw LashError `plugin_operation_unknown` - no plugin of this session has such an operation; `invalid_argument` - arguments
  * that are not what its schema says; `plugin_operation_failed` - it threw, or gave something that its schema refuses: nothing of it
  * is durable, and its plugin's state is what it was.
  */
 export interface SessionOperations {
-  /** Asks about what is committed. At once: waits for no turn and takes no lease (PT-32, O-9). */
+  /** Asks about what is committed. At once: waits for no turn and takes no lease. */
   query<In extends StandardSchema, Out extends StandardSchema>(query: OperationDefinition<"query", In, Out>, args: InferInput<In>): Promise<InferOutput<Out>>;
   query(name: string, args?: Json): Promise<Json>;
   /**
    * Changes the session between its turns: waits for those of this runtime, and finishes one that nobody drives. Never to be awaited
    * by a tool or hook of the session's own turn, which would wait for itself. Its events, the state of plugins and its turns are
-   * committed together (PT-34); a command that died with its process has done all or nothing.
+   * committed together; a command that died with its process has done all or nothing.
    *
    * @throws LashError `session_execution_busy` - another owner runs the session; `store_commit_failed` - unknown whether it was done.
    */

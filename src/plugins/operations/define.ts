@@ -7,7 +7,7 @@ import type { StandardSchema } from "../../tools/contract.ts";
 import type { Operation, OperationDefinition, OperationKind } from "./contract.ts";
 
 export interface OperationOptions<In extends StandardSchema, Out extends StandardSchema> {
-  /** Unique among all operations of a session's plugins, of whatever kind (PT-5). */
+  /** Unique among all operations of a session's plugins, of whatever kind. */
   readonly name: string;
   readonly description: string;
   /** What the host gives; default: any JSON. */

@@ -28,7 +28,7 @@ export class Operations {
   readonly #seed: SessionSeed;
   readonly #states: PluginStates;
 
-  /** @throws LashError `plugin_registration` - something that is none, or a name that another one has, naming both plugins (PT-5). */
+  /** @throws LashError `plugin_registration` - something that is none, or a name that another one has, naming both plugins. */
   constructor(plugins: readonly Installed[], seed: SessionSeed, states: PluginStates) {
     this.#seed = seed;
     this.#states = states;

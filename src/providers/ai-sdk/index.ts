@@ -42,7 +42,7 @@ export interface AiSdkOptions extends ProviderOptions {
   /** Recorded with sessions. Default `ai-sdk:<model.provider>`. */
   readonly id?: string;
   readonly settings?: AiSdkSettings;
-  /** Named variants of the model (PP-11): settings laid over `settings`. Default: no variants. */
+  /** Named variants of the model: settings laid over `settings`. Default: no variants. */
   readonly variants?: Readonly<Record<string, AiSdkSettings>>;
   /** Finds other models by id, for requests that name one. Default: only the given model. */
   readonly models?: (modelId: string) => LanguageModelV4;

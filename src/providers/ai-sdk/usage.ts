@@ -4,13 +4,13 @@ import type { LanguageModelV4Usage } from "@ai-sdk/provider";
 import { isZeroUsage, type TokenUsage } from "../../domain/usage.ts";
 import type { LlmStreamEvent } from "../contract.ts";
 
-/** A provider that counted nothing has said nothing, which is not the same as zero (OP-21). */
+/** A provider that counted nothing has said nothing, which is not the same as zero. */
 export function usageEvent(reported: LanguageModelV4Usage): LlmStreamEvent | null {
   const usage = usageOf(reported);
   return isZeroUsage(usage) ? null : { type: "usage", usage };
 }
 
-/** PP-5: cached tokens leave the input bucket, reasoning stays inside the output. */
+/** Cached tokens leave the input bucket, reasoning stays inside the output. */
 export function usageOf({ inputTokens, outputTokens }: LanguageModelV4Usage): TokenUsage {
   const cacheRead = count(inputTokens.cacheRead);
   const cacheWrite = count(inputTokens.cacheWrite);

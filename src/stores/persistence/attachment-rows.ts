@@ -12,7 +12,7 @@ import { parseRow } from "./schema.ts";
 const manifestRow = z.strictObject({ intentAtMs: z.number(), committedAtMs: z.exactOptional(z.number()) });
 export type ManifestRow = z.output<typeof manifestRow>;
 
-/** Stores bytes with their intents (OP-25). */
+/** Stores bytes with their intents. */
 export async function setAttachments(tx: WriteTransaction, sessionId: string, attachments: readonly PlacedBytes[], now: number): Promise<void> {
   for (const placed of attachments) {
     await recordIntent(tx, sessionId, placed.id, now);
@@ -34,7 +34,7 @@ export async function recordIntent(tx: WriteTransaction, sessionId: string, atta
   tx.set(heldKey(attachmentId, sessionId), true);
 }
 
-/** Stamps rows of this session once; unknown ids are ignored, never created (P-15). */
+/** Stamps rows of this session once; unknown ids are ignored, never created. */
 export async function stampAttachments(tx: WriteTransaction, sessionId: string, attachmentIds: readonly string[], now: number): Promise<void> {
   for (const id of attachmentIds) {
     const row = await readManifest(tx, sessionId, id);

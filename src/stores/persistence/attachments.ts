@@ -114,7 +114,7 @@ async function isNamed(tx: ReadTransaction, sessionId: string, attachmentId: str
   return false;
 }
 
-/** For stores that keep nothing: every call succeeds, nothing is retained (P-44, C-9). */
+/** For stores that keep nothing: every call succeeds, nothing is retained. */
 export const emptyManifest: AttachmentManifest = {
   recordIntent: async () => {},
   commitRefs: async () => {},

@@ -24,7 +24,7 @@ export interface NewChild extends Omit<NewConversation, "relation"> {
   readonly assignment: ChildAssignment;
   /** The session's own layer of the prompt, where it has one. */
   readonly prompt?: ComponentBody;
-  /** Whether it starts with the tool state and the plugin snapshot that its parent committed last (S-67). */
+  /** Whether it starts with the tool state and the plugin snapshot that its parent committed last. */
   readonly forksState: boolean;
 }
 

@@ -10,20 +10,20 @@ import { count } from "./schema.ts";
 
 /** Columns of a row that can be claimed. */
 export const claimColumns = {
-  /** Grows with every claim and survives its end (I-11). */
+  /** Grows with every claim and survives its end. */
   fencing: count,
   claim: z.exactOptional(z.strictObject({ id: z.string(), token: z.string(), owner: ownerRow, generation: count })),
 };
 const claimable = z.strictObject({ seq: count, ...claimColumns });
 export type Claimable = z.output<typeof claimable>;
 
-/** Free, or left over from another generation: no waiting for a predecessor, no stealing from oneself (I-10). */
+/** Free, or left over from another generation: no waiting for a predecessor, no stealing from oneself. */
 export const isClaimable = (row: Claimable, generation: number): boolean => row.claim === undefined || row.claim.generation !== generation;
 
 export const belongsTo = (row: Claimable | undefined, { claimId, claimToken }: ClaimedRows): boolean =>
   row?.claim !== undefined && row.claim.id === claimId && row.claim.token === claimToken;
 
-/** Tells whether the claim on a row is live, as readers without a lease see it (I-14). */
+/** Tells whether the claim on a row is live, as readers without a lease see it. */
 export async function claimLiveness(tx: ReadTransaction, sessionId: string, now: number): Promise<(row: Claimable) => boolean> {
   const { lease }: Lane = await readLane(tx, sessionId);
   const generation = lease !== undefined && lease.expiresAtMs > now ? lease.fencingToken : undefined;

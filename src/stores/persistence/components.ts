@@ -42,7 +42,7 @@ export function changedRefs(before: ComponentRefs, taken: ComponentRefs, compone
   return refs;
 }
 
-/** @throws LashError `store_backend` - a reference that a commit takes over names nothing (P-16). */
+/** @throws LashError `store_backend` - a reference that a commit takes over names nothing. */
 export async function checkRefs(tx: ReadTransaction, sessionId: string, taken: ComponentRefs): Promise<void> {
   for (const [component, ref] of Object.entries(taken)) {
     if (await hasContent(tx, COMPONENTS, ref)) continue;

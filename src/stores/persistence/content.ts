@@ -47,7 +47,7 @@ export async function hasContent(tx: ReadTransaction, space: string, id: string)
   return (await tx.get(contentKey(space, id))) !== undefined;
 }
 
-/** Stores content unless it is there already (P-47). */
+/** Stores content unless it is there already. */
 export async function putContent(tx: WriteTransaction, space: string, content: PreparedContent): Promise<void> {
   if (await hasContent(tx, space, content.id)) return;
   setContent(tx, space, content);

@@ -16,7 +16,7 @@ export interface StoreContext {
   readonly place: BytesPlace | undefined;
 }
 
-/** @throws LashError `session_binding_mismatch` - the handle serves another session (P-7). */
+/** @throws LashError `session_binding_mismatch` - the handle serves another session. */
 export function checkBinding({ boundSessionId }: StoreContext, attemptedSessionId: string): void {
   if (boundSessionId === undefined || boundSessionId === attemptedSessionId) return;
   throw storeError("session_binding_mismatch", `this store handle serves session ${boundSessionId}, not ${attemptedSessionId}`, {

@@ -20,7 +20,7 @@ import { createWaits } from "./waits.ts";
 export interface PersistenceOptions {
   /** Decides expiry and stamps rows. */
   readonly clock: Pick<Clock, "now">;
-  /** Serve this session only: operations on another one are `session_binding_mismatch` (P-2, P-7). Default: all sessions. */
+  /** Serve this session only: operations on another one are `session_binding_mismatch`. Default: all sessions. */
   readonly sessionId?: string;
   /** Where the bytes of attachments go; default: rows of the engine. What is in rows already stays there and is found there. */
   readonly attachments?: BytesPlace | undefined;

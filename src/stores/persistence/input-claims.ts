@@ -24,7 +24,7 @@ export async function selectInputs(
 /**
  * Writes a claim on rows, which are not empty.
  *
- * @param accepts - the rows belong to a turn from here on and are no longer only lent to a lease (I-15).
+ * @param accepts - the rows belong to a turn from here on and are no longer only lent to a lease.
  */
 export async function takeInputs(
   tx: WriteTransaction,
@@ -48,7 +48,7 @@ export async function takeInputs(
   };
 }
 
-/** `after_work` admits both checkpoints, `before_completion` only itself; an accepted input only its own turn (I-15, I-16). */
+/** `after_work` admits both checkpoints, `before_completion` only itself; an accepted input only its own turn. */
 export function isActiveFor(row: InputRow, turnId: string, checkpoint: CheckpointKind): boolean {
   const { ingress, state } = row;
   if (ingress.scope !== "active_turn" || !isFor(row, turnId) || (state !== "pending_active" && state !== "accepted")) return false;

@@ -25,7 +25,7 @@ const inputRow = z.strictObject({
   id: z.string(),
   source: z.exactOptional(z.string()),
   ingress: z.union([nextTurn, activeTurn]),
-  /** Where it was sent, if it waits elsewhere (I-7). */
+  /** Where it was sent, if it waits elsewhere. */
   submitted: z.exactOptional(z.union([nextTurn, activeTurn, whateverTurn])),
   state: z.enum(["pending_active", "deferred_next_turn", "accepted", "cancelled", "completed"]),
   atMs: z.number(),
@@ -70,7 +70,7 @@ export async function addInput(tx: WriteTransaction, sessionId: string, row: Inp
   if (row.source !== undefined) tx.set(inputSourceKey(sessionId, row.source), row.seq);
 }
 
-/** The row of the input after deferral: its place in the queue stays (P-14). */
+/** The row of the input after deferral: its place in the queue stays. */
 export function deferred(row: InputRow): InputRow {
   return { ...unclaimed(row), state: "deferred_next_turn", ingress: { scope: "next_turn" }, submitted: row.submitted ?? row.ingress };
 }
@@ -96,7 +96,7 @@ export async function* endedInputs(tx: ReadTransaction, sessionId: string): Asyn
   for await (const { key, value } of scanRows(tx, endedInputsPrefix(sessionId))) yield parseVersioned(inputRow, "turn input", key, value);
 }
 
-/** Removes a tombstone: its id and key may be used again (I-42). */
+/** Removes a tombstone: its id and key may be used again. */
 export async function removeEnded(tx: WriteTransaction, sessionId: string, row: InputRow): Promise<void> {
   await deleteRow(tx, endedInputKey(sessionId, row.seq));
   tx.delete(inputIdKey(sessionId, row.id));
@@ -104,7 +104,7 @@ export async function removeEnded(tx: WriteTransaction, sessionId: string, row: 
 }
 
 /**
- * Inputs of a turn that it can take no more become next-turn inputs (I-32). One that it had accepted and does not complete was
+ * Inputs of a turn that it can take no more become next-turn inputs. One that it had accepted and does not complete was
  * never said in it: a turn that was given up, or one that began anew without a record of its claims.
  *
  * @param rows - all live ones, less those that the turn completes.

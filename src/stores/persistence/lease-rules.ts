@@ -67,7 +67,7 @@ export function writeLease(tx: WriteTransaction, lease: SessionLease, work: numb
   tx.set(leaseKey(lease.sessionId), fitting(leaseRow, row));
 }
 
-/** Frees the lane and keeps its counters (P-26). */
+/** Frees the lane and keeps its counters. */
 export function writeReleased(tx: WriteTransaction, sessionId: string, fencing: number, work: number): void {
   tx.set(leaseKey(sessionId), fitting(leaseRow, { fencing, ...(work > 0 && { work }) }));
 }
@@ -80,7 +80,7 @@ export async function countWork(tx: WriteTransaction, sessionId: string, by: 1 |
 }
 
 /**
- * Decides a claim against the stored lane (P-24, P-25, P-27); writes nothing.
+ * Decides a claim against the stored lane; writes nothing.
  *
  * @throws LashError `session_id_retired` - nobody holds the lane because the session was deleted.
  */
@@ -101,10 +101,10 @@ export async function decideClaim(tx: ReadTransaction, claim: LeaseClaim, now: n
 }
 
 /**
- * The lane behind a fence (P-9).
+ * The lane behind a fence.
  *
  * @throws LashError `session_execution_lease_expired` - no fence, or one that is stale, released or expired.
- * @throws LashError `session_id_retired` - the session was deleted meanwhile (S-84).
+ * @throws LashError `session_id_retired` - the session was deleted meanwhile.
  */
 export async function requireFence(
   tx: ReadTransaction,
@@ -122,7 +122,7 @@ export async function requireFence(
  * whose timers came late, as in a hidden tab, may renew it.
  *
  * @throws LashError `session_execution_lease_expired` - no fence, or one that is stale or released.
- * @throws LashError `session_id_retired` - the session was deleted meanwhile (S-84).
+ * @throws LashError `session_id_retired` - the session was deleted meanwhile.
  */
 export async function requireUnclaimed(tx: ReadTransaction, sessionId: string, fence: LeaseFence | undefined): Promise<HeldLane> {
   const { fencing, lease, work } = await readLane(tx, sessionId);
@@ -131,7 +131,7 @@ export async function requireUnclaimed(tx: ReadTransaction, sessionId: string, f
   throw leaseExpired(sessionId);
 }
 
-/** Releases the lane if `fence` still holds it, expired or not; otherwise does nothing (P-26). */
+/** Releases the lane if `fence` still holds it, expired or not; otherwise does nothing. */
 export async function releaseIfHeld(tx: WriteTransaction, fence: LeaseFence): Promise<void> {
   const { fencing, lease, work } = await readLane(tx, fence.sessionId);
   if (lease !== undefined && isHeldBy(lease, fence)) writeReleased(tx, fence.sessionId, fencing, work);

@@ -40,7 +40,7 @@ function writePart(part: Part, derivedId: string): JsonObject {
   return rest as unknown as JsonObject;
 }
 
-/** @param asked - model that the turn of this row asked: rows of the first versions say only there whose answers they hold (ME-3). */
+/** @param asked - model that the turn of this row asked: rows of the first versions say only there whose answers they hold. */
 export function readMessage(row: Readonly<Record<string, unknown>>, id: string, fault: Fault, asked?: string): Message {
   const { role, origin, answer, incomplete } = row;
   if (!ROLES.has(role)) throw fault("a message has no known role");

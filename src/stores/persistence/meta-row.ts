@@ -59,7 +59,7 @@ const protocolIn = (value: Value | undefined): string => (isPlainObject(value) &
 export const protocolOf = async (tx: ReadTransaction, sessionId: string): Promise<string> => protocolIn(await tx.get(sessionKey(sessionId)));
 
 /**
- * Enters a session into the directory if it is not there (P-51), bound to the protocol of whoever does.
+ * Enters a session into the directory if it is not there, bound to the protocol of whoever does.
  *
  * @returns its entry, where it was there.
  * @throws LashError `session_id_retired` - it was deleted.
@@ -80,7 +80,7 @@ export async function seedMeta(
 }
 
 /**
- * The same before a turn is accepted: a session that somebody entered meanwhile may be bound to another protocol (ME-23).
+ * The same before a turn is accepted: a session that somebody entered meanwhile may be bound to another protocol.
  *
  * @throws LashError `session_fact_pinned`, `session_id_retired`.
  */

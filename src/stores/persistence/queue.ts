@@ -44,7 +44,7 @@ export function createQueue(context: StoreContext): QueueFacet {
     });
   }
 
-  /** Tells whether a batch is claimed, as those without the lease see it (I-14): by a live lease, or by the turn in flight. */
+  /** Tells whether a batch is claimed, as those without the lease see it: by a live lease, or by the turn in flight. */
   async function takenness(tx: ReadTransaction, sessionId: string, now: number): Promise<(row: WorkRow) => boolean> {
     const isLive = await claimLiveness(tx, sessionId, now);
     const inFlight = (await readControl(tx, sessionId))?.turnId;

@@ -10,10 +10,10 @@ import { describeKey } from "../keys.ts";
 // Zod otherwise compiles checkers with `new Function`, which pages with a strict CSP forbid and report.
 z.config({ jitless: true });
 
-/** Of every record that carries one (P-57), unless it holds something that version 1 does not know. */
+/** Of every record that carries one, unless it holds something that version 1 does not know. */
 export const SCHEMA_VERSION = 1;
 
-/** Of records with messages that version 1 would misread (ME-1): an older reader refuses them and names both versions. */
+/** Of records with messages that version 1 would misread: an older reader refuses them and names both versions. */
 export const CONTENT_VERSION = 2;
 
 /** Schema field of a record that carries its version; `checkVersion` has looked at it before. */
@@ -64,7 +64,7 @@ export function parseRow<Schema extends z.ZodMiniType>(schema: Schema, recordKin
 }
 
 /**
- * Parses a record with a version: the version is judged before the content (P-57, C-38).
+ * Parses a record with a version: the version is judged before the content.
  *
  * @throws LashError `missing_record_schema_version`, `invalid_record_schema_version`, `unsupported_record_schema_version`.
  */

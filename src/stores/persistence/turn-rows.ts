@@ -49,7 +49,7 @@ const controlRow = z.strictObject({
   claims: z.exactOptional(z.array(z.tuple([z.nullable(z.string()), z.string(), z.string(), z.array(z.string())]))),
   /** Queued work that belongs to it, likewise. */
   work: z.exactOptional(z.array(z.tuple([z.nullable(z.string()), z.string(), z.string(), z.array(z.string())]))),
-  /** Carried from step to step, so that whoever writes the turn's rows hears of it (OP-20). */
+  /** Carried from step to step, so that whoever writes the turn's rows hears of it. */
   cancel: z.exactOptional(cancellationRow),
   /** Some row of this turn is chunked: its keys do not follow from these numbers. */
   chunked: z.exactOptional(z.literal(true)),

@@ -19,7 +19,7 @@ export interface OfferedLane extends HeldLane {
 /**
  * Whoever lacks something of it takes the turn up only to end it; otherwise nothing is written and nothing counted.
  *
- * A takeover from an owner that did not release the lane counts as a recovery; a suspended turn was released (OP-6, OP-8).
+ * A takeover from an owner that did not release the lane counts as a recovery; a suspended turn was released.
  */
 export async function takeUp(context: StoreContext, tx: WriteTransaction, inFlight: TurnControl, { lease, work, abandoned }: OfferedLane, request: TakesUp): Promise<TakenUp | TurnLeft> {
   const { sessionId } = lease;

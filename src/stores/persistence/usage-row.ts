@@ -42,14 +42,14 @@ export function readModelCall([effectId, source, model, status, usage, sessionId
   return sessionId === undefined || turnId === undefined ? call : { ...call, child: { sessionId, turnId } };
 }
 
-/** What a session cost so far, per source and model in the order they were first seen (P-21). */
+/** What a session cost so far, per source and model in the order they were first seen. */
 export const ledgerRow = z.array(z.tuple([z.string(), z.string(), usageRow]));
 export type LedgerRow = z.output<typeof ledgerRow>;
 
 export const readLedger = (row: LedgerRow): TokenLedgerEntry[] =>
   row.map(([source, model, usage]) => ({ source, model, usage: readUsage(usage) }));
 
-/** Adds deltas; all-zero ones leave no trace (P-21). */
+/** Adds deltas; all-zero ones leave no trace. */
 export function addToLedger(row: LedgerRow, deltas: readonly TokenLedgerEntry[]): LedgerRow {
   const sums = row.map((entry): LedgerRow[number] => [...entry]);
   for (const { source, model, usage } of deltas) {

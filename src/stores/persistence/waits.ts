@@ -66,7 +66,7 @@ export function createWaits({ engine }: StoreContext): WaitFacet {
   };
 }
 
-/** Voids all present and future waits of the session (E-22); deleting a session does so, too. */
+/** Voids all present and future waits of the session; deleting a session does so, too. */
 export async function revokeWaits(tx: WriteTransaction, sessionId: string): Promise<void> {
   tx.set(revokedKey(sessionId), true);
   for (const { key } of await tx.range(...prefixRange(["wait", sessionId]))) tx.delete(key);

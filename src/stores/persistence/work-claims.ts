@@ -19,20 +19,20 @@ export interface WorkSearch {
 
 export const isTakenBy = ({ turn }: WorkRow, inFlight: string | undefined): boolean => turn !== undefined && turn === inFlight;
 
-/** Candidates, filtered before any limit: an unready or claimed row neither hides nor separates those behind it (P-30). */
+/** Candidates, filtered before any limit: an unready or claimed row neither hides nor separates those behind it. */
 export async function* readyWork(tx: ReadTransaction, sessionId: string, { generation, now, inFlight }: WorkSearch): AsyncGenerator<WorkRow, void> {
   for await (const row of queuedWork(tx, sessionId)) {
     if (row.availableAtMs <= now && isClaimable(row, generation) && !isTakenBy(row, inFlight)) yield row;
   }
 }
 
-/** The session command that stands before everything else (I-19). */
+/** The session command that stands before everything else. */
 export async function leadingCommand(ready: AsyncIterable<WorkRow>): Promise<WorkRow | undefined> {
   for await (const row of ready) return classOf(row) === "session_command" ? row : undefined;
   return undefined;
 }
 
-/** The group that the first candidate opens (I-20, I-21); nothing behind a command, or at a checkpoint behind later work. */
+/** The group that the first candidate opens; nothing behind a command, or at a checkpoint behind later work. */
 export async function nextGroup(ready: AsyncIterable<WorkRow>, boundary: WorkBoundary, max: number): Promise<readonly WorkRow[]> {
   const group: WorkRow[] = [];
   if (max === 0) return group;
@@ -48,7 +48,7 @@ export async function nextGroup(ready: AsyncIterable<WorkRow>, boundary: WorkBou
   return group;
 }
 
-/** Exactly these batches, if they are the next group in this order; else nothing (I-22). */
+/** Exactly these batches, if they are the next group in this order; else nothing. */
 export async function exactGroup(ready: AsyncIterable<WorkRow>, boundary: WorkBoundary, batchIds: readonly string[]): Promise<readonly WorkRow[]> {
   const group = await nextGroup(ready, boundary, batchIds.length);
   const isWanted = group.length === batchIds.length && group.every((row, index) => row.id === batchIds[index]);

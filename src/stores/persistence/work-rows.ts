@@ -64,7 +64,7 @@ export function addWork(tx: WriteTransaction, sessionId: string, row: WorkRow): 
   if (row.source !== undefined) tx.set(workSourceKey(sessionId, row.source), row.seq);
 }
 
-/** Removes a batch; its source key is free again (I-40). */
+/** Removes a batch; its source key is free again. */
 export async function removeWork(tx: WriteTransaction, sessionId: string, row: WorkRow): Promise<void> {
   await deleteRow(tx, workKey(sessionId, row.seq));
   tx.delete(workIdKey(sessionId, row.id));

@@ -27,7 +27,7 @@ export interface ToolStateEntry {
   readonly member?: false;
 }
 
-/** The tools of a session as data: who is listed, who is a member. It never names sources (PT-43). */
+/** The tools of a session as data: who is listed, who is a member. It never names sources. */
 export interface ToolState {
   /** Rises by one with every change. */
   readonly generation: number;
@@ -52,7 +52,7 @@ export interface RestoredTools {
   readonly orphaned: readonly string[];
 }
 
-/** Tools that a session has before anything is added to it: `host` or `plugins` (PT-38). */
+/** Tools that a session has before anything is added to it: `host` or `plugins`. */
 export interface BaseSource {
   readonly id: "host" | "plugins";
   readonly tools: readonly Tool[];
@@ -95,9 +95,9 @@ export interface ToolRegistry {
   readonly recordedGeneration: number;
   /** @throws LashError `stored_row_invalid` - what the store has is no state of tools. */
   assertStored(recorded: Json): void;
-  /** Follows what the store has recorded, by this session's commit or another one's; then lists what is offered (S-29). */
+  /** Follows what the store has recorded, by this session's commit or another one's; then lists what is offered. */
   adopt(recorded: Json): void;
-  /** Makes tools that are offered and not listed members, as a refresh would (PT-42). */
+  /** Makes tools that are offered and not listed members, as a refresh would. */
   listOffered(): void;
   /** A registry of the same content, to try a change on. */
   draft(): ToolRegistry;

@@ -40,7 +40,7 @@ interface Recorded {
 }
 
 /**
- * A registry of the first generation: everything that is offered is a member (S-72, PT-39).
+ * A registry of the first generation: everything that is offered is a member.
  *
  * @throws LashError `tool_reconfigure_validation`.
  */
@@ -212,7 +212,7 @@ class Registry implements ToolRegistry {
     if (all.size > entries.size) this.#change({ entries: all });
   }
 
-  /** Adopts the generation as it is: on any base, without a bump (S-72). */
+  /** Adopts the generation as it is: on any base, without a bump. */
   #restore({ generation, entries }: ParsedState): RestoredTools {
     this.#set({ ...this.#content, generation, entries });
     return { generation, orphaned: [...entries.keys()].filter((id) => !this.#viewed.offered.has(id)) };
