@@ -1,7 +1,7 @@
 // Finding secrets in foreign text: errors of providers and tools, and what is shown of everything else (ME-26).
 //
 //   X1. Linear: every reader below moves forward, or looks ahead by a bounded number of characters. The text is hostile.
-//   X2. What is replaced once is not replaced again: cleaning a clean text changes nothing.
+//   X2. A mark is never cut into: a text may be cleaned again, on its way from one part to the next.
 //   X3. What surrounds a secret stays readable: names, hosts, schemes, quotes.
 
 import { namedSecrets } from "./named.ts";
