@@ -26,7 +26,7 @@ describe("what is known of providers (ME-4, ME-14)", () => {
     ["mistral.chat", { replayReasoning: "signed", callId: { minLength: 9, maxLength: 9 } }, 64],
     ["deepseek.chat", { replayReasoning: "sinceLastUser" }, 64],
     ["my-server.chat", { replayReasoning: "sinceLastUser" }, 64],
-    ["something-new", { ...defaultWire }, 64],
+    ["something-new", { ...defaultWire, outputSchema: "told" }, 64],
   ])("%s", (provider, wire, longestName) => {
     expect(wireFor(provider)).toMatchObject(wire);
     expect(wireFor(provider).toolName.maxLength).toBe(longestName);
