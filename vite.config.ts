@@ -52,14 +52,17 @@ const browserProjects = (found: NonNullable<typeof chromium>) => [
   }),
 ];
 
-/** What `npm run test:quick` leaves out: deaths by the dozen, fuzzing, whole programs and browsers. */
+/** What `npm run test:quick` leaves out: deaths by the dozen, sweeps over every write, fuzzing, whole programs and browsers. */
 const LONG = [
   "test/**/*{crash,kill,fuzz}*.test.ts",
   "test/{browser,examples}/**",
   "test/package.test.ts",
-  "test/providers/round-trip.test.ts",
-  "test/runtime/{cost,running-input}.test.ts",
-  "test/stores/persistence.test.ts",
+  "test/cli/backup.test.ts",
+  "test/inspect/viewer.test.ts",
+  "test/providers/round-trip*.test.ts",
+  "test/runtime/{cancel-durable,cost,failed-writes,images,running-input,waits-restart}.test.ts",
+  "test/stores/{persistence,released-format}.test.ts",
+  "test/stores/indexeddb/profile.test.ts",
 ];
 
 export default defineConfig(({ mode }) => ({
