@@ -18,17 +18,22 @@ export interface Span {
 
 /** @returns `text` with everything replaced that is secret by its shape, or by the name that stands before it. */
 export function redactSecrets(text: string): string {
-  const spans = [...shapedSecrets(text), ...namedSecrets(text)];
+  const spans = inOrder(shapedSecrets(text), namedSecrets(text));
   if (spans.length === 0) return text;
-  spans.sort((a, b) => a.from - b.from || b.to - a.to);
-  const pieces: string[] = [];
+  // Not an array of pieces to join, which takes twice as long.
+  let clean = "";
   let done = 0;
-  for (const { from, to, close = "" } of spans) {
+  for (const { from, to, close } of spans) {
     if (to <= done) continue;
     // Two that overlap become one.
-    if (from >= done) pieces.push(text.slice(done, from), REDACTED, close);
+    if (from >= done) clean += text.slice(done, from) + (close === undefined ? REDACTED : REDACTED + close);
     done = to;
   }
-  pieces.push(text.slice(done));
-  return pieces.join("");
+  return clean + text.slice(done);
+}
+
+/** By where they begin, and the longer ones first; most texts have those of one kind. */
+function inOrder(shaped: readonly Span[], named: readonly Span[]): readonly Span[] {
+  const spans = shaped.length === 0 ? named : [...shaped, ...named];
+  return spans.toSorted((a, b) => a.from - b.from || b.to - a.to);
 }
