@@ -2,7 +2,7 @@
 // `<secret>…</secret>`, at any depth of JSON within JSON.
 
 import { BACKSLASH, codeAt, endOf, isAlnum, isBlank, isDigit, isInsideValue, isQuote, isWord } from "./chars.ts";
-import type { Span } from "./find.ts";
+import { Spans } from "./spans.ts";
 
 /** A name and, at once, only what may stand behind one; the readers below decide. Literals and bounded gaps (X1). */
 const NAME =
@@ -36,18 +36,17 @@ function kindOf(text: string, start: number, end: number): Kind {
 
 const isLetter = (code: number): boolean => isAlnum(code) && !isDigit(code);
 
-export function namedSecrets(text: string): readonly Span[] {
-  const spans: Span[] = [];
+export function namedSecrets(text: string): Spans {
+  const spans = new Spans();
   NAME.lastIndex = 0;
   for (let match = NAME.exec(text); match !== null; match = NAME.exec(text)) {
     const after = NAME.lastIndex;
     // `tokens`, `secretary`, `passwords`: another word.
     const next = codeAt(text, after);
     if (isAlnum(next) || next === 95) continue;
-    const found = read(text, match.index, after, kindOf(text, match.index, after));
-    if (found.length === 0) continue;
-    for (const one of found) spans.push(one);
-    NAME.lastIndex = Math.max(after, found.at(-1)?.to ?? after);
+    const before = spans.length;
+    read(text, match.index, after, kindOf(text, match.index, after), spans);
+    if (spans.length > before) NAME.lastIndex = Math.max(after, spans.to(spans.length - 1));
   }
   return spans;
 }
@@ -70,19 +69,20 @@ const NEAR = 12;
 const blanks = (text: string, at: number, most = NEAR): number => endOf(text, at, isBlank, Math.min(text.length, at + most));
 const spaces = (text: string, at: number): number => endOf(text, at, (code) => code === 32 || code === 9, Math.min(text.length, at + NEAR));
 
-function read(text: string, start: number, after: number, kind: Kind): readonly Span[] {
-  if (kind === "query") return bare(text, after + 1, kind);
-  if (kind === "account") return account(text, after);
-  if (kind === "scheme") return scheme(text, after);
+/** Adds what is secret of that which stands behind a name. */
+function read(text: string, start: number, after: number, kind: Kind, spans: Spans): void {
+  if (kind === "query") return bare(text, after + 1, kind, spans);
+  if (kind === "account") return account(text, after, spans);
+  if (kind === "scheme") return scheme(text, after, spans);
   const quoted = quoteAt(text, after);
   const behind = quoted ? blanks(text, quoted.end, 64) : spaces(text, after);
   const separator = separatorAt(text, behind, start, quoted !== undefined);
-  if (separator === undefined) return quoted ? [] : inSentence(text, start, after, kind);
+  if (separator === undefined) return quoted ? undefined : inSentence(text, start, after, kind, spans);
   const { sign, end } = separator;
   const at = quoted ? blanks(text, end, 64) : spaces(text, end);
-  if (sign === ",") return nextInList(text, at);
+  if (sign === ",") return nextInList(text, at, spans);
   const sure = kind === "weak" && (quoted !== undefined || sign === "=") ? "strong" : kind;
-  return valueAt(text, at, sure, sign === ">");
+  valueAt(text, at, sure, spans, sign === ">");
 }
 
 const ESCAPED_SIGN = /%3[ADad]|\\u003[ad]/y;
@@ -112,29 +112,30 @@ function opensTag(text: string, start: number): boolean {
   return text.charAt(at - 1) === "<" || text.charAt(at - 1) === ":";
 }
 
-function valueAt(text: string, from: number, kind: Kind, isElement = false): readonly Span[] {
-  if (isRedacted(text, from)) return []; // no list
+function valueAt(text: string, from: number, kind: Kind, spans: Spans, isElement = false): void {
+  if (isRedacted(text, from)) return; // no list
   const at = isQuote(codeAt(text, from + 1)) && /[bur]/i.test(text.charAt(from)) ? from + 1 : from;
   const next = text.charAt(at);
-  if (next === "{" || next === "") return [];
-  if (next === "[" || next === "(") return list(text, at + 1, kind);
+  if (next === "{" || next === "") return;
+  if (next === "[" || next === "(") return list(text, at + 1, kind, spans);
   const quote = quoteAt(text, at);
-  if (quote) return quotedValue(text, quote, kind);
-  if (isElement) return span(text, at, endOf(text, at, (code) => code !== 60));
-  return kind === "line" ? line(text, at) : bare(text, at, kind);
+  if (quote) return quotedValue(text, quote, kind, spans);
+  if (isElement) return add(text, at, endOf(text, at, (code) => code !== 60), spans);
+  return kind === "line" ? line(text, at, spans) : bare(text, at, kind, spans);
 }
 
 const isRedacted = (text: string, at: number): boolean => codeAt(text, at) === 91 && text.startsWith("[redacted]", at);
 
 /** X2 of find.ts */
-const span = (text: string, from: number, to: number): readonly Span[] => (to > from && !isRedacted(text, from) ? [{ from, to }] : []);
+function add(text: string, from: number, to: number, spans: Spans): void {
+  if (to > from && !isRedacted(text, from)) spans.add(from, to);
+}
 
 /** All of it, to the mark that closes it or to the end of the text around it. What names a scheme keeps it. */
-function quotedValue(text: string, quote: Quote, kind: Kind): readonly Span[] {
+function quotedValue(text: string, quote: Quote, kind: Kind, spans: Spans): void {
   const { end, isClosed } = closing(text, quote);
   const from = kind === "line" ? behindScheme(text, quote.end, end) : quote.end;
-  if (end <= from) return [];
-  return [isClosed ? { from, to: end } : { from, to: end, ...(end === text.length && { close: "\\".repeat(quote.depth) + quote.mark }) }];
+  if (end > from) spans.add(from, end, !isClosed && end === text.length ? "\\".repeat(quote.depth) + quote.mark : undefined);
 }
 
 function closing(text: string, { depth, mark, end: from }: Quote): { readonly end: number; readonly isClosed: boolean } {
@@ -160,17 +161,17 @@ const SCHEMES = /^(?:Bearer|Basic|Token|Api-?Key|Key|Bot|Negotiate|NTLM|SSWS|Gen
 const behindScheme = (text: string, from: number, to: number): number => from + (SCHEMES.exec(text.slice(from, Math.min(to, from + 32)))?.[0].length ?? 0);
 
 /** A header as it stands in a dump: what follows a known scheme, else everything to the end of its line. */
-function line(text: string, at: number): readonly Span[] {
+function line(text: string, at: number, spans: Spans): void {
   const from = behindScheme(text, at, text.length);
-  if (from > at) return span(text, from, bareEnd(text, from));
-  return span(text, at, endOf(text, at, (code) => code !== 10 && code !== 13 && code !== BACKSLASH && !isQuote(code)));
+  if (from > at) return add(text, from, bareEnd(text, from), spans);
+  add(text, at, endOf(text, at, (code) => code !== 10 && code !== 13 && code !== BACKSLASH && !isQuote(code)), spans);
 }
 
 /** Without quotes: to the next blank, quote or separator. */
-function bare(text: string, at: number, kind: Kind): readonly Span[] {
+function bare(text: string, at: number, kind: Kind, spans: Spans): void {
   const end = bareEnd(text, at);
-  if (isNoValue(text, at, end)) return [];
-  return kind === "weak" && !looksSecret(text.slice(at, Math.min(end, at + 64)), 6) ? [] : span(text, at, end);
+  if (isNoValue(text, at, end)) return;
+  if (kind !== "weak" || looksSecret(text.slice(at, Math.min(end, at + 64)), 6)) add(text, at, end, spans);
 }
 
 function isNoValue(text: string, at: number, end: number): boolean {
@@ -210,61 +211,63 @@ function isPair(text: string, from: number): boolean {
 
 const isInside = (text: string, at: number): boolean => isInsideValue(codeAt(text, at));
 
-function list(text: string, from: number, kind: Kind): readonly Span[] {
-  const spans: Span[] = [];
+function list(text: string, from: number, kind: Kind, spans: Spans): void {
   for (let at = blanks(text, from, 64); ; ) {
     const quote = quoteAt(text, at);
-    if (!quote) return spans;
+    if (!quote) return;
     const { end } = closing(text, quote);
-    spans.push(...quotedValue(text, quote, kind));
+    quotedValue(text, quote, kind, spans);
     const next = blanks(text, end + quote.depth + 1, 64);
-    if (text.charAt(next) !== ",") return spans;
+    if (text.charAt(next) !== ",") return;
     at = blanks(text, next + 1, 64);
   }
 }
 
 /** `["x-api-key", "…"]`, and `{"name": "x-api-key", "value": "…"}`. */
-function nextInList(text: string, from: number): readonly Span[] {
+function nextInList(text: string, from: number, spans: Spans): void {
   const [label = ""] = /^\\{0,7}["']?value\\{0,7}["']?\s{0,4}:\s{0,4}/.exec(text.slice(from, from + 40)) ?? [];
   const at = from + label.length;
   const quote = quoteAt(text, at);
-  if (!quote) return [];
+  if (!quote) return;
   const near = endOf(text, quote.end, (code) => !isQuote(code) && code !== BACKSLASH, Math.min(text.length, quote.end + 64));
-  return label !== "" || looksSecret(text.slice(quote.end, near), 8) ? quotedValue(text, quote, "strong") : [];
+  if (label !== "" || looksSecret(text.slice(quote.end, near), 8)) quotedValue(text, quote, "strong", spans);
 }
 
 /** `Bearer …` and `Basic …` by themselves. */
-function scheme(text: string, after: number): readonly Span[] {
+function scheme(text: string, after: number, spans: Spans): void {
   const gap = text.startsWith("%20", after) ? 3 : endOf(text, after, (code) => code === 32, Math.min(text.length, after + NEAR)) - after;
   const from = after + gap;
   const end = endOf(text, from, (code) => isWord(code) || code === 43 || code === 47 || code === 46 || code === 126 || code === 61);
   const isWordOfProse = /^(?:auth|authentication|authorization|credentials?|tokens?|required|scheme)\b/i.test(text.slice(from, from + 20));
-  return gap > 0 && end - from >= 8 && !isWordOfProse ? span(text, from, text.charAt(end - 1) === "." ? end - 1 : end) : [];
+  if (gap > 0 && end - from >= 8 && !isWordOfProse) add(text, from, text.charAt(end - 1) === "." ? end - 1 : end, spans);
 }
 
 /** `curl -u name:password` */
-function account(text: string, after: number): readonly Span[] {
+function account(text: string, after: number, spans: Spans): void {
   const at = after + 1;
   const quote = quoteAt(text, at);
   const from = quote?.end ?? at;
   const end = endOf(text, from, (code) => !isBlank(code) && !isQuote(code), Math.min(text.length, from + 512));
-  return text.slice(from, end).includes(":") ? span(text, from, end) : [];
+  if (text.slice(from, end).includes(":")) add(text, from, end, spans);
 }
 
 const FILLER = /(?:[ ](?:provided|given|used|supplied|specified|is|was|value|of)){0,2}[ ]?[:=]?[ ]{0,4}/y;
 
 /** `invalid API key abc123…`, `password 'abc'`, `--token abc`. */
-function inSentence(text: string, start: number, after: number, kind: Kind): readonly Span[] {
+function inSentence(text: string, start: number, after: number, kind: Kind, spans: Spans): void {
   const isOption = optionBefore(text, start);
   FILLER.lastIndex = after;
   const [gap = ""] = FILLER.exec(text) ?? [];
   const at = after + gap.length;
-  if (gap === "" || kind === "line") return [];
-  if (isOption) return valueAt(text, at, "strong");
+  if (gap === "" || kind === "line") return;
+  if (isOption) return valueAt(text, at, "strong", spans);
   const quote = quoteAt(text, at);
-  if (quote) return kind === "strong" || /[:=]/.test(gap) ? quotedValue(text, quote, kind) : [];
+  if (quote) {
+    if (kind === "strong" || /[:=]/.test(gap)) quotedValue(text, quote, kind, spans);
+    return;
+  }
   const end = bareEnd(text, at);
-  return looksSecret(text.slice(at, Math.min(end, at + 64)), 8) ? span(text, at, end) : [];
+  if (looksSecret(text.slice(at, Math.min(end, at + 64)), 8)) add(text, at, end, spans);
 }
 
 /** Whether a name belongs to an option of a command line. */

@@ -1,7 +1,7 @@
 // Secrets by their shape: keys and tokens of well-known vendors, JSON web tokens, private keys, credentials in URLs.
 
 import { alnumEnd, BACKSLASH, base64End, codeAt, endOf, endsAuthority, isAlnum, isBase64, isBlank, isDigit, isHex, isQuote, isWord, wordEnd } from "./chars.ts";
-import type { Span } from "./find.ts";
+import { Spans } from "./spans.ts";
 import { VENDORS, type Vendor } from "./vendors.ts";
 
 /** At which characters the way through a text stops: at the first of a run of letters and digits, and at these. */
@@ -40,13 +40,13 @@ function mayBeToken(text: string, at: number, end: number): boolean {
   return isWordSign(next) || isBase64Sign(next) || beginsKnown(text, at);
 }
 
-export function shapedSecrets(text: string): readonly Span[] {
+export function shapedSecrets(text: string): Spans {
   return new Shapes(text).find();
 }
 
 class Shapes {
   readonly #text: string;
-  readonly #spans: Span[] = [];
+  readonly #spans = new Spans();
   /** End of the word that was measured last, so that each is measured once (X1). */
   #wordEnd = 0;
   /** Where the next `@` and the next end of a URL are, as far as they are known. */
@@ -59,7 +59,7 @@ class Shapes {
     this.#text = text;
   }
 
-  find(): readonly Span[] {
+  find(): Spans {
     const text = this.#text;
     for (let at = 0; at < text.length; ) {
       const code = codeAt(text, at);
@@ -91,8 +91,7 @@ class Shapes {
   }
 
   #add(from: number, to: number): number {
-    this.#spans.push({ from, to });
-    return to;
+    return this.#spans.add(from, to);
   }
 
   /** Letters and digits: tokens begin here, or behind an escape (`\n`, `\u003d`, `%3D`) that seems to belong to them. */
@@ -258,7 +257,7 @@ class Shapes {
     if (head === null) return endOf(text, at, (code) => code === 45);
     const [line, which] = head;
     if (which === "END") {
-      const previous = this.#spans.at(-1)?.to ?? 0;
+      const previous = this.#spans.length === 0 ? 0 : this.#spans.to(this.#spans.length - 1);
       let from = at;
       while (from > previous && isKeyBody(codeAt(text, from - 1))) from--;
       return this.#add(from, at + line.length);
