@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
 import { END, type Entry } from "../../../src/stores/engine.ts";
 import { sqliteEngine } from "../../../src/stores/sqlite/index.ts";
@@ -39,8 +40,14 @@ test("a store whose checkpoint was cut off after any page opens with everything"
     for (let i = 0; i < 60; i++) tx.set(["row", i], "x".repeat(1000));
   });
   const [early, log] = [readFileSync(path), readFileSync(`${path}-wal`)];
+  writeFileSync(pathOf("copied.db"), early);
+  writeFileSync(`${pathOf("copied.db")}-wal`, log);
+  // Whoever closes it last copies the log as it is.
+  const last = new DatabaseSync(pathOf("copied.db"));
+  last.exec("SELECT count(*) FROM entries");
+  last.close();
+  const copied = readFileSync(pathOf("copied.db"));
   await engine.close();
-  const copied = readFileSync(path);
   expect(copied.length).toBeGreaterThan(early.length + 20 * PAGE_SIZE);
   for (let pages = 0; pages * PAGE_SIZE <= copied.length; pages++) {
     const cut = pathOf(`cut-${pages}.db`);
