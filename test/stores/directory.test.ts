@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
@@ -32,6 +32,22 @@ describe("a directory", () => {
     expect(sha256Hex((await again.get(keyOf("large"))) ?? new Uint8Array())).toBe(sha256Hex(large));
     for (const text of ["a", "a", "none", "large", "unknown"]) await again.delete(keyOf(text));
     expect(filesIn(root)).toEqual([]);
+  });
+
+  test("may be read and written by its owner alone, whatever the mask of the process; a folder that is there keeps its rights (ME-27)", async () => {
+    const modeOf = (path: string): string => (statSync(path).mode & 0o777).toString(8);
+    const [root, shared] = [freshRoot(), freshRoot()];
+    const key = keyOf("a");
+    const mask = process.umask(0);
+    try {
+      mkdirSync(shared, { recursive: true, mode: 0o775 });
+      for (const home of [root, shared]) await directory(home).put(key, bytesOf("a"));
+    } finally {
+      process.umask(mask);
+    }
+    expect([dirname(root), root, join(root, "sha256"), dirname(pathOf(root, key))].map(modeOf)).toEqual(["700", "700", "700", "700"]);
+    expect([shared, join(shared, "sha256"), dirname(pathOf(shared, key))].map(modeOf)).toEqual(["775", "700", "700"]);
+    expect([root, shared].map((home) => modeOf(pathOf(home, key)))).toEqual(["600", "600"]);
   });
 
   test("what a put that died left neither blocks the next one nor outlives its key (P-45)", async () => {
