@@ -1,5 +1,8 @@
 // createLash(): the runtime that a host wires, and what it offers over all sessions of its store.
 
+// For `AsyncDisposable` in a project whose `lib` has none: without it the shipped types do not check.
+/// <reference lib="esnext.disposable" preserve="true" />
+
 import { inFlightUnder, requestCancel } from "./actors/cancel-request.ts";
 import type { QueueDriver } from "./actors/queue-driver.ts";
 import type { SessionRuntime } from "./actors/session-runtime.ts";

@@ -1,5 +1,8 @@
 // Session handle: runs turns, shows what is committed.
 
+// For `AsyncDisposable` in a project whose `lib` has none: without it the shipped types do not check.
+/// <reference lib="esnext.disposable" preserve="true" />
+
 import { createStore } from "@xstate/store";
 import type { Emit } from "./actors/model-call.ts";
 import { compactSession, type CompactOptions } from "./actors/compaction.ts";

@@ -58,7 +58,7 @@ export type SessionResume = { readonly type: "replayed"; readonly events: readon
 export type SessionSubscription = { readonly type: "subscribed"; readonly subscription: LiveReplaySubscription } | ({ readonly type: "gap" } & GapRecovery);
 /** Either is there: `item.event`, or `item.gap` with `item.observation`. */
 export type SubscriptionItem =
-  | { readonly event: SessionObservationEvent; readonly gap?: undefined }
+  | { readonly event: SessionObservationEvent; readonly gap?: undefined; readonly observation?: undefined }
   | (GapRecovery & { readonly event?: undefined });
 
 type Tools = ReadonlyMap<string, Tool>;

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { deadLinks, programsIn, runProgram, unknownEntries } from "../support/doc-programs.ts";
+import { deadLinks, programsIn, runProgram, typeProblems, unknownEntries } from "../support/doc-programs.ts";
 import { root } from "./run-example.ts";
 
 const pageOf = (path: string): string => readFileSync(join(root, path), "utf8");
@@ -24,6 +24,10 @@ describe("README", () => {
 
 test.concurrent.each(programsIn(guide).map(({ program, output }, at) => [at + 1, program, output] as const))("program %i of the guide says what the guide says it says", { timeout: 60_000 }, async (_, program, output) => {
   expect(await runProgram(program)).toEqual({ code: 0, output });
+});
+
+test("the programs of README and guide are well typed", { timeout: 120_000 }, async () => {
+  expect(await typeProblems([...programsIn(readme), ...programsIn(guide)].map(({ program }) => program))).toBe("");
 });
 
 test("the files that README and guide link to are there, and so are the package entries they name", () => {

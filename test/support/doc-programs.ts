@@ -1,5 +1,6 @@
 // Programs in Markdown: read, and run as a reader would, from sources that were never built.
 
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { entries } from "../../scripts/entries.ts";
@@ -37,21 +38,35 @@ export function deadLinks(page: string): readonly string[] {
 export const unknownEntries = (markdown: string): readonly string[] =>
   [...markdown.matchAll(/lash-runtime\/[a-z-]+(?:\/[a-z]+)?/g)].map(([specifier]) => specifier).filter((specifier) => !sourceOf(specifier));
 
-export async function runProgram(program: string): Promise<Ran> {
-  // Inside the repository, so that it finds zod.
+export const runProgram = (program: string): Promise<Ran> =>
+  inFolder((folder) => {
+    const file = join(folder, "program.ts");
+    writeFileSync(file, onSources(program).replace('"agents.db"', JSON.stringify(join(folder, "agents.db"))));
+    return run(file);
+  });
+
+/** @returns what TypeScript has to say against programs, in a project as strict as a reader's may be. */
+export const typeProblems = (programs: readonly string[]): Promise<string> =>
+  inFolder(async (folder) => {
+    for (const [at, program] of programs.entries()) writeFileSync(join(folder, `program-${at + 1}.ts`), onSources(program));
+    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ extends: join(root, "tsconfig.json"), compilerOptions: { rewriteRelativeImportExtensions: false }, include: ["*.ts"] }));
+    const { stdout } = spawnSync(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", folder], { encoding: "utf8" });
+    return stdout;
+  });
+
+/** Inside the repository, so that programs find zod. */
+async function inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
   mkdirSync(join(root, ".lash"), { recursive: true });
   const folder = mkdtempSync(join(root, ".lash", "program-"));
   try {
-    const file = join(folder, "program.ts");
-    const runnable = program
-      .replaceAll(/from "(lash-runtime[^"]*)"/g, (_, specifier: string) => `from ${JSON.stringify(sourceOf(specifier))}`)
-      .replace('"agents.db"', JSON.stringify(join(folder, "agents.db")));
-    writeFileSync(file, runnable);
-    return await run(file);
+    return await work(folder);
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
+
+const onSources = (program: string): string =>
+  program.replaceAll(/from "(lash-runtime[^"]*)"/g, (_, specifier: string) => `from ${JSON.stringify(sourceOf(specifier))}`);
 
 /** The source file behind an import of the package. */
 function sourceOf(specifier: string): string | undefined {

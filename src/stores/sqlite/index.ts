@@ -15,7 +15,7 @@ export interface SqliteOptions {
   /**
    * What to do with a file that lacks its write-ahead log (the file ending in `-wal`), because it was copied without it or
    * because the log was removed. Default `refuse`: the error `store_log_missing`. `accept` goes on with what the file alone
-   * holds; what was committed last is lost. Give it for one opening, not for good.
+   * holds; what was committed last is lost. Give it for one opening, not for good. A log of another moment is refused in any case.
    */
   readonly missingLog?: "refuse" | "accept";
 }
