@@ -60,6 +60,6 @@ export const ANSWERS_AND_TOOLS = [
     { id: "ME-19", title: "a call that the provider runs is shown as its own and never run here, though a tool has its name", source: "src/domain/messages.ts", find: 'kind === "ToolCall" && providerExecuted !== true', replace: 'kind === "ToolCall" && (providerExecuted === true || providerExecuted !== true)' },
   ]),
   ...claimsOf("test/runtime/secrets.test.ts", [
-    { id: "ME-26", title: "leaves none of them in store, trace, recording, log, activities, results and thrown errors", source: "src/domain/secrets/named.ts", find: "    spans.push(...found);\n", replace: "" },
+    { id: "ME-26", title: "leaves none of them in store, trace, recording, log, activities, results and thrown errors", source: "src/domain/secrets/named.ts", find: "    read(text, match.index, after, kindOf(text, match.index, after), spans);\n", replace: "" },
   ]),
 ];
