@@ -9,7 +9,6 @@ import { doubtAfter, errorText, runtimeErrorOfStore } from "../domain/error-mapp
 import type { RuntimeErrorCode } from "../domain/error-codes.ts";
 import { LashError, runtimeError } from "../domain/errors.ts";
 import { sha256Hex } from "../domain/sha256.ts";
-import type { SessionCommit } from "../stores/contract.ts";
 import { type QueuedBatch, type SessionCommand, type WorkClaim, workRowsOf } from "../stores/ingress-contract.ts";
 import { fenceOf, LeaseKeeper } from "./lease-keeper.ts";
 import { queueTopic } from "./input-lane.ts";

@@ -40,8 +40,8 @@ type Outcome = AcceptOutcome | Exclude<ResumeOutcome, { kind: "unknown_turn" }>;
 async function ask({ claims, plans, residence }: SessionParts, { turnId, origin, overlay }: TurnRequest): Promise<Outcome> {
   if (origin.kind === "found") return claims.resume(turnId, origin.abandonment === undefined ? plans.means(overlay) : undefined);
   const { resident } = residence;
-  const with_ = { config: { value: plans.next(resident, overlay).config, madeFrom: resident.headRevision }, means: plans.means(overlay) };
-  return origin.kind === "input" ? claims.accept({ turnId, ...origin }, with_) : claims.acceptQueued({ turnId, batchIds: origin.batchIds }, with_);
+  const accepting = { config: { value: plans.next(resident, overlay).config, madeFrom: resident.headRevision }, means: plans.means(overlay) };
+  return origin.kind === "input" ? claims.accept({ turnId, ...origin }, accepting) : claims.acceptQueued({ turnId, batchIds: origin.batchIds }, accepting);
 }
 
 function answerOf(session: SessionParts, outcome: Outcome): ClaimAnswer<TurnTypes> {
