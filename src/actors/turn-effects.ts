@@ -3,26 +3,22 @@
 //   X1. The control state of a step is that of the macrostep which asked, not that of the moment the write begins.
 //   X2. Every nondeterministic operation goes through the host, under an envelope that names history by reference (E-1).
 
-import { createActor, fromPromise } from "xstate";
 import { refusedBy } from "../domain/suspect-media.ts";
 import { copyJson } from "../domain/copy-json.ts";
 import { LashError, effectError, sessionError } from "../domain/errors.ts";
 import { isPlainObject } from "../domain/json.ts";
-import type { ModelCallRecord } from "../domain/outcome.ts";
 import type { CheckpointKind, EffectOutcome, EffectRequest } from "../machines/effects.ts";
 import type { ToolSpec } from "../domain/turn-config.ts";
 import type { MachineSnapshot, TurnClaim, TurnRecord } from "../stores/contract.ts";
 import type { Tool } from "../tools/contract.ts";
-import { resultTextIn } from "./earlier-results.ts";
 import type { EffectController, StepDraft } from "./effect-host.ts";
 import { announce, deliver, MOST_INPUTS } from "./checkpoint.ts";
-import type { Envelope } from "./envelope.ts";
+import { effectEnvelope, type Envelope } from "./envelope.ts";
 import { storeFile } from "./images.ts";
 import { callModel, modelOutcome, type Emit } from "./model-call.ts";
-import { settingsOf } from "./session-settings.ts";
 import { compactTurn, readCompaction } from "./turn-compaction.ts";
-import { firstIssued, runBatch } from "./tool-batch.ts";
-import { attemptKey, leavesOf, planBatch, type PlannedLeaf } from "./tool-plan.ts";
+import { runTools } from "./turn/tools/batch.ts";
+import { scopeOverController } from "./turn/tools/scope-over-controller.ts";
 import type { TurnTrace } from "./trace-port.ts";
 import type { TurnLog } from "./turn-log.ts";
 import type { TurnPlugins } from "./plugin-port.ts";
@@ -62,12 +58,9 @@ export class TurnEffects {
   #synced: TurnPlan | undefined;
   #parked = false;
   #hasWaited = false;
-  /** Attempts that a durable step has named. */
-  #issued: ReadonlySet<string>;
 
   constructor(options: TurnEffectsOptions) {
     this.#options = options;
-    this.#issued = new Set(options.turn.issued);
   }
 
   /**
@@ -254,77 +247,29 @@ export class TurnEffects {
     return new Map([...tools.bind(own), ...[...plan.tools].filter(([name]) => lent.includes(name))]);
   }
 
-  async #runTools(request: EffectRequest, logIndex: number, snapshot: MachineSnapshot | undefined, signal: AbortSignal): Promise<Settled> {
-    const { session, turn, host, log, emit } = this.#options;
+  async #runTools(request: EffectRequest, logIndex: number, snapshot: MachineSnapshot | undefined, cancel: AbortSignal): Promise<Settled> {
+    const { session, turn, host, log, emit, writes } = this.#options;
     const message = log.messages[logIndex];
     if (!message) throw effectError("runtime_effect_tool_batch_id", "the message whose tools are to run is not in the turn's log");
-    const { tools } = session.wiring;
-    const plugins = this.#options.plugins();
-    const current = this.#plan;
-    const refusalOf = (name: string): string | undefined => tools.refusalOf(this.#ownSpecs(current), name);
-    const before = plugins?.beforeToolCall;
-    const plan = await planBatch(message, {
-      tools: this.#callable(current),
-      refusalOf,
-      batchKey: request.replayKey,
-      isRecorded: (key) => host.has(key),
-      isInterrupted: (key) => turn.issued.includes(key),
-      limits: session.ports.limits,
-      before: before && ((call) => before(call, signal)),
-    });
-    const after = plugins?.afterToolCall;
-    if (snapshot) {
-      const issued = firstIssued(plan);
-      await this.#step(snapshot, issued);
-      this.#issued = new Set(issued);
-    }
-    this.#show("effect.durable", request);
-    this.#show("effect.running", request);
-    const record = (call: Omit<ModelCallRecord, "effectId">): void => log.recordCall({ effectId: request.effectId, ...call });
-    const results = await runBatch(plan, {
-      sessionId: turn.sessionId,
-      turnId: turn.turnId,
-      batchKey: request.replayKey,
-      controller: host,
-      writes: this.#options.writes,
-      signal,
-      clock: session.ports.clock,
-      emit,
-      trace: this.#options.trace?.effect(request, session.resident().head.turnIndex),
-      desk: session.ports.waits,
-      attachments: session.ports.persistence.attachments,
-      logger: session.ports.logger,
-      limits: session.ports.limits,
-      redactor: session.ports.redactor,
-      restTool: [...current.tools.values()].find(({ readsResults }) => readsResults)?.name,
-      earlierResult: (id) => {
-        const { history } = session.resident();
-        return resultTextIn(log.messages, id) ?? resultTextIn(history.slice(history.length), id);
-      },
-      refusalOf,
-      takeChanges: () => session.takeChanges(turn),
-      direct: { port: session.ports.direct, plan: () => this.#plan, record },
-      children: { port: session.ports.children, parent: () => ({ wiring: session.wiring, settings: settingsOf(session.wiring, session.resident()) }), calls: () => log.modelCalls, record },
+    const plan = this.#plan;
+    const scope = scopeOverController({
+      host,
+      writes,
+      turn,
+      cancel,
       detach: this.#detach.signal,
-      after: after && ((call, ended) => after(call, ended, signal)),
-      project: plugins && ((call, output) => plugins.project(call, output)),
-      onProgress: ({ running, parked }) => this.#report(running === 0 && parked > 0),
-      issued: this.#issued,
       step: (issued) => this.#step(undefined, issued),
-      envelope: (replayKey, causedBy, command) => this.#envelope({ ...request, replayKey }, command, causedBy),
-      asActor: (id, run) => {
-        const running = run();
-        // An actor that nobody looks at would only cost what a macrostep costs.
-        if (session.ports.inspect) {
-          const actor = createActor(fromPromise(() => running), { id, parent: session.effects });
-          // Who asked for the call hears of it; XState would report an error that nobody watches once more.
-          actor.subscribe({ error: () => undefined });
-          actor.start();
-        }
-        return running;
+      open: snapshot && ((issued) => this.#step(snapshot, issued)),
+      onOpened: () => {
+        this.#show("effect.durable", request);
+        this.#show("effect.running", request);
       },
+      onParked: (parked) => this.#report(parked),
     });
-    return { outcome: { kind: "tool_batch", results }, source: leavesOf(plan).every((call) => this.#wasRecorded(call)) ? "journal" : "run" };
+    const trace = this.#options.trace?.effect(request, session.resident().head.turnIndex);
+    const batch = { session, turn, request, message, plan, tools: this.#callable(plan), ownSpecs: this.#ownSpecs(plan), log, plugins: this.#options.plugins(), trace, emit };
+    const { results, source } = await runTools(batch, scope);
+    return { outcome: { kind: "tool_batch", results }, source };
   }
 
   /** Claims what waits for this turn, in the step that makes what it did before durable. */
@@ -372,10 +317,6 @@ export class TurnEffects {
     if (ports.inspect) effects.send({ type, effectId, kind: command.kind });
   }
 
-  #wasRecorded(call: PlannedLeaf): boolean {
-    return this.#options.turn.journal.some((entry) => entry.replayKey === attemptKey(call, 1));
-  }
-
   /** Without a snapshot only outcomes and what they cost are journaled; messages and control state wait for the machine to move. */
   async #step(snapshot: MachineSnapshot | undefined, issued: readonly string[]): Promise<void> {
     await this.#options.host.step(this.#draft(snapshot, issued));
@@ -389,22 +330,9 @@ export class TurnEffects {
     return { ...unsaved, issued, ...(snapshot && { snapshot }) };
   }
 
-  #envelope(request: EffectRequest, command: Envelope["command"], causedBy?: string): Envelope {
-    const { session, turn } = this.#options;
-    return {
-      invocation: {
-        scope: {
-          session_id: turn.sessionId,
-          turn_id: turn.turnId,
-          turn_index: session.resident().head.turnIndex,
-          protocol_iteration: request.command.iteration,
-        },
-        subject: { type: "effect", effect_id: String(request.effectId), kind: String(command["kind"]) },
-        ...(causedBy !== undefined && { caused_by: causedBy }),
-        replay: { key: request.replayKey },
-      },
-      command,
-    };
+  #envelope({ replayKey, effectId, command: { iteration } }: EffectRequest, command: Envelope["command"]): Envelope {
+    const { session, turn: { sessionId, turnId } } = this.#options;
+    return effectEnvelope({ sessionId, turnId, turnIndex: session.resident().head.turnIndex, iteration, effectId }, replayKey, command);
   }
 }
 

@@ -21,7 +21,7 @@ import type { RestoredTurn } from "./found-turn.ts";
 import type { Claimed } from "./lane-claims.ts";
 import type { SessionWiring } from "./ports.ts";
 import { sendFrom } from "./relay.ts";
-import { suspendedError } from "./tool-completion.ts";
+import { suspendedError } from "./turn/tools/completion.ts";
 import type { Settled } from "./turn-effects.ts";
 import { TurnLog } from "./turn-log.ts";
 import { TurnPhases } from "./turn-phases.ts";
