@@ -2,7 +2,7 @@
 
 import { claimsOf } from "./claim.ts";
 
-const ARGUMENTS = "src/actors/read-arguments.ts";
+const ARGUMENTS = "src/actors/turn/tools/arguments.ts";
 const MOVES = "src/machines/turn.moves.ts";
 const SHOWN = "src/domain/shown-result.ts";
 const TELL = "src/domain/tell-value.ts";
@@ -20,7 +20,7 @@ export const ANSWERS_AND_TOOLS = [
   ]),
   ...claimsOf("test/runtime/tool-results.test.ts", [
     { id: "ME-9", title: "a result of more than 64 KiB is shown in part", source: SHOWN, find: "if (part.shownBytes === undefined) return part.content;", replace: "if (part.shownBytes !== -1) return part.content;" },
-    { id: "ME-9", title: "counts UTF-8 bytes of the text that is sent, values as JSON", source: "src/actors/tool-result.ts", find: "content.length * 3 <= most || utf8Length(content) <= most", replace: "content.length <= most" },
+    { id: "ME-9", title: "counts UTF-8 bytes of the text that is sent, values as JSON", source: "src/actors/turn/tools/result.ts", find: "content.length * 3 <= most || utf8Length(content) <= most", replace: "content.length <= most" },
   ]),
   ...claimsOf("test/runtime/early-ends.test.ts", [
     { id: "ME-10", title: "64 where nobody says anything, and the error names the option", source: MOVES, find: "raise \\`maxTurns\\`, or lift it with null`", replace: "that is all`" },
@@ -56,7 +56,7 @@ export const ANSWERS_AND_TOOLS = [
     { id: "ME-20", title: "what an attempt had written is taken back with the attempt", source: "src/actors/live-inputs.ts", find: "return ids;", replace: "return ids.slice(ids.length);" },
   ]),
   ...claimsOf("test/runtime/whole-answers.test.ts", [
-    { id: "ME-5", title: "results of a batch that failed say so to the provider", source: "src/actors/tool-result.ts", find: '...(output.outcome.status !== "success" && { isError: true }),', replace: "" },
+    { id: "ME-5", title: "results of a batch that failed say so to the provider", source: "src/actors/turn/tools/result.ts", find: '...(output.outcome.status !== "success" && { isError: true }),', replace: "" },
     { id: "ME-19", title: "a call that the provider runs is shown as its own and never run here, though a tool has its name", source: "src/domain/messages.ts", find: 'kind === "ToolCall" && providerExecuted !== true', replace: 'kind === "ToolCall" && (providerExecuted === true || providerExecuted !== true)' },
   ]),
   ...claimsOf("test/runtime/secrets.test.ts", [
