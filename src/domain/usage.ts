@@ -23,6 +23,38 @@ export const zeroUsage: TokenUsage = Object.freeze({
   reasoningOutputTokens: 0,
 });
 
+/** What somebody else says that was used: a provider without types may leave out, or make up, anything. */
+export type ReportedUsage = { readonly [Bucket in keyof TokenUsage]?: unknown } | null | undefined;
+
+/** More than any call uses: who says more counts something else, and sums have to stay whole numbers. */
+const MOST_TOKENS = 1e9;
+
+const BUCKETS = Object.keys(zeroUsage) as readonly (keyof TokenUsage)[];
+
+/** A row takes whole numbers only. What is no number of tokens counts as not reported, which is zero. */
+export const tokenCount = (value: unknown): number => (isTokenCount(value) ? Math.round(value) : 0);
+
+const isTokenCount = (value: unknown): value is number => typeof value === "number" && value >= 0 && value <= MOST_TOKENS;
+
+/** @returns itself where it may be stored and summed as it is. */
+export function countedUsage(reported: ReportedUsage): TokenUsage {
+  const counted: TokenUsage = {
+    inputTokens: tokenCount(reported?.inputTokens),
+    outputTokens: tokenCount(reported?.outputTokens),
+    cacheReadInputTokens: tokenCount(reported?.cacheReadInputTokens),
+    cacheWriteInputTokens: tokenCount(reported?.cacheWriteInputTokens),
+    reasoningOutputTokens: tokenCount(reported?.reasoningOutputTokens),
+  };
+  return BUCKETS.every((bucket) => reported?.[bucket] === counted[bucket]) ? (reported as TokenUsage) : counted;
+}
+
+/** What was reported and is no number of tokens, by bucket, in words. */
+export const miscountedIn = (reported: ReportedUsage): readonly (readonly [bucket: string, said: string])[] =>
+  BUCKETS.flatMap((bucket) => {
+    const value = reported?.[bucket] ?? 0;
+    return isTokenCount(value) ? [] : [[bucket, typeof value === "number" ? String(value) : `a ${typeof value}`] as const];
+  });
+
 /** Sums two usages bucket by bucket. */
 export function addUsage(a: TokenUsage, b: TokenUsage): TokenUsage {
   return {
