@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import * as z from "zod";
 import { fallback, tool, type LlmResponse, type LlmStreamEvent, type Provider } from "../../src/index.ts";
 import { ProviderError, providerFailure } from "../../src/providers/failure.ts";
+import { plugin } from "../../src/plugins/index.ts";
 import { engineCases } from "../support/engines.ts";
 import { activitiesOf, testLash } from "../support/lash.ts";
 
@@ -91,6 +92,15 @@ test("attempts that fail are held to the same: the next one answers, and only wh
   expect(await clock.runUntil(alone.run("go"))).toMatchObject({ outcome: { stop: "provider_error" }, usage: used({ inputTokens: 20, outputTokens: 0 }) });
   expect((await alone.usage()).usage).toMatchObject({ inputTokens: 20, outputTokens: 0 });
   expect(logged).toEqual([]);
+});
+
+test("an answer that a plugin gives in place of the provider's is held to the same (PP-5, T-45)", async () => {
+  const usage = used({ outputTokens: Number.NaN });
+  const madeUp = plugin({ id: "p", build: () => ({ onResponse: () => ({ fullText: "mine", parts: [{ type: "text", text: "mine" }], terminalReason: "stop", usage }) }) });
+  const { lash } = testLash({ plugins: [madeUp] });
+  const session = await lash.openSession("s");
+  expect(await session.run("go")).toMatchObject({ isSuccess: true, text: "mine", usage: used({ outputTokens: 0 }) });
+  expect((await session.usage()).usage).toMatchObject({ outputTokens: 0 });
 });
 
 test("questions of tools and what a compactor says are held to the same (PP-5, S-20)", async () => {
