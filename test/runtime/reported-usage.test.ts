@@ -6,7 +6,7 @@ import { fallback, tool, type LlmResponse, type LlmStreamEvent, type Provider } 
 import { ProviderError, providerFailure } from "../../src/providers/failure.ts";
 import { plugin } from "../../src/plugins/index.ts";
 import { engineCases } from "../support/engines.ts";
-import { activitiesOf, testLash } from "../support/lash.ts";
+import { activitiesOf, testLash, type TestLash } from "../support/lash.ts";
 
 const used = (rest: object = {}) => ({ inputTokens: 10, outputTokens: 5, cacheReadInputTokens: 0, cacheWriteInputTokens: 0, reasoningOutputTokens: 0, ...rest });
 
@@ -26,6 +26,14 @@ const warning = (said: string) => ({
   warning: { type: "other", message: `the provider reported usage that is no number of tokens, and it counts as not reported: ${said}` },
 });
 
+/** What has such a number could not be read by the next process: neither the session, nor what turn `t` came to. */
+async function goesOn({ engine, clock }: Pick<TestLash, "engine" | "clock">, id = "s", counted = 5): Promise<void> {
+  const next = await testLash({ engine, clock }).lash.openSession(id, { provider: saying(used()) });
+  expect(await next.run("go", { turnId: "t" })).toMatchObject({ isSuccess: true });
+  expect(await next.run("and again")).toMatchObject({ isSuccess: true, usage: used() });
+  expect((await next.usage()).usage).toMatchObject({ outputTokens: counted + 5 });
+}
+
 describe.each(engineCases())("on $name", ({ open }) => {
   test.each([
     ["NaN", used({ outputTokens: Number.NaN }), used({ outputTokens: 0 }), "outputTokens NaN"],
@@ -38,22 +46,19 @@ describe.each(engineCases())("on $name", ({ open }) => {
     const engine = open();
     const { lash, clock } = testLash({ engine });
     const session = await lash.openSession("s", { provider: saying(reported) });
-    const turn = session.turn("go");
+    const turn = session.turn("go", { turnId: "t" });
     const seen = activitiesOf(turn);
     expect(await turn.result).toMatchObject({ isSuccess: true, text: "hi", errors: [], usage: counted });
     expect((await seen).filter(({ type }) => type === "model_warning")).toMatchObject([warning(said)]);
     expect(await session.run("again")).toMatchObject({ isSuccess: true });
-    // A row that had such a number could not be read by the next process.
-    const next = await testLash({ engine, clock }).lash.openSession("s", { provider: saying(used()) });
-    expect(await next.run("and again")).toMatchObject({ isSuccess: true, usage: used() });
-    expect((await next.usage()).usage).toMatchObject({ inputTokens: 2 * counted.inputTokens + 10, outputTokens: 2 * counted.outputTokens + 5 });
+    await goesOn({ engine, clock }, "s", 2 * counted.outputTokens);
   });
 
   test("shares of a token are rounded, and a provider that reports nothing at all has reported nothing; neither is worth a warning (PP-5)", async () => {
     const { lash } = testLash({ engine: open() });
     for (const [id, reported, counted] of [["a", used({ outputTokens: 4.6 }), used()], ["b", undefined, used({ inputTokens: 0, outputTokens: 0 })]] as const) {
       const session = await lash.openSession(id, { provider: saying(reported) });
-      const turn = session.turn("go");
+      const turn = session.turn("go", { turnId: "t" });
       const seen = activitiesOf(turn);
       expect(await turn.result).toMatchObject({ isSuccess: true, usage: counted });
       expect((await seen).filter(({ type }) => type === "model_warning")).toEqual([]);
@@ -64,13 +69,14 @@ describe.each(engineCases())("on $name", ({ open }) => {
 });
 
 test("what is said while it speaks is held to the same, and takes the place of an answer that says nothing (PP-5, T-43)", async () => {
-  const { lash } = testLash();
+  const { lash, engine, clock } = testLash();
   const zero = used({ inputTokens: 0, outputTokens: 0 });
   const session = await lash.openSession("s", { provider: saying(zero, used({ outputTokens: Number.NaN })) });
-  const turn = session.turn("go");
+  const turn = session.turn("go", { turnId: "t" });
   const seen = activitiesOf(turn);
   expect(await turn.result).toMatchObject({ isSuccess: true, usage: used({ outputTokens: 0 }) });
   expect((await seen).filter(({ type }) => type === "model_warning")).toMatchObject([warning("outputTokens NaN")]);
+  await goesOn({ engine, clock }, "s", 0);
   const good = await lash.openSession("good", { provider: saying(used({ inputTokens: Number.NaN, outputTokens: -3 }), used()) });
   expect(await good.run("go")).toMatchObject({ isSuccess: true, usage: used() });
 });
@@ -97,10 +103,11 @@ test("attempts that fail are held to the same: the next one answers, and only wh
 test("an answer that a plugin gives in place of the provider's is held to the same (PP-5, T-45)", async () => {
   const usage = used({ outputTokens: Number.NaN });
   const madeUp = plugin({ id: "p", build: () => ({ onResponse: () => ({ fullText: "mine", parts: [{ type: "text", text: "mine" }], terminalReason: "stop", usage }) }) });
-  const { lash } = testLash({ plugins: [madeUp] });
-  const session = await lash.openSession("s");
-  expect(await session.run("go")).toMatchObject({ isSuccess: true, text: "mine", usage: used({ outputTokens: 0 }) });
-  expect((await session.usage()).usage).toMatchObject({ outputTokens: 0 });
+  const { lash, engine, clock } = testLash({ plugins: [madeUp] });
+  const session = await lash.openSession("s", { provider: saying(used()) });
+  expect(await session.run("go", { turnId: "t" })).toMatchObject({ isSuccess: true, text: "mine", usage: used({ outputTokens: 0 }) });
+  await lash.close();
+  await goesOn({ engine, clock }, "s", 0);
 });
 
 test("questions of tools and what a compactor says are held to the same (PP-5, S-20)", async () => {
