@@ -47,7 +47,7 @@ export const PROVIDERS = [
     { id: "PP-5", title: "as tokens has answered all the same: that number is not counted, and a warning says so", source: "src/domain/usage.ts", find: 'typeof value === "number" && value >= 0 && value <= MOST_TOKENS', replace: 'typeof value === "number"' },
     { id: "PP-5", title: "an answer that a plugin gives in place of the provider's is held to the same", source: "src/plugins/stream-hooks.ts", find: "return { ...response, usage: countedUsage(response.usage) };", replace: "return response;" },
     { id: "PP-5", title: "questions of tools and what a compactor says are held to the same", source: "src/actors/compaction.ts", find: "...(made.usage && { usage: countedUsage(made.usage) })", replace: "" },
-    { id: "PP-5", title: "what is said while it speaks is held to the same", source: "src/providers/accumulate.ts", find: "    const usage = countedUsage(reported);", replace: "    const usage = reported;" },
+    { id: "PP-5", title: "what is said while it speaks is held to the same", source: "src/providers/accumulate.ts", find: "    return countedUsage(reported);", replace: "    return reported;" },
     { id: "PP-5", title: "shares of a token are rounded, and a provider that reports nothing at all has reported nothing", source: "src/domain/usage.ts", find: "Math.round(value)", replace: "value" },
   ]),
   ...claimsOf("test/providers/wire.test.ts", [

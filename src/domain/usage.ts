@@ -38,22 +38,12 @@ const isTokenCount = (value: unknown): value is number => typeof value === "numb
 
 /** @returns itself where it may be stored and summed as it is. */
 export function countedUsage(reported: ReportedUsage): TokenUsage {
-  const counted: TokenUsage = {
-    inputTokens: tokenCount(reported?.inputTokens),
-    outputTokens: tokenCount(reported?.outputTokens),
-    cacheReadInputTokens: tokenCount(reported?.cacheReadInputTokens),
-    cacheWriteInputTokens: tokenCount(reported?.cacheWriteInputTokens),
-    reasoningOutputTokens: tokenCount(reported?.reasoningOutputTokens),
-  };
-  return BUCKETS.every((bucket) => reported?.[bucket] === counted[bucket]) ? (reported as TokenUsage) : counted;
+  if (BUCKETS.every((bucket) => reported?.[bucket] === tokenCount(reported?.[bucket]))) return reported as TokenUsage;
+  return Object.fromEntries(BUCKETS.map((bucket) => [bucket, tokenCount(reported?.[bucket])])) as unknown as TokenUsage;
 }
 
-/** What was reported and is no number of tokens, by bucket, in words. */
-export const miscountedIn = (reported: ReportedUsage): readonly (readonly [bucket: string, said: string])[] =>
-  BUCKETS.flatMap((bucket) => {
-    const value = reported?.[bucket] ?? 0;
-    return isTokenCount(value) ? [] : [[bucket, typeof value === "number" ? String(value) : `a ${typeof value}`] as const];
-  });
+/** Buckets that were reported with what is no number of tokens. */
+export const miscountedIn = (reported: ReportedUsage): readonly string[] => BUCKETS.filter((bucket) => !isTokenCount(reported?.[bucket] ?? 0));
 
 /** Sums two usages bucket by bucket. */
 export function addUsage(a: TokenUsage, b: TokenUsage): TokenUsage {

@@ -58,8 +58,8 @@ export class StreamAccumulator {
   private current: Block | null = null;
   private streamedUsage: TokenUsage | null = null;
   private sawText = false;
-  /** What was reported as usage and is none, by bucket. */
-  private miscounted = new Map<string, string>();
+  /** Buckets of the usage that were reported with what is no number of tokens. */
+  private miscounted = new Set<string>();
 
   /** The last usage the stream reported, null when none. */
   get usage(): TokenUsage | null {
@@ -84,7 +84,7 @@ export class StreamAccumulator {
         this.reconcile(event.part);
         return;
       case "usage":
-        this.takeUsage(event.usage);
+        this.streamedUsage = this.counted(event.usage);
         return;
       case "modelAttemptReset":
         this.reset();
@@ -104,7 +104,7 @@ export class StreamAccumulator {
     this.current = null;
     this.streamedUsage = null;
     this.sawText = false;
-    this.miscounted = new Map();
+    this.miscounted = new Set();
   }
 
   /** Ids under which something was shown live, to withdraw it. */
@@ -129,19 +129,16 @@ export class StreamAccumulator {
   /** Completes a response with what only the stream carried: parts, usage, text. */
   complete(response: LlmResponse): LlmResponse {
     const parts = mergeParts(response.parts, this.parts());
-    const counted = countedUsage(response.usage);
+    const counted = this.counted(response.usage);
     const usage = isZeroUsage(counted) && this.streamedUsage !== null ? this.streamedUsage : counted;
     const fullText = joinText(parts);
-    const miscounted = new Map([...this.miscounted, ...miscountedIn(response.usage)]);
-    const warnings = miscounted.size > 0 && { warnings: [...(response.warnings ?? []), miscountWarning(miscounted)] };
+    const warnings = this.miscounted.size > 0 && { warnings: [...(response.warnings ?? []), miscountWarning(this.miscounted)] };
     return { ...response, parts, usage, fullText: fullText === "" ? response.fullText : fullText, ...warnings };
   }
 
-  private takeUsage(reported: TokenUsage): void {
-    const faults = miscountedIn(reported);
-    for (const [bucket, said] of faults) this.miscounted.set(bucket, said);
-    const usage = countedUsage(reported);
-    if (faults.length === 0 || !isZeroUsage(usage)) this.streamedUsage = usage;
+  private counted(reported: TokenUsage): TokenUsage {
+    for (const bucket of miscountedIn(reported)) this.miscounted.add(bucket);
+    return countedUsage(reported);
   }
 
   private append(type: Block["type"], itemId: string, text: string): void {
@@ -200,9 +197,9 @@ export class StreamAccumulator {
 }
 
 /** As the model interface words its own. */
-const miscountWarning = (miscounted: ReadonlyMap<string, string>): Json => ({
+const miscountWarning = (miscounted: ReadonlySet<string>): Json => ({
   type: "other",
-  message: `the provider reported usage that is no number of tokens, and it counts as not reported: ${[...miscounted].map(([bucket, said]) => `${bucket} ${said}`).join(", ")}`,
+  message: `what the provider reported as ${[...miscounted].join(", ")} is no number of tokens, and counts as not reported`,
 });
 
 /** Whether a part that came again under its id is the same one, further on, and not another one that has its id. */

@@ -22,71 +22,55 @@ const PAGE_BEHIND_BRANCH = 8;
  */
 export async function readPath(tx: ReadTransaction, sessionId: string, leafNodeId: string | undefined, revision: number, hidden: ReadonlySet<string> | undefined): Promise<SessionNode[]> {
   const path = new Map<string, SessionNode>();
-  const rows = new RowsBackwards(tx, sessionId);
+  const rowUpTo = rowsBackwards(tx, sessionId);
   let wanted = leafNodeId;
-  /** Follows the path as far as it goes within one row. @returns whether it went anywhere. */
-  const follow = async (row: Entry | undefined): Promise<boolean> => {
+  let next = revision;
+  const isOver = (): boolean => wanted === undefined || path.has(wanted) || hidden?.has(wanted) === true;
+  /** Follows the path as far as it goes within the row there. @returns whether it went anywhere. */
+  const follow = async (place: number): Promise<boolean> => {
+    const row = await rowUpTo(place);
     if (row === undefined) return false;
     const nodes = new Map(readNodes(row.key, isChunked(row.value) ? await joinRow(tx, row.key, row.value) : row.value).map((node) => [node.nodeId, node]));
     const before = path.size;
-    for (let node = nodes.get(wanted ?? ""); node !== undefined && !path.has(node.nodeId) && hidden?.has(node.nodeId) !== true; node = nodes.get(wanted ?? "")) {
+    for (let node = nodes.get(wanted ?? ""); node !== undefined && !isOver(); node = nodes.get(wanted ?? "")) {
       path.set(node.nodeId, node);
       wanted = node.parentNodeId;
     }
-    return path.size > before;
+    if (path.size === before) return false;
+    next = revisionOf(row) - 1;
+    return true;
   };
-  for (let at = revision; wanted !== undefined && !path.has(wanted) && hidden?.has(wanted) !== true; at -= 1) {
-    const next = await rows.upTo(at);
-    if (await follow(next)) {
-      at = Number(next?.key[3]);
-      continue;
-    }
-    let found: number | undefined;
-    for (const place of await revisionsOf(tx, sessionId, wanted)) {
-      if (found === undefined && (await follow(await rows.at(place)))) found = place;
-    }
-    if (found === undefined) break;
-    at = found;
+  while (!isOver()) {
+    if (await follow(next)) continue;
+    const [likely = -1, other = -1] = await revisionsOf(tx, sessionId, wanted ?? "");
+    if (!(await follow(likely)) && !(await follow(other))) break;
   }
   return [...path.values()].reverse();
 }
 
-/** History rows, the newest of a page last. */
-class RowsBackwards {
-  readonly #tx: ReadTransaction;
-  readonly #sessionId: string;
-  /** All rows of these revisions, oldest first. */
-  #page: { readonly from: number; readonly to: number; readonly rows: readonly Entry[] } = { from: 0, to: -1, rows: [] };
-  #size = PAGE;
+const revisionOf = ({ key }: Entry): number => Number(key[3]);
 
-  constructor(tx: ReadTransaction, sessionId: string) {
-    this.#tx = tx;
-    this.#sessionId = sessionId;
-  }
-
-  /** The newest row that is not newer than this revision: commits without nodes have none. */
-  async upTo(revision: number): Promise<Entry | undefined> {
-    for (let to = revision; to >= 0; to = this.#page.from - 1) {
-      await this.#read(to);
-      const found = this.#page.rows.findLast(({ key }) => Number(key[3]) <= to);
+/** @returns what gives the newest row that is not newer than a revision: commits without nodes have none. */
+function rowsBackwards(tx: ReadTransaction, sessionId: string): (revision: number) => Promise<Entry | undefined> {
+  const rowLength = historyKey(sessionId, 0).length;
+  /** All rows of the revisions from `from` to `last`, oldest first. */
+  let page: readonly Entry[] = [];
+  let from = 0;
+  let last = -1;
+  let size = PAGE;
+  return async (revision) => {
+    for (let to = revision; to >= 0; to = from - 1) {
+      if (to < from || to > last) {
+        if (last >= 0) size = to === from - 1 ? Math.min(size * 4, PAGE) : PAGE_BEHIND_BRANCH;
+        from = Math.max(0, to - size + 1);
+        last = to;
+        const entries = await tx.range(historyKey(sessionId, from), after(historyKey(sessionId, to)), { owned: true });
+        // Chunks of a row lie behind it and are joined with it.
+        page = entries.filter(({ key }) => key.length === rowLength);
+      }
+      const found = page.findLast((row) => revisionOf(row) <= to);
       if (found) return found;
     }
     return undefined;
-  }
-
-  async at(revision: number): Promise<Entry | undefined> {
-    await this.#read(revision);
-    return this.#page.rows.find(({ key }) => key[3] === revision);
-  }
-
-  async #read(to: number): Promise<void> {
-    const { from: known, to: last } = this.#page;
-    if (known <= to && to <= last) return;
-    if (last >= 0) this.#size = to === known - 1 ? Math.min(this.#size * 4, PAGE) : PAGE_BEHIND_BRANCH;
-    const from = Math.max(0, to - this.#size + 1);
-    const rowLength = historyKey(this.#sessionId, 0).length;
-    const entries = await this.#tx.range(historyKey(this.#sessionId, from), after(historyKey(this.#sessionId, to)), { owned: true });
-    // Chunks of a row lie behind it and are joined with it.
-    this.#page = { from, to, rows: entries.filter(({ key }) => key.length === rowLength) };
-  }
+  };
 }

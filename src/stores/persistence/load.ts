@@ -36,7 +36,7 @@ export async function loadSession(tx: ReadTransaction, sessionId: string, scope:
 }
 
 const withoutTombstones = (nodes: SessionNode[], hidden: ReadonlySet<string> | undefined): SessionNode[] =>
-  hidden === undefined || hidden.size === 0 ? nodes : nodes.filter((node) => !hidden.has(node.nodeId));
+  hidden?.size ? nodes.filter((node) => !hidden.has(node.nodeId)) : nodes;
 
 /** All stored nodes in insertion order, tombstoned ones included. */
 export async function readHistory(tx: ReadTransaction, sessionId: string): Promise<SessionNode[]> {
