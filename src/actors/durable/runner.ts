@@ -450,7 +450,7 @@ export class Runner<K extends RunTypes> implements ScopedRun<K> {
   }
 
   async #reject(failure: LashError): Promise<void> {
-    for (const effect of this.#effects.values()) effect.abort(cancelled());
+    for (const effect of this.#effects.values()) effect.abort(failure);
     // One that was being claimed: nobody drives it, so nobody should have to wait for it.
     const claimed = this.#claimed ?? (await this.#claiming?.catch(() => undefined));
     if (claimed?.kind === "held") {
