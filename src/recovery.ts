@@ -7,8 +7,8 @@
 //   RE4. What happens behind the host's back is logged, never thrown.
 
 import type { SessionRuntime } from "./actors/session-runtime.ts";
-import type { TurnEnd } from "./actors/turn-run.ts";
-import { type FoundTurn, unattended } from "./actors/turn-start.ts";
+import type { TurnEnd } from "./actors/turn/types.ts";
+import { headless, type TurnRequest, type TurnWatcher } from "./actors/turn/request.ts";
 import { errorFields, errorText } from "./domain/error-mapping.ts";
 import { LashError, runtimeError } from "./domain/errors.ts";
 import { isLack } from "./domain/turn-means.ts";
@@ -127,7 +127,7 @@ export class Recovery {
   async abandon({ sessionId, turnId }: Required<Omit<InFlight, "damage">>, reason: string): Promise<TurnEnd> {
     return this.#with(await this.#options.opener.openToEnd(sessionId), async (runtime) => {
       try {
-        return await runtime.recoverTurn({ turnId, ...unattended(), abandonment: reason });
+        return await runtime.runTurn({ turnId, origin: { kind: "found", abandonment: reason }, ...headless() });
       } catch (error) {
         if (!LashError.is(error) || !error.isCode("session_execution_busy")) throw error;
         throw runtimeError("session_execution_busy", `turn ${turnId} of session ${sessionId} is being driven, and can be cancelled with lash.cancelTurn; nothing was changed`, { details: { ...error.details, sessionId, turnId }, cause: error });
@@ -143,7 +143,7 @@ export class Recovery {
       const { children, persistence } = this.#options.ports;
       if ((await children?.callerOf(sessionId, turnId)) && !(await persistence.turns.cancellation(sessionId, turnId))) return undefined;
       const emit = emitTo(turnId, onActivity && ((activity) => onActivity(activity, { sessionId, turnId })));
-      const end = await this.#drive({ turnId, ...unattended(signal), emit, whenParked: "suspend" }, sessionId);
+      const end = await this.#drive({ turnId, ...headless(signal), emit, whenParked: "suspend" }, sessionId);
       return { sessionId, turnId, result: turnResultOf(end) };
     } catch (error) {
       if (LashError.is(error) && error.isCode("turn_suspended")) return { sessionId, turnId, suspended: true };
@@ -153,15 +153,16 @@ export class Recovery {
   }
 
   /** What is not here by itself may have been given to the session where it is open. */
-  async #drive(turn: FoundTurn, sessionId: string): Promise<TurnEnd> {
+  async #drive(turn: TurnWatcher, sessionId: string): Promise<TurnEnd> {
+    const request: TurnRequest = { ...turn, origin: { kind: "found" } };
     try {
-      return await this.#with(await this.#open(sessionId, turn.turnId), (runtime) => runtime.recoverTurn(turn));
+      return await this.#with(await this.#open(sessionId, turn.turnId), (runtime) => runtime.runTurn(request));
     } catch (error) {
       let refusal = error;
       for (const runtime of this.#options.opened(sessionId)) {
         if (!isLack(refusal)) break;
         try {
-          return await runtime.recoverTurn(turn);
+          return await runtime.runTurn(request);
         } catch (later) {
           refusal = later;
         }

@@ -6,7 +6,8 @@ import type { Limits } from "../domain/limits.ts";
 import type { Logger } from "../domain/logger.ts";
 import type { Redactor } from "../domain/redactor.ts";
 import type { AttachmentFacet } from "../stores/content-contract.ts";
-import type { EffectController } from "./effect-host.ts";
+import type { Attempt, Journaled } from "./durable/contract.ts";
+import type { JournaledOutcome } from "../stores/contract.ts";
 import type { Envelope } from "./envelope.ts";
 import type { ModelCallRecord } from "../domain/outcome.ts";
 import type { ToolCallOutput } from "../domain/tool-output.ts";
@@ -16,16 +17,16 @@ import type { AttemptEnd, SettledAttempt, ToolQuestion } from "./plugin-port.ts"
 import type { JournaledChanges } from "./session-settings.ts";
 import type { EffectTrace } from "./trace-port.ts";
 import type { TurnPlan } from "./turn-plan.ts";
-import type { TurnWrites } from "./turn-writes.ts";
+import type { RunWrite } from "./durable/contract.ts";
 import type { WaitDesk } from "./wait-desk.ts";
 
 export interface BatchContext {
   readonly sessionId: string;
   readonly turnId: string;
   readonly batchKey: string;
-  readonly controller: EffectController;
+  readonly controller: { readonly hasUnsaved: boolean; has(key: string): boolean; execute(key: string, operation: () => Envelope, run: (attempt: Attempt) => Promise<JournaledOutcome>): Promise<Journaled> };
   /** What its calls write beside their outcomes. */
-  readonly writes: TurnWrites;
+  readonly writes: RunWrite;
   readonly signal: AbortSignal;
   readonly clock: Clock;
   readonly emit: Emit;

@@ -16,7 +16,7 @@ import type { JournaledOutcome } from "../stores/contract.ts";
 import type { ToolCall } from "../tools/contract.ts";
 import { storeFile, type TakenFile } from "./images.ts";
 import type { BatchContext } from "./batch-context.ts";
-import type { Execution } from "./effect-host.ts";
+import type { Attempt as Execution } from "./durable/contract.ts";
 import type { Envelope } from "./envelope.ts";
 import type { AttemptEnd, SettledCall } from "./plugin-port.ts";
 import { reportConversion } from "./conversion-report.ts";
@@ -299,7 +299,7 @@ class BatchRun {
       get children() {
         return (children ??= port?.ofCall(context, call, asking) ?? NO_CHILDREN);
       },
-      completionKey: () => (key ??= context.writes.forTool(() => desk.keyFor(waitOf(context, call)))),
+      completionKey: () => (key ??= context.writes(() => desk.keyFor(waitOf(context, call)))),
     };
     const end = (value: unknown): ProducedEnd => {
       const pending = pendingIn(value);
@@ -331,7 +331,7 @@ class BatchRun {
   async #stored(files: readonly TakenFile[]): Promise<readonly StoredFile[]> {
     const { sessionId, attachments, writes } = this.#context;
     const store = async ({ bytes, mime, filename }: TakenFile): Promise<StoredFile> => {
-      const reference = await storeFile(sessionId, bytes, mime, attachments, writes.forTool);
+      const reference = await storeFile(sessionId, bytes, mime, attachments, writes);
       return filename === undefined ? reference : { ...reference, filename };
     };
     return Promise.all(files.map(store));

@@ -34,7 +34,7 @@ export async function complete(context: BatchContext, call: LaunchedCall, pendin
   const replayKey = `${call.key}:await`;
   const wait = (): Envelope => envelope(replayKey, batchKey, { kind: "await_event", key_id: name.key_id });
   const { outcome } = await controller.execute(replayKey, wait, async (): Promise<JournaledOutcome> => {
-    const resolution = await desk.wait(name, { dueAtMs: pending.dueAtMs, cancel: signal, detach, onWaiting, write: writes.forTool });
+    const resolution = await desk.wait(name, { dueAtMs: pending.dueAtMs, cancel: signal, detach, onWaiting, write: writes });
     if (resolution === "revoked") return { error: { code: "await_event_unknown_or_revoked", message: "the wait of this call was revoked" } };
     return { ok: resolution as unknown as Json };
   });

@@ -9,8 +9,8 @@
 import { followTurnId } from "../actors/frames.ts";
 import type { Emit } from "../actors/model-call.ts";
 import type { SessionRuntime } from "../actors/session-runtime.ts";
-import type { TurnEnd } from "../actors/turn-run.ts";
-import { unattended } from "../actors/turn-start.ts";
+import type { TurnEnd } from "../actors/turn/types.ts";
+import { headless } from "../actors/turn/request.ts";
 import { onAbort } from "../domain/abort.ts";
 import { newCancellation, type TurnCancellation } from "../domain/cancellation.ts";
 import { effectError, LashError } from "../domain/errors.ts";
@@ -94,7 +94,7 @@ export class CallChildSessions implements CallChildren {
       this.#opened.add(runtime);
       await runtime.requestCancel(left.turnId, this.#cancellation(runtime));
       // Whoever else drives it hears of the request.
-      const finishing = runtime.recoverTurn({ turnId: left.turnId, ...unattended() });
+      const finishing = runtime.runTurn({ turnId: left.turnId, origin: { kind: "found" }, ...headless() });
       await finishing.catch((error: unknown) => ports.logger({ level: "warn", event: "child.cancel_failed", sessionId, message: `${toolName}: ${String(error)}` }));
     }
   }
@@ -167,7 +167,7 @@ export class CallChildSessions implements CallChildren {
       this.#call.onParked(this.#parked > 0);
     };
     try {
-      const end = await this.#drive(runtime, () => runtime.runTurn({ turnId, input: accepted, attachments, emit, signal: cancel.signal, whenParked: () => park(true) }));
+      const end = await this.#drive(runtime, () => runtime.runTurn({ turnId, origin: { kind: "input", input: accepted, attachments }, emit, signal: cancel.signal, whenParked: () => park(true) }));
       meter.settle(await callsOf(runtime, turnId, end));
       return turnResultOf(end);
     } finally {

@@ -3,7 +3,7 @@
 import type { BatchContext } from "../actors/batch-context.ts";
 import type { LaunchedCall } from "../actors/tool-plan.ts";
 import type { Asking } from "../actors/tool-questions.ts";
-import type { WriteForTurn } from "../actors/turn-writes.ts";
+import type { RunWrite } from "../actors/durable/contract.ts";
 import { effectError } from "../domain/errors.ts";
 import { sha256Hex } from "../domain/sha256.ts";
 
@@ -15,7 +15,7 @@ export interface CallingTool extends Pick<BatchContext, "turnId" | "signal" | "d
   /** @throws where the call has ended. */
   readonly assertRunning: () => void;
   /** Makes what has to be written for the call. */
-  readonly write: WriteForTurn;
+  readonly write: RunWrite;
 }
 
 export const callingTool = ({ turnId, signal, detach, emit, children, writes }: BatchContext, { callId, toolName, key }: LaunchedCall, { hasEnded, onEnd, onParked }: Omit<Asking, "save">): CallingTool => ({
@@ -29,7 +29,7 @@ export const callingTool = ({ turnId, signal, detach, emit, children, writes }: 
   callId,
   toolName,
   idempotencyKey: sha256Hex(key),
-  write: writes.forTool,
+  write: writes,
   assertRunning: () => {
     if (hasEnded()) throw effectError("durable_effects_unavailable_in_tool_attempt", "the tool call has ended; wait for its children before the tool returns");
   },

@@ -8,7 +8,7 @@ import type { SessionRuntime } from "../actors/session-runtime.ts";
 import type { RuntimePorts, SessionWiring } from "../actors/ports.ts";
 import type { LaunchedCall } from "../actors/tool-plan.ts";
 import type { Asking } from "../actors/tool-questions.ts";
-import type { WriteForTurn } from "../actors/turn-writes.ts";
+import type { RunWrite } from "../actors/durable/contract.ts";
 import { runtimeError } from "../domain/errors.ts";
 import { invalidArgument } from "../domain/invalid-argument.ts";
 import { jsonEqual, type Json } from "../domain/json.ts";
@@ -88,7 +88,7 @@ export class Children implements ChildPort {
    * @param write - makes the write of whoever may be refused it.
    * @throws LashError `session_already_exists` - it has another cause, or none.
    */
-  async make(id: string, parent: ParentSession, request: ChildRequest, causedBy?: Json, write: WriteForTurn = (make) => make()): Promise<SessionMeta> {
+  async make(id: string, parent: ParentSession, request: ChildRequest, causedBy?: Json, write: RunWrite = (make) => make()): Promise<SessionMeta> {
     const { ports } = this;
     const { store } = this.#host;
     const { sessions } = ports.persistence;

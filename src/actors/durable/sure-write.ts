@@ -13,8 +13,8 @@
 //   waits, attachments,    -                                              made once more: the same key, content, cause
 //   child sessions
 
-import { doubtAfter, errorText } from "../domain/error-mapping.ts";
-import { LashError, storeError } from "../domain/errors.ts";
+import { doubtAfter, errorText } from "../../domain/error-mapping.ts";
+import { LashError, storeError } from "../../domain/errors.ts";
 
 /** Looks for a write. @returns what gives its answer; undefined where it was not made. */
 export type Look<T> = () => Promise<(() => Promise<T>) | undefined>;
