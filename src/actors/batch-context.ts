@@ -20,6 +20,13 @@ import type { TurnPlan } from "./turn-plan.ts";
 import type { RunWrite } from "./durable/contract.ts";
 import type { WaitDesk } from "./wait-desk.ts";
 
+export interface BatchWaits {
+  /** Ids of durable waits; absent while a call waits for something else. */
+  readonly waits?: readonly string[];
+  /** Epoch milliseconds of the earliest time at which one of them goes on by itself. */
+  readonly dueAtMs?: number;
+}
+
 export interface BatchContext {
   readonly sessionId: string;
   readonly turnId: string;
@@ -69,8 +76,8 @@ export interface BatchContext {
   /** Hooks on what an attempt came to, run within it, and the model's view of what no attempt did; where somebody has some. */
   readonly after: ((call: ToolQuestion, ended: AttemptEnd) => Promise<SettledAttempt>) | undefined;
   readonly project: ((call: ToolQuestion, output: ToolCallOutput) => Promise<string | undefined>) | undefined;
-  /** Told how many calls run, and how many only wait for an answer from outside. */
-  readonly onProgress: (progress: { readonly running: number; readonly parked: number }) => void;
+  /** Told how many calls run, and how many only wait for an answer from outside; `until` says what for, and for what times. */
+  readonly onProgress: (progress: { readonly running: number; readonly parked: number; readonly until: () => BatchWaits }) => void;
   /** Shows a running call as an actor of its own (design section 4). */
   readonly asActor: <T>(id: string, run: () => Promise<T>) => Promise<T>;
 }

@@ -15,7 +15,7 @@ import type { ToolResult } from "../machines/effects.ts";
 import type { JournaledOutcome } from "../stores/contract.ts";
 import type { ToolCall } from "../tools/contract.ts";
 import { storeFile, type TakenFile } from "./images.ts";
-import type { BatchContext } from "./batch-context.ts";
+import type { BatchContext, BatchWaits } from "./batch-context.ts";
 import type { Attempt as Execution } from "./durable/contract.ts";
 import type { Envelope } from "./envelope.ts";
 import type { AttemptEnd, SettledCall } from "./plugin-port.ts";
@@ -61,10 +61,14 @@ class BatchRun {
   #parked = 0;
   /** Calls that wait for an answer, or to be tried again: longer than anything that runs beside them. */
   #waiting = 0;
-  /** Attempts whose outcome is being made durable. */
-  #saving = 0;
+  /** Calls that have begun and have no outcome, less those that wait to be tried again or for an answer. */
+  #busy = 0;
   /** Attempts that run and are parked all the same. */
   #idle = 0;
+  /** Durable waits that calls wait for, and until when. */
+  readonly #awaited = new Map<string, number | null>();
+  /** When calls are tried again. */
+  readonly #pauses = new Set<{ readonly dueAtMs: number }>();
 
   constructor(plan: readonly PlannedCall[], context: BatchContext) {
     this.#plan = plan;
@@ -90,7 +94,17 @@ class BatchRun {
 
   async #runCall(call: PlannedLeaf): Promise<ToolResult> {
     await this.#started(call);
-    return this.#completed(call, call.kind === "refused" ? await this.#refused(call, call.output) : await this.#runAttempts(call));
+    return this.#completed(call, call.kind === "refused" ? await this.#refused(call, call.output) : await this.#whileBusy(() => this.#runAttempts(call)));
+  }
+
+  async #whileBusy<Result>(run: () => Promise<Result>): Promise<Result> {
+    this.#busy += 1;
+    try {
+      return await run();
+    } finally {
+      this.#busy -= 1;
+      this.#count(0);
+    }
   }
 
   async #refused({ key, callId, toolName, args }: PlannedCall, output: ToolCallOutput): Promise<FinishedCall> {
@@ -139,7 +153,22 @@ class BatchRun {
       if (this.#context.controller.hasUnsaved) await this.#context.step([...this.#running]);
       const { clock, signal } = this.#context;
       const dueAtMs = (recorded.endedAtMs ?? clock.now()) + delay;
-      await this.#whileWaiting(() => clock.sleep(Math.max(0, dueAtMs - clock.now()), signal).catch(() => undefined));
+      await this.#whileWaiting(() => this.#pause(dueAtMs, () => clock.sleep(Math.max(0, dueAtMs - clock.now()), signal).catch(() => undefined)));
+    }
+  }
+
+  /** Counted as waiting from when it is known until when: the turn may be left at any moment, and goes on then at the latest. */
+  async #pause(dueAtMs: number, sleep: () => Promise<void>): Promise<void> {
+    const pause = { dueAtMs };
+    this.#pauses.add(pause);
+    this.#busy -= 1;
+    this.#count(0);
+    try {
+      await sleep();
+    } finally {
+      this.#pauses.delete(pause);
+      this.#busy += 1;
+      this.#count(0);
     }
   }
 
@@ -156,16 +185,23 @@ class BatchRun {
   async #park(call: LaunchedCall, pending: RecordedPending, durationMs: number): Promise<FinishedCall> {
     if (this.#context.controller.hasUnsaved) await this.#context.step([...this.#running]);
     let waits = false;
+    const { key_id: keyId } = waitOf(this.#context, call);
     const onWaiting = (): void => {
       waits = true;
       this.#context.trace?.toolRan(call);
+      this.#awaited.set(keyId, pending.dueAtMs);
+      this.#busy -= 1;
       this.#count(1);
     };
     try {
       const { stopsTurn, output } = await complete(this.#context, call, pending, onWaiting);
       return { ...(await this.#settleAnswered(call, output)), stopsTurn, durationMs };
     } finally {
-      if (waits) this.#count(-1);
+      this.#awaited.delete(keyId);
+      if (waits) {
+        this.#busy += 1;
+        this.#count(-1);
+      }
     }
   }
 
@@ -182,7 +218,12 @@ class BatchRun {
 
   #count(parked: number): void {
     this.#parked += parked;
-    this.#context.onProgress({ running: this.#running.size + this.#saving - this.#idle, parked: this.#parked });
+    this.#context.onProgress({ running: this.#busy - this.#idle, parked: this.#parked, until: () => this.#until() });
+  }
+
+  #until(): BatchWaits {
+    const dues = [...this.#awaited.values(), ...[...this.#pauses].map(({ dueAtMs }) => dueAtMs)].filter((due) => due !== null);
+    return { ...(this.#idle === 0 && { waits: [...this.#awaited.keys()] }), ...(dues.length > 0 && { dueAtMs: Math.min(...dues) }) };
   }
 
   async #runAttempt(call: LaunchedCall, attempt: number): Promise<RecordedAttempt> {
@@ -205,19 +246,9 @@ class BatchRun {
       return this.#context.asActor(`tool:${sessionId}:${turnId}:${toolName}:${callId}`, () => this.#perform(call, attempt, execution));
     });
     this.#running.delete(replayKey);
-    if (source === "run" && this.#running.size + this.#waiting > 0 && controller.hasUnsaved) await this.#save();
-    this.#count(0);
+    // Where all that is left waits, the turn may be left in flight at any moment: not before this is durable (B2).
+    if (source === "run" && this.#running.size + this.#waiting > 0 && controller.hasUnsaved) await this.#context.step([...this.#running]);
     return readAttempt(outcome);
-  }
-
-  /** Where all that is left waits, a turn may be left in flight at any moment: not before this is durable (B2). */
-  async #save(): Promise<void> {
-    this.#saving += 1;
-    try {
-      await this.#context.step([...this.#running]);
-    } finally {
-      this.#saving -= 1;
-    }
   }
 
   async #ensureIssued(replayKey: string): Promise<void> {

@@ -69,7 +69,7 @@ export async function toolsEffect(driven: DrivenTurn, request: EffectRequest, lo
     detach: scope.detach,
     after: after && ((call, ended) => after(call, ended, signal)),
     project: plugins && ((call, output) => plugins.project(call, output)),
-    onProgress: ({ running, parked }) => scope.waiting(running === 0 && parked > 0 ? { kind: "answer" } : undefined),
+    onProgress: ({ running, parked, until }) => scope.waiting(running === 0 && parked > 0 ? { kind: "answer", ...until() } : undefined),
     issued: new Set(leavesOf(plan).flatMap((call) => [1].map((attempt) => attemptKey(call, attempt))).filter((key) => scope.isIssued(key))),
     step: async (issued) => {
       journal.name(issued);
