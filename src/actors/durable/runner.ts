@@ -436,8 +436,9 @@ export class Runner<K extends RunTypes> implements ScopedRun<K> {
       this.#step = draft.number;
       this.journal.wrote(draft.issued);
       held.goingOn();
+      // Whoever waits for it hears of it: parking again before that would only find the same answer.
       this.#become("driving");
-      this.moved();
+      this.#tell(this.#options.machine.waits.resumed);
       return false;
     }
     this.#become("over");
@@ -467,7 +468,8 @@ export class Runner<K extends RunTypes> implements ScopedRun<K> {
   }
 
   #finish(settle: () => void): void {
-    this.#receiver?.send(RUN_OVER);
+    // One without a parent is the machine's, and still hears that it has ended.
+    if (this.#options.parent) this.#receiver?.send(RUN_OVER);
     settle();
   }
 
