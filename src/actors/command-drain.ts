@@ -20,7 +20,7 @@ import { settingsOf } from "./session-settings.ts";
 
 /**
  * @throws LashError `session_execution_busy` - nothing was done. `session_command_claim`, `session_command_refresh`,
- *   `session_command_refresh_tools`, `session_command_reset` - that step failed; the command stays queued.
+ *   `session_command_refresh_tools` - that step failed; the command stays queued.
  */
 export async function drainCommands(session: SessionParts): Promise<void> {
   const { ports, stated: { wiring: { sessionId } }, claims: lease } = session;
@@ -99,7 +99,7 @@ async function carryOut({ ports, stated: { wiring }, lane }: SessionParts, { kin
   }
   // Named after the command: submitted again under its key when it was done, it finds its frame and does nothing more.
   const frameId = `${wiring.sessionId}:frame:reset:${sha256Hex(batch.sourceKey ?? batch.batchId)}`;
-  return step("session_command_reset", async () => resetTo(resident, frameId, ports.clock.now()) ?? {});
+  return resetTo(resident, frameId, ports.clock.now()) ?? {};
 }
 
 function orAborted<T>(asked: Promise<T>, signal: AbortSignal): Promise<T> {

@@ -21,7 +21,7 @@ import type { Tool } from "../tools/contract.ts";
 import type { Journaled } from "./durable/contract.ts";
 import type { Emit } from "./model-call.ts";
 import type { Resident } from "./resident.ts";
-import type { RecordedPending } from "./tool-completion.ts";
+import type { RecordedPending } from "./turn/tools/completion.ts";
 import type { SettingsChange } from "./session-settings.ts";
 import type { TurnPlan } from "./turn-plan.ts";
 

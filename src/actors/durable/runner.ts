@@ -89,6 +89,8 @@ export class Runner<K extends RunTypes> implements ScopedRun<K> {
   #phase: Effect<K> | undefined;
   #step = 0;
   #lastStep: Promise<unknown> = Promise.resolve();
+  /** Why it was not ended. */
+  #failure: LashError | undefined;
   /** Recorded as ended. */
   #result: { readonly result: K["result"] } | undefined;
 
@@ -143,6 +145,7 @@ export class Runner<K extends RunTypes> implements ScopedRun<K> {
     if (this.#result) return this.#settleEnd();
     if (this.#state === "over") return;
     const failure = runtimeErrorOfStore(error);
+    this.#failure = failure;
     this.#become("over");
     this.writes.end(failure);
     this.#detach.abort(failure);
@@ -328,7 +331,7 @@ export class Runner<K extends RunTypes> implements ScopedRun<K> {
 
   #abort(effectId: number): void {
     this.#aborted.add(effectId);
-    this.#effects.get(effectId)?.abort(cancelled());
+    this.#effects.get(effectId)?.abort(this.#failure ?? cancelled());
   }
 
   // ---- writes -------------------------------------------------------------------------------------------------------
@@ -455,7 +458,7 @@ export class Runner<K extends RunTypes> implements ScopedRun<K> {
   }
 
   async #reject(failure: LashError): Promise<void> {
-    for (const effect of this.#effects.values()) effect.abort(cancelled());
+    for (const effect of this.#effects.values()) effect.abort(failure);
     // One that was being claimed: nobody drives it, so nobody should have to wait for it.
     const claimed = this.#claimed ?? (await this.#claiming?.catch(() => undefined));
     if (claimed?.kind === "held") {

@@ -2,7 +2,7 @@
 
 import type { TurnCancellation } from "../../domain/cancellation.ts";
 import { LashError } from "../../domain/errors.ts";
-import { isPlainObject } from "../../domain/json.ts";
+import { isPlainObject, type JsonObject } from "../../domain/json.ts";
 import type { ToolSpec } from "../../domain/turn-config.ts";
 import type { TurnEvent } from "../../machines/effects.ts";
 import type { TurnContext } from "../../machines/turn.context.ts";
@@ -15,7 +15,7 @@ import type { SessionParts } from "../session/parts.ts";
 import type { TurnTrace } from "../trace-port.ts";
 import { TurnLog } from "../turn-log.ts";
 import type { TurnPlan } from "../turn-plan.ts";
-import type { Envelope } from "../envelope.ts";
+import { effectEnvelope, type Envelope } from "../envelope.ts";
 import type { EffectRequest } from "../../machines/effects.ts";
 import type { TurnRequest } from "./request.ts";
 
@@ -145,22 +145,10 @@ export class DrivenTurn {
   }
 
   /** Names an operation of the turn. */
-  operation(request: EffectRequest, command: Envelope["command"], causedBy?: string): Envelope {
-    const { turn, session } = this;
-    return {
-      invocation: {
-        scope: {
-          session_id: turn.sessionId,
-          turn_id: turn.turnId,
-          turn_index: session.residence.resident.head.turnIndex,
-          protocol_iteration: request.command.iteration,
-        },
-        subject: { type: "effect", effect_id: String(request.effectId), kind: String(command["kind"]) },
-        ...(causedBy !== undefined && { caused_by: causedBy }),
-        replay: { key: request.replayKey },
-      },
-      command,
-    };
+  operation({ replayKey, effectId, command: { iteration } }: EffectRequest, command: JsonObject): Envelope {
+    const { sessionId, turnId } = this.turn;
+    const { turnIndex } = this.session.residence.resident.head;
+    return effectEnvelope({ sessionId, turnId, turnIndex, iteration, effectId }, replayKey, command);
   }
 }
 

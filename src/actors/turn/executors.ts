@@ -1,7 +1,7 @@
 // Effects of a turn: by kind, what is done for its machine. What providers and tools do wrong is an outcome; what a store or the
 // boundary does wrong is thrown.
 
-import { sessionError } from "../../domain/errors.ts";
+import { effectError, sessionError } from "../../domain/errors.ts";
 import { isRefusal } from "../../domain/refusal.ts";
 import { addUsage } from "../../domain/usage.ts";
 import type { EffectOutcome, EffectRequest, TurnEvent } from "../../machines/effects.ts";
@@ -11,7 +11,8 @@ import { checkpointEffect } from "./checkpoint-effect.ts";
 import { compactEffect } from "./compact.ts";
 import type { DrivenTurn } from "./driven-turn.ts";
 import { syncEffect } from "./sync.ts";
-import { toolsEffect } from "./tools-effect.ts";
+import { runTools } from "./tools/batch.ts";
+import type { BatchInput } from "./tools/batch-input.ts";
 import type { TurnScope, TurnTypes } from "./types.ts";
 
 /** What became of an effect. */
@@ -27,9 +28,9 @@ export const turnExecutors = (driven: DrivenTurn): Executors<TurnTypes> => ({
     return told(request, settled);
   },
   tool_batch: async (request, scope) => {
-    const settled = await toolsEffect(driven, request, request.command.logIndex, scope);
-    if (settled.outcome.kind === "tool_batch") driven.log.recordResults(settled.outcome.results);
-    return told(request, settled);
+    const { results, source } = await runTools(batchOf(driven, request, request.command.logIndex), scope);
+    driven.log.recordResults(results);
+    return told(request, { outcome: { kind: "tool_batch", results }, source });
   },
   checkpoint: async (request, scope) => {
     const { checkpoint } = request.command;
@@ -48,6 +49,14 @@ export const turnExecutors = (driven: DrivenTurn): Executors<TurnTypes> => ({
 });
 
 const told = ({ effectId }: EffectRequest, { outcome, source }: Settled): TurnEvent => ({ type: "effect.settled", effectId, outcome, source });
+
+function batchOf(driven: DrivenTurn, request: EffectRequest, logIndex: number): BatchInput {
+  const { session, turn, log, plan, plugins, emit } = driven;
+  const message = log.messages[logIndex];
+  if (!message) throw effectError("runtime_effect_tool_batch_id", "the message whose tools are to run is not in the turn's log");
+  const trace = driven.trace?.effect(request, session.residence.resident.head.turnIndex);
+  return { session, turn, request, message, plan, tools: driven.callable(plan), ownSpecs: driven.ownSpecs(plan), log, plugins, trace, emit };
+}
 
 function recordCall({ log, trace, emit }: DrivenTurn, request: EffectRequest, { outcome, source }: Settled, { context }: TurnScope): void {
   if (outcome.kind !== "llm_call" && outcome.kind !== "llm_failure") return;

@@ -12,7 +12,7 @@ import { followTurnId } from "../frames.ts";
 import type { SessionParts } from "../session/parts.ts";
 import { drainCommands } from "../session/commands.ts";
 import { settingsOf } from "../session-settings.ts";
-import { suspendedError } from "../tool-completion.ts";
+import { suspendedError } from "./tools/completion.ts";
 import { claimTurn } from "./claim-turn.ts";
 import { DrivenTurn } from "./driven-turn.ts";
 import { durableTurn } from "./durable-turn.ts";

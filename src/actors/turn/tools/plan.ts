@@ -1,15 +1,15 @@
 // Before a batch runs: what each call means, or why it cannot run (T-51). Deterministic, so a recovery plans the same.
 
-import { MOST_BATCH_ENTRIES, type BatchEntry } from "../domain/batch-entry.ts";
-import type { Json } from "../domain/json.ts";
-import type { Limits } from "../domain/limits.ts";
-import { isOwnCall, type Message, type Part } from "../domain/messages.ts";
-import { ToolError } from "../domain/tool-error.ts";
-import { meantTool } from "../domain/tool-name.ts";
-import { failedOutput, type ToolCallOutput, type ToolFailureClass } from "../domain/tool-output.ts";
-import type { Tool } from "../tools/contract.ts";
-import type { ToolQuestion, ToolVerdict } from "./plugin-port.ts";
-import { readArguments, refusedArguments } from "./read-arguments.ts";
+import { MOST_BATCH_ENTRIES, type BatchEntry } from "../../../domain/batch-entry.ts";
+import type { Json } from "../../../domain/json.ts";
+import type { Limits } from "../../../domain/limits.ts";
+import { isOwnCall, type Message, type Part } from "../../../domain/messages.ts";
+import { ToolError } from "../../../domain/tool-error.ts";
+import { meantTool } from "../../../domain/tool-name.ts";
+import { failedOutput, type ToolCallOutput, type ToolFailureClass } from "../../../domain/tool-output.ts";
+import type { Tool } from "../../../tools/contract.ts";
+import type { ToolQuestion, ToolVerdict } from "../../plugin-port.ts";
+import { readArguments, refusedArguments } from "./arguments.ts";
 
 interface PlannedBase {
   /** The provider's id. */

@@ -1,11 +1,11 @@
 // What a model wrote as the arguments of a call. Only a JSON object is run; the text itself stays in history (T-30).
 
-import { parseHostileJson } from "../domain/bounded-json.ts";
-import { LashError } from "../domain/errors.ts";
-import { isPlainObject, type Json } from "../domain/json.ts";
-import { jsonFault } from "../domain/json-fault.ts";
-import type { Limits } from "../domain/limits.ts";
-import { failedOutput, type ToolCallOutput } from "../domain/tool-output.ts";
+import { parseHostileJson } from "../../../domain/bounded-json.ts";
+import { LashError } from "../../../domain/errors.ts";
+import { isPlainObject, type Json } from "../../../domain/json.ts";
+import { jsonFault } from "../../../domain/json-fault.ts";
+import type { Limits } from "../../../domain/limits.ts";
+import { failedOutput, type ToolCallOutput } from "../../../domain/tool-output.ts";
 
 /** `value` beside a refusal is what builds ran that refused less: calls which they have recorded are known by it. */
 export type ReadArguments = { readonly value: Json; readonly refused?: ToolCallOutput };

@@ -1,7 +1,7 @@
 // What a running call tells its watchers while it runs. Live only: nothing of it is recorded.
 
-import { tellValue, type TellLimits } from "../domain/tell-value.ts";
-import type { TurnActivityBody } from "../observe/contract.ts";
+import { tellValue, type TellLimits } from "../../../domain/tell-value.ts";
+import type { TurnActivityBody } from "../../../observe/contract.ts";
 
 type Progress = Extract<TurnActivityBody, { readonly type: "tool_call_progress" }>;
 

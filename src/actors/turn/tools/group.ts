@@ -1,11 +1,11 @@
 // The outcome of a `batch` call: the outcomes of its calls in one value (T-35, PP-42).
 
-import type { Json } from "../domain/json.ts";
-import type { Limits } from "../domain/limits.ts";
-import type { PluginMessage } from "../domain/plugin-message.ts";
-import { tellValue } from "../domain/tell-value.ts";
-import { shownOutput, type ToolCallOutput } from "../domain/tool-output.ts";
-import type { ToolResult } from "../machines/effects.ts";
+import type { Json } from "../../../domain/json.ts";
+import type { Limits } from "../../../domain/limits.ts";
+import type { PluginMessage } from "../../../domain/plugin-message.ts";
+import { tellValue } from "../../../domain/tell-value.ts";
+import { shownOutput, type ToolCallOutput } from "../../../domain/tool-output.ts";
+import type { ToolResult } from "../../../machines/effects.ts";
 
 export interface FinishedCall {
   readonly output: ToolCallOutput;

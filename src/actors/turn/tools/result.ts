@@ -1,12 +1,12 @@
 // A finished call, with what the model is shown of it (T-54).
 
-import { projectOutput } from "../domain/tool-output.ts";
-import type { Json } from "../domain/json.ts";
-import type { PartDraft } from "../domain/messages.ts";
-import { utf8Length } from "../domain/utf8.ts";
-import type { ToolResult } from "../machines/effects.ts";
-import type { FinishedCall } from "./tool-group.ts";
-import { partOfFile } from "./images.ts";
+import { projectOutput } from "../../../domain/tool-output.ts";
+import type { Json } from "../../../domain/json.ts";
+import type { PartDraft } from "../../../domain/messages.ts";
+import { utf8Length } from "../../../domain/utf8.ts";
+import type { ToolResult } from "../../../machines/effects.ts";
+import type { FinishedCall } from "./group.ts";
+import { partOfFile } from "../../images.ts";
 
 interface NamedCall {
   readonly callId: string;

@@ -1,14 +1,14 @@
-// What a tool gave, threw or left open, as the output its call has (ER-8). Nothing here throws (B3 of tool-batch.ts).
+// What a tool gave, threw or left open, as the output its call has (ER-8). Nothing here throws (B3 of batch.ts).
 
-import { LashError } from "../domain/errors.ts";
-import { isPlainObject, type Json } from "../domain/json.ts";
-import type { Limits } from "../domain/limits.ts";
-import { tellValue, type TellLimits } from "../domain/tell-value.ts";
-import { ToolError } from "../domain/tool-error.ts";
-import { failedOutput, type ToolCallOutput, type ToolControl, type ToolFailure } from "../domain/tool-output.ts";
-import { ToolPending } from "../domain/tool-pending.ts";
-import { ToolReply } from "../domain/tool-reply.ts";
-import { takeFiles, type TakenFile } from "./images.ts";
+import { LashError } from "../../../domain/errors.ts";
+import { isPlainObject, type Json } from "../../../domain/json.ts";
+import type { Limits } from "../../../domain/limits.ts";
+import { tellValue, type TellLimits } from "../../../domain/tell-value.ts";
+import { ToolError } from "../../../domain/tool-error.ts";
+import { failedOutput, type ToolCallOutput, type ToolControl, type ToolFailure } from "../../../domain/tool-output.ts";
+import { ToolPending } from "../../../domain/tool-pending.ts";
+import { ToolReply } from "../../../domain/tool-reply.ts";
+import { takeFiles, type TakenFile } from "../../images.ts";
 
 export const interruptedOutput: ToolCallOutput = failedOutput({
   class: "execution",
