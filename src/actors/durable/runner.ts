@@ -432,13 +432,14 @@ export class Runner<K extends RunTypes> implements ScopedRun<K> {
     const draft = this.#draft(undefined, facts, undefined);
     const answer = await this.writes.record(this.#options.record.park(held.fence, draft, until));
     if (this.#isOver()) return false;
-    if (answer === "answered") {
+    if (answer.kind === "answered") {
       this.#step = draft.number;
       this.journal.wrote(draft.issued);
       held.goingOn();
-      // Whoever waits for it hears of it: parking again before that would only find the same answer.
+      // Not parked again before something has moved: what waits has yet to hear of its answer.
       this.#become("driving");
       this.#tell(this.#options.machine.waits.resumed);
+      if (answer.cancel !== undefined) this.#options.onCancel?.(answer.cancel);
       return false;
     }
     this.#become("over");
