@@ -9,13 +9,15 @@ import { TURN_MACHINE } from "../machines/turn.machine.ts";
 import type { NewAttachment } from "../stores/content-contract.ts";
 import type { AcceptOutcome, AcceptTurn, ClaimOutcome, ConfigClaim, LeaseClaim, LeaseFence, LeaseOwner, RecordedTurn, ResumeOutcome, SessionLease, TakenUp, TakesUp } from "../stores/contract.ts";
 import { MOST_INPUTS } from "./checkpoint.ts";
-import { fenceOf, releaseLane } from "./lease-keeper.ts";
+import { fenceOf, releaseLane, seenLease } from "./session-lease.ts";
 import type { RuntimePorts, SessionWiring } from "./ports.ts";
 import { writeSurely } from "./sure-write.ts";
 
 /** A lane together with a turn: one that was accepted with it, or one that was found in flight. */
 export interface ClaimedTurn extends TakenUp {
   readonly kind: "claimed";
+  /** When the claim was begun, by the monotonic clock. */
+  readonly sinceMs: number;
 }
 
 export type Claimed =
@@ -58,6 +60,8 @@ export class LaneClaims {
   #accepted: { readonly config: TurnConfig; readonly fencingToken: number } | undefined;
   /** Claimed for the commands before a turn, and held until the turn is accepted or comes to nothing. */
   #held: LeaseFence | undefined;
+  /** When the latest claim was begun, by the monotonic clock. */
+  #sinceMs = 0;
   /** Of a run that is over, whose store did not take it back. */
   #kept: LeaseFence | undefined;
 
@@ -153,7 +157,7 @@ export class LaneClaims {
       else if (accepted.kind === "head_moved") await refresh(accepted.headRevision);
       else {
         this.#accepted = accepted.kind === "accepted" && accepted.turn.config === made.value ? { config: made.value, fencingToken: accepted.lease.fencingToken } : undefined;
-        return claimedOf(accepted, this.#wiring.sessionId);
+        return claimedOf(accepted, this.#wiring.sessionId, this.#sinceMs);
       }
     }
   }
@@ -175,10 +179,10 @@ export class LaneClaims {
   async resume(turnId: string, means: TurnMeans | undefined): Promise<Claimed> {
     const resumed = await this.claim((claim) => this.#ports.persistence.turns.resume({ ...claim, ...(means && this.#takesUp(means)), turnId }));
     if (resumed.kind === "unknown_turn") throw runtimeError("unknown_turn", `turn ${turnId} is not in flight and never ended`);
-    return claimedOf(resumed, this.#wiring.sessionId);
+    return claimedOf(resumed, this.#wiring.sessionId, this.#sinceMs);
   }
 
-  /** Claims the lane; a holder that is provably dead is taken over at once, anybody else is waited out. */
+  /** Claims the lane. A holder that is provably dead is taken over at once, anybody else once this runtime has seen it silent for one TTL (SC-2). */
   async claim<Outcome extends { readonly kind: string; readonly holder?: SessionLease }>(attempt: (claim: LeaseClaim) => Promise<Outcome>): Promise<Outcome> {
     const claim: LeaseClaim = {
       sessionId: this.#wiring.sessionId,
@@ -188,11 +192,20 @@ export class LaneClaims {
     };
     // Asked again it answers with what is there: the lease of this owner, and the turn as it is in flight or has ended.
     const surely = (wanted: LeaseClaim): Promise<Outcome> => writeSurely(() => attempt(wanted), async () => ((await this.#holds(wanted)) ? () => attempt(wanted) : undefined));
+    const { clock, leaseWatch, liveness } = this.#ports;
+    this.#sinceMs = clock.monotonic();
     const first = await surely(claim);
     if (first.kind !== "busy") this.#kept = undefined;
     if (first.kind !== "busy" || !first.holder) return first;
-    const dead = await this.#ports.liveness.isDead(first.holder.owner).catch(() => false);
-    return dead ? surely({ ...claim, deadHolder: fenceOf(first.holder) }) : first;
+    const { holder } = first;
+    const isSilent = leaseWatch.look(seenLease(holder)) === 0;
+    const isDead = await liveness.isDead(holder.owner).catch(() => false);
+    if (!isDead && !isSilent) return first;
+    this.#sinceMs = clock.monotonic();
+    const fence = fenceOf(holder);
+    const second = await surely({ ...claim, ...(isDead ? { deadHolder: fence } : { silentHolder: { fence, expiresAtMs: holder.expiresAtMs } }) });
+    if (second.kind !== "busy") leaseWatch.forget(holder.sessionId);
+    return second;
   }
 
   /**
@@ -222,11 +235,11 @@ export class LaneClaims {
   }
 }
 
-function claimedOf(outcome: Exclude<AcceptOutcome, { kind: "turn_in_flight" | "head_moved" }> | Exclude<ResumeOutcome, { kind: "unknown_turn" }>, sessionId: string): Claimed {
+function claimedOf(outcome: Exclude<AcceptOutcome, { kind: "turn_in_flight" | "head_moved" }> | Exclude<ResumeOutcome, { kind: "unknown_turn" }>, sessionId: string, sinceMs: number): Claimed {
   switch (outcome.kind) {
     case "accepted":
     case "resumed":
-      return { ...outcome, kind: "claimed" };
+      return { ...outcome, kind: "claimed", sinceMs };
     case "turn_left":
       throw lackError(outcome.lack, { sessionId, turnId: outcome.turnId });
     case "settled":

@@ -12,7 +12,7 @@ import type { JsonObject } from "../domain/json.ts";
 import type { CommitResult, LeaseFence, SessionLease } from "../stores/contract.ts";
 import type { ToolRegistry } from "../tools/registry/contract.ts";
 import type { LaneClaims } from "./lane-claims.ts";
-import { fenceOf, releaseLane } from "./lease-keeper.ts";
+import { fenceOf, releaseLane } from "./session-lease.ts";
 import type { RuntimePorts } from "./ports.ts";
 import type { Residence } from "./residence.ts";
 import type { Resident } from "./resident.ts";

@@ -2,16 +2,16 @@
 
 import type { TurnCancellation } from "../domain/cancellation.ts";
 import { LashError } from "../domain/errors.ts";
-import type { CommitResult, RecordedTurn, TurnRecord } from "../stores/contract.ts";
+import type { CommitResult, LeaseFence, RecordedTurn, TurnRecord } from "../stores/contract.ts";
 import { buildCommit, completedBy, resultOf, type FinishedTurn } from "./committer.ts";
-import type { LeaseKeeper } from "./lease-keeper.ts";
+import type { Held } from "./durable/contract.ts";
 import type { Look } from "./sure-write.ts";
 import type { TurnSession } from "./turn-session.ts";
 import type { TurnWrites } from "./turn-writes.ts";
 
 export interface EndingLane {
   readonly turn: TurnRecord;
-  readonly keeper: LeaseKeeper;
+  readonly held: Held<LeaseFence>;
   readonly writes: TurnWrites;
 }
 
@@ -23,17 +23,17 @@ export type Commitment =
   | { readonly kind: "cancelled"; readonly by: TurnCancellation };
 
 /** @param ending - hears what is recorded before anybody else is shown the commit. */
-export async function commitTurn(session: TurnSession, { turn: accepted, keeper, writes }: EndingLane, finish: () => FinishedTurn, ending: (result: RecordedTurn) => void): Promise<Commitment> {
+export async function commitTurn(session: TurnSession, { turn: accepted, held, writes }: EndingLane, finish: () => FinishedTurn, ending: (result: RecordedTurn) => void): Promise<Commitment> {
   const { ports, wiring, resident, machineSnapshot, report, adopt, ended, settingsAfter } = session;
-  await keeper.ensureLive();
-  keeper.ending();
+  await held.ensureLive();
+  held.ending();
   const finished = finish();
   report({ type: "turn.committing" });
   const commit = buildCommit(finished, {
     resident: resident(),
     settings: settingsAfter(accepted),
     asked: { provider: accepted.config.policy.providerId, model: accepted.config.policy.model.id },
-    fence: keeper.fence,
+    fence: held.fence,
     machine: machineSnapshot(),
     now: ports.clock.now(),
     pluginState: wiring.plugins?.capture(resident().plugins, "turn"),
@@ -43,7 +43,7 @@ export async function commitTurn(session: TurnSession, { turn: accepted, keeper,
   // Found as it was made before, it does not say what it left behind.
   const { turn, cancelledBy, inputWaits, leaves = committed.replayed } = committed;
   if (cancelledBy || inputWaits) {
-    keeper.goingOn();
+    held.goingOn();
     report({ type: "turn.continued" });
     return cancelledBy ? { kind: "cancelled", by: cancelledBy } : { kind: "inputWaits" };
   }
@@ -56,13 +56,13 @@ export async function commitTurn(session: TurnSession, { turn: accepted, keeper,
 }
 
 /** Ends the turn without moving the session's head. */
-export async function settleTurn(session: TurnSession, { turn, keeper, writes }: EndingLane, finish: () => FinishedTurn): Promise<RecordedTurn> {
+export async function settleTurn(session: TurnSession, { turn, held, writes }: EndingLane, finish: () => FinishedTurn): Promise<RecordedTurn> {
   const { ports, ended } = session;
-  await keeper.ensureLive();
-  keeper.ending();
+  await held.ensureLive();
+  held.ending();
   const finished = finish();
   const completed = completedBy(finished.claims);
-  const write = (): Promise<RecordedTurn> => ports.persistence.turns.settle({ fence: keeper.fence, result: resultOf(finished), ...completed });
+  const write = (): Promise<RecordedTurn> => ports.persistence.turns.settle({ fence: held.fence, result: resultOf(finished), ...completed });
   const result = await writes.record(write, whereEnded(session, turn, write));
   // What else waits is not known.
   ended(completed, true);

@@ -1,14 +1,14 @@
 // Turn lane: a lane that was claimed together with its turn: who keeps its lease, who does its effects, who hears that it is to end.
 
 import type { TurnCancellation } from "../domain/cancellation.ts";
-import { runtimeError } from "../domain/errors.ts";
 import type { TurnEvent } from "../machines/effects.ts";
 import type { TurnContext } from "../machines/turn.context.ts";
-import type { TurnRecord } from "../stores/contract.ts";
+import type { LeaseFence, TurnRecord } from "../stores/contract.ts";
 import { cancelTopic, CancelWatch } from "./cancel-watch.ts";
+import type { Held } from "./durable/contract.ts";
 import type { RestoredTurn } from "./found-turn.ts";
 import type { Claimed, ClaimedTurn } from "./lane-claims.ts";
-import { LeaseKeeper } from "./lease-keeper.ts";
+import { holdSession } from "./session-lease.ts";
 import { TurnEffects, type TurnEffectsOptions } from "./turn-effects.ts";
 import type { TurnLog } from "./turn-log.ts";
 import type { TurnSession } from "./turn-session.ts";
@@ -36,21 +36,19 @@ export interface LiveRun {
 export interface TurnLane {
   readonly turn: TurnRecord;
   readonly headRevision: number;
-  readonly keeper: LeaseKeeper;
+  readonly held: Held<LeaseFence>;
   readonly effects: TurnEffects;
   readonly watch: CancelWatch;
   readonly writes: TurnWrites;
 }
 
-export function openLane({ lease, turn, headRevision }: ClaimedTurn, { session, request, log, send, fail, cancel }: LiveRun, plan: Pick<TurnEffectsOptions, "accepted" | "plugins">): TurnLane {
-  const { ports, report } = session;
+const RENEWALS = { renewing: "lease.renewing", renewed: "lease.renewed", failed: "lease.renewFailed" } as const;
+
+export function openLane({ lease, sinceMs, turn, headRevision }: ClaimedTurn, { session, request, log, send, fail, cancel }: LiveRun, plan: Pick<TurnEffectsOptions, "accepted" | "plugins">): TurnLane {
+  const { ports, root, report, giveBack } = session;
   const { emit, trace, onParked } = request;
-  const keeper = new LeaseKeeper(ports.persistence.leases, ports.clock, ports.leaseTimings, lease, {
-    renewing: () => report({ type: "lease.renewing" }),
-    renewed: () => report({ type: "lease.renewed" }),
-    renewFailed: () => report({ type: "lease.renewFailed" }),
-    lost: () => fail(runtimeError("session_execution_lease_lost", "the session's lease expired or was taken over")),
-  });
+  const held = holdSession(ports, lease, { sinceMs, parent: root, giveBack, onRenewal: (what) => report({ type: RENEWALS[what] }) });
+  held.lost.addEventListener("abort", () => fail(held.lost.reason), { once: true });
   report({ type: "lease.acquired", fencingToken: lease.fencingToken });
   const writes = new TurnWrites(fail);
   const effects = new TurnEffects({
@@ -61,7 +59,7 @@ export function openLane({ lease, turn, headRevision }: ClaimedTurn, { session, 
     emit,
     trace,
     writes,
-    host: ports.effectHost.scoped({ turn, fence: keeper.fence, ensureLive: () => keeper.ensureLive(), writes, onCancelRequest: cancel }),
+    host: ports.effectHost.scoped({ turn, fence: held.fence, ensureLive: () => held.ensureLive(), writes, onCancelRequest: cancel }),
     onParked: (parked) => {
       send({ type: parked ? "tools.parked" : "tools.resumed" });
       if (parked) onParked();
@@ -75,5 +73,5 @@ export function openLane({ lease, turn, headRevision }: ClaimedTurn, { session, 
     look: () => ports.persistence.turns.cancellation(turn.sessionId, turn.turnId),
     onRequest: cancel,
   });
-  return { turn, headRevision, keeper, effects, watch, writes };
+  return { turn, headRevision, held, effects, watch, writes };
 }

@@ -16,11 +16,11 @@ import { closedLog, isCancelled, type FinishedTurn } from "./committer.ts";
 import { restorable } from "./found-turn.ts";
 import type { GivenUp } from "./give-up.ts";
 import type { Claimed, ClaimedTurn } from "./lane-claims.ts";
-import { fenceOf } from "./lease-keeper.ts";
 import { loadOpening, openingAtHand } from "./opening.ts";
 import { needsJsonCheck } from "./output-check.ts";
 import type { PluginPhase, SessionPlugins, TurnPlugins } from "./plugin-port.ts";
 import { referenceOf } from "./resident.ts";
+import { fenceOf } from "./session-lease.ts";
 import { commitTurn, settleTurn } from "./turn-ending.ts";
 import { openLane, type LiveRun, type TurnLane } from "./turn-lane.ts";
 import type { TurnPlan } from "./turn-plan.ts";
@@ -93,10 +93,9 @@ export class TurnPhases {
     this.#preparing.abort();
   }
 
-  /** The machine has ended: nothing is prepared, renewed or looked for any more. */
+  /** The machine has ended: nothing is prepared or looked for any more. */
   end(): void {
     this.#stopExpiry();
-    this.#lane?.keeper.stop();
     this.#lane?.watch.stop();
     this.#preparing.abort(OVER);
   }
@@ -104,10 +103,14 @@ export class TurnPhases {
   /** Records nothing more. @param keepsLease - its lease is left to expire. */
   async release(keepsLease: boolean): Promise<void> {
     if (!this.#lane) return this.#releaseClaimed();
-    const { effects, keeper } = this.#lane;
+    const { effects, held } = this.#lane;
     effects.stop();
-    if (keepsLease) return;
-    await this.#run.session.giveBack(keeper.fence);
+    await held.letGo(keepsLease ? "leave" : "release");
+  }
+
+  /** The write that ended the turn has freed its lease. */
+  freed(): void {
+    void this.#lane?.held.letGo("freed");
   }
 
   /** A lane that was being claimed when the turn was abandoned: nobody drives it, so nobody else should have to wait for it. */

@@ -178,6 +178,7 @@ export class TurnRun {
     const { output, value } = actor.getSnapshot();
     if (value === "suspended") return void this.#reject(suspendedError(this.#session.wiring.sessionId, this.#request.turnId));
     if (result && output?.kind !== "failed") {
+      this.#phases.freed();
       this.#end.resolve({ result, toolResults: this.#log.toolResults });
       return;
     }

@@ -3,6 +3,7 @@
 import { createLash, type Lash, type LashOptions, type LogRecord, type Session, type TurnActivity } from "../../src/index.ts";
 import type { AttachmentHome } from "../../src/stores/attachment-home.ts";
 import { attachmentsIn } from "../../src/stores/persistence/attachments-in-home.ts";
+import { isKilled } from "./mortal.ts";
 import { memoryEngine } from "../../src/stores/memory/index.ts";
 import { opaqueLiveness } from "../../src/stores/store.ts";
 import type { Engine } from "../../src/stores/engine.ts";
@@ -31,7 +32,7 @@ export function testLash({ script = ["done"], engine = memoryEngine(), attachmen
   const lash = createLash({
     effects: "journaled",
     ...options,
-    store: { engine: staysOpen(engine), liveness: opaqueLiveness, ...(attachments && { attachments: attachmentsIn(attachments) }) },
+    store: { engine: staysOpen(engine), liveness: { ...opaqueLiveness, isDead: (owner) => Promise.resolve(isKilled(owner)) }, ...(attachments && { attachments: attachmentsIn(attachments) }) },
     provider,
     clock,
     logger: (record) => logged.push(record),

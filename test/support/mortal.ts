@@ -7,7 +7,8 @@
 import type { Inspect } from "../../src/actors/ports.ts";
 import type { Provider } from "../../src/providers/contract.ts";
 import type { AttachmentHome } from "../../src/stores/attachment-home.ts";
-import type { Engine } from "../../src/stores/engine.ts";
+import type { LeaseOwner } from "../../src/stores/contract.ts";
+import type { Engine, WriteTransaction } from "../../src/stores/engine.ts";
 import { type CrashPoint, type EngineCall, faultyEngine } from "../../src/testing/faulty-engine.ts";
 
 export type DeathPoint =
@@ -18,6 +19,12 @@ export type DeathPoint =
 
 /** `effect`: model calls, tools and calls of a home of bytes, as they begin and end. `message`: what reaches the effects actor. */
 export type Channel = "effect" | "message";
+
+/** Who wrote a lease, by incarnation. */
+const writers = new Map<string, Mortal>();
+
+/** Proof that a process which a test killed is gone, as an operating system gives it. */
+export const isKilled = ({ incarnationId }: LeaseOwner): boolean => writers.get(incarnationId)?.isDead === true;
 
 export class Mortal {
   readonly engine: Engine;
@@ -113,8 +120,23 @@ export class Mortal {
       name: engine.name,
       durable: engine.durable,
       read: (body) => living(() => engine.read(body)),
-      write: (body) => living(() => engine.write(body)),
+      write: (body) => living(() => engine.write((tx) => body(this.#signing(tx)))),
       close: () => engine.close(),
+    };
+  }
+
+  /** Notes under which incarnations this process holds leases. */
+  #signing(tx: WriteTransaction): WriteTransaction {
+    return {
+      ...tx,
+      get: (key) => tx.get(key),
+      range: (...asked) => tx.range(...asked),
+      delete: (key) => tx.delete(key),
+      set: (key, value) => {
+        const { holder } = key.at(-1) === "lease" ? (value as { readonly holder?: { readonly owner: LeaseOwner } }) : {};
+        if (holder) writers.set(holder.owner.incarnationId, this);
+        tx.set(key, value);
+      },
     };
   }
 }

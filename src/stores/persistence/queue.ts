@@ -8,7 +8,7 @@ import { type Bound, type ReadTransaction } from "../engine.ts";
 import type { QueuedBatch, QueueFacet, WorkClaim, WorkDraft } from "../ingress-contract.ts";
 import { writeWithBytes } from "./attachment-bytes.ts";
 import { setAttachments } from "./attachment-rows.ts";
-import { belongsTo, claimLiveness, superseded, unclaimed } from "./claim-rows.ts";
+import { belongsTo, claimLiveness, seemingLiveness, superseded, unclaimed } from "./claim-rows.ts";
 import { checkBinding, type StoreContext } from "./context.ts";
 import { liveInputs } from "./input-rows.ts";
 import { nextSequence } from "./lane-counters.ts";
@@ -32,7 +32,7 @@ export function createQueue(context: StoreContext): QueueFacet {
     checkBinding(context, sessionId);
     const now = context.now();
     const next = async (tx: ReadTransaction): Promise<Pick<HeldLane, "lease"> & { rows: readonly WorkRow[] }> => {
-      const { lease, work } = await requireFence(tx, sessionId, fence, now);
+      const { lease, work } = await requireFence(tx, sessionId, fence);
       if (work === 0) return { lease, rows: [] };
       const inFlight = (await readControl(tx, sessionId))?.turnId;
       return { lease, rows: await select(readyWork(tx, sessionId, { generation: lease.fencingToken, now, inFlight })) };
@@ -44,9 +44,9 @@ export function createQueue(context: StoreContext): QueueFacet {
     });
   }
 
-  /** Tells whether a batch is claimed, as those without the lease see it: by a live lease, or by the turn in flight. */
-  async function takenness(tx: ReadTransaction, sessionId: string, now: number): Promise<(row: WorkRow) => boolean> {
-    const isLive = await claimLiveness(tx, sessionId, now);
+  /** Tells whether a batch is claimed, as those without the lease see it: under a lease, or by the turn in flight. @param now - for who only looks. */
+  async function takenness(tx: ReadTransaction, sessionId: string, now?: number): Promise<(row: WorkRow) => boolean> {
+    const isLive = await (now === undefined ? claimLiveness(tx, sessionId) : seemingLiveness(tx, sessionId, now));
     const inFlight = (await readControl(tx, sessionId))?.turnId;
     return (row) => isLive(row) || isTakenBy(row, inFlight);
   }
@@ -120,10 +120,9 @@ export function createQueue(context: StoreContext): QueueFacet {
 
     async cancel(sessionId, batchId) {
       checkBinding(context, sessionId);
-      const now = context.now();
       return engine.write(async (tx) => {
         const row = await findWork(tx, sessionId, { id: batchId });
-        if (row === undefined || (await takenness(tx, sessionId, now))(row)) return undefined;
+        if (row === undefined || (await takenness(tx, sessionId))(row)) return undefined;
         await removeWork(tx, sessionId, row);
         await countWork(tx, sessionId, -1);
         return toBatch(sessionId, row);

@@ -58,7 +58,7 @@ export function createTurns(context: StoreContext): TurnFacet {
           const result = await findSettled(tx, sessionId, turnId);
           if (result !== undefined) return { kind: "settled", result };
         }
-        const held = await requireFence(tx, sessionId, fence, now);
+        const held = await requireFence(tx, sessionId, fence);
         if (inFlight?.turnId !== turnId) throw stepConflict(sessionId, turnId, step.step, null);
         if (step.step !== inFlight.step + 1) throw stepConflict(sessionId, turnId, step.step, inFlight.step);
         const asked = inFlight.cancel && { cancellation: inFlight.cancel };
@@ -78,7 +78,7 @@ export function createTurns(context: StoreContext): TurnFacet {
       checkBinding(context, sessionId);
       const now = context.now();
       const look = async (tx: ReadTransaction) => {
-        const held = await requireFence(tx, sessionId, fence, now);
+        const held = await requireFence(tx, sessionId, fence);
         return { held, waiting: await selectWaiting(tx, held, { turnId, inFlight: await readControl(tx, sessionId), now }, collection) };
       };
       const { waiting } = await engine.read(look);
@@ -95,14 +95,13 @@ export function createTurns(context: StoreContext): TurnFacet {
       const { sessionId } = fence;
       const { turnId } = result;
       checkBinding(context, sessionId);
-      const now = context.now();
       return engine.write(async (tx): Promise<RecordedTurn> => {
         const ended = await findEnded(tx, sessionId, turnId);
         if (ended !== undefined) {
           if (ended.commitHash !== undefined || ended.turn.inputHash !== result.inputHash) throw turnConflict(sessionId, turnId);
           return ended.turn;
         }
-        const { lease, work } = await requireFence(tx, sessionId, fence, now);
+        const { lease, work } = await requireFence(tx, sessionId, fence);
         const claims = await checkClaims(tx, sessionId, settlement);
         const inFlight = await readControl(tx, sessionId);
         const own = inFlight?.turnId === turnId ? inFlight : undefined;
