@@ -164,15 +164,12 @@ describe("held lease", () => {
       expect(told).toEqual(["renewing", "lost"]);
     });
 
-    test("where a renewal was refused meanwhile, the lease is asked for again as soon as the run goes on", async () => {
-      const answers = [refused, renewed];
-      const { clock, told, held } = holding(() => (answers.shift() ?? renewed)());
+    test("where a renewal was refused meanwhile, that write did not free the lease: it is lost", async () => {
+      const { clock, told, held } = holding(refused);
       held.ending();
       await clock.advance(100);
       held.goingOn();
-      await idle(clock);
-      expect(told).toEqual(["renewing", "renewing", "renewed"]);
-      await held.letGo("freed");
+      expect(told).toEqual(["renewing", "lost"]);
     });
   });
 

@@ -9,7 +9,9 @@ import type { Provider } from "../../src/providers/contract.ts";
 import type { AttachmentHome } from "../../src/stores/attachment-home.ts";
 import type { LeaseOwner } from "../../src/stores/contract.ts";
 import type { Engine, WriteTransaction } from "../../src/stores/engine.ts";
+import { createPersistence } from "../../src/stores/persistence/index.ts";
 import { type CrashPoint, type EngineCall, faultyEngine } from "../../src/testing/faulty-engine.ts";
+import { manualClock } from "../../src/testing/manual-clock.ts";
 
 export type DeathPoint =
   | { readonly kind: "engine"; readonly crash: CrashPoint }
@@ -24,7 +26,16 @@ export type Channel = "effect" | "message";
 const writers = new Map<string, Mortal>();
 
 /** Proof that a process which a test killed is gone, as an operating system gives it. */
-export const isKilled = ({ incarnationId }: LeaseOwner): boolean => writers.get(incarnationId)?.isDead === true;
+export const isKilled = ({ incarnationId }: LeaseOwner): boolean => buried.has(incarnationId) || writers.get(incarnationId)?.isDead === true;
+
+const buried = new Set<string>();
+
+/** From now on whoever holds the lease of a session counts as proved dead. */
+export async function bury(engine: Engine, sessionId = "s"): Promise<void> {
+  const lease = await createPersistence(engine, { clock: manualClock() }).leases.current(sessionId);
+  if (!lease) throw new Error(`nobody holds session ${sessionId}`);
+  buried.add(lease.owner.incarnationId);
+}
 
 export class Mortal {
   readonly engine: Engine;

@@ -119,16 +119,14 @@ export const leaseMachine = setup({
         endingRenewing: {
           on: {
             "renewal.granted": { target: "ending", actions: [{ type: "recordRenewal", params: ({ event }) => ({ untilMs: event.untilMs }) }, "armTimer"] },
-            "renewal.refused": "endingUnsure",
-            "renewal.failed": [
-              { guard: { type: "isOver", params: ({ event }) => ({ atMs: event.atMs }) }, target: "endingUnsure" },
-              { target: "ending", actions: "armTimer" },
-            ],
+            "renewal.refused": "endingGone",
+            "renewal.failed": { target: "ending", actions: "armTimer" },
             "end.refused": "renewing",
           },
         },
-        endingUnsure: {
-          on: { "end.refused": { target: "renewing", actions: "requestRenewal" } },
+        // Freed by that write, or taken by somebody else: the lease is still there in neither case.
+        endingGone: {
+          on: { "end.refused": "#lease.lost" },
         },
       },
     },
