@@ -215,6 +215,7 @@ describe("without a journal", () => {
     void (await dying.open()).run("go", { turnId: "t" }).catch(() => undefined);
     await held.reached;
     await clock.advance(31_000);
+    await bury(engine);
     const next = acting({ tool: (session) => session.inject("psst", { id: "p" }) }, { engine: engine, clock: manualClock(clock.now() + 31_000), effects: "inline" });
     const session = await next.open();
     expect(await session.run("go", { turnId: "t" })).toMatchObject({ text: "first" });
