@@ -2,8 +2,7 @@
 
 import { ChangeHub } from "./actors/change-hub.ts";
 import { LeaseWatch } from "./actors/durable/lease-watch.ts";
-import { inline } from "./actors/inline-host.ts";
-import { journaled } from "./actors/journaled-host.ts";
+import { MemoryJournals } from "./actors/durable/memory-journal.ts";
 import type { RuntimePorts } from "./actors/ports.ts";
 import { Publishers } from "./actors/publisher.ts";
 import type { Tracer } from "./actors/trace-port.ts";
@@ -89,7 +88,7 @@ export function makePorts(options: LashOptions, { redactor, ladders, wakeAt, pok
     loadImages,
     direct: async () => (await import("./providers/direct-port.ts")).directPort(clock, loadImages),
     persistence,
-    effectHost: isDurable ? journaled(persistence) : inline(persistence),
+    journals: isDurable ? undefined : new MemoryJournals(),
     clock,
     protocol,
     liveness,

@@ -7,7 +7,6 @@ import { tool } from "../../src/index.ts";
 import { storeError } from "../../src/domain/errors.ts";
 import type { Engine } from "../../src/stores/engine.ts";
 import { memoryEngine } from "../../src/stores/memory/index.ts";
-import { createPersistence } from "../../src/stores/persistence/index.ts";
 import { opaqueLiveness } from "../../src/stores/store.ts";
 import { type Gate, gate, manualClock, type ManualClock } from "../../src/testing/index.ts";
 import { quiet, whileTimePasses } from "../support/asking.ts";
@@ -17,6 +16,7 @@ import { bury, Mortal } from "../support/mortal.ts";
 import { heldLanes } from "../support/rows.ts";
 
 const TTL_MS = 30_000;
+const START_MS = Date.UTC(2026, 10, 21);
 
 /** The same time, and a wall clock of its own. */
 function wallClock(time: ManualClock, skewMs: number) {
@@ -79,7 +79,7 @@ describe.each(engineCases())("two runtimes whose clocks differ, on $name", ({ op
 
   test.each(skews)("a clock that is %s takes over no live lease, whoever's it is (SC-2, S-57)", async (_title, jumps) => {
     for (const who of ["holder", "watcher"]) {
-      const [engine, time] = [open(), manualClock(1_000)];
+      const [engine, time] = [open(), manualClock(START_MS)];
       const skewed = wallClock(time, jumps[0] ?? 0);
       const own = await thinking(engine, who === "holder" ? skewed.clock : time);
       const watcher = stranger({ engine, clock: who === "watcher" ? skewed.clock : time });
@@ -96,7 +96,7 @@ describe.each(engineCases())("two runtimes whose clocks differ, on $name", ({ op
   });
 
   test.each(skews)("a dead lease is taken by whoever opens the session %s, after one TTL and not before (SC-2, OP-7)", async (_title, jumps) => {
-    const [engine, time] = [open(), manualClock(1_000)];
+    const [engine, time] = [open(), manualClock(START_MS)];
     const process = new Mortal(engine);
     await thinking(process.engine, time);
     process.kill();
@@ -115,7 +115,7 @@ describe.each(engineCases())("two runtimes whose clocks differ, on $name", ({ op
   });
 
   test("recover() watches a lease that seems to be over for one TTL and finishes its turn; one that seems to live it leaves (SC-2, OP-7)", async () => {
-    const [engine, time] = [open(), manualClock(1_000)];
+    const [engine, time] = [open(), manualClock(START_MS)];
     const process = new Mortal(engine);
     await thinking(process.engine, time);
     process.kill();
@@ -128,7 +128,7 @@ describe.each(engineCases())("two runtimes whose clocks differ, on $name", ({ op
   });
 
   test("a turn that is asked for again finds the session busy until its runtime has seen the holder silent for one TTL (SC-2, S-56)", async () => {
-    const [engine, time] = [open(), manualClock(1_000)];
+    const [engine, time] = [open(), manualClock(START_MS)];
     const process = new Mortal(engine);
     await thinking(process.engine, time, { lease: { ttlMs: 90_000, renewMs: 30_000 } });
     process.kill();
@@ -143,7 +143,7 @@ describe.each(engineCases())("two runtimes whose clocks differ, on $name", ({ op
   });
 
   test("a lease that was given back is taken at once, whatever the clocks say (SC-2, S-63)", async () => {
-    const [engine, time] = [open(), manualClock(1_000)];
+    const [engine, time] = [open(), manualClock(START_MS)];
     const own = await thinking(engine, time);
     await whileTimePasses(time, own.lash.close({ graceMs: 0 }));
     expect(await own.ended).not.toBe("mine");
@@ -155,7 +155,7 @@ describe.each(engineCases())("two runtimes whose clocks differ, on $name", ({ op
 
 describe("a running turn", () => {
   test("keeps its lease for as long as it runs, and has no timer once it is over (S-57)", async () => {
-    const [engine, time] = [memoryEngine(), manualClock(1_000)];
+    const [engine, time] = [memoryEngine(), manualClock(START_MS)];
     const own = await thinking(engine, time);
     const watcher = stranger({ engine, clock: wallClock(time, 60_000).clock });
     for (let round = 0; round < 4; round++) {
@@ -167,7 +167,7 @@ describe("a running turn", () => {
   });
 
   test("asks again after a renewal that failed (S-60)", async () => {
-    const [disk, time] = [memoryEngine(), manualClock(1_000)];
+    const [disk, time] = [memoryEngine(), manualClock(START_MS)];
     const { engine, next } = door(disk);
     const own = await thinking(engine, time);
     next({ fails: true });
@@ -179,7 +179,7 @@ describe("a running turn", () => {
   });
 
   test("loses its lease where the store cannot be asked until it is over, by its own monotonic clock (S-60, SC-2)", async () => {
-    const [disk, time] = [memoryEngine(), manualClock(1_000)];
+    const [disk, time] = [memoryEngine(), manualClock(START_MS)];
     const { engine, next } = door(disk);
     const own = await thinking(engine, wallClock(time, -60_000).clock);
     next({ fails: true }, { fails: true }, { fails: true });
@@ -190,7 +190,7 @@ describe("a running turn", () => {
   });
 
   test("hears at its next renewal that somebody else has taken over, though its model still thinks (S-60)", async () => {
-    const [engine, time] = [memoryEngine(), manualClock(1_000)];
+    const [engine, time] = [memoryEngine(), manualClock(START_MS)];
     const own = await thinking(engine, time);
     await bury(engine);
     expect(await testLash({ engine, clock: time, script: ["theirs"] }).lash.recover()).toMatchObject([{ result: { text: "theirs" } }]);
@@ -200,7 +200,7 @@ describe("a running turn", () => {
   });
 
   test("renews before a write that finds too little left, as where its timers are held back (S-60)", async () => {
-    const [engine, time, model, work] = [memoryEngine(), manualClock(1_000), gate(), gate()];
+    const [engine, time, model, work] = [memoryEngine(), manualClock(START_MS), gate(), gate()];
     const it = tool({ name: "it", description: "", input: z.object({}), run: () => work.pass() });
     const late: ManualClock = { ...time, setTimer: () => () => undefined };
     const own = testLash({ engine, clock: late, liveness: opaqueLiveness, tools: [it], script: [{ toolCalls: [{ name: "it" }], before: model }, "mine"] });
@@ -219,22 +219,24 @@ describe("a running turn", () => {
 
 describe("the write that ends a turn", () => {
   test("may take longer than the lease: that is renewed meanwhile, also after a renewal that failed (S-57, T-73)", async () => {
-    const [disk, time] = [memoryEngine(), manualClock(1_000)];
+    const [disk, time] = [memoryEngine(), manualClock(START_MS)];
     const { engine, next } = door(disk);
     const own = await thinking(engine, time);
     const slow = gate();
     next({ before: slow }, {}, { fails: true });
     own.hold.open();
     await slow.reached;
-    const watcher = stranger({ engine: disk, clock: time });
-    await watcher.lash.openSession("s");
-    await time.advance(95_000);
+    const watcher = stranger({ engine: disk, clock: wallClock(time, 60_000).clock });
+    for (let round = 0; round < 19; round++) {
+      void watcher.lash.recover();
+      await time.advance(5_000);
+    }
     slow.open();
     expect([await own.ended, watcher.provider.requests]).toEqual(["mine", []]);
   });
 
   test("leaves its lease to run out where nobody can say what became of it: whoever watches has the session after one TTL (S-63, SC-2)", async () => {
-    const [disk, time] = [memoryEngine(), manualClock(1_000)];
+    const [disk, time] = [memoryEngine(), manualClock(START_MS)];
     const { engine, next } = door(disk);
     const { hold, ended, session } = await thinking(engine, time);
     await session.enqueue("wait!", { ingress: { scope: "active_turn" } });
@@ -251,7 +253,7 @@ describe("the write that ends a turn", () => {
   });
 
   test("frees the lease, and a renewal that finds it gone before that is known is no loss (S-60, S-63)", async () => {
-    const [disk, time] = [memoryEngine(), manualClock(1_000)];
+    const [disk, time] = [memoryEngine(), manualClock(START_MS)];
     const { engine, next, writes } = door(disk);
     const own = await thinking(engine, time);
     const answer = gate();
@@ -266,7 +268,7 @@ describe("the write that ends a turn", () => {
   });
 
   test("frees the lease, and a renewal that was asked before it and comes behind it is no loss (S-60, S-63)", async () => {
-    const [disk, time] = [memoryEngine(), manualClock(1_000)];
+    const [disk, time] = [memoryEngine(), manualClock(START_MS)];
     const { engine, next } = door(disk);
     const own = await thinking(engine, time);
     const [renewal, answer] = [gate(), gate()];
@@ -283,7 +285,7 @@ describe("the write that ends a turn", () => {
   describe("where it is refused, because input waits", () => {
     /** Its first answer is given, and input came meanwhile; its model is asked again once the write that ends it is refused. */
     async function interrupted() {
-      const [disk, time, first, second] = [memoryEngine(), manualClock(1_000), gate(), gate()];
+      const [disk, time, first, second] = [memoryEngine(), manualClock(START_MS), gate(), gate()];
       const { engine, next } = door(disk);
       const own = await thinking(engine, time, { script: [{ text: "first", before: first }, { text: "mine", before: second }] }, first);
       await own.session.enqueue("wait!", { ingress: { scope: "active_turn" } });
