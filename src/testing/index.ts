@@ -18,6 +18,10 @@ export type { SweepReport, Violation } from "./sweep/report.ts";
 export type { SweepRule } from "./sweep/rules.ts";
 export type { SweepScenario } from "./sweep/run-once.ts";
 export { persistenceSuite, type PersistenceSuiteCase } from "./persistence-suite.ts";
+export type { Cassette, CassetteCall } from "./replay/cassette.ts";
+export type { RequestDifference } from "./replay/difference.ts";
+export { recordProvider, type RecordingProvider, type RecordOptions } from "./replay/record-provider.ts";
+export { ReplayMismatch, replayProvider, type ReplayOptions, type ReplayProvider } from "./replay/replay-provider.ts";
 export {
   byAssistantMessages,
   byToolResults,

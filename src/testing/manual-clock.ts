@@ -20,6 +20,11 @@ interface Timer {
 
 /** @param startMs - epoch milliseconds at the start. Default 0. */
 export function manualClock(startMs = 0): ManualClock {
+  return clockThatSettles(startMs, () => systemClock.sleep(0));
+}
+
+/** @param settle - lets every promise callback that is ready run. */
+export function clockThatSettles(startMs: number, settle: () => Promise<void>): ManualClock {
   let nowMs = startMs;
   const timers = new Set<Timer>();
 
@@ -76,6 +81,3 @@ export function manualClock(startMs = 0): ManualClock {
     },
   };
 }
-
-/** Lets every promise callback that is ready run. */
-const settle = (): Promise<void> => systemClock.sleep(0);

@@ -4,14 +4,15 @@
 //        Work that is neither on this clock nor wrapped in `outside` cannot be seen, so time may run ahead of it.
 
 import { systemClock } from "../domain/clock.ts";
-import { manualClock, type ManualClock } from "./manual-clock.ts";
+import { macrotask } from "./macrotask.ts";
+import { clockThatSettles, type ManualClock } from "./manual-clock.ts";
 
 export class VirtualTime {
   readonly clock: ManualClock;
   readonly #outside = new Set<Promise<unknown>>();
 
   constructor(startMs: number) {
-    this.clock = manualClock(startMs);
+    this.clock = clockThatSettles(startMs, macrotask);
   }
 
   /** Time stands still until the promise settles. */
@@ -46,6 +47,6 @@ const ROUNDS = 3;
 
 /** Lets everything that is already under way come to rest. */
 export async function rest(realMs = 0): Promise<void> {
-  for (let n = 0; n < ROUNDS; n++) await systemClock.sleep(0);
+  for (let n = 0; n < ROUNDS; n++) await macrotask();
   if (realMs > 0) await systemClock.sleep(realMs);
 }

@@ -76,7 +76,7 @@ export async function crashSweep<Result, World = undefined>(options: CrashSweep<
   }
   const { marks } = undisturbed;
   const model = await found(options, undisturbed, undefined, null);
-  const violations = model.faults.map((fault) => ({ ...fault, kill: null, at: "in the undisturbed run" }));
+  const violations = model.faults.map((fault): Violation => ({ ...fault, kill: null, at: "in the undisturbed run" }));
   const kills = options.only ? [options.only].flat() : killsIn(marks, options.kinds ?? KILL_KINDS);
   for (const kill of kills) {
     const run = await runOnce(options, kill, QUICK);

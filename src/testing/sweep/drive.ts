@@ -4,28 +4,31 @@ import { systemClock } from "../../domain/clock.ts";
 import type { VirtualTime } from "../virtual-time.ts";
 
 export interface Patience {
-  /** Real milliseconds before each step of time. */
-  readonly stepMs: number;
+  /** Real milliseconds that may be spent on waiting a little before each step of time. */
+  readonly slowMs: number;
   /** Real milliseconds that may pass with nothing due. */
   readonly idleMs: number;
 }
 
 /** Most runs load nothing any more: what they wait for is on the clock, or never comes. */
-export const QUICK: Patience = { stepMs: 0, idleMs: 2_000 };
+export const QUICK: Patience = { slowMs: 0, idleMs: 2_000 };
 /** The first run loads code on its way, which takes real time. */
-export const SLOW: Patience = { stepMs: 5, idleMs: 10_000 };
+export const SLOW: Patience = { slowMs: 1_000, idleMs: 10_000 };
 
 /** Virtual time that a run may take. */
 const LIMIT_MS = 30 * 86_400_000;
 const IDLE_STEP_MS = 10;
+const SLOW_STEP_MS = 5;
 
 /** @throws what the promise rejects with; Error - it waits for something that never comes. */
-export async function drive<T>(promise: Promise<T>, time: VirtualTime, { stepMs, idleMs }: Patience = QUICK): Promise<T> {
+export async function drive<T>(promise: Promise<T>, time: VirtualTime, { slowMs, idleMs }: Patience = QUICK): Promise<T> {
   const state = { settled: false };
   const mark = (): void => void (state.settled = true);
   void promise.then(mark, mark);
   const endMs = time.clock.now() + LIMIT_MS;
-  for (let waitedMs = 0; !state.settled; ) {
+  for (let [waitedMs, spentMs] = [0, 0]; !state.settled; ) {
+    const stepMs = spentMs < slowMs ? SLOW_STEP_MS : 0;
+    spentMs += stepMs;
     const step = await time.step(stepMs);
     if (state.settled) break;
     if (step !== "idle") waitedMs = 0;
