@@ -1,6 +1,6 @@
 /**
- * Test doubles for apps and for this package: models that answer from a script, a clock that stands still, gates; and the
- * conformance suites for storage engines.
+ * For tests of apps and of this package: a sweep that kills a scenario at every write and effect, models that answer from a script or
+ * a recording, clocks that stand still or move by themselves, gates; and the conformance suites for storage engines.
  * Everything loads in a browser; starting a wire-script server needs Node.
  *
  * @module

@@ -55,6 +55,8 @@ export interface Seen {
   modelCalls: number;
 }
 
+/** Frame that a model call names where it is no part of a session's conversation. */
+const DIRECT_FRAME = "direct";
 const WAIT_SECRET = "0".repeat(64);
 
 export class WatchedProcess<World> implements SweepProcess<World> {
@@ -120,6 +122,8 @@ export class WatchedProcess<World> implements SweepProcess<World> {
       const name = `model call ${++this.#calls}`;
       await this.life.reach(`${name} begins`);
       this.#seen.modelCalls += 1;
+      // A child is made without anybody being asked for its options; questions of tools belong to no session.
+      if (request.scope.agentFrameId !== DIRECT_FRAME) this.#seen.sessionIds.add(request.scope.sessionId);
       try {
         return await inner.complete(request, call);
       } finally {

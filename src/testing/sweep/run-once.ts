@@ -1,9 +1,8 @@
 // One run of a scenario: the process that is disturbed, and the one that comes after it if it dies.
 //
 //   RO1. In a run that is killed, a new process recovers and does the job again, as a host does. In a run whose write fails, the same
-//        process does, where the error says that asking again is right.
+//        process does so if the job fails: what may be done again after a kill may be done again after an error.
 
-import { LashError } from "../../domain/errors.ts";
 import { createLash, type Lash } from "../../lash.ts";
 import type { LashOptions } from "../../lash-options.ts";
 import type { Engine } from "../../stores/engine.ts";
@@ -23,8 +22,8 @@ export interface SweepScenario<Result, World> {
    */
   make(process: SweepProcess<World>): LashOptions | Promise<LashOptions>;
   /**
-   * The scenario. After a kill a new process does it again, so name its sessions and its turns (`{ turnId }`): then nothing is said
-   * twice. It need not close the lash.
+   * The scenario. After a kill a new process does it again, and after a failed write the same one does if the job failed. So name its
+   * sessions and its turns (`{ turnId }`): then nothing is said twice. It need not close the lash.
    */
   job(lash: Lash, process: SweepProcess<World>): Promise<Result>;
   /** What the new process does after a kill. Default: `lash.recover()`, then `job`. */
@@ -84,7 +83,7 @@ export async function runOnce<Result, World>(scenario: SweepScenario<Result, Wor
 /** The job in the process that is disturbed, until its lash is closed. */
 function lived<Result, World>(scenario: SweepScenario<Result, World>, started: Started<World>, time: VirtualTime, patience: Patience): Promise<{ readonly result: Result } | "died"> {
   const { lash, process } = started;
-  const living = asHost(lash, () => scenario.job(lash, process)).then(async (result) => {
+  const living = asHost(lash, process.life, () => scenario.job(lash, process)).then(async (result) => {
     await lash.close();
     return { result };
   });
@@ -102,19 +101,18 @@ async function succeeded<Result, World>(scenario: SweepScenario<Result, World>, 
     await lash.recover();
     return scenario.job(lash, process);
   };
-  const result = await drive(asHost(lash, ask), time);
+  const result = await drive(ask(), time);
   await drive(lash.close(), time);
   return { result };
 }
 
-/** Asks again where the error says that this is right (RO1). */
-async function asHost<Result>(lash: Lash, ask: () => Promise<Result>): Promise<Result> {
+/** Does the job again where its failure is the disturbance's (RO1). */
+async function asHost<Result>(lash: Lash, life: Life, ask: () => Promise<Result>): Promise<Result> {
   for (let tries = 1; ; tries++) {
     try {
       return await ask();
     } catch (error) {
-      const isWorthIt = LashError.is(error) && (error.isRetryable || error.askAgain !== undefined);
-      if (!isWorthIt || tries === TRIES) throw error;
+      if (!life.isStruck || tries === TRIES) throw error;
       await lash.recover().catch(() => undefined);
     }
   }
