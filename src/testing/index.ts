@@ -11,12 +11,6 @@ export { engineSuite, type EngineCase, type OpenEngine } from "./engine-suite.ts
 export { crashPoints, faultyEngine, type CrashPoint, type EngineCall, type FaultyEngine } from "./faulty-engine.ts";
 export { gate, type Gate } from "./gate.ts";
 export { manualClock, type ManualClock } from "./manual-clock.ts";
-export { crashSweep, type CrashSweep, type SweepFacts, type SweepFaults, type SweepRun } from "./sweep/crash-sweep.ts";
-export type { Kill, KillKind } from "./sweep/kill.ts";
-export type { SweepProcess, ToolRun } from "./sweep/process.ts";
-export type { SweepReport, Violation } from "./sweep/report.ts";
-export type { SweepRule } from "./sweep/rules.ts";
-export type { SweepScenario } from "./sweep/run-once.ts";
 export { persistenceSuite, type PersistenceSuiteCase } from "./persistence-suite.ts";
 export type { Cassette, CassetteCall } from "./replay/cassette.ts";
 export type { RequestDifference } from "./replay/difference.ts";
@@ -33,5 +27,11 @@ export {
   type ScriptedReply,
   type ScriptedToolCall,
 } from "./scripted-provider.ts";
+export { crashSweep, type CrashSweep, type SweepFacts, type SweepFaults, type SweepRun } from "./sweep/crash-sweep.ts";
+export type { Kill, KillKind } from "./sweep/kill.ts";
+export type { SweepProcess, ToolRun } from "./sweep/process.ts";
+export type { SweepReport, Violation } from "./sweep/report.ts";
+export type { SweepRule } from "./sweep/rules.ts";
+export type { SweepScenario } from "./sweep/run-once.ts";
 export type { WireDialect, WireReply, WireRequest, WireScript, WireToolCall, WireUsage } from "./wire-script.ts";
 export { startWireScriptServer, type WireScriptServer } from "./wire-script-server.ts";

@@ -127,7 +127,7 @@ async function leftIn<Result, World>(lash: Lash, { seen }: Ran<Result, World>): 
   const toolRuns = [...seen.toolRuns];
   const inFlight = (await lash.recover()).map((turn) => `${turn.turnId} of session ${turn.sessionId}${"error" in turn ? ` (${turn.error.code})` : ""}`);
   const sessions: Record<string, SessionLeft> = {};
-  for (const id of [...seen.sessionIds]) {
+  for (const id of seen.sessionIds) {
     try {
       const { messages, turnIndex } = (await lash.openSession(id)).observe().readView;
       sessions[id] = { history: messages, turns: turnIndex };

@@ -8,7 +8,7 @@ import type { LashOptions } from "../../lash-options.ts";
 import type { Engine } from "../../stores/engine.ts";
 import { memoryEngine } from "../../stores/memory/index.ts";
 import { rest, VirtualTime } from "../virtual-time.ts";
-import { drive, type Patience, QUICK } from "./drive.ts";
+import { drive, type Patience } from "./drive.ts";
 import type { Kill, Mark } from "./kill.ts";
 import { Life } from "./life.ts";
 import { type Seen, type SweepProcess, WatchedProcess } from "./process.ts";
