@@ -17,7 +17,7 @@ import type { LeaseOwner, Persistence } from "../stores/contract.ts";
 import type { Liveness, PeerChannel } from "../stores/store.ts";
 import type { DirectAnswer, ToJsonSchema, ToolCall } from "../tools/contract.ts";
 import type { ChangeHub } from "./change-hub.ts";
-import type { EffectHost } from "./effect-host.ts";
+import type { MemoryJournals } from "./durable/memory-journal.ts";
 import type { PokeReason } from "./input-lane.ts";
 import type { CheckJson } from "./output-check.ts";
 import type { LeaseTimings } from "./lease-keeper.ts";
@@ -55,7 +55,8 @@ export interface DirectCall {
 /** One for all sessions of a runtime. */
 export interface RuntimePorts {
   readonly persistence: Persistence;
-  readonly effectHost: EffectHost;
+  /** Where turns are not durable: what this process remembers of those in flight. */
+  readonly journals: MemoryJournals | undefined;
   readonly clock: Clock;
   readonly protocol: ProtocolDriver;
   readonly liveness: Liveness;

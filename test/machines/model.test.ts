@@ -33,12 +33,11 @@ const outcomes: readonly EffectOutcome[] = [
 ];
 
 const plain: readonly TurnEvent[] = [
-  { type: "lane.claimed" }, { type: "lane.busy" }, { type: "turn.takenUp" }, { type: "turn.recorded", outcome: { stopped: "cancelled" }, issues: [], usage: call },
-  { type: "commands.waiting" }, { type: "commands.drained" }, { type: "head.refreshed", history }, { type: "input.normalized", messages: [hello] }, { type: "input.refused", issue },
+  { type: "turn.opened" }, { type: "head.refreshed", history }, { type: "input.normalized", messages: [hello] }, { type: "input.refused", issue },
   { type: "context.prepared" }, { type: "hooks.passed", messages: [] }, { type: "hooks.aborted", issue }, { type: "turn.built", limits: unlimited }, { type: "turn.built", limits: unlimited, isLong: true }, { type: "turn.unbuildable", issue },
   { type: "turn.finalized", messages: [] }, { type: "turn.settled" }, { type: "turn.committed" }, { type: "turn.persisted" }, { type: "input.waiting" }, { type: "cancel.won", messages: [] },
   { type: "tools.parked" }, { type: "tools.resumed" }, { type: "turn.suspend" }, { type: "turn.givenUp", outcome: { stopped: "runtime_error" }, issues: [issue], usage: call },
-  { type: "phase.failed", code: "x", message: "x" }, { type: "lease.lost" }, { type: "turn.cancel" },
+  { type: "turn.failed", code: "x", message: "x" }, { type: "lease.lost" }, { type: "turn.cancel" },
   { type: "turn.prepared", history, messages: [hello], limits: unlimited }, { type: "turn.prepared", history, messages: [hello], limits: unlimited, isLong: true }, { type: "turn.givenUp", outcome: { stopped: "runtime_error" }, issues: [issue], usage: call }, { type: "tools.parked" }, { type: "tools.resumed" }, { type: "turn.suspend" }, { type: "turn.expire", timeoutMs: 5 },
 ];
 

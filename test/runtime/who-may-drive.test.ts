@@ -476,6 +476,16 @@ describe("sessionOptions", () => {
     expect(await host.lash.recover()).toMatchObject([{ result: { text: "done", toolCalls: [{ output: { outcome: { payload: "mail of s" } } }] } }]);
   });
 
+  test("gives recover() the session's own provider; whoever has another one leaves the turn in flight (ME-22, PP-26)", async () => {
+    const left = await leftInMail(memoryEngine(), {}, { tools: [named("mail")], provider: scriptedProvider(script, { id: "its-own" }) });
+    const other = testLash({ ...left, script, sessionOptions: mailOf });
+    expect(await other.lash.recover()).toMatchObject([{ turnId: "t", error: { code: "provider_mismatch" } }]);
+    const own = scriptedProvider(script, { id: "its-own" });
+    const host = testLash({ ...left, script, sessionOptions: (id) => ({ ...mailOf(id), provider: own }) });
+    expect(await host.lash.recover()).toMatchObject([{ turnId: "t", result: { text: "done" } }]);
+    expect([host.provider.requests, own.requests.length]).toEqual([[], 1]);
+  });
+
   test("gives drains what the session is opened with, also later than at once (ME-22, I-45)", async () => {
     const left = await leftInMail(memoryEngine());
     const host = testLash({ ...left, script, drain: "auto", sessionOptions: (id) => Promise.resolve(mailOf(id)) });

@@ -63,7 +63,7 @@ export class Mortal {
 
   /** Counts what reaches the effects actor of any session. */
   readonly inspect: Inspect = (event) => {
-    if (event.type === "@xstate.event" && "id" in event.actorRef && String(event.actorRef.id).startsWith("effects:")) this.mark("message", event.event.type);
+    if (event.type === "@xstate.event" && "id" in event.actorRef && String(event.actorRef.id).startsWith("runner:")) this.mark("message", event.event.type);
   };
 
   /** A home of attachment bytes that this process uses; each call is a boundary before and after it. */
