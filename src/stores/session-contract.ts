@@ -8,7 +8,7 @@ import type { AcceptedInput } from "../domain/turn-input.ts";
 import type { TokenUsage } from "../domain/usage.ts";
 import type { CheckpointKind, PendingTurnInput, TurnInputDraft } from "./ingress-contract.ts";
 import type { LeaseFence } from "./lease-contract.ts";
-import type { MachineSnapshot, SettledClaims } from "./turn-contract.ts";
+import type { SettledClaims } from "./turn-contract.ts";
 
 /** One finished tool call of a turn; arguments and result are the named parts of the turn's messages. */
 export interface ToolCallReference {
@@ -62,8 +62,6 @@ export interface SessionHead {
   readonly tokenUsage: TokenUsage;
   readonly lastPromptUsage?: TokenUsage;
   readonly protocolTurnOptions: Json;
-  /** Persisted snapshot of the residency machine (design: session machine lives in the head record). */
-  readonly machine?: MachineSnapshot;
 }
 
 export interface SessionCommit extends SettledClaims {

@@ -6,18 +6,20 @@ import type { Held } from "../durable/contract.ts";
 import { LeaseKeeper } from "../lease-keeper.ts";
 import type { SessionParts } from "../session/parts.ts";
 
+const nothing = (): void => undefined;
+
 export class KeptLease implements Held<LeaseFence> {
   readonly #session: SessionParts;
   readonly #lost = new AbortController();
   readonly #keeper: LeaseKeeper;
 
   constructor(session: SessionParts, lease: SessionLease) {
-    const { ports: { persistence, clock, leaseTimings }, actors } = session;
+    const { ports: { persistence, clock, leaseTimings } } = session;
     this.#session = session;
     this.#keeper = new LeaseKeeper(persistence.leases, clock, leaseTimings, lease, {
-      renewing: () => actors.send({ type: "lease.renewing" }),
-      renewed: () => actors.send({ type: "lease.renewed" }),
-      renewFailed: () => actors.send({ type: "lease.renewFailed" }),
+      renewing: nothing,
+      renewed: nothing,
+      renewFailed: nothing,
       lost: () => this.#lost.abort(runtimeError("session_execution_lease_lost", "the session's lease expired or was taken over")),
     });
   }
