@@ -47,18 +47,22 @@ export class Recovery {
   readonly #background = new Map<string, Promise<void>>();
   /** Take back what would wake suspended turns. */
   readonly #timers = new Set<() => void>();
+  /** One of them, for turns that are parked until a time. */
+  #nextDue: { readonly atMs: number; readonly cancel: () => void } | undefined;
   #isClosed = false;
 
   constructor(options: RecoveryOptions) {
     this.#options = options;
   }
 
-  /** All turns in flight. @returns one entry per turn that was dealt with here. */
+  /** All turns in flight that can go on. @returns one entry per turn that was dealt with here. */
   async finishAll(options: RecoverOptions): Promise<readonly Recovered[]> {
     const { persistence, children } = this.#options.ports;
-    const inFlight = await persistence.turns.inFlight();
+    const { turns, nextDueAtMs } = await persistence.turns.ready();
+    if (nextDueAtMs !== undefined) this.#wakeDueAt(nextDueAtMs);
+    const ready = await this.#withCallers(turns);
     const recovered: Recovered[] = [];
-    for (const generation of (await children?.generations(inFlight)) ?? [inFlight]) {
+    for (const generation of (await children?.generations(ready)) ?? [ready]) {
       const waiting = [...generation];
       const worker = async (): Promise<void> => {
         for (let next = waiting.shift(); next && options.signal?.aborted !== true && !this.#isClosed; next = waiting.shift()) {
@@ -69,6 +73,17 @@ export class Recovery {
       await Promise.all(Array.from({ length: options.atOnce ?? RECOVERIES_AT_ONCE }, worker));
     }
     return recovered;
+  }
+
+  /** A turn whose tool waits for one of these goes on with it, although nothing says that it can (RE1). */
+  async #withCallers(turns: readonly InFlight[]): Promise<readonly InFlight[]> {
+    const all = new Map(turns.map((turn) => [turn.sessionId, turn]));
+    // Turns that are added on the way are looked at, too.
+    for (const { sessionId, turnId } of all.values()) {
+      const caller = await this.#options.ports.children?.callerOf(sessionId, turnId);
+      if (caller && !all.has(caller.sessionId)) all.set(caller.sessionId, caller);
+    }
+    return [...all.values()];
   }
 
   /** The turn that is being finished in the background, of one session. */
@@ -95,6 +110,26 @@ export class Recovery {
       this.wake(sessionId, turnId);
     });
     this.#timers.add(cancel);
+  }
+
+  /** Turns that nobody drives go on when their time has come, as long as this lash lives: one timer for all of them. */
+  #wakeDueAt(dueAtMs: number): void {
+    if (this.#isClosed || (this.#nextDue && this.#nextDue.atMs <= dueAtMs)) return;
+    const { clock, persistence, logger } = this.#options.ports;
+    if (this.#nextDue) this.#timers.delete(this.#nextDue.cancel);
+    this.#nextDue?.cancel();
+    const cancel = clock.setTimer(Math.max(0, dueAtMs - clock.now()), () => {
+      this.#timers.delete(cancel);
+      this.#nextDue = undefined;
+      void wakeDue().catch((error: unknown) => logger({ level: "warn", event: "turn.recovery_failed", ...errorFields(error) }));
+    });
+    this.#nextDue = { atMs: dueAtMs, cancel };
+    this.#timers.add(cancel);
+    const wakeDue = async (): Promise<void> => {
+      const { turns, nextDueAtMs } = await persistence.turns.ready();
+      for (const { sessionId, turnId, why } of turns) if (why === "due") this.wake(sessionId, turnId);
+      if (nextDueAtMs !== undefined) this.#wakeDueAt(nextDueAtMs);
+    };
   }
 
   /** No timer wakes a turn any more, and no other is begun. */

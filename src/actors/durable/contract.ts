@@ -134,6 +134,8 @@ export type EndAnswer<K extends RunTypes> =
 
 /** What a parked run waits for. */
 export interface ParkUntil {
+  /** Ids of durable promises. Absent: something is awaited that the store hears nothing of, so that any sweep may take the run up. */
+  readonly waits?: readonly string[];
   /** Epoch milliseconds of the earliest time that it waits for. */
   readonly dueAtMs?: number;
 }
@@ -150,7 +152,10 @@ export interface DurableRecord<K extends RunTypes> {
   readonly isDurable: boolean;
   claim(): Promise<ClaimAnswer<K>>;
   step(fence: K["fence"], draft: StepDraft<K>): SureWrite<StepAnswer<K>>;
-  /** One write with the release of the lease. It reads the awaited answers again: `answered` says that one is there, and nothing was written. */
+  /**
+   * Records a step and releases the lease, in one write. It reads the awaited answers again: `answered` says that one is there; the
+   * step is recorded then, too, and the lease is still held.
+   */
   park(fence: K["fence"], draft: StepDraft<K>, until: ParkUntil): SureWrite<"parked" | "answered">;
   /** Frees the lease with it. */
   end(fence: K["fence"], ending: K["ending"]): SureWrite<EndAnswer<K>>;
@@ -171,7 +176,7 @@ export interface Journaled {
 export type RunWrite = <T>(write: () => Promise<T>, look?: () => Promise<(() => Promise<T>) | undefined>) => Promise<T>;
 
 /** What a body waits for: an answer from outside (a durable promise) or a time. */
-export type WaitingOn = { readonly kind: "answer"; readonly dueAtMs?: number } | { readonly kind: "time"; readonly dueAtMs: number };
+export type WaitingOn = { readonly kind: "answer"; /** As in `ParkUntil`. */ readonly waits?: readonly string[]; readonly dueAtMs?: number } | { readonly kind: "time"; readonly dueAtMs: number };
 
 /**
  * What an executor gets. `cancel` asks it to end, and what it came to is recorded. `detach` says that this runtime drives the run no

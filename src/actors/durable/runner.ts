@@ -89,6 +89,8 @@ export class Runner<K extends RunTypes> implements ScopedRun<K> {
   #phase: Effect<K> | undefined;
   #step = 0;
   #lastStep: Promise<unknown> = Promise.resolve();
+  /** Why it was not ended. */
+  #failure: LashError | undefined;
   /** Recorded as ended. */
   #result: { readonly result: K["result"] } | undefined;
 
@@ -143,6 +145,7 @@ export class Runner<K extends RunTypes> implements ScopedRun<K> {
     if (this.#result) return this.#settleEnd();
     if (this.#state === "over") return;
     const failure = runtimeErrorOfStore(error);
+    this.#failure = failure;
     this.#become("over");
     this.writes.end(failure);
     this.#detach.abort(failure);
@@ -328,7 +331,7 @@ export class Runner<K extends RunTypes> implements ScopedRun<K> {
 
   #abort(effectId: number): void {
     this.#aborted.add(effectId);
-    this.#effects.get(effectId)?.abort(cancelled());
+    this.#effects.get(effectId)?.abort(this.#failure ?? cancelled());
   }
 
   // ---- writes -------------------------------------------------------------------------------------------------------
@@ -408,10 +411,10 @@ export class Runner<K extends RunTypes> implements ScopedRun<K> {
 
   /** In turn with the steps: what a body writes that wakes up meanwhile stands behind it. */
   async #park(): Promise<void> {
-    const dues = (this.#waits() ?? []).flatMap(({ dueAtMs }) => (dueAtMs === undefined ? [] : [dueAtMs]));
+    const until = parkUntil(this.#waits() ?? []);
     const facts = (this.#opened as Opened<K>).facts(false);
     this.#become("parking");
-    const parked = this.#lastStep.then(() => this.#writePark(facts, dues.length > 0 ? { dueAtMs: Math.min(...dues) } : {}));
+    const parked = this.#lastStep.then(() => this.#writePark(facts, until));
     this.#lastStep = parked.catch(() => undefined);
     try {
       if (await parked) this.#finish(() => this.#end.resolve({ kind: "parked" }));
@@ -426,9 +429,12 @@ export class Runner<K extends RunTypes> implements ScopedRun<K> {
     const { held } = this.#claimed as HeldClaim<K>;
     await held.ensureLive();
     held.ending();
-    const answer = await this.writes.record(this.#options.record.park(held.fence, this.#draft(undefined, facts, undefined), until));
+    const draft = this.#draft(undefined, facts, undefined);
+    const answer = await this.writes.record(this.#options.record.park(held.fence, draft, until));
     if (this.#isOver()) return false;
     if (answer === "answered") {
+      this.#step = draft.number;
+      this.journal.wrote(draft.issued);
       held.goingOn();
       this.#become("driving");
       this.moved();
@@ -450,7 +456,7 @@ export class Runner<K extends RunTypes> implements ScopedRun<K> {
   }
 
   async #reject(failure: LashError): Promise<void> {
-    for (const effect of this.#effects.values()) effect.abort(cancelled());
+    for (const effect of this.#effects.values()) effect.abort(failure);
     // One that was being claimed: nobody drives it, so nobody should have to wait for it.
     const claimed = this.#claimed ?? (await this.#claiming?.catch(() => undefined));
     if (claimed?.kind === "held") {
@@ -470,6 +476,15 @@ export class Runner<K extends RunTypes> implements ScopedRun<K> {
     this.#state = state;
     this.#options.onState?.(state);
   }
+}
+
+function parkUntil(waits: readonly WaitingOn[]): ParkUntil {
+  const dues = waits.flatMap(({ dueAtMs }) => (dueAtMs === undefined ? [] : [dueAtMs]));
+  const answers = waits.flatMap((on) => (on.kind === "answer" ? [on.waits] : []));
+  return {
+    ...(!answers.includes(undefined) && { waits: answers.flatMap((ids) => ids ?? []) }),
+    ...(dues.length > 0 && { dueAtMs: Math.min(...dues) }),
+  };
 }
 
 const isRequest = <K extends RunTypes>(message: RunnerMessage<K> | K["note"]): message is Extract<RunnerMessage<K>, { type: "effect.requested" | "phase.requested" }> =>

@@ -2,8 +2,8 @@
 //
 // How each write is found again after a lost answer: a step by its number, under the fence; the end by the turn's id.
 
-import { storeError } from "../../domain/errors.ts";
-import type { LeaseFence, Persistence, RecordedTurn, SessionLease, TurnStep } from "../../stores/contract.ts";
+import { runtimeError, storeError } from "../../domain/errors.ts";
+import type { LeaseFence, Persistence, RecordedTurn, SessionLease, TurnPark, TurnStep } from "../../stores/contract.ts";
 import type { ClaimAnswer, DurableRecord, EndAnswer, ParkUntil, StepAnswer, StepDraft, SureWrite } from "../durable/contract.ts";
 import { collectedBefore, collectedNow } from "./collected.ts";
 import type { TurnTypes } from "./types.ts";
@@ -42,9 +42,19 @@ export class TurnRunRecord implements DurableRecord<TurnTypes> {
     };
   }
 
-  /** @todo one write with the release, and a second look at what is awaited. */
-  park(fence: LeaseFence, _draft: StepDraft<TurnTypes>, _until: ParkUntil): SureWrite<"parked" | "answered"> {
-    return { write: () => this.#persistence.leases.release(fence).then(() => "parked" as const, () => "parked" as const), find: async () => undefined };
+  park(fence: LeaseFence, draft: StepDraft<TurnTypes>, { waits, dueAtMs }: ParkUntil): SureWrite<"parked" | "answered"> {
+    const { leases, turns } = this.#persistence;
+    // Found by every sweep, as nothing would tell the store when it can go on.
+    if (!waits) return { write: () => leases.release(fence).then(() => "parked" as const, () => "parked" as const), find: async () => undefined };
+    const park: TurnPark = { ...stepOf(fence, this.#turnId, draft), until: { waits, ...(dueAtMs !== undefined && { dueAtMs }) } };
+    return {
+      write: async () => {
+        const { kind } = await turns.park(park);
+        if (kind === "settled") throw runtimeError("session_execution_lease_lost", `another owner has ended turn ${this.#turnId}`);
+        return kind;
+      },
+      find: () => this.#findPark(park),
+    };
   }
 
   end(fence: LeaseFence, ending: TurnTypes["ending"]): SureWrite<EndAnswer<TurnTypes>> {
@@ -76,6 +86,21 @@ export class TurnRunRecord implements DurableRecord<TurnTypes> {
     const { cancellation: cancel, claims } = turn;
     const claimed = claims.filter(({ replayKey }) => collect !== undefined && replayKey === collect.replayKey);
     return async () => ({ kind: "recorded", cancel, brought: claimed.length > 0 ? await collectedBefore(this.#persistence, claimed, "run") : undefined });
+  }
+
+  /**
+   * The step of that number is this one, or follows it: whoever takes up a parked turn has a fence of their own.
+   *
+   * @throws LashError `session_execution_lease_expired` - it was not made, and somebody else has the turn, or has ended it.
+   */
+  async #findPark({ fence, step }: TurnPark): Promise<(() => Promise<"parked" | "answered">) | undefined> {
+    const { sessionId } = fence;
+    const turn = await this.#persistence.turns.load(sessionId, this.#turnId);
+    const lease = await this.#persistence.leases.current(sessionId);
+    const isHeld = lease !== undefined && isHeldUnder(lease, fence);
+    if (turn && turn.step >= step) return async () => (isHeld ? "answered" : "parked");
+    if (turn && isHeld) return undefined;
+    throw storeError("session_execution_lease_expired", `session ${sessionId} is not held by this writer any more`, { details: { sessionId } });
   }
 
   /** Nothing of the turn is durable but what it claims. */
