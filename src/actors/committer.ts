@@ -12,7 +12,7 @@ import type { SessionSettings } from "../domain/turn-config.ts";
 import { addUsage, isZeroUsage } from "../domain/usage.ts";
 import type { ToolResult } from "../machines/effects.ts";
 import { yieldsToInput, type TurnContext } from "../machines/turn.context.ts";
-import type { LeaseFence, MachineSnapshot, SessionCommit, SettledClaims, ToolCallReference, TurnClaim, TurnResultRecord } from "../stores/contract.ts";
+import type { LeaseFence, SessionCommit, SettledClaims, ToolCallReference, TurnClaim, TurnResultRecord } from "../stores/contract.ts";
 import { commitHash } from "../stores/commit-hash.ts";
 import { frameOpening, type FrameOpening } from "./frames.ts";
 import { attachmentIds } from "./images.ts";

@@ -3,6 +3,7 @@
 import { expect, test } from "vitest";
 import * as z from "zod/mini";
 import { tool, type LashOptions } from "../../src/index.ts";
+import type { JsonObject } from "../../src/domain/json.ts";
 import type { Engine, Entry, Value } from "../../src/stores/engine.ts";
 import { memoryEngine } from "../../src/stores/memory/index.ts";
 import { gate, manualClock, type ManualClock } from "../../src/testing/index.ts";
@@ -30,11 +31,11 @@ async function left(): Promise<{ readonly rows: readonly Entry[]; readonly clock
 }
 
 /** The same store, but for what its control row says of the session. */
-async function edited(rows: readonly Entry[], change: (control: Record<string, Value>) => Value | undefined): Promise<Engine> {
+async function edited(rows: readonly Entry[], change: (control: JsonObject) => Value | undefined): Promise<Engine> {
   const engine = memoryEngine();
   await engine.write(async (tx) => {
     for (const { key, value } of rows) {
-      const changed = JSON.stringify(key) === CONTROL ? change(value as Record<string, Value>) : value;
+      const changed = JSON.stringify(key) === CONTROL ? change(value as JsonObject) : value;
       if (changed !== undefined) tx.set(key, changed);
     }
   });
@@ -130,7 +131,7 @@ test("a head row says nothing of a process's memory; one of 0.1.0 that does is r
   const head = (await rowsOf(engine)).find(({ key }) => key[3] === "head") as Entry;
   expect(head.value).not.toHaveProperty("machine");
   const machine = { machine: "session", version: 1, value: { residency: "committing", lease: "held" }, context: { handles: 1 } };
-  await engine.write(async (tx) => void tx.set(head.key, { ...(head.value as Record<string, Value>), machine }));
+  await engine.write(async (tx) => void tx.set(head.key, { ...(head.value as JsonObject), machine }));
   const session = await testLash({ engine, clock, script: ["b"] }).lash.openSession("s");
   expect(await session.run("again")).toMatchObject({ isSuccess: true, headRevision: 2 });
   expect(session.observe().persistedState).not.toHaveProperty("machine");

@@ -4,8 +4,7 @@
 // every operation checks first, is only read when the turn is not in flight.
 
 import type { TurnCancelOutcome } from "../../domain/cancellation.ts";
-import { type LashError, storeError } from "../../domain/errors.ts";
-import type { CollectedClaims, InFlight, RecordedTurn, ResumeOutcome, StepOutcome, TurnFacet } from "../contract.ts";
+import type { CollectedClaims, RecordedTurn, ResumeOutcome, StepOutcome, TurnFacet } from "../contract.ts";
 import type { ReadTransaction } from "../engine.ts";
 import { acceptQueued, acceptTurn } from "./turn-acceptance.ts";
 import { selectWaiting, takeWaiting } from "./checkpoint-claims.ts";
@@ -16,14 +15,13 @@ import { collect, prepareRow, setRow } from "./large-row.ts";
 import { PARKED, stampKey, TURNS } from "./layout.ts";
 import { decideClaim, requireFence, writeReleased } from "./lease-rules.ts";
 import { requireNotRetired } from "./retired.ts";
-import { invalidRow } from "./schema.ts";
 import { readyTurns, turnsBelow } from "./ready-turns.ts";
 import { listReady } from "./ready-index.ts";
 import { isLeft, takeUp } from "./turn-takeover.ts";
 import { parkTurn, requireStep } from "./turn-steps.ts";
 import { checkClaims, completeClaims } from "./settled-claims.ts";
 import { findEnded, findSettled, record, settledStamp, turnConflict } from "./stamp.ts";
-import { deleteTurn, prepareDelta, readControl, readTurn, requireControl, setControl, setStep, turnIdOf } from "./turn-rows.ts";
+import { deleteTurn, prepareDelta, readControl, readTurn, requireControl, setControl, setStep } from "./turn-rows.ts";
 
 export function createTurns(context: StoreContext): TurnFacet {
   const { engine } = context;

@@ -1,5 +1,6 @@
 // The durable state of a session: what every write makes of it, and deletions that take several writes (OP-1, S-82).
 
+import type { Json, JsonObject } from "../../domain/json.ts";
 import type { SessionRegion } from "../../domain/session.ts";
 import type { Persistence } from "../../stores/contract.ts";
 import type { Engine, Key, Value } from "../../stores/engine.ts";
@@ -24,7 +25,7 @@ async function rewrite(engine: Engine, key: Key, change: (before: Value) => Valu
   });
 }
 
-const withField = (name: string, value: Value) => (before: Value): Value => ({ ...(before as Record<string, Value>), [name]: value });
+const withField = (name: string, value: Json) => (before: Value): Value => ({ ...(before as JsonObject), [name]: value });
 
 /** A session with more rows than one write deletes, and a turn in flight. */
 async function longSession(store: Persistence, engine: Engine): Promise<void> {
