@@ -109,7 +109,7 @@ export class Session extends SessionLanes implements AsyncDisposable {
       const emit: Emit = (body, correlationId) => turn.emit(body, correlationId);
       const unlisten = options.signal && onAbort(options.signal, () => void turn.cancel());
       try {
-        const end = await this.#runtime.runTurn({ turnId, input: accepted, attachments, overlay, emit, signal: turn.signal });
+        const end = await this.#runtime.runTurn({ turnId, origin: { kind: "input", input: accepted, attachments }, overlay, emit, signal: turn.signal });
         return await withValue(turnResultOf(end), overlay?.asks?.output ?? this.#runtime.wiring.asks.output);
       } finally {
         unlisten?.();

@@ -12,6 +12,9 @@ export const SESSIONS = [
     { id: "E-13", title: "one batch per answer of the model, and in it an effect of its own for each call and each attempt", source: "src/actors/turn/tools/plan.ts", find: "`${call.key}:attempt:${attempt}`;", replace: "`${call.key}:attempt:${attempt > 0 ? 1 : attempt}`;" },
     { id: "FA-21", title: "a blank turn id is refused before anything is durable", source: "src/turn-options.ts", find: 'id.trim() === ""', replace: 'id === " nothing "' },
   ]),
+  ...claimsOf("test/runtime/session-commands.test.ts", [
+    { id: "I-47", title: "a command whose session cannot be read again says so, with what the store said, and stays queued until it can", source: "src/actors/command-drain.ts", find: 'await step("session_command_refresh", async () => residence.refresh(await sessions.headRevision(sessionId)));', replace: "await refresh(await sessions.headRevision(sessionId));" },
+  ]),
   ...claimsOf("test/runtime/who-may-drive.test.ts", [
     { id: "ME-22", title: "the refusal writes nothing at all: the store holds the same rows before and after", source: MEANS, find: "return missing.length > 0 ? { kind: \"tools\"", replace: "return missing.length > 1e9 ? { kind: \"tools\"" },
     { id: "ME-22", title: "a killed process's turn is left alone by a process that lacks its tool, and finished at once by one that has it", source: MEANS, find: "return missing.length > 0 ? { kind: \"tools\"", replace: "return missing.length > 1e9 ? { kind: \"tools\"" },

@@ -1,15 +1,17 @@
-// Session actors: the residency machine of one opened session, and the effects actor that does what it asks for.
+// Session actors: the residency machine of one opened session, and the actor that does what it asks for.
 //
-// Owns: loading and flushing, and those who wait for either. What a turn's machine asks for is passed on to its run.
+// Owns: loading and flushing, and those who wait for either.
 
-import { createActor, fromCallback, type ActorRefFrom, type AnyActorRef, type SnapshotFrom } from "xstate";
+import { createActor, fromCallback, type ActorRefFrom, type SnapshotFrom } from "xstate";
 import { runtimeErrorOfStore } from "../domain/error-mapping.ts";
 import { LashError } from "../domain/errors.ts";
 import { sessionStillInUse } from "../domain/wiring-errors.ts";
-import { EFFECTS, type EffectsMessage } from "../machines/effects.ts";
-import { sessionMachine, type SessionEvent, type SessionRequest } from "../machines/session.machine.ts";
+import { SESSION_KEEPER, SESSION_MACHINE, sessionMachine, type SessionEvent, type SessionRequest } from "../machines/session.machine.ts";
+import { persistSnapshot } from "../machines/snapshot.ts";
+import type { MachineSnapshot } from "../stores/contract.ts";
 import type { RuntimePorts } from "./ports.ts";
 import type { Residence } from "./residence.ts";
+import type { SessionChanges } from "./session-changes.ts";
 
 export type SessionActor = ActorRefFrom<typeof sessionMachine>;
 type Residency = SnapshotFrom<typeof sessionMachine>["value"]["residency"];
@@ -18,15 +20,11 @@ export interface SessionActorsOptions {
   readonly ports: RuntimePorts;
   readonly sessionId: string;
   readonly residence: Residence;
-  /** Commits what no commit holds. */
-  readonly flush: () => Promise<void>;
-  /** What the machine of the running turn asked for. */
-  readonly collect: (message: EffectsMessage) => void;
+  readonly changes: SessionChanges;
 }
 
 export class SessionActors {
   readonly root: SessionActor;
-  readonly effects: AnyActorRef;
   readonly #options: SessionActorsOptions;
   #loading: PromiseWithResolvers<void> | undefined;
   #flushing: PromiseWithResolvers<void> | undefined;
@@ -39,12 +37,12 @@ export class SessionActors {
       input: { sessionId, residency: ports.residency, hasStore: true },
       ...(ports.inspect && { inspect: ports.inspect }),
     });
-    this.effects = createActor(
-      fromCallback<EffectsMessage | SessionRequest>(({ receive }) => receive((message) => this.#receive(message))),
-      { id: `effects:${sessionId}`, parent: this.root, systemId: EFFECTS },
+    const keeper = createActor(
+      fromCallback<SessionRequest>(({ receive }) => receive((message) => this.#receive(message))),
+      { id: `keeper:${sessionId}`, parent: this.root, systemId: SESSION_KEEPER },
     );
     this.root.start();
-    this.effects.start();
+    keeper.start();
   }
 
   /** Handles that share the session. */
@@ -55,6 +53,15 @@ export class SessionActors {
   /** A turn of this runtime goes on, as far as the machine is concerned. */
   get isDriving(): boolean {
     return this.#isIn("acquiring", "running", "committing");
+  }
+
+  /** For the head row. */
+  persisted(): MachineSnapshot {
+    return persistSnapshot(SESSION_MACHINE, this.root.getSnapshot());
+  }
+
+  get isAcquiring(): boolean {
+    return this.#isIn("acquiring");
   }
 
   send(event: SessionEvent): void {
@@ -104,10 +111,9 @@ export class SessionActors {
     return states.includes(this.root.getSnapshot().value.residency);
   }
 
-  #receive(message: EffectsMessage | SessionRequest): void {
+  #receive(message: SessionRequest): void {
     if (message.type === "session.load") void this.#load();
     else if (message.type === "session.flush") void this.#flush();
-    else if ("type" in message && !message.type.startsWith("xstate.")) this.#options.collect(message);
   }
 
   async #load(): Promise<void> {
@@ -121,7 +127,7 @@ export class SessionActors {
   async #flush(): Promise<void> {
     const flushing = this.#flushing;
     try {
-      await this.#options.flush();
+      await this.#options.changes.flush();
       this.send({ type: "session.flushed" });
     } catch (error) {
       const failure = runtimeErrorOfStore(error);

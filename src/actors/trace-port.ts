@@ -16,7 +16,7 @@ import type { Provider } from "../providers/contract.ts";
 import type { Persistence } from "../stores/contract.ts";
 import type { FinishedCall } from "./turn/tools/group.ts";
 import type { PlannedCall } from "./turn/tools/plan.ts";
-import type { TurnEnd } from "./turn-run.ts";
+import type { TurnEnd } from "./turn/types.ts";
 
 /** `extended` adds every stream event, normalised and as the provider sent it. */
 export type TraceLevel = "standard" | "extended";

@@ -9,9 +9,9 @@
 import { followTurnId } from "../actors/frames.ts";
 import type { Emit } from "../actors/model-call.ts";
 import type { SessionRuntime } from "../actors/session-runtime.ts";
-import type { TurnEnd } from "../actors/turn-run.ts";
+import type { TurnEnd } from "../actors/turn/types.ts";
 import { settingsOf } from "../actors/session-settings.ts";
-import { unattended } from "../actors/turn-start.ts";
+import { headless } from "../actors/turn/request.ts";
 import type { CallingTool } from "../actors/turn/tools/calling-tool.ts";
 import { onAbort } from "../domain/abort.ts";
 import { newCancellation, type TurnCancellation } from "../domain/cancellation.ts";
@@ -95,14 +95,14 @@ export class CallChildSessions implements CallChildren {
       this.#opened.add(runtime);
       await runtime.requestCancel(left.turnId, this.#cancellation(runtime));
       // Whoever else drives it hears of the request.
-      const finishing = runtime.recoverTurn({ turnId: left.turnId, ...unattended() });
+      const finishing = runtime.runTurn({ turnId: left.turnId, origin: { kind: "found" }, ...headless() });
       await finishing.catch((error: unknown) => ports.logger({ level: "warn", event: "child.cancel_failed", sessionId, message: `${toolName}: ${String(error)}` }));
     }
   }
 
   #parent(): ParentSession {
     const { session } = this.#call.batch;
-    return { wiring: session.wiring, settings: settingsOf(session.wiring, session.resident()) };
+    return { wiring: session.stated.wiring, settings: settingsOf(session.stated.wiring, session.residence.resident) };
   }
 
   #cancellation({ ports }: SessionRuntime): TurnCancellation {
@@ -173,7 +173,7 @@ export class CallChildSessions implements CallChildren {
       this.#call.park(this.#parked > 0);
     };
     try {
-      const end = await this.#drive(runtime, () => runtime.runTurn({ turnId, input: accepted, attachments, emit, signal: cancel.signal, whenParked: () => park(true) }));
+      const end = await this.#drive(runtime, () => runtime.runTurn({ turnId, origin: { kind: "input", input: accepted, attachments }, emit, signal: cancel.signal, whenParked: () => park(true) }));
       meter.settle(await callsOf(runtime, turnId, end));
       return turnResultOf(end);
     } finally {

@@ -7,7 +7,7 @@ import { type Key, prefixRange, type ReadTransaction } from "../stores/engine.ts
 import { NO_HEAD, readHead } from "../stores/persistence/head-row.ts";
 import { liveInputs } from "../stores/persistence/input-rows.ts";
 import { collect } from "../stores/persistence/large-row.ts";
-import { contentPrefix, INTENTS, RETIRED, sessionKey, sessionPrefix, SESSIONS, textAt, turnPrefix } from "../stores/persistence/layout.ts";
+import { contentPrefix, INTENTS, parkedPrefix, RETIRED, sessionKey, sessionPrefix, SESSIONS, textAt, turnPrefix } from "../stores/persistence/layout.ts";
 import { readLane } from "../stores/persistence/lease-rules.ts";
 import { readMeta } from "../stores/persistence/meta-row.ts";
 import { readControl, readInput } from "../stores/persistence/turn-rows.ts";
@@ -72,7 +72,7 @@ export function reportOn({ engine, sizeOf, file }: ReadOnlyStore, nowMs: number)
     for (const { key } of await tx.range(...prefixRange(SESSIONS))) {
       const sessionId = textAt(key, 1);
       try {
-        const bytes = sizeBelow(sessionPrefix(sessionId)) + sizeBelow(turnPrefix(sessionId));
+        const bytes = sizeBelow(sessionPrefix(sessionId)) + sizeBelow(turnPrefix(sessionId)) + sizeBelow(parkedPrefix(sessionId));
         sessions.push({ ...(await reportSession(tx, sessionId, nowMs)), bytes });
       } catch (error) {
         if (!LashError.is(error)) throw error;
@@ -120,7 +120,7 @@ async function reportTurn(tx: ReadTransaction, sessionId: string): Promise<TurnR
   const control = await readControl(tx, sessionId);
   if (control === undefined) return undefined;
   const { turnId, step, recoveries, snapshot, cancel } = control;
-  const { acceptedAtMs } = await readInput(tx, sessionId);
+  const { acceptedAtMs } = await readInput(tx, sessionId, control);
   return { turnId, step, recoveries, acceptedAtMs, isCancelRequested: cancel !== undefined, ...(snapshot !== undefined && { state: stateName(snapshot.value) }) };
 }
 

@@ -5,10 +5,15 @@
 //   R2. `lost` and `stale` refuse everything but `session.reopen`: what is resident may be behind the store (S-60, S-54).
 //   R3. The lease region is the only place that knows whether a lease is held; a lost lease is never released (S-60).
 
-import { assign, sendTo, setup, stateIn } from "xstate";
-import { toEffects } from "./turn.moves.ts";
+import { assign, sendTo, setup, stateIn, type ActorSystem, type ActorSystemInfo, type AnyActorRef } from "xstate";
+
 
 export const SESSION_MACHINE = { machine: "session", version: 1 } as const;
+
+/** System id under which the session's machine finds the actor that loads and flushes. */
+export const SESSION_KEEPER = "keeper";
+
+const toKeeper = ({ system }: { system: ActorSystem<ActorSystemInfo> }): AnyActorRef => system.get(SESSION_KEEPER) as AnyActorRef;
 
 export type Residency = "keep_all" | "active_path_only";
 
@@ -67,8 +72,8 @@ export const sessionMachine = setup({
     wasRepaired: (_, params: { repaired: boolean }) => params.repaired,
   },
   actions: {
-    requestLoad: sendTo(toEffects, { type: "session.load" } satisfies SessionRequest),
-    requestFlush: sendTo(toEffects, (_, params: { into: "parked" | "closed" }): SessionRequest => ({ type: "session.flush", into: params.into })),
+    requestLoad: sendTo(toKeeper, { type: "session.load" } satisfies SessionRequest),
+    requestFlush: sendTo(toKeeper, (_, params: { into: "parked" | "closed" }): SessionRequest => ({ type: "session.flush", into: params.into })),
     countHandle: assign({ handles: ({ context }, params: { by: 1 | -1 }) => context.handles + params.by }),
     recordLease: assign({ fencingToken: (_, params: { fencingToken: number | null }) => params.fencingToken }),
     recordFailure: assign({ failure: (_, params: { code: string; message: string }) => params }),

@@ -15,6 +15,7 @@ import { workTurnCases } from "./persistence/work-turn-cases.ts";
 import { leaseCases } from "./persistence/lease-cases.ts";
 import { messageCases } from "./persistence/message-cases.ts";
 import { maintenanceCases } from "./persistence/maintenance-cases.ts";
+import { parkCases } from "./persistence/park-cases.ts";
 import { queueCases } from "./persistence/queue-cases.ts";
 import { sessionCases } from "./persistence/session-cases.ts";
 import { turnCases } from "./persistence/turn-cases.ts";
@@ -56,6 +57,7 @@ export function persistenceSuite(): readonly PersistenceSuiteCase[] {
     ...messageCases,
     ...maintenanceCases,
     ...waitCases,
+    ...parkCases,
     ...damageCases,
     ...crashCases,
   ];

@@ -4,7 +4,7 @@
 import type { EffectTrace, TraceContext, TracedTurn, TurnTrace } from "../actors/trace-port.ts";
 import type { FinishedCall } from "../actors/turn/tools/group.ts";
 import type { PlannedCall } from "../actors/turn/tools/plan.ts";
-import type { TurnEnd } from "../actors/turn-run.ts";
+import type { TurnEnd } from "../actors/turn/types.ts";
 import { LashError } from "../domain/errors.ts";
 import { toHostOutcome } from "../domain/outcome.ts";
 import type { TurnConfig } from "../domain/turn-config.ts";

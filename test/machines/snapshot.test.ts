@@ -77,7 +77,7 @@ describe("restoring refuses", () => {
   test.each<[string, Json]>([
     ["a state that does not exist", "dreaming"],
     ["a nested state that does not exist", { running: "dreaming" }],
-    ["a state below one that has none", { claimingLane: "deeper" }],
+    ["a state below one that has none", { opening: "deeper" }],
     ["a state whose part is left out", "running"],
     ["a state with too much depth", { running: { callingModel: "deeper" } }],
     ["two states at once", { running: "callingModel", committing: "x" }],

@@ -32,7 +32,7 @@ import { checkClaims, completeClaims } from "./settled-claims.ts";
 import { findEnded, record, setStamp, turnConflict } from "./stamp.ts";
 import { findLiveNode } from "./tombstones.ts";
 import { readLedger, readLedgerRow } from "./usage-row.ts";
-import { acceptedControl, deleteTurn, readControl, setControl, type TurnControl, writeInput } from "./turn-rows.ts";
+import { acceptedControl, contentVersionOf, deleteTurn, readControl, setControl, type TurnControl, writeInput } from "./turn-rows.ts";
 
 /** A commit with everything that could be computed before its transaction. */
 interface PreparedCommit {
@@ -77,7 +77,7 @@ async function apply(tx: WriteTransaction, prepared: PreparedCommit): Promise<Co
     const replay = await replayed(tx, commit, turn);
     if (replay !== undefined) return replay;
   }
-  const held = await requireFence(tx, sessionId, commit.fence, now);
+  const held = await requireFence(tx, sessionId, commit.fence);
   const stored = await readHead(tx, sessionId);
   const before = stored ?? NO_HEAD;
   checkRevision(commit, before.revision);
@@ -113,7 +113,7 @@ async function apply(tx: WriteTransaction, prepared: PreparedCommit): Promise<Co
       // A session has one turn in flight; throwing rolls back what was written.
       if (inFlight !== undefined && !isOwn) throw otherInFlight(sessionId, inFlight.turnId);
       setRow(tx, turnInputKey(sessionId), prepared.next);
-      setControl(tx, sessionId, acceptedControl(turn.next.turnId, inFlight?.schemaVersion ?? SCHEMA_VERSION, prepared.next.chunks.length > 0));
+      setControl(tx, sessionId, acceptedControl(turn.next.turnId, inFlight === undefined ? SCHEMA_VERSION : contentVersionOf(inFlight), prepared.next.chunks.length > 0));
     }
   }
   await completeClaims(tx, sessionId, claims);

@@ -3,6 +3,7 @@
 import type { SessionNode } from "../../domain/session.ts";
 import type { ReadScope, SessionRead } from "../contract.ts";
 import type { Bound, ReadTransaction } from "../engine.ts";
+import { readPath } from "./active-path.ts";
 import { readComponents } from "./components.ts";
 import { readFrames } from "./frame-row.ts";
 import { readHead } from "./head-row.ts";
@@ -18,7 +19,7 @@ const PAGE = 256;
 export async function loadSession(tx: ReadTransaction, sessionId: string, scope: ReadScope): Promise<SessionRead | undefined> {
   const stored = await readHead(tx, sessionId);
   if (stored === undefined) return undefined;
-  const all = withoutTombstones(await readHistory(tx, sessionId), stored.hidden > 0 ? await readTombstones(tx, sessionId) : undefined);
+  const hidden = stored.hidden > 0 ? await readTombstones(tx, sessionId) : undefined;
   const { leafNodeId: storedLeaf, ...headWithoutLeaf } = stored.head;
   const leafNodeId = scope.kind === "active_path" ? (scope.leafNodeId ?? storedLeaf) : storedLeaf;
   return {
@@ -26,7 +27,7 @@ export async function loadSession(tx: ReadTransaction, sessionId: string, scope:
     headRevision: stored.revision,
     head: leafNodeId === undefined ? headWithoutLeaf : { ...headWithoutLeaf, leafNodeId },
     frames: await readFrames(tx, sessionId),
-    nodes: scope.kind === "full_graph" ? all : pathTo(leafNodeId, all),
+    nodes: scope.kind === "full_graph" ? withoutTombstones(await readHistory(tx, sessionId), hidden) : await readPath(tx, sessionId, leafNodeId, stored.revision, hidden),
     nodeCount: stored.appended - stored.hidden,
     ledger: readLedger(await readLedgerRow(tx, sessionId)),
     components: await readComponents(tx, sessionId, stored.components),
@@ -35,7 +36,7 @@ export async function loadSession(tx: ReadTransaction, sessionId: string, scope:
 }
 
 const withoutTombstones = (nodes: SessionNode[], hidden: ReadonlySet<string> | undefined): SessionNode[] =>
-  hidden === undefined || hidden.size === 0 ? nodes : nodes.filter((node) => !hidden.has(node.nodeId));
+  hidden?.size ? nodes.filter((node) => !hidden.has(node.nodeId)) : nodes;
 
 /** All stored nodes in insertion order, tombstoned ones included. */
 export async function readHistory(tx: ReadTransaction, sessionId: string): Promise<SessionNode[]> {
@@ -53,25 +54,4 @@ export async function readHistory(tx: ReadTransaction, sessionId: string): Promi
     if (last === undefined || page.length < PAGE) return nodes;
     from = after(last.key.slice(0, rowLength));
   }
-}
-
-/** Root first; ends at a missing parent, and on a cycle, which only damaged data has (S-2). */
-function pathTo(leafNodeId: string | undefined, nodes: readonly SessionNode[]): SessionNode[] {
-  // Parents come before children, so one pass from the end finds the whole path of sound data.
-  const path: SessionNode[] = [];
-  let wanted = leafNodeId;
-  for (let i = nodes.length - 1; i >= 0 && wanted !== undefined; i--) {
-    const node = nodes[i];
-    if (node?.nodeId !== wanted) continue;
-    path.push(node);
-    wanted = node.parentNodeId;
-  }
-  return wanted === undefined ? path.reverse() : walkTo(leafNodeId, nodes);
-}
-
-function walkTo(leafNodeId: string | undefined, nodes: readonly SessionNode[]): SessionNode[] {
-  const byId = new Map(nodes.map((node) => [node.nodeId, node]));
-  const path = new Set<SessionNode>();
-  for (let node = byId.get(leafNodeId ?? ""); node !== undefined && !path.has(node); node = byId.get(node.parentNodeId ?? "")) path.add(node);
-  return [...path].reverse();
 }

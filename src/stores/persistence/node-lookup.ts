@@ -16,20 +16,33 @@ export async function findNode(tx: ReadTransaction, sessionId: string, nodeId: s
   return (await findInTurn(tx, sessionId, nodeId)) ?? findInIndex(tx, sessionId, nodeId);
 }
 
+/** Revisions whose history row may hold the node: at most two, the likelier first. */
+export async function revisionsOf(tx: ReadTransaction, sessionId: string, nodeId: string): Promise<readonly number[]> {
+  return [await revisionOfTurn(tx, sessionId, nodeId), await indexedRevision(tx, sessionId, nodeId)].filter((revision) => revision !== undefined);
+}
+
 async function findInTurn(tx: ReadTransaction, sessionId: string, nodeId: string): Promise<SessionNode | undefined> {
-  const turnId = turnOf(nodeId);
-  const stamp = turnId === undefined ? undefined : await readStamp(tx, sessionId, turnId);
-  const revision = stamp === undefined ? undefined : committedRevision(stamp);
+  const revision = await revisionOfTurn(tx, sessionId, nodeId);
   return revision === undefined ? undefined : findInRow(tx, sessionId, revision, nodeId);
 }
 
-async function findInIndex(tx: ReadTransaction, sessionId: string, nodeId: string): Promise<SessionNode | undefined> {
+async function revisionOfTurn(tx: ReadTransaction, sessionId: string, nodeId: string): Promise<number | undefined> {
+  const turnId = turnOf(nodeId);
+  const stamp = turnId === undefined ? undefined : await readStamp(tx, sessionId, turnId);
+  return stamp === undefined ? undefined : committedRevision(stamp);
+}
+
+async function indexedRevision(tx: ReadTransaction, sessionId: string, nodeId: string): Promise<number | undefined> {
   const key = nodeIndexKey(sessionId, nodeId);
   const value = await tx.get(key);
-  if (value === undefined) return undefined;
-  const { revision } = parseRow(indexRow, "node index", key, value);
+  return value === undefined ? undefined : parseRow(indexRow, "node index", key, value).revision;
+}
+
+async function findInIndex(tx: ReadTransaction, sessionId: string, nodeId: string): Promise<SessionNode | undefined> {
+  const revision = await indexedRevision(tx, sessionId, nodeId);
+  if (revision === undefined) return undefined;
   const node = await findInRow(tx, sessionId, revision, nodeId);
-  if (node === undefined) throw invalidRow("node index", key, "the history row it names does not hold the node");
+  if (node === undefined) throw invalidRow("node index", nodeIndexKey(sessionId, nodeId), "the history row it names does not hold the node");
   return node;
 }
 

@@ -4,21 +4,22 @@ import { storeError } from "../../domain/errors.ts";
 import { sha256Hex } from "../../domain/sha256.ts";
 import { inputNeedsVersion2 } from "../../domain/turn-input.ts";
 import type { LeaseFence } from "../contract.ts";
-import { type Bound, type ReadTransaction } from "../engine.ts";
+import type { Bound, ReadTransaction } from "../engine.ts";
 import type { QueuedBatch, QueueFacet, WorkClaim, WorkDraft } from "../ingress-contract.ts";
 import { writeWithBytes } from "./attachment-bytes.ts";
 import { setAttachments } from "./attachment-rows.ts";
-import { belongsTo, claimLiveness, superseded, unclaimed } from "./claim-rows.ts";
+import { belongsTo, superseded, unclaimed } from "./claim-rows.ts";
 import { checkBinding, type StoreContext } from "./context.ts";
-import { liveInputs } from "./input-rows.ts";
 import { nextSequence } from "./lane-counters.ts";
 import { collect } from "./large-row.ts";
-import { after, lanesKey, SESSION_ROWS, sessionPrefix, textAt } from "./layout.ts";
-import { countWork, type HeldLane, readLane, requireFence } from "./lease-rules.ts";
+import { after, SESSION_ROWS, sessionPrefix, textAt } from "./layout.ts";
+import { countWork, type HeldLane, requireFence } from "./lease-rules.ts";
+import { listQueue } from "./ready-index.ts";
+import { readyQueues, takenness, waits } from "./ready-queues.ts";
 import { requireUsable } from "./retired.ts";
 import { CONTENT_VERSION } from "./schema.ts";
 import { readControl } from "./turn-rows.ts";
-import { exactGroup, isTakenBy, leadingCommand, nextGroup, ofTurn, readyWork, takeWork } from "./work-claims.ts";
+import { exactGroup, leadingCommand, nextGroup, ofTurn, readyWork, takeWork } from "./work-claims.ts";
 import { addWork, findWork, queuedWork, removeWork, setWork, toBatch, type WorkRow } from "./work-rows.ts";
 
 /** Picks the next group from what may be claimed, in sequence. */
@@ -32,7 +33,7 @@ export function createQueue(context: StoreContext): QueueFacet {
     checkBinding(context, sessionId);
     const now = context.now();
     const next = async (tx: ReadTransaction): Promise<Pick<HeldLane, "lease"> & { rows: readonly WorkRow[] }> => {
-      const { lease, work } = await requireFence(tx, sessionId, fence, now);
+      const { lease, work } = await requireFence(tx, sessionId, fence);
       if (work === 0) return { lease, rows: [] };
       const inFlight = (await readControl(tx, sessionId))?.turnId;
       return { lease, rows: await select(readyWork(tx, sessionId, { generation: lease.fencingToken, now, inFlight })) };
@@ -42,13 +43,6 @@ export function createQueue(context: StoreContext): QueueFacet {
       const { lease, rows } = await next(tx);
       return rows.length === 0 ? undefined : takeWork(tx, rows, lease, claimToken);
     });
-  }
-
-  /** Tells whether a batch is claimed, as those without the lease see it: by a live lease, or by the turn in flight. */
-  async function takenness(tx: ReadTransaction, sessionId: string, now: number): Promise<(row: WorkRow) => boolean> {
-    const isLive = await claimLiveness(tx, sessionId, now);
-    const inFlight = (await readControl(tx, sessionId))?.turnId;
-    return (row) => isLive(row) || isTakenBy(row, inFlight);
   }
 
   return {
@@ -76,6 +70,7 @@ export function createQueue(context: StoreContext): QueueFacet {
           fencing: 0,
         };
         addWork(tx, sessionId, row);
+        listQueue(tx, sessionId, row.availableAtMs, now);
         await countWork(tx, sessionId, 1);
         await setAttachments(tx, sessionId, attachments, now);
         return toBatch(sessionId, row);
@@ -120,10 +115,9 @@ export function createQueue(context: StoreContext): QueueFacet {
 
     async cancel(sessionId, batchId) {
       checkBinding(context, sessionId);
-      const now = context.now();
       return engine.write(async (tx) => {
         const row = await findWork(tx, sessionId, { id: batchId });
-        if (row === undefined || (await takenness(tx, sessionId, now))(row)) return undefined;
+        if (row === undefined || (await takenness(tx, sessionId))(row)) return undefined;
         await removeWork(tx, sessionId, row);
         await countWork(tx, sessionId, -1);
         return toBatch(sessionId, row);
@@ -171,18 +165,9 @@ export function createQueue(context: StoreContext): QueueFacet {
         }
       });
     },
-  };
 
-  /** Whether a drain would find something, as far as can be told without the lease. */
-  async function waits(tx: ReadTransaction, sessionId: string, now: number): Promise<boolean> {
-    if ((await tx.get(lanesKey(sessionId))) === undefined) return false;
-    if ((await readLane(tx, sessionId)).work > 0) {
-      const isTaken = await takenness(tx, sessionId, now);
-      for await (const row of queuedWork(tx, sessionId)) if (!isTaken(row) && row.availableAtMs <= now) return true;
-    }
-    for await (const { state } of liveInputs(tx, sessionId)) if (state === "deferred_next_turn") return true;
-    return false;
-  }
+    ready: () => readyQueues(context),
+  };
 }
 
 function checkPayloads({ sessionId, payloads }: WorkDraft): void {

@@ -43,7 +43,7 @@ export async function acceptTurn(context: StoreContext, request: AcceptTurn): Pr
     if (claim.kind === "busy") return { kind: "busy", holder: claim.holder };
     if (inFlight !== undefined && inFlight.turnId !== turnId) return { kind: "turn_in_flight", turnId: inFlight.turnId };
     if (inFlight !== undefined) {
-      if ((await readInput(tx, sessionId)).inputHash !== inputHash) throw turnConflict(sessionId, turnId);
+      if ((await readInput(tx, sessionId, inFlight)).inputHash !== inputHash) throw turnConflict(sessionId, turnId);
       return attach(context, tx, inFlight, claim, request);
     }
     if (claim.work > 0 && (await leadingCommand(readyWork(tx, sessionId, searchFor(claim, now)))) !== undefined) return { kind: "commands_wait" };

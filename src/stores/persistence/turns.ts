@@ -4,23 +4,24 @@
 // every operation checks first, is only read when the turn is not in flight.
 
 import type { TurnCancelOutcome } from "../../domain/cancellation.ts";
-import { type LashError, storeError } from "../../domain/errors.ts";
-import type { CollectedClaims, InFlight, RecordedTurn, ResumeOutcome, StepOutcome, TurnFacet } from "../contract.ts";
-import type { Bound, ReadTransaction } from "../engine.ts";
+import type { CollectedClaims, RecordedTurn, ResumeOutcome, StepOutcome, TurnFacet } from "../contract.ts";
+import type { ReadTransaction } from "../engine.ts";
 import { acceptQueued, acceptTurn } from "./turn-acceptance.ts";
 import { selectWaiting, takeWaiting } from "./checkpoint-claims.ts";
 import { checkBinding, type StoreContext } from "./context.ts";
 import { NO_HEAD, readHead } from "./head-row.ts";
 import { deferInputsOf, liveInputs } from "./input-rows.ts";
 import { collect, prepareRow, setRow } from "./large-row.ts";
-import { after, stampKey, textAt, turnPrefix, TURNS } from "./layout.ts";
+import { PARKED, stampKey, TURNS } from "./layout.ts";
 import { decideClaim, requireFence, writeReleased } from "./lease-rules.ts";
 import { requireNotRetired } from "./retired.ts";
-import { invalidRow } from "./schema.ts";
+import { readyTurns, turnsBelow } from "./ready-turns.ts";
+import { listReady } from "./ready-index.ts";
 import { isLeft, takeUp } from "./turn-takeover.ts";
+import { parkTurn, requireStep } from "./turn-steps.ts";
 import { checkClaims, completeClaims } from "./settled-claims.ts";
 import { findEnded, findSettled, record, settledStamp, turnConflict } from "./stamp.ts";
-import { deleteTurn, prepareDelta, readControl, readTurn, setControl, setStep, turnIdOf } from "./turn-rows.ts";
+import { deleteTurn, prepareDelta, readControl, readTurn, setControl, setStep } from "./turn-rows.ts";
 
 export function createTurns(context: StoreContext): TurnFacet {
   const { engine } = context;
@@ -53,14 +54,9 @@ export function createTurns(context: StoreContext): TurnFacet {
       const now = context.now();
       const delta = prepareDelta(step);
       return engine.write(async (tx): Promise<StepOutcome> => {
-        const inFlight = await readControl(tx, sessionId);
-        if (inFlight?.turnId !== turnId) {
-          const result = await findSettled(tx, sessionId, turnId);
-          if (result !== undefined) return { kind: "settled", result };
-        }
-        const held = await requireFence(tx, sessionId, fence, now);
-        if (inFlight?.turnId !== turnId) throw stepConflict(sessionId, turnId, step.step, null);
-        if (step.step !== inFlight.step + 1) throw stepConflict(sessionId, turnId, step.step, inFlight.step);
+        const begun = await requireStep(tx, step);
+        if (begun.kind === "settled") return begun;
+        const { inFlight, held } = begun;
         const asked = inFlight.cancel && { cancellation: inFlight.cancel };
         const waiting = collection && (await selectWaiting(tx, held, { turnId, inFlight, now }, collection));
         if (collection === undefined || waiting === undefined) {
@@ -73,12 +69,14 @@ export function createTurns(context: StoreContext): TurnFacet {
       });
     },
 
+    park: (park) => parkTurn(context, park),
+
     async collect(fence, turnId, collection) {
       const { sessionId } = fence;
       checkBinding(context, sessionId);
       const now = context.now();
       const look = async (tx: ReadTransaction) => {
-        const held = await requireFence(tx, sessionId, fence, now);
+        const held = await requireFence(tx, sessionId, fence);
         return { held, waiting: await selectWaiting(tx, held, { turnId, inFlight: await readControl(tx, sessionId), now }, collection) };
       };
       const { waiting } = await engine.read(look);
@@ -95,14 +93,13 @@ export function createTurns(context: StoreContext): TurnFacet {
       const { sessionId } = fence;
       const { turnId } = result;
       checkBinding(context, sessionId);
-      const now = context.now();
       return engine.write(async (tx): Promise<RecordedTurn> => {
         const ended = await findEnded(tx, sessionId, turnId);
         if (ended !== undefined) {
           if (ended.commitHash !== undefined || ended.turn.inputHash !== result.inputHash) throw turnConflict(sessionId, turnId);
           return ended.turn;
         }
-        const { lease, work } = await requireFence(tx, sessionId, fence, now);
+        const { lease, work } = await requireFence(tx, sessionId, fence);
         const claims = await checkClaims(tx, sessionId, settlement);
         const inFlight = await readControl(tx, sessionId);
         const own = inFlight?.turnId === turnId ? inFlight : undefined;
@@ -124,6 +121,7 @@ export function createTurns(context: StoreContext): TurnFacet {
         const inFlight = await readControl(tx, sessionId);
         if (inFlight?.turnId === turnId) {
           if (inFlight.cancel === undefined) setControl(tx, sessionId, { ...inFlight, cancel: cancellation });
+          if (inFlight.parked !== undefined) listReady(tx, sessionId, turnId);
           return { status: "accepted" };
         }
         const ended = await findSettled(tx, sessionId, turnId);
@@ -153,20 +151,12 @@ export function createTurns(context: StoreContext): TurnFacet {
         const control = await engine.read((tx) => readControl(tx, only));
         return control === undefined ? [] : [{ sessionId: only, turnId: control.turnId }];
       }
-      return engine.read(async (tx) => {
-        const to = after(TURNS);
-        const found: InFlight[] = [];
-        // From session to session, so that the rows of their steps are not read.
-        for (let from: Bound = TURNS; ; ) {
-          const [entry] = await tx.range(from, to, { limit: 1 });
-          if (entry === undefined) return found;
-          const sessionId = textAt(entry.key, 1);
-          const turnId = turnIdOf(entry.value);
-          // One session's damage must not keep the others from being finished.
-          found.push(turnId === undefined ? { sessionId, turnId: "", damage: invalidRow("turn in flight", entry.key, "it names no turn") } : { sessionId, turnId });
-          from = after(turnPrefix(sessionId));
-        }
-      });
+      return engine.read(async (tx) => [...(await turnsBelow(tx, TURNS)), ...(await turnsBelow(tx, PARKED))]);
+    },
+
+    async ready() {
+      const now = context.now();
+      return engine.read((tx) => readyTurns(tx, now, context.boundSessionId));
     },
 
     async settled(sessionId, turnId) {
@@ -175,10 +165,3 @@ export function createTurns(context: StoreContext): TurnFacet {
     },
   };
 }
-
-const stepConflict = (sessionId: string, turnId: string, step: number, stored: number | null): LashError =>
-  storeError(
-    "turn_step_conflict",
-    stored === null ? `turn ${turnId} of session ${sessionId} is not in flight` : `step ${step} of turn ${turnId} does not follow step ${stored}`,
-    { details: { sessionId, turnId, step, stored } },
-  );

@@ -8,6 +8,7 @@ import type { Resolution, ResolveOutcome } from "../../domain/waits.ts";
 import type { WaitFacet } from "../upkeep-contract.ts";
 import { type Key, prefixRange, type ReadTransaction, type WriteTransaction } from "../engine.ts";
 import type { StoreContext } from "./context.ts";
+import { wakeParked } from "./ready-index.ts";
 import { invalidRow, opaque, parseRow } from "./schema.ts";
 
 const waitKey = (sessionId: string, keyId: string): Key => ["wait", sessionId, keyId];
@@ -36,20 +37,21 @@ export function createWaits({ engine }: StoreContext): WaitFacet {
 
     open: (sessionId, keyId) =>
       engine.write(async (tx) => {
-        const found = await peek(tx, sessionId, keyId);
-        if (found.state === "unknown") tx.set(waitKey(sessionId, keyId), {});
+        const found = await peekWait(tx, sessionId, keyId);
+        if (found.state === "unknown") openWait(tx, sessionId, keyId);
       }),
 
     resolve: (sessionId, keyId, answer) =>
       engine.write(async (tx): Promise<ResolveOutcome> => {
-        const found = await peek(tx, sessionId, keyId);
+        const found = await peekWait(tx, sessionId, keyId);
         if (found.state === "revoked") return { status: "unknown_or_revoked" };
         if (found.state === "resolved") return { status: "already_resolved", terminal: found.resolution };
         tx.set(waitKey(sessionId, keyId), { resolution: answer });
+        await wakeParked(tx, sessionId, [keyId]);
         return { status: "accepted" };
       }),
 
-    peek: (sessionId, keyId) => engine.read((tx) => peek(tx, sessionId, keyId)),
+    peek: (sessionId, keyId) => engine.read((tx) => peekWait(tx, sessionId, keyId)),
 
     cancelOutstanding: (sessionId) =>
       engine.write(async (tx) => {
@@ -59,6 +61,7 @@ export function createWaits({ engine }: StoreContext): WaitFacet {
           tx.set(key, { resolution: { status: "cancelled" } });
           cancelled.push(String(key[2]));
         }
+        if (cancelled.length > 0) await wakeParked(tx, sessionId, cancelled);
         return cancelled;
       }),
 
@@ -70,9 +73,14 @@ export function createWaits({ engine }: StoreContext): WaitFacet {
 export async function revokeWaits(tx: WriteTransaction, sessionId: string): Promise<void> {
   tx.set(revokedKey(sessionId), true);
   for (const { key } of await tx.range(...prefixRange(["wait", sessionId]))) tx.delete(key);
+  await wakeParked(tx, sessionId, "all");
 }
 
-async function peek(tx: ReadTransaction, sessionId: string, keyId: string): ReturnType<WaitFacet["peek"]> {
+/** Of a wait that nobody knows yet. */
+export const openWait = (tx: WriteTransaction, sessionId: string, keyId: string): void => tx.set(waitKey(sessionId, keyId), {});
+
+/** What is known of a wait, inside whatever transaction needs it. */
+export async function peekWait(tx: ReadTransaction, sessionId: string, keyId: string): ReturnType<WaitFacet["peek"]> {
   if ((await tx.get(revokedKey(sessionId))) !== undefined) return { state: "revoked" };
   const key = waitKey(sessionId, keyId);
   const value = await tx.get(key);

@@ -15,6 +15,7 @@ import { resultTextIn } from "../../earlier-results.ts";
 import { storeFile, type TakenFile } from "../../images.ts";
 import type { AttemptEnd, SettledCall } from "../../plugin-port.ts";
 import { questionsOf } from "./ask-model.ts";
+import { takeChanges } from "../../session-settings.ts";
 import { type BatchInput, refusalOf } from "./batch-input.ts";
 import { CallingTool } from "./calling-tool.ts";
 import { missingKey, type RecordedPending, waitOf } from "./completion.ts";
@@ -89,7 +90,7 @@ class Attempt {
     const ended = clean(this.#told(produced));
     const settled = after ? clean(await after({ key, callId, toolName, args }, ended, this.#input.scope.cancel)) : ended;
     // What the tool did to the session's settings and tools is as durable as its outcome.
-    const changes = batch.session.takeChanges(batch.turn);
+    const changes = takeChanges(batch.session.stated, batch.session.residence.resident, batch.turn);
     return { ok: copyJson({ ...settled, ...(isReplaced && { args }), durationMs, ...(mayRetry(settled) && { endedAtMs: clock.now() }), ...changes }) };
   }
 
@@ -155,7 +156,7 @@ class Attempt {
       interrupted,
       progress: progressOf(idsOf(call), (progress) => emit(progress, `tool:${call.key}`), () => calling.hasEnded),
       earlierResult: (id) => {
-        const { history } = session.resident();
+        const { history } = session.residence.resident;
         return resultTextIn(log.messages, id) ?? resultTextIn(history.slice(history.length), id);
       },
       complete: questionsOf(calling),

@@ -1,6 +1,5 @@
 // What a tool batch works on: its turn, its effect, and the parts of the session and the turn that its calls use.
 
-import type { AnyActorRef } from "xstate";
 import type { JsonObject } from "../../../domain/json.ts";
 import type { Message } from "../../../domain/messages.ts";
 import type { ModelCallRecord } from "../../../domain/outcome.ts";
@@ -11,26 +10,13 @@ import type { Tool } from "../../../tools/contract.ts";
 import { type Envelope, effectEnvelope } from "../../envelope.ts";
 import type { Emit } from "../../model-call.ts";
 import type { TurnPlugins } from "../../plugin-port.ts";
-import type { RuntimePorts, SessionWiring } from "../../ports.ts";
-import type { Resident } from "../../resident.ts";
-import type { JournaledChanges } from "../../session-settings.ts";
+import type { SessionParts } from "../../session/parts.ts";
 import type { EffectTrace } from "../../trace-port.ts";
 import type { TurnLog } from "../../turn-log.ts";
 import type { TurnPlan } from "../../turn-plan.ts";
 
-/** The session as far as its tools use it. */
-export interface ToolSession {
-  readonly ports: RuntimePorts;
-  readonly wiring: SessionWiring;
-  /** Parent of the charts of calls, where somebody inspects them. */
-  readonly effects: AnyActorRef;
-  resident(): Resident;
-  /** Changes of the session that are in no journal yet; they ride with an outcome. */
-  takeChanges(turn: TurnRecord): JournaledChanges;
-}
-
 export interface BatchInput {
-  readonly session: ToolSession;
+  readonly session: SessionParts;
   readonly turn: TurnRecord;
   readonly request: EffectRequest;
   /** The message of the model whose calls are to run. */
@@ -47,11 +33,11 @@ export interface BatchInput {
 }
 
 /** Why a tool that the turn was accepted with cannot be called any more. */
-export const refusalOf = ({ session, ownSpecs }: BatchInput, toolName: string): string | undefined => session.wiring.tools.refusalOf(ownSpecs, toolName);
+export const refusalOf = ({ session, ownSpecs }: BatchInput, toolName: string): string | undefined => session.stated.wiring.tools.refusalOf(ownSpecs, toolName);
 
 /** Identifies one operation of the batch. @param causedBy - replay key of the effect it is part of; default: the batch. */
 export function operationOf({ session, turn, request }: BatchInput, replayKey: string, command: JsonObject, causedBy = request.replayKey): Envelope {
-  const place = { sessionId: turn.sessionId, turnId: turn.turnId, turnIndex: session.resident().head.turnIndex, iteration: request.command.iteration, effectId: request.effectId };
+  const place = { sessionId: turn.sessionId, turnId: turn.turnId, turnIndex: session.residence.resident.head.turnIndex, iteration: request.command.iteration, effectId: request.effectId };
   return effectEnvelope(place, replayKey, command, causedBy);
 }
 

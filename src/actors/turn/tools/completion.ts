@@ -32,7 +32,7 @@ export async function answerTo(batch: BatchInput, scope: RunScope, call: Launche
   const operation = () => operationOf(batch, replayKey, { kind: "await_event", key_id: name.key_id });
   const onWaiting = (): void => {
     batch.trace?.toolRan(call);
-    scope.waiting({ kind: "answer", ...(dueAtMs !== null && { dueAtMs }) });
+    scope.waiting({ kind: "answer", waits: [name.key_id], ...(dueAtMs !== null && { dueAtMs }) });
   };
   const wait = async (): Promise<JournaledOutcome> => {
     const { cancel, detach, write } = scope;
