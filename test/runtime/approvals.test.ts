@@ -1,6 +1,7 @@
 // Calls that somebody has to approve: before they run, however long that takes and whichever process is there (AE-8).
 
 import { describe, expect, test } from "vitest";
+import type { AnyActorRef } from "xstate";
 import * as z from "zod";
 import { batchTool, tool, type Json, type NeedsApproval, type Session, type Tool } from "../../src/index.ts";
 import type { Inspect } from "../../src/actors/ports.ts";
@@ -54,8 +55,7 @@ interface HostOptions {
 function hostOf({ engine = memoryEngine(), clock = manualClock(1_000), tools, script, effects = "journaled" }: HostOptions): TestLash & { readonly parked: Promise<void> } {
   const { promise: parked, resolve } = Promise.withResolvers<void>();
   const inspect: Inspect = (event) => {
-    const seen = typeof event === "object" && event.type === "@xstate.event" ? event.event.type : "";
-    if (seen === "tools.parked") resolve();
+    if (event.type === "@xstate.event" && event.event.type === "tools.parked") resolve();
   };
   return { ...testLash({ script: script ? byAssistantMessages([script, "done"]) : SENDING, engine, clock, tools, effects, inspect }), parked };
 }
@@ -159,6 +159,44 @@ describe.each(engineCases())("on $name", ({ open }) => {
 });
 
 describe("approval", () => {
+  test("a call that had begun before its tool asked for approval is not asked for: it is told as interrupted (AE-8, OP-3)", async () => {
+    const [engine, clock, seen] = [memoryEngine(), manualClock(1_000), newSeen()];
+    const process = new Mortal(engine);
+    const begun = Promise.withResolvers<void>();
+    const hanging: Tool = { ...sender(seen), run: () => new Promise(() => begun.resolve()) };
+    const dying = hostOf({ engine: process.engine, clock, tools: [hanging] });
+    (await dying.lash.openSession("s")).run("go", { turnId: "t" }).catch(() => undefined);
+    await begun.promise;
+    process.kill();
+    await clock.advance(31_000);
+    const next = hostOf({ engine, clock, tools: [sender(seen, () => ++seen.checks > 0)] });
+    const session = await next.lash.openSession("s");
+    await whileTimePasses(clock, session.run("go", { turnId: "t" }));
+    expect(transcriptOf(session)[2]).toContain("tool_interrupted");
+    expect([seen.checks, seen.ran]).toEqual([0, []]);
+    await next.lash.close();
+  });
+
+  test("a call whose approval comes while its turn is parked is what a sweep takes up (AE-8, AE-9)", async () => {
+    const [engine, seen] = [memoryEngine(), newSeen()];
+    const clock = manualClock(1_000);
+    const first = hostOf({ engine, clock, tools: [sender(seen, true)] });
+    const session = await first.lash.openSession("s");
+    session.run("go", { turnId: "t" }).catch(() => undefined);
+    await first.parked;
+    const { id } = await onlyCall(session);
+    await session.close();
+    await first.lash.close();
+    const worker = hostOf({ engine, clock, tools: [sender(seen, true)] });
+    expect(await worker.lash.recover()).toEqual([]);
+    const hook = hookLash(engine, clock);
+    expect(await (await hook.openSession("s")).approve(id)).toEqual({ status: "accepted" });
+    await hook.close();
+    expect(await worker.lash.recover()).toMatchObject([{ turnId: "t", result: { isSuccess: true } }]);
+    expect(seen.ran).toHaveLength(1);
+    await worker.lash.close();
+  });
+
   test("other calls of the reply run meanwhile, and what they came to survives a kill (AE-8)", async () => {
     const [engine, seen, clock] = [memoryEngine(), newSeen(), manualClock(1_000)];
     const tools = [sender(seen, true), sender(seen, undefined, { name: "look" })];
@@ -212,7 +250,7 @@ describe("approval", () => {
   test("an inspector sees the chart of the call under a readable id, from its approval to its end (AE-8)", async () => {
     const states: string[] = [];
     const inspect: Inspect = (event) => {
-      if (typeof event !== "object" || event.type !== "@xstate.snapshot" || !event.actorRef.id?.startsWith("tool:s:t:send:")) return;
+      if (event.type !== "@xstate.snapshot" || !(event.actorRef as AnyActorRef).id.startsWith("tool:s:t:send:")) return;
       states.push(String((event.snapshot as { readonly value?: unknown }).value));
     };
     const { lash } = testLash({ script: SENDING, tools: [sender(newSeen(), true)], effects: "journaled", inspect });

@@ -82,7 +82,7 @@ export async function answerOn(pending: PendingCall, call: LaunchedCall, batch: 
   const { cancel, detach, write } = scope;
   const { id, expiresAtMs } = pending;
   const dueAtMs = expiresAtMs ?? null;
-  const onWaiting = (): void => scope.waiting({ kind: "answer", ...(dueAtMs !== null && { dueAtMs }) });
+  const onWaiting = (): void => scope.waiting({ kind: "answer", waits: [name.key_id], ...(dueAtMs !== null && { dueAtMs }) });
   const here = waitingHere.get(waits) ?? new Map<string, PendingCall>();
   waitingHere.set(waits, here.set(id, pending));
   const wait = async (): Promise<JournaledOutcome> => {
