@@ -141,11 +141,12 @@ export class StoreWatch {
 
   // ---- leases -----------------------------------------------------------------------------------------------------
 
-  #acquired({ sessionId, deadHolder }: LeaseClaim, turn: TraceContext, lease: SessionLease, more: JsonObject = {}): void {
+  #acquired({ sessionId, deadHolder, silentHolder }: LeaseClaim, turn: TraceContext, lease: SessionLease, more: JsonObject = {}): void {
+    const from = deadHolder ?? silentHolder?.fence;
     const known = this.#held.has(lease.leaseToken);
     const context = { session_id: sessionId, ...turn };
     this.#held.set(lease.leaseToken, { lease, context });
-    if (!known) this.#tell("acquired", context, lease, { ...more, ...(deadHolder && { took_over_from: deadHolder.ownerId }) });
+    if (!known) this.#tell("acquired", context, lease, { ...more, ...(from && { took_over_from: from.ownerId }) });
   }
 
   #busy({ sessionId, owner }: LeaseClaim, turn: TraceContext, holder: SessionLease): void {
