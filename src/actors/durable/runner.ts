@@ -469,7 +469,8 @@ export class Runner<K extends RunTypes> implements ScopedRun<K> {
   }
 
   #finish(settle: () => void): void {
-    this.#receiver?.send(RUN_OVER);
+    // One without a parent is the machine's, and still hears that it has ended.
+    if (this.#options.parent) this.#receiver?.send(RUN_OVER);
     settle();
   }
 
