@@ -59,6 +59,7 @@ const LONG = [
   "test/{browser,examples}/**",
   "test/{,built-}package.test.ts",
   "test/cli/backup.test.ts",
+  "test/durable/mailbox.test.ts",
   "test/inspect/viewer.test.ts",
   "test/providers/round-trip*.test.ts",
   "test/runtime/{cancel-durable,cost,failed-writes,images,running-input,waits-restart}.test.ts",

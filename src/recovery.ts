@@ -6,6 +6,8 @@
 //        be opened with what the host says of it, a turn whose end was asked for is ended all the same.
 //   RE4. What happens behind the host's back is logged, never thrown.
 
+import type { SeenLease } from "./actors/durable/lease-watch.ts";
+import { seenLease } from "./actors/session-lease.ts";
 import type { SessionRuntime } from "./actors/session-runtime.ts";
 import type { TurnEnd } from "./actors/turn/types.ts";
 import { headless, type TurnRequest, type TurnWatcher } from "./actors/turn/request.ts";
@@ -49,7 +51,7 @@ export class Recovery {
   readonly #timers = new Set<() => void>();
   /** One of them, for turns that are parked until a time. */
   #nextDue: { readonly atMs: number; readonly cancel: () => void } | undefined;
-  #isClosed = false;
+  readonly #closed = new AbortController();
 
   constructor(options: RecoveryOptions) {
     this.#options = options;
@@ -66,16 +68,27 @@ export class Recovery {
     const ready = await this.#withCallers(turns);
     const recovered: Recovered[] = [];
     for (const generation of (await children?.generations(ready)) ?? [ready]) {
-      const waiting = [...generation];
-      const worker = async (): Promise<void> => {
-        for (let next = waiting.shift(); next && options.signal?.aborted !== true && !this.#isClosed; next = waiting.shift()) {
-          const outcome = await this.#finish(next, options);
-          if (outcome) recovered.push(outcome);
-        }
-      };
-      await Promise.all(Array.from({ length: options.atOnce ?? RECOVERIES_AT_ONCE }, worker));
+      const silent: InFlight[] = [];
+      await this.#each(generation, options, async (found) => {
+        const outcome = await this.#finish(found, options);
+        if (outcome === "silent") silent.push(found);
+        else if (outcome) recovered.push(outcome);
+      });
+      // All of them have been watched since the first look, so that they do not wait one after another.
+      await this.#each(silent, options, async (found) => {
+        const outcome = await this.#finishOnceSilent(found, options);
+        if (outcome) recovered.push(outcome);
+      });
     }
     return recovered;
+  }
+
+  async #each(found: readonly InFlight[], { signal, atOnce = RECOVERIES_AT_ONCE }: RecoverOptions, finish: (found: InFlight) => Promise<void>): Promise<void> {
+    const waiting = [...found];
+    const worker = async (): Promise<void> => {
+      for (let next = waiting.shift(); next && signal?.aborted !== true && !this.#closed.signal.aborted; next = waiting.shift()) await finish(next);
+    };
+    await Promise.all(Array.from({ length: atOnce }, worker));
   }
 
   /** A turn whose tool waits for one of these goes on with it, although nothing says that it can (RE1). */
@@ -106,7 +119,7 @@ export class Recovery {
 
   /** A turn that was suspended goes on when its time runs out, as long as this lash lives. */
   wakeAt(sessionId: string, turnId: string, dueAtMs: number): void {
-    if (this.#isClosed) return;
+    if (this.#closed.signal.aborted) return;
     const { clock } = this.#options.ports;
     const cancel = clock.setTimer(Math.max(0, dueAtMs - clock.now()), () => {
       this.#timers.delete(cancel);
@@ -117,7 +130,7 @@ export class Recovery {
 
   /** Turns that nobody drives go on when their time has come, as long as this lash lives: one timer for all of them. */
   #wakeDueAt(dueAtMs: number): void {
-    if (this.#isClosed || (this.#nextDue && this.#nextDue.atMs <= dueAtMs)) return;
+    if (this.#closed.signal.aborted || (this.#nextDue && this.#nextDue.atMs <= dueAtMs)) return;
     const { clock, persistence, logger } = this.#options.ports;
     if (this.#nextDue) this.#timers.delete(this.#nextDue.cancel);
     this.#nextDue?.cancel();
@@ -137,7 +150,7 @@ export class Recovery {
 
   /** No timer wakes a turn any more, and no other is begun. */
   close(): void {
-    this.#isClosed = true;
+    this.#closed.abort();
     for (const cancel of this.#timers) cancel();
   }
 
@@ -151,7 +164,7 @@ export class Recovery {
     const caller = await ports.children?.callerOf(sessionId, turnId).catch(() => undefined);
     if (caller) this.wake(caller.sessionId, caller.turnId);
     if (caller) await this.#background.get(caller.sessionId);
-    const recovered = await this.#finish({ sessionId, turnId }, {}).catch((error: unknown) => ({ error }));
+    const recovered = await this.#finishOnceSilent({ sessionId, turnId }, {}).catch((error: unknown) => ({ error }));
     if (recovered && "error" in recovered) {
       ports.logger({ level: "warn", event: "turn.recovery_failed", sessionId, ...errorFields(recovered.error) });
     }
@@ -173,7 +186,37 @@ export class Recovery {
     });
   }
 
-  async #finish(found: InFlight, { signal, onActivity }: RecoverOptions): Promise<Recovered | undefined> {
+  /** Waits for the proof, where the lease seems to have been left. */
+  async #finishOnceSilent(found: InFlight, options: RecoverOptions): Promise<Recovered | undefined> {
+    for (;;) {
+      const outcome = await this.#finish(found, options);
+      if (outcome !== "silent") return outcome;
+      const signal = AbortSignal.any([this.#closed.signal, ...(options.signal ? [options.signal] : [])]);
+      const end = await this.#options.ports.leaseWatch.end(() => this.#leaseOf(found.sessionId), { until: "sign", signal }).catch((error: unknown) => {
+        if (signal.aborted) return "lives";
+        throw error;
+      });
+      if (end === "lives") return undefined;
+    }
+  }
+
+  async #leaseOf(sessionId: string): Promise<SeenLease | undefined> {
+    const lease = await this.#options.ports.persistence.leases.current(sessionId);
+    return lease && seenLease(lease);
+  }
+
+  /**
+   * By its holder's clock the lease has expired. That is no proof, as the clocks may differ; it is a reason to watch the holder for
+   * one TTL (SC-2).
+   */
+  async #seemsLeft(sessionId: string): Promise<boolean> {
+    const { clock, persistence } = this.#options.ports;
+    const lease = await persistence.leases.current(sessionId);
+    return lease !== undefined && lease.expiresAtMs <= clock.now();
+  }
+
+  /** @returns "silent": the turn seems to have been left, and that has to be proved. */
+  async #finish(found: InFlight, { signal, onActivity }: RecoverOptions): Promise<Recovered | "silent" | undefined> {
     const { sessionId, turnId, damage } = found;
     if (damage) return { sessionId, turnId, error: asLashError(damage) };
     try {
@@ -185,6 +228,7 @@ export class Recovery {
       return { sessionId, turnId, result: turnResultOf(end) };
     } catch (error) {
       if (LashError.is(error) && error.isCode("turn_suspended")) return { sessionId, turnId, suspended: true };
+      if (LashError.is(error) && error.isCode("session_execution_busy") && (await this.#seemsLeft(sessionId))) return "silent";
       if (LashError.is(error) && ELSEWHERE.has(error.code)) return undefined;
       return { sessionId, turnId, error: asLashError(error) };
     }

@@ -1,6 +1,7 @@
 // Runtime ports: what all sessions of one lash share (S-86), made from its options.
 
 import { ChangeHub } from "./actors/change-hub.ts";
+import { LeaseWatch } from "./actors/durable/lease-watch.ts";
 import { MemoryJournals } from "./actors/durable/memory-journal.ts";
 import type { RuntimePorts } from "./actors/ports.ts";
 import { Publishers } from "./actors/publisher.ts";
@@ -93,6 +94,7 @@ export function makePorts(options: LashOptions, { redactor, ladders, wakeAt, pok
     liveness,
     peers,
     leaseTimings: leaseTimingsOf(options.lease),
+    leaseWatch: new LeaseWatch(clock),
     maxRecoveries: options.maxRecoveries ?? 5,
     residency: options.residency ?? "keep_all",
     limits: resolveLimits(options.limits),

@@ -9,12 +9,14 @@ import { doubtAfter, errorText, runtimeErrorOfStore } from "../domain/error-mapp
 import type { RuntimeErrorCode } from "../domain/error-codes.ts";
 import { LashError, runtimeError } from "../domain/errors.ts";
 import { sha256Hex } from "../domain/sha256.ts";
+import type { LeaseFence } from "../stores/contract.ts";
 import { type QueuedBatch, type SessionCommand, type WorkClaim, workRowsOf } from "../stores/ingress-contract.ts";
-import { fenceOf, LeaseKeeper } from "./lease-keeper.ts";
+import type { Held } from "./durable/contract.ts";
 import { queueTopic } from "./input-lane.ts";
 import type { Resident } from "./resident.ts";
 import type { SessionParts } from "./session/parts.ts";
 import { adopt } from "./session/turn-ended.ts";
+import { holdSession } from "./session-lease.ts";
 import { changeCommit, resetTo, settingsCommit, withPluginState, type SessionChange } from "./session-change.ts";
 import { settingsOf } from "./session-settings.ts";
 
@@ -24,26 +26,25 @@ import { settingsOf } from "./session-settings.ts";
  */
 export async function drainCommands(session: SessionParts): Promise<void> {
   const { ports, stated: { wiring: { sessionId } }, claims: lease } = session;
-  const { leases, queue, turns } = ports.persistence;
-  const claimed = await lease.claimAlone();
-  lease.hold(fenceOf(claimed));
-  const nothing = (): void => undefined;
-  const keeper = new LeaseKeeper(leases, ports.clock, ports.leaseTimings, claimed, { renewing: nothing, renewed: nothing, renewFailed: nothing, lost: nothing });
+  const { queue, turns } = ports.persistence;
+  const held = holdSession(ports, await lease.claimAlone());
+  lease.hold(held.fence);
   try {
     // Accepted and left since somebody looked: it ends on the history that it began with, before anything moves that (OP-7).
     if ((await turns.inFlight(sessionId)).length > 0) return;
     for (;;) {
-      await keeper.ensureLive();
-      const claim = await queue.claimCommand({ fence: keeper.fence, claimToken: ports.newId() });
+      await held.ensureLive();
+      const claim = await queue.claimCommand({ fence: held.fence, claimToken: ports.newId() });
       if (!claim) return;
-      await apply(session, keeper, claim);
+      await apply(session, held, claim);
     }
   } catch (failure) {
     // S-63: whether it was committed is unknown, so the lease is left to expire.
     if (doubtAfter(failure) === "unknown") lease.hold(undefined);
     throw runtimeErrorOfStore(failure);
   } finally {
-    keeper.stop();
+    // Whoever it is held on for keeps it from here on.
+    await held.letGo("leave");
   }
 }
 
@@ -64,7 +65,7 @@ export async function drainCommandsAlone(problem: unknown, session: SessionParts
   throw runtimeError("unknown_turn", "nothing but session commands waited");
 }
 
-async function apply(session: SessionParts, keeper: LeaseKeeper, claim: WorkClaim): Promise<void> {
+async function apply(session: SessionParts, held: Held<LeaseFence>, claim: WorkClaim): Promise<void> {
   const { ports, stated: { wiring }, residence } = session;
   const { sessionId } = wiring;
   const { sessions } = ports.persistence;
@@ -76,8 +77,8 @@ async function apply(session: SessionParts, keeper: LeaseKeeper, claim: WorkClai
   const carriedOut = await carryOut(session, command, batch, resident, step);
   // Plugins follow the head that this commit builds on, which another runtime may have moved since their last turn here.
   const change = withPluginState(carriedOut, wiring.plugins?.capture(resident.plugins, "session"));
-  await keeper.ensureLive();
-  const commit = { ...changeCommit(sessionId, resident, keeper.fence, change), releaseLease: false, completedWork: [workRowsOf(claim)] };
+  await held.ensureLive();
+  const commit = { ...changeCommit(sessionId, resident, held.fence, change), releaseLease: false, completedWork: [workRowsOf(claim)] };
   adopt(session, await sessions.commit(commit), commit);
   ports.changes.notify(queueTopic(sessionId));
 }

@@ -9,7 +9,7 @@ import { TURN_MACHINE } from "../machines/turn.machine.ts";
 import type { NewAttachment } from "../stores/content-contract.ts";
 import type { AcceptOutcome, AcceptTurn, ClaimOutcome, ConfigClaim, LeaseClaim, LeaseFence, LeaseOwner, ResumeOutcome, SessionLease, TakesUp } from "../stores/contract.ts";
 import { MOST_INPUTS } from "./checkpoint.ts";
-import { fenceOf, releaseLane } from "./lease-keeper.ts";
+import { fenceOf, releaseLane, seenLease } from "./session-lease.ts";
 import type { RuntimePorts, SessionWiring } from "./ports.ts";
 import { writeSurely } from "./durable/sure-write.ts";
 
@@ -40,12 +40,18 @@ export class LaneClaims {
   #accepted: { readonly config: TurnConfig; readonly fencingToken: number } | undefined;
   /** Claimed for the commands before a turn, and held until the turn is accepted or comes to nothing. */
   #held: LeaseFence | undefined;
+  #sinceMs = 0;
   /** Of a run that is over, whose store did not take it back. */
   #kept: LeaseFence | undefined;
 
   constructor(ports: RuntimePorts, wiring: SessionWiring) {
     this.#ports = ports;
     this.#wiring = wiring;
+  }
+
+  /** When the latest claim was begun, by the monotonic clock. */
+  get sinceMs(): number {
+    return this.#sinceMs;
   }
 
   accept({ turnId, input, attachments }: TurnToAccept, accepting: AcceptedWith): Promise<AcceptOutcome> {
@@ -141,7 +147,7 @@ export class LaneClaims {
     return resumed;
   }
 
-  /** Claims the lane; a holder that is provably dead is taken over at once, anybody else is waited out. */
+  /** Claims the lane. A holder that is provably dead is taken over at once, anybody else once this runtime has seen it silent for one TTL (SC-2). */
   async claim<Outcome extends { readonly kind: string; readonly holder?: SessionLease }>(attempt: (claim: LeaseClaim) => Promise<Outcome>): Promise<Outcome> {
     const claim: LeaseClaim = {
       sessionId: this.#wiring.sessionId,
@@ -151,11 +157,20 @@ export class LaneClaims {
     };
     // Asked again it answers with what is there: the lease of this owner, and the turn as it is in flight or has ended.
     const surely = (wanted: LeaseClaim): Promise<Outcome> => writeSurely(() => attempt(wanted), async () => ((await this.#holds(wanted)) ? () => attempt(wanted) : undefined));
+    const { clock, leaseWatch, liveness } = this.#ports;
+    this.#sinceMs = clock.monotonic();
     const first = await surely(claim);
     if (first.kind !== "busy") this.#kept = undefined;
     if (first.kind !== "busy" || !first.holder) return first;
-    const dead = await this.#ports.liveness.isDead(first.holder.owner).catch(() => false);
-    return dead ? surely({ ...claim, deadHolder: fenceOf(first.holder) }) : first;
+    const { holder } = first;
+    const isSilent = leaseWatch.look(seenLease(holder)) === 0;
+    const isDead = await liveness.isDead(holder.owner).catch(() => false);
+    if (!isDead && !isSilent) return first;
+    this.#sinceMs = clock.monotonic();
+    const fence = fenceOf(holder);
+    const second = await surely({ ...claim, ...(isDead ? { deadHolder: fence } : { silentHolder: { fence, expiresAtMs: holder.expiresAtMs } }) });
+    if (second.kind !== "busy") leaseWatch.forget(holder.sessionId);
+    return second;
   }
 
   /**

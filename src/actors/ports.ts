@@ -20,7 +20,8 @@ import type { ChangeHub } from "./change-hub.ts";
 import type { MemoryJournals } from "./durable/memory-journal.ts";
 import type { PokeReason } from "./input-lane.ts";
 import type { CheckJson } from "./output-check.ts";
-import type { LeaseTimings } from "./lease-keeper.ts";
+import type { LeaseTimings } from "./durable/held-lease.ts";
+import type { LeaseWatch } from "./durable/lease-watch.ts";
 import type { FailureOf } from "./model-call.ts";
 import type { SessionPlugins } from "./plugin-port.ts";
 import type { Publishers } from "./publisher.ts";
@@ -61,6 +62,8 @@ export interface RuntimePorts {
   readonly protocol: ProtocolDriver;
   readonly liveness: Liveness;
   readonly leaseTimings: LeaseTimings;
+  /** How long leases of others have been silent. */
+  readonly leaseWatch: LeaseWatch;
   readonly residency: Residency;
   /** Recoveries without progress after which a turn is given up. */
   readonly maxRecoveries: number;

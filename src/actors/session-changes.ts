@@ -11,7 +11,7 @@ import { invalidArgument } from "../domain/invalid-argument.ts";
 import type { JsonObject } from "../domain/json.ts";
 import type { CommitResult, LeaseFence, SessionLease } from "../stores/contract.ts";
 import type { ToolRegistry } from "../tools/registry/contract.ts";
-import { fenceOf, releaseLane } from "./lease-keeper.ts";
+import { fenceOf, releaseLane } from "./session-lease.ts";
 import type { Resident } from "./resident.ts";
 import { changeCommit, settingsCommit, withPluginState, type SessionChange } from "./session-change.ts";
 import type { SessionParts } from "./session/parts.ts";

@@ -75,6 +75,11 @@ export class WaitDesk {
     }
   }
 
+  /** Whoever waits for one of these looks at once: somebody has come across an answer. */
+  look(keyIds: readonly string[]): void {
+    for (const keyId of keyIds) this.#hub.notify(`wait:${keyId}`);
+  }
+
   /** The answer, if there is one by now; nobody begins to wait for it. */
   async answerTo(name: WaitName): Promise<Resolution | undefined> {
     const found = await this.#look(name);

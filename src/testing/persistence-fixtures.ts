@@ -55,6 +55,12 @@ export const fenceOf = ({ sessionId, owner: { ownerId, incarnationId }, leaseTok
   fencingToken,
 });
 
+/** Evidence for a claim: the holder of a lane, as it stands, has been silent for one time to live. */
+export async function silenceOf(store: Persistence, sessionId: string): Promise<Pick<LeaseClaim, "silentHolder">> {
+  const lease = await store.leases.current(sessionId);
+  return lease ? { silentHolder: { fence: fenceOf(lease), expiresAtMs: lease.expiresAtMs } } : {};
+}
+
 /** Claims a lane that must be free. */
 export async function acquire(store: Persistence, sessionId: string, name = "alice", overrides: Partial<LeaseClaim> = {}): Promise<LeaseFence> {
   const outcome = await store.leases.claim(claimBy(name, sessionId, overrides));

@@ -2,7 +2,7 @@
 // a state that nothing can move on.
 
 import { describe, expect, test } from "vitest";
-import { getNextTransitions, initialTransition, transition, type AnyStateMachine, type AnyTransitionDefinition, type EventObject, type SnapshotFrom } from "xstate";
+import { getNextTransitions, initialTransition, transition, type AnyStateMachine, type SnapshotFrom } from "xstate";
 import { getAdjacencyMap } from "xstate/graph";
 import type { EffectOutcome, EffectsMessage, TurnEvent } from "../../src/machines/effects.ts";
 import { sessionMachine, type SessionEvent } from "../../src/machines/session.machine.ts";
@@ -11,6 +11,7 @@ import type { Decision, ProtocolDriver } from "../../src/machines/protocol.ts";
 import { turnMachine, type TurnMachine } from "../../src/machines/turn.machine.ts";
 import { standardProtocol } from "../../src/protocols/standard.ts";
 import { call, calls, codeProtocol, fails, fault, hello, history, issue, ok, reply, result, results, says, turnInput, unlimited } from "../support/turn-steps.ts";
+import { declared, taken } from "./walk.ts";
 
 const ALL: readonly TurnHook[] = ["preparesContext", "beforeTurn", "syncsEnvironment", "takesInput", "checkpoints", "finalizes", "afterPersist", "compacts"];
 
@@ -53,25 +54,6 @@ const shapeOf = ({ value, context }: { readonly value: unknown; readonly context
     value, context.open.map(({ command }) => command.kind), context.afterCheckpoint?.type, context.outcome && ("stopped" in context.outcome ? context.outcome.stopped : Object.keys(context.outcome)), context.failure?.code,
     context.endsWithToolResult, context.maxTurns === null ? null : Math.min(context.iteration, context.maxTurns), context.history === null, context.hasCompacted,
   ]);
-
-const idOf = ({ source, eventType, target, guard }: AnyTransitionDefinition): string =>
-  `${source.id} --${eventType} [${typeof guard === "object" ? JSON.stringify({ ...guard, params: typeof guard["params"] === "function" ? "f" : guard["params"] }) : String(guard)}]--> ${(target ?? []).map(({ id }) => id).join()}`;
-
-/** All transitions that a chart declares. */
-function declared(machine: AnyStateMachine): Set<string> {
-  const nodes = [machine.root];
-  const ids = new Set<string>();
-  for (let node = nodes.pop(); node; node = nodes.pop()) {
-    nodes.push(...Object.values(node.states));
-    for (const group of node.transitions.values()) for (const each of group) ids.add(idOf(each));
-  }
-  return ids;
-}
-
-/** The transition that an event takes: the first enabled one of the deepest state that has it. */
-function taken(machine: AnyStateMachine, snapshot: SnapshotFrom<AnyStateMachine>, event: EventObject): readonly string[] {
-  return (machine.getTransitionData(snapshot, event) as readonly AnyTransitionDefinition[]).map(idOf);
-}
 
 interface Asked {
   readonly type: string;

@@ -13,6 +13,7 @@ import { ASKING, askingLash, askTool, newAsked, quiet } from "../support/asking.
 import { crashEverywhere } from "../support/crash-sweep.ts";
 import { engineCases } from "../support/engines.ts";
 import { staysOpen, testLash, transcriptOf } from "../support/lash.ts";
+import { bury } from "../support/mortal.ts";
 import { heldLanes, keysOf, overwrite, rowsOf } from "../support/rows.ts";
 
 /** A source of tools; tells when it is asked again. */
@@ -131,6 +132,7 @@ describe.each(engineCases())("on $name", ({ open }) => {
     await session.commands.reset("r", "k");
     await withCatalog(session, async () => {
       // Meanwhile this process sleeps for longer than its lease lives.
+      await bury(engine);
       const taken = await other.lash.openSession("s");
       await taken.run("theirs");
       expect(framesOf(taken)).toBe(2);

@@ -140,6 +140,11 @@ export interface ParkUntil {
   readonly dueAtMs?: number;
 }
 
+export type ParkAnswer<K extends RunTypes> =
+  | { readonly kind: "parked" }
+  /** Something that it would wait for is there, or it is to be cancelled: the lease is still held. */
+  | { readonly kind: "answered"; readonly cancel?: K["cancel"] | undefined };
+
 /** A write that is made for certain: where its answer was lost, `find` looks whether it was made and gives its answer then. */
 export interface SureWrite<Answer> {
   write(): Promise<Answer>;
@@ -153,10 +158,10 @@ export interface DurableRecord<K extends RunTypes> {
   claim(): Promise<ClaimAnswer<K>>;
   step(fence: K["fence"], draft: StepDraft<K>): SureWrite<StepAnswer<K>>;
   /**
-   * Records a step and releases the lease, in one write. It reads the awaited answers again: `answered` says that one is there; the
-   * step is recorded then, too, and the lease is still held.
+   * Records a step and releases the lease, in one write. It reads the awaited answers again; where one is there, only the step is
+   * recorded, and whoever waits for it is told.
    */
-  park(fence: K["fence"], draft: StepDraft<K>, until: ParkUntil): SureWrite<"parked" | "answered">;
+  park(fence: K["fence"], draft: StepDraft<K>, until: ParkUntil): SureWrite<ParkAnswer<K>>;
   /** Frees the lease with it. */
   end(fence: K["fence"], ending: K["ending"]): SureWrite<EndAnswer<K>>;
 }

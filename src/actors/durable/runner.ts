@@ -432,12 +432,14 @@ export class Runner<K extends RunTypes> implements ScopedRun<K> {
     const draft = this.#draft(undefined, facts, undefined);
     const answer = await this.writes.record(this.#options.record.park(held.fence, draft, until));
     if (this.#isOver()) return false;
-    if (answer === "answered") {
+    if (answer.kind === "answered") {
       this.#step = draft.number;
       this.journal.wrote(draft.issued);
       held.goingOn();
+      // Not parked again before something has moved: what waits has yet to hear of its answer.
       this.#become("driving");
-      this.moved();
+      this.#tell(this.#options.machine.waits.resumed);
+      if (answer.cancel !== undefined) this.#options.onCancel?.(answer.cancel);
       return false;
     }
     this.#become("over");
@@ -467,7 +469,8 @@ export class Runner<K extends RunTypes> implements ScopedRun<K> {
   }
 
   #finish(settle: () => void): void {
-    this.#receiver?.send(RUN_OVER);
+    // One without a parent is the machine's, and still hears that it has ended.
+    if (this.#options.parent) this.#receiver?.send(RUN_OVER);
     settle();
   }
 

@@ -2,9 +2,9 @@
 
 import { LashError } from "../../domain/errors.ts";
 import { lackError } from "../../domain/turn-means.ts";
-import type { AcceptOutcome, ResumeOutcome } from "../../stores/contract.ts";
+import type { AcceptOutcome, ResumeOutcome, SessionLease } from "../../stores/contract.ts";
 import type { ClaimAnswer } from "../durable/contract.ts";
-import { KeptLease } from "./kept-lease.ts";
+import { holdSession } from "../session-lease.ts";
 import type { SessionParts } from "../session/parts.ts";
 import type { TurnRequest } from "./request.ts";
 import type { TurnTypes } from "./types.ts";
@@ -44,13 +44,16 @@ async function ask({ claims, plans, residence }: SessionParts, { turnId, origin,
   return origin.kind === "input" ? claims.accept({ turnId, ...origin }, accepting) : claims.acceptQueued({ turnId, batchIds: origin.batchIds }, accepting);
 }
 
+const hold = ({ ports, actors, claims }: SessionParts, lease: SessionLease) =>
+  holdSession(ports, lease, { sinceMs: claims.sinceMs, parent: actors.root, giveBack: (fence) => claims.giveBack(fence) });
+
 function answerOf(session: SessionParts, outcome: Outcome): ClaimAnswer<TurnTypes> {
   switch (outcome.kind) {
     case "accepted":
     case "resumed": {
       const { lease, turn, headRevision, lack } = outcome;
       const { step, journal, issued } = turn;
-      return { kind: "held", held: new KeptLease(session, lease), start: { turn, headRevision, ...(lack && { lack }) }, step, journal, issued };
+      return { kind: "held", held: hold(session, lease), start: { turn, headRevision, ...(lack && { lack }) }, step, journal, issued };
     }
     case "turn_left":
       return { kind: "refused", error: lackError(outcome.lack, { sessionId: session.stated.wiring.sessionId, turnId: outcome.turnId }) };

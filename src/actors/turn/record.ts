@@ -4,7 +4,7 @@
 
 import { runtimeError, storeError } from "../../domain/errors.ts";
 import type { LeaseFence, Persistence, RecordedTurn, SessionLease, TurnPark, TurnStep } from "../../stores/contract.ts";
-import type { ClaimAnswer, DurableRecord, EndAnswer, ParkUntil, StepAnswer, StepDraft, SureWrite } from "../durable/contract.ts";
+import type { ClaimAnswer, DurableRecord, EndAnswer, ParkAnswer, ParkUntil, StepAnswer, StepDraft, SureWrite } from "../durable/contract.ts";
 import { collectedBefore, collectedNow } from "./collected.ts";
 import type { TurnTypes } from "./types.ts";
 
@@ -13,6 +13,8 @@ export interface TurnRecordOptions {
   readonly turnId: string;
   readonly isDurable: boolean;
   readonly claim: () => Promise<ClaimAnswer<TurnTypes>>;
+  /** One of these durable waits is over. */
+  readonly onAnswered: (keyIds: readonly string[]) => void;
 }
 
 export class TurnRunRecord implements DurableRecord<TurnTypes> {
@@ -20,8 +22,10 @@ export class TurnRunRecord implements DurableRecord<TurnTypes> {
   readonly claim: () => Promise<ClaimAnswer<TurnTypes>>;
   readonly #persistence: Persistence;
   readonly #turnId: string;
+  readonly #onAnswered: TurnRecordOptions["onAnswered"];
 
-  constructor({ persistence, turnId, isDurable, claim }: TurnRecordOptions) {
+  constructor({ persistence, turnId, isDurable, claim, onAnswered }: TurnRecordOptions) {
+    this.#onAnswered = onAnswered;
     this.#persistence = persistence;
     this.#turnId = turnId;
     this.isDurable = isDurable;
@@ -42,16 +46,19 @@ export class TurnRunRecord implements DurableRecord<TurnTypes> {
     };
   }
 
-  park(fence: LeaseFence, draft: StepDraft<TurnTypes>, { waits, dueAtMs }: ParkUntil): SureWrite<"parked" | "answered"> {
+  park(fence: LeaseFence, draft: StepDraft<TurnTypes>, { waits, dueAtMs }: ParkUntil): SureWrite<ParkAnswer<TurnTypes>> {
     const { leases, turns } = this.#persistence;
     // Found by every sweep, as nothing would tell the store when it can go on.
-    if (!waits) return { write: () => leases.release(fence).then(() => "parked" as const, () => "parked" as const), find: async () => undefined };
+    if (!waits) {
+      const parked = (): ParkAnswer<TurnTypes> => ({ kind: "parked" });
+      return { write: () => leases.release(fence).then(parked, parked), find: async () => undefined };
+    }
     const park: TurnPark = { ...stepOf(fence, this.#turnId, draft), until: { waits, ...(dueAtMs !== undefined && { dueAtMs }) } };
     return {
       write: async () => {
-        const { kind } = await turns.park(park);
-        if (kind === "settled") throw runtimeError("session_execution_lease_lost", `another owner has ended turn ${this.#turnId}`);
-        return kind;
+        const outcome = await turns.park(park);
+        if (outcome.kind === "settled") throw runtimeError("session_execution_lease_lost", `another owner has ended turn ${this.#turnId}`);
+        return outcome.kind === "parked" ? outcome : this.#answered(park, outcome.cancellation);
       },
       find: () => this.#findPark(park),
     };
@@ -93,14 +100,19 @@ export class TurnRunRecord implements DurableRecord<TurnTypes> {
    *
    * @throws LashError `session_execution_lease_expired` - it was not made, and somebody else has the turn, or has ended it.
    */
-  async #findPark({ fence, step }: TurnPark): Promise<(() => Promise<"parked" | "answered">) | undefined> {
-    const { sessionId } = fence;
+  async #findPark(park: TurnPark): Promise<(() => Promise<ParkAnswer<TurnTypes>>) | undefined> {
+    const { fence, fence: { sessionId }, step } = park;
     const turn = await this.#persistence.turns.load(sessionId, this.#turnId);
     const lease = await this.#persistence.leases.current(sessionId);
     const isHeld = lease !== undefined && isHeldUnder(lease, fence);
-    if (turn && turn.step >= step) return async () => (isHeld ? "answered" : "parked");
+    if (turn && turn.step >= step) return async () => (isHeld ? this.#answered(park, turn.cancellation) : { kind: "parked" });
     if (turn && isHeld) return undefined;
     throw storeError("session_execution_lease_expired", `session ${sessionId} is not held by this writer any more`, { details: { sessionId } });
+  }
+
+  #answered({ until: { waits } }: TurnPark, cancel: TurnTypes["cancel"] | undefined): ParkAnswer<TurnTypes> {
+    this.#onAnswered(waits);
+    return { kind: "answered", cancel };
   }
 
   /** Nothing of the turn is durable but what it claims. */

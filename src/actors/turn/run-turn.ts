@@ -113,7 +113,7 @@ class TurnRun {
     this.#runner = new Runner<TurnTypes>({
       id: `turn:${sessionId}:${turnId}`,
       machine: durableTurn(ports.protocol),
-      record: new TurnRunRecord({ persistence: ports.persistence, turnId, isDurable: ports.journals === undefined, claim: () => claimTurn(session, request) }),
+      record: new TurnRunRecord({ persistence: ports.persistence, turnId, isDurable: ports.journals === undefined, claim: () => claimTurn(session, request), onAnswered: (keyIds) => ports.waits.look(keyIds) }),
       first: (first) => this.#doFirst(first),
       open: (claimed) => {
         this.#watch();

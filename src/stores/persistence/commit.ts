@@ -77,7 +77,7 @@ async function apply(tx: WriteTransaction, prepared: PreparedCommit): Promise<Co
     const replay = await replayed(tx, commit, turn);
     if (replay !== undefined) return replay;
   }
-  const held = await requireFence(tx, sessionId, commit.fence, now);
+  const held = await requireFence(tx, sessionId, commit.fence);
   const stored = await readHead(tx, sessionId);
   const before = stored ?? NO_HEAD;
   checkRevision(commit, before.revision);

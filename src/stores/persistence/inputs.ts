@@ -16,7 +16,7 @@ import type {
 } from "../ingress-contract.ts";
 import { writeWithBytes } from "./attachment-bytes.ts";
 import { setAttachments } from "./attachment-rows.ts";
-import { belongsTo, claimLiveness, isClaimable, superseded, unclaimed } from "./claim-rows.ts";
+import { belongsTo, claimLiveness, seemingLiveness, isClaimable, superseded, unclaimed } from "./claim-rows.ts";
 import { checkBinding, type StoreContext } from "./context.ts";
 import { admitInput, waitingState } from "./input-admission.ts";
 import { isActiveFor, selectInputs, takeInputs } from "./input-claims.ts";
@@ -46,9 +46,8 @@ export function createInputs(context: StoreContext): InputFacet {
   ): Promise<TurnInputClaim | undefined> {
     const { sessionId } = fence;
     checkBinding(context, sessionId);
-    const now = context.now();
     const select = async (tx: ReadTransaction, limit: number): Promise<{ lease: SessionLease; rows: InputRow[] }> => {
-      const { lease } = await requireFence(tx, sessionId, fence, now);
+      const { lease } = await requireFence(tx, sessionId, fence);
       return { lease, rows: await selectInputs(tx, sessionId, { generation: lease.fencingToken, max: limit, isWanted }) };
     };
     if ((await engine.read((tx) => select(tx, Math.min(max, 1)))).rows.length === 0) return undefined;
@@ -108,7 +107,7 @@ export function createInputs(context: StoreContext): InputFacet {
       checkBinding(context, sessionId);
       const now = context.now();
       return engine.read(async (tx) => {
-        const isLive = await claimLiveness(tx, sessionId, now);
+        const isLive = await seemingLiveness(tx, sessionId, now);
         const rows = await collect(liveInputs(tx, sessionId));
         return rows.filter((row) => row.state !== "accepted" && !isLive(row)).map((row) => toInput(sessionId, row));
       });
@@ -116,9 +115,8 @@ export function createInputs(context: StoreContext): InputFacet {
 
     async cancel(sessionId, targets) {
       checkBinding(context, sessionId);
-      const now = context.now();
       return engine.write(async (tx) => {
-        const isLive = await claimLiveness(tx, sessionId, now);
+        const isLive = await claimLiveness(tx, sessionId);
         const outcomes: CancelOutcome[] = [];
         for (const target of targets) {
           const row = await findInput(tx, sessionId, target);
@@ -130,11 +128,10 @@ export function createInputs(context: StoreContext): InputFacet {
 
     async cancelSuffix(sessionId, anchor) {
       checkBinding(context, sessionId);
-      const now = context.now();
       return engine.write(async (tx): Promise<SuffixCancelOutcome> => {
         const first = await findInput(tx, sessionId, anchor);
         if (first === undefined) return { outcome: "anchor_not_found", data: { anchor } };
-        const isLive = await claimLiveness(tx, sessionId, now);
+        const isLive = await claimLiveness(tx, sessionId);
         const rows = [...(await collect(endedInputs(tx, sessionId))), ...(await collect(liveInputs(tx, sessionId)))]
           .filter((row) => row.seq >= first.seq)
           .sort((a, b) => a.seq - b.seq);
@@ -147,9 +144,8 @@ export function createInputs(context: StoreContext): InputFacet {
     async deferOrphaned(fence, scope) {
       const { sessionId } = fence;
       checkBinding(context, sessionId);
-      const now = context.now();
       return engine.write(async (tx) => {
-        const { lease } = await requireFence(tx, sessionId, fence, now);
+        const { lease } = await requireFence(tx, sessionId, fence);
         const isOrphaned = (row: InputRow): boolean => {
           if (row.state !== "pending_active" && row.state !== "accepted") return false;
           if (scope.kind === "turn") return isFor(row, scope.turnId);

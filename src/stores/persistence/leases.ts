@@ -2,7 +2,7 @@
 
 import type { ClaimOutcome, LeaseFacet, SessionLease } from "../contract.ts";
 import { checkBinding, type StoreContext } from "./context.ts";
-import { decideClaim, readLane, releaseIfHeld, requireUnclaimed, writeLease } from "./lease-rules.ts";
+import { decideClaim, readLane, releaseIfHeld, renewed, requireFence, writeLease } from "./lease-rules.ts";
 
 export function createLeases(context: StoreContext): LeaseFacet {
   const { engine } = context;
@@ -22,10 +22,10 @@ export function createLeases(context: StoreContext): LeaseFacet {
       checkBinding(context, fence.sessionId);
       const now = context.now();
       return engine.write(async (tx): Promise<SessionLease> => {
-        const { lease, work } = await requireUnclaimed(tx, fence.sessionId, fence);
-        const renewed = { ...lease, expiresAtMs: now + ttlMs };
-        writeLease(tx, renewed, work);
-        return renewed;
+        const { lease, work } = await requireFence(tx, fence.sessionId, fence);
+        const later = renewed(lease, now, ttlMs);
+        writeLease(tx, later, work);
+        return later;
       });
     },
 

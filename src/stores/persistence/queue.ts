@@ -33,7 +33,7 @@ export function createQueue(context: StoreContext): QueueFacet {
     checkBinding(context, sessionId);
     const now = context.now();
     const next = async (tx: ReadTransaction): Promise<Pick<HeldLane, "lease"> & { rows: readonly WorkRow[] }> => {
-      const { lease, work } = await requireFence(tx, sessionId, fence, now);
+      const { lease, work } = await requireFence(tx, sessionId, fence);
       if (work === 0) return { lease, rows: [] };
       const inFlight = (await readControl(tx, sessionId))?.turnId;
       return { lease, rows: await select(readyWork(tx, sessionId, { generation: lease.fencingToken, now, inFlight })) };
@@ -115,10 +115,9 @@ export function createQueue(context: StoreContext): QueueFacet {
 
     async cancel(sessionId, batchId) {
       checkBinding(context, sessionId);
-      const now = context.now();
       return engine.write(async (tx) => {
         const row = await findWork(tx, sessionId, { id: batchId });
-        if (row === undefined || (await takenness(tx, sessionId, now))(row)) return undefined;
+        if (row === undefined || (await takenness(tx, sessionId))(row)) return undefined;
         await removeWork(tx, sessionId, row);
         await countWork(tx, sessionId, -1);
         return toBatch(sessionId, row);

@@ -2,7 +2,7 @@
 
 import type { Bound, Entry, Key, ReadTransaction, WriteTransaction } from "../engine.ts";
 import type { ReadyQueues } from "../ingress-contract.ts";
-import { claimLiveness } from "./claim-rows.ts";
+import { claimLiveness, seemingLiveness } from "./claim-rows.ts";
 import type { StoreContext } from "./context.ts";
 import { liveInputs } from "./input-rows.ts";
 import { after, DELAYED_QUEUES, lanesKey, READY, READY_QUEUES, readyQueueKey, SESSION_ROWS, sessionPrefix, textAt } from "./layout.ts";
@@ -12,9 +12,9 @@ import { readControl } from "./turn-rows.ts";
 import { isTakenBy } from "./work-claims.ts";
 import { queuedWork, type WorkRow } from "./work-rows.ts";
 
-/** Tells whether a batch is claimed, as those without the lease see it: by a live lease, or by the turn in flight. */
-export async function takenness(tx: ReadTransaction, sessionId: string, now: number): Promise<(row: WorkRow) => boolean> {
-  const isLive = await claimLiveness(tx, sessionId, now);
+/** Tells whether a batch is claimed, as those without the lease see it: under a lease, or by the turn in flight. @param now - for who only looks. */
+export async function takenness(tx: ReadTransaction, sessionId: string, now?: number): Promise<(row: WorkRow) => boolean> {
+  const isLive = await (now === undefined ? claimLiveness(tx, sessionId) : seemingLiveness(tx, sessionId, now));
   const inFlight = (await readControl(tx, sessionId))?.turnId;
   return (row) => isLive(row) || isTakenBy(row, inFlight);
 }

@@ -15,14 +15,14 @@ type BegunStep =
   | { readonly kind: "settled"; readonly result: RecordedTurn };
 
 /** @throws LashError `session_execution_lease_expired`, `turn_step_conflict`. */
-export async function requireStep(tx: ReadTransaction, { fence, turnId, step }: Pick<TurnStep, "fence" | "turnId" | "step">, now: number): Promise<BegunStep> {
+export async function requireStep(tx: ReadTransaction, { fence, turnId, step }: Pick<TurnStep, "fence" | "turnId" | "step">): Promise<BegunStep> {
   const { sessionId } = fence;
   const inFlight = await requireControl(tx, sessionId);
   if (inFlight?.turnId !== turnId) {
     const result = await findSettled(tx, sessionId, turnId);
     if (result !== undefined) return { kind: "settled", result };
   }
-  const held = await requireFence(tx, sessionId, fence, now);
+  const held = await requireFence(tx, sessionId, fence);
   if (inFlight?.turnId !== turnId) throw stepConflict(sessionId, turnId, step, null);
   if (step !== inFlight.step + 1) throw stepConflict(sessionId, turnId, step, inFlight.step);
   return { kind: "begun", inFlight, held };
@@ -37,7 +37,7 @@ export async function parkTurn(context: StoreContext, park: TurnPark): Promise<P
   const now = context.now();
   const delta = prepareDelta(park);
   return context.engine.write(async (tx): Promise<ParkOutcome> => {
-    const begun = await requireStep(tx, park, now);
+    const begun = await requireStep(tx, park);
     if (begun.kind === "settled") return begun;
     const { inFlight, held } = begun;
     const { cancel } = inFlight;

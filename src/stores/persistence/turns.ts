@@ -54,7 +54,7 @@ export function createTurns(context: StoreContext): TurnFacet {
       const now = context.now();
       const delta = prepareDelta(step);
       return engine.write(async (tx): Promise<StepOutcome> => {
-        const begun = await requireStep(tx, step, now);
+        const begun = await requireStep(tx, step);
         if (begun.kind === "settled") return begun;
         const { inFlight, held } = begun;
         const asked = inFlight.cancel && { cancellation: inFlight.cancel };
@@ -76,7 +76,7 @@ export function createTurns(context: StoreContext): TurnFacet {
       checkBinding(context, sessionId);
       const now = context.now();
       const look = async (tx: ReadTransaction) => {
-        const held = await requireFence(tx, sessionId, fence, now);
+        const held = await requireFence(tx, sessionId, fence);
         return { held, waiting: await selectWaiting(tx, held, { turnId, inFlight: await readControl(tx, sessionId), now }, collection) };
       };
       const { waiting } = await engine.read(look);
@@ -93,14 +93,13 @@ export function createTurns(context: StoreContext): TurnFacet {
       const { sessionId } = fence;
       const { turnId } = result;
       checkBinding(context, sessionId);
-      const now = context.now();
       return engine.write(async (tx): Promise<RecordedTurn> => {
         const ended = await findEnded(tx, sessionId, turnId);
         if (ended !== undefined) {
           if (ended.commitHash !== undefined || ended.turn.inputHash !== result.inputHash) throw turnConflict(sessionId, turnId);
           return ended.turn;
         }
-        const { lease, work } = await requireFence(tx, sessionId, fence, now);
+        const { lease, work } = await requireFence(tx, sessionId, fence);
         const claims = await checkClaims(tx, sessionId, settlement);
         const inFlight = await requireControl(tx, sessionId);
         const own = inFlight?.turnId === turnId ? inFlight : undefined;
