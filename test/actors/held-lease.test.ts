@@ -6,22 +6,17 @@ import { manualClock, type ManualClock } from "../../src/testing/index.ts";
 
 type Renewal = () => Promise<"renewed" | "refused">;
 
-/** Says of renewals that they begin, and that they are granted or could not be asked for. */
-const telling =
-  (renew: Renewal, told: string[]): Renewal =>
-  () => {
-    told.push("renewing");
-    return renew().then(
-      (answer) => (answer === "renewed" && told.push(answer), answer),
-      (error: unknown) => (told.push("failed"), Promise.reject(error)),
-    );
-  };
-
 function holding(renew: Renewal, options: Partial<HeldLeaseOptions<string>> = {}) {
   const clock = manualClock();
   const told: string[] = [];
+  const watched: Renewal = async () => {
+    told.push("renewing");
+    const answer = await renew().catch((error: unknown) => (told.push("failed"), Promise.reject(error)));
+    if (answer === "renewed") told.push("renewed");
+    return answer;
+  };
   const held = new HeldLease({
-    fence: "fence", subject: "s", clock, timings: { ttlMs: 300, renewMs: 100 }, renew: telling(renew, told), lostError: () => new Error("lost"),
+    fence: "fence", subject: "s", clock, timings: { ttlMs: 300, renewMs: 100 }, renew: watched, lostError: () => new Error("lost"),
     release: async () => void told.push("released"), ...options,
   });
   held.lost.addEventListener("abort", () => told.push("lost"));

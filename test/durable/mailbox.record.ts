@@ -2,7 +2,7 @@
 
 import { storeError } from "../../src/domain/errors.ts";
 import type { Json } from "../../src/domain/json.ts";
-import type { ClaimAnswer, DurableRecord, EndAnswer, Held, ParkUntil, StepAnswer, StepDraft, SureWrite } from "../../src/actors/durable/contract.ts";
+import type { ClaimAnswer, DurableRecord, EndAnswer, Held, ParkAnswer, ParkUntil, StepAnswer, StepDraft, SureWrite } from "../../src/actors/durable/contract.ts";
 import { type Engine, prefixRange, type ReadTransaction, type WriteTransaction } from "../../src/stores/engine.ts";
 import type { JournalEntry, MachineSnapshot } from "../../src/stores/contract.ts";
 import type { MailTypes } from "./mailbox.machine.ts";
@@ -112,20 +112,21 @@ export class MailRecord implements DurableRecord<MailTypes> {
     return { kind: "recorded", ...(draft.extra && { brought: claims[draft.extra.collect] ?? [] }), ...(box.cancelled && { cancel: true }) };
   }
 
-  park(fence: MailTypes["fence"], draft: StepDraft<MailTypes>, until: ParkUntil): SureWrite<"parked" | "answered"> {
+  park(fence: MailTypes["fence"], draft: StepDraft<MailTypes>, until: ParkUntil): SureWrite<ParkAnswer<MailTypes>> {
     return {
       write: () =>
         this.#engine.write(async (tx) => {
           const there = await tx.get(answerKey(this.#id));
-          await this.#writeStep(tx, fence, draft);
-          if (there !== undefined) return "answered";
+          const step = await this.#writeStep(tx, fence, draft);
+          if (step.kind === "over") throw storeError("session_execution_lease_expired", `box ${this.#id} has ended`);
+          if (there !== undefined) return { kind: "answered", ...(step.cancel && { cancel: step.cancel }) };
           const { lease: _, ...box } = await boxOf(tx, this.#id);
           setBox(tx, this.#id, { ...box, parked: until });
-          return "parked";
+          return { kind: "parked" };
         }),
       find: async () => {
         const box = await readBox(this.#engine, this.#id);
-        if (box.step >= draft.number) return async () => (box.lease === this.#owner ? "answered" : "parked");
+        if (box.step >= draft.number) return async () => ({ kind: box.lease === this.#owner ? "answered" : "parked" });
         this.#check(box, this.#owner);
         return undefined;
       },

@@ -14,7 +14,7 @@ import { engineCases, scratchFiles } from "../support/engines.ts";
 import { staysOpen, testLash, transcriptOf } from "../support/lash.ts";
 import type { Mortal } from "../support/mortal.ts";
 import { heldLanes, keysOf } from "../support/rows.ts";
-import { FAULTS, type Fault } from "../support/write-sweep.ts";
+import { FAULTS, type Fault } from "../support/faults.ts";
 
 const yes: Resolution = { status: "ok", payload: "yes" };
 const ANSWERED = ["User: Text go", "Assistant: ToolCall {}", "User: ToolResult yes", "Assistant: Prose done"];
