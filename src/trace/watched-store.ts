@@ -85,6 +85,11 @@ export class StoreWatch {
         if (outcome.kind === "recorded" && outcome.claim) this.#inputsClaimed(outcome.claim, { turn_id: step.turnId });
         return outcome;
       },
+      park: async (park) => {
+        const outcome = await this.#fenced(park.fence, () => turns.park(park));
+        if (outcome.kind === "parked") this.#released(park.fence);
+        return outcome;
+      },
       settle: async (settlement) => {
         const { fence, completedWork } = settlement;
         const result = await this.#fenced(fence, () => turns.settle(settlement));

@@ -87,6 +87,31 @@ describe.each(engineCases())("on $name", ({ open }) => {
   });
 });
 
+test("a parked turn whose time runs out after a recover goes on by itself there, and an earlier sweep leaves it alone (AE-9, E-27)", async () => {
+  const [engine, clock, asked] = [memoryEngine(), manualClock(1_000), newAsked()];
+  const timeouts = [600_000, 900_000];
+  for (const [index, timeoutMs] of timeouts.entries()) {
+    const host = askingLash({ engine, clock, asked, pending: { timeoutMs } });
+    void (await host.lash.openSession(`s${index}`)).run("go", { turnId: "t" }).catch(() => undefined);
+    await whileTimePasses(clock, host.parked);
+    await host.lash.close();
+  }
+  const next = askingLash({ engine, clock, asked });
+  expect(await next.lash.recover()).toEqual([]);
+  expect(next.clock.pendingTimers).toBe(1);
+  const left = async (): Promise<number> => (await keysOf(engine)).filter((key) => /^\["(turn|parked)"/.test(key)).length;
+  const all = await left();
+  await clock.advance(600_000);
+  await quiet();
+  expect(await left()).toBe(all / 2);
+  await clock.advance(300_000);
+  await quiet();
+  expect(await left()).toBe(0);
+  expect(asked.keys).toHaveLength(2);
+  await next.lash.close();
+  expect(clock.pendingTimers).toBe(0);
+});
+
 test("an answer is found whenever it comes, before and after every call of the store from when it can be given to when the turn was left (AE-9)", async () => {
   let moments = 0;
   for (const when of ["before", "after"] as const) {

@@ -310,8 +310,9 @@ export const parkCases: readonly PersistenceCase[] = [
       await store.inputs.enqueue(inputDraft("input", "x"));
       await accept(store, "old", T);
       // As a store is that no build with an index has written to.
+      const index = await rowsBelow(engine, ["ready"]);
       await engine.write(async (tx) => {
-        for (const key of await rowsBelow(engine, ["ready"])) tx.delete(key);
+        for (const key of index) tx.delete(key);
       });
       same(await store.queue.ready(), { sessionIds: [S, "input"], nextAtMs: START_MS + 1_000 }, "queues");
       await clock.advance(1_000);
