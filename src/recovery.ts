@@ -59,9 +59,12 @@ export class Recovery {
 
   /** All turns in flight that can go on. @returns one entry per turn that was dealt with here. */
   async finishAll(options: RecoverOptions): Promise<readonly Recovered[]> {
-    const { persistence, children } = this.#options.ports;
-    const { turns, nextDueAtMs } = await persistence.turns.ready();
+    const { persistence, children, logger } = this.#options.ports;
+    const { turns, nextDueAtMs, deleting = [] } = await persistence.turns.ready();
     if (nextDueAtMs !== undefined) this.#wakeDueAt(nextDueAtMs);
+    for (const sessionId of deleting) {
+      await persistence.sessions.delete(sessionId).catch((error: unknown) => logger({ level: "warn", event: "session.deletion_failed", sessionId, ...errorFields(error) }));
+    }
     const recovered: Recovered[] = [];
     for (const generation of (await children?.generations(turns)) ?? [turns]) {
       const silent: InFlight[] = [];

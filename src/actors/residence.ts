@@ -9,7 +9,7 @@ import type { SessionParts } from "./session/parts.ts";
 import { type Committed, freshResident, residentAfter, type LoadedResident, type Resident } from "./resident.ts";
 
 /** `runs`: a turn of this runtime reads for itself. */
-export type ResidenceParts = Pick<SessionParts, "ports" | "stated" | "publisher" | "runs">;
+export type ResidenceParts = Pick<SessionParts, "ports" | "stated" | "publisher" | "runs" | "actors">;
 
 export class Residence {
   readonly #parts: ResidenceParts;
@@ -26,19 +26,23 @@ export class Residence {
     return this.#resident;
   }
 
-  /** Reads the session. @returns what the residency machine is told of it, and the error where it could not be read. */
-  async load(): Promise<{ readonly event: SessionEvent; readonly error?: LashError }> {
+  /** Reads the session. @returns what its machine is told of it, and the error where it could not be read. */
+  async load(): Promise<{ readonly events: readonly SessionEvent[]; readonly error?: LashError }> {
     try {
-      const { repaired } = await this.read();
-      return { event: { type: "session.loaded", repaired } };
+      const { repaired, region: { state } } = await this.#read();
+      return { events: [{ type: "session.seen", state }, { type: "session.loaded", repaired }] };
     } catch (error) {
       const code = LashError.is(error) ? error.code : "store_backend";
-      const event = { type: "session.loadFailed", code, message: errorText(error) } as const;
-      return { event, error: LashError.is(error) ? error : storeError("store_backend", errorText(error), { cause: error }) };
+      const events = [{ type: "session.loadFailed", code, message: errorText(error) }] as const;
+      return { events, error: LashError.is(error) ? error : storeError("store_backend", errorText(error), { cause: error }) };
     }
   }
 
-  async read(): Promise<LoadedResident> {
+  read(): Promise<LoadedResident> {
+    return this.#read();
+  }
+
+  async #read(): ReturnType<typeof loadResident> {
     const { ports, stated, publisher } = this.#parts;
     const loaded = await loadResident(ports, stated.wiring);
     this.#become(loaded.resident);
@@ -53,13 +57,14 @@ export class Residence {
 
   /** Another runtime committed: what is resident here follows, between the turns of this one. It is shown by who heard of it. */
   async catchUp(revision: number): Promise<Resident | undefined> {
-    const { ports, stated, runs } = this.#parts;
+    const { ports, stated, runs, actors } = this.#parts;
     if (runs.isDriving || revision <= this.#resident.headRevision) return runs.isDriving ? undefined : this.#resident;
     // A notice is a hint: a session that cannot be read now is read by its next turn, which also says why it cannot.
     const loaded = await loadResident(ports, stated.wiring).catch(() => undefined);
     // A turn of this runtime may have begun meanwhile; it reads for itself.
     if (runs.isDriving || !loaded || loaded.resident.headRevision < revision) return undefined;
     if (loaded.resident.headRevision > this.#resident.headRevision) this.#become(loaded.resident);
+    actors.send({ type: "session.seen", state: loaded.region.state });
     return this.#resident;
   }
 

@@ -16,7 +16,7 @@ export const releaseLane = (leases: LeaseFacet, fence: LeaseFence): Promise<bool
 const yes = (): boolean => true;
 const no = (): boolean => false;
 
-interface Holding extends Pick<HeldLeaseOptions<LeaseFence>, "sinceMs" | "onRenewal"> {
+interface Holding extends Pick<HeldLeaseOptions<LeaseFence>, "sinceMs"> {
   readonly parent?: AnyActorRef;
   /** Default: once, and where that fails it runs out. */
   readonly giveBack?: (fence: LeaseFence) => Promise<unknown>;

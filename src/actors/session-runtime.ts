@@ -143,7 +143,8 @@ export class SessionRuntime implements SessionParts {
   /** Finishes what others left, now and, in tabs, as soon as another driver is gone; without a provider there is nothing it could do. */
   standIn(): void {
     if (!this.wiring.provider) return;
-    void this.takeover.finishLeftover();
+    // Where runtimes hear of each other, another one may have begun a turn since the session was read.
+    if (this.actors.durable !== "idle" || this.ports.peers) void this.takeover.finishLeftover();
     this.lanes.poke("session_open");
   }
 

@@ -51,6 +51,13 @@ export class WaitDesk {
     return { ...(await this.#record(name, resolution)), name };
   }
 
+  /** The same for who may answer without its key. @param keyId - of the wait's name. */
+  async resolveAt(sessionId: string, keyId: string, resolution: Resolution): Promise<ResolveOutcome> {
+    const outcome = await this.#waits.resolve(sessionId, keyId, resolution);
+    this.#hub.notify(`wait:${keyId}`);
+    return outcome;
+  }
+
   async wait(name: WaitName, { dueAtMs, cancel, detach, onWaiting, write }: WaitLimits): Promise<Resolution | "revoked"> {
     const { session_id: sessionId } = name.scope;
     await write(() => this.#waits.open(sessionId, name.key_id));
@@ -106,10 +113,8 @@ export class WaitDesk {
     return found.state === "resolved" ? found.resolution : undefined;
   }
 
-  async #record(name: WaitName, resolution: Resolution): Promise<ResolveOutcome> {
-    const outcome = await this.#waits.resolve(name.scope.session_id, name.key_id, resolution);
-    this.#hub.notify(topicOf(name));
-    return outcome;
+  #record(name: WaitName, resolution: Resolution): Promise<ResolveOutcome> {
+    return this.resolveAt(name.scope.session_id, name.key_id, resolution);
   }
 
   #theSecret(): Promise<string> {

@@ -21,6 +21,8 @@ export interface TurnReport {
   readonly state?: string;
   readonly acceptedAtMs: number;
   readonly recoveries: number;
+  /** It was left waiting for an answer from outside; nobody drives it. */
+  readonly isParked: boolean;
   /** Somebody asked for its end. */
   readonly isCancelRequested: boolean;
 }
@@ -119,9 +121,9 @@ async function reportSession(tx: ReadTransaction, sessionId: string, nowMs: numb
 async function reportTurn(tx: ReadTransaction, sessionId: string): Promise<TurnReport | undefined> {
   const control = await readControl(tx, sessionId);
   if (control === undefined) return undefined;
-  const { turnId, step, recoveries, snapshot, cancel } = control;
+  const { turnId, step, recoveries, snapshot, cancel, parked } = control;
   const { acceptedAtMs } = await readInput(tx, sessionId, control);
-  return { turnId, step, recoveries, acceptedAtMs, isCancelRequested: cancel !== undefined, ...(snapshot !== undefined && { state: stateName(snapshot.value) }) };
+  return { turnId, step, recoveries, acceptedAtMs, isParked: parked !== undefined, isCancelRequested: cancel !== undefined, ...(snapshot !== undefined && { state: stateName(snapshot.value) }) };
 }
 
 /** The value of a state chart as a path, nested states joined by dots and parallel ones by commas. */

@@ -130,6 +130,7 @@ export const ERROR_CODES = {
     "before_tool_call_failed",
     "after_tool_call_failed",
     "plugin_session_create_failed",
+    "tool_denied",
     "tool_interrupted",
     "tool_completion_timeout",
     "tool_timeout",

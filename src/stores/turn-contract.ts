@@ -258,6 +258,8 @@ export interface ReadyTurns {
   readonly turns: readonly ReadyTurn[];
   /** Epoch milliseconds at which the next parked turn is due. */
   readonly nextDueAtMs?: number;
+  /** Sessions whose deletion was begun and has not ended: delete them again. */
+  readonly deleting?: readonly string[];
 }
 
 export interface TurnFacet {

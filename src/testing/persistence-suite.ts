@@ -16,6 +16,7 @@ import { leaseCases } from "./persistence/lease-cases.ts";
 import { messageCases } from "./persistence/message-cases.ts";
 import { maintenanceCases } from "./persistence/maintenance-cases.ts";
 import { parkCases } from "./persistence/park-cases.ts";
+import { regionCases } from "./persistence/region-cases.ts";
 import { queueCases } from "./persistence/queue-cases.ts";
 import { sessionCases } from "./persistence/session-cases.ts";
 import { turnCases } from "./persistence/turn-cases.ts";
@@ -58,6 +59,7 @@ export function persistenceSuite(): readonly PersistenceSuiteCase[] {
     ...maintenanceCases,
     ...waitCases,
     ...parkCases,
+    ...regionCases,
     ...damageCases,
     ...crashCases,
   ];

@@ -9,9 +9,15 @@ type Renewal = () => Promise<"renewed" | "refused">;
 function holding(renew: Renewal, options: Partial<HeldLeaseOptions<string>> = {}) {
   const clock = manualClock();
   const told: string[] = [];
+  const watched: Renewal = async () => {
+    told.push("renewing");
+    const answer = await renew().catch((error: unknown) => (told.push("failed"), Promise.reject(error)));
+    if (answer === "renewed") told.push("renewed");
+    return answer;
+  };
   const held = new HeldLease({
-    fence: "fence", subject: "s", clock, timings: { ttlMs: 300, renewMs: 100 }, renew, lostError: () => new Error("lost"),
-    release: async () => void told.push("released"), onRenewal: (what) => told.push(what), ...options,
+    fence: "fence", subject: "s", clock, timings: { ttlMs: 300, renewMs: 100 }, renew: watched, lostError: () => new Error("lost"),
+    release: async () => void told.push("released"), ...options,
   });
   held.lost.addEventListener("abort", () => told.push("lost"));
   return { clock, told, held };

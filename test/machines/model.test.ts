@@ -124,12 +124,13 @@ describe("the turn chart", () => {
 });
 
 describe("the session chart", () => {
+  const SEEN = ["idle", "inTurn", "parked", "deleting", "retired"] as const;
   const events: readonly SessionEvent[] = [
     { type: "session.open" }, { type: "session.loaded", repaired: false }, { type: "session.loaded", repaired: true }, { type: "session.loadFailed", code: "x", message: "x" },
+    ...SEEN.map((state): SessionEvent => ({ type: "session.seen", state })),
     { type: "session.changed" }, { type: "session.reopen" }, { type: "session.park" }, { type: "session.close" }, { type: "session.flushed" }, { type: "session.flushFailed", code: "x", message: "x" },
-    { type: "handle.opened" }, { type: "handle.released" }, { type: "turn.started" }, { type: "turn.committing" }, { type: "turn.committed" }, { type: "turn.continued" },
-    { type: "turn.ended" }, { type: "turn.commitFailed", code: "x", message: "x" }, { type: "lease.acquired", fencingToken: 1 }, { type: "lease.busy" }, { type: "lease.renewing" },
-    { type: "lease.renewed" }, { type: "lease.renewFailed" }, { type: "lease.released" }, { type: "lease.lost" },
+    { type: "handle.opened" }, { type: "handle.released" }, { type: "turn.started" }, { type: "turn.claimed" }, { type: "turn.committing" }, { type: "turn.committed", follows: false },
+    { type: "turn.committed", follows: true }, { type: "turn.settled" }, { type: "turn.continued" }, { type: "turn.parked" }, { type: "turn.left" }, { type: "turn.commitFailed", code: "x", message: "x" }, { type: "lease.lost" },
   ];
   interface SessionStep {
     readonly event: SessionEvent;
@@ -174,13 +175,36 @@ describe("the session chart", () => {
     }
   });
 
-  test("a lease that was lost is never held again before the session was read again (R3, S-60)", () => {
+  test("no event of a run moves a session that is being deleted, or is gone, to where it can run; what the store says does (R3, S-89)", () => {
+    const gone = new Set(["deleting", "retired"]);
     for (const { state, transitions } of statesOf(inputs[0])) {
-      if ((state.value as { lease: string }).lease !== "lost") continue;
+      const { durable } = state.value as { durable: string };
+      if (!gone.has(durable)) continue;
       for (const { event, state: next } of stepsOf(transitions)) {
-        const { lease } = next.value as { lease: string };
-        expect(lease === "lost" || (lease === "free" && event.type === "session.loaded")).toBe(true);
+        if (event.type === "session.seen" || event.type === "turn.claimed") continue;
+        expect((next.value as { durable: string }).durable).toBe(durable);
       }
     }
+  });
+
+  test("the two regions are apart: residency moves alike whatever the store says, but for a session that is gone (R3)", () => {
+    const residencyAfter = (states: ReturnType<typeof statesOf>, durable: string) =>
+      new Map(
+        states
+          .filter(({ state }) => (state.value as { durable: string }).durable === durable)
+          .flatMap(({ state, transitions }) =>
+            stepsOf(transitions)
+              .filter(({ event }) => event.type !== "session.seen")
+              .map(({ event, state: next }) => [
+                JSON.stringify([(state.value as { residency: unknown }).residency, state.context.handles, event]),
+                JSON.stringify((next.value as { residency: unknown }).residency),
+              ]),
+          ),
+      );
+    const states = statesOf(inputs[0]);
+    const [inTurn, parked] = [residencyAfter(states, "inTurn"), residencyAfter(states, "parked")];
+    const both = [...inTurn].filter(([step]) => parked.has(step));
+    expect(both.length).toBeGreaterThan(100);
+    for (const [step, residency] of both) expect([step, parked.get(step)]).toEqual([step, residency]);
   });
 });

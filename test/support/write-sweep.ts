@@ -4,7 +4,6 @@
 import { expect } from "vitest";
 import * as z from "zod";
 import { childSessions } from "../../src/children/index.ts";
-import { storeError } from "../../src/domain/errors.ts";
 import { LashError, tool, withImages, type Session, type Tool, type ToolCall } from "../../src/index.ts";
 import type { LlmRequest } from "../../src/providers/contract.ts";
 import type { Engine, WriteTransaction } from "../../src/stores/engine.ts";

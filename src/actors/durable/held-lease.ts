@@ -34,8 +34,6 @@ export interface HeldLeaseOptions<Fence> {
   readonly lostError: () => Error;
   /** Under which inspectors show the lease. */
   readonly parent?: AnyActorRef;
-  /** Hears of renewals, as they happen. */
-  readonly onRenewal?: (what: "renewing" | "renewed" | "failed") => void;
 }
 
 const live = Promise.resolve();
@@ -104,9 +102,8 @@ export class HeldLease<Fence> implements Held<Fence> {
   }
 
   async #renew(): Promise<void> {
-    const { clock, timings, renew, onRenewal } = this.#options;
+    const { clock, timings, renew } = this.#options;
     const begunMs = clock.monotonic();
-    onRenewal?.("renewing");
     try {
       if ((await renew()) === "refused") {
         this.#send({ type: "renewal.refused" });
@@ -114,11 +111,9 @@ export class HeldLease<Fence> implements Held<Fence> {
       }
     } catch {
       // The machine asks again, until the lease is over.
-      onRenewal?.("failed");
       this.#send({ type: "renewal.failed", atMs: clock.monotonic() });
       return;
     }
-    onRenewal?.("renewed");
     this.#send({ type: "renewal.granted", untilMs: begunMs + timings.ttlMs });
   }
 

@@ -19,5 +19,5 @@ export function turnEnded(session: SessionParts, committed: CommitResult | undef
   if ((completed.completedWork ?? []).length > 0) ports.changes.notify(queueTopic(sessionId));
   // Found as it was made before, a commit does not say what it left behind; a settlement never does.
   if (!committed || (committed.leaves ?? committed.replayed)) lanes.poke("turn_ended");
-  if (committed) actors.send({ type: "turn.committed" });
+  actors.send(committed ? { type: "turn.committed", follows: "turn" in completed && completed.turn?.next !== undefined } : { type: "turn.settled" });
 }

@@ -44,10 +44,8 @@ async function ask({ claims, plans, residence }: SessionParts, { turnId, origin,
   return origin.kind === "input" ? claims.accept({ turnId, ...origin }, accepting) : claims.acceptQueued({ turnId, batchIds: origin.batchIds }, accepting);
 }
 
-const RENEWALS = { renewing: "lease.renewing", renewed: "lease.renewed", failed: "lease.renewFailed" } as const;
-
 const hold = ({ ports, actors, claims }: SessionParts, lease: SessionLease) =>
-  holdSession(ports, lease, { sinceMs: claims.sinceMs, parent: actors.root, giveBack: (fence) => claims.giveBack(fence), onRenewal: (what) => actors.send({ type: RENEWALS[what] }) });
+  holdSession(ports, lease, { sinceMs: claims.sinceMs, parent: actors.root, giveBack: (fence) => claims.giveBack(fence) });
 
 function answerOf(session: SessionParts, outcome: Outcome): ClaimAnswer<TurnTypes> {
   switch (outcome.kind) {

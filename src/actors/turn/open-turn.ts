@@ -14,13 +14,13 @@ import { turnExecutors } from "./executors.ts";
 import { turnPhases } from "./phases.ts";
 import type { ClaimedTurn, TurnTypes } from "./types.ts";
 
-export async function openTurn(driven: DrivenTurn, { start, held }: HeldClaim<TurnTypes>): Promise<Opened<TurnTypes>> {
+export async function openTurn(driven: DrivenTurn, { start }: HeldClaim<TurnTypes>): Promise<Opened<TurnTypes>> {
   const { session, request, log } = driven;
   const { ports, stated: { wiring }, residence, feed, actors } = session;
   const { turn, headRevision } = start;
   const { turnId } = turn;
   driven.claimedAs(turn, headRevision);
-  actors.send({ type: "lease.acquired", fencingToken: held.fence.fencingToken });
+  actors.send({ type: "turn.claimed" });
   feed.started(turnId, turn.recoveries > 0);
   driven.trace?.claimed(turn.recoveries);
   if (turn.journal.length > 0) {

@@ -99,7 +99,6 @@ async function commit(driven: DrivenTurn, scope: TurnScope): Promise<TurnEvent> 
       settings: settingsOf(wiring, resident, turn),
       asked: { provider: turn.config.policy.providerId, model: turn.config.policy.model.id },
       fence: scope.fence,
-      machine: actors.persisted(),
       now: ports.clock.now(),
       pluginState: wiring.plugins?.capture(resident.plugins, "turn"),
     });

@@ -6,6 +6,7 @@ import { LashError, runtimeError } from "../../domain/errors.ts";
 import { askedAs, errorOfTurn } from "../../domain/turn-error.ts";
 import { isLack } from "../../domain/turn-means.ts";
 import { toAudience } from "../audience.ts";
+import type { SessionEvent } from "../../machines/session.machine.ts";
 import { cancelTopic, CancelWatch } from "../cancel-watch.ts";
 import { Runner, type RunEnd } from "../durable/runner.ts";
 import { followTurnId } from "../frames.ts";
@@ -73,8 +74,8 @@ async function driveChain(session: SessionParts, request: TurnRequest): Promise<
 async function drive(session: SessionParts, request: TurnRequest): Promise<TurnEnd> {
   const { actors, runs, feed } = session;
   const { turnId, signal } = request;
-  actors.send({ type: "turn.started" });
   const run = new TurnRun(session, request);
+  actors.send({ type: "turn.started" });
   const onCancel = (): void => run.cancel(CancelSignal.of(signal));
   signal.addEventListener("abort", onCancel, { once: true });
   try {
@@ -83,14 +84,9 @@ async function drive(session: SessionParts, request: TurnRequest): Promise<TurnE
       if (signal.aborted) onCancel();
       return ended;
     });
-  } catch (error) {
-    if (LashError.is(error) && error.isCode("session_execution_busy")) actors.send({ type: "lease.busy" });
-    throw error;
   } finally {
     signal.removeEventListener("abort", onCancel);
     feed.ended(turnId);
-    // After a commit, a loss or a busy lease the machine is elsewhere already.
-    if (actors.isDriving) actors.send({ type: "turn.ended" });
   }
 }
 
@@ -171,8 +167,9 @@ class TurnRun {
   }
 
   async #endOf(end: RunEnd<TurnTypes>): Promise<TurnEnd> {
-    const { residence, stated: { wiring: { sessionId } } } = this.#session;
+    const { residence, actors, stated: { wiring: { sessionId } } } = this.#session;
     const { turnId } = this.#request;
+    if (end.kind !== "ended") actors.send({ type: end.kind === "parked" ? "turn.parked" : "turn.left" });
     switch (end.kind) {
       case "ended":
         return { result: end.result.recorded, toolResults: this.#driven.log.toolResults };
@@ -194,12 +191,10 @@ class TurnRun {
   async #failed(error: unknown): Promise<never> {
     const { stated: { wiring: { sessionId } }, takeover, actors, claims } = this.#session;
     const { wasClaimed } = this.#runner;
+    actors.send(sessionEventOf(error, wasClaimed));
     // Held for commands, where no turn took it.
     if (!wasClaimed && this.#request.origin.kind !== "found") await claims.release();
     if (!LashError.is(error)) throw error;
-    if (error.isCode("session_execution_lease_lost")) actors.send({ type: "lease.lost" });
-    // What the store holds is unknown now: the session reads it again before its next turn (S-54).
-    else if (wasClaimed && error.isCode("store_commit_failed")) actors.send({ type: "turn.commitFailed", code: error.code, message: error.message });
     const accepted = wasClaimed || this.#request.origin.kind === "found" || isOutcomeUnknown(error);
     const isLeft = error.isCode("store_commit_failed") || error.isCode("session_execution_lease_lost");
     if (accepted && isLeft) takeover.leftHere(wasClaimed);
@@ -262,6 +257,14 @@ class TurnRun {
     this.#hasWaited = true;
     void this.#runner.step(undefined, { waiting: true }).catch(() => undefined);
   }
+}
+
+/** What the session's machine is told of a run that failed. */
+function sessionEventOf(error: unknown, wasClaimed: boolean): SessionEvent {
+  if (LashError.is(error) && error.isCode("session_execution_lease_lost")) return { type: "lease.lost" };
+  // What the store holds is unknown now: the session reads it again before its next turn (S-54).
+  if (LashError.is(error) && wasClaimed && error.isCode("store_commit_failed")) return { type: "turn.commitFailed", code: error.code, message: error.message };
+  return { type: "turn.left" };
 }
 
 /** One for all: every turn ends, and making one costs as much as two transitions. */

@@ -167,7 +167,10 @@ export const toolAttemptMachine = setup({
           { guard: "isCancelled", target: "givenUp", actions: { type: "giveUp", params: { verdict: "cancelled" } } },
           { target: "issued" },
         ],
-        "approval.refused": { target: "givenUp", actions: { type: "giveUp", params: { verdict: "denied" } } },
+        "approval.refused": [
+          { guard: "isCancelled", target: "givenUp", actions: { type: "giveUp", params: { verdict: "cancelled" } } },
+          { target: "givenUp", actions: { type: "giveUp", params: { verdict: "denied" } } },
+        ],
       },
     },
     running: {

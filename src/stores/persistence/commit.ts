@@ -32,7 +32,7 @@ import { checkClaims, completeClaims } from "./settled-claims.ts";
 import { findEnded, record, setStamp, turnConflict } from "./stamp.ts";
 import { findLiveNode } from "./tombstones.ts";
 import { readLedger, readLedgerRow } from "./usage-row.ts";
-import { acceptedControl, contentVersionOf, deleteTurn, readControl, setControl, type TurnControl, writeInput } from "./turn-rows.ts";
+import { acceptedControl, contentVersionOf, deleteTurn, requireControl, setControl, type TurnControl, writeInput } from "./turn-rows.ts";
 
 /** A commit with everything that could be computed before its transaction. */
 interface PreparedCommit {
@@ -81,7 +81,7 @@ async function apply(tx: WriteTransaction, prepared: PreparedCommit): Promise<Co
   const stored = await readHead(tx, sessionId);
   const before = stored ?? NO_HEAD;
   checkRevision(commit, before.revision);
-  const inFlight = turn && (await readControl(tx, sessionId));
+  const inFlight = turn && (await requireControl(tx, sessionId));
   const isOwn = inFlight !== undefined && inFlight.turnId === turn?.result.turnId;
   // Whoever writes first has won: a request that is recorded must not be passed over by a completion (OP-20).
   if (isOwn && inFlight.cancel !== undefined && turn?.result.cancellation === undefined) {

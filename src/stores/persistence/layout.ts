@@ -19,7 +19,7 @@
 //   ["session", sid]                            metadata; the directory of sessions
 //   ["retired", sid]                            ids that were deleted and stay used (design 7.7)
 //   ["retired"]                                 how often something was deleted that the engine's files may still hold (erasure.ts)
-//   ["turn", sid, 0 | 1]                        turn in flight: control state | input
+//   ["turn", sid, 0 | 1]                        turn in flight: control state | input; the former also of a deletion that goes on
 //   ["turn", sid, 2, step]                      turn in flight: what one step settled and appended
 //   ["parked", sid, 0]                          control state of a turn that waits and that nobody drives; in place of ["turn", sid, 0]
 //   ["parked", sid, 1], ["parked", sid, 2, step]   the other rows of a turn that has waited so once, from then on
@@ -63,6 +63,14 @@ export const nodeIndexKey = (sessionId: string, nodeId: string): Key => ["s", se
 
 export const sessionPrefix = (sessionId: string): Key => ["s", sessionId];
 export const SESSION_ROWS: Key = ["s"];
+
+/** Rows that are only found from others of their session, and of which a long session has many. */
+export const historicRows = (sessionId: string): readonly [Bound, Bound] => [["s", sessionId, HISTORY], ["s", sessionId, INPUTS]];
+/** All others below its prefix. */
+export const usableRows = (sessionId: string): readonly (readonly [Bound, Bound])[] => [
+  [sessionPrefix(sessionId), ["s", sessionId, HISTORY]],
+  [["s", sessionId, INPUTS], after(sessionPrefix(sessionId))],
+];
 
 export const tombstoneKey = (sessionId: string, nodeId: string): Key => ["s", sessionId, TOMBSTONES, nodeId];
 export const tombstonesPrefix = (sessionId: string): Key => ["s", sessionId, TOMBSTONES];

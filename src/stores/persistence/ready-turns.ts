@@ -1,5 +1,6 @@
 // Which turns in flight can go on (ready-index.ts), and which there are at all.
 
+import { isPlainObject } from "../../domain/json.ts";
 import type { InFlight, ReadyTurn, ReadyTurns } from "../contract.ts";
 import type { Bound, Entry, Key, ReadTransaction } from "../engine.ts";
 import { after, DUE_TURNS, parkedControlKey, READY_TURNS, readyTurnKey, textAt, TURNS } from "./layout.ts";
@@ -8,15 +9,21 @@ import { readControl, turnIdOf } from "./turn-rows.ts";
 
 /** From session to session, so that the rows of their steps are not read. */
 export async function turnsBelow(tx: ReadTransaction, prefix: Key): Promise<readonly InFlight[]> {
+  return (await firstRows(tx, prefix)).filter((entry) => !isOfDeletion(entry)).map(turnIn);
+}
+
+async function firstRows(tx: ReadTransaction, prefix: Key): Promise<readonly Entry[]> {
   const to = after(prefix);
-  const found: InFlight[] = [];
+  const found: Entry[] = [];
   for (let from: Bound = prefix; ; ) {
     const [entry] = await tx.range(from, to, { limit: 1 });
     if (entry === undefined) return found;
-    found.push(turnIn(entry));
+    found.push(entry);
     from = after([...prefix, textAt(entry.key, 1)]);
   }
 }
+
+const isOfDeletion = ({ value }: Entry): boolean => isPlainObject(value) && "deleting" in value;
 
 /** One session's damage must not keep the others from being finished. */
 function turnIn({ key, value }: Entry): InFlight {
@@ -39,8 +46,10 @@ export async function readyTurns(tx: ReadTransaction, now: number, only: string 
   for (const { key, value } of await tx.range(READY_TURNS, after(READY_TURNS))) await add(textAt(key, 2), value, "woken");
   for (const { key, value } of await tx.range(DUE_TURNS, dueBy)) await add(textAt(key, 3), value, "due");
   const [next] = await tx.range(dueBy, after(DUE_TURNS), { limit: 1 });
-  const running = (await turnsBelow(tx, TURNS)).map((turn): ReadyTurn => ({ ...turn, why: "running" }));
-  return { turns: [...turns.values(), ...running], ...(next && { nextDueAtMs: Number(next.key[2]) }) };
+  const others = await firstRows(tx, TURNS);
+  const running = others.filter((entry) => !isOfDeletion(entry)).map((entry): ReadyTurn => ({ ...turnIn(entry), why: "running" }));
+  const deleting = others.filter(isOfDeletion).map(({ key }) => textAt(key, 1));
+  return { turns: [...turns.values(), ...running], ...(next && { nextDueAtMs: Number(next.key[2]) }), ...(deleting.length > 0 && { deleting }) };
 }
 
 async function readyIn(tx: ReadTransaction, now: number, sessionId: string): Promise<ReadyTurns> {

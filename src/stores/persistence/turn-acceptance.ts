@@ -22,7 +22,7 @@ import { requireUsable } from "./retired.ts";
 import { CONTENT_VERSION, SCHEMA_VERSION } from "./schema.ts";
 import { findSettled, turnConflict } from "./stamp.ts";
 import { isLeft, type OfferedLane, takeUp } from "./turn-takeover.ts";
-import { acceptedControl, acceptedTurn, readControl, readInput, setControl, type TurnControl, writeInput } from "./turn-rows.ts";
+import { acceptedControl, acceptedTurn, requireControl, readInput, setControl, type TurnControl, writeInput } from "./turn-rows.ts";
 import { exactGroup, leadingCommand, nextGroup, readyWork, takeWork, type WorkSearch } from "./work-claims.ts";
 import type { WorkRow } from "./work-rows.ts";
 
@@ -33,7 +33,7 @@ export async function acceptTurn(context: StoreContext, request: AcceptTurn): Pr
   const configured = prepareConfig(config.value);
   const input = prepareRow(writeInput(request, now));
   return writeWithBytes(context, request.attachments ?? [], async (tx, attachments): Promise<AcceptOutcome> => {
-    const inFlight = await readControl(tx, sessionId);
+    const inFlight = await requireControl(tx, sessionId);
     if (inFlight?.turnId !== turnId) {
       const result = await findSettled(tx, sessionId, turnId);
       if (result !== undefined && result.inputHash !== inputHash) throw turnConflict(sessionId, turnId);
@@ -72,7 +72,7 @@ export async function acceptQueued(context: StoreContext, request: AcceptQueued)
   const configured = prepareConfig(config.value);
   return context.engine.write(async (tx): Promise<AcceptQueuedOutcome> => {
     await requireUsable(tx, sessionId);
-    const inFlight = await readControl(tx, sessionId);
+    const inFlight = await requireControl(tx, sessionId);
     const result = inFlight?.turnId === turnId ? undefined : await findSettled(tx, sessionId, turnId);
     if (result !== undefined) return { kind: "settled", result };
     const claim = await decideClaim(tx, request, now);

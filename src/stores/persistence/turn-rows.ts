@@ -19,7 +19,9 @@ import { getRow, type PreparedRow, prepareRow, setRow, sizeOf } from "./large-ro
 import { parkedControlKey, parkedInputKey, parkedPrefix, parkedStepKey, turnControlKey, turnInputKey, turnPrefix, turnStepKey } from "./layout.ts";
 import { type Fault, readMessage, writeMessage } from "./message-row.ts";
 import { unlist } from "./ready-index.ts";
+import { sessionRetired } from "./retired.ts";
 import { CONTENT_VERSION, count, fitting, invalidRow, opaque, PARKED_VERSION, parseRecord, parseRow, SCHEMA_VERSION, versionFor } from "./schema.ts";
+import { deletionIn } from "./session-region.ts";
 import { shareTexts, textsOf, unshareTexts } from "./shared-texts.ts";
 import { cancellationRow } from "./turn-result-row.ts";
 import { modelCallRow, readModelCall, writeModelCall } from "./usage-row.ts";
@@ -94,9 +96,23 @@ const inputRow = z.strictObject({
   acceptedAtMs: z.number(),
 });
 
+/** @returns undefined also for a session that is being deleted. */
 export async function readControl(tx: ReadTransaction, sessionId: string): Promise<TurnControl | undefined> {
+  const control = await readControlRow(tx, sessionId);
+  return control === "deleting" ? undefined : control;
+}
+
+/** For writes that move the turn on, or accept one. @throws LashError `session_id_retired` - the session is being deleted. */
+export async function requireControl(tx: ReadTransaction, sessionId: string): Promise<TurnControl | undefined> {
+  const control = await readControlRow(tx, sessionId);
+  if (control === "deleting") throw sessionRetired(sessionId);
+  return control;
+}
+
+async function readControlRow(tx: ReadTransaction, sessionId: string): Promise<TurnControl | "deleting" | undefined> {
   for (const key of [turnControlKey(sessionId), parkedControlKey(sessionId)]) {
     const value = await tx.get(key);
+    if (deletionIn(value) !== undefined) return "deleting";
     if (value !== undefined) return parseRecord(controlRow, "turn in flight", key, value, PARKED_VERSION);
   }
   return undefined;

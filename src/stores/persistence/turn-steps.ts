@@ -7,7 +7,7 @@ import { checkBinding, type StoreContext } from "./context.ts";
 import { type HeldLane, requireFence, writeReleased } from "./lease-rules.ts";
 import { keyTime, listDue } from "./ready-index.ts";
 import { findSettled } from "./stamp.ts";
-import { nextControl, parkRows, prepareDelta, readControl, setControl, type TurnControl } from "./turn-rows.ts";
+import { nextControl, parkRows, prepareDelta, requireControl, setControl, type TurnControl } from "./turn-rows.ts";
 import { openWait, peekWait } from "./waits.ts";
 
 type BegunStep =
@@ -17,7 +17,7 @@ type BegunStep =
 /** @throws LashError `session_execution_lease_expired`, `turn_step_conflict`. */
 export async function requireStep(tx: ReadTransaction, { fence, turnId, step }: Pick<TurnStep, "fence" | "turnId" | "step">): Promise<BegunStep> {
   const { sessionId } = fence;
-  const inFlight = await readControl(tx, sessionId);
+  const inFlight = await requireControl(tx, sessionId);
   if (inFlight?.turnId !== turnId) {
     const result = await findSettled(tx, sessionId, turnId);
     if (result !== undefined) return { kind: "settled", result };

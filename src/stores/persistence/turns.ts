@@ -21,7 +21,7 @@ import { isLeft, takeUp } from "./turn-takeover.ts";
 import { parkTurn, requireStep } from "./turn-steps.ts";
 import { checkClaims, completeClaims } from "./settled-claims.ts";
 import { findEnded, findSettled, record, settledStamp, turnConflict } from "./stamp.ts";
-import { deleteTurn, prepareDelta, readControl, readTurn, setControl, setStep } from "./turn-rows.ts";
+import { deleteTurn, prepareDelta, readControl, readTurn, requireControl, setControl, setStep } from "./turn-rows.ts";
 
 export function createTurns(context: StoreContext): TurnFacet {
   const { engine } = context;
@@ -34,7 +34,7 @@ export function createTurns(context: StoreContext): TurnFacet {
       checkBinding(context, sessionId);
       const now = context.now();
       return engine.write(async (tx): Promise<ResumeOutcome> => {
-        const inFlight = await readControl(tx, sessionId);
+        const inFlight = await requireControl(tx, sessionId);
         if (inFlight?.turnId !== turnId) {
           await requireNotRetired(tx, sessionId);
           const result = await findSettled(tx, sessionId, turnId);
@@ -101,7 +101,7 @@ export function createTurns(context: StoreContext): TurnFacet {
         }
         const { lease, work } = await requireFence(tx, sessionId, fence);
         const claims = await checkClaims(tx, sessionId, settlement);
-        const inFlight = await readControl(tx, sessionId);
+        const inFlight = await requireControl(tx, sessionId);
         const own = inFlight?.turnId === turnId ? inFlight : undefined;
         const modelCalls = own === undefined ? [] : (await readTurn(tx, sessionId, own)).modelCalls;
         const { revision, appended } = (await readHead(tx, sessionId)) ?? NO_HEAD;

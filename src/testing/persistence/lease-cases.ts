@@ -33,7 +33,7 @@ export const leaseCases: readonly PersistenceCase[] = [
   },
   {
     id: "C-11b",
-    title: "a stale fence can neither renew nor release; release and claim raise the fencing number",
+    title: "a stale fence can neither renew nor release; release and claim raise the fencing number (S-59)",
     async run({ connect, engine }) {
       const store = await connect();
       const first = await acquire(store, S);

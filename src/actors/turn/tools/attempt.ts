@@ -3,7 +3,7 @@
 import { onAbort } from "../../../domain/abort.ts";
 import { copyJson } from "../../../domain/copy-json.ts";
 import type { Json } from "../../../domain/json.ts";
-import { failedOutput, type StoredFile, type ToolCallOutput } from "../../../domain/tool-output.ts";
+import { type CallApproval, failedOutput, type StoredFile, type ToolCallOutput } from "../../../domain/tool-output.ts";
 import type { ToolPending } from "../../../domain/tool-pending.ts";
 import { missingChildSessions } from "../../../domain/wiring-errors.ts";
 import type { ToolAttemptEvent, Verdict } from "../../../machines/tool-attempt/tool-attempt.machine.ts";
@@ -51,6 +51,8 @@ export interface AttemptInput {
   /** 1, 2, 3.. */
   readonly attempt: number;
   readonly interrupted: boolean;
+  /** Of a call that had to be approved. */
+  readonly approval: CallApproval | undefined;
   readonly chart: AttemptChart;
 }
 
@@ -85,11 +87,20 @@ class Attempt {
     const { key, callId, toolName, args, isReplaced } = call;
     const after = batch.plugins?.afterToolCall;
     // Hooks do not see secrets in errors, and what they make of a call may hold some.
-    const ended = clean(produced);
+    const ended = clean(this.#told(produced));
     const settled = after ? clean(await after({ key, callId, toolName, args }, ended, this.#input.scope.cancel)) : ended;
     // What the tool did to the session's settings and tools is as durable as its outcome.
     const changes = takeChanges(batch.session.stated, batch.session.residence.resident, batch.turn);
     return { ok: copyJson({ ...settled, ...(isReplaced && { args }), durationMs, ...(mayRetry(settled) && { endedAtMs: clock.now() }), ...changes }) };
+  }
+
+  /** Says how the call was approved, and to the model which arguments ran if others did than it wrote. */
+  #told(ended: AttemptEnd): AttemptEnd {
+    const { approval, call } = this.#input;
+    if (!approval || !("output" in ended)) return ended;
+    const changed = approval.decision === "approved" && approval.isChanged ? [`whoever approved the call changed its arguments; it ran with ${JSON.stringify(call.args)}`] : [];
+    const notes = [...(ended.output.notes ?? []), ...changed];
+    return { output: { ...ended.output, ...(notes.length > 0 && { notes }), approval } };
   }
 
   #giveUp(event: ToolAttemptEvent): void {

@@ -5,10 +5,12 @@
 //   B2. A finished call is durable before anything waits for the others; the last one rides on the turn's next step.
 //   B3. What a tool does wrong is its result. Only faults of the boundary itself reject.
 
+import type { PendingCall } from "../../../domain/approvals.ts";
 import type { Limits } from "../../../domain/limits.ts";
 import type { ToolCallOutput } from "../../../domain/tool-output.ts";
 import type { ToolResult } from "../../../machines/effects.ts";
 import type { RunScope } from "../../durable/contract.ts";
+import { askApprovals } from "./approval.ts";
 import { idsOf } from "./attempt.ts";
 import { type BatchInput, refusalOf } from "./batch-input.ts";
 import { runCall } from "./call.ts";
@@ -34,31 +36,39 @@ export async function runTools(batch: BatchInput, scope: RunScope): Promise<Fini
     limits: batch.session.ports.limits,
     before: before && ((call) => before(call, scope.cancel)),
   });
+  const approvals = await askApprovals(plan, batch, scope);
   const source = leavesOf(plan).every((call) => scope.isRecorded(attemptKey(call, 1))) ? "journal" : "run";
   // A call that was cancelled before it began is never issued.
-  await scope.issue(scope.cancel.aborted ? [] : firstIssued(plan).filter((key) => !scope.isRecorded(key)));
-  return { results: await new BatchRun(plan, batch, scope).run(), source };
+  await scope.issue(scope.cancel.aborted ? [] : firstIssued(plan, approvals).filter((key) => !scope.isRecorded(key)));
+  // What is asked for is durable before anything runs, also where nothing is to be issued.
+  if (approvals.size > 0) await scope.save();
+  return { results: await new BatchRun(plan, approvals, batch, scope).run(), source };
 }
 
-/** Attempts that begin at once: all parallel calls, or else the first serial one. */
-function firstIssued(plan: readonly PlannedCall[]): readonly string[] {
+type Approvals = ReadonlyMap<LaunchedCall, PendingCall>;
+
+/** Attempts that begin at once: all parallel calls, or else the first serial one; none that waits for approval. */
+function firstIssued(plan: readonly PlannedCall[], approvals: Approvals): readonly string[] {
   const launches = leavesOf(plan).filter((call) => call.kind === "launch");
   const parallel = launches.filter((call) => !isSerial(call));
-  return (parallel.length > 0 ? parallel : launches.slice(0, 1)).map((call) => attemptKey(call, 1));
+  const first = parallel.length > 0 ? parallel : launches.slice(0, 1);
+  return first.filter((call) => !approvals.has(call)).map((call) => attemptKey(call, 1));
 }
 
 const isSerial = (call: PlannedLeaf): boolean => call.kind === "launch" && call.tool.execution === "serial";
 
 class BatchRun {
   readonly #plan: readonly PlannedCall[];
+  readonly #approvals: Approvals;
   readonly #batch: BatchInput;
   readonly #scope: RunScope;
   readonly #results = new Map<PlannedCall, ToolResult>();
   /** Calls that have begun and have not ended. */
   readonly #open = new Set<LaunchedCall>();
 
-  constructor(plan: readonly PlannedCall[], batch: BatchInput, scope: RunScope) {
+  constructor(plan: readonly PlannedCall[], approvals: Approvals, batch: BatchInput, scope: RunScope) {
     this.#plan = plan;
+    this.#approvals = approvals;
     this.#batch = batch;
     this.#scope = scope;
   }
@@ -85,7 +95,7 @@ class BatchRun {
 
   async #launch(call: LaunchedCall, scope: RunScope): Promise<void> {
     await this.#started(call);
-    const finished = await runCall(call, this.#batch, scope);
+    const finished = await runCall(call, this.#approvals.get(call), this.#batch, scope);
     this.#open.delete(call);
     // Where all that is left waits, a turn may be left in flight at any moment: not before this is durable (B2).
     if (this.#open.size > 0) await scope.save();
@@ -109,12 +119,12 @@ class BatchRun {
   }
 
   async #completed(call: PlannedCall, finished: FinishedCall): Promise<void> {
-    const { output, durationMs } = finished;
+    const { output, durationMs, args = call.args } = finished;
     const { trace, emit, plan, session: { ports: { limits } } } = this.#batch;
     trace?.toolCompleted(call, finished);
-    await emit({ type: "tool_call_completed", ...idsOf(call), args: call.args, output, durationMs }, `tool:${call.key}`);
+    await emit({ type: "tool_call_completed", ...idsOf(call), args, output, durationMs }, `tool:${call.key}`);
     const restTool = [...plan.tools.values()].find(({ readsResults }) => readsResults)?.name;
-    this.#results.set(call, toolResultOf(call, finished, { most: modelBytesOf(call, limits), restTool }));
+    this.#results.set(call, toolResultOf({ ...call, args }, finished, { most: modelBytesOf(call, limits), restTool }));
   }
 }
 

@@ -3,33 +3,42 @@
 import { type ActorRefFrom, createActor } from "xstate";
 import { onAbort } from "../../../domain/abort.ts";
 import { copyJson } from "../../../domain/copy-json.ts";
-import { failedOutput, type ToolCallOutput } from "../../../domain/tool-output.ts";
+import { approvalOf, type CallAnswer, deniedOutput, type PendingCall } from "../../../domain/approvals.ts";
+import { type CallApproval, failedOutput, type ToolCallOutput } from "../../../domain/tool-output.ts";
 import { toolAttemptMachine, type ToolAttemptEvent, type ToolAttemptInput, type Verdict } from "../../../machines/tool-attempt/tool-attempt.machine.ts";
 import type { JournaledOutcome } from "../../../stores/contract.ts";
 import type { Attempt as Attempted, RunScope } from "../../durable/contract.ts";
 import type { SettledCall } from "../../plugin-port.ts";
+import { answerOn } from "./approval.ts";
 import { type AttemptChart, outputOfVerdict, performAttempt, type RecordedAttempt } from "./attempt.ts";
 import { type BatchInput, operationOf } from "./batch-input.ts";
 import { CallingTool } from "./calling-tool.ts";
 import { type Answer, answerTo, tellTool } from "./completion.ts";
 import type { FinishedCall } from "./group.ts";
-import { attemptKey, type LaunchedCall } from "./plan.ts";
+import { attemptKey, type LaunchedCall, validate } from "./plan.ts";
 
-export async function runCall(call: LaunchedCall, batch: BatchInput, scope: RunScope): Promise<FinishedCall> {
-  return new CallRun(call, batch, scope).run();
+/** @param approval - what whoever may approve the call is asked; undefined where nobody has to. */
+export async function runCall(call: LaunchedCall, approval: PendingCall | undefined, batch: BatchInput, scope: RunScope): Promise<FinishedCall> {
+  return new CallRun(call, approval, batch, scope).run();
 }
 
 class CallRun implements AttemptChart {
-  readonly #call: LaunchedCall;
+  /** With the arguments that it was approved with. */
+  #call: LaunchedCall;
+  readonly #pending: PendingCall | undefined;
   readonly #batch: BatchInput;
   readonly #scope: RunScope;
   readonly #actor: ActorRefFrom<typeof toolAttemptMachine>;
   /** What the last attempt came to. */
   #recorded: RecordedAttempt | undefined;
   #answer: Answer | undefined;
+  #approval: CallApproval | undefined;
+  /** What the call comes to where it is not approved. */
+  #denied: ToolCallOutput | undefined;
 
-  constructor(call: LaunchedCall, batch: BatchInput, scope: RunScope) {
+  constructor(call: LaunchedCall, pending: PendingCall | undefined, batch: BatchInput, scope: RunScope) {
     this.#call = call;
+    this.#pending = pending;
     this.#batch = batch;
     this.#scope = scope;
     this.#actor = chartOf(call, batch);
@@ -37,6 +46,8 @@ class CallRun implements AttemptChart {
 
   async run(): Promise<FinishedCall> {
     this.#actor.start();
+    // Before it hears of a cancel: that denies what waits for approval, durably.
+    if (this.#pending) this.send({ type: "approval.asked" });
     const unlisten = onAbort(this.#scope.cancel, () => this.send({ type: "turn.cancelled" }));
     try {
       for (;;) {
@@ -73,6 +84,8 @@ class CallRun implements AttemptChart {
 
   #work(state: string): Promise<void> {
     switch (state) {
+      case "approving":
+        return this.#approve();
       case "pending":
         return this.#save();
       case "waiting":
@@ -82,6 +95,24 @@ class CallRun implements AttemptChart {
       default:
         return this.#attempt();
     }
+  }
+
+  async #approve(): Promise<void> {
+    if (!this.#pending) throw new TypeError("a call waits for an approval that it does not need");
+    const answer = await answerOn(this.#pending, this.#call, this.#batch, this.#scope);
+    this.#denied = await this.#refusalOf(answer);
+    this.#approval = approvalOf(answer);
+    this.send({ type: this.#denied ? "approval.refused" : "approval.given" });
+  }
+
+  /** Whether the call may not run after all; takes the arguments it was approved with. */
+  async #refusalOf(answer: CallAnswer): Promise<ToolCallOutput | undefined> {
+    if (answer.decision !== "approved") return deniedOutput(answer);
+    if (answer.args === undefined) return undefined;
+    const validated = await validate(this.#call.tool, answer.args);
+    if ("problem" in validated) return failedOutput({ class: "invalid_request", code: "invalid_tool_args", message: `the arguments that the call was approved with: ${validated.problem}` });
+    this.#call = { ...this.#call, args: answer.args, input: validated.args, isReplaced: true };
+    return undefined;
   }
 
   /** `issued` to the end of the attempt. What is given up before anything names it is noted, and never issued (A2). */
@@ -103,7 +134,7 @@ class CallRun implements AttemptChart {
     this.send({ type: interrupted ? "attempt.resumed" : "attempt.begun" });
     if (this.#actor.getSnapshot().context.isCancelled) return this.#giveUp(interrupted);
     this.#batch.trace?.toolRan(this.#call);
-    return performAttempt({ batch: this.#batch, scope: this.#scope, call: this.#call, attempt, interrupted, chart: this });
+    return performAttempt({ batch: this.#batch, scope: this.#scope, call: this.#call, attempt, interrupted, approval: this.#approval, chart: this });
   }
 
   async #giveUp(interrupted: boolean): Promise<JournaledOutcome> {
@@ -113,7 +144,7 @@ class CallRun implements AttemptChart {
     if (interrupted && !this.#scope.detach.aborted) {
       await children?.cancelLeft(new CallingTool(this.#batch, this.#scope, this.#call, this.#scope.cancel)).catch(() => undefined);
     }
-    return { ok: copyJson({ output: outputOfVerdict(this.verdict, this.#call.tool), durationMs: 0 }) };
+    return { ok: copyJson({ output: (this.verdict === "denied" ? this.#denied : undefined) ?? outputOfVerdict(this.verdict, this.#call.tool), durationMs: 0 }) };
   }
 
   #endOf(recorded: RecordedAttempt, attempt: number): ToolAttemptEvent {

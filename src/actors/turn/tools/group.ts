@@ -10,6 +10,8 @@ import type { ToolResult } from "../../../machines/effects.ts";
 export interface FinishedCall {
   readonly output: ToolCallOutput;
   readonly durationMs: number;
+  /** Those that it ran with, where the model wrote others. */
+  readonly args?: Json;
   readonly stopsTurn?: boolean;
   readonly messages?: readonly PluginMessage[];
   readonly shown?: string;

@@ -165,7 +165,8 @@ const goneTool = (name: string): Tool => ({
   run: () => Promise.reject(new ToolError({ class: "unavailable", code: "tool_unavailable", message: `there is no tool named "${name}" any more` })),
 });
 
-async function validate(tool: Tool, args: Json): Promise<{ readonly args: unknown } | { readonly problem: string }> {
+/** What is wrong with arguments is told, whatever way the tool says it. */
+export async function validate(tool: Tool, args: Json): Promise<{ readonly args: unknown } | { readonly problem: string }> {
   try {
     return await tool.validate(args);
   } catch (error) {
