@@ -9,7 +9,7 @@
 //   S5. A file that may not be written is opened anew by every read, which takes no locks and so must not be kept: it may
 //       become writable at any time.
 
-import { closeSync, fdatasync, fdatasyncSync, openSync, realpathSync } from "node:fs";
+import { closeSync, fdatasync, fdatasyncSync, fstatSync, openSync, realpathSync } from "node:fs";
 import { promisify } from "node:util";
 import { storeError } from "../../domain/errors.ts";
 import type { JsonObject } from "../../domain/json.ts";
@@ -20,7 +20,7 @@ import { settleWithoutWaiting } from "../unwaiting-body.ts";
 import { type RetryHost, retryWhileBusy } from "./busy-retry.ts";
 import { Checkpointer } from "./checkpointer.ts";
 import { type FileLimits, fileAt, openDatabase, openToLook } from "./open-database.ts";
-import { carryNoteIntoFile, hasLogHeader, mendLogState, noteCommitAhead } from "./log-state.ts";
+import { carryNoteIntoFile, closeWhole, hasLogHeader, noteCommitAhead } from "./log-state.ts";
 import { fromFileSystem, fromSqlite, isReadOnly } from "./sqlite-errors.ts";
 import { SqliteTransaction, Statements } from "./sqlite-transaction.ts";
 import { WalSync } from "./wal-sync.ts";
@@ -161,17 +161,16 @@ export class SqliteEngine implements Engine {
     await retryWhileBusy(this.#host, deadline, this.name, () => sql.beginImmediate.run());
     const tx = new SqliteTransaction("write", this.name, sql);
     try {
-      const isFirst = !opened.needsLog;
-      if (isFirst) noteCommitAhead(sql.database);
+      const note = opened.needsLog ? undefined : noteCommitAhead(sql.database);
       const result = await settleWithoutWaiting(() => body(tx));
       tx.finish();
       if (tx.pages === 0) return { result, durable: undefined };
       sql.commit.run();
       if (!hasLogHeader(logFile)) throw this.#logEmptied();
-      if (isFirst) this.#carryNote(opened);
-      const durable = sync.flush(this.#writers.size === 1);
+      const carried = note === undefined ? undefined : this.#carryNote(opened, note);
+      const flushed = sync.flush(this.#writers.size === 1);
       this.#afterCommit(checkpointer, tx.pages);
-      return { result, durable };
+      return { result, durable: carried === undefined ? flushed : Promise.all([flushed, carried]).then(() => undefined) };
     } catch (error) {
       throw fromSqlite(error, this.name);
     } finally {
@@ -180,17 +179,25 @@ export class SqliteEngine implements Engine {
     }
   }
 
-  #carryNote(opened: Opened): void {
+  /** @returns what the commit has to wait for beside its sync: a checkpoint, where others were in the way of this one. */
+  #carryNote(opened: Opened, note: number): Promise<void> | undefined {
+    const { isInFile, isEnded } = carryNoteIntoFile(opened.writer.database, note);
     opened.needsLog = true;
-    if (!carryNoteIntoFile(opened.writer.database)) opened.checkpointer.hurry();
+    if (!isEnded) opened.checkpointer.endLater();
+    return isInFile && isEnded ? undefined : this.#runCheckpoint(opened.checkpointer);
   }
 
   #afterCommit(checkpointer: Checkpointer, pages: number): void {
     checkpointer.noteCommit(pages);
-    if (!checkpointer.isDue) return;
-    this.#checkpoint = checkpointer.run().finally(() => {
+    if (checkpointer.isDue && this.#checkpoint === null) void this.#runCheckpoint(checkpointer);
+  }
+
+  #runCheckpoint(checkpointer: Checkpointer): Promise<void> {
+    const running = checkpointer.run().finally(() => {
       this.#checkpoint = null;
     });
+    this.#checkpoint = running;
+    return running;
   }
 
   /** S4 */
@@ -260,14 +267,9 @@ export class SqliteEngine implements Engine {
     if (opened === null) return;
     await this.#checkpoint;
     await opened.checkpointer.close();
+    const hasLog = fstatSync(opened.logFile).size > 0;
     closeSync(opened.logFile);
     opened.reader.database.close();
-    try {
-      mendLogState(opened.writer.database);
-    } catch {
-      // Another process writes: it or the next one to open the file puts this in order.
-    }
-    // The last connection copies the log into the file and removes it.
-    opened.writer.database.close();
+    closeWhole(opened.writer.database, hasLog);
   }
 }
