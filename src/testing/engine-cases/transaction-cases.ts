@@ -144,10 +144,10 @@ export const transactionCases: readonly EngineCase[] = [
 
   onEngine("EN-T10", "a transaction is refused after its end, and a read transaction changes nothing", async (engine) => {
     const escaped = await engine.write(async (tx) => [tx] as const);
-    const late = (): Promise<void> => Promise.resolve().then(() => escaped[0].set(["late"], 1));
-    await rejectsWith("invalid_argument", late(), "set after the end");
-    await rejectsWith("invalid_argument", escaped[0].get(["late"]), "get after the end");
-    await rejectsWith("invalid_argument", escaped[0].range([], [END]), "range after the end");
+    const late = <T>(ask: () => T): Promise<T> => Promise.resolve().then(ask);
+    await rejectsWith("invalid_argument", late(() => escaped[0].set(["late"], 1)), "set after the end");
+    await rejectsWith("invalid_argument", late(() => escaped[0].get(["late"])), "get after the end");
+    await rejectsWith("invalid_argument", late(() => escaped[0].range([], [END])), "range after the end");
     const cheating = engine.read(async (tx) => (tx as WriteTransaction).set(["cheat"], 1));
     await rejection(cheating, "set in a read");
     same(await contents(engine), [], "nothing was written");
