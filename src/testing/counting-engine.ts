@@ -31,13 +31,23 @@ export function countingEngine(engine: Engine): CountingEngine {
   const counted = wrapEngine(engine, {
     read(body) {
       counts.reads++;
-      return engine.read((tx) => body(countedRead(tx, () => counts)));
+      return once((run) => engine.read((tx) => body(countedRead(tx, run()))));
     },
     write(body, scope) {
       counts.writes++;
-      return engine.write((tx) => body(countedWrite(tx, () => counts)), scope);
+      return once((run) => engine.write((tx) => body(countedWrite(tx, run())), scope));
     },
   });
+  /** An engine may run a body several times: the last run counts. */
+  function once<T>(call: (run: () => EngineCounts) => Promise<T>): Promise<T> {
+    let last = noCounts();
+    const result = call(() => (last = noCounts()));
+    const count = (): void => {
+      for (const name of Object.keys(last) as (keyof EngineCounts)[]) counts[name] += last[name];
+    };
+    result.then(count, count);
+    return result;
+  }
   return Object.defineProperties(counted as CountingEngine, {
     counts: { get: () => counts },
     reset: {
@@ -52,30 +62,30 @@ export function countingEngine(engine: Engine): CountingEngine {
 
 const noCounts = (): EngineCounts => ({ reads: 0, writes: 0, gets: 0, ranges: 0, entriesRead: 0, sets: 0, deletes: 0, bytesSet: 0 });
 
-const countedRead = (tx: ReadTransaction, counts: () => EngineCounts): ReadTransaction => ({
+const countedRead = (tx: ReadTransaction, counts: EngineCounts): ReadTransaction => ({
   get(key: Key): Value | undefined {
-    counts().gets++;
+    counts.gets++;
     return tx.get(key);
   },
   range(from: Bound, to: Bound, options?: RangeOptions): readonly Entry[] {
-    counts().ranges++;
+    counts.ranges++;
     const entries = tx.range(from, to, options);
-    counts().entriesRead += entries.length;
+    counts.entriesRead += entries.length;
     return entries;
   },
   prefetch: (reads) => tx.prefetch(reads),
 });
 
-const countedWrite = (tx: WriteTransaction, counts: () => EngineCounts): WriteTransaction => ({
+const countedWrite = (tx: WriteTransaction, counts: EngineCounts): WriteTransaction => ({
   ...countedRead(tx, counts),
   set(key: Key, value: Value): void {
     tx.set(key, value);
-    counts().sets++;
-    counts().bytesSet += encodeKey(key).length + sizeOf(value);
+    counts.sets++;
+    counts.bytesSet += encodeKey(key).length + sizeOf(value);
   },
   delete(key: Key): void {
     tx.delete(key);
-    counts().deletes++;
+    counts.deletes++;
   },
   widen: (sessionId) => tx.widen(sessionId),
 });

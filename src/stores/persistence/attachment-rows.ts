@@ -13,31 +13,31 @@ const manifestRow = z.strictObject({ intentAtMs: z.number(), committedAtMs: z.ex
 export type ManifestRow = z.output<typeof manifestRow>;
 
 /** Stores bytes with their intents. */
-export async function setAttachments(tx: WriteTransaction, sessionId: string, attachments: readonly PlacedBytes[], now: number): Promise<void> {
+export function setAttachments(tx: WriteTransaction, sessionId: string, attachments: readonly PlacedBytes[], now: number): void {
   for (const placed of attachments) {
-    await recordIntent(tx, sessionId, placed.id, now);
-    await setBytes(tx, placed);
+    recordIntent(tx, sessionId, placed.id, now);
+    setBytes(tx, placed);
   }
 }
 
-export async function readManifest(tx: ReadTransaction, sessionId: string, attachmentId: string): Promise<ManifestRow | undefined> {
+export function readManifest(tx: ReadTransaction, sessionId: string, attachmentId: string): ManifestRow | undefined {
   const key = manifestKey(sessionId, attachmentId);
-  const value = await tx.get(key);
+  const value = tx.get(key);
   return value === undefined ? undefined : parseRow(manifestRow, "attachment manifest", key, value);
 }
 
 /** An intent that waits for its commit is made young again: bytes that are put once more must not fall to a sweep of the old one. */
-export async function recordIntent(tx: WriteTransaction, sessionId: string, attachmentId: string, now: number): Promise<void> {
-  if ((await readManifest(tx, sessionId, attachmentId))?.committedAtMs !== undefined) return;
+export function recordIntent(tx: WriteTransaction, sessionId: string, attachmentId: string, now: number): void {
+  if (readManifest(tx, sessionId, attachmentId)?.committedAtMs !== undefined) return;
   tx.set(manifestKey(sessionId, attachmentId), { intentAtMs: now });
   tx.set(intentKey(sessionId, attachmentId), now);
   tx.set(heldKey(attachmentId, sessionId), true);
 }
 
 /** Stamps rows of this session once; unknown ids are ignored, never created. */
-export async function stampAttachments(tx: WriteTransaction, sessionId: string, attachmentIds: readonly string[], now: number): Promise<void> {
+export function stampAttachments(tx: WriteTransaction, sessionId: string, attachmentIds: readonly string[], now: number): void {
   for (const id of attachmentIds) {
-    const row = await readManifest(tx, sessionId, id);
+    const row = readManifest(tx, sessionId, id);
     if (row === undefined || row.committedAtMs !== undefined) continue;
     tx.set(manifestKey(sessionId, id), { ...row, committedAtMs: now });
     tx.delete(intentKey(sessionId, id));
@@ -51,6 +51,6 @@ export function removeManifest(tx: WriteTransaction, sessionId: string, attachme
 }
 
 /** Whether any session refers to these bytes. */
-export async function isHeld(tx: ReadTransaction, attachmentId: string): Promise<boolean> {
-  return (await tx.range(...prefixRange(heldPrefix(attachmentId)), { limit: 1 })).length > 0;
+export function isHeld(tx: ReadTransaction, attachmentId: string): boolean {
+  return tx.range(...prefixRange(heldPrefix(attachmentId)), { limit: 1 }).length > 0;
 }

@@ -24,8 +24,8 @@ export const belongsTo = (row: Claimable | undefined, { claimId, claimToken }: C
   row?.claim !== undefined && row.claim.id === claimId && row.claim.token === claimToken;
 
 /** Tells whether the claim on a row is live, as readers without a lease see it. */
-export async function claimLiveness(tx: ReadTransaction, sessionId: string, now: number): Promise<(row: Claimable) => boolean> {
-  const { lease }: Lane = await readLane(tx, sessionId);
+export function claimLiveness(tx: ReadTransaction, sessionId: string, now: number): (row: Claimable) => boolean {
+  const { lease }: Lane = readLane(tx, sessionId);
   const generation = lease !== undefined && lease.expiresAtMs > now ? lease.fencingToken : undefined;
   return ({ claim }) => claim !== undefined && claim.generation === generation;
 }

@@ -50,9 +50,9 @@ export interface HeldLane {
   readonly work: number;
 }
 
-export async function readLane(tx: ReadTransaction, sessionId: string): Promise<Lane> {
+export function readLane(tx: ReadTransaction, sessionId: string): Lane {
   const key = leaseKey(sessionId);
-  const value = await tx.get(key);
+  const value = tx.get(key);
   if (value === undefined) return { fencing: 0, lease: undefined, work: 0 };
   const { fencing, holder, work = 0 } = parseRow(leaseRow, "session lease", key, value);
   if (holder === undefined) return { fencing, lease: undefined, work };
@@ -73,8 +73,8 @@ export function writeReleased(tx: WriteTransaction, sessionId: string, fencing: 
 }
 
 /** Counts a batch that was queued or taken back, whoever holds the lane. */
-export async function countWork(tx: WriteTransaction, sessionId: string, by: 1 | -1): Promise<void> {
-  const { fencing, lease, work } = await readLane(tx, sessionId);
+export function countWork(tx: WriteTransaction, sessionId: string, by: 1 | -1): void {
+  const { fencing, lease, work } = readLane(tx, sessionId);
   if (lease === undefined) writeReleased(tx, sessionId, fencing, work + by);
   else writeLease(tx, lease, work + by);
 }
@@ -84,9 +84,9 @@ export async function countWork(tx: WriteTransaction, sessionId: string, by: 1 |
  *
  * @throws LashError `session_id_retired` - nobody holds the lane because the session was deleted.
  */
-export async function decideClaim(tx: ReadTransaction, claim: LeaseClaim, now: number): Promise<ClaimOutcome & { readonly abandoned: boolean; readonly work: number }> {
-  const lane = await readLane(tx, claim.sessionId);
-  if (lane.fencing === 0) await requireNotRetired(tx, claim.sessionId);
+export function decideClaim(tx: ReadTransaction, claim: LeaseClaim, now: number): ClaimOutcome & { readonly abandoned: boolean; readonly work: number } {
+  const lane = readLane(tx, claim.sessionId);
+  if (lane.fencing === 0) requireNotRetired(tx, claim.sessionId);
   const { lease, work } = lane;
   const live = lease !== undefined && lease.expiresAtMs > now;
   if (live && isSameOwner(lease.owner, claim.owner)) {
@@ -106,13 +106,13 @@ export async function decideClaim(tx: ReadTransaction, claim: LeaseClaim, now: n
  * @throws LashError `session_execution_lease_expired` - no fence, or one that is stale, released or expired.
  * @throws LashError `session_id_retired` - the session was deleted meanwhile.
  */
-export async function requireFence(
+export function requireFence(
   tx: ReadTransaction,
   sessionId: string,
   fence: LeaseFence | undefined,
   now: number,
-): Promise<HeldLane> {
-  const lane = await requireUnclaimed(tx, sessionId, fence);
+): HeldLane {
+  const lane = requireUnclaimed(tx, sessionId, fence);
   if (lane.lease.expiresAtMs <= now) throw leaseExpired(sessionId);
   return lane;
 }
@@ -124,16 +124,16 @@ export async function requireFence(
  * @throws LashError `session_execution_lease_expired` - no fence, or one that is stale or released.
  * @throws LashError `session_id_retired` - the session was deleted meanwhile.
  */
-export async function requireUnclaimed(tx: ReadTransaction, sessionId: string, fence: LeaseFence | undefined): Promise<HeldLane> {
-  const { fencing, lease, work } = await readLane(tx, sessionId);
+export function requireUnclaimed(tx: ReadTransaction, sessionId: string, fence: LeaseFence | undefined): HeldLane {
+  const { fencing, lease, work } = readLane(tx, sessionId);
   if (lease !== undefined && fence !== undefined && fence.sessionId === sessionId && isHeldBy(lease, fence)) return { lease, work };
-  if (fencing === 0) await requireNotRetired(tx, sessionId);
+  if (fencing === 0) requireNotRetired(tx, sessionId);
   throw leaseExpired(sessionId);
 }
 
 /** Releases the lane if `fence` still holds it, expired or not; otherwise does nothing. */
-export async function releaseIfHeld(tx: WriteTransaction, fence: LeaseFence): Promise<void> {
-  const { fencing, lease, work } = await readLane(tx, fence.sessionId);
+export function releaseIfHeld(tx: WriteTransaction, fence: LeaseFence): void {
+  const { fencing, lease, work } = readLane(tx, fence.sessionId);
   if (lease !== undefined && isHeldBy(lease, fence)) writeReleased(tx, fence.sessionId, fencing, work);
 }
 

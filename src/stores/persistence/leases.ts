@@ -10,8 +10,8 @@ export function createLeases(context: StoreContext): LeaseFacet {
     async claim(claim) {
       checkBinding(context, claim.sessionId);
       const now = context.now();
-      return engine.write(async (tx): Promise<ClaimOutcome> => {
-        const decided = await decideClaim(tx, claim, now);
+      return engine.write((tx): ClaimOutcome => {
+        const decided = decideClaim(tx, claim, now);
         if (decided.kind === "busy") return { kind: "busy", holder: decided.holder };
         writeLease(tx, decided.lease, decided.work);
         return { kind: "acquired", lease: decided.lease, reentered: decided.reentered };
@@ -21,8 +21,8 @@ export function createLeases(context: StoreContext): LeaseFacet {
     async renew(fence, ttlMs) {
       checkBinding(context, fence.sessionId);
       const now = context.now();
-      return engine.write(async (tx): Promise<SessionLease> => {
-        const { lease, work } = await requireUnclaimed(tx, fence.sessionId, fence);
+      return engine.write((tx): SessionLease => {
+        const { lease, work } = requireUnclaimed(tx, fence.sessionId, fence);
         const renewed = { ...lease, expiresAtMs: now + ttlMs };
         writeLease(tx, renewed, work);
         return renewed;
@@ -36,7 +36,7 @@ export function createLeases(context: StoreContext): LeaseFacet {
 
     async current(sessionId) {
       checkBinding(context, sessionId);
-      return engine.read(async (tx) => (await readLane(tx, sessionId)).lease);
+      return engine.read((tx) => readLane(tx, sessionId).lease);
     },
   };
 }

@@ -15,21 +15,21 @@ import { readLedger, readLedgerRow } from "./usage-row.ts";
 /** Rows per range: few enough that one page of a long session stays small, many enough that 10,000 turns take 40 ranges. */
 const PAGE = 256;
 
-export async function loadSession(tx: ReadTransaction, sessionId: string, scope: ReadScope): Promise<SessionRead | undefined> {
-  const stored = await readHead(tx, sessionId);
+export function loadSession(tx: ReadTransaction, sessionId: string, scope: ReadScope): SessionRead | undefined {
+  const stored = readHead(tx, sessionId);
   if (stored === undefined) return undefined;
-  const all = withoutTombstones(await readHistory(tx, sessionId), stored.hidden > 0 ? await readTombstones(tx, sessionId) : undefined);
+  const all = withoutTombstones(readHistory(tx, sessionId), stored.hidden > 0 ? readTombstones(tx, sessionId) : undefined);
   const { leafNodeId: storedLeaf, ...headWithoutLeaf } = stored.head;
   const leafNodeId = scope.kind === "active_path" ? (scope.leafNodeId ?? storedLeaf) : storedLeaf;
   return {
     sessionId,
     headRevision: stored.revision,
     head: leafNodeId === undefined ? headWithoutLeaf : { ...headWithoutLeaf, leafNodeId },
-    frames: await readFrames(tx, sessionId),
+    frames: readFrames(tx, sessionId),
     nodes: scope.kind === "full_graph" ? all : pathTo(leafNodeId, all),
     nodeCount: stored.appended - stored.hidden,
-    ledger: readLedger(await readLedgerRow(tx, sessionId)),
-    components: await readComponents(tx, sessionId, stored.components),
+    ledger: readLedger(readLedgerRow(tx, sessionId)),
+    components: readComponents(tx, sessionId, stored.components),
     componentRefs: stored.components,
   };
 }
@@ -38,16 +38,16 @@ const withoutTombstones = (nodes: SessionNode[], hidden: ReadonlySet<string> | u
   hidden === undefined || hidden.size === 0 ? nodes : nodes.filter((node) => !hidden.has(node.nodeId));
 
 /** All stored nodes in insertion order, tombstoned ones included. */
-export async function readHistory(tx: ReadTransaction, sessionId: string): Promise<SessionNode[]> {
+export function readHistory(tx: ReadTransaction, sessionId: string): SessionNode[] {
   const prefix = historyPrefix(sessionId);
   const rowLength = historyKey(sessionId, 0).length;
   const nodes: SessionNode[] = [];
   for (let from: Bound = prefix; ; ) {
-    const page = await tx.range(from, after(prefix), { limit: PAGE, owned: true });
+    const page = tx.range(from, after(prefix), { limit: PAGE, owned: true });
     for (const { key, value } of page) {
       // Chunks of a row lie behind it and were joined with it.
       if (key.length > rowLength) continue;
-      for (const node of readNodes(key, isChunked(value) ? await joinRow(tx, key, value) : value)) nodes.push(node);
+      for (const node of readNodes(key, isChunked(value) ? joinRow(tx, key, value) : value)) nodes.push(node);
     }
     const last = page.at(-1);
     if (last === undefined || page.length < PAGE) return nodes;

@@ -12,29 +12,29 @@ import { committedRevision, readStamp } from "./stamp.ts";
 
 const indexRow = z.strictObject({ revision: count });
 
-export async function findNode(tx: ReadTransaction, sessionId: string, nodeId: string): Promise<SessionNode | undefined> {
-  return (await findInTurn(tx, sessionId, nodeId)) ?? findInIndex(tx, sessionId, nodeId);
+export function findNode(tx: ReadTransaction, sessionId: string, nodeId: string): SessionNode | undefined {
+  return findInTurn(tx, sessionId, nodeId) ?? findInIndex(tx, sessionId, nodeId);
 }
 
-async function findInTurn(tx: ReadTransaction, sessionId: string, nodeId: string): Promise<SessionNode | undefined> {
+function findInTurn(tx: ReadTransaction, sessionId: string, nodeId: string): SessionNode | undefined {
   const turnId = turnOf(nodeId);
-  const stamp = turnId === undefined ? undefined : await readStamp(tx, sessionId, turnId);
+  const stamp = turnId === undefined ? undefined : readStamp(tx, sessionId, turnId);
   const revision = stamp === undefined ? undefined : committedRevision(stamp);
   return revision === undefined ? undefined : findInRow(tx, sessionId, revision, nodeId);
 }
 
-async function findInIndex(tx: ReadTransaction, sessionId: string, nodeId: string): Promise<SessionNode | undefined> {
+function findInIndex(tx: ReadTransaction, sessionId: string, nodeId: string): SessionNode | undefined {
   const key = nodeIndexKey(sessionId, nodeId);
-  const value = await tx.get(key);
+  const value = tx.get(key);
   if (value === undefined) return undefined;
   const { revision } = parseRow(indexRow, "node index", key, value);
-  const node = await findInRow(tx, sessionId, revision, nodeId);
+  const node = findInRow(tx, sessionId, revision, nodeId);
   if (node === undefined) throw invalidRow("node index", key, "the history row it names does not hold the node");
   return node;
 }
 
-async function findInRow(tx: ReadTransaction, sessionId: string, revision: number, nodeId: string): Promise<SessionNode | undefined> {
+function findInRow(tx: ReadTransaction, sessionId: string, revision: number, nodeId: string): SessionNode | undefined {
   const key = historyKey(sessionId, revision);
-  const value = await getRow(tx, key);
+  const value = getRow(tx, key);
   return value === undefined ? undefined : readNodes(key, value).find((node) => node.nodeId === nodeId);
 }

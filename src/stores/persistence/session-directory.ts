@@ -27,10 +27,10 @@ export function createDirectory(context: StoreContext): Directory {
       const { sessionId } = seed;
       checkBinding(context, sessionId);
       const now = context.now();
-      return engine.write(async (tx) => {
-        await seedMeta(tx, sessionId, { ...seed, protocol: context.protocol }, now);
+      return engine.write((tx) => {
+        seedMeta(tx, sessionId, { ...seed, protocol: context.protocol }, now);
         const key = sessionKey(sessionId);
-        const value = await tx.get(key);
+        const value = tx.get(key);
         if (value === undefined) throw invalidRow("session metadata", key, "it is missing");
         return readMeta(key, value);
       });
@@ -40,22 +40,22 @@ export function createDirectory(context: StoreContext): Directory {
 
     async open(sessionId) {
       checkBinding(context, sessionId);
-      return engine.read(async (tx) => {
+      return engine.read((tx) => {
         const key = sessionKey(sessionId);
-        const value = await tx.get(key);
+        const value = tx.get(key);
         if (value !== undefined) return readMeta(key, value);
-        await requireNotRetired(tx, sessionId);
+        requireNotRetired(tx, sessionId);
         return undefined;
       });
     },
 
     async summarize(sessionId): Promise<SessionSummary | undefined> {
       checkBinding(context, sessionId);
-      return engine.read(async (tx) => {
+      return engine.read((tx) => {
         const key = sessionKey(sessionId);
-        const value = await tx.get(key);
+        const value = tx.get(key);
         if (value === undefined) return undefined;
-        const said = ((await loadSession(tx, sessionId, { kind: "active_path" }))?.nodes ?? []).flatMap(userText);
+        const said = (loadSession(tx, sessionId, { kind: "active_path" })?.nodes ?? []).flatMap(userText);
         const [firstUserText] = said;
         return { meta: readMeta(key, value), userMessageCount: said.length, ...(firstUserText !== undefined && { firstUserText }) };
       });
@@ -64,19 +64,19 @@ export function createDirectory(context: StoreContext): Directory {
     async delete(sessionId) {
       checkBinding(context, sessionId);
       const now = context.now();
-      const existed = await engine.write(async (tx) => {
-        const entry = await tx.get(sessionKey(sessionId));
-        const hasRows = (await tx.range(...prefixRange(sessionPrefix(sessionId)), { limit: 1 })).length > 0;
+      const existed = await engine.write((tx) => {
+        const entry = tx.get(sessionKey(sessionId));
+        const hasRows = tx.range(...prefixRange(sessionPrefix(sessionId)), { limit: 1 }).length > 0;
         if (entry === undefined && !hasRows) return false;
-        for (const { key } of await tx.range(...prefixRange(manifestPrefix(sessionId)))) await release(tx, sessionId, textAt(key, 3), now);
-        await deleteBelow(tx, sessionPrefix(sessionId));
-        await deleteBelow(tx, turnPrefix(sessionId));
-        await revokeWaits(tx, sessionId);
+        for (const { key } of tx.range(...prefixRange(manifestPrefix(sessionId)))) release(tx, sessionId, textAt(key, 3), now);
+        deleteBelow(tx, sessionPrefix(sessionId));
+        deleteBelow(tx, turnPrefix(sessionId));
+        revokeWaits(tx, sessionId);
         const parent = parentIn(entry);
         if (parent !== undefined) tx.delete(childKey(parent, sessionId));
         tx.delete(sessionKey(sessionId));
         tx.set(retiredKey(sessionId), { retiredAtMs: now });
-        await noteErasure(tx);
+        noteErasure(tx);
         return true;
       });
       // The session is gone whatever becomes of this; what is left here falls to the next sweep.
@@ -99,14 +99,14 @@ function userText({ body }: SessionNode): string[] {
 }
 
 /** Drops a session's reference; the bytes go with the last one (C-46). */
-async function release(tx: WriteTransaction, sessionId: string, attachmentId: string, now: number): Promise<void> {
+function release(tx: WriteTransaction, sessionId: string, attachmentId: string, now: number): void {
   removeManifest(tx, sessionId, attachmentId);
-  if (!(await isHeld(tx, attachmentId))) await dropBytes(tx, attachmentId, now);
+  if (!isHeld(tx, attachmentId)) dropBytes(tx, attachmentId, now);
 }
 
-async function deleteBelow(tx: WriteTransaction, prefix: Key): Promise<void> {
+function deleteBelow(tx: WriteTransaction, prefix: Key): void {
   for (;;) {
-    const page = await tx.range(...prefixRange(prefix), { limit: PAGE });
+    const page = tx.range(...prefixRange(prefix), { limit: PAGE });
     for (const { key } of page) tx.delete(key);
     if (page.length < PAGE) return;
   }

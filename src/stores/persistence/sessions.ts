@@ -28,12 +28,12 @@ export function createSessions(context: StoreContext): SessionFacet {
 
     async headRevision(sessionId) {
       checkBinding(context, sessionId);
-      return engine.read(async (tx) => ((await readHead(tx, sessionId)) ?? NO_HEAD).revision);
+      return engine.read((tx) => (readHead(tx, sessionId) ?? NO_HEAD).revision);
     },
 
     async ledger(sessionId) {
       checkBinding(context, sessionId);
-      return engine.read(async (tx) => readLedger(await readLedgerRow(tx, sessionId)));
+      return engine.read((tx) => readLedger(readLedgerRow(tx, sessionId)));
     },
 
     async loadNode(sessionId, nodeId) {
@@ -43,7 +43,7 @@ export function createSessions(context: StoreContext): SessionFacet {
 
     async usesNode(sessionId, nodeId) {
       checkBinding(context, sessionId);
-      return engine.read(async (tx) => (await findNode(tx, sessionId, nodeId)) !== undefined);
+      return engine.read((tx) => findNode(tx, sessionId, nodeId) !== undefined);
     },
 
     async loadMeta(sessionId) {
@@ -53,8 +53,8 @@ export function createSessions(context: StoreContext): SessionFacet {
 
     async saveMeta(meta) {
       checkBinding(context, meta.sessionId);
-      await engine.write(async (tx) => {
-        await requireNotRetired(tx, meta.sessionId);
+      await engine.write((tx) => {
+        requireNotRetired(tx, meta.sessionId);
         setMeta(tx, meta);
       });
     },

@@ -88,9 +88,9 @@ const inputRow = z.strictObject({
   acceptedAtMs: z.number(),
 });
 
-export async function readControl(tx: ReadTransaction, sessionId: string): Promise<TurnControl | undefined> {
+export function readControl(tx: ReadTransaction, sessionId: string): TurnControl | undefined {
   const key = turnControlKey(sessionId);
-  const value = await tx.get(key);
+  const value = tx.get(key);
   return value === undefined ? undefined : parseRecord(controlRow, "turn in flight", key, value, CONTENT_VERSION);
 }
 
@@ -194,17 +194,17 @@ export function prepareDelta({ settled, appended, modelCalls }: TurnStep): Prepa
   return { value, row: prepareRow([value]) };
 }
 
-export async function readInput(tx: ReadTransaction, sessionId: string): Promise<z.output<typeof inputRow>> {
+export function readInput(tx: ReadTransaction, sessionId: string): z.output<typeof inputRow> {
   const key = turnInputKey(sessionId);
-  const value = await getRow(tx, key);
+  const value = getRow(tx, key);
   if (value === undefined) throw invalidRow("turn input", key, "it is missing");
   return parseRow(inputRow, "turn input", key, value);
 }
 
 /** The turn that `control` belongs to, whole. */
-export async function readTurn(tx: ReadTransaction, sessionId: string, control: TurnControl): Promise<TurnRecord> {
-  const { input, inputHash, machine, version, madeFrom, acceptedAtMs } = await readInput(tx, sessionId);
-  const config = await readConfig(tx, sessionId);
+export function readTurn(tx: ReadTransaction, sessionId: string, control: TurnControl): TurnRecord {
+  const { input, inputHash, machine, version, madeFrom, acceptedAtMs } = readInput(tx, sessionId);
+  const config = readConfig(tx, sessionId);
   const log: Message[] = [];
   const journal: JournalEntry[] = [];
   const modelCalls: ModelCallRecord[] = [];
@@ -218,7 +218,7 @@ export async function readTurn(tx: ReadTransaction, sessionId: string, control: 
   };
   for (const step of control.rows ?? []) {
     const key = turnStepKey(sessionId, step);
-    const deltas = await getRow(tx, key);
+    const deltas = getRow(tx, key);
     if (deltas === undefined) throw invalidRow("turn step", key, "it is missing");
     replay(key, deltas);
   }
@@ -237,9 +237,9 @@ const fault =
     invalidRow("turn step", key, problem);
 
 /** Deletes all rows of the turn; without chunks their keys are known and nothing is read. */
-export async function deleteTurn(tx: WriteTransaction, sessionId: string, control: TurnControl): Promise<void> {
+export function deleteTurn(tx: WriteTransaction, sessionId: string, control: TurnControl): void {
   if (control.chunked === true) {
-    for (const entry of await tx.range(...prefixRange(turnPrefix(sessionId)))) tx.delete(entry.key);
+    for (const entry of tx.range(...prefixRange(turnPrefix(sessionId)))) tx.delete(entry.key);
     return;
   }
   tx.delete(turnControlKey(sessionId));

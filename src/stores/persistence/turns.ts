@@ -32,16 +32,16 @@ export function createTurns(context: StoreContext): TurnFacet {
       const { sessionId, turnId } = request;
       checkBinding(context, sessionId);
       const now = context.now();
-      return engine.write(async (tx): Promise<ResumeOutcome> => {
-        const inFlight = await readControl(tx, sessionId);
+      return engine.write((tx): ResumeOutcome => {
+        const inFlight = readControl(tx, sessionId);
         if (inFlight?.turnId !== turnId) {
-          await requireNotRetired(tx, sessionId);
-          const result = await findSettled(tx, sessionId, turnId);
+          requireNotRetired(tx, sessionId);
+          const result = findSettled(tx, sessionId, turnId);
           return result === undefined ? { kind: "unknown_turn" } : { kind: "settled", result };
         }
-        const claim = await decideClaim(tx, request, now);
+        const claim = decideClaim(tx, request, now);
         if (claim.kind === "busy") return { kind: "busy", holder: claim.holder };
-        const taken = await takeUp(context, tx, inFlight, claim, request);
+        const taken = takeUp(context, tx, inFlight, claim, request);
         return isLeft(taken) ? taken : { kind: "resumed", ...taken };
       });
     },
@@ -52,22 +52,22 @@ export function createTurns(context: StoreContext): TurnFacet {
       checkBinding(context, sessionId);
       const now = context.now();
       const delta = prepareDelta(step);
-      return engine.write(async (tx): Promise<StepOutcome> => {
-        const inFlight = await readControl(tx, sessionId);
+      return engine.write((tx): StepOutcome => {
+        const inFlight = readControl(tx, sessionId);
         if (inFlight?.turnId !== turnId) {
-          const result = await findSettled(tx, sessionId, turnId);
+          const result = findSettled(tx, sessionId, turnId);
           if (result !== undefined) return { kind: "settled", result };
         }
-        const held = await requireFence(tx, sessionId, fence, now);
+        const held = requireFence(tx, sessionId, fence, now);
         if (inFlight?.turnId !== turnId) throw stepConflict(sessionId, turnId, step.step, null);
         if (step.step !== inFlight.step + 1) throw stepConflict(sessionId, turnId, step.step, inFlight.step);
         const asked = inFlight.cancel && { cancellation: inFlight.cancel };
-        const waiting = collection && (await selectWaiting(tx, held, { turnId, inFlight, now }, collection));
+        const waiting = collection && selectWaiting(tx, held, { turnId, inFlight, now }, collection);
         if (collection === undefined || waiting === undefined) {
           setStep(tx, sessionId, inFlight, step, delta);
           return { kind: "recorded", ...asked };
         }
-        const { remembered, ...claimed } = await takeWaiting(tx, waiting, held, { ...collection, turnId, remembers: true });
+        const { remembered, ...claimed } = takeWaiting(tx, waiting, held, { ...collection, turnId, remembers: true });
         setStep(tx, sessionId, inFlight, step, delta, remembered);
         return { kind: "recorded", ...claimed, ...asked };
       });
@@ -77,15 +77,15 @@ export function createTurns(context: StoreContext): TurnFacet {
       const { sessionId } = fence;
       checkBinding(context, sessionId);
       const now = context.now();
-      const look = async (tx: ReadTransaction) => {
-        const held = await requireFence(tx, sessionId, fence, now);
-        return { held, waiting: await selectWaiting(tx, held, { turnId, inFlight: await readControl(tx, sessionId), now }, collection) };
+      const look = (tx: ReadTransaction) => {
+        const held = requireFence(tx, sessionId, fence, now);
+        return { held, waiting: selectWaiting(tx, held, { turnId, inFlight: readControl(tx, sessionId), now }, collection) };
       };
       const { waiting } = await engine.read(look);
       if (waiting.inputs.length + waiting.work.length === 0) return {};
-      return engine.write(async (tx): Promise<CollectedClaims> => {
-        const { held, waiting: found } = await look(tx);
-        const { remembered: _, ...claimed } = await takeWaiting(tx, found, held, { ...collection, turnId, remembers: false });
+      return engine.write((tx): CollectedClaims => {
+        const { held, waiting: found } = look(tx);
+        const { remembered: _, ...claimed } = takeWaiting(tx, found, held, { ...collection, turnId, remembers: false });
         return claimed;
       });
     },
@@ -96,23 +96,23 @@ export function createTurns(context: StoreContext): TurnFacet {
       const { turnId } = result;
       checkBinding(context, sessionId);
       const now = context.now();
-      return engine.write(async (tx): Promise<RecordedTurn> => {
-        const ended = await findEnded(tx, sessionId, turnId);
+      return engine.write((tx): RecordedTurn => {
+        const ended = findEnded(tx, sessionId, turnId);
         if (ended !== undefined) {
           if (ended.commitHash !== undefined || ended.turn.inputHash !== result.inputHash) throw turnConflict(sessionId, turnId);
           return ended.turn;
         }
-        const { lease, work } = await requireFence(tx, sessionId, fence, now);
-        const claims = await checkClaims(tx, sessionId, settlement);
-        const inFlight = await readControl(tx, sessionId);
+        const { lease, work } = requireFence(tx, sessionId, fence, now);
+        const claims = checkClaims(tx, sessionId, settlement);
+        const inFlight = readControl(tx, sessionId);
         const own = inFlight?.turnId === turnId ? inFlight : undefined;
-        const modelCalls = own === undefined ? [] : (await readTurn(tx, sessionId, own)).modelCalls;
-        const { revision, appended } = (await readHead(tx, sessionId)) ?? NO_HEAD;
+        const modelCalls = own === undefined ? [] : readTurn(tx, sessionId, own).modelCalls;
+        const { revision, appended } = readHead(tx, sessionId) ?? NO_HEAD;
         const ending = { result, modelCalls };
         setRow(tx, stampKey(sessionId, turnId), prepareRow(settledStamp(ending, revision, appended)));
-        if (own !== undefined) await deleteTurn(tx, sessionId, own);
-        await completeClaims(tx, sessionId, claims);
-        await deferInputsOf(tx, sessionId, turnId, await collect(liveInputs(tx, sessionId)));
+        if (own !== undefined) deleteTurn(tx, sessionId, own);
+        completeClaims(tx, sessionId, claims);
+        deferInputsOf(tx, sessionId, turnId, collect(liveInputs(tx, sessionId)));
         writeReleased(tx, sessionId, lease.fencingToken, work - claims.work.length);
         return record(ending, { revision, firstNode: appended, nodeCount: 0 });
       });
@@ -120,13 +120,13 @@ export function createTurns(context: StoreContext): TurnFacet {
 
     async requestCancel(sessionId, turnId, cancellation) {
       checkBinding(context, sessionId);
-      return engine.write(async (tx): Promise<TurnCancelOutcome> => {
-        const inFlight = await readControl(tx, sessionId);
+      return engine.write((tx): TurnCancelOutcome => {
+        const inFlight = readControl(tx, sessionId);
         if (inFlight?.turnId === turnId) {
           if (inFlight.cancel === undefined) setControl(tx, sessionId, { ...inFlight, cancel: cancellation });
           return { status: "accepted" };
         }
-        const ended = await findSettled(tx, sessionId, turnId);
+        const ended = findSettled(tx, sessionId, turnId);
         if (ended === undefined) return { status: "unknown_turn" };
         // A turn that this very request ended before its row was written.
         return { status: ended.cancellation?.requestId === cancellation.requestId ? "accepted" : "completion_won" };
@@ -141,8 +141,8 @@ export function createTurns(context: StoreContext): TurnFacet {
 
     async load(sessionId, turnId) {
       checkBinding(context, sessionId);
-      return engine.read(async (tx) => {
-        const inFlight = await readControl(tx, sessionId);
+      return engine.read((tx) => {
+        const inFlight = readControl(tx, sessionId);
         return inFlight?.turnId === turnId ? readTurn(tx, sessionId, inFlight) : undefined;
       });
     },
@@ -153,12 +153,12 @@ export function createTurns(context: StoreContext): TurnFacet {
         const control = await engine.read((tx) => readControl(tx, only));
         return control === undefined ? [] : [{ sessionId: only, turnId: control.turnId }];
       }
-      return engine.read(async (tx) => {
+      return engine.read((tx) => {
         const to = after(TURNS);
         const found: InFlight[] = [];
         // From session to session, so that the rows of their steps are not read.
         for (let from: Bound = TURNS; ; ) {
-          const [entry] = await tx.range(from, to, { limit: 1 });
+          const [entry] = tx.range(from, to, { limit: 1 });
           if (entry === undefined) return found;
           const sessionId = textAt(entry.key, 1);
           const turnId = turnIdOf(entry.value);
