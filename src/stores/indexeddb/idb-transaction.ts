@@ -1,7 +1,7 @@
 // Rows of the object store: fetched for a body, and sent once it is through.
 
 import { promisifyRequest } from "idb-keyval";
-import { type Bound, END, type Entry, type Key, type RangeRead, type Value } from "../engine.ts";
+import { type Bound, END, type Entry, type RangeRead, type Value } from "../engine.ts";
 import type { Change, Fetched, Missing } from "../fetching.ts";
 import { fromIndexedDb } from "./idb-errors.ts";
 

@@ -4,7 +4,7 @@
 import { attachmentError, wiringError } from "../../domain/errors.ts";
 import { sha256Hex } from "../../domain/sha256.ts";
 import type { NewAttachment } from "../content-contract.ts";
-import type { ReadTransaction, WriteTransaction } from "../engine.ts";
+import type { ReadTransaction, Scope, WriteTransaction } from "../engine.ts";
 import { type ContentHeader, deleteContent, describeContent, getBytes, hasContent, setContent, withId } from "./content.ts";
 import type { StoreContext } from "./context.ts";
 import { blobKey } from "./layout.ts";
@@ -24,6 +24,7 @@ export type WriteWithBytes = <T>(
   context: StoreContext,
   attachments: readonly NewAttachment[],
   body: (tx: WriteTransaction, placed: readonly PlacedBytes[]) => T,
+  scope: Scope,
 ) => Promise<T>;
 
 /** Where bytes go that are not to lie in rows. */
@@ -46,13 +47,13 @@ export interface StoredBytes {
   readonly bytes: Uint8Array;
 }
 
-export const writeWithBytes: WriteWithBytes = (context, attachments, body) => {
-  if (context.place !== undefined && attachments.length > 0) return context.place.write(context, attachments, body);
+export const writeWithBytes: WriteWithBytes = (context, attachments, body, scope) => {
+  if (context.place !== undefined && attachments.length > 0) return context.place.write(context, attachments, body, scope);
   const prepared = attachments.map(({ bytes, mime }): PlacedBytes => {
     const content = { ...withId(sha256Hex(bytes), bytes), mime };
     return { id: content.id, set: (tx) => setContent(tx, ATTACHMENT_BYTES, content) };
   });
-  return context.engine.write((tx) => body(tx, prepared));
+  return context.engine.write((tx) => body(tx, prepared), scope);
 };
 
 /** Makes sure that there is a header for the bytes. */

@@ -4,13 +4,16 @@
 //   ["held", id, sid]    the sessions that refer to these bytes: what deleting them asks
 
 import * as z from "zod/mini";
-import { prefixRange, type ReadTransaction, type WriteTransaction } from "../engine.ts";
-import { type PlacedBytes, setBytes } from "./attachment-bytes.ts";
-import { heldKey, heldPrefix, intentKey, manifestKey } from "./layout.ts";
+import { type Key, prefixRange, type ReadTransaction, type WriteTransaction } from "../engine.ts";
+import { ATTACHMENT_BYTES, type PlacedBytes, setBytes } from "./attachment-bytes.ts";
+import { contentKey, heldKey, heldPrefix, intentKey, manifestKey } from "./layout.ts";
 import { parseRow } from "./schema.ts";
 
 const manifestRow = z.strictObject({ intentAtMs: z.number(), committedAtMs: z.exactOptional(z.number()) });
 export type ManifestRow = z.output<typeof manifestRow>;
+
+/** All that is read where new bytes of a session are stored. */
+export const readsOfAttachment = (sessionId: string, id: string): readonly Key[] => [manifestKey(sessionId, id), contentKey(ATTACHMENT_BYTES, id)];
 
 /** Stores bytes with their intents. */
 export function setAttachments(tx: WriteTransaction, sessionId: string, attachments: readonly PlacedBytes[], now: number): void {

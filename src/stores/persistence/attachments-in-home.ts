@@ -38,12 +38,12 @@ export function attachmentsIn(home: AttachmentHome): BytesPlace {
   return {
     durable: home.durable,
 
-    async write(context, attachments, body) {
+    async write(context, attachments, body, scope) {
       const byId = new Map(attachments.map((attachment) => [sha256Hex(attachment.bytes), attachment]));
       for (;;) {
         const { fresh, stored } = await placeAll(context, home, byId);
         try {
-          return await context.engine.write((tx) => body(tx, [...fresh, ...stored]));
+          return await context.engine.write((tx) => body(tx, [...fresh, ...stored]), scope);
         } catch (error) {
           if (error !== SWEPT) throw error;
         } finally {

@@ -23,7 +23,7 @@ export function createAttachments(context: StoreContext): AttachmentFacet {
     async put(bytes, mime): Promise<AttachmentRef> {
       await writeWithBytes(context, [{ bytes, mime }], (tx, placed) => {
         for (const each of placed) setBytes(tx, each);
-      });
+      }, { sessions: [], content: "add" });
       return { id: sha256Hex(bytes), mime, byteLength: bytes.length };
     },
 

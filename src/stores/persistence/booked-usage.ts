@@ -3,7 +3,7 @@
 
 import type { TokenLedgerEntry } from "../../domain/session.ts";
 import type { WriteTransaction } from "../engine.ts";
-import { usageKey } from "./layout.ts";
+import { sessionKey, usageKey } from "./layout.ts";
 import { findMeta } from "./meta-row.ts";
 import { addToLedger, type LedgerRow, readLedgerRow } from "./usage-row.ts";
 
@@ -24,6 +24,8 @@ function bookAbove(tx: WriteTransaction, sessionId: string, deltas: readonly Tok
   let meta = findMeta(tx, sessionId);
   while (meta?.relation.kind === "child" && meta.relation.assignment !== undefined) {
     const { parentSessionId, assignment } = meta.relation;
+    tx.widen(parentSessionId);
+    tx.prefetch([sessionKey(parentSessionId), usageKey(parentSessionId)]);
     const parent = booked.has(parentSessionId) ? undefined : findMeta(tx, parentSessionId);
     // A parent that was deleted books nothing any more; its id stays retired.
     if (parent === undefined) return;

@@ -7,7 +7,7 @@
 import { type LashError, storeError } from "../../domain/errors.ts";
 import type { SessionNode } from "../../domain/session.ts";
 import type { CommitResult, SessionCommit } from "../contract.ts";
-import type { ReadTransaction, WriteTransaction } from "../engine.ts";
+import type { Read, ReadTransaction, WriteTransaction } from "../engine.ts";
 import type { PendingTurnInput } from "../ingress-contract.ts";
 import { stampAttachments } from "./attachment-rows.ts";
 import { changedRefs, checkRefs, COMPONENTS, type PreparedComponents, prepareComponents } from "./components.ts";
@@ -22,13 +22,17 @@ import { isClaimable } from "./claim-rows.ts";
 import { admitInput } from "./input-admission.ts";
 import { isNewFor } from "./input-claims.ts";
 import { deferInputsOf, type InputRow, liveInputs } from "./input-rows.ts";
-import { collect, type PreparedRow, prepareRow, setRow } from "./large-row.ts";
-import { headKey, historyKey, indexedUnderTurn, nodeIndexKey, turnInputKey } from "./layout.ts";
+import { collect, firstRows, type PreparedRow, prepareRow, setRow } from "./large-row.ts";
+import {
+  contentKey, frameKey, headKey, historyKey, indexedUnderTurn, inputsPrefix, lanesKey, leaseKey, manifestKey, nodeIndexKey, retiredKey, sessionKey, stampKey,
+  turnControlKey, turnInputKey, usageKey,
+} from "./layout.ts";
 import { type HeldLane, releaseIfHeld, requireFence, writeLease, writeReleased } from "./lease-rules.ts";
 import { seedMeta } from "./meta-row.ts";
 import { findNode } from "./node-lookup.ts";
 import { SCHEMA_VERSION } from "./schema.ts";
-import { checkClaims, completeClaims } from "./settled-claims.ts";
+import { addingContent } from "./scopes.ts";
+import { checkClaims, completeClaims, readsOfClaims } from "./settled-claims.ts";
 import { findEnded, record, setStamp, turnConflict } from "./stamp.ts";
 import { findLiveNode } from "./tombstones.ts";
 import { readLedger, readLedgerRow } from "./usage-row.ts";
@@ -51,7 +55,32 @@ interface PreparedCommit {
 export async function commitSession(context: StoreContext, commit: SessionCommit): Promise<CommitResult> {
   checkBinding(context, commit.sessionId);
   const prepared = prepare(commit, context);
-  return context.engine.write((tx) => apply(tx, prepared));
+  const reads = readsOf(prepared);
+  return context.engine.write((tx) => {
+    tx.prefetch(reads);
+    return apply(tx, prepared);
+  }, addingContent(commit.sessionId));
+}
+
+/** All that a commit reads, but for what others queued meanwhile. */
+function readsOf({ commit, components, foreignIds }: PreparedCommit): readonly Read[] {
+  const { sessionId, turn, frames, usageDeltas, componentRefs = {}, committedAttachmentIds, queuedInputs = [], interruptedTurnId, expectedHeadRevision } = commit;
+  const added = components.flatMap(([, content]) => (content === null ? [] : [content.id]));
+  const [from, to] = indexedUnderTurn(sessionId, turn?.result.turnId ?? "");
+  return [
+    leaseKey(sessionId),
+    headKey(sessionId),
+    retiredKey(sessionId),
+    ...(turn === undefined ? [] : [stampKey(sessionId, turn.result.turnId), turnControlKey(sessionId), { from, to }]),
+    ...(usageDeltas.length === 0 ? [] : [usageKey(sessionId)]),
+    ...((expectedHeadRevision ?? 0) > 0 && queuedInputs.length === 0 ? [] : [sessionKey(sessionId), lanesKey(sessionId)]),
+    ...(interruptedTurnId === undefined ? [] : [firstRows(inputsPrefix(sessionId))]),
+    ...frames.map(({ frameId }) => frameKey(sessionId, frameId)),
+    ...[...added, ...Object.values(componentRefs)].map((id) => contentKey(COMPONENTS, id)),
+    ...foreignIds.map((id) => nodeIndexKey(sessionId, id)),
+    ...committedAttachmentIds.map((id) => manifestKey(sessionId, id)),
+    ...readsOfClaims(sessionId, commit),
+  ];
 }
 
 function prepare(commit: SessionCommit, context: StoreContext): PreparedCommit {

@@ -7,11 +7,11 @@ import type { Json } from "../../domain/json.ts";
 import { promptLayer } from "../../domain/prompt-input.ts";
 import type { TurnConfig } from "../../domain/turn-config.ts";
 import type { ConfigClaim } from "../contract.ts";
-import type { ReadTransaction, WriteTransaction } from "../engine.ts";
+import { below, type ReadTransaction, type WriteTransaction } from "../engine.ts";
 import { COMPONENTS } from "./components.ts";
 import { getContent, type PreparedContent, prepareContent, putContent } from "./content.ts";
 import { policyRow } from "./policy-row.ts";
-import { configKey } from "./layout.ts";
+import { configKey, contentKey, piecesPrefix } from "./layout.ts";
 import { invalidRow, opaque, parseRow } from "./schema.ts";
 
 const KIND = "turn configuration";
@@ -79,6 +79,7 @@ export function readConfigRef(tx: ReadTransaction, sessionId: string): string | 
 export function readConfig(tx: ReadTransaction, sessionId: string): TurnConfig {
   const key = configKey(sessionId);
   const ref = readConfigRef(tx, sessionId);
+  if (ref !== undefined) tx.prefetch([contentKey(COMPONENTS, ref), below(piecesPrefix(COMPONENTS, ref))]);
   const body = ref === undefined ? undefined : getContent(tx, COMPONENTS, ref);
   if (body === undefined) throw invalidRow(KIND, key, "it is missing");
   return parseRow(configBody, KIND, key, body) as TurnConfig;

@@ -4,11 +4,11 @@ import { type LashError, storeError } from "../../domain/errors.ts";
 import { jsonEqual } from "../../domain/json.ts";
 import { sha256Hex } from "../../domain/sha256.ts";
 import { inputNeedsVersion2 } from "../../domain/turn-input.ts";
-import type { ReadTransaction, WriteTransaction } from "../engine.ts";
+import type { Key, ReadTransaction, WriteTransaction } from "../engine.ts";
 import type { PendingTurnInput, TurnInputDraft, TurnInputIngress, TurnInputState } from "../ingress-contract.ts";
 import { addInput, findInput, type InputRow, submittedIngress, toInput } from "./input-rows.ts";
 import { nextSequence } from "./lane-counters.ts";
-import { stampKey } from "./layout.ts";
+import { inputIdKey, inputSourceKey, lanesKey, retiredKey, sessionKey, stampKey, turnControlKey } from "./layout.ts";
 import { requireUsable } from "./retired.ts";
 import { CONTENT_VERSION } from "./schema.ts";
 import { readControl } from "./turn-rows.ts";
@@ -33,6 +33,16 @@ export function admitInput(tx: WriteTransaction, draft: TurnInputDraft, now: num
   addInput(tx, sessionId, row);
   return { input: toInput(sessionId, row), isNew: true };
 }
+
+/** All that is read where a new input is admitted. */
+export const readsOfAdmission = ({ sessionId, sourceKey, inputId, ingress }: TurnInputDraft): readonly Key[] => [
+  sessionKey(sessionId),
+  retiredKey(sessionId),
+  lanesKey(sessionId),
+  ...(sourceKey === undefined ? [] : [inputSourceKey(sessionId, sourceKey)]),
+  ...(inputId === undefined ? [] : [inputIdKey(sessionId, inputId)]),
+  ...(ingress.scope === "active_turn" ? [turnControlKey(sessionId), ...(ingress.turnId === undefined ? [] : [stampKey(sessionId, ingress.turnId)])] : []),
+];
 
 /** Where an input waits from now on: a turn that has ended takes none, and nobody else would ever defer one for it. */
 function admission(tx: ReadTransaction, { sessionId, ingress: submitted }: TurnInputDraft): Pick<InputRow, "ingress" | "submitted" | "state"> {

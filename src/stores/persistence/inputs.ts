@@ -15,10 +15,10 @@ import type {
   TurnInputClaim,
 } from "../ingress-contract.ts";
 import { writeWithBytes } from "./attachment-bytes.ts";
-import { setAttachments } from "./attachment-rows.ts";
+import { readsOfAttachment, setAttachments } from "./attachment-rows.ts";
 import { belongsTo, claimLiveness, isClaimable, superseded, unclaimed } from "./claim-rows.ts";
 import { checkBinding, type StoreContext } from "./context.ts";
-import { admitInput, waitingState } from "./input-admission.ts";
+import { admitInput, readsOfAdmission, waitingState } from "./input-admission.ts";
 import { isActiveFor, selectInputs, takeInputs } from "./input-claims.ts";
 import {
   deferred,
@@ -32,6 +32,7 @@ import {
 } from "./input-rows.ts";
 import { collect } from "./large-row.ts";
 import { requireFence } from "./lease-rules.ts";
+import { addingContent } from "./scopes.ts";
 
 type ActiveRequest = Parameters<InputFacet["claimActive"]>[0];
 
@@ -64,10 +65,11 @@ export function createInputs(context: StoreContext): InputFacet {
       checkBinding(context, sessionId);
       const now = context.now();
       return writeWithBytes(context, draft.attachments ?? [], (tx, attachments): PendingTurnInput => {
+        tx.prefetch([...readsOfAdmission(draft), ...attachments.flatMap(({ id }) => readsOfAttachment(sessionId, id))]);
         const { input, isNew } = admitInput(tx, draft, now);
         if (isNew) setAttachments(tx, sessionId, attachments, now);
         return input;
-      });
+      }, addingContent(sessionId));
     },
 
     claimActive(request) {

@@ -2,7 +2,7 @@
 // turn's history. Such a row is stored as `{ "$chunks": n }` with its JSON text in n byte rows right behind it.
 
 import { isPlainObject, type Json, type JsonObject } from "../../domain/json.ts";
-import { type Bound, END, type Entry, type Key, prefixRange, type ReadTransaction, type Value, type WriteTransaction } from "../engine.ts";
+import { below, type Bound, END, type Entry, type Key, prefixRange, type RangeRead, type ReadTransaction, type Value, type WriteTransaction } from "../engine.ts";
 import { invalidRow } from "./schema.ts";
 
 /** Characters; engines take 8 MiB, and this estimate is a little lower than theirs. */
@@ -75,6 +75,9 @@ export function joinRow(tx: ReadTransaction, key: Key, value: Value): Value {
 }
 
 const PAGE = 64;
+
+/** What `scanRows` reads first, to be prefetched. */
+export const firstRows = (prefix: Key): RangeRead => below(prefix, PAGE);
 
 /** Whole rows below `prefix` that are one part longer than it, in key order; read in pages, so that a consumer can stop early. */
 export function* scanRows(tx: ReadTransaction, prefix: Key): Generator<Entry, void> {

@@ -2,7 +2,9 @@
 
 import type { ClaimOutcome, LeaseFacet, SessionLease } from "../contract.ts";
 import { checkBinding, type StoreContext } from "./context.ts";
+import { leaseKey, retiredKey } from "./layout.ts";
 import { decideClaim, readLane, releaseIfHeld, requireUnclaimed, writeLease } from "./lease-rules.ts";
+import { inSession } from "./scopes.ts";
 
 export function createLeases(context: StoreContext): LeaseFacet {
   const { engine } = context;
@@ -11,11 +13,12 @@ export function createLeases(context: StoreContext): LeaseFacet {
       checkBinding(context, claim.sessionId);
       const now = context.now();
       return engine.write((tx): ClaimOutcome => {
+        tx.prefetch([leaseKey(claim.sessionId), retiredKey(claim.sessionId)]);
         const decided = decideClaim(tx, claim, now);
         if (decided.kind === "busy") return { kind: "busy", holder: decided.holder };
         writeLease(tx, decided.lease, decided.work);
         return { kind: "acquired", lease: decided.lease, reentered: decided.reentered };
-      });
+      }, inSession(claim.sessionId));
     },
 
     async renew(fence, ttlMs) {
@@ -26,12 +29,12 @@ export function createLeases(context: StoreContext): LeaseFacet {
         const renewed = { ...lease, expiresAtMs: now + ttlMs };
         writeLease(tx, renewed, work);
         return renewed;
-      });
+      }, inSession(fence.sessionId));
     },
 
     async release(fence) {
       checkBinding(context, fence.sessionId);
-      await engine.write((tx) => releaseIfHeld(tx, fence));
+      await engine.write((tx) => releaseIfHeld(tx, fence), inSession(fence.sessionId));
     },
 
     async current(sessionId) {

@@ -2,13 +2,13 @@
 
 import type { SessionNode } from "../../domain/session.ts";
 import type { ReadScope, SessionRead } from "../contract.ts";
-import type { Bound, ReadTransaction } from "../engine.ts";
+import { below, type Bound, type ReadTransaction } from "../engine.ts";
 import { readComponents } from "./components.ts";
 import { readFrames } from "./frame-row.ts";
 import { readHead } from "./head-row.ts";
 import { readNodes } from "./history-row.ts";
 import { isChunked, joinRow } from "./large-row.ts";
-import { after, historyKey, historyPrefix } from "./layout.ts";
+import { after, framesPrefix, headKey, historyKey, historyPrefix, usageKey } from "./layout.ts";
 import { readTombstones } from "./tombstones.ts";
 import { readLedger, readLedgerRow } from "./usage-row.ts";
 
@@ -16,6 +16,7 @@ import { readLedger, readLedgerRow } from "./usage-row.ts";
 const PAGE = 256;
 
 export function loadSession(tx: ReadTransaction, sessionId: string, scope: ReadScope): SessionRead | undefined {
+  tx.prefetch([headKey(sessionId), usageKey(sessionId), below(historyPrefix(sessionId)), below(framesPrefix(sessionId))]);
   const stored = readHead(tx, sessionId);
   if (stored === undefined) return undefined;
   const all = withoutTombstones(readHistory(tx, sessionId), stored.hidden > 0 ? readTombstones(tx, sessionId) : undefined);

@@ -13,10 +13,11 @@ import { checkBinding, type StoreContext } from "./context.ts";
 import { liveInputs } from "./input-rows.ts";
 import { nextSequence } from "./lane-counters.ts";
 import { collect } from "./large-row.ts";
-import { after, lanesKey, SESSION_ROWS, sessionPrefix, textAt } from "./layout.ts";
+import { after, lanesKey, leaseKey, retiredKey, SESSION_ROWS, sessionKey, sessionPrefix, textAt, workSourceKey } from "./layout.ts";
 import { countWork, type HeldLane, readLane, requireFence } from "./lease-rules.ts";
 import { requireUsable } from "./retired.ts";
 import { CONTENT_VERSION } from "./schema.ts";
+import { addingContent } from "./scopes.ts";
 import { readControl } from "./turn-rows.ts";
 import { exactGroup, isTakenBy, leadingCommand, nextGroup, ofTurn, readyWork, takeWork } from "./work-claims.ts";
 import { addWork, findWork, queuedWork, removeWork, setWork, toBatch, type WorkRow } from "./work-rows.ts";
@@ -58,6 +59,7 @@ export function createQueue(context: StoreContext): QueueFacet {
       checkPayloads(draft);
       const now = context.now();
       return writeWithBytes(context, draft.attachments ?? [], (tx, attachments): QueuedBatch => {
+        tx.prefetch([sessionKey(sessionId), retiredKey(sessionId), lanesKey(sessionId), leaseKey(sessionId), ...(sourceKey === undefined ? [] : [workSourceKey(sessionId, sourceKey)])]);
         const known = sourceKey === undefined ? undefined : findWork(tx, sessionId, { source: sourceKey });
         if (known !== undefined) return toBatch(sessionId, known);
         requireUsable(tx, sessionId);
@@ -79,7 +81,7 @@ export function createQueue(context: StoreContext): QueueFacet {
         countWork(tx, sessionId, 1);
         setAttachments(tx, sessionId, attachments, now);
         return toBatch(sessionId, row);
-      });
+      }, addingContent(sessionId));
     },
 
     claimCommand: ({ fence, claimToken }) =>

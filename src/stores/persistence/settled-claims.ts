@@ -2,9 +2,10 @@
 // row changes.
 
 import type { SettledClaims } from "../contract.ts";
-import type { ReadTransaction, WriteTransaction } from "../engine.ts";
+import type { Key, ReadTransaction, WriteTransaction } from "../engine.ts";
 import type { ClaimedRows } from "../ingress-contract.ts";
 import { belongsTo, superseded } from "./claim-rows.ts";
+import { inputIdKey, workIdKey } from "./layout.ts";
 import { findInput, type InputRow, setInput } from "./input-rows.ts";
 import { findWork, removeWork, type WorkRow } from "./work-rows.ts";
 
@@ -34,6 +35,12 @@ export function checkClaims(tx: ReadTransaction, sessionId: string, { completedW
   }
   return { inputs, work };
 }
+
+/** What is read first of the rows that are to be completed; where they lie is known only then. */
+export const readsOfClaims = (sessionId: string, { completedWork = [], completedInputs = [] }: SettledClaims): readonly Key[] => [
+  ...completedWork.flatMap(({ ids }) => ids.map((id) => workIdKey(sessionId, id))),
+  ...completedInputs.flatMap(({ ids }) => ids.map((id) => inputIdKey(sessionId, id))),
+];
 
 export function completeClaims(tx: WriteTransaction, sessionId: string, { inputs, work }: CheckedClaims): void {
   for (const row of work) removeWork(tx, sessionId, row);

@@ -4,22 +4,25 @@
 import { configNeedsVersion2 } from "../../domain/turn-config.ts";
 import { type AcceptedInput, inputHashOf, inputNeedsVersion2, joinInputs } from "../../domain/turn-input.ts";
 import type { AcceptOutcome, AcceptQueued, AcceptQueuedOutcome, AcceptTurn, ConfigClaim, SessionLease, TakesUp, TurnClaim } from "../contract.ts";
-import type { WriteTransaction } from "../engine.ts";
+import type { Read, WriteTransaction } from "../engine.ts";
 import { rowsOf, workRowsOf } from "../ingress-contract.ts";
 import { inputOfWork } from "../work-input.ts";
 import { writeWithBytes } from "./attachment-bytes.ts";
-import { setAttachments } from "./attachment-rows.ts";
+import { readsOfAttachment, setAttachments } from "./attachment-rows.ts";
+import { COMPONENTS } from "./components.ts";
 import { prepareConfig, setConfig } from "./config-row.ts";
+import type { PreparedContent } from "./content.ts";
 import { checkBinding, type StoreContext } from "./context.ts";
 import { NO_HEAD, readHead } from "./head-row.ts";
 import { selectInputs, takeInputs } from "./input-claims.ts";
 import type { InputRow } from "./input-rows.ts";
-import { prepareRow, setRow } from "./large-row.ts";
-import { nodeIndexKey, turnInputKey } from "./layout.ts";
+import { firstRows, prepareRow, setRow } from "./large-row.ts";
+import { configKey, contentKey, headKey, inputsPrefix, leaseKey, nodeIndexKey, retiredKey, sessionKey, stampKey, turnControlKey, turnInputKey } from "./layout.ts";
 import { decideClaim, writeLease } from "./lease-rules.ts";
 import { seedMetaOfTurn } from "./meta-row.ts";
 import { requireUsable } from "./retired.ts";
 import { CONTENT_VERSION, SCHEMA_VERSION } from "./schema.ts";
+import { addingContent } from "./scopes.ts";
 import { findSettled, turnConflict } from "./stamp.ts";
 import { isLeft, type OfferedLane, takeUp } from "./turn-takeover.ts";
 import { acceptedControl, acceptedTurn, readControl, readInput, setControl, type TurnControl, writeInput } from "./turn-rows.ts";
@@ -33,6 +36,7 @@ export async function acceptTurn(context: StoreContext, request: AcceptTurn): Pr
   const configured = prepareConfig(config.value);
   const input = prepareRow(writeInput(request, now));
   return writeWithBytes(context, request.attachments ?? [], (tx, attachments): AcceptOutcome => {
+    tx.prefetch([...readsOfAcceptance(sessionId, turnId, configured), ...attachments.flatMap(({ id }) => readsOfAttachment(sessionId, id))]);
     const inFlight = readControl(tx, sessionId);
     if (inFlight?.turnId !== turnId) {
       const result = findSettled(tx, sessionId, turnId);
@@ -58,7 +62,7 @@ export async function acceptTurn(context: StoreContext, request: AcceptTurn): Pr
     setConfig(tx, sessionId, config, configured, fencingOf(claim));
     setAttachments(tx, sessionId, attachments, now);
     return { kind: "accepted", lease: claim.lease, turn: acceptedTurn(request, now), headRevision };
-  });
+  }, addingContent(sessionId));
 }
 
 /**
@@ -71,6 +75,7 @@ export async function acceptQueued(context: StoreContext, request: AcceptQueued)
   const now = context.now();
   const configured = prepareConfig(config.value);
   return context.engine.write((tx): AcceptQueuedOutcome => {
+    tx.prefetch([...readsOfAcceptance(sessionId, turnId, configured), firstRows(inputsPrefix(sessionId))]);
     requireUsable(tx, sessionId);
     const inFlight = readControl(tx, sessionId);
     const result = inFlight?.turnId === turnId ? undefined : findSettled(tx, sessionId, turnId);
@@ -96,8 +101,21 @@ export async function acceptQueued(context: StoreContext, request: AcceptQueued)
     setControl(tx, sessionId, acceptedControl(turnId, versionOf(config, input), row.chunks.length > 0, claims));
     setConfig(tx, sessionId, config, configured, fencingOf(claim));
     return { kind: "accepted", lease, turn: acceptedTurn(turn, now, claims), headRevision };
-  });
+  }, addingContent(sessionId));
 }
+
+/** All that is read where a new turn is accepted; taking one up reads more. */
+const readsOfAcceptance = (sessionId: string, turnId: string, configured: PreparedContent): readonly Read[] => [
+  turnControlKey(sessionId),
+  stampKey(sessionId, turnId),
+  leaseKey(sessionId),
+  retiredKey(sessionId),
+  firstNodeOf(sessionId, turnId),
+  headKey(sessionId),
+  sessionKey(sessionId),
+  configKey(sessionId),
+  contentKey(COMPONENTS, configured.id),
+];
 
 /** A drain has its commands before its inputs where they came first; otherwise they wait for the drain after it (I-25). */
 function isCommandFirst(ready: Iterable<WorkRow>, firstInput: InputRow | undefined): boolean {
@@ -131,8 +149,10 @@ function attach(context: StoreContext, tx: WriteTransaction, inFlight: TurnContr
  * which has to be said before the turn is accepted, because its commit would be refused for ever.
  */
 function requireUnusedId(tx: WriteTransaction, sessionId: string, turnId: string): void {
-  if (tx.get(nodeIndexKey(sessionId, `${turnId}:0`)) !== undefined) throw turnConflict(sessionId, turnId);
+  if (tx.get(firstNodeOf(sessionId, turnId)) !== undefined) throw turnConflict(sessionId, turnId);
 }
+
+const firstNodeOf = (sessionId: string, turnId: string) => nodeIndexKey(sessionId, `${turnId}:0`);
 
 const isMadeFromAnother = ({ madeFrom }: ConfigClaim, headRevision: number): boolean => madeFrom !== undefined && madeFrom !== headRevision;
 

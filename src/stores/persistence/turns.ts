@@ -6,19 +6,20 @@
 import type { TurnCancelOutcome } from "../../domain/cancellation.ts";
 import { type LashError, storeError } from "../../domain/errors.ts";
 import type { CollectedClaims, InFlight, RecordedTurn, ResumeOutcome, StepOutcome, TurnFacet } from "../contract.ts";
-import type { Bound, ReadTransaction } from "../engine.ts";
+import type { Bound, Read, ReadTransaction } from "../engine.ts";
 import { acceptQueued, acceptTurn } from "./turn-acceptance.ts";
 import { selectWaiting, takeWaiting } from "./checkpoint-claims.ts";
 import { checkBinding, type StoreContext } from "./context.ts";
 import { NO_HEAD, readHead } from "./head-row.ts";
 import { deferInputsOf, liveInputs } from "./input-rows.ts";
-import { collect, prepareRow, setRow } from "./large-row.ts";
-import { after, stampKey, textAt, turnPrefix, TURNS } from "./layout.ts";
+import { collect, firstRows, prepareRow, setRow } from "./large-row.ts";
+import { after, configKey, headKey, inputsPrefix, leaseKey, retiredKey, sessionKey, stampKey, textAt, turnControlKey, turnInputKey, turnPrefix, TURNS } from "./layout.ts";
 import { decideClaim, requireFence, writeReleased } from "./lease-rules.ts";
 import { requireNotRetired } from "./retired.ts";
 import { invalidRow } from "./schema.ts";
 import { isLeft, takeUp } from "./turn-takeover.ts";
-import { checkClaims, completeClaims } from "./settled-claims.ts";
+import { inSession } from "./scopes.ts";
+import { checkClaims, completeClaims, readsOfClaims } from "./settled-claims.ts";
 import { findEnded, findSettled, record, settledStamp, turnConflict } from "./stamp.ts";
 import { deleteTurn, prepareDelta, readControl, readTurn, setControl, setStep, turnIdOf } from "./turn-rows.ts";
 
@@ -33,6 +34,7 @@ export function createTurns(context: StoreContext): TurnFacet {
       checkBinding(context, sessionId);
       const now = context.now();
       return engine.write((tx): ResumeOutcome => {
+        tx.prefetch([...readsOfTurn(sessionId, turnId), headKey(sessionId), sessionKey(sessionId), turnInputKey(sessionId), configKey(sessionId)]);
         const inFlight = readControl(tx, sessionId);
         if (inFlight?.turnId !== turnId) {
           requireNotRetired(tx, sessionId);
@@ -43,7 +45,7 @@ export function createTurns(context: StoreContext): TurnFacet {
         if (claim.kind === "busy") return { kind: "busy", holder: claim.holder };
         const taken = takeUp(context, tx, inFlight, claim, request);
         return isLeft(taken) ? taken : { kind: "resumed", ...taken };
-      });
+      }, inSession(sessionId));
     },
 
     async recordStep(step) {
@@ -53,6 +55,7 @@ export function createTurns(context: StoreContext): TurnFacet {
       const now = context.now();
       const delta = prepareDelta(step);
       return engine.write((tx): StepOutcome => {
+        tx.prefetch([...readsOfTurn(sessionId, turnId), ...(collection === undefined ? [] : [firstRows(inputsPrefix(sessionId))])]);
         const inFlight = readControl(tx, sessionId);
         if (inFlight?.turnId !== turnId) {
           const result = findSettled(tx, sessionId, turnId);
@@ -70,7 +73,7 @@ export function createTurns(context: StoreContext): TurnFacet {
         const { remembered, ...claimed } = takeWaiting(tx, waiting, held, { ...collection, turnId, remembers: true });
         setStep(tx, sessionId, inFlight, step, delta, remembered);
         return { kind: "recorded", ...claimed, ...asked };
-      });
+      }, inSession(sessionId));
     },
 
     async collect(fence, turnId, collection) {
@@ -78,6 +81,7 @@ export function createTurns(context: StoreContext): TurnFacet {
       checkBinding(context, sessionId);
       const now = context.now();
       const look = (tx: ReadTransaction) => {
+        tx.prefetch([leaseKey(sessionId), turnControlKey(sessionId), firstRows(inputsPrefix(sessionId))]);
         const held = requireFence(tx, sessionId, fence, now);
         return { held, waiting: selectWaiting(tx, held, { turnId, inFlight: readControl(tx, sessionId), now }, collection) };
       };
@@ -87,7 +91,7 @@ export function createTurns(context: StoreContext): TurnFacet {
         const { held, waiting: found } = look(tx);
         const { remembered: _, ...claimed } = takeWaiting(tx, found, held, { ...collection, turnId, remembers: false });
         return claimed;
-      });
+      }, inSession(sessionId));
     },
 
     async settle(settlement) {
@@ -97,6 +101,7 @@ export function createTurns(context: StoreContext): TurnFacet {
       checkBinding(context, sessionId);
       const now = context.now();
       return engine.write((tx): RecordedTurn => {
+        tx.prefetch([...readsOfTurn(sessionId, turnId), headKey(sessionId), turnInputKey(sessionId), configKey(sessionId), firstRows(inputsPrefix(sessionId)), ...readsOfClaims(sessionId, settlement)]);
         const ended = findEnded(tx, sessionId, turnId);
         if (ended !== undefined) {
           if (ended.commitHash !== undefined || ended.turn.inputHash !== result.inputHash) throw turnConflict(sessionId, turnId);
@@ -115,12 +120,13 @@ export function createTurns(context: StoreContext): TurnFacet {
         deferInputsOf(tx, sessionId, turnId, collect(liveInputs(tx, sessionId)));
         writeReleased(tx, sessionId, lease.fencingToken, work - claims.work.length);
         return record(ending, { revision, firstNode: appended, nodeCount: 0 });
-      });
+      }, inSession(sessionId));
     },
 
     async requestCancel(sessionId, turnId, cancellation) {
       checkBinding(context, sessionId);
       return engine.write((tx): TurnCancelOutcome => {
+        tx.prefetch([turnControlKey(sessionId), stampKey(sessionId, turnId)]);
         const inFlight = readControl(tx, sessionId);
         if (inFlight?.turnId === turnId) {
           if (inFlight.cancel === undefined) setControl(tx, sessionId, { ...inFlight, cancel: cancellation });
@@ -130,7 +136,7 @@ export function createTurns(context: StoreContext): TurnFacet {
         if (ended === undefined) return { status: "unknown_turn" };
         // A turn that this very request ended before its row was written.
         return { status: ended.cancellation?.requestId === cancellation.requestId ? "accepted" : "completion_won" };
-      });
+      }, inSession(sessionId));
     },
 
     async cancellation(sessionId, turnId) {
@@ -175,6 +181,9 @@ export function createTurns(context: StoreContext): TurnFacet {
     },
   };
 }
+
+/** What every write of a turn looks at. */
+const readsOfTurn = (sessionId: string, turnId: string): readonly Read[] => [turnControlKey(sessionId), leaseKey(sessionId), stampKey(sessionId, turnId), retiredKey(sessionId)];
 
 const stepConflict = (sessionId: string, turnId: string, step: number, stored: number | null): LashError =>
   storeError(

@@ -9,6 +9,7 @@ import type { WaitFacet, WaitState } from "../upkeep-contract.ts";
 import { type Key, prefixRange, type ReadTransaction, type WriteTransaction } from "../engine.ts";
 import type { StoreContext } from "./context.ts";
 import { invalidRow, opaque, parseRow } from "./schema.ts";
+import { inSession } from "./scopes.ts";
 
 const waitKey = (sessionId: string, keyId: string): Key => ["wait", sessionId, keyId];
 const revokedKey = (sessionId: string): Key => ["waits", sessionId];
@@ -38,7 +39,7 @@ export function createWaits({ engine }: StoreContext): WaitFacet {
       engine.write((tx) => {
         const found = peek(tx, sessionId, keyId);
         if (found.state === "unknown") tx.set(waitKey(sessionId, keyId), {});
-      }),
+      }, inSession(sessionId)),
 
     resolve: (sessionId, keyId, answer) =>
       engine.write((tx): ResolveOutcome => {
@@ -47,7 +48,7 @@ export function createWaits({ engine }: StoreContext): WaitFacet {
         if (found.state === "resolved") return { status: "already_resolved", terminal: found.resolution };
         tx.set(waitKey(sessionId, keyId), { resolution: answer });
         return { status: "accepted" };
-      }),
+      }, inSession(sessionId)),
 
     peek: (sessionId, keyId) => engine.read((tx) => peek(tx, sessionId, keyId)),
 
@@ -60,9 +61,9 @@ export function createWaits({ engine }: StoreContext): WaitFacet {
           cancelled.push(String(key[2]));
         }
         return cancelled;
-      }),
+      }, inSession(sessionId)),
 
-    revoke: (sessionId) => engine.write((tx) => revokeWaits(tx, sessionId)),
+    revoke: (sessionId) => engine.write((tx) => revokeWaits(tx, sessionId), inSession(sessionId)),
   };
 }
 
@@ -73,6 +74,7 @@ export function revokeWaits(tx: WriteTransaction, sessionId: string): void {
 }
 
 function peek(tx: ReadTransaction, sessionId: string, keyId: string): WaitState {
+  tx.prefetch([revokedKey(sessionId), waitKey(sessionId, keyId)]);
   if (tx.get(revokedKey(sessionId)) !== undefined) return { state: "revoked" };
   const key = waitKey(sessionId, keyId);
   const value = tx.get(key);
