@@ -76,7 +76,7 @@ export interface WriteTransaction extends ReadTransaction {
 export interface Scope {
   /** Sessions whose rows it reads or changes. */
   readonly sessions: readonly string[];
-  /** Content that sessions share. `add`: puts what is not there yet; `change`: replaces or removes some. */
+  /** Content that sessions share. `add`: reads some and puts what is not there yet; `change`: replaces or removes some. */
   readonly content: "none" | "add" | "change";
 }
 

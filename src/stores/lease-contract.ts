@@ -1,12 +1,18 @@
 // Leases of sessions: who may drive one, and until when (P-24..P-27, S-56..S-62). Part of the persistence contract.
 
 
-
 /** How a claimant may learn that an owner is dead. */
 export type OwnerLiveness =
   | { readonly kind: "opaque" }
   | { readonly kind: "local_process"; readonly hostId: string; readonly bootId: string; readonly pid: number; readonly processStart: string }
-  | { readonly kind: "web_lock"; readonly lockName: string };
+  | { readonly kind: "web_lock"; readonly lockName: string }
+  | OwnersLiveness;
+
+/** Liveness of an engine from elsewhere. Its kind has a colon in it, such as `postgres:lock`; the rest is what that engine needs. */
+export interface OwnersLiveness {
+  readonly kind: `${string}:${string}`;
+  readonly [fact: string]: string | number | boolean;
+}
 
 export interface LeaseOwner {
   readonly ownerId: string;

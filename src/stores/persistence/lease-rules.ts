@@ -15,6 +15,7 @@ const liveness = z.union([
   z.strictObject({ kind: z.literal("opaque") }),
   z.strictObject({ kind: z.literal("local_process"), hostId: z.string(), bootId: z.string(), pid: z.number(), processStart: z.string() }),
   z.strictObject({ kind: z.literal("web_lock"), lockName: z.string() }),
+  z.catchall(z.object({ kind: z.templateLiteral([z.string(), ":", z.string()]) }), z.union([z.string(), z.number(), z.boolean()])),
 ]);
 
 export const ownerRow = z.strictObject({ ownerId: z.string(), incarnationId: z.string(), liveness });

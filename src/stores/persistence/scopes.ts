@@ -5,5 +5,5 @@ import type { Scope } from "../engine.ts";
 /** Rows of one session alone. */
 export const inSession = (sessionId: string): Scope => ({ sessions: [sessionId], content: "none" });
 
-/** Rows of one session, and content that it may have to add. */
+/** Rows of one session, and content that it reads or may have to add. */
 export const addingContent = (sessionId: string): Scope => ({ sessions: [sessionId], content: "add" });

@@ -18,7 +18,7 @@ import { decideClaim, requireFence, writeReleased } from "./lease-rules.ts";
 import { requireNotRetired } from "./retired.ts";
 import { invalidRow } from "./schema.ts";
 import { isLeft, takeUp } from "./turn-takeover.ts";
-import { inSession } from "./scopes.ts";
+import { addingContent, inSession } from "./scopes.ts";
 import { checkClaims, completeClaims, readsOfClaims } from "./settled-claims.ts";
 import { findEnded, findSettled, record, settledStamp, turnConflict } from "./stamp.ts";
 import { deleteTurn, prepareDelta, readControl, readTurn, setControl, setStep, turnIdOf } from "./turn-rows.ts";
@@ -45,7 +45,7 @@ export function createTurns(context: StoreContext): TurnFacet {
         if (claim.kind === "busy") return { kind: "busy", holder: claim.holder };
         const taken = takeUp(context, tx, inFlight, claim, request);
         return isLeft(taken) ? taken : { kind: "resumed", ...taken };
-      }, inSession(sessionId));
+      }, addingContent(sessionId));
     },
 
     async recordStep(step) {
@@ -120,7 +120,7 @@ export function createTurns(context: StoreContext): TurnFacet {
         deferInputsOf(tx, sessionId, turnId, collect(liveInputs(tx, sessionId)));
         writeReleased(tx, sessionId, lease.fencingToken, work - claims.work.length);
         return record(ending, { revision, firstNode: appended, nodeCount: 0 });
-      }, inSession(sessionId));
+      }, addingContent(sessionId));
     },
 
     async requestCancel(sessionId, turnId, cancellation) {

@@ -16,7 +16,7 @@ function freshStorage(): () => Promise<Engine> {
 }
 
 describe("Postgres engine", () => {
-  for (const { id, title, run } of engineSuite({ durable: true })) {
+  for (const { id, title, run } of engineSuite({ durable: true, cuts: true })) {
     test(`${id} ${title}`, () => expect(run(freshStorage())).resolves.toBeUndefined());
   }
 });

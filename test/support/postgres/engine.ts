@@ -8,6 +8,7 @@
 
 import { createHash } from "node:crypto";
 import { Pool, type PoolClient, type QueryResult } from "pg";
+import type { CuttableEngine } from "../../../src/testing/index.ts";
 import { type Change, type Body, type DefinedEngine, decodeKey, defineEngine, encodeKey, type Engine, type Entry, type Fetched, type Key, Lifetime, type Missing, type RangeRead, type ReadTransaction, runFetching, type Scope, storeError, type Value, type WriteTransaction } from "../../../src/stores/engine-kit.ts";
 
 export interface PostgresOptions {
@@ -16,15 +17,17 @@ export interface PostgresOptions {
   readonly table: string;
   /** Default: READ COMMITTED. REPEATABLE READ takes its snapshot before it has the locks, and is wrong. */
   readonly isolation?: "READ COMMITTED" | "REPEATABLE READ";
+  /** Default true. Without, writes of one session race each other for its lock. */
+  readonly lanes?: boolean;
+  /** Takes a lost answer for a failure, which is wrong. Default false. */
+  readonly believesLostAnswers?: boolean;
 }
 
-/** Where the connection of the next commit breaks: before it, after it, or after it while the server cannot be asked either. */
-export type Cut = "before" | "after" | "blind";
+type Cut = Parameters<CuttableEngine["cut"]>[0];
 
-export interface PostgresEngine extends DefinedEngine {
+export interface PostgresEngine extends DefinedEngine, CuttableEngine {
   /** Questions that were sent to the server. */
   readonly trips: number;
-  cut(when: Cut): void;
 }
 
 const DEADLOCK = "40P01";
@@ -34,7 +37,7 @@ const LOST = /^(08|57P)/;
 export async function postgresEngine(options: PostgresOptions): Promise<PostgresEngine> {
   const core = new Postgres(options);
   await core.prepare();
-  const engine = defineEngine(core, { scope: "lanes", now: () => core.now() });
+  const engine = defineEngine(core, { ...(options.lanes !== false && { scope: "lanes" }), now: () => core.now() });
   return Object.defineProperties(engine as PostgresEngine, {
     trips: { get: () => core.trips },
     cut: { value: (when: Cut) => core.cut(when) },
@@ -48,14 +51,16 @@ class Postgres implements Engine {
   readonly #pool: Pool;
   readonly #table: string;
   readonly #isolation: string;
+  readonly #believesLostAnswers: boolean;
   readonly #lifetime: Lifetime;
   #clock: { readonly server: number; readonly here: number } | undefined;
   #cut: Cut | undefined;
 
-  constructor({ url, table, isolation = "READ COMMITTED" }: PostgresOptions) {
+  constructor({ url, table, isolation = "READ COMMITTED", believesLostAnswers = false }: PostgresOptions) {
     this.name = `postgres:${table}`;
     this.#table = table;
     this.#isolation = isolation;
+    this.#believesLostAnswers = believesLostAnswers;
     this.#lifetime = new Lifetime(this.name);
     this.#pool = new Pool({ connectionString: url, max: 10 });
     // A connection that breaks while nobody uses it is no error of anybody.
@@ -63,8 +68,8 @@ class Postgres implements Engine {
   }
 
   async prepare(): Promise<void> {
-    // Two that create a table at once may both find that it is missing.
-    await this.#pool.query(`SELECT pg_advisory_lock(${lockOf("DDL")}); CREATE TABLE IF NOT EXISTS ${this.#table} (key bytea PRIMARY KEY, json text, bytes bytea); SELECT pg_advisory_unlock(${lockOf("DDL")})`);
+    // Two that create a table at once may both find that it is missing. Several statements in one question are one transaction.
+    await this.#pool.query(`SELECT pg_advisory_xact_lock(${lockOf("DDL")}); CREATE TABLE IF NOT EXISTS ${this.#table} (key bytea PRIMARY KEY, json text, bytes bytea)`);
   }
 
   now(): number | undefined {
@@ -140,6 +145,7 @@ class Postgres implements Engine {
         throw error;
       }
       client.release(true);
+      if (this.#believesLostAnswers) throw storeError("store_unavailable", `${this.name}: the connection broke`, { cause: error });
       return (await this.#stateOf(transaction ?? "", error)) === "committed" ? made : undefined;
     }
   }
