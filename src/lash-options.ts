@@ -1,6 +1,6 @@
 // Options of createLash, openSession and recover: their shapes, and the checks that say what to write instead.
 
-import { defaultLeaseTimings, type LeaseTimings } from "./actors/lease-keeper.ts";
+import { defaultLeaseTimings, type LeaseTimings } from "./actors/durable/held-lease.ts";
 import type { Inspect } from "./actors/ports.ts";
 import { toolsByName } from "./actors/session-tools.ts";
 import type { TraceOptions } from "./actors/trace-port.ts";

@@ -1,8 +1,8 @@
 // Runtime ports: what all sessions of one lash share (S-86), made from its options.
 
 import { ChangeHub } from "./actors/change-hub.ts";
-import { inline } from "./actors/inline-host.ts";
-import { journaled } from "./actors/journaled-host.ts";
+import { LeaseWatch } from "./actors/durable/lease-watch.ts";
+import { MemoryJournals } from "./actors/durable/memory-journal.ts";
 import type { RuntimePorts } from "./actors/ports.ts";
 import { Publishers } from "./actors/publisher.ts";
 import type { Tracer } from "./actors/trace-port.ts";
@@ -90,12 +90,13 @@ export function makePorts(options: LashOptions, { redactor, ladders, wakeAt, pok
     loadImages,
     direct: async () => (await import("./providers/direct-port.ts")).directPort(clock, loadImages),
     persistence,
-    effectHost: isDurable ? journaled(persistence) : inline(persistence),
+    journals: isDurable ? undefined : new MemoryJournals(),
     clock,
     protocol,
     liveness,
     peers,
     leaseTimings: leaseTimingsOf(options.lease),
+    leaseWatch: new LeaseWatch(clock),
     maxRecoveries: options.maxRecoveries ?? 5,
     residency: options.residency ?? "keep_all",
     limits: resolveLimits(options.limits),

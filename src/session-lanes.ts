@@ -84,8 +84,8 @@ export abstract class SessionLanes {
    * @returns undefined where nothing but commands waits, or another owner runs the session: then no turn was run.
    * @throws LashError `session_execution_busy` - another turn runs on this handle: a drain does not wait for it, because whoever
    *   asks may be one of its tools. `details.turnId` names it; nothing was taken.
-   * @throws LashError `session_command_claim`, `session_command_refresh`, `session_command_refresh_tools`,
-   *   `session_command_reset` - a command failed and stays queued.
+   * @throws LashError `session_command_claim`, `session_command_refresh`, `session_command_refresh_tools` - a command failed and
+   *   stays queued.
    */
   async queuedTurn(options: QueuedTurnOptions = {}): Promise<TurnResult | undefined> {
     this.assertOpen();

@@ -2,6 +2,7 @@
 
 import { createStore } from "@xstate/store";
 import type { Emit } from "./actors/model-call.ts";
+import { pendingCalls } from "./actors/pending-calls.ts";
 import { compactSession, type CompactOptions } from "./actors/compaction.ts";
 import { branchTo, resetTo } from "./actors/session-change.ts";
 import type { SessionRuntime } from "./actors/session-runtime.ts";
@@ -9,6 +10,7 @@ import type { SessionChildren } from "./children/contract.ts";
 import type { Compactor } from "./domain/compaction.ts";
 import type { OperationRequest } from "./actors/plugin-port.ts";
 import { checkedSignal, onAbort } from "./domain/abort.ts";
+import type { AnswerOutcome, ApproveOptions, DenyOptions, PendingCall } from "./domain/approvals.ts";
 import { newCancellation } from "./domain/cancellation.ts";
 import { pluginError, runtimeError } from "./domain/errors.ts";
 import { refuseUnknown } from "./domain/invalid-argument.ts";
@@ -20,6 +22,7 @@ import type { SessionReadView, SessionSighting } from "./observe/contract.ts";
 import { Observations, type SessionObservation, type SessionResume, type SessionSubscription, type SubscriptionItem } from "./observe/observation.ts";
 import { sightingsOf } from "./observe/sightings.ts";
 import type { SessionOperations } from "./plugins/operations/contract.ts";
+import { approveCall, denyCall } from "./session-approvals.ts";
 import { SessionLanes } from "./session-lanes.ts";
 import { overlayOf, patchOf, SETTINGS, type SessionPatch } from "./settings-options.ts";
 import { swallow } from "./swallow.ts";
@@ -106,7 +109,7 @@ export class Session extends SessionLanes implements AsyncDisposable {
       const emit: Emit = (body, correlationId) => turn.emit(body, correlationId);
       const unlisten = options.signal && onAbort(options.signal, () => void turn.cancel());
       try {
-        const end = await this.#runtime.runTurn({ turnId, input: accepted, attachments, overlay, emit, signal: turn.signal });
+        const end = await this.#runtime.runTurn({ turnId, origin: { kind: "input", input: accepted, attachments }, overlay, emit, signal: turn.signal });
         return await withValue(turnResultOf(end), overlay?.asks?.output ?? this.#runtime.wiring.asks.output);
       } finally {
         unlisten?.();
@@ -259,6 +262,36 @@ export class Session extends SessionLanes implements AsyncDisposable {
   revokeDurableWaits(): Promise<number> {
     this.assertOpen();
     return this.#runtime.revokeWaits();
+  }
+
+  /**
+   * The tool calls of the turn in flight that wait for approval, in call order, whoever drives it.
+   *
+   * @throws LashError `store_backend`, `stored_row_invalid` - the store could not be read.
+   */
+  pendingCalls(): Promise<readonly PendingCall[]> {
+    this.assertOpen();
+    return pendingCalls(this.#runtime.ports, this.id);
+  }
+
+  /**
+   * Lets a call that waits run: that same call, once, whoever drives its turn and however long it has waited. Durable when it
+   * resolves. The first answer counts.
+   *
+   * @param id - of `pendingCalls()`.
+   * @param options.args - run it with these instead; the conversation keeps what the model wrote, and the result says which ran.
+   * @throws LashError `invalid_argument` - an option that cannot be, or arguments that the tool does not take. Where the tool is not in
+   *   this session, arguments are checked when the call runs.
+   */
+  approve(id: string, options: ApproveOptions = {}): Promise<AnswerOutcome> {
+    this.assertOpen();
+    return approveCall(this.#runtime, id, options);
+  }
+
+  /** Refuses a call that waits: it fails with `tool_denied`, class `permission_denied`, and the model is told. Otherwise as `approve`. */
+  deny(id: string, options: DenyOptions = {}): Promise<AnswerOutcome> {
+    this.assertOpen();
+    return denyCall(this.#runtime, id, options);
   }
 
   /**

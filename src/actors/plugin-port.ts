@@ -18,10 +18,10 @@ import type { CheckpointKind, EffectOutcome, PhaseName, TurnEvent } from "../mac
 import type { TurnHook } from "../machines/turn.context.ts";
 import type { ComponentBody, JournaledOutcome, TurnRecord } from "../stores/contract.ts";
 import type { Tool } from "../tools/contract.ts";
-import type { Executed } from "./effect-host.ts";
+import type { Journaled } from "./durable/contract.ts";
 import type { Emit } from "./model-call.ts";
 import type { Resident } from "./resident.ts";
-import type { RecordedPending } from "./tool-completion.ts";
+import type { RecordedPending } from "./turn/tools/completion.ts";
 import type { SettingsChange } from "./session-settings.ts";
 import type { TurnPlan } from "./turn-plan.ts";
 
@@ -161,7 +161,7 @@ export interface TurnPlugins {
    * @throws LashError `plugin_checkpoint`.
    */
   readonly atCheckpoint:
-    | ((checkpoint: CheckpointKind, from: number, signal: AbortSignal, execute: (run: () => Promise<JournaledOutcome>) => Promise<Executed>) => Promise<Collected>)
+    | ((checkpoint: CheckpointKind, from: number, signal: AbortSignal, execute: (run: () => Promise<JournaledOutcome>) => Promise<Journaled>) => Promise<Collected>)
     | undefined;
 }
 

@@ -10,6 +10,7 @@ import { memoryEngine } from "../../src/stores/memory/index.ts";
 import { byAssistantMessages, gate, manualClock } from "../../src/testing/index.ts";
 import { whileTimePasses } from "../support/asking.ts";
 import { engineCases } from "../support/engines.ts";
+import { bury } from "../support/mortal.ts";
 import { staysOpen, testLash, transcriptOf, type TestLashOptions } from "../support/lash.ts";
 
 const one = (name: string, run: (call: ToolCall) => unknown, options: object = {}): Tool => tool({ name, description: "", input: z.object({}), ...options, run: (_, call) => run(call) });
@@ -123,6 +124,7 @@ describe.each(engineCases())("on $name", ({ open }) => {
     await failed((await before.lash.openSession("s")).run("first", { turnId: "t" }));
     await before.lash.close();
     await clock.advance(31_000);
+    await bury(disk);
     state.writes = 0;
     const { lash } = testLash({ engine, clock, script: () => "done" });
     // Nothing takes up what was left while it is opened.

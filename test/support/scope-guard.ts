@@ -3,10 +3,12 @@
 import { defineEngine, wrapEngine } from "../../src/stores/define-engine.ts";
 import type { Bound, Engine, Scope, WriteTransaction } from "../../src/stores/engine.ts";
 
-const OF_SESSIONS = new Set(["s", "session", "turn", "intent", "wait", "waits"]);
+const OF_SESSIONS = new Set(["s", "session", "turn", "parked", "intent", "wait", "waits"]);
 
 /** @returns the session that a key belongs to, or "content", or undefined where it belongs to all. */
-function domainOf([space, session]: Bound): string | undefined {
+function domainOf([space, session, ...rest]: Bound): string | undefined {
+  // Entries of the ready index end with their session; sweeps over them are everybody's.
+  if (space === "ready") return typeof rest.at(-1) === "string" ? `s:${String(rest.at(-1))}` : undefined;
   if (OF_SESSIONS.has(String(space)) && typeof session === "string") return `s:${session}`;
   if (space === "retired" && typeof session === "string") return `s:${session}`;
   return ["content", "piece", "held", "blob"].includes(String(space)) ? "content" : undefined;

@@ -9,7 +9,7 @@ import { dropBytes, readBytes, setBytes, writeWithBytes } from "./attachment-byt
 import { isHeld, readManifest, recordIntent, removeManifest, stampAttachments } from "./attachment-rows.ts";
 import { checkBinding, type StoreContext } from "./context.ts";
 import { collect, scanRows } from "./large-row.ts";
-import { INTENTS, inputsPrefix, intentKey, textAt, turnPrefix, workPrefix } from "./layout.ts";
+import { INTENTS, inputsPrefix, intentKey, parkedPrefix, textAt, turnPrefix, workPrefix } from "./layout.ts";
 import { requireUsable } from "./retired.ts";
 import { invalidRow } from "./schema.ts";
 
@@ -107,7 +107,8 @@ function reclaim(tx: WriteTransaction, sessionId: string, attachmentId: string, 
 
 /** Whether an input that waits in either lane, or the turn in flight with its log and journal, names the id (OP-25). */
 function isNamed(tx: ReadTransaction, sessionId: string, attachmentId: string): boolean {
-  for (const prefix of [turnPrefix(sessionId), [...turnPrefix(sessionId), 2], inputsPrefix(sessionId), workPrefix(sessionId)]) {
+  const turns = [turnPrefix(sessionId), parkedPrefix(sessionId)];
+  for (const prefix of [...turns, ...turns.map((rows) => [...rows, 2]), inputsPrefix(sessionId), workPrefix(sessionId)]) {
     const rows = collect(scanRows(tx, prefix));
     if (rows.some(({ value }) => JSON.stringify(value).includes(attachmentId))) return true;
   }

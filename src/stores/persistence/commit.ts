@@ -25,7 +25,7 @@ import { deferInputsOf, type InputRow, liveInputs } from "./input-rows.ts";
 import { collect, firstRows, type PreparedRow, prepareRow, setRow } from "./large-row.ts";
 import {
   contentKey, frameKey, headKey, historyKey, indexedUnderTurn, inputsPrefix, lanesKey, leaseKey, manifestKey, nodeIndexKey, retiredKey, sessionKey, stampKey,
-  turnControlKey, turnInputKey, usageKey,
+  controlKeys, turnInputKey, usageKey,
 } from "./layout.ts";
 import { type HeldLane, releaseIfHeld, requireFence, writeLease, writeReleased } from "./lease-rules.ts";
 import { seedMeta } from "./meta-row.ts";
@@ -36,7 +36,7 @@ import { checkClaims, completeClaims, readsOfClaims } from "./settled-claims.ts"
 import { findEnded, record, setStamp, turnConflict } from "./stamp.ts";
 import { findLiveNode } from "./tombstones.ts";
 import { readLedger, readLedgerRow } from "./usage-row.ts";
-import { acceptedControl, deleteTurn, readControl, setControl, type TurnControl, writeInput } from "./turn-rows.ts";
+import { acceptedControl, contentVersionOf, deleteTurn, requireControl, setControl, type TurnControl, writeInput } from "./turn-rows.ts";
 
 /** A commit with everything that could be computed before its transaction. */
 interface PreparedCommit {
@@ -71,7 +71,7 @@ function readsOf({ commit, components, foreignIds }: PreparedCommit): readonly R
     leaseKey(sessionId),
     headKey(sessionId),
     retiredKey(sessionId),
-    ...(turn === undefined ? [] : [stampKey(sessionId, turn.result.turnId), turnControlKey(sessionId), { from, to }]),
+    ...(turn === undefined ? [] : [stampKey(sessionId, turn.result.turnId), ...controlKeys(sessionId), { from, to }]),
     ...(usageDeltas.length === 0 ? [] : [usageKey(sessionId)]),
     ...((expectedHeadRevision ?? 0) > 0 && queuedInputs.length === 0 ? [] : [sessionKey(sessionId), lanesKey(sessionId)]),
     ...(interruptedTurnId === undefined ? [] : [firstRows(inputsPrefix(sessionId))]),
@@ -106,11 +106,11 @@ function apply(tx: WriteTransaction, prepared: PreparedCommit): CommitResult {
     const replay = replayed(tx, commit, turn);
     if (replay !== undefined) return replay;
   }
-  const held = requireFence(tx, sessionId, commit.fence, now);
+  const held = requireFence(tx, sessionId, commit.fence);
   const stored = readHead(tx, sessionId);
   const before = stored ?? NO_HEAD;
   checkRevision(commit, before.revision);
-  const inFlight = turn && readControl(tx, sessionId);
+  const inFlight = turn && requireControl(tx, sessionId);
   const isOwn = inFlight !== undefined && inFlight.turnId === turn?.result.turnId;
   // Whoever writes first has won: a request that is recorded must not be passed over by a completion (OP-20).
   if (isOwn && inFlight.cancel !== undefined && turn?.result.cancellation === undefined) {
@@ -142,7 +142,7 @@ function apply(tx: WriteTransaction, prepared: PreparedCommit): CommitResult {
       // A session has one turn in flight; throwing rolls back what was written.
       if (inFlight !== undefined && !isOwn) throw otherInFlight(sessionId, inFlight.turnId);
       setRow(tx, turnInputKey(sessionId), prepared.next);
-      setControl(tx, sessionId, acceptedControl(turn.next.turnId, inFlight?.schemaVersion ?? SCHEMA_VERSION, prepared.next.chunks.length > 0));
+      setControl(tx, sessionId, acceptedControl(turn.next.turnId, inFlight === undefined ? SCHEMA_VERSION : contentVersionOf(inFlight), prepared.next.chunks.length > 0));
     }
   }
   completeClaims(tx, sessionId, claims);

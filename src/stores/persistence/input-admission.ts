@@ -8,7 +8,7 @@ import type { Key, ReadTransaction, WriteTransaction } from "../engine.ts";
 import type { PendingTurnInput, TurnInputDraft, TurnInputIngress, TurnInputState } from "../ingress-contract.ts";
 import { addInput, findInput, type InputRow, submittedIngress, toInput } from "./input-rows.ts";
 import { nextSequence } from "./lane-counters.ts";
-import { inputIdKey, inputSourceKey, lanesKey, retiredKey, sessionKey, stampKey, turnControlKey } from "./layout.ts";
+import { inputIdKey, inputSourceKey, lanesKey, retiredKey, sessionKey, stampKey, controlKeys } from "./layout.ts";
 import { requireUsable } from "./retired.ts";
 import { CONTENT_VERSION } from "./schema.ts";
 import { readControl } from "./turn-rows.ts";
@@ -41,7 +41,7 @@ export const readsOfAdmission = ({ sessionId, sourceKey, inputId, ingress }: Tur
   lanesKey(sessionId),
   ...(sourceKey === undefined ? [] : [inputSourceKey(sessionId, sourceKey)]),
   ...(inputId === undefined ? [] : [inputIdKey(sessionId, inputId)]),
-  ...(ingress.scope === "active_turn" ? [turnControlKey(sessionId), ...(ingress.turnId === undefined ? [] : [stampKey(sessionId, ingress.turnId)])] : []),
+  ...(ingress.scope === "active_turn" ? [...controlKeys(sessionId), ...(ingress.turnId === undefined ? [] : [stampKey(sessionId, ingress.turnId)])] : []),
 ];
 
 /** Where an input waits from now on: a turn that has ended takes none, and nobody else would ever defer one for it. */

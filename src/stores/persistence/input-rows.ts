@@ -7,7 +7,7 @@ import type { ReadTransaction, WriteTransaction } from "../engine.ts";
 import type { CancelTarget, PendingTurnInput, SubmittedIngress, TurnInputState } from "../ingress-contract.ts";
 import { type Claimable, claimColumns, unclaimed } from "./claim-rows.ts";
 import { deleteRow, getRow, prepareRow, scanRows, setRow } from "./large-row.ts";
-import { endedInputKey, endedInputsPrefix, inputIdKey, inputKey, inputsPrefix, inputSourceKey } from "./layout.ts";
+import { endedInputKey, endedInputsPrefix, inputIdKey, inputKey, inputsPrefix, inputSourceKey, readyQueueKey } from "./layout.ts";
 import { contentVersion, count, invalidRow, opaque, parseVersioned } from "./schema.ts";
 import { inputItems } from "./turn-rows.ts";
 
@@ -57,6 +57,7 @@ export function setInput(tx: WriteTransaction, sessionId: string, row: InputRow)
   const prepared = prepareRow((hasEnded(row.state) ? unclaimed(row) : row) as unknown as Json);
   if (!hasEnded(row.state)) {
     setRow(tx, inputKey(sessionId, row.seq), prepared);
+    if (row.state === "deferred_next_turn" && row.claim === undefined) tx.set(readyQueueKey(sessionId), true);
     return;
   }
   deleteRow(tx, inputKey(sessionId, row.seq));

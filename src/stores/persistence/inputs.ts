@@ -16,7 +16,7 @@ import type {
 } from "../ingress-contract.ts";
 import { writeWithBytes } from "./attachment-bytes.ts";
 import { readsOfAttachment, setAttachments } from "./attachment-rows.ts";
-import { belongsTo, claimLiveness, isClaimable, superseded, unclaimed } from "./claim-rows.ts";
+import { belongsTo, claimLiveness, seemingLiveness, isClaimable, superseded, unclaimed } from "./claim-rows.ts";
 import { checkBinding, type StoreContext } from "./context.ts";
 import { admitInput, readsOfAdmission, waitingState } from "./input-admission.ts";
 import { isActiveFor, selectInputs, takeInputs } from "./input-claims.ts";
@@ -47,9 +47,8 @@ export function createInputs(context: StoreContext): InputFacet {
   ): Promise<TurnInputClaim | undefined> {
     const { sessionId } = fence;
     checkBinding(context, sessionId);
-    const now = context.now();
     const select = (tx: ReadTransaction, limit: number): { lease: SessionLease; rows: InputRow[] } => {
-      const { lease } = requireFence(tx, sessionId, fence, now);
+      const { lease } = requireFence(tx, sessionId, fence);
       return { lease, rows: selectInputs(tx, sessionId, { generation: lease.fencingToken, max: limit, isWanted }) };
     };
     if ((await engine.read((tx) => select(tx, Math.min(max, 1)))).rows.length === 0) return undefined;
@@ -110,7 +109,7 @@ export function createInputs(context: StoreContext): InputFacet {
       checkBinding(context, sessionId);
       const now = context.now();
       return engine.read((tx) => {
-        const isLive = claimLiveness(tx, sessionId, now);
+        const isLive = seemingLiveness(tx, sessionId, now);
         const rows = collect(liveInputs(tx, sessionId));
         return rows.filter((row) => row.state !== "accepted" && !isLive(row)).map((row) => toInput(sessionId, row));
       });
@@ -118,9 +117,8 @@ export function createInputs(context: StoreContext): InputFacet {
 
     async cancel(sessionId, targets) {
       checkBinding(context, sessionId);
-      const now = context.now();
       return engine.write((tx) => {
-        const isLive = claimLiveness(tx, sessionId, now);
+        const isLive = claimLiveness(tx, sessionId);
         const outcomes: CancelOutcome[] = [];
         for (const target of targets) {
           const row = findInput(tx, sessionId, target);
@@ -132,11 +130,10 @@ export function createInputs(context: StoreContext): InputFacet {
 
     async cancelSuffix(sessionId, anchor) {
       checkBinding(context, sessionId);
-      const now = context.now();
       return engine.write((tx): SuffixCancelOutcome => {
         const first = findInput(tx, sessionId, anchor);
         if (first === undefined) return { outcome: "anchor_not_found", data: { anchor } };
-        const isLive = claimLiveness(tx, sessionId, now);
+        const isLive = claimLiveness(tx, sessionId);
         const rows = [...collect(endedInputs(tx, sessionId)), ...collect(liveInputs(tx, sessionId))]
           .filter((row) => row.seq >= first.seq)
           .sort((a, b) => a.seq - b.seq);
@@ -149,9 +146,8 @@ export function createInputs(context: StoreContext): InputFacet {
     async deferOrphaned(fence, scope) {
       const { sessionId } = fence;
       checkBinding(context, sessionId);
-      const now = context.now();
       return engine.write((tx) => {
-        const { lease } = requireFence(tx, sessionId, fence, now);
+        const { lease } = requireFence(tx, sessionId, fence);
         const isOrphaned = (row: InputRow): boolean => {
           if (row.state !== "pending_active" && row.state !== "accepted") return false;
           if (scope.kind === "turn") return isFor(row, scope.turnId);

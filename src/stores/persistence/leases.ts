@@ -3,7 +3,7 @@
 import type { ClaimOutcome, LeaseFacet, SessionLease } from "../contract.ts";
 import { checkBinding, type StoreContext } from "./context.ts";
 import { leaseKey, retiredKey } from "./layout.ts";
-import { decideClaim, readLane, releaseIfHeld, requireUnclaimed, writeLease } from "./lease-rules.ts";
+import { decideClaim, readLane, releaseIfHeld, renewed, requireFence, writeLease } from "./lease-rules.ts";
 import { inSession } from "./scopes.ts";
 
 export function createLeases(context: StoreContext): LeaseFacet {
@@ -25,10 +25,10 @@ export function createLeases(context: StoreContext): LeaseFacet {
       checkBinding(context, fence.sessionId);
       const now = context.now();
       return engine.write((tx): SessionLease => {
-        const { lease, work } = requireUnclaimed(tx, fence.sessionId, fence);
-        const renewed = { ...lease, expiresAtMs: now + ttlMs };
-        writeLease(tx, renewed, work);
-        return renewed;
+        const { lease, work } = requireFence(tx, fence.sessionId, fence);
+        const later = renewed(lease, now, ttlMs);
+        writeLease(tx, later, work);
+        return later;
       }, inSession(fence.sessionId));
     },
 

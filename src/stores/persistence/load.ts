@@ -3,6 +3,7 @@
 import type { SessionNode } from "../../domain/session.ts";
 import type { ReadScope, SessionRead } from "../contract.ts";
 import { below, type Bound, type ReadTransaction } from "../engine.ts";
+import { readPath } from "./active-path.ts";
 import { readComponents } from "./components.ts";
 import { readFrames } from "./frame-row.ts";
 import { readHead } from "./head-row.ts";
@@ -16,10 +17,10 @@ import { readLedger, readLedgerRow } from "./usage-row.ts";
 const PAGE = 256;
 
 export function loadSession(tx: ReadTransaction, sessionId: string, scope: ReadScope): SessionRead | undefined {
-  tx.prefetch([headKey(sessionId), usageKey(sessionId), below(historyPrefix(sessionId)), below(framesPrefix(sessionId))]);
+  tx.prefetch([headKey(sessionId), usageKey(sessionId), below(framesPrefix(sessionId))]);
   const stored = readHead(tx, sessionId);
   if (stored === undefined) return undefined;
-  const all = withoutTombstones(readHistory(tx, sessionId), stored.hidden > 0 ? readTombstones(tx, sessionId) : undefined);
+  const hidden = stored.hidden > 0 ? readTombstones(tx, sessionId) : undefined;
   const { leafNodeId: storedLeaf, ...headWithoutLeaf } = stored.head;
   const leafNodeId = scope.kind === "active_path" ? (scope.leafNodeId ?? storedLeaf) : storedLeaf;
   return {
@@ -27,7 +28,7 @@ export function loadSession(tx: ReadTransaction, sessionId: string, scope: ReadS
     headRevision: stored.revision,
     head: leafNodeId === undefined ? headWithoutLeaf : { ...headWithoutLeaf, leafNodeId },
     frames: readFrames(tx, sessionId),
-    nodes: scope.kind === "full_graph" ? all : pathTo(leafNodeId, all),
+    nodes: scope.kind === "full_graph" ? withoutTombstones(readHistory(tx, sessionId), hidden) : readPath(tx, sessionId, leafNodeId, stored.revision, hidden),
     nodeCount: stored.appended - stored.hidden,
     ledger: readLedger(readLedgerRow(tx, sessionId)),
     components: readComponents(tx, sessionId, stored.components),
@@ -36,7 +37,7 @@ export function loadSession(tx: ReadTransaction, sessionId: string, scope: ReadS
 }
 
 const withoutTombstones = (nodes: SessionNode[], hidden: ReadonlySet<string> | undefined): SessionNode[] =>
-  hidden === undefined || hidden.size === 0 ? nodes : nodes.filter((node) => !hidden.has(node.nodeId));
+  hidden?.size ? nodes.filter((node) => !hidden.has(node.nodeId)) : nodes;
 
 /** All stored nodes in insertion order, tombstoned ones included. */
 export function readHistory(tx: ReadTransaction, sessionId: string): SessionNode[] {
@@ -54,25 +55,4 @@ export function readHistory(tx: ReadTransaction, sessionId: string): SessionNode
     if (last === undefined || page.length < PAGE) return nodes;
     from = after(last.key.slice(0, rowLength));
   }
-}
-
-/** Root first; ends at a missing parent, and on a cycle, which only damaged data has (S-2). */
-function pathTo(leafNodeId: string | undefined, nodes: readonly SessionNode[]): SessionNode[] {
-  // Parents come before children, so one pass from the end finds the whole path of sound data.
-  const path: SessionNode[] = [];
-  let wanted = leafNodeId;
-  for (let i = nodes.length - 1; i >= 0 && wanted !== undefined; i--) {
-    const node = nodes[i];
-    if (node?.nodeId !== wanted) continue;
-    path.push(node);
-    wanted = node.parentNodeId;
-  }
-  return wanted === undefined ? path.reverse() : walkTo(leafNodeId, nodes);
-}
-
-function walkTo(leafNodeId: string | undefined, nodes: readonly SessionNode[]): SessionNode[] {
-  const byId = new Map(nodes.map((node) => [node.nodeId, node]));
-  const path = new Set<SessionNode>();
-  for (let node = byId.get(leafNodeId ?? ""); node !== undefined && !path.has(node); node = byId.get(node.parentNodeId ?? "")) path.add(node);
-  return [...path].reverse();
 }

@@ -16,20 +16,33 @@ export function findNode(tx: ReadTransaction, sessionId: string, nodeId: string)
   return findInTurn(tx, sessionId, nodeId) ?? findInIndex(tx, sessionId, nodeId);
 }
 
+/** Revisions whose history row may hold the node: at most two, the likelier first. */
+export function revisionsOf(tx: ReadTransaction, sessionId: string, nodeId: string): readonly number[] {
+  return [revisionOfTurn(tx, sessionId, nodeId), indexedRevision(tx, sessionId, nodeId)].filter((revision) => revision !== undefined);
+}
+
 function findInTurn(tx: ReadTransaction, sessionId: string, nodeId: string): SessionNode | undefined {
-  const turnId = turnOf(nodeId);
-  const stamp = turnId === undefined ? undefined : readStamp(tx, sessionId, turnId);
-  const revision = stamp === undefined ? undefined : committedRevision(stamp);
+  const revision = revisionOfTurn(tx, sessionId, nodeId);
   return revision === undefined ? undefined : findInRow(tx, sessionId, revision, nodeId);
 }
 
-function findInIndex(tx: ReadTransaction, sessionId: string, nodeId: string): SessionNode | undefined {
+function revisionOfTurn(tx: ReadTransaction, sessionId: string, nodeId: string): number | undefined {
+  const turnId = turnOf(nodeId);
+  const stamp = turnId === undefined ? undefined : readStamp(tx, sessionId, turnId);
+  return stamp === undefined ? undefined : committedRevision(stamp);
+}
+
+function indexedRevision(tx: ReadTransaction, sessionId: string, nodeId: string): number | undefined {
   const key = nodeIndexKey(sessionId, nodeId);
   const value = tx.get(key);
-  if (value === undefined) return undefined;
-  const { revision } = parseRow(indexRow, "node index", key, value);
+  return value === undefined ? undefined : parseRow(indexRow, "node index", key, value).revision;
+}
+
+function findInIndex(tx: ReadTransaction, sessionId: string, nodeId: string): SessionNode | undefined {
+  const revision = indexedRevision(tx, sessionId, nodeId);
+  if (revision === undefined) return undefined;
   const node = findInRow(tx, sessionId, revision, nodeId);
-  if (node === undefined) throw invalidRow("node index", key, "the history row it names does not hold the node");
+  if (node === undefined) throw invalidRow("node index", nodeIndexKey(sessionId, nodeId), "the history row it names does not hold the node");
   return node;
 }
 

@@ -4,22 +4,23 @@ import { storeError } from "../../domain/errors.ts";
 import { sha256Hex } from "../../domain/sha256.ts";
 import { inputNeedsVersion2 } from "../../domain/turn-input.ts";
 import type { LeaseFence } from "../contract.ts";
-import { type Bound, type ReadTransaction } from "../engine.ts";
+import type { Bound, ReadTransaction } from "../engine.ts";
 import type { QueuedBatch, QueueFacet, WorkClaim, WorkDraft } from "../ingress-contract.ts";
 import { writeWithBytes } from "./attachment-bytes.ts";
 import { setAttachments } from "./attachment-rows.ts";
-import { belongsTo, claimLiveness, superseded, unclaimed } from "./claim-rows.ts";
+import { belongsTo, superseded, unclaimed } from "./claim-rows.ts";
 import { checkBinding, type StoreContext } from "./context.ts";
-import { liveInputs } from "./input-rows.ts";
 import { nextSequence } from "./lane-counters.ts";
 import { collect } from "./large-row.ts";
 import { after, lanesKey, leaseKey, retiredKey, SESSION_ROWS, sessionKey, sessionPrefix, textAt, workSourceKey } from "./layout.ts";
-import { countWork, type HeldLane, readLane, requireFence } from "./lease-rules.ts";
+import { countWork, type HeldLane, requireFence } from "./lease-rules.ts";
+import { listQueue } from "./ready-index.ts";
+import { readyQueues, takenness, waits } from "./ready-queues.ts";
 import { requireUsable } from "./retired.ts";
 import { CONTENT_VERSION } from "./schema.ts";
 import { addingContent } from "./scopes.ts";
 import { readControl } from "./turn-rows.ts";
-import { exactGroup, isTakenBy, leadingCommand, nextGroup, ofTurn, readyWork, takeWork } from "./work-claims.ts";
+import { exactGroup, leadingCommand, nextGroup, ofTurn, readyWork, takeWork } from "./work-claims.ts";
 import { addWork, findWork, queuedWork, removeWork, setWork, toBatch, type WorkRow } from "./work-rows.ts";
 
 /** Picks the next group from what may be claimed, in sequence. */
@@ -33,7 +34,7 @@ export function createQueue(context: StoreContext): QueueFacet {
     checkBinding(context, sessionId);
     const now = context.now();
     const next = (tx: ReadTransaction): Pick<HeldLane, "lease"> & { rows: readonly WorkRow[] } => {
-      const { lease, work } = requireFence(tx, sessionId, fence, now);
+      const { lease, work } = requireFence(tx, sessionId, fence);
       if (work === 0) return { lease, rows: [] };
       const inFlight = readControl(tx, sessionId)?.turnId;
       return { lease, rows: select(readyWork(tx, sessionId, { generation: lease.fencingToken, now, inFlight })) };
@@ -43,13 +44,6 @@ export function createQueue(context: StoreContext): QueueFacet {
       const { lease, rows } = next(tx);
       return rows.length === 0 ? undefined : takeWork(tx, rows, lease, claimToken);
     });
-  }
-
-  /** Tells whether a batch is claimed, as those without the lease see it: by a live lease, or by the turn in flight. */
-  function takenness(tx: ReadTransaction, sessionId: string, now: number): (row: WorkRow) => boolean {
-    const isLive = claimLiveness(tx, sessionId, now);
-    const inFlight = readControl(tx, sessionId)?.turnId;
-    return (row) => isLive(row) || isTakenBy(row, inFlight);
   }
 
   return {
@@ -78,6 +72,7 @@ export function createQueue(context: StoreContext): QueueFacet {
           fencing: 0,
         };
         addWork(tx, sessionId, row);
+        listQueue(tx, sessionId, row.availableAtMs, now);
         countWork(tx, sessionId, 1);
         setAttachments(tx, sessionId, attachments, now);
         return toBatch(sessionId, row);
@@ -122,10 +117,9 @@ export function createQueue(context: StoreContext): QueueFacet {
 
     async cancel(sessionId, batchId) {
       checkBinding(context, sessionId);
-      const now = context.now();
       return engine.write((tx) => {
         const row = findWork(tx, sessionId, { id: batchId });
-        if (row === undefined || takenness(tx, sessionId, now)(row)) return undefined;
+        if (row === undefined || takenness(tx, sessionId)(row)) return undefined;
         removeWork(tx, sessionId, row);
         countWork(tx, sessionId, -1);
         return toBatch(sessionId, row);
@@ -173,18 +167,9 @@ export function createQueue(context: StoreContext): QueueFacet {
         }
       });
     },
-  };
 
-  /** Whether a drain would find something, as far as can be told without the lease. */
-  function waits(tx: ReadTransaction, sessionId: string, now: number): boolean {
-    if (tx.get(lanesKey(sessionId)) === undefined) return false;
-    if (readLane(tx, sessionId).work > 0) {
-      const isTaken = takenness(tx, sessionId, now);
-      for (const row of queuedWork(tx, sessionId)) if (!isTaken(row) && row.availableAtMs <= now) return true;
-    }
-    for (const { state } of liveInputs(tx, sessionId)) if (state === "deferred_next_turn") return true;
-    return false;
-  }
+    ready: () => readyQueues(context),
+  };
 }
 
 function checkPayloads({ sessionId, payloads }: WorkDraft): void {

@@ -10,6 +10,7 @@ import { loadSession } from "./load.ts";
 import { findMeta, setMeta } from "./meta-row.ts";
 import { requireNotRetired } from "./retired.ts";
 import { createDirectory } from "./session-directory.ts";
+import { readRegion } from "./session-region.ts";
 import { findNode } from "./node-lookup.ts";
 import { findLiveNode } from "./tombstones.ts";
 import { readLedger, readLedgerRow } from "./usage-row.ts";
@@ -24,6 +25,14 @@ export function createSessions(context: StoreContext): SessionFacet {
     async load(sessionId, scope) {
       checkBinding(context, sessionId);
       return engine.read((tx) => loadSession(tx, sessionId, scope));
+    },
+
+    async restore(sessionId, scope) {
+      checkBinding(context, sessionId);
+      return engine.read((tx) => {
+        const read = loadSession(tx, sessionId, scope);
+        return { region: readRegion(tx, sessionId, read !== undefined), ...(read && { read }) };
+      });
     },
 
     async headRevision(sessionId) {

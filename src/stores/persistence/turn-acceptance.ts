@@ -17,7 +17,7 @@ import { NO_HEAD, readHead } from "./head-row.ts";
 import { selectInputs, takeInputs } from "./input-claims.ts";
 import type { InputRow } from "./input-rows.ts";
 import { firstRows, prepareRow, setRow } from "./large-row.ts";
-import { configKey, contentKey, headKey, inputsPrefix, leaseKey, nodeIndexKey, retiredKey, sessionKey, stampKey, turnControlKey, turnInputKey } from "./layout.ts";
+import { configKey, contentKey, headKey, inputsPrefix, leaseKey, nodeIndexKey, retiredKey, sessionKey, stampKey, controlKeys, turnInputKey } from "./layout.ts";
 import { decideClaim, writeLease } from "./lease-rules.ts";
 import { seedMetaOfTurn } from "./meta-row.ts";
 import { requireUsable } from "./retired.ts";
@@ -25,7 +25,7 @@ import { CONTENT_VERSION, SCHEMA_VERSION } from "./schema.ts";
 import { addingContent } from "./scopes.ts";
 import { findSettled, turnConflict } from "./stamp.ts";
 import { isLeft, type OfferedLane, takeUp } from "./turn-takeover.ts";
-import { acceptedControl, acceptedTurn, readControl, readInput, setControl, type TurnControl, writeInput } from "./turn-rows.ts";
+import { acceptedControl, acceptedTurn, requireControl, readInput, setControl, type TurnControl, writeInput } from "./turn-rows.ts";
 import { exactGroup, leadingCommand, nextGroup, readyWork, takeWork, type WorkSearch } from "./work-claims.ts";
 import type { WorkRow } from "./work-rows.ts";
 
@@ -37,7 +37,7 @@ export async function acceptTurn(context: StoreContext, request: AcceptTurn): Pr
   const input = prepareRow(writeInput(request, now));
   return writeWithBytes(context, request.attachments ?? [], (tx, attachments): AcceptOutcome => {
     tx.prefetch([...readsOfAcceptance(sessionId, turnId, configured), ...attachments.flatMap(({ id }) => readsOfAttachment(sessionId, id))]);
-    const inFlight = readControl(tx, sessionId);
+    const inFlight = requireControl(tx, sessionId);
     if (inFlight?.turnId !== turnId) {
       const result = findSettled(tx, sessionId, turnId);
       if (result !== undefined && result.inputHash !== inputHash) throw turnConflict(sessionId, turnId);
@@ -47,7 +47,7 @@ export async function acceptTurn(context: StoreContext, request: AcceptTurn): Pr
     if (claim.kind === "busy") return { kind: "busy", holder: claim.holder };
     if (inFlight !== undefined && inFlight.turnId !== turnId) return { kind: "turn_in_flight", turnId: inFlight.turnId };
     if (inFlight !== undefined) {
-      if (readInput(tx, sessionId).inputHash !== inputHash) throw turnConflict(sessionId, turnId);
+      if (readInput(tx, sessionId, inFlight).inputHash !== inputHash) throw turnConflict(sessionId, turnId);
       return attach(context, tx, inFlight, claim, request);
     }
     if (claim.work > 0 && leadingCommand(readyWork(tx, sessionId, searchFor(claim, now))) !== undefined) return { kind: "commands_wait" };
@@ -77,7 +77,7 @@ export async function acceptQueued(context: StoreContext, request: AcceptQueued)
   return context.engine.write((tx): AcceptQueuedOutcome => {
     tx.prefetch([...readsOfAcceptance(sessionId, turnId, configured), firstRows(inputsPrefix(sessionId))]);
     requireUsable(tx, sessionId);
-    const inFlight = readControl(tx, sessionId);
+    const inFlight = requireControl(tx, sessionId);
     const result = inFlight?.turnId === turnId ? undefined : findSettled(tx, sessionId, turnId);
     if (result !== undefined) return { kind: "settled", result };
     const claim = decideClaim(tx, request, now);
@@ -106,7 +106,7 @@ export async function acceptQueued(context: StoreContext, request: AcceptQueued)
 
 /** All that is read where a new turn is accepted; taking one up reads more. */
 const readsOfAcceptance = (sessionId: string, turnId: string, configured: PreparedContent): readonly Read[] => [
-  turnControlKey(sessionId),
+  ...controlKeys(sessionId),
   stampKey(sessionId, turnId),
   leaseKey(sessionId),
   retiredKey(sessionId),

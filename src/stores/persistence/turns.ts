@@ -4,24 +4,25 @@
 // every operation checks first, is only read when the turn is not in flight.
 
 import type { TurnCancelOutcome } from "../../domain/cancellation.ts";
-import { type LashError, storeError } from "../../domain/errors.ts";
-import type { CollectedClaims, InFlight, RecordedTurn, ResumeOutcome, StepOutcome, TurnFacet } from "../contract.ts";
-import type { Bound, Read, ReadTransaction } from "../engine.ts";
+import type { CollectedClaims, RecordedTurn, ResumeOutcome, StepOutcome, TurnFacet } from "../contract.ts";
+import type { ReadTransaction } from "../engine.ts";
 import { acceptQueued, acceptTurn } from "./turn-acceptance.ts";
 import { selectWaiting, takeWaiting } from "./checkpoint-claims.ts";
 import { checkBinding, type StoreContext } from "./context.ts";
 import { NO_HEAD, readHead } from "./head-row.ts";
 import { deferInputsOf, liveInputs } from "./input-rows.ts";
 import { collect, firstRows, prepareRow, setRow } from "./large-row.ts";
-import { after, configKey, headKey, inputsPrefix, leaseKey, retiredKey, sessionKey, stampKey, textAt, turnControlKey, turnInputKey, turnPrefix, TURNS } from "./layout.ts";
+import { configKey, controlKeys, headKey, inputsPrefix, leaseKey, PARKED, sessionKey, stampKey, turnInputKey, TURNS } from "./layout.ts";
 import { decideClaim, requireFence, writeReleased } from "./lease-rules.ts";
 import { requireNotRetired } from "./retired.ts";
-import { invalidRow } from "./schema.ts";
+import { readyTurns, turnsBelow } from "./ready-turns.ts";
+import { listReady } from "./ready-index.ts";
 import { isLeft, takeUp } from "./turn-takeover.ts";
 import { addingContent, inSession } from "./scopes.ts";
+import { parkTurn, readsOfTurn, requireStep } from "./turn-steps.ts";
 import { checkClaims, completeClaims, readsOfClaims } from "./settled-claims.ts";
 import { findEnded, findSettled, record, settledStamp, turnConflict } from "./stamp.ts";
-import { deleteTurn, prepareDelta, readControl, readTurn, setControl, setStep, turnIdOf } from "./turn-rows.ts";
+import { deleteTurn, prepareDelta, readControl, readTurn, requireControl, setControl, setStep } from "./turn-rows.ts";
 
 export function createTurns(context: StoreContext): TurnFacet {
   const { engine } = context;
@@ -35,7 +36,7 @@ export function createTurns(context: StoreContext): TurnFacet {
       const now = context.now();
       return engine.write((tx): ResumeOutcome => {
         tx.prefetch([...readsOfTurn(sessionId, turnId), headKey(sessionId), sessionKey(sessionId), turnInputKey(sessionId), configKey(sessionId)]);
-        const inFlight = readControl(tx, sessionId);
+        const inFlight = requireControl(tx, sessionId);
         if (inFlight?.turnId !== turnId) {
           requireNotRetired(tx, sessionId);
           const result = findSettled(tx, sessionId, turnId);
@@ -56,14 +57,9 @@ export function createTurns(context: StoreContext): TurnFacet {
       const delta = prepareDelta(step);
       return engine.write((tx): StepOutcome => {
         tx.prefetch([...readsOfTurn(sessionId, turnId), ...(collection === undefined ? [] : [firstRows(inputsPrefix(sessionId))])]);
-        const inFlight = readControl(tx, sessionId);
-        if (inFlight?.turnId !== turnId) {
-          const result = findSettled(tx, sessionId, turnId);
-          if (result !== undefined) return { kind: "settled", result };
-        }
-        const held = requireFence(tx, sessionId, fence, now);
-        if (inFlight?.turnId !== turnId) throw stepConflict(sessionId, turnId, step.step, null);
-        if (step.step !== inFlight.step + 1) throw stepConflict(sessionId, turnId, step.step, inFlight.step);
+        const begun = requireStep(tx, step);
+        if (begun.kind === "settled") return begun;
+        const { inFlight, held } = begun;
         const asked = inFlight.cancel && { cancellation: inFlight.cancel };
         const waiting = collection && selectWaiting(tx, held, { turnId, inFlight, now }, collection);
         if (collection === undefined || waiting === undefined) {
@@ -76,13 +72,15 @@ export function createTurns(context: StoreContext): TurnFacet {
       }, inSession(sessionId));
     },
 
+    park: (park) => parkTurn(context, park),
+
     async collect(fence, turnId, collection) {
       const { sessionId } = fence;
       checkBinding(context, sessionId);
       const now = context.now();
       const look = (tx: ReadTransaction) => {
-        tx.prefetch([leaseKey(sessionId), turnControlKey(sessionId), firstRows(inputsPrefix(sessionId))]);
-        const held = requireFence(tx, sessionId, fence, now);
+        tx.prefetch([leaseKey(sessionId), ...controlKeys(sessionId), firstRows(inputsPrefix(sessionId))]);
+        const held = requireFence(tx, sessionId, fence);
         return { held, waiting: selectWaiting(tx, held, { turnId, inFlight: readControl(tx, sessionId), now }, collection) };
       };
       const { waiting } = await engine.read(look);
@@ -99,7 +97,6 @@ export function createTurns(context: StoreContext): TurnFacet {
       const { sessionId } = fence;
       const { turnId } = result;
       checkBinding(context, sessionId);
-      const now = context.now();
       return engine.write((tx): RecordedTurn => {
         tx.prefetch([...readsOfTurn(sessionId, turnId), headKey(sessionId), turnInputKey(sessionId), configKey(sessionId), firstRows(inputsPrefix(sessionId)), ...readsOfClaims(sessionId, settlement)]);
         const ended = findEnded(tx, sessionId, turnId);
@@ -107,9 +104,9 @@ export function createTurns(context: StoreContext): TurnFacet {
           if (ended.commitHash !== undefined || ended.turn.inputHash !== result.inputHash) throw turnConflict(sessionId, turnId);
           return ended.turn;
         }
-        const { lease, work } = requireFence(tx, sessionId, fence, now);
+        const { lease, work } = requireFence(tx, sessionId, fence);
         const claims = checkClaims(tx, sessionId, settlement);
-        const inFlight = readControl(tx, sessionId);
+        const inFlight = requireControl(tx, sessionId);
         const own = inFlight?.turnId === turnId ? inFlight : undefined;
         const modelCalls = own === undefined ? [] : readTurn(tx, sessionId, own).modelCalls;
         const { revision, appended } = readHead(tx, sessionId) ?? NO_HEAD;
@@ -126,10 +123,11 @@ export function createTurns(context: StoreContext): TurnFacet {
     async requestCancel(sessionId, turnId, cancellation) {
       checkBinding(context, sessionId);
       return engine.write((tx): TurnCancelOutcome => {
-        tx.prefetch([turnControlKey(sessionId), stampKey(sessionId, turnId)]);
+        tx.prefetch([...controlKeys(sessionId), stampKey(sessionId, turnId)]);
         const inFlight = readControl(tx, sessionId);
         if (inFlight?.turnId === turnId) {
           if (inFlight.cancel === undefined) setControl(tx, sessionId, { ...inFlight, cancel: cancellation });
+          if (inFlight.parked !== undefined) listReady(tx, sessionId, turnId);
           return { status: "accepted" };
         }
         const ended = findSettled(tx, sessionId, turnId);
@@ -159,20 +157,12 @@ export function createTurns(context: StoreContext): TurnFacet {
         const control = await engine.read((tx) => readControl(tx, only));
         return control === undefined ? [] : [{ sessionId: only, turnId: control.turnId }];
       }
-      return engine.read((tx) => {
-        const to = after(TURNS);
-        const found: InFlight[] = [];
-        // From session to session, so that the rows of their steps are not read.
-        for (let from: Bound = TURNS; ; ) {
-          const [entry] = tx.range(from, to, { limit: 1 });
-          if (entry === undefined) return found;
-          const sessionId = textAt(entry.key, 1);
-          const turnId = turnIdOf(entry.value);
-          // One session's damage must not keep the others from being finished.
-          found.push(turnId === undefined ? { sessionId, turnId: "", damage: invalidRow("turn in flight", entry.key, "it names no turn") } : { sessionId, turnId });
-          from = after(turnPrefix(sessionId));
-        }
-      });
+      return engine.read((tx) => [...turnsBelow(tx, TURNS), ...turnsBelow(tx, PARKED)]);
+    },
+
+    async ready() {
+      const now = context.now();
+      return engine.read((tx) => readyTurns(tx, now, context.boundSessionId));
     },
 
     async settled(sessionId, turnId) {
@@ -181,13 +171,3 @@ export function createTurns(context: StoreContext): TurnFacet {
     },
   };
 }
-
-/** What every write of a turn looks at. */
-const readsOfTurn = (sessionId: string, turnId: string): readonly Read[] => [turnControlKey(sessionId), leaseKey(sessionId), stampKey(sessionId, turnId), retiredKey(sessionId)];
-
-const stepConflict = (sessionId: string, turnId: string, step: number, stored: number | null): LashError =>
-  storeError(
-    "turn_step_conflict",
-    stored === null ? `turn ${turnId} of session ${sessionId} is not in flight` : `step ${step} of turn ${turnId} does not follow step ${stored}`,
-    { details: { sessionId, turnId, step, stored } },
-  );

@@ -6,8 +6,10 @@
 import * as z from "zod/mini";
 import type { Resolution, ResolveOutcome } from "../../domain/waits.ts";
 import type { WaitFacet, WaitState } from "../upkeep-contract.ts";
-import { type Key, prefixRange, type ReadTransaction, type WriteTransaction } from "../engine.ts";
+import { below, type Key, prefixRange, type ReadTransaction, type WriteTransaction } from "../engine.ts";
 import type { StoreContext } from "./context.ts";
+import { parkedControlKey } from "./layout.ts";
+import { wakeParked } from "./ready-index.ts";
 import { invalidRow, opaque, parseRow } from "./schema.ts";
 import { inSession } from "./scopes.ts";
 
@@ -37,29 +39,33 @@ export function createWaits({ engine }: StoreContext): WaitFacet {
 
     open: (sessionId, keyId) =>
       engine.write((tx) => {
-        const found = peek(tx, sessionId, keyId);
-        if (found.state === "unknown") tx.set(waitKey(sessionId, keyId), {});
+        const found = peekWait(tx, sessionId, keyId);
+        if (found.state === "unknown") openWait(tx, sessionId, keyId);
       }, inSession(sessionId)),
 
     resolve: (sessionId, keyId, answer) =>
       engine.write((tx): ResolveOutcome => {
-        const found = peek(tx, sessionId, keyId);
+        tx.prefetch([...readsOfWait(sessionId, keyId), parkedControlKey(sessionId)]);
+        const found = peekWait(tx, sessionId, keyId);
         if (found.state === "revoked") return { status: "unknown_or_revoked" };
         if (found.state === "resolved") return { status: "already_resolved", terminal: found.resolution };
         tx.set(waitKey(sessionId, keyId), { resolution: answer });
+        wakeParked(tx, sessionId, [keyId]);
         return { status: "accepted" };
       }, inSession(sessionId)),
 
-    peek: (sessionId, keyId) => engine.read((tx) => peek(tx, sessionId, keyId)),
+    peek: (sessionId, keyId) => engine.read((tx) => peekWait(tx, sessionId, keyId)),
 
     cancelOutstanding: (sessionId) =>
       engine.write((tx) => {
+        tx.prefetch([below(["wait", sessionId]), parkedControlKey(sessionId)]);
         const cancelled: string[] = [];
         for (const { key, value } of tx.range(...prefixRange(["wait", sessionId]))) {
           if (parseRow(waitRow, "wait", key, value).resolution !== undefined) continue;
           tx.set(key, { resolution: { status: "cancelled" } });
           cancelled.push(String(key[2]));
         }
+        if (cancelled.length > 0) wakeParked(tx, sessionId, cancelled);
         return cancelled;
       }, inSession(sessionId)),
 
@@ -71,10 +77,18 @@ export function createWaits({ engine }: StoreContext): WaitFacet {
 export function revokeWaits(tx: WriteTransaction, sessionId: string): void {
   tx.set(revokedKey(sessionId), true);
   for (const { key } of tx.range(...prefixRange(["wait", sessionId]))) tx.delete(key);
+  wakeParked(tx, sessionId, "all");
 }
 
-function peek(tx: ReadTransaction, sessionId: string, keyId: string): WaitState {
-  tx.prefetch([revokedKey(sessionId), waitKey(sessionId, keyId)]);
+/** What is read to know of a wait. */
+export const readsOfWait = (sessionId: string, keyId: string): readonly Key[] => [revokedKey(sessionId), waitKey(sessionId, keyId)];
+
+/** Of a wait that nobody knows yet. */
+export const openWait = (tx: WriteTransaction, sessionId: string, keyId: string): void => tx.set(waitKey(sessionId, keyId), {});
+
+/** What is known of a wait, inside whatever transaction needs it. */
+export function peekWait(tx: ReadTransaction, sessionId: string, keyId: string): WaitState {
+  tx.prefetch(readsOfWait(sessionId, keyId));
   if (tx.get(revokedKey(sessionId)) !== undefined) return { state: "revoked" };
   const key = waitKey(sessionId, keyId);
   const value = tx.get(key);

@@ -147,7 +147,6 @@ export const sessionCases: readonly PersistenceCase[] = [
         tokenUsage: { inputTokens: 1, outputTokens: 2, cacheReadInputTokens: 3, cacheWriteInputTokens: 4, reasoningOutputTokens: 5 },
         lastPromptUsage: usage(6, 7),
         protocolTurnOptions: { a: [null, { b: true }] },
-        machine: { machine: "session", version: 2, value: "clean", context: { n: 1 } },
       });
       for (const revision of [1, 2, 3]) {
         const result = await store.sessions.commit(commitOf(S, fence, { expectedHeadRevision: revision - 1, head }));

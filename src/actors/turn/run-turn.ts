@@ -1,0 +1,271 @@
+// Runs a turn of a session to its end: machine, record and executors put together, and what the session does around a run.
+
+import { CancelSignal, type TurnCancellation } from "../../domain/cancellation.ts";
+import { isOutcomeUnknown } from "../../domain/error-mapping.ts";
+import { LashError, runtimeError } from "../../domain/errors.ts";
+import { askedAs, errorOfTurn } from "../../domain/turn-error.ts";
+import { isLack } from "../../domain/turn-means.ts";
+import { toAudience } from "../audience.ts";
+import type { SessionEvent } from "../../machines/session.machine.ts";
+import { cancelTopic, CancelWatch } from "../cancel-watch.ts";
+import { Runner, type RunEnd } from "../durable/runner.ts";
+import { followTurnId } from "../frames.ts";
+import type { SessionParts } from "../session/parts.ts";
+import { drainCommands } from "../session/commands.ts";
+import { settingsOf } from "../session-settings.ts";
+import { suspendedError } from "./tools/completion.ts";
+import { claimTurn } from "./claim-turn.ts";
+import { DrivenTurn } from "./driven-turn.ts";
+import { durableTurn } from "./durable-turn.ts";
+import { openTurn } from "./open-turn.ts";
+import { TurnRunRecord } from "./record.ts";
+import { headless, type TurnRequest } from "./request.ts";
+import type { ComesFirst, TurnEnd, TurnTypes } from "./types.ts";
+
+/**
+ * Has a turn run when the session is free for it.
+ *
+ * @param prepare - what has to be at hand before anything is accepted.
+ * @throws errors that concern the turn under the id that it is asked for by, whatever turn they arose in.
+ */
+export async function runTurn(session: SessionParts, request: TurnRequest, prepare: (request: TurnRequest) => Promise<void> = async () => undefined): Promise<TurnEnd> {
+  const { runs, lane, changes, takeover } = session;
+  try {
+    return await runs.attach(request, (signal) =>
+      lane.run(() => {
+        const attached = { ...request, signal };
+        return prepare(attached).then(() => driveChain(session, attached)).finally(() => changes.settle());
+      }),
+    );
+  } catch (error) {
+    const left = isLack(error) ? error.details["turnId"] : undefined;
+    if (typeof left === "string") takeover.lacks(left);
+    throw asAsked(session, error, request);
+  }
+}
+
+/** Drives a turn that was left in flight, and that nobody watches, to its end. */
+export const finishTurn = (session: SessionParts, turnId: string): Promise<TurnEnd> => runTurn(session, { turnId, origin: { kind: "found" }, ...headless() });
+
+/** Errors of a run name its turn already; what failed before there was a run has accepted nothing. */
+function asAsked({ stated: { wiring: { sessionId } } }: SessionParts, error: unknown, { turnId, origin }: TurnRequest): unknown {
+  const isTold = LashError.is(error) && typeof error.details["accepted"] === "boolean";
+  return isTold ? askedAs(error, sessionId, turnId) : errorOfTurn(error, { sessionId, turnId, accepted: origin.kind === "found" });
+}
+
+/**
+ * A turn that switched frames goes on there, under the same lease; the host gets the last turn. The commit of the switch accepted the
+ * turn that follows: where it opened nothing, there is none.
+ */
+async function driveChain(session: SessionParts, request: TurnRequest): Promise<TurnEnd> {
+  let last = await drive(session, request);
+  for (;;) {
+    const { outcome, turnId } = last.result;
+    if (!("agent_frame_switch" in outcome)) return last;
+    try {
+      last = await drive(session, { ...request, turnId: followTurnId(turnId), origin: { kind: "found" } });
+    } catch (error) {
+      if (LashError.is(error) && error.isCode("unknown_turn")) return last;
+      throw error;
+    }
+  }
+}
+
+async function drive(session: SessionParts, request: TurnRequest): Promise<TurnEnd> {
+  const { actors, runs, feed } = session;
+  const { turnId, signal } = request;
+  const run = new TurnRun(session, request);
+  actors.send({ type: "turn.started" });
+  const onCancel = (): void => run.cancel(CancelSignal.of(signal));
+  signal.addEventListener("abort", onCancel, { once: true });
+  try {
+    return await runs.during(run, () => {
+      const ended = run.run();
+      if (signal.aborted) onCancel();
+      return ended;
+    });
+  } finally {
+    signal.removeEventListener("abort", onCancel);
+    feed.ended(turnId);
+  }
+}
+
+/** One run of a turn. */
+class TurnRun {
+  readonly #session: SessionParts;
+  readonly #request: TurnRequest;
+  readonly #driven: DrivenTurn;
+  readonly #runner: Runner<TurnTypes>;
+  #stopWatching = (): void => undefined;
+  #stopExpiry = (): void => undefined;
+  /** A takeover of it did not fail, because it came to where it only waits. */
+  #hasWaited = false;
+
+  constructor(session: SessionParts, request: TurnRequest) {
+    const { ports, stated: { wiring }, actors, feed, runs, residence } = session;
+    const { turnId, origin } = request;
+    const { sessionId } = wiring;
+    const { resident } = residence;
+    const trace = ports.trace?.turn({ sessionId, turnId, turnIndex: resident.head.turnIndex, policy: settingsOf(wiring, resident).policy, origin: origin.kind === "found" ? "found" : "asked" });
+    this.#session = session;
+    this.#request = request;
+    this.#driven = new DrivenTurn(session, request, toAudience(request, feed, runs.watchers), trace);
+    this.#runner = new Runner<TurnTypes>({
+      id: `turn:${sessionId}:${turnId}`,
+      machine: durableTurn(ports.protocol),
+      record: new TurnRunRecord({ persistence: ports.persistence, turnId, isDurable: ports.journals === undefined, claim: () => claimTurn(session, request), onAnswered: (keyIds) => ports.waits.look(keyIds) }),
+      first: (first) => this.#doFirst(first),
+      open: (claimed) => {
+        this.#watch();
+        const { cancellation } = claimed.start.turn;
+        if (cancellation) this.cancel(cancellation);
+        return openTurn(this.#driven, claimed).finally(() => this.#expireInTime());
+      },
+      ...(ports.journals && { memory: ports.journals.of(JSON.stringify([sessionId, turnId])) }),
+      parent: actors.root,
+      inspect: ports.inspect,
+      onNote: ({ messages }) => this.#driven.log.append(messages),
+      onState: (state) => state === "parked" && this.#onParked(),
+      onCancel: (asked) => this.cancel(asked),
+    });
+  }
+
+  get turnId(): string {
+    return this.#request.turnId;
+  }
+
+  run(): Promise<TurnEnd> {
+    const ended = this.#run();
+    const { trace } = this.#driven;
+    return trace ? trace.ending(ended) : ended;
+  }
+
+  /** Ends the turn as cancelled; a request that comes before the turn runs waits until it does. */
+  cancel(request: TurnCancellation | undefined): void {
+    this.#driven.cancel(request);
+    this.#runner.unpost("turn.expire");
+    this.#runner.post({ type: "turn.cancel" });
+  }
+
+  suspend(): boolean {
+    return this.#runner.suspend();
+  }
+
+  abandon(): void {
+    this.#runner.fail(runtimeError("lash_closed", "the lash was closed"));
+  }
+
+  async #run(): Promise<TurnEnd> {
+    try {
+      const end = await this.#runner.run().catch((error: unknown) => this.#failed(error));
+      return await this.#endOf(end);
+    } finally {
+      this.#stopExpiry();
+      this.#stopWatching();
+      this.#driven.preparing.abort(OVER);
+    }
+  }
+
+  async #endOf(end: RunEnd<TurnTypes>): Promise<TurnEnd> {
+    const { residence, actors, stated: { wiring: { sessionId } } } = this.#session;
+    const { turnId } = this.#request;
+    if (end.kind !== "ended") actors.send({ type: end.kind === "parked" ? "turn.parked" : "turn.left" });
+    switch (end.kind) {
+      case "ended":
+        return { result: end.result.recorded, toolResults: this.#driven.log.toolResults };
+      case "over": {
+        const { recorded } = end.result;
+        // Ended by somebody else since this session was read: what is shown here has to have it, too.
+        if (recorded.headRevision > residence.resident.headRevision) await residence.refresh(recorded.headRevision);
+        return { result: recorded, toolResults: [] };
+      }
+      case "parked":
+        throw suspendedError(sessionId, turnId);
+      default: {
+        const busy = runtimeError("session_execution_busy", "another owner is running this session; nothing was changed, try again with backoff", { details: { sessionId, turnId } });
+        throw errorOfTurn(busy, { sessionId, turnId, accepted: await this.#isDrivenElsewhere() });
+      }
+    }
+  }
+
+  async #failed(error: unknown): Promise<never> {
+    const { stated: { wiring: { sessionId } }, takeover, actors, claims } = this.#session;
+    const { wasClaimed } = this.#runner;
+    actors.send(sessionEventOf(error, wasClaimed));
+    // Held for commands, where no turn took it.
+    if (!wasClaimed && this.#request.origin.kind !== "found") await claims.release();
+    if (!LashError.is(error)) throw error;
+    const accepted = wasClaimed || this.#request.origin.kind === "found" || isOutcomeUnknown(error);
+    const isLeft = error.isCode("store_commit_failed") || error.isCode("session_execution_lease_lost");
+    if (accepted && isLeft) takeover.leftHere(wasClaimed);
+    throw errorOfTurn(error, { sessionId, turnId: this.turnId, accepted });
+  }
+
+  async #isDrivenElsewhere(): Promise<boolean> {
+    const { ports, stated: { wiring } } = this.#session;
+    const [inFlight] = await ports.persistence.turns.inFlight(wiring.sessionId).catch(() => []);
+    return this.#request.origin.kind === "found" || inFlight?.turnId === this.turnId;
+  }
+
+  async #doFirst(first: ComesFirst): Promise<void> {
+    const { residence, actors, feed, runs } = this.#session;
+    switch (first.kind) {
+      case "commands":
+        return drainCommands(this.#session);
+      case "head":
+        await residence.refresh(first.headRevision);
+        return undefined;
+      case "turn": {
+        // Nothing is accepted before it has ended. Nobody watches it.
+        const run = new TurnRun(this.#session, { turnId: first.turnId, origin: { kind: "found" }, ...headless() });
+        await runs.during(run, () => run.run()).finally(() => feed.ended(first.turnId));
+        actors.send({ type: "turn.started" });
+      }
+    }
+  }
+
+  #watch(): void {
+    const { ports, stated: { wiring: { sessionId } } } = this.#session;
+    const watch = new CancelWatch({
+      hub: ports.changes,
+      clock: ports.clock,
+      topic: cancelTopic(sessionId, this.turnId),
+      isShared: ports.persistence.durable,
+      look: () => ports.persistence.turns.cancellation(sessionId, this.turnId),
+      onRequest: (request) => this.cancel(request),
+    });
+    this.#stopWatching = () => watch.stop();
+  }
+
+  /** Counted from its acceptance, whoever drives it by now. */
+  #expireInTime(): void {
+    const { session: { ports: { clock } }, givenUp } = this.#driven;
+    if (givenUp || this.#runner.state === "over") return;
+    const { acceptedAtMs, config: { limits } } = this.#driven.turn;
+    const timeoutMs = limits?.timeoutMs;
+    if (timeoutMs === undefined) return;
+    this.#stopExpiry = clock.setTimer(Math.max(0, acceptedAtMs + timeoutMs - clock.now()), () => this.#runner.post({ type: "turn.expire", timeoutMs }));
+  }
+
+  #onParked(): void {
+    const { runs } = this.#session;
+    const { whenParked } = this.#request;
+    if (typeof whenParked === "function") whenParked();
+    if ((whenParked === "suspend" || runs.isLeaving) && this.#runner.suspend()) return;
+    // A process that is killed while its turn waits has not failed to get it further.
+    if (this.#driven.turn.recoveries === 0 || this.#hasWaited) return;
+    this.#hasWaited = true;
+    void this.#runner.step(undefined, { waiting: true }).catch(() => undefined);
+  }
+}
+
+/** What the session's machine is told of a run that failed. */
+function sessionEventOf(error: unknown, wasClaimed: boolean): SessionEvent {
+  if (LashError.is(error) && error.isCode("session_execution_lease_lost")) return { type: "lease.lost" };
+  // What the store holds is unknown now: the session reads it again before its next turn (S-54).
+  if (LashError.is(error) && wasClaimed && error.isCode("store_commit_failed")) return { type: "turn.commitFailed", code: error.code, message: error.message };
+  return { type: "turn.left" };
+}
+
+/** One for all: every turn ends, and making one costs as much as two transitions. */
+const OVER = new DOMException("the turn is over", "AbortError");
