@@ -229,6 +229,7 @@ export class Lash implements AsyncDisposable {
     await this.flushTrace().catch((error: unknown) => this.#ports.logger({ level: "warn", event: "trace.flush_failed", ...errorFields(error) }));
     await this.#ports.persistence.close();
     this.#ports.liveness.close();
+    this.#ports.changes.close();
     this.#ports.peers?.close();
     await this.#ladders.close();
   }

@@ -16,7 +16,7 @@ export const SESSIONS = [
     { id: "OP-7", title: "in a turn: whoever opens the session finishes what was left, unasked", source: "src/actors/session-runtime.ts", find: 'this.actors.durable !== "idle" || ', replace: "" },
     { id: "OP-7", title: "idle: opening looks for nothing that somebody left", source: "src/actors/session-runtime.ts", find: 'this.actors.durable !== "idle"', replace: "true" },
     { id: "OP-8", title: "parked: nobody drove it, so no attempt was lost", source: "src/stores/persistence/turn-takeover.ts", find: "abandoned && !isParked", replace: "abandoned" },
-    { id: "S-82", title: "being deleted: opening goes on with the deletion and says that the id is used up", source: "src/stores/persistence/session-directory.ts", find: 'if (deletionIn(await tx.get(turnControlKey(sessionId))) !== undefined) return "deleting";', replace: "" },
+    { id: "S-82", title: "being deleted: opening goes on with the deletion and says that the id is used up", source: "src/stores/persistence/session-directory.ts", find: 'if (deletionIn(tx.get(turnControlKey(sessionId))) !== undefined) return "deleting";', replace: "" },
     { id: "S-82", title: "being deleted: recover goes on with the deletion, and not with the turn", source: "src/recovery.ts", find: "of deleting) {", replace: "of deleting.slice(1)) {" },
     { id: "S-84", title: "a session that was deleted since it was read here is not brought back by reading it again", source: "src/machines/session.machine.ts", find: 'or([stateIn({ durable: "deleting" }), stateIn({ durable: "retired" })])', replace: '() => or.length < 0' },
   ]),

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import type { Resolution, Session } from "../../src/index.ts";
-import type { Engine, WriteTransaction } from "../../src/stores/engine.ts";
+import type { Body, Engine, WriteTransaction } from "../../src/stores/engine.ts";
 import { memoryEngine } from "../../src/stores/memory/index.ts";
 import { createPersistence } from "../../src/stores/persistence/index.ts";
 import { sqliteEngine } from "../../src/stores/sqlite/index.ts";
@@ -162,12 +162,14 @@ describe("a write that parks a turn and fails (SC-1)", () => {
   const failing = (disk: Engine, fault: Fault) => {
     const { made, error } = FAULTS[fault];
     const state = { struck: 0 };
-    const write = async <T>(body: (tx: WriteTransaction) => Promise<T>): Promise<T> => {
+    const write = async <T>(body: Body<WriteTransaction, T>): Promise<T> => {
       let isIt = false;
-      const attempt = (tx: WriteTransaction): Promise<T> =>
+      const attempt = (tx: WriteTransaction): T | Promise<T> =>
         body({
           get: (key) => tx.get(key),
           range: (from, to, options) => tx.range(from, to, options),
+          prefetch: (reads) => tx.prefetch(reads),
+          widen: (sessionId) => tx.widen(sessionId),
           set: (key, value) => {
             isIt ||= state.struck === 0 && key[0] === "parked";
             tx.set(key, value);
