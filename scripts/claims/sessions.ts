@@ -18,7 +18,7 @@ export const SESSIONS = [
     { id: "OP-8", title: "parked: nobody drove it, so no attempt was lost", source: "src/stores/persistence/turn-takeover.ts", find: "abandoned && !isParked", replace: "abandoned" },
     { id: "S-82", title: "being deleted: opening goes on with the deletion and says that the id is used up", source: "src/stores/persistence/session-directory.ts", find: 'if (deletionIn(tx.get(turnControlKey(sessionId))) !== undefined) return "deleting";', replace: "" },
     { id: "S-82", title: "being deleted: recover goes on with the deletion, and not with the turn", source: "src/recovery.ts", find: "of deleting) {", replace: "of deleting.slice(1)) {" },
-    { id: "S-84", title: "a session that was deleted since it was read here is not brought back by reading it again", source: "src/machines/session.machine.ts", find: 'or([stateIn({ durable: "deleting" }), stateIn({ durable: "retired" })])', replace: '() => or.length < 0' },
+    { id: "S-84", title: "a session that was deleted under its turn is not brought back by reading it again", source: "src/machines/session.machine.ts", find: 'or([stateIn({ durable: "deleting" }), stateIn({ durable: "retired" })])', replace: '() => or.length < 0' },
   ]),
   ...claimsOf("test/runtime/session-commands.test.ts", [
     { id: "I-47", title: "a command whose session cannot be read again says so, with what the store said, and stays queued until it can", source: "src/actors/command-drain.ts", find: 'await step("session_command_refresh", async () => residence.refresh(await sessions.headRevision(sessionId)));', replace: "await refresh(await sessions.headRevision(sessionId));" },

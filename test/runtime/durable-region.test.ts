@@ -118,14 +118,22 @@ test("a deletion whose stage nobody knows keeps no other session from being reco
   expect(logged).toMatchObject([{ event: "session.deletion_failed", sessionId: "s", code: "stored_row_invalid" }]);
 });
 
-test("a session that was deleted since it was read here is not brought back by reading it again (S-84, S-89)", async () => {
-  const engine = memoryEngine();
-  const { lash, clock } = testLash({ engine });
+test("a session that was deleted under its turn is not brought back by reading it again: nothing is written, and what was read stays (S-84, S-89)", async () => {
+  const engine = countingEngine(memoryEngine());
+  const hold = gate();
+  const { lash, clock } = testLash({ engine, script: ["hello", { text: "late", before: hold }, "never"] });
   const session = await lash.openSession("s");
   await session.run("hi");
+  const failed = session.run("more").catch((error: unknown) => error);
+  await hold.reached;
   await testLash({ engine, clock }).lash.deleteSession("s");
-  await session.run("more").catch(() => undefined);
+  hold.open();
+  expect(await failed).toMatchObject({ family: "runtime" });
+  await quiet();
+  engine.reset();
   await expect(session.run("again")).rejects.toMatchObject({ code: "session_id_retired" });
+  expect(engine.reset().writes).toBe(0);
+  expect(transcriptOf(session)).toEqual(["User: Text hi", "Assistant: Prose hello"]);
 });
 
 test("a turn that was left waiting is shown as waiting to whoever opens its session, and is over with its answer (OP-8, FA-40)", async () => {
