@@ -15,7 +15,8 @@ import { fromSqlite } from "./sqlite-errors.ts";
 /** Prepared once per connection. */
 export class Statements {
   readonly database: DatabaseSync;
-  readonly recent = new RecentTexts();
+  /** Of the same file, other connections may share them: whoever kept a text, it is the text that decides. */
+  readonly recent: RecentTexts;
   readonly get: StatementSync;
   readonly ascending: StatementSync;
   readonly descending: StatementSync;
@@ -27,8 +28,9 @@ export class Statements {
   readonly commit: StatementSync;
   readonly rollback: StatementSync;
 
-  constructor(database: DatabaseSync) {
+  constructor(database: DatabaseSync, recent = new RecentTexts()) {
     this.database = database;
+    this.recent = recent;
     this.get = database.prepare("SELECT value FROM entries WHERE key = ?");
     // Without LIMIT: SQLite looks at the number when it plans, and so compiles the statement anew for every call.
     this.ascending = database.prepare("SELECT key, value FROM entries WHERE key >= ? AND key < ? ORDER BY key");
@@ -66,7 +68,9 @@ export class SqliteTransaction extends CheckedTransaction {
 
   protected override lookup(key: Key): Value | undefined {
     const row = this.#ask(() => this.#sql.get.get(encodeKey(key)));
-    return row === undefined ? undefined : this.#parse(row["value"], key);
+    if (row !== undefined) return this.#parse(row["value"], key);
+    this.#sql.recent.expect(key);
+    return undefined;
   }
 
   protected override scan(from: Bound, to: Bound, limit: number, reverse: boolean, owned: boolean): readonly Entry[] {
@@ -105,7 +109,7 @@ export class SqliteTransaction extends CheckedTransaction {
   #write(key: Key, value: Json): string {
     sealValue(value);
     const text = JSON.stringify(value);
-    this.#sql.recent.keep(key, text, value);
+    this.#sql.recent.written(key, text, value);
     return text;
   }
 
