@@ -2,15 +2,15 @@
 
 import type { Json } from "../domain/json.ts";
 import type { RuntimePorts, SessionWiring } from "./ports.ts";
-import { freshResident, residentOf, type LoadedResident } from "./resident.ts";
+import { endsAtLeaf, freshResident, residentOf, type LoadedResident } from "./resident.ts";
 
 /** What was committed; a fresh state where nothing was. @throws the store's error where it cannot be read. */
 export async function loadResident({ persistence, residency, clock }: RuntimePorts, { sessionId, policy, tools }: SessionWiring): Promise<LoadedResident> {
   const { sessions } = persistence;
-  const full = { kind: "full_graph" } as const;
-  let read = await sessions.load(sessionId, residency === "keep_all" ? full : { kind: "active_path" });
+  const full = { kind: "full_graph", later: true } as const;
+  let read = await sessions.load(sessionId, residency === "keep_all" ? full : { kind: "active_path", later: true });
   // S-37: a path that leads nowhere is healed from the whole graph, never from the part of it that was asked for.
-  if (read && read.nodes.length === 0 && read.nodeCount > 0 && read.head.leafNodeId !== undefined) read = await sessions.load(sessionId, full);
+  if (read && !endsAtLeaf(read) && read.nodes.length === 0 && read.nodeCount > 0 && read.head.leafNodeId !== undefined) read = await sessions.load(sessionId, full);
   const recordedTools = read?.components.toolState;
   if (recordedTools !== undefined) (await tools.registry()).assertStored(recordedTools as Json);
   return read ? residentOf(read) : { resident: freshResident(sessionId, policy, clock.now()), repaired: false };

@@ -7,7 +7,7 @@
 import { get, promisifyRequest, type UseStore } from "idb-keyval";
 import { type Bound, END, type Entry, type Key, type Value } from "../engine.ts";
 import { orderText } from "../order-text.ts";
-import { CheckedTransaction } from "../transaction.ts";
+import { CheckedTransaction, type ValuesWanted } from "../transaction.ts";
 import { freezeJson, sealValue } from "../values.ts";
 import { fromIndexedDb } from "./idb-errors.ts";
 
@@ -40,7 +40,7 @@ export class IdbTransaction extends CheckedTransaction {
     return value;
   }
 
-  protected override async scan(from: Bound, to: Bound, limit: number, reverse: boolean, owned: boolean): Promise<readonly Entry[]> {
+  protected override async scan(from: Bound, to: Bound, limit: number, reverse: boolean, { owned }: ValuesWanted): Promise<readonly Entry[]> {
     const changes = this.#changesBetween(orderText(from), orderText(to));
     // Each change hides at most one stored entry.
     const stored = await this.#ask(() => this.#stored(from, to, limit + changes.length, reverse, owned));

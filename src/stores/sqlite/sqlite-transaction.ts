@@ -6,7 +6,7 @@ import type { Json } from "../../domain/json.ts";
 import type { Bound, Entry, Key, Value } from "../engine.ts";
 import { decodeKey, encodeKey } from "../key-codec.ts";
 import { describeKey } from "../keys.ts";
-import { CheckedTransaction } from "../transaction.ts";
+import { CheckedTransaction, type ValuesWanted } from "../transaction.ts";
 import { checkValue, freezeJson, sealValue } from "../values.ts";
 import { PAGE_SIZE } from "./open-database.ts";
 import { RecentTexts } from "./recent-texts.ts";
@@ -73,7 +73,7 @@ export class SqliteTransaction extends CheckedTransaction {
     return undefined;
   }
 
-  protected override scan(from: Bound, to: Bound, limit: number, reverse: boolean, owned: boolean): readonly Entry[] {
+  protected override scan(from: Bound, to: Bound, limit: number, reverse: boolean, { owned, later }: ValuesWanted): readonly Entry[] {
     const statement = reverse ? this.#sql.descending : this.#sql.ascending;
     const entries: Entry[] = [];
     let damage: { readonly error: unknown } | undefined;
@@ -82,7 +82,9 @@ export class SqliteTransaction extends CheckedTransaction {
       for (const row of statement.iterate(encodeKey(from), encodeKey(to))) {
         try {
           const key = decodeKey(row["key"] instanceof Uint8Array ? row["key"] : new Uint8Array());
-          if (entries.push({ key, value: parseValue(row["value"], key, this.#name, owned) }) === limit) return;
+          const stored = row["value"];
+          const entry = later ? new LaterEntry(stored, key, this.#name, owned) : { key, value: parseValue(stored, key, this.#name, owned) };
+          if (entries.push(entry) === limit) return;
         } catch (error) {
           damage = { error };
           return;
@@ -128,6 +130,30 @@ export class SqliteTransaction extends CheckedTransaction {
       // SQLite may have rolled back by itself, and what came next would be committed on its own.
       throw this.doom(fromSqlite(error, this.#name));
     }
+  }
+}
+
+/** Parses its text when it is looked at, and then lets go of it. */
+class LaterEntry implements Entry {
+  readonly key: Key;
+  readonly #name: string;
+  readonly #owned: boolean;
+  #stored: unknown;
+  #value: Value | undefined;
+
+  constructor(stored: unknown, key: Key, name: string, owned: boolean) {
+    this.#stored = stored;
+    this.key = key;
+    this.#name = name;
+    this.#owned = owned;
+  }
+
+  get value(): Value {
+    if (this.#value === undefined) {
+      this.#value = parseValue(this.#stored, this.key, this.#name, this.#owned);
+      this.#stored = undefined;
+    }
+    return this.#value;
   }
 }
 
