@@ -40,6 +40,11 @@ export interface RangeOptions {
   readonly reverse?: boolean;
   /** Values that are made for this call need not be frozen: the caller takes them over. Others are given as ever. Default false. */
   readonly owned?: boolean;
+  /**
+   * A value may be made of what was read when it is first looked at, also after the transaction; looking throws then what the range
+   * would have thrown. For whoever may never look at most of them. An engine may ignore it. Default false.
+   */
+  readonly later?: boolean;
 }
 
 /** Something that a body is going to read: the value of a key, or a range. */

@@ -32,6 +32,9 @@ export function runBodyOf<Transaction extends CheckedTransaction, T, Committed>(
   return given instanceof Promise ? given.then(succeed, fail) : succeed(given);
 }
 
+/** `owned`: fresh values need not be frozen. `later`: they may be made when they are first looked at. */
+export type ValuesWanted = Required<Pick<RangeOptions, "owned" | "later">>;
+
 export abstract class CheckedTransaction implements WriteTransaction {
   readonly #mode: "read" | "write";
   #open = true;
@@ -42,8 +45,8 @@ export abstract class CheckedTransaction implements WriteTransaction {
   }
 
   protected abstract lookup(key: Key): Value | undefined;
-  /** Gets `from < to` and a limit of at least 1, Infinity when there is none. With `owned`, fresh values need not be frozen. */
-  protected abstract scan(from: Bound, to: Bound, limit: number, reverse: boolean, owned: boolean): readonly Entry[];
+  /** Gets `from < to` and a limit of at least 1, Infinity when there is none. */
+  protected abstract scan(from: Bound, to: Bound, limit: number, reverse: boolean, values: ValuesWanted): readonly Entry[];
   /** Checks the value, too: what that costs and copies differs between engines. */
   protected abstract put(key: Key, value: Value): void;
   protected abstract remove(key: Key): void;
@@ -58,11 +61,11 @@ export abstract class CheckedTransaction implements WriteTransaction {
     this.#mustBeOpen();
     checkBound(from);
     checkBound(to);
-    const { limit = Number.POSITIVE_INFINITY, reverse = false, owned = false } = options;
+    const { limit = Number.POSITIVE_INFINITY, reverse = false, owned = false, later = false } = options;
     if (limit !== Number.POSITIVE_INFINITY && !(Number.isSafeInteger(limit) && limit >= 0)) {
       throw runtimeError("invalid_argument", `the limit of a range is a whole number >= 0, not ${limit}`);
     }
-    return limit === 0 || compareKeys(from, to) >= 0 ? [] : this.scan(from, to, limit, reverse, owned);
+    return limit === 0 || compareKeys(from, to) >= 0 ? [] : this.scan(from, to, limit, reverse, { owned, later });
   }
 
   prefetch(_reads: readonly Read[]): void {}

@@ -194,6 +194,7 @@ export class SqliteEngine implements Engine {
   #carryNote(opened: Opened, note: number): Promise<void> | undefined {
     const { isInFile, isEnded } = carryNoteIntoFile(opened.writer.database, note);
     opened.needsLog = true;
+    if (!isInFile) opened.checkpointer.urge();
     if (!isEnded) opened.checkpointer.endLater();
     return isInFile && isEnded ? undefined : this.#runCheckpoint(opened.checkpointer);
   }
@@ -257,7 +258,8 @@ export class SqliteEngine implements Engine {
       openDatabase(absolutePath, this.name, this.#settings),
     );
     try {
-      const statements = { writer: new Statements(writer), reader: new Statements(reader) };
+      const writing = new Statements(writer);
+      const statements = { writer: writing, reader: new Statements(reader, writing.recent) };
       // There since the statements were prepared, beside the file that a link points to. Opened for writing because Windows
       // flushes no other handle; holding it is safe, SQLite puts no locks on the log.
       const realPath = realpathSync(absolutePath);
