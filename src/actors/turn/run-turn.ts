@@ -211,7 +211,7 @@ class TurnRun {
         const { recorded } = end.result;
         // Ended by somebody else since this session was read: what is shown here has to have it, too.
         if (recorded.headRevision > residence.resident.headRevision) await residence.refresh(recorded.headRevision);
-        return { result: recorded, toolResults: [] };
+        return { result: recorded, toolResults: [], hadEnded: true };
       }
       case "parked":
         throw suspendedError(sessionId, turnId);

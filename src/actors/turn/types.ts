@@ -56,5 +56,7 @@ export interface TurnEnd {
   readonly result: RecordedTurn;
   /** Tool calls with arguments and outputs; empty for a turn that had ended before. */
   readonly toolResults: readonly ToolResult[];
+  /** Somebody else had ended it before it was claimed here. */
+  readonly hadEnded?: true;
 }
 
