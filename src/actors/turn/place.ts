@@ -67,11 +67,11 @@ export class Place {
   }
 
   /** Whoever asked hears of it once per change. */
-  isBehind(ahead: TurnAhead): void {
-    if (this.#state !== "waiting" || isSame(ahead.turnId, this.turnId)) return;
-    if (this.#told?.turnId === ahead.turnId && this.#told.isParked === ahead.isParked) return;
-    this.#told = ahead;
-    void this.#request.emit({ type: "turn_queued", behind: ahead.turnId, ...(ahead.isParked && { waiting: true }) }, "queue");
+  isBehind({ turnId: behind, isParked }: TurnAhead): void {
+    if (this.#state !== "waiting" || isSame(behind, this.turnId)) return;
+    if (this.#told?.turnId === behind && this.#told.isParked === isParked) return;
+    this.#told = { turnId: behind, isParked };
+    void this.#request.emit({ type: "turn_queued", behind, ...(isParked && { waiting: true }) }, "queue");
   }
 
   /** It does not wait. */

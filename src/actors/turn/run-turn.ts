@@ -260,7 +260,9 @@ class TurnRun {
       case "turn": {
         // Nothing is accepted before it has ended. Nobody watches it.
         const run = new TurnRun(this.#session, { turnId: first.turnId, origin: { kind: "found" }, ...headless() });
-        await runs.during(run, () => run.run()).finally(() => feed.ended(first.turnId));
+        const ended = runs.during(run, () => run.run()).finally(() => feed.ended(first.turnId));
+        // Somebody else was faster: that one is waited for.
+        await (this.#request.place?.mayWait ? ended.catch(ifBusy) : ended);
         actors.send({ type: "turn.started" });
       }
     }
@@ -308,6 +310,10 @@ class TurnRun {
     this.#hasWaited = true;
     void this.#runner.step(undefined, { waiting: true }).catch(() => undefined);
   }
+}
+
+function ifBusy(error: unknown): void {
+  if (!LashError.is(error) || !error.isCode("session_execution_busy")) throw error;
 }
 
 const claimInPlace = (session: SessionParts, request: TurnRequest) => (request.place ? request.place.ask(() => claimTurn(session, request)) : claimTurn(session, request));
