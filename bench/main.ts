@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { idle } from "./idle.ts";
 import { load } from "./load.ts";
 import { peers } from "./peers.ts";
+import { redaction } from "./redact.ts";
 import { reopen } from "./reopen.ts";
 import { Report } from "./report.ts";
 import { streaming } from "./streaming.ts";
@@ -21,7 +22,7 @@ import { turnTimes } from "./turn-times.ts";
 type Section = (report: Report, folder: string) => Promise<void>;
 
 /** Peers last: what they load stays loaded. */
-const SECTIONS: Readonly<Record<string, Section>> = { turns: turnTimes, throughput, bytes: turnBytes, streaming, idle, load, reopen, takeover, peers };
+const SECTIONS: Readonly<Record<string, Section>> = { turns: turnTimes, throughput, bytes: turnBytes, streaming, idle, load, reopen, takeover, redaction, peers };
 
 const asked = process.argv.slice(2);
 const unknown = asked.filter((name) => SECTIONS[name] === undefined);

@@ -115,6 +115,8 @@ export class Lash implements AsyncDisposable {
   /**
    * Finishes the turns that were accepted and whose owners are gone, in all sessions of the store. A turn that needs what is not here
    * stays in flight, and its entry says what is missing: `tool_missing`, `plugin_missing`, `provider_mismatch`, `session_fact_pinned`.
+   * A turn that was left waiting is not looked at before its answer has come, its time has run out, or its end was asked for; one
+   * whose time runs out later goes on then by itself, as long as this lash lives.
    *
    * @param options.signal - aborting it cancels the turns that are being finished, and begins no other.
    * @param options.atOnce - how many turns at most; default 8.
@@ -228,6 +230,7 @@ export class Lash implements AsyncDisposable {
     await this.flushTrace().catch((error: unknown) => this.#ports.logger({ level: "warn", event: "trace.flush_failed", ...errorFields(error) }));
     await this.#ports.persistence.close();
     this.#ports.liveness.close();
+    this.#ports.changes.close();
     this.#ports.peers?.close();
     await this.#ladders.close();
   }

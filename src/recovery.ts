@@ -65,9 +65,8 @@ export class Recovery {
     for (const sessionId of deleting) {
       await persistence.sessions.delete(sessionId).catch((error: unknown) => logger({ level: "warn", event: "session.deletion_failed", sessionId, ...errorFields(error) }));
     }
-    const ready = await this.#withCallers(turns);
     const recovered: Recovered[] = [];
-    for (const generation of (await children?.generations(ready)) ?? [ready]) {
+    for (const generation of (await children?.generations(turns)) ?? [turns]) {
       const silent: InFlight[] = [];
       await this.#each(generation, options, async (found) => {
         const outcome = await this.#finish(found, options);
@@ -89,17 +88,6 @@ export class Recovery {
       for (let next = waiting.shift(); next && signal?.aborted !== true && !this.#closed.signal.aborted; next = waiting.shift()) await finish(next);
     };
     await Promise.all(Array.from({ length: atOnce }, worker));
-  }
-
-  /** A turn whose tool waits for one of these goes on with it, although nothing says that it can (RE1). */
-  async #withCallers(turns: readonly InFlight[]): Promise<readonly InFlight[]> {
-    const all = new Map(turns.map((turn) => [turn.sessionId, turn]));
-    // Turns that are added on the way are looked at, too.
-    for (const { sessionId, turnId } of all.values()) {
-      const caller = await this.#options.ports.children?.callerOf(sessionId, turnId);
-      if (caller && !all.has(caller.sessionId)) all.set(caller.sessionId, caller);
-    }
-    return [...all.values()];
   }
 
   /** The turn that is being finished in the background, of one session. */

@@ -25,6 +25,7 @@ import { failureOf, ProviderError, withoutSecrets } from "./providers/failure.ts
 import type { jsonSchemaProblem } from "./providers/json-schema.ts";
 import type { ProviderLadders } from "./providers/provider-ladders.ts";
 import { randomId, randomSecret } from "./random-id.ts";
+import { wholeEngine } from "./stores/define-engine.ts";
 import { memory } from "./stores/memory/store.ts";
 import { createPersistence } from "./stores/persistence/index.ts";
 
@@ -61,7 +62,8 @@ function jsonCheck(): Pick<RuntimePorts, "checkJson" | "loadJsonCheck"> {
 /** @throws LashError as `createLash`, where parts do not fit together. */
 export function makePorts(options: LashOptions, { redactor, ladders, wakeAt, poke, children }: PortsHost): LashPorts {
   const clock = options.clock ?? systemClock;
-  const { engine, liveness, peers, attachments } = options.store ?? memory();
+  const { engine: given, liveness, peers, attachments } = options.store ?? memory();
+  const engine = wholeEngine(given);
   const newId = options.newId ?? randomId;
   const scopeId = newId();
   const log = safeLogger(options.logger ?? consoleLogger);
@@ -72,7 +74,7 @@ export function makePorts(options: LashOptions, { redactor, ladders, wakeAt, pok
   const persistence = trace?.watchStore(store) ?? store;
   const isDurable = (options.effects ?? (engine.durable ? "journaled" : "inline")) === "journaled";
   if (isDurable && attachments?.durable === false) throw durableAttachmentsRequired();
-  const changes = new ChangeHub(clock, peers);
+  const changes = new ChangeHub(clock, peers, engine.topics);
   const waits = new WaitDesk(
     persistence.waits,
     changes,

@@ -60,8 +60,8 @@ export interface SessionPlugins {
 
   /** Apply-at-open. @throws LashError `plugin_session`. */
   materialize(): Promise<void>;
-  /** Failures are logged. */
-  restored(messages: readonly Message[]): Promise<void>;
+  /** Failures are logged. @param messages - asked for where a plugin wants to know of them. @throws what that throws. */
+  restored(messages: () => readonly Message[]): Promise<void>;
   /** A change of settings as its mutators leave it, recorded, and told to all. @throws what `record` does. */
   configure(previous: SessionPolicy, change: SettingsChange, record: (change: SettingsChange) => Promise<void>): Promise<void>;
   /** The session is left, or could not be opened. */

@@ -2,6 +2,7 @@
 
 import { errorText } from "../domain/error-mapping.ts";
 import { LashError, storeError } from "../domain/errors.ts";
+import type { SessionRegion } from "../domain/session.ts";
 import type { SessionEvent } from "../machines/session.machine.ts";
 import type { SessionCommit } from "../stores/contract.ts";
 import { loadResident } from "./load-resident.ts";
@@ -45,6 +46,8 @@ export class Residence {
   async #read(): ReturnType<typeof loadResident> {
     const { ports, stated, publisher } = this.#parts;
     const loaded = await loadResident(ports, stated.wiring);
+    // Of a session that is gone, what was read before stays readable here.
+    if (isGone(loaded.region)) return loaded;
     this.#become(loaded.resident);
     publisher.publish(loaded.resident);
     return loaded;
@@ -81,3 +84,5 @@ export class Residence {
     this.#parts.stated.wiring.tools.adopt(resident.toolState);
   }
 }
+
+const isGone = ({ state }: SessionRegion): boolean => state === "deleting" || state === "retired";

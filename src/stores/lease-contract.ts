@@ -4,12 +4,18 @@
 // Whoever wants a lease that somebody else holds brings evidence with the claim, and the store compares it with the row.
 
 
-
 /** How a claimant may learn that an owner is dead. */
 export type OwnerLiveness =
   | { readonly kind: "opaque" }
   | { readonly kind: "local_process"; readonly hostId: string; readonly bootId: string; readonly pid: number; readonly processStart: string }
-  | { readonly kind: "web_lock"; readonly lockName: string };
+  | { readonly kind: "web_lock"; readonly lockName: string }
+  | OwnersLiveness;
+
+/** Liveness of an engine from elsewhere. Its kind has a colon in it, such as `postgres:lock`; the rest is what that engine needs. */
+export interface OwnersLiveness {
+  readonly kind: `${string}:${string}`;
+  readonly [fact: string]: string | number | boolean;
+}
 
 export interface LeaseOwner {
   readonly ownerId: string;

@@ -117,7 +117,10 @@ export interface CommitResult {
   readonly cancelledBy?: TurnCancellation;
 }
 
-export type ReadScope = { readonly kind: "full_graph" } | { readonly kind: "active_path"; readonly leafNodeId?: string };
+export type ReadScope = ({ readonly kind: "full_graph" } | { readonly kind: "active_path"; readonly leafNodeId?: string }) & {
+  /** `nodes` are made of what was read when they are first looked at; looking throws then what `load` would have thrown. Default false. */
+  readonly later?: boolean;
+};
 
 export interface SessionRead {
   readonly sessionId: string;
@@ -127,6 +130,8 @@ export interface SessionRead {
   /** Full graph: all live nodes in insertion order. Active path: root first. */
   readonly nodes: readonly SessionNode[];
   readonly nodeCount: number;
+  /** The live node that was inserted last. */
+  readonly lastNode?: SessionNode;
   readonly ledger: readonly TokenLedgerEntry[];
   readonly components: Partial<Record<ComponentName, ComponentBody>>;
   readonly componentRefs: Partial<Record<ComponentName, string>>;

@@ -7,7 +7,7 @@
  */
 export { autoClock, type AutoClock } from "./auto-clock.ts";
 export { countingEngine, type CountingEngine, type EngineCounts } from "./counting-engine.ts";
-export { engineSuite, type EngineCase, type OpenEngine } from "./engine-suite.ts";
+export { type CuttableEngine, engineSuite, type EngineCase, type OpenEngine } from "./engine-suite.ts";
 export { crashPoints, faultyEngine, type CrashPoint, type EngineCall, type FaultyEngine } from "./faulty-engine.ts";
 export { gate, type Gate } from "./gate.ts";
 export { manualClock, type ManualClock } from "./manual-clock.ts";

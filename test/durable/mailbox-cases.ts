@@ -1,7 +1,7 @@
 // What is true of a mailbox on the durable runner, however it is killed and whatever its store does: shared by Node and the browser.
 
 import { describe, expect, test } from "vitest";
-import type { Engine, WriteTransaction } from "../../src/stores/engine.ts";
+import type { Body, Engine, WriteTransaction } from "../../src/stores/engine.ts";
 import { crashPoints } from "../../src/testing/faulty-engine.ts";
 import { manualClock, type ManualClock } from "../../src/testing/index.ts";
 import { Mortal, type DeathPoint } from "../support/mortal.ts";
@@ -96,7 +96,7 @@ async function throughFault(open: MailEngine["open"], fault: Fault, nth: number)
   return writes >= nth;
 }
 
-async function fail<T>(disk: Engine, body: (tx: WriteTransaction) => Promise<T>, fault: Fault): Promise<T> {
+async function fail<T>(disk: Engine, body: Body<WriteTransaction, T>, fault: Fault): Promise<T> {
   const { made, error } = FAULTS[fault];
   await disk
     .write(async (tx) => {

@@ -7,7 +7,7 @@ import { effectsAt } from "../../src/inspect/viewer/effect-states.ts";
 import { Timeline } from "../../src/inspect/viewer/timeline.ts";
 import { testLash } from "../support/lash.ts";
 
-test("a turn is recorded with its session, its effects and an actor for each tool call", async () => {
+test("a turn is recorded with its session, the lease it runs under, its effects and an actor for each tool call", async () => {
   const tape = recorder({ schedule: () => undefined });
   const weather = tool({ name: "weather", description: "", input: z.object({ city: z.string() }), readOnly: true, run: ({ city }) => `rain in ${city}` });
   const { lash } = testLash({ inspect: tape, tools: [weather], script: [{ toolCalls: [{ name: "weather", args: { city: "Oslo" } }] }, "Take an umbrella."] });

@@ -6,8 +6,8 @@ import { tool, type LashOptions } from "../../src/index.ts";
 import type { JsonObject } from "../../src/domain/json.ts";
 import type { Engine, Entry, Value } from "../../src/stores/engine.ts";
 import { memoryEngine } from "../../src/stores/memory/index.ts";
-import { gate, manualClock, type ManualClock } from "../../src/testing/index.ts";
-import { askingLash } from "../support/asking.ts";
+import { countingEngine, gate, manualClock, type ManualClock } from "../../src/testing/index.ts";
+import { askingLash, quiet } from "../support/asking.ts";
 import { testLash, transcriptOf } from "../support/lash.ts";
 import { Mortal } from "../support/mortal.ts";
 import { keysOf, rowsOf } from "../support/rows.ts";
@@ -57,12 +57,31 @@ test("in a turn: what was left is recovered, and the attempt that was lost count
   expect(await (await refused.lash.openSession("s")).run("go", { turnId: "t" })).toMatchObject({ isSuccess: false, outcome: { kind: "stopped", stop: "runtime_error" } });
 });
 
+test("in a turn: whoever opens the session finishes what was left, unasked (OP-7)", async () => {
+  const { rows, clock } = await left();
+  const { lash } = host(await edited(rows, (control) => control), clock);
+  const session = await lash.openSession("s");
+  await quiet();
+  expect(transcriptOf(session)).toEqual(["User: Text hi", "Assistant: Prose hello", "User: Text go", expect.stringContaining("ToolCall"), expect.stringContaining("ToolResult"), "Assistant: Prose done"]);
+});
+
 test("parked: nobody drove it, so no attempt was lost, and whoever opens the session may go on with the turn (OP-8)", async () => {
   const { rows, clock } = await left();
   const { lash } = host(await edited(rows, (control) => ({ ...control, parked: { waits: ["w"] } })), clock, { maxRecoveries: 0 });
   const session = await lash.openSession("s");
   expect(durableOf(session)).toBe("parked");
   expect(await session.run("go", { turnId: "t" })).toMatchObject({ isSuccess: true, text: "done" });
+});
+
+test("idle: opening looks for nothing that somebody left (OP-7)", async () => {
+  const engine = countingEngine(memoryEngine());
+  const { lash, clock } = testLash({ engine });
+  await (await lash.openSession("s")).run("hi");
+  await lash.close();
+  engine.reset();
+  await testLash({ engine, clock }).lash.openSession("s");
+  await quiet();
+  expect(engine.reset()).toMatchObject({ reads: 2, writes: 0 });
 });
 
 test("idle, without rows of a turn: there is nothing to finish, and the next turn follows what was committed (OP-7)", async () => {
@@ -99,14 +118,22 @@ test("a deletion whose stage nobody knows keeps no other session from being reco
   expect(logged).toMatchObject([{ event: "session.deletion_failed", sessionId: "s", code: "stored_row_invalid" }]);
 });
 
-test("a session that was deleted since it was read here is not brought back by reading it again (S-84, S-89)", async () => {
-  const engine = memoryEngine();
-  const { lash, clock } = testLash({ engine });
+test("a session that was deleted under its turn is not brought back by reading it again: nothing is written, and what was read stays (S-84, S-89)", async () => {
+  const engine = countingEngine(memoryEngine());
+  const hold = gate();
+  const { lash, clock } = testLash({ engine, script: ["hello", { text: "late", before: hold }, "never"] });
   const session = await lash.openSession("s");
   await session.run("hi");
+  const failed = session.run("more").catch((error: unknown) => error);
+  await hold.reached;
   await testLash({ engine, clock }).lash.deleteSession("s");
-  await session.run("more").catch(() => undefined);
+  hold.open();
+  expect(await failed).toMatchObject({ family: "runtime" });
+  await quiet();
+  engine.reset();
   await expect(session.run("again")).rejects.toMatchObject({ code: "session_id_retired" });
+  expect(engine.reset().writes).toBe(0);
+  expect(transcriptOf(session)).toEqual(["User: Text hi", "Assistant: Prose hello"]);
 });
 
 test("a turn that was left waiting is shown as waiting to whoever opens its session, and is over with its answer (OP-8, FA-40)", async () => {

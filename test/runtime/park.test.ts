@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import type { Resolution, Session } from "../../src/index.ts";
-import type { Engine, WriteTransaction } from "../../src/stores/engine.ts";
+import type { Body, Engine, WriteTransaction } from "../../src/stores/engine.ts";
 import { memoryEngine } from "../../src/stores/memory/index.ts";
 import { createPersistence } from "../../src/stores/persistence/index.ts";
 import { sqliteEngine } from "../../src/stores/sqlite/index.ts";
@@ -87,6 +87,31 @@ describe.each(engineCases())("on $name", ({ open }) => {
   });
 });
 
+test("a parked turn whose time runs out after a recover goes on by itself there, and an earlier sweep leaves it alone (AE-9, E-27)", async () => {
+  const [engine, clock, asked] = [memoryEngine(), manualClock(1_000), newAsked()];
+  const timeouts = [600_000, 900_000];
+  for (const [index, timeoutMs] of timeouts.entries()) {
+    const host = askingLash({ engine, clock, asked, pending: { timeoutMs } });
+    void (await host.lash.openSession(`s${index}`)).run("go", { turnId: "t" }).catch(() => undefined);
+    await whileTimePasses(clock, host.parked);
+    await host.lash.close();
+  }
+  const next = askingLash({ engine, clock, asked });
+  expect(await next.lash.recover()).toEqual([]);
+  expect(next.clock.pendingTimers).toBe(1);
+  const left = async (): Promise<number> => (await keysOf(engine)).filter((key) => /^\["(turn|parked)"/.test(key)).length;
+  const all = await left();
+  await clock.advance(600_000);
+  await quiet();
+  expect(await left()).toBe(all / 2);
+  await clock.advance(300_000);
+  await quiet();
+  expect(await left()).toBe(0);
+  expect(asked.keys).toHaveLength(2);
+  await next.lash.close();
+  expect(clock.pendingTimers).toBe(0);
+});
+
 test("an answer is found whenever it comes, before and after every call of the store from when it can be given to when the turn was left (AE-9)", async () => {
   let moments = 0;
   for (const when of ["before", "after"] as const) {
@@ -137,12 +162,14 @@ describe("a write that parks a turn and fails (SC-1)", () => {
   const failing = (disk: Engine, fault: Fault) => {
     const { made, error } = FAULTS[fault];
     const state = { struck: 0 };
-    const write = async <T>(body: (tx: WriteTransaction) => Promise<T>): Promise<T> => {
+    const write = async <T>(body: Body<WriteTransaction, T>): Promise<T> => {
       let isIt = false;
-      const attempt = (tx: WriteTransaction): Promise<T> =>
+      const attempt = (tx: WriteTransaction): T | Promise<T> =>
         body({
           get: (key) => tx.get(key),
           range: (from, to, options) => tx.range(from, to, options),
+          prefetch: (reads) => tx.prefetch(reads),
+          widen: (sessionId) => tx.widen(sessionId),
           set: (key, value) => {
             isIt ||= state.struck === 0 && key[0] === "parked";
             tx.set(key, value);

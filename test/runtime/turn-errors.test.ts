@@ -236,7 +236,7 @@ test("a child's turn whose store fails for a moment is asked for again under its
   }
 });
 
-const bound = (tx: WriteTransaction): WriteTransaction => ({ get: (key) => tx.get(key), range: (from, to, options) => tx.range(from, to, options), set: (key, value) => tx.set(key, value), delete: (key) => tx.delete(key) });
+const bound = (tx: WriteTransaction): WriteTransaction => ({ get: (key) => tx.get(key), range: (from, to, options) => tx.range(from, to, options), prefetch: (reads) => tx.prefetch(reads), widen: (sessionId) => tx.widen(sessionId), set: (key, value) => tx.set(key, value), delete: (key) => tx.delete(key) });
 
 describe("a turn that its store let down", () => {
   const options = (engine: Engine, tools: readonly Tool[]): TestLashOptions => ({ engine, tools, script: calling(...tools.map(({ name }) => name)) });

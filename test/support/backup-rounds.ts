@@ -2,7 +2,7 @@
 // What has to hold: by a documented way a copy is the whole store as of one moment; by any other its opening is an error.
 
 import { spawn, spawnSync } from "node:child_process";
-import { copyFileSync, existsSync, renameSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { LashError } from "../../src/domain/errors.ts";
 import { prefixRange, type ReadTransaction } from "../../src/stores/engine.ts";
@@ -25,7 +25,8 @@ export interface BackupFindings {
   readonly wrong: readonly string[];
 }
 
-type Way = "backup()" | "lash backup" | "the file alone" | "a log removed after a kill";
+const WAYS = ["backup()", "lash backup", "the file alone", "a log removed after a kill", "a log removed after a kill while all open and close"] as const;
+type Way = (typeof WAYS)[number];
 
 const CLI = join(import.meta.dirname, "../../src/cli/lash.ts");
 const WRITER = join(import.meta.dirname, "backup-writer.ts");
@@ -41,11 +42,18 @@ export async function runBackups({ folder, copies, writers: count, log = () => u
   };
   try {
     for (let round = 0; round < copies; round++) {
-      for (const way of ["backup()", "lash backup", "the file alone", "a log removed after a kill"] as const) {
+      for (const way of WAYS) {
         const copy = join(folder, `${round}.db`);
+        const isKill = way.startsWith("a log removed");
+        if (way === "a log removed after a kill while all open and close") {
+          await stop();
+          // A few writes each, so that many of the kills come while the last one closes.
+          writers = await startWriters(path, count, 1 + (round % 3));
+          await acknowledgements(writers, 1 + ((round * 7) % 23));
+        }
         const before = await totalOf(path);
         await copyBy(way, path, copy, stop);
-        const left = way === "a log removed after a kill" ? await totalLeft(path, `${copy}-left`) : before;
+        const left = isKill ? await totalLeft(path, `${copy}-left`) : before;
         const found = await lookAt(copy);
         if (way === "backup()" || way === "lash backup") {
           const after = await totalOf(path);
@@ -54,10 +62,10 @@ export async function runBackups({ folder, copies, writers: count, log = () => u
           else wrong.push(`${round}, ${way}: ${found}, between ${before} and ${after}`);
         } else if (typeof found === "string" && found.startsWith("store_log_missing")) told++;
         // A checkpoint that was complete when the processes died: the log held nothing that the file lacks.
-        else if (way === "a log removed after a kill" && found === left) whole++;
+        else if (isKill && found === left) whole++;
         else wrong.push(`${round}, ${way}: ${found} of ${left}, and nobody said a word`);
         for (const suffix of ["", "-wal", "-shm"]) rmSync(copy + suffix, { force: true });
-        if (way !== "a log removed after a kill") continue;
+        if (!isKill) continue;
         acknowledged = before;
         writers = await startWriters(path, count);
       }
@@ -83,16 +91,15 @@ async function copyBy(way: Way, path: string, copy: string, stop: () => Promise<
       copyFileSync(path, copy);
       return;
     case "a log removed after a kill":
+    case "a log removed after a kill while all open and close":
       await stop();
-      renameSync(`${path}-wal`, `${path}-kept`);
       copyFileSync(path, copy);
-      renameSync(`${path}-kept`, `${path}-wal`);
   }
 }
 
 /** Reads file and log of processes that are dead elsewhere, because the last reader of a file takes its log in. */
 async function totalLeft(path: string, probe: string): Promise<number> {
-  for (const suffix of ["", "-wal"]) copyFileSync(path + suffix, probe + suffix);
+  for (const suffix of ["", "-wal"]) if (existsSync(path + suffix)) copyFileSync(path + suffix, probe + suffix);
   const total = await totalOf(probe);
   for (const suffix of ["", "-wal", "-shm"]) rmSync(probe + suffix, { force: true });
   return total;
@@ -138,15 +145,28 @@ async function totalOf(path: string): Promise<number> {
 
 let generation = 0;
 
+interface Writers {
+  readonly child: ReturnType<typeof spawn>;
+  readonly gone: Promise<unknown>;
+}
+
 /** Under names that no process had before, so that counts go on rising. */
-async function startWriters(path: string, count: number) {
+async function startWriters(path: string, count: number, writes = Infinity): Promise<readonly Writers[]> {
   generation++;
   const started = Array.from({ length: count }, (_, index) => {
-    const child = spawn(process.execPath, [WRITER, path, `${generation}-${index}`], { stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn(process.execPath, [WRITER, path, `${generation}-${index}`, String(writes)], { stdio: ["ignore", "pipe", "inherit"] });
     const gone = new Promise((resolve) => child.once("exit", resolve));
     const atWork = Promise.race([new Promise((resolve) => child.stdout.once("data", resolve)), gone]);
     return { child, gone, atWork };
   });
   await Promise.all(started.map(({ atWork }) => atWork));
   return started;
+}
+
+/** Resolves when the writers have closed the store so many times, all together. */
+async function acknowledgements(writers: readonly Writers[], count: number): Promise<void> {
+  let left = count;
+  await new Promise<void>((resolve) => {
+    for (const { child } of writers) child.stdout?.on("data", () => void (--left <= 0 && resolve()));
+  });
 }

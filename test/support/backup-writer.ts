@@ -1,10 +1,11 @@
-// One of several processes that write to a store file while it is copied: node backup-writer.ts <path> <name>.
-// Says "ack" once its first write is durable, and writes until it is killed. Every write belongs together: a count of its own, the
-// total of all processes, and a row that says both.
+// One of several processes that write to a store file while it is copied: node backup-writer.ts <path> <name> [writes].
+// Says "ack" once its first write is durable, and writes until it is killed; closes the store after so many writes and opens it
+// again, where that is asked for, and says so each time. Every write belongs together: a count of its own, the total of all
+// processes, and a row that says both.
 import { sqliteEngine } from "../../src/stores/sqlite/index.ts";
 
-const [, , path = "", name = ""] = process.argv;
-const engine = sqliteEngine(path);
+const [, , path = "", name = "", writes = "Infinity"] = process.argv;
+let engine = sqliteEngine(path);
 for (let own = 1; ; own++) {
   await engine.write(async (tx) => {
     const total = Number((await tx.get(["total"])) ?? 0) + 1;
@@ -12,5 +13,10 @@ for (let own = 1; ; own++) {
     tx.set(["own", name], own);
     tx.set(["row", name, own % 40], { own, total, text: String(own).repeat(600) });
   });
-  if (own === 1) process.stdout.write("ack\n");
+  const isLast = own % Number(writes) === 0;
+  if (isLast) {
+    await engine.close();
+    engine = sqliteEngine(path);
+  }
+  if (own === 1 || isLast) process.stdout.write("ack\n");
 }

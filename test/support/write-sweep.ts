@@ -6,7 +6,7 @@ import * as z from "zod";
 import { childSessions } from "../../src/children/index.ts";
 import { LashError, tool, withImages, type Session, type Tool, type ToolCall } from "../../src/index.ts";
 import type { LlmRequest } from "../../src/providers/contract.ts";
-import type { Engine, WriteTransaction } from "../../src/stores/engine.ts";
+import type { Body, Engine, WriteTransaction } from "../../src/stores/engine.ts";
 import { FAULTS, type Fault } from "./faults.ts";
 import { gate, type Gate, type ScriptedReply } from "../../src/testing/index.ts";
 import { staysOpen, testLash, transcriptOf, type TestLash } from "./lash.ts";
@@ -41,7 +41,7 @@ function failing(disk: Engine, nth: number, fault: Fault, { ended, triedToRecord
       }
     },
   };
-  const fail = async <T>(body: (tx: WriteTransaction) => Promise<T>): Promise<T> => {
+  const fail = async <T>(body: Body<WriteTransaction, T>): Promise<T> => {
     const { made, error } = FAULTS[fault];
     await disk.write(async (tx) => {
       const result = await body(tx);

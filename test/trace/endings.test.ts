@@ -96,8 +96,8 @@ const ENDINGS: Readonly<Record<string, Ending>> = {
     end: async ({ engine, clock, hold }, run) => {
       const failed = run.catch((error: unknown) => error);
       await hold.reached;
-      // Its clock runs ahead: to it the lease has expired.
-      const other = testLash({ engine, clock: manualClock(clock.now() + 60_000), script: ["theirs"] });
+      await bury(engine);
+      const other = testLash({ engine, clock, script: ["theirs"] });
       await other.lash.recover();
       await clock.advance(10_000);
       return failed;

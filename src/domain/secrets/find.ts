@@ -9,26 +9,24 @@ import { shapedSecrets } from "./shaped.ts";
 
 export const REDACTED = "[redacted]";
 
-/** A part of a text, in UTF-16 units, and what closes it where the text ends too early. */
-export interface Span {
-  readonly from: number;
-  readonly to: number;
-  readonly close?: string;
-}
-
 /** @returns `text` with everything replaced that is secret by its shape, or by the name that stands before it. */
 export function redactSecrets(text: string): string {
-  const spans = [...shapedSecrets(text), ...namedSecrets(text)];
-  if (spans.length === 0) return text;
-  spans.sort((a, b) => a.from - b.from || b.to - a.to);
-  const pieces: string[] = [];
+  const shaped = shapedSecrets(text);
+  const named = namedSecrets(text);
+  // Not an array of pieces to join, which takes twice as long.
+  let clean = "";
   let done = 0;
-  for (const { from, to, close = "" } of spans) {
+  let [s, n] = [0, 0];
+  while (s < shaped.length || n < named.length) {
+    const isShaped = shaped.from(s) < named.from(n) || (shaped.from(s) === named.from(n) && shaped.to(s) >= named.to(n));
+    const spans = isShaped ? shaped : named;
+    const index = isShaped ? s++ : n++;
+    const from = spans.from(index);
+    const to = spans.to(index);
     if (to <= done) continue;
     // Two that overlap become one.
-    if (from >= done) pieces.push(text.slice(done, from), REDACTED, close);
+    if (from >= done) clean += text.slice(done, from) + REDACTED + spans.close(index);
     done = to;
   }
-  pieces.push(text.slice(done));
-  return pieces.join("");
+  return done === 0 ? text : clean + text.slice(done);
 }

@@ -20,17 +20,17 @@ const PAGE_BEHIND_BRANCH = 8;
  *
  * @param revision - of the head: no row is newer.
  */
-export async function readPath(tx: ReadTransaction, sessionId: string, leafNodeId: string | undefined, revision: number, hidden: ReadonlySet<string> | undefined): Promise<SessionNode[]> {
+export function readPath(tx: ReadTransaction, sessionId: string, leafNodeId: string | undefined, revision: number, hidden: ReadonlySet<string> | undefined): SessionNode[] {
   const path = new Map<string, SessionNode>();
   const rowUpTo = rowsBackwards(tx, sessionId);
   let wanted = leafNodeId;
   let next = revision;
   const isOver = (): boolean => wanted === undefined || path.has(wanted) || hidden?.has(wanted) === true;
   /** Follows the path as far as it goes within the row there. @returns whether it went anywhere. */
-  const follow = async (place: number): Promise<boolean> => {
-    const row = await rowUpTo(place);
+  const follow = (place: number): boolean => {
+    const row = rowUpTo(place);
     if (row === undefined) return false;
-    const nodes = new Map(readNodes(row.key, isChunked(row.value) ? await joinRow(tx, row.key, row.value) : row.value).map((node) => [node.nodeId, node]));
+    const nodes = new Map(readNodes(row.key, isChunked(row.value) ? joinRow(tx, row.key, row.value) : row.value).map((node) => [node.nodeId, node]));
     const before = path.size;
     for (let node = nodes.get(wanted ?? ""); node !== undefined && !isOver(); node = nodes.get(wanted ?? "")) {
       path.set(node.nodeId, node);
@@ -41,9 +41,9 @@ export async function readPath(tx: ReadTransaction, sessionId: string, leafNodeI
     return true;
   };
   while (!isOver()) {
-    if (await follow(next)) continue;
-    const [likely = -1, other = -1] = await revisionsOf(tx, sessionId, wanted ?? "");
-    if (!(await follow(likely)) && !(await follow(other))) break;
+    if (follow(next)) continue;
+    const [likely = -1, other = -1] = revisionsOf(tx, sessionId, wanted ?? "");
+    if (!follow(likely) && !follow(other)) break;
   }
   return [...path.values()].reverse();
 }
@@ -51,20 +51,20 @@ export async function readPath(tx: ReadTransaction, sessionId: string, leafNodeI
 const revisionOf = ({ key }: Entry): number => Number(key[3]);
 
 /** @returns what gives the newest row that is not newer than a revision: commits without nodes have none. */
-function rowsBackwards(tx: ReadTransaction, sessionId: string): (revision: number) => Promise<Entry | undefined> {
+function rowsBackwards(tx: ReadTransaction, sessionId: string): (revision: number) => Entry | undefined {
   const rowLength = historyKey(sessionId, 0).length;
   /** All rows of the revisions from `from` to `last`, oldest first. */
   let page: readonly Entry[] = [];
   let from = 0;
   let last = -1;
   let size = PAGE;
-  return async (revision) => {
+  return (revision) => {
     for (let to = revision; to >= 0; to = from - 1) {
       if (to < from || to > last) {
         if (last >= 0) size = to === from - 1 ? Math.min(size * 4, PAGE) : PAGE_BEHIND_BRANCH;
         from = Math.max(0, to - size + 1);
         last = to;
-        const entries = await tx.range(historyKey(sessionId, from), after(historyKey(sessionId, to)), { owned: true });
+        const entries = tx.range(historyKey(sessionId, from), after(historyKey(sessionId, to)), { owned: true });
         // Chunks of a row lie behind it and are joined with it.
         page = entries.filter(({ key }) => key.length === rowLength);
       }

@@ -27,11 +27,11 @@ export const belongsTo = (row: Claimable | undefined, { claimId, claimToken }: C
  * Tells whether the claim on a row counts, for writers without a lease: until its lease is released or taken over. That its holder
  * has been silent for too long, only who takes it over may say (SC-2).
  */
-export const claimLiveness = async (tx: ReadTransaction, sessionId: string): Promise<(row: Claimable) => boolean> => countsUnder((await readLane(tx, sessionId)).lease);
+export const claimLiveness = (tx: ReadTransaction, sessionId: string): (row: Claimable) => boolean => countsUnder(readLane(tx, sessionId).lease);
 
 /** The same for readers: a claim whose holder seems to be gone is shown as free, and whoever then drains or writes finds out. */
-export async function seemingLiveness(tx: ReadTransaction, sessionId: string, now: number): Promise<(row: Claimable) => boolean> {
-  const { lease } = await readLane(tx, sessionId);
+export function seemingLiveness(tx: ReadTransaction, sessionId: string, now: number): (row: Claimable) => boolean {
+  const { lease } = readLane(tx, sessionId);
   return countsUnder(lease !== undefined && lease.expiresAtMs > now ? lease : undefined);
 }
 

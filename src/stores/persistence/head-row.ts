@@ -45,9 +45,9 @@ export interface StoredHead {
   readonly isChild: boolean;
 }
 
-export async function readHead(tx: ReadTransaction, sessionId: string): Promise<StoredHead | undefined> {
+export function readHead(tx: ReadTransaction, sessionId: string): StoredHead | undefined {
   const key = headKey(sessionId);
-  const value = await tx.get(key);
+  const value = tx.get(key);
   if (value === undefined) return undefined;
   const row = parseRecord(headRow, "session head", key, value, CONTENT_VERSION);
   const head: SessionHead = {

@@ -127,6 +127,9 @@ export const readyQueueKey = (sessionId: string): Key => ["ready", 2, sessionId]
 export const DELAYED_QUEUES: Key = ["ready", 3];
 export const delayedQueueKey = (availableAtMs: number, sessionId: string): Key => ["ready", 3, availableAtMs, sessionId];
 
+/** Where the control state of a session's turn may be. */
+export const controlKeys = (sessionId: string): readonly Key[] => [turnControlKey(sessionId), parkedControlKey(sessionId)];
+
 /** First bound past `key` and everything below it. */
 export const after = (key: Key): Bound => [...key, END];
 

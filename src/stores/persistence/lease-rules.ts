@@ -18,6 +18,7 @@ const liveness = z.union([
   z.strictObject({ kind: z.literal("opaque") }),
   z.strictObject({ kind: z.literal("local_process"), hostId: z.string(), bootId: z.string(), pid: z.number(), processStart: z.string() }),
   z.strictObject({ kind: z.literal("web_lock"), lockName: z.string() }),
+  z.catchall(z.object({ kind: z.templateLiteral([z.string(), ":", z.string()]) }), z.union([z.string(), z.number(), z.boolean()])),
 ]);
 
 export const ownerRow = z.strictObject({ ownerId: z.string(), incarnationId: z.string(), liveness });
@@ -57,9 +58,9 @@ export interface HeldLane {
   readonly work: number;
 }
 
-export async function readLane(tx: ReadTransaction, sessionId: string): Promise<Lane> {
+export function readLane(tx: ReadTransaction, sessionId: string): Lane {
   const key = leaseKey(sessionId);
-  const value = await tx.get(key);
+  const value = tx.get(key);
   if (value === undefined) return { fencing: 0, lease: undefined, work: 0 };
   const { fencing, holder, work = 0 } = parseRow(leaseRow, "session lease", key, value);
   if (holder === undefined) return { fencing, lease: undefined, work };
@@ -81,8 +82,8 @@ export function writeReleased(tx: WriteTransaction, sessionId: string, fencing: 
 }
 
 /** Counts a batch that was queued or taken back, whoever holds the lane. */
-export async function countWork(tx: WriteTransaction, sessionId: string, by: 1 | -1): Promise<void> {
-  const { fencing, lease, work } = await readLane(tx, sessionId);
+export function countWork(tx: WriteTransaction, sessionId: string, by: 1 | -1): void {
+  const { fencing, lease, work } = readLane(tx, sessionId);
   if (lease === undefined) writeReleased(tx, sessionId, fencing, work + by);
   else writeLease(tx, lease, work + by);
 }
@@ -92,9 +93,9 @@ export async function countWork(tx: WriteTransaction, sessionId: string, by: 1 |
  *
  * @throws LashError `session_id_retired` - nobody holds the lane because the session was deleted.
  */
-export async function decideClaim(tx: ReadTransaction, claim: LeaseClaim, now: number): Promise<ClaimOutcome & { readonly abandoned: boolean; readonly work: number }> {
-  const lane = await readLane(tx, claim.sessionId);
-  if (lane.fencing === 0) await requireNotRetired(tx, claim.sessionId);
+export function decideClaim(tx: ReadTransaction, claim: LeaseClaim, now: number): ClaimOutcome & { readonly abandoned: boolean; readonly work: number } {
+  const lane = readLane(tx, claim.sessionId);
+  if (lane.fencing === 0) requireNotRetired(tx, claim.sessionId);
   const { lease, work } = lane;
   const isOwn = lease !== undefined && isSameOwner(lease.owner, claim.owner);
   // Re-entry extends and never shortens (S-58). What is its own and has expired is acquired anew: whatever ran under it is over.
@@ -124,16 +125,16 @@ function isGivenUp(lease: SessionLease, { deadHolder, silentHolder }: LeaseClaim
  * @throws LashError `session_execution_lease_expired` - no fence, or one that is stale or released.
  * @throws LashError `session_id_retired` - the session was deleted meanwhile.
  */
-export async function requireFence(tx: ReadTransaction, sessionId: string, fence: LeaseFence | undefined): Promise<HeldLane> {
-  const { fencing, lease, work } = await readLane(tx, sessionId);
+export function requireFence(tx: ReadTransaction, sessionId: string, fence: LeaseFence | undefined): HeldLane {
+  const { fencing, lease, work } = readLane(tx, sessionId);
   if (lease !== undefined && fence !== undefined && fence.sessionId === sessionId && isHeldBy(lease, fence)) return { lease, work };
-  if (fencing === 0) await requireNotRetired(tx, sessionId);
+  if (fencing === 0) requireNotRetired(tx, sessionId);
   throw leaseExpired(sessionId);
 }
 
 /** Releases the lane if `fence` still holds it; otherwise does nothing. */
-export async function releaseIfHeld(tx: WriteTransaction, fence: LeaseFence): Promise<void> {
-  const { fencing, lease, work } = await readLane(tx, fence.sessionId);
+export function releaseIfHeld(tx: WriteTransaction, fence: LeaseFence): void {
+  const { fencing, lease, work } = readLane(tx, fence.sessionId);
   if (lease !== undefined && isHeldBy(lease, fence)) writeReleased(tx, fence.sessionId, fencing, work);
 }
 

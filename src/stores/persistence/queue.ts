@@ -12,18 +12,19 @@ import { belongsTo, superseded, unclaimed } from "./claim-rows.ts";
 import { checkBinding, type StoreContext } from "./context.ts";
 import { nextSequence } from "./lane-counters.ts";
 import { collect } from "./large-row.ts";
-import { after, SESSION_ROWS, sessionPrefix, textAt } from "./layout.ts";
+import { after, lanesKey, leaseKey, retiredKey, SESSION_ROWS, sessionKey, sessionPrefix, textAt, workSourceKey } from "./layout.ts";
 import { countWork, type HeldLane, requireFence } from "./lease-rules.ts";
 import { listQueue } from "./ready-index.ts";
 import { readyQueues, takenness, waits } from "./ready-queues.ts";
 import { requireUsable } from "./retired.ts";
 import { CONTENT_VERSION } from "./schema.ts";
+import { addingContent } from "./scopes.ts";
 import { readControl } from "./turn-rows.ts";
 import { exactGroup, leadingCommand, nextGroup, ofTurn, readyWork, takeWork } from "./work-claims.ts";
 import { addWork, findWork, queuedWork, removeWork, setWork, toBatch, type WorkRow } from "./work-rows.ts";
 
 /** Picks the next group from what may be claimed, in sequence. */
-type Select = (ready: AsyncIterable<WorkRow>) => Promise<readonly WorkRow[]>;
+type Select = (ready: Iterable<WorkRow>) => readonly WorkRow[];
 
 export function createQueue(context: StoreContext): QueueFacet {
   const { engine } = context;
@@ -32,15 +33,15 @@ export function createQueue(context: StoreContext): QueueFacet {
     const { sessionId } = fence;
     checkBinding(context, sessionId);
     const now = context.now();
-    const next = async (tx: ReadTransaction): Promise<Pick<HeldLane, "lease"> & { rows: readonly WorkRow[] }> => {
-      const { lease, work } = await requireFence(tx, sessionId, fence);
+    const next = (tx: ReadTransaction): Pick<HeldLane, "lease"> & { rows: readonly WorkRow[] } => {
+      const { lease, work } = requireFence(tx, sessionId, fence);
       if (work === 0) return { lease, rows: [] };
-      const inFlight = (await readControl(tx, sessionId))?.turnId;
-      return { lease, rows: await select(readyWork(tx, sessionId, { generation: lease.fencingToken, now, inFlight })) };
+      const inFlight = readControl(tx, sessionId)?.turnId;
+      return { lease, rows: select(readyWork(tx, sessionId, { generation: lease.fencingToken, now, inFlight })) };
     };
     if ((await engine.read(next)).rows.length === 0) return undefined;
-    return engine.write(async (tx) => {
-      const { lease, rows } = await next(tx);
+    return engine.write((tx) => {
+      const { lease, rows } = next(tx);
       return rows.length === 0 ? undefined : takeWork(tx, rows, lease, claimToken);
     });
   }
@@ -51,11 +52,12 @@ export function createQueue(context: StoreContext): QueueFacet {
       checkBinding(context, sessionId);
       checkPayloads(draft);
       const now = context.now();
-      return writeWithBytes(context, draft.attachments ?? [], async (tx, attachments): Promise<QueuedBatch> => {
-        const known = sourceKey === undefined ? undefined : await findWork(tx, sessionId, { source: sourceKey });
+      return writeWithBytes(context, draft.attachments ?? [], (tx, attachments): QueuedBatch => {
+        tx.prefetch([sessionKey(sessionId), retiredKey(sessionId), lanesKey(sessionId), leaseKey(sessionId), ...(sourceKey === undefined ? [] : [workSourceKey(sessionId, sourceKey)])]);
+        const known = sourceKey === undefined ? undefined : findWork(tx, sessionId, { source: sourceKey });
         if (known !== undefined) return toBatch(sessionId, known);
-        await requireUsable(tx, sessionId);
-        const seq = await nextSequence(tx, sessionId, "work");
+        requireUsable(tx, sessionId);
+        const seq = nextSequence(tx, sessionId, "work");
         const row: WorkRow = {
           ...(draft.payloads.some((payload) => payload.type === "turn_input" && inputNeedsVersion2(payload.input)) && { schemaVersion: CONTENT_VERSION }),
           seq,
@@ -71,15 +73,15 @@ export function createQueue(context: StoreContext): QueueFacet {
         };
         addWork(tx, sessionId, row);
         listQueue(tx, sessionId, row.availableAtMs, now);
-        await countWork(tx, sessionId, 1);
-        await setAttachments(tx, sessionId, attachments, now);
+        countWork(tx, sessionId, 1);
+        setAttachments(tx, sessionId, attachments, now);
         return toBatch(sessionId, row);
-      });
+      }, addingContent(sessionId));
     },
 
     claimCommand: ({ fence, claimToken }) =>
-      claim(fence, claimToken, async (ready) => {
-        const first = await leadingCommand(ready);
+      claim(fence, claimToken, (ready) => {
+        const first = leadingCommand(ready);
         return first === undefined ? [] : [first];
       }),
 
@@ -90,10 +92,10 @@ export function createQueue(context: StoreContext): QueueFacet {
     async claimed(rows) {
       const { sessionId } = rows;
       checkBinding(context, sessionId);
-      return engine.read(async (tx) => {
+      return engine.read((tx) => {
         const batches: QueuedBatch[] = [];
         for (const id of rows.ids) {
-          const row = await findWork(tx, sessionId, { id });
+          const row = findWork(tx, sessionId, { id });
           if (row === undefined || !belongsTo(row, rows)) throw superseded("queued_work_claim_superseded", rows);
           batches.push(toBatch(sessionId, row));
         }
@@ -104,9 +106,9 @@ export function createQueue(context: StoreContext): QueueFacet {
     async abandon(rows) {
       const { sessionId } = rows;
       checkBinding(context, sessionId);
-      await engine.write(async (tx) => {
+      await engine.write((tx) => {
         for (const id of rows.ids) {
-          const row = await findWork(tx, sessionId, { id });
+          const row = findWork(tx, sessionId, { id });
           if (row === undefined || !belongsTo(row, rows)) continue;
           setWork(tx, sessionId, ofTurn(unclaimed(row), undefined));
         }
@@ -115,33 +117,33 @@ export function createQueue(context: StoreContext): QueueFacet {
 
     async cancel(sessionId, batchId) {
       checkBinding(context, sessionId);
-      return engine.write(async (tx) => {
-        const row = await findWork(tx, sessionId, { id: batchId });
-        if (row === undefined || (await takenness(tx, sessionId))(row)) return undefined;
-        await removeWork(tx, sessionId, row);
-        await countWork(tx, sessionId, -1);
+      return engine.write((tx) => {
+        const row = findWork(tx, sessionId, { id: batchId });
+        if (row === undefined || takenness(tx, sessionId)(row)) return undefined;
+        removeWork(tx, sessionId, row);
+        countWork(tx, sessionId, -1);
         return toBatch(sessionId, row);
       });
     },
 
     async list(sessionId) {
       checkBinding(context, sessionId);
-      return engine.read(async (tx) => (await collect(queuedWork(tx, sessionId))).map((row) => toBatch(sessionId, row)));
+      return engine.read((tx) => collect(queuedWork(tx, sessionId)).map((row) => toBatch(sessionId, row)));
     },
 
     async listPending(sessionId) {
       checkBinding(context, sessionId);
       const now = context.now();
-      return engine.read(async (tx) => {
-        const isTaken = await takenness(tx, sessionId, now);
-        return (await collect(queuedWork(tx, sessionId))).filter((row) => !isTaken(row)).map((row) => toBatch(sessionId, row));
+      return engine.read((tx) => {
+        const isTaken = takenness(tx, sessionId, now);
+        return collect(queuedWork(tx, sessionId)).filter((row) => !isTaken(row)).map((row) => toBatch(sessionId, row));
       });
     },
 
     async find(sessionId, batchId) {
       checkBinding(context, sessionId);
-      return engine.read(async (tx) => {
-        const row = await findWork(tx, sessionId, { id: batchId });
+      return engine.read((tx) => {
+        const row = findWork(tx, sessionId, { id: batchId });
         return row && toBatch(sessionId, row);
       });
     },
@@ -153,14 +155,14 @@ export function createQueue(context: StoreContext): QueueFacet {
 
     async waiting() {
       const now = context.now();
-      return engine.read(async (tx) => {
+      return engine.read((tx) => {
         const found: string[] = [];
         // From session to session: one that never had either lane costs two small reads.
         for (let from: Bound = SESSION_ROWS; ; ) {
-          const [entry] = await tx.range(from, after(SESSION_ROWS), { limit: 1 });
+          const [entry] = tx.range(from, after(SESSION_ROWS), { limit: 1 });
           if (entry === undefined) return found;
           const sessionId = textAt(entry.key, 1);
-          if (await waits(tx, sessionId, now)) found.push(sessionId);
+          if (waits(tx, sessionId, now)) found.push(sessionId);
           from = after(sessionPrefix(sessionId));
         }
       });

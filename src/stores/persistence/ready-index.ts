@@ -39,16 +39,16 @@ export function unlist(tx: WriteTransaction, sessionId: string, dueAtMs: number 
  * One of these waits is over: the turn that waits for it can go on, if it is parked. A damaged row must not keep an answer from being
  * recorded, and is named by the next sweep.
  */
-export async function wakeParked(tx: WriteTransaction, sessionId: string, keyIds: readonly string[] | "all"): Promise<void> {
-  const control = await tx.get(parkedControlKey(sessionId));
+export function wakeParked(tx: WriteTransaction, sessionId: string, keyIds: readonly string[] | "all"): void {
+  const control = tx.get(parkedControlKey(sessionId));
   if (control === undefined) return;
   const { waits, turnId } = parkingOf(control);
   if (waits === undefined || keyIds === "all" || keyIds.some((keyId) => waits.includes(keyId))) listReady(tx, sessionId, turnId);
 }
 
 /** The session is gone. What of it lies under times that nobody knows any more is found and dropped by the sweep of that time. */
-export async function unlistSession(tx: WriteTransaction, sessionId: string): Promise<void> {
-  unlist(tx, sessionId, parkingOf(await tx.get(parkedControlKey(sessionId))).dueAtMs);
+export function unlistSession(tx: WriteTransaction, sessionId: string): void {
+  unlist(tx, sessionId, parkingOf(tx.get(parkedControlKey(sessionId))).dueAtMs);
   tx.delete(readyQueueKey(sessionId));
 }
 

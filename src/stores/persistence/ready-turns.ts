@@ -8,15 +8,15 @@ import { invalidRow } from "./schema.ts";
 import { readControl, turnIdOf } from "./turn-rows.ts";
 
 /** From session to session, so that the rows of their steps are not read. */
-export async function turnsBelow(tx: ReadTransaction, prefix: Key): Promise<readonly InFlight[]> {
-  return (await firstRows(tx, prefix)).filter((entry) => !isOfDeletion(entry)).map(turnIn);
+export function turnsBelow(tx: ReadTransaction, prefix: Key): readonly InFlight[] {
+  return firstRows(tx, prefix).filter((entry) => !isOfDeletion(entry)).map(turnIn);
 }
 
-async function firstRows(tx: ReadTransaction, prefix: Key): Promise<readonly Entry[]> {
+function firstRows(tx: ReadTransaction, prefix: Key): readonly Entry[] {
   const to = after(prefix);
   const found: Entry[] = [];
   for (let from: Bound = prefix; ; ) {
-    const [entry] = await tx.range(from, to, { limit: 1 });
+    const [entry] = tx.range(from, to, { limit: 1 });
     if (entry === undefined) return found;
     found.push(entry);
     from = after([...prefix, textAt(entry.key, 1)]);
@@ -33,32 +33,32 @@ function turnIn({ key, value }: Entry): InFlight {
 }
 
 /** @param only - of this session alone. */
-export async function readyTurns(tx: ReadTransaction, now: number, only: string | undefined): Promise<ReadyTurns> {
+export function readyTurns(tx: ReadTransaction, now: number, only: string | undefined): ReadyTurns {
   if (only !== undefined) return readyIn(tx, now, only);
   const turns = new Map<string, ReadyTurn>();
   const dueBy: Bound = [...DUE_TURNS, Math.floor(now) + 1];
-  const add = async (sessionId: string, turnId: unknown, why: ReadyTurn["why"]): Promise<void> => {
+  const add = (sessionId: string, turnId: unknown, why: ReadyTurn["why"]): void => {
     const key = parkedControlKey(sessionId);
-    const value = await tx.get(key);
+    const value = tx.get(key);
     // An entry that outlived its turn, as where a damaged session was deleted, says nothing.
     if (value !== undefined && !turns.has(sessionId) && [turnId, undefined].includes(turnIdOf(value))) turns.set(sessionId, { ...turnIn({ key, value }), why });
   };
-  for (const { key, value } of await tx.range(READY_TURNS, after(READY_TURNS))) await add(textAt(key, 2), value, "woken");
-  for (const { key, value } of await tx.range(DUE_TURNS, dueBy)) await add(textAt(key, 3), value, "due");
-  const [next] = await tx.range(dueBy, after(DUE_TURNS), { limit: 1 });
-  const others = await firstRows(tx, TURNS);
+  for (const { key, value } of tx.range(READY_TURNS, after(READY_TURNS))) add(textAt(key, 2), value, "woken");
+  for (const { key, value } of tx.range(DUE_TURNS, dueBy)) add(textAt(key, 3), value, "due");
+  const [next] = tx.range(dueBy, after(DUE_TURNS), { limit: 1 });
+  const others = firstRows(tx, TURNS);
   const running = others.filter((entry) => !isOfDeletion(entry)).map((entry): ReadyTurn => ({ ...turnIn(entry), why: "running" }));
   const deleting = others.filter(isOfDeletion).map(({ key }) => textAt(key, 1));
   return { turns: [...turns.values(), ...running], ...(next && { nextDueAtMs: Number(next.key[2]) }), ...(deleting.length > 0 && { deleting }) };
 }
 
-async function readyIn(tx: ReadTransaction, now: number, sessionId: string): Promise<ReadyTurns> {
-  const control = await readControl(tx, sessionId);
+function readyIn(tx: ReadTransaction, now: number, sessionId: string): ReadyTurns {
+  const control = readControl(tx, sessionId);
   if (control === undefined) return { turns: [] };
   const { turnId, parked } = control;
   const is = (why: ReadyTurn["why"]): ReadyTurns => ({ turns: [{ sessionId, turnId, why }] });
   if (parked === undefined) return is("running");
-  if ((await tx.get(readyTurnKey(sessionId))) !== undefined) return is("woken");
+  if (tx.get(readyTurnKey(sessionId)) !== undefined) return is("woken");
   const { dueAtMs } = parked;
   if (dueAtMs === undefined) return { turns: [] };
   return dueAtMs <= now ? is("due") : { turns: [], nextDueAtMs: dueAtMs };

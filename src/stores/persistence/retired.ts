@@ -5,8 +5,8 @@ import type { ReadTransaction } from "../engine.ts";
 import { retiredKey, sessionKey } from "./layout.ts";
 
 /** @throws LashError `session_id_retired` - the session was deleted, and its id cannot be used again. */
-export async function requireNotRetired(tx: ReadTransaction, sessionId: string): Promise<void> {
-  if ((await tx.get(retiredKey(sessionId))) === undefined) return;
+export function requireNotRetired(tx: ReadTransaction, sessionId: string): void {
+  if (tx.get(retiredKey(sessionId)) === undefined) return;
   throw sessionRetired(sessionId);
 }
 
@@ -14,6 +14,6 @@ export const sessionRetired = (sessionId: string): LashError =>
   runtimeError("session_id_retired", `session ${sessionId} was deleted; its id cannot be used again`, { details: { sessionId } });
 
 /** For rows that may come before a session's first commit: nothing is added to a deleted session. */
-export async function requireUsable(tx: ReadTransaction, sessionId: string): Promise<void> {
-  if ((await tx.get(sessionKey(sessionId))) === undefined) await requireNotRetired(tx, sessionId);
+export function requireUsable(tx: ReadTransaction, sessionId: string): void {
+  if (tx.get(sessionKey(sessionId)) === undefined) requireNotRetired(tx, sessionId);
 }

@@ -38,41 +38,41 @@ export async function deleteSession(context: StoreContext, sessionId: string): P
   return existed;
 }
 
-async function deleteSome(tx: WriteTransaction, sessionId: string, now: number): Promise<"nothing" | "some" | "all"> {
-  const isBegun = deletionIn(await tx.get(turnControlKey(sessionId))) !== undefined;
-  const entry = await tx.get(sessionKey(sessionId));
-  const hasRows = (await tx.range(...prefixRange(sessionPrefix(sessionId)), { limit: 1 })).length > 0;
+function deleteSome(tx: WriteTransaction, sessionId: string, now: number): "nothing" | "some" | "all" {
+  const isBegun = deletionIn(tx.get(turnControlKey(sessionId))) !== undefined;
+  const entry = tx.get(sessionKey(sessionId));
+  const hasRows = tx.range(...prefixRange(sessionPrefix(sessionId)), { limit: 1 }).length > 0;
   if (!isBegun && entry === undefined && !hasRows) return "nothing";
-  const isHere = entry !== undefined || (await tx.get(retiredKey(sessionId))) === undefined;
+  const isHere = entry !== undefined || tx.get(retiredKey(sessionId)) === undefined;
   if (isHere) {
-    for (const { key } of await tx.range(...prefixRange(manifestPrefix(sessionId)))) await release(tx, sessionId, textAt(key, 3), now);
-    await deleteWithin(tx, prefixRange(turnPrefix(sessionId)));
-    await revokeWaits(tx, sessionId);
-    await unlistSession(tx, sessionId);
-    await deleteWithin(tx, prefixRange(parkedPrefix(sessionId)));
+    for (const { key } of tx.range(...prefixRange(manifestPrefix(sessionId)))) release(tx, sessionId, textAt(key, 3), now);
+    deleteWithin(tx, prefixRange(turnPrefix(sessionId)));
+    revokeWaits(tx, sessionId);
+    unlistSession(tx, sessionId);
+    deleteWithin(tx, prefixRange(parkedPrefix(sessionId)));
     const parent = parentIn(entry);
     if (parent !== undefined) tx.delete(childKey(parent, sessionId));
     tx.delete(sessionKey(sessionId));
     tx.set(retiredKey(sessionId), { retiredAtMs: now });
   }
-  for (const rows of usableRows(sessionId)) await deleteWithin(tx, rows);
-  const isOver = await deleteWithin(tx, historicRows(sessionId), ROWS_AT_ONCE);
+  for (const rows of usableRows(sessionId)) deleteWithin(tx, rows);
+  const isOver = deleteWithin(tx, historicRows(sessionId), ROWS_AT_ONCE);
   setDeletion(tx, sessionId, isOver ? undefined : "history");
-  await noteErasure(tx);
+  noteErasure(tx);
   return isOver ? "all" : "some";
 }
 
 /** Drops a session's reference; the bytes go with the last one (C-46). */
-async function release(tx: WriteTransaction, sessionId: string, attachmentId: string, now: number): Promise<void> {
+function release(tx: WriteTransaction, sessionId: string, attachmentId: string, now: number): void {
   removeManifest(tx, sessionId, attachmentId);
-  if (!(await isHeld(tx, attachmentId))) await dropBytes(tx, attachmentId, now);
+  if (!isHeld(tx, attachmentId)) dropBytes(tx, attachmentId, now);
 }
 
 /** @param most - rows. @returns whether none is left. */
-async function deleteWithin(tx: WriteTransaction, rows: readonly [Bound, Bound], most = Number.POSITIVE_INFINITY): Promise<boolean> {
+function deleteWithin(tx: WriteTransaction, rows: readonly [Bound, Bound], most = Number.POSITIVE_INFINITY): boolean {
   for (let left = most; left > 0; ) {
     const limit = Math.min(PAGE, left);
-    const page = await tx.range(...rows, { limit });
+    const page = tx.range(...rows, { limit });
     for (const { key } of page) tx.delete(key);
     if (page.length < limit) return true;
     left -= limit;

@@ -21,10 +21,10 @@ export function createDirectory(context: StoreContext): Directory {
       const { sessionId } = seed;
       checkBinding(context, sessionId);
       const now = context.now();
-      return engine.write(async (tx) => {
-        await seedMeta(tx, sessionId, { ...seed, protocol: context.protocol }, now);
+      return engine.write((tx) => {
+        seedMeta(tx, sessionId, { ...seed, protocol: context.protocol }, now);
         const key = sessionKey(sessionId);
-        const value = await tx.get(key);
+        const value = tx.get(key);
         if (value === undefined) throw invalidRow("session metadata", key, "it is missing");
         return readMeta(key, value);
       });
@@ -34,26 +34,26 @@ export function createDirectory(context: StoreContext): Directory {
 
     async open(sessionId) {
       checkBinding(context, sessionId);
-      const meta = await engine.read(async (tx) => {
-        if (deletionIn(await tx.get(turnControlKey(sessionId))) !== undefined) return "deleting";
+      const meta = await engine.read((tx) => {
+        if (deletionIn(tx.get(turnControlKey(sessionId))) !== undefined) return "deleting";
         const key = sessionKey(sessionId);
-        const value = await tx.get(key);
+        const value = tx.get(key);
         if (value !== undefined) return readMeta(key, value);
-        await requireNotRetired(tx, sessionId);
+        requireNotRetired(tx, sessionId);
         return undefined;
       });
       if (meta !== "deleting") return meta;
-      await deleteSession(context, sessionId);
+      deleteSession(context, sessionId);
       throw sessionRetired(sessionId);
     },
 
     async summarize(sessionId): Promise<SessionSummary | undefined> {
       checkBinding(context, sessionId);
-      return engine.read(async (tx) => {
+      return engine.read((tx) => {
         const key = sessionKey(sessionId);
-        const value = await tx.get(key);
+        const value = tx.get(key);
         if (value === undefined) return undefined;
-        const said = ((await loadSession(tx, sessionId, { kind: "active_path" }))?.nodes ?? []).flatMap(userText);
+        const said = (loadSession(tx, sessionId, { kind: "active_path" })?.nodes ?? []).flatMap(userText);
         const [firstUserText] = said;
         return { meta: readMeta(key, value), userMessageCount: said.length, ...(firstUserText !== undefined && { firstUserText }) };
       });

@@ -32,11 +32,11 @@ export function setDeletion(tx: WriteTransaction, sessionId: string, stage: Dele
 }
 
 /** @param exists - it has a head, which no retired session has. */
-export async function readRegion(tx: ReadTransaction, sessionId: string, exists: boolean): Promise<SessionRegion> {
-  const control = (await tx.get(turnControlKey(sessionId))) ?? (await tx.get(parkedControlKey(sessionId)));
+export function readRegion(tx: ReadTransaction, sessionId: string, exists: boolean): SessionRegion {
+  const control = tx.get(turnControlKey(sessionId)) ?? tx.get(parkedControlKey(sessionId));
   const stage = deletionIn(control);
   if (stage !== undefined) return { state: "deleting", stage };
   // A damaged row is named by whoever reads the turn.
   if (control !== undefined) return { state: typeof control === "object" && control !== null && "parked" in control ? "parked" : "inTurn" };
-  return { state: exists || (await tx.get(retiredKey(sessionId))) === undefined ? "idle" : "retired" };
+  return { state: exists || tx.get(retiredKey(sessionId)) === undefined ? "idle" : "retired" };
 }

@@ -29,20 +29,20 @@ export function createSessions(context: StoreContext): SessionFacet {
 
     async restore(sessionId, scope) {
       checkBinding(context, sessionId);
-      return engine.read(async (tx) => {
-        const read = await loadSession(tx, sessionId, scope);
-        return { region: await readRegion(tx, sessionId, read !== undefined), ...(read && { read }) };
+      return engine.read((tx) => {
+        const read = loadSession(tx, sessionId, scope);
+        return { region: readRegion(tx, sessionId, read !== undefined), ...(read && { read }) };
       });
     },
 
     async headRevision(sessionId) {
       checkBinding(context, sessionId);
-      return engine.read(async (tx) => ((await readHead(tx, sessionId)) ?? NO_HEAD).revision);
+      return engine.read((tx) => (readHead(tx, sessionId) ?? NO_HEAD).revision);
     },
 
     async ledger(sessionId) {
       checkBinding(context, sessionId);
-      return engine.read(async (tx) => readLedger(await readLedgerRow(tx, sessionId)));
+      return engine.read((tx) => readLedger(readLedgerRow(tx, sessionId)));
     },
 
     async loadNode(sessionId, nodeId) {
@@ -52,7 +52,7 @@ export function createSessions(context: StoreContext): SessionFacet {
 
     async usesNode(sessionId, nodeId) {
       checkBinding(context, sessionId);
-      return engine.read(async (tx) => (await findNode(tx, sessionId, nodeId)) !== undefined);
+      return engine.read((tx) => findNode(tx, sessionId, nodeId) !== undefined);
     },
 
     async loadMeta(sessionId) {
@@ -62,8 +62,8 @@ export function createSessions(context: StoreContext): SessionFacet {
 
     async saveMeta(meta) {
       checkBinding(context, meta.sessionId);
-      await engine.write(async (tx) => {
-        await requireNotRetired(tx, meta.sessionId);
+      await engine.write((tx) => {
+        requireNotRetired(tx, meta.sessionId);
         setMeta(tx, meta);
       });
     },

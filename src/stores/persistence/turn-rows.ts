@@ -97,21 +97,21 @@ const inputRow = z.strictObject({
 });
 
 /** @returns undefined also for a session that is being deleted. */
-export async function readControl(tx: ReadTransaction, sessionId: string): Promise<TurnControl | undefined> {
-  const control = await readControlRow(tx, sessionId);
+export function readControl(tx: ReadTransaction, sessionId: string): TurnControl | undefined {
+  const control = readControlRow(tx, sessionId);
   return control === "deleting" ? undefined : control;
 }
 
 /** For writes that move the turn on, or accept one. @throws LashError `session_id_retired` - the session is being deleted. */
-export async function requireControl(tx: ReadTransaction, sessionId: string): Promise<TurnControl | undefined> {
-  const control = await readControlRow(tx, sessionId);
+export function requireControl(tx: ReadTransaction, sessionId: string): TurnControl | undefined {
+  const control = readControlRow(tx, sessionId);
   if (control === "deleting") throw sessionRetired(sessionId);
   return control;
 }
 
-async function readControlRow(tx: ReadTransaction, sessionId: string): Promise<TurnControl | "deleting" | undefined> {
+function readControlRow(tx: ReadTransaction, sessionId: string): TurnControl | "deleting" | undefined {
   for (const key of [turnControlKey(sessionId), parkedControlKey(sessionId)]) {
-    const value = await tx.get(key);
+    const value = tx.get(key);
     if (deletionIn(value) !== undefined) return "deleting";
     if (value !== undefined) return parseRecord(controlRow, "turn in flight", key, value, PARKED_VERSION);
   }
@@ -136,11 +136,11 @@ const inputKeyOf = (sessionId: string, control: TurnControl): Key => (isApart(co
 const stepKeyOf = (sessionId: string, control: TurnControl, step: number): Key => (isApart(control) ? parkedStepKey(sessionId, step) : turnStepKey(sessionId, step));
 
 /** Leaves the turn in flight without a driver, where a sweep does not come across it. @param control - not parked. */
-export async function parkRows(tx: WriteTransaction, sessionId: string, control: TurnControl, parked: NonNullable<TurnControl["parked"]>): Promise<void> {
+export function parkRows(tx: WriteTransaction, sessionId: string, control: TurnControl, parked: NonNullable<TurnControl["parked"]>): void {
   tx.delete(turnControlKey(sessionId));
   if (!isApart(control)) {
     const own = turnPrefix(sessionId);
-    for (const { key, value } of await tx.range(...prefixRange(own))) {
+    for (const { key, value } of tx.range(...prefixRange(own))) {
       tx.delete(key);
       tx.set([...parkedPrefix(sessionId), ...key.slice(own.length)], value);
     }
@@ -266,17 +266,17 @@ export function prepareDelta({ settled, appended, modelCalls }: Pick<TurnStep, "
   return { value, row: prepareRow([value]) };
 }
 
-export async function readInput(tx: ReadTransaction, sessionId: string, control: TurnControl): Promise<z.output<typeof inputRow>> {
+export function readInput(tx: ReadTransaction, sessionId: string, control: TurnControl): z.output<typeof inputRow> {
   const key = inputKeyOf(sessionId, control);
-  const value = await getRow(tx, key);
+  const value = getRow(tx, key);
   if (value === undefined) throw invalidRow("turn input", key, "it is missing");
   return parseRow(inputRow, "turn input", key, value);
 }
 
 /** The turn that `control` belongs to, whole. */
-export async function readTurn(tx: ReadTransaction, sessionId: string, control: TurnControl): Promise<TurnRecord> {
-  const { input, inputHash, machine, version, madeFrom, acceptedAtMs } = await readInput(tx, sessionId, control);
-  const config = await readConfig(tx, sessionId);
+export function readTurn(tx: ReadTransaction, sessionId: string, control: TurnControl): TurnRecord {
+  const { input, inputHash, machine, version, madeFrom, acceptedAtMs } = readInput(tx, sessionId, control);
+  const config = readConfig(tx, sessionId);
   const log: Message[] = [];
   const journal: JournalEntry[] = [];
   const modelCalls: ModelCallRecord[] = [];
@@ -290,7 +290,7 @@ export async function readTurn(tx: ReadTransaction, sessionId: string, control: 
   };
   for (const step of control.rows ?? []) {
     const key = stepKeyOf(sessionId, control, step);
-    const deltas = await getRow(tx, key);
+    const deltas = getRow(tx, key);
     if (deltas === undefined) throw invalidRow("turn step", key, "it is missing");
     replay(key, deltas);
   }
@@ -309,11 +309,11 @@ const fault =
     invalidRow("turn step", key, problem);
 
 /** Deletes all rows of the turn; without chunks their keys are known and nothing is read. */
-export async function deleteTurn(tx: WriteTransaction, sessionId: string, control: TurnControl): Promise<void> {
+export function deleteTurn(tx: WriteTransaction, sessionId: string, control: TurnControl): void {
   awakened(tx, sessionId, control);
   tx.delete(turnControlKey(sessionId));
   if (control.chunked === true) {
-    for (const entry of await tx.range(...prefixRange(isApart(control) ? parkedPrefix(sessionId) : turnPrefix(sessionId)))) tx.delete(entry.key);
+    for (const entry of tx.range(...prefixRange(isApart(control) ? parkedPrefix(sessionId) : turnPrefix(sessionId)))) tx.delete(entry.key);
     return;
   }
   tx.delete(inputKeyOf(sessionId, control));

@@ -22,24 +22,24 @@ export interface OfferedLane extends HeldLane {
  * A takeover from an owner that did not release the lane counts as a recovery. A turn that parked was not driven by anybody, whoever
  * held the lane since.
  */
-export async function takeUp(context: StoreContext, tx: WriteTransaction, inFlight: TurnControl, { lease, work, abandoned }: OfferedLane, request: TakesUp): Promise<TakenUp | TurnLeft> {
+export function takeUp(context: StoreContext, tx: WriteTransaction, inFlight: TurnControl, { lease, work, abandoned }: OfferedLane, request: TakesUp): TakenUp | TurnLeft {
   const { sessionId } = lease;
   const { maxRecoveries = Number.POSITIVE_INFINITY } = request;
   const isParked = inFlight.parked !== undefined;
   const control = abandoned && !isParked ? { ...inFlight, recoveries: inFlight.recoveries + 1 } : inFlight;
-  const lack = await lackIn(context, tx, sessionId, request);
+  const lack = lackIn(context, tx, sessionId, request);
   if (lack && control.cancel === undefined && control.recoveries <= maxRecoveries) return { kind: "turn_left", turnId: control.turnId, lack };
   writeLease(tx, lease, work);
   const awake = awakened(tx, sessionId, control);
   if (abandoned || isParked) setControl(tx, sessionId, awake);
-  const { revision: headRevision } = (await readHead(tx, sessionId)) ?? NO_HEAD;
-  return { lease, turn: await readTurn(tx, sessionId, awake), headRevision, ...(lack && { lack }) };
+  const { revision: headRevision } = readHead(tx, sessionId) ?? NO_HEAD;
+  return { lease, turn: readTurn(tx, sessionId, awake), headRevision, ...(lack && { lack }) };
 }
 
 export const isLeft = (taken: TakenUp | TurnLeft): taken is TurnLeft => "kind" in taken;
 
-async function lackIn({ protocol }: StoreContext, tx: ReadTransaction, sessionId: string, { means }: TakesUp): Promise<TurnLack | undefined> {
+function lackIn({ protocol }: StoreContext, tx: ReadTransaction, sessionId: string, { means }: TakesUp): TurnLack | undefined {
   if (!means) return undefined;
-  const expected = await protocolOf(tx, sessionId);
-  return expected === protocol ? lackOf(await readConfig(tx, sessionId), means) : { kind: "protocol", expected, actual: protocol };
+  const expected = protocolOf(tx, sessionId);
+  return expected === protocol ? lackOf(readConfig(tx, sessionId), means) : { kind: "protocol", expected, actual: protocol };
 }

@@ -4,16 +4,19 @@
 //   C1. The engine starts no transaction while a checkpoint runs: only a log that is copied to its end starts over, and
 //       under constant writing a concurrent checkpoint never gets there.
 //   C2. A failed checkpoint loses nothing, the log still holds everything. The next one tries again.
-//   C3. Around a checkpoint the row of log-state.ts is 0, so that the file goes on saying that it needs its log (G2, G3). When
-//       another process has put it back meanwhile, the file may have got the 1, and the checkpoint is made again.
+//   C3. A checkpoint is a note of log-state.ts: what it copies says that the file needs its log (G2, G3). One that a reader of
+//       another process kept from its end may have copied an older state that does not say so, and is made again soon.
 //   C4. The thread is started when the first checkpoint comes near, and does not keep the process alive.
 
 /* oxlint-disable unicorn/require-post-message-target-origin -- a thread has no origin */
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
+import { BEGIN_NOTE, END_NOTES } from "./log-state.ts";
 
 /** Between two checkpoints, in pages of the log (1 KiB each): fewer cost more syncs and rewrite hot pages more often. */
 const PAGES_BETWEEN = 4000;
+/** The same, after one that was not complete. */
+const PAGES_TO_NEXT_TRY = 500;
 
 /** Longest wait for readers of other processes, which keep a checkpoint from its end. Writers wait along. */
 const READER_PATIENCE_MS = 200;
@@ -26,47 +29,47 @@ const { parentPort, workerData } = require("node:worker_threads");
 const { DatabaseSync } = require("node:sqlite");
 const database = new DatabaseSync(workerData.path, { timeout: workerData.patienceMs });
 database.exec("PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0");
-const setState = database.prepare("UPDATE log_state SET whole = 0");
-const restoreState = database.prepare("UPDATE log_state SET whole = 1 WHERE whole = 0");
+const begin = database.prepare(workerData.beginNote);
+const end = database.prepare(workerData.endNotes);
 const patience = (ms) => database.exec("PRAGMA busy_timeout = " + ms);
 const copyLog = (mode) => database.prepare("PRAGMA wal_checkpoint(" + mode + ")").get().busy === 0;
-const putBack = () => {
-  patience(workerData.longPatienceMs);
-  const { changes } = restoreState.run();
-  patience(workerData.patienceMs);
-  return changes === 1;
-};
-const checkpoint = () => {
-  for (let round = 0; round < 3; round++) {
-    setState.run();
-    try {
-      copyLog("FULL");
-    } catch (error) {
-      putBack();
-      throw error;
-    }
-    if (putBack()) return;
+let owed = 0;
+const noting = (work) => {
+  const note = begin.get().noted;
+  owed++;
+  let copied = 0;
+  try {
+    if (work()) copied = note;
+  } finally {
+    patience(workerData.longPatienceMs);
+    end.run(owed, copied);
+    owed = 0;
+    patience(workerData.patienceMs);
   }
+  return copied !== 0;
 };
+const checkpoint = () => noting(() => copyLog("FULL"));
 const erase = () => {
   patience(workerData.longPatienceMs);
-  database.exec("VACUUM");
-  const isEmpty = copyLog("TRUNCATE");
-  patience(workerData.patienceMs);
-  checkpoint();
+  const isEmpty = noting(() => {
+    database.exec("VACUUM");
+    return copyLog("TRUNCATE");
+  });
   if (!isEmpty) throw new Error("another process was reading all the time");
+  return true;
 };
-parentPort.on("message", (message) => {
-  if (message === "close") {
+parentPort.on("message", ({ task, notes }) => {
+  if (task === "close") {
     database.close();
     parentPort.close();
     return;
   }
   try {
-    (message === "erase" ? erase : checkpoint)();
-    parentPort.postMessage(null);
+    owed += notes;
+    parentPort.postMessage((task === "erase" ? erase : checkpoint)() ? null : false);
   } catch (error) {
-    parentPort.postMessage(String(error));
+    const isBusy = (error.errcode & 255) === 5;
+    parentPort.postMessage(isBusy && task === "checkpoint" ? false : String(error));
   }
 });
 `;
@@ -74,6 +77,7 @@ parentPort.on("message", (message) => {
 export class Checkpointer {
   readonly #path: string;
   #pages = 0;
+  #notes = 0;
   #thread: Worker | null = null;
 
   constructor(path: string) {
@@ -91,15 +95,16 @@ export class Checkpointer {
     return this.#pages >= PAGES_BETWEEN;
   }
 
-  /** A checkpoint has to come with the next commit, however small. */
-  hurry(): void {
-    this.#pages = PAGES_BETWEEN;
+  /** A note that was begun elsewhere and could not be ended there: the next checkpoint does. */
+  endLater(): void {
+    this.#notes++;
   }
 
   /** Never rejects (C2). */
   async run(): Promise<void> {
     const problem = await this.#ask("checkpoint");
-    if (problem !== null) warn(problem);
+    if (problem === false) this.#pages = PAGES_BETWEEN - PAGES_TO_NEXT_TRY;
+    else if (problem !== null) warn(problem);
   }
 
   /**
@@ -116,7 +121,8 @@ export class Checkpointer {
     this.#pages = 0;
     const thread = (this.#thread ??= this.#start());
     thread.ref();
-    const problem = await answerOf(thread, task);
+    const problem = await answerOf(thread, { task, notes: this.#notes });
+    this.#notes = 0;
     thread.unref();
     return problem;
   }
@@ -127,14 +133,14 @@ export class Checkpointer {
     if (thread === null) return;
     thread.ref();
     const gone = new Promise((resolve) => thread.once("exit", resolve));
-    thread.postMessage("close");
+    thread.postMessage({ task: "close", notes: 0 });
     await gone;
   }
 
   #start(): Worker {
     const thread = new Worker(THREAD, {
       eval: true,
-      workerData: { path: this.#path, patienceMs: READER_PATIENCE_MS, longPatienceMs: LONG_PATIENCE_MS },
+      workerData: { path: this.#path, patienceMs: READER_PATIENCE_MS, longPatienceMs: LONG_PATIENCE_MS, beginNote: BEGIN_NOTE, endNotes: END_NOTES },
       execArgv: [],
       resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 16 },
     });
@@ -148,8 +154,13 @@ export class Checkpointer {
   }
 }
 
-/** @returns what went wrong, or null. A thread that dies has an answer, too. */
-async function answerOf(thread: Worker, task: "checkpoint" | "erase"): Promise<unknown> {
+interface Task {
+  readonly task: "checkpoint" | "erase";
+  readonly notes: number;
+}
+
+/** @returns what went wrong, null, or false where others were in the way. A thread that dies has an answer, too. */
+async function answerOf(thread: Worker, task: Task): Promise<unknown> {
   const listening = new AbortController();
   const next = (event: string): Promise<unknown[]> => once(thread, event, { signal: listening.signal });
   try {

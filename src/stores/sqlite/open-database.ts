@@ -5,7 +5,7 @@
 //   O2. The file is born in rollback mode with its application id and version in its first page, in one transaction, and
 //       switched to WAL afterwards. So the first page of a file that is ours says so from its first byte on, whatever is
 //       still in a log, and concurrent first opens never see version 0 (P-58).
-//   O3. A file that needs its log is not opened without it (log-state.ts).
+//   O3. A file that needs its log is not opened without it, nor with one of another moment (log-state.ts).
 //   O4. Content that SQLite's own journal would roll back to nothing is nothing: the file was being made when the power failed.
 //   O5. A new file may be read and written by its owner alone; SQLite gives its log and its index the same rights.
 
@@ -14,7 +14,7 @@ import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import { storeError } from "../../domain/errors.ts";
-import { CREATE_LOG_STATE, type FileState, fileState, logAt, logMissing, mendLogState } from "./log-state.ts";
+import { acceptAsWhole, belongTogether, CREATE_LOG_STATE, type FileState, fileState, type LogFile, logAt, logMissing, logOfAnother } from "./log-state.ts";
 import { fromFileSystem, isUnreadable } from "./sqlite-errors.ts";
 import { journalHoldsNothing } from "./half-made.ts";
 
@@ -57,9 +57,9 @@ export interface FileLimits {
  *   not be written; nothing was changed then.
  */
 export function openDatabase(path: string, name: string, limits: FileLimits): Connections {
-  let state: FileState = "whole";
+  let found: Found = NEW_FILE;
   if (hasContent(path)) {
-    state = examine(path, name, limits);
+    found = examine(path, name, limits);
     // Before SQLite takes the file for one to read and leaves a log beside it that nobody may write either.
     refuseReadOnly(path, name);
   } else {
@@ -68,7 +68,7 @@ export function openDatabase(path: string, name: string, limits: FileLimits): Co
   const writer = new DatabaseSync(path, { timeout: 0, enableForeignKeyConstraints: false });
   try {
     prepareFile(writer, name, limits);
-    const needsLog = prepareLogState(writer, state);
+    const needsLog = prepareLogState(writer, path, name, found);
     const reader = new DatabaseSync(path, { timeout: 0, readOnly: true });
     return { writer, reader, needsLog };
   } catch (error) {
@@ -90,12 +90,19 @@ function createPrivately(path: string): void {
   }
 }
 
+interface Found {
+  readonly state: FileState;
+  readonly log: LogFile;
+}
+
+const NEW_FILE: Found = { state: { kind: "whole", noted: 0, copied: 0 }, log: "absent" };
+
 /** O1, O3, O4. */
-function examine(path: string, name: string, limits: FileLimits): FileState {
+function examine(path: string, name: string, limits: FileLimits): Found {
   try {
     return glanceAt(path, name, limits.missingLog);
   } catch (error) {
-    if (isUnreadable(error) && journalHoldsNothing(realpathSync(path))) return "whole";
+    if (isUnreadable(error) && journalHoldsNothing(realpathSync(path))) return NEW_FILE;
     throw error;
   }
 }
@@ -103,16 +110,31 @@ function examine(path: string, name: string, limits: FileLimits): FileState {
 /** How often a file may look as if its log were missing before it is: another process may be opening or closing it right now. */
 const LOOKS = 3;
 
-function glanceAt(path: string, name: string, missingLog: FileLimits["missingLog"]): FileState {
+function glanceAt(path: string, name: string, missingLog: FileLimits["missingLog"]): Found {
   const real = realpathSync(path);
   for (let look = 1; ; look++) {
     // In this order: a log that goes away goes after the file has become whole.
     const log = logAt(real);
     const state = stateOf(path, name, log === "present");
-    if (state !== "needs_log" || log === "present") return state;
-    if (look < LOOKS) continue;
-    if (missingLog === "accept") return state;
-    throw logMissing(name, log);
+    if (log === "present") {
+      if (isOwnLog(path, name, state)) return { state, log };
+      if (look === LOOKS) throw logOfAnother(name);
+    } else if (state.kind !== "needs_log" || (look === LOOKS && missingLog === "accept")) {
+      return { state, log };
+    } else if (look === LOOKS) {
+      throw logMissing(name, log);
+    }
+  }
+}
+
+/** By a connection that cannot write, because the last one that can copies the log into the file when it is closed. */
+function isOwnLog(path: string, name: string, before: FileState): boolean {
+  if (before.kind === "unknown") return true;
+  const through = new DatabaseSync(path, { timeout: 0, readOnly: true });
+  try {
+    return belongTogether(before, fileState(through), () => stateOf(path, name, true));
+  } finally {
+    through.close();
   }
 }
 
@@ -133,16 +155,17 @@ function stateByItself(glance: DatabaseSync, hasLog: boolean): FileState {
   try {
     return fileState(glance);
   } catch (error) {
-    if (hasLog) return "unknown";
+    if (hasLog) return { kind: "unknown", noted: 0, copied: 0 };
     throw error;
   }
 }
 
-/** G2 of log-state.ts, also for a file of an earlier version. @returns whether the file says that it needs its log. */
-function prepareLogState(database: DatabaseSync, state: FileState): boolean {
-  if (state === "unknown") transactionally(database, () => database.exec(CREATE_LOG_STATE));
-  mendLogState(database);
-  return state === "needs_log";
+/** @returns whether the file says that it needs its log. Asked again now that no other connection can be the last one. */
+function prepareLogState(database: DatabaseSync, path: string, name: string, { state, log }: Found): boolean {
+  if (state.kind === "unknown") transactionally(database, () => database.exec(CREATE_LOG_STATE));
+  if (state.kind !== "needs_log") return false;
+  if (log !== "present") acceptAsWhole(database);
+  return stateOf(path, name, true).kind === "needs_log";
 }
 
 /** The log of a file lies beside it, so its folder has to take files, too. */
@@ -168,19 +191,25 @@ export function openToLook(path: string, name: string, missingLog: FileLimits["m
   return hasLog ? new DatabaseSync(path, { readOnly: true, timeout: 5_000 }) : new DatabaseSync(immutable(path), { readOnly: true });
 }
 
+export interface ToRead {
+  readonly database: DatabaseSync;
+  /** Otherwise nobody else writes to it either. */
+  readonly isWritable: boolean;
+}
+
 /**
  * Opens a store file to read it with all locks, as long as it may be written; nobody writes to one that may not.
  *
  * @throws LashError `store_foreign`, `store_version_unsupported`, `store_log_missing`.
  */
-export function examineToRead(path: string, name: string, timeout: number): DatabaseSync {
+export function examineToRead(path: string, name: string, timeout: number): ToRead {
   glanceAt(path, name, "refuse");
   try {
     refuseReadOnly(path, name);
   } catch {
-    return openToLook(path, name);
+    return { database: openToLook(path, name), isWritable: false };
   }
-  return new DatabaseSync(path, { timeout });
+  return { database: new DatabaseSync(path, { timeout }), isWritable: true };
 }
 
 function immutable(path: string): URL {

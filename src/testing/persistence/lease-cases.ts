@@ -174,7 +174,7 @@ export const leaseCases: readonly PersistenceCase[] = [
       const dead = await acquire(store, S);
       await store.leases.release(dead);
       const process = { kind: "local_process" as const, hostId: "h", bootId: "b", pid: 1, processStart: "9" };
-      const owners = [{ ...owner("p"), liveness: process }, { ...owner("w"), liveness: { kind: "web_lock" as const, lockName: "lash:x" } }];
+      const owners = [{ ...owner("p"), liveness: process }, { ...owner("w"), liveness: { kind: "web_lock" as const, lockName: "lash:x" } }, { ...owner("e"), liveness: { kind: "postgres:lock" as const, lock: 7, server: "s", isDirect: true } }];
       for (const [index, claimant] of owners.entries()) {
         const outcome = ofKind(await store.leases.claim(claimBy(claimant.ownerId, S, { owner: claimant, deadHolder: dead })), "acquired");
         same([outcome.lease.owner, outcome.lease.fencingToken], [claimant, index + 2], "owner and fencing");

@@ -5,7 +5,7 @@ import type { Persistence, ReadyTurns } from "../../stores/contract.ts";
 import type { Engine, Key } from "../../stores/engine.ts";
 import { check, same } from "../assertions.ts";
 import { countingEngine } from "../counting-engine.ts";
-import { accept, acceptOf, acquire, activeFor, claimBy, commandDraft, commitOf, fenceOf, inputDraft, journaled, park, resultOf, rowsOf, snapshotAt, stepOf, textMessage, wakeDraft } from "../persistence-fixtures.ts";
+import { accept, acceptOf, acquire, activeFor, claimBy, commandDraft, commitOf, fenceOf, inputDraft, journaled, park, resultOf, rowsOf, silenceOf, snapshotAt, stepOf, textMessage, wakeDraft } from "../persistence-fixtures.ts";
 import { dump, failsWith, ofKind, type PersistenceCase, required, START_MS } from "./harness.ts";
 
 const S = "alpha";
@@ -124,15 +124,13 @@ export const parkCases: readonly PersistenceCase[] = [
   {
     id: "AE-9f",
     title: "taking up a parked turn counts no recovery, also where somebody held the lane since and died",
-    async run({ connect, clock }) {
+    async run({ connect }) {
       const store = await connect();
       await park(store, S, T);
       await acquire(store, S, "settings");
-      await clock.advance(31_000);
-      const { turn, lease } = ofKind(await store.turns.resume({ ...claimBy("bob", S), turnId: T }), "resumed");
+      const { turn, lease } = ofKind(await store.turns.resume({ ...claimBy("bob", S, await silenceOf(store, S)), turnId: T }), "resumed");
       same(turn.recoveries, 0, "recoveries");
-      await clock.advance(31_000);
-      const taken = ofKind(await store.turns.resume({ ...claimBy("carol", S), turnId: T }), "resumed");
+      const taken = ofKind(await store.turns.resume({ ...claimBy("carol", S, await silenceOf(store, S)), turnId: T }), "resumed");
       same(taken.turn.recoveries, 1, "recoveries after its driver died");
       await store.turns.park({ ...stepOf(fenceOf(taken.lease), T, 2), until: { waits: ["w"] } });
       same(required(await store.turns.load(S, T), "the turn").recoveries, 0, "recoveries after it came to wait");
@@ -200,7 +198,7 @@ export const parkCases: readonly PersistenceCase[] = [
   {
     id: "AE-9j",
     title: "parking is refused as a step is: without the lease, out of order, after the end; nothing is written then",
-    async run({ connect, engine, clock }) {
+    async run({ connect, engine }) {
       const store = await connect();
       const fence = await accept(store, S, T);
       const until = { waits: ["w"] };
@@ -208,10 +206,9 @@ export const parkCases: readonly PersistenceCase[] = [
       await failsWith("turn_step_conflict", store.turns.park({ ...stepOf(fence, T, 2), until }));
       await failsWith("turn_step_conflict", store.turns.park({ ...stepOf(fence, "another", 1), until }));
       await failsWith("session_execution_lease_expired", store.turns.park({ ...stepOf({ ...fence, leaseToken: "stolen" }, T, 1), until }));
-      await clock.advance(31_000);
-      await failsWith("session_execution_lease_expired", store.turns.park({ ...stepOf(fence, T, 1), until }));
       same(await dump(engine), before, "rows");
-      const held = await acquire(store, S, "bob");
+      const held = await acquire(store, S, "bob", await silenceOf(store, S));
+      await failsWith("session_execution_lease_expired", store.turns.park({ ...stepOf(fence, T, 1), until }));
       await store.turns.settle({ fence: held, result: resultOf(T, "") });
       same((await store.turns.park({ ...stepOf(held, T, 1), until })).kind, "settled", "after its end");
     },
@@ -313,8 +310,9 @@ export const parkCases: readonly PersistenceCase[] = [
       await store.inputs.enqueue(inputDraft("input", "x"));
       await accept(store, "old", T);
       // As a store is that no build with an index has written to.
+      const index = await rowsBelow(engine, ["ready"]);
       await engine.write(async (tx) => {
-        for (const key of await rowsBelow(engine, ["ready"])) tx.delete(key);
+        for (const key of index) tx.delete(key);
       });
       same(await store.queue.ready(), { sessionIds: [S, "input"], nextAtMs: START_MS + 1_000 }, "queues");
       await clock.advance(1_000);

@@ -98,6 +98,9 @@ export const sessionCases: readonly PersistenceCase[] = [
       same(other.head.leafNodeId, "left-2", "the leaf that was asked for");
       const unknown = required(await store.sessions.load(S, { kind: "active_path", leafNodeId: "nowhere" }), "the session");
       same(unknown.nodes, [], "the path to an unknown leaf (P-20)");
+      const later = required(await store.sessions.load(S, { kind: "active_path", later: true }), "the session, its nodes later");
+      await store.sessions.commit(commitOf(S, fence, { expectedHeadRevision: 3, nodes: chain(S, ["right-2"], "right-1") }));
+      same([later.lastNode, later.nodes], [right[0], [...trunk, ...right]], "nodes of a read are those of its moment, whenever they are looked at");
     },
   },
   {

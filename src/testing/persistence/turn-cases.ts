@@ -179,6 +179,9 @@ export const turnCases: readonly PersistenceCase[] = [
       same(read.nodes[4]?.body.kind === "message" && read.nodes[4].body.message.parts[0]?.content.length, 9_000_000, "the large node");
       await store.sessions.commit(commitOf(S, fence, { expectedHeadRevision: 1, nodes: chain(S, ["after"], "m8") }));
       same((await store.sessions.load(S, { kind: "full_graph" }))?.nodes.at(-1)?.nodeId, "after", "a node behind the large row");
+      const now = required(await store.sessions.load(S, { kind: "full_graph" }), "the session");
+      const later = required(await store.sessions.load(S, { kind: "full_graph", later: true }), "the session, its nodes later");
+      same([later.lastNode, later.nodes], [now.nodes.at(-1), now.nodes], "nodes that are made when somebody looks");
     },
   },
   {

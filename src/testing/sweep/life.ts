@@ -7,7 +7,7 @@
 
 import type { Clock } from "../../domain/clock.ts";
 import { storeError } from "../../domain/errors.ts";
-import type { Engine, WriteTransaction } from "../../stores/engine.ts";
+import type { Body, Engine, WriteTransaction } from "../../stores/engine.ts";
 import { sleepOn } from "../sleep-on.ts";
 import type { VirtualTime } from "../virtual-time.ts";
 import type { Kill, Mark } from "./kill.ts";
@@ -88,7 +88,7 @@ export class Life {
     };
   }
 
-  async #write<T>(disk: Engine, body: (tx: WriteTransaction) => Promise<T>): Promise<T> {
+  async #write<T>(disk: Engine, body: Body<WriteTransaction, T>): Promise<T> {
     const kind = this.#count("write", { type: "write" });
     if (kind === "failWrite") throw storeError("store_unavailable", "the store failed here on purpose (crashSweep)");
     const result = await disk.write(async (tx) => {

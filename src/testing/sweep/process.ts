@@ -59,23 +59,28 @@ export interface Seen {
 const DIRECT_FRAME = "direct";
 const WAIT_SECRET = "0".repeat(64);
 
+/** Ids are given per process. */
+const processOf = (id: string): number => Number(/^p(\d+)-/.exec(id)?.[1]);
+
 export class WatchedProcess<World> implements SweepProcess<World> {
   readonly world: World;
   readonly number: number;
   readonly life: Life;
   readonly #time: VirtualTime;
   readonly #seen: Seen;
+  readonly #isDead: (process: number) => boolean;
   /** One watched provider for each, so that what the runtime keeps by provider stays one. */
   readonly #providers = new Map<Provider, Provider>();
   #ids = 0;
   #calls = 0;
 
-  constructor({ world, number, life, time, seen }: { world: World; number: number; life: Life; time: VirtualTime; seen: Seen }) {
+  constructor({ world, number, life, time, seen, isDead }: { world: World; number: number; life: Life; time: VirtualTime; seen: Seen; isDead: (process: number) => boolean }) {
     this.world = world;
     this.number = number;
     this.life = life;
     this.#time = time;
     this.#seen = seen;
+    this.#isDead = isDead;
   }
 
   get clock(): Clock {
@@ -102,7 +107,7 @@ export class WatchedProcess<World> implements SweepProcess<World> {
     return {
       logger: () => {},
       ...this.watch(options),
-      store: { engine: this.life.engine, liveness: opaqueLiveness },
+      store: { engine: this.life.engine, liveness: { ...opaqueLiveness, isDead: ({ incarnationId }) => Promise.resolve(this.#isDead(processOf(incarnationId))) } },
       clock: this.life.clock,
       // The same in every run, and never the same in two processes of one.
       newId: () => `p${this.number}-${++this.#ids}`,

@@ -66,9 +66,10 @@ export async function runOnce<Result, World>(scenario: SweepScenario<Result, Wor
   const time = new VirtualTime(START_MS);
   const seen: Seen = { toolRuns: [], sessionIds: new Set(), modelCalls: 0 };
   const world = scenario.world?.() as World;
-  let number = 0;
+  const lives: Life[] = [];
   const start = async (disturbance: Kill | null = null): Promise<Started<World>> => {
-    const process = new WatchedProcess({ world, number: ++number, life: new Life(disk, time, disturbance), time, seen });
+    const life = new Life(disk, time, disturbance);
+    const process = new WatchedProcess({ world, number: lives.push(life), life, time, seen, isDead: (number) => lives[number - 1]?.isDead === true });
     const options = process.wire(await scenario.make(process));
     return { lash: createLash(options), process, leaseMs: options.lease?.ttlMs ?? DEFAULT_LEASE_MS };
   };
@@ -93,7 +94,7 @@ function lived<Result, World>(scenario: SweepScenario<Result, World>, started: S
 /** The process that comes after a dead one. */
 async function succeeded<Result, World>(scenario: SweepScenario<Result, World>, dead: Started<World>, start: () => Promise<Started<World>>, time: VirtualTime): Promise<{ readonly result: Result }> {
   await rest();
-  // Nobody can prove that the holder of the lease is dead, so that it has to run out.
+  // Its death is proved, as on one machine; elsewhere a successor waits for so long, so that what is due by then is due.
   await time.clock.advance(dead.leaseMs + 1_000);
   const { lash, process } = await start();
   const ask = async (): Promise<Result> => {
