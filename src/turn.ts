@@ -106,12 +106,12 @@ export class Turn<Value = unknown> implements AsyncIterable<TurnActivity> {
   #started(): Promise<TurnResult<Value>> {
     if (this.#result) return this.#result;
     this.#result = this.#wiring.start(this);
-    const end = (): void => void (this.#isOver = true);
+    const end = (result?: TurnResult<Value>): void => {
+      this.#isOver = true;
+      this.#wasCancelled = result?.outcome.kind === "stopped" && result.outcome.stop === "cancelled";
+    };
     // A host that only iterates meets the failure there; it is not an unhandled rejection.
-    this.#result.then(({ outcome }) => {
-      this.#wasCancelled = outcome.kind === "stopped" && outcome.stop === "cancelled";
-      end();
-    }, end);
+    this.#result.then(end, () => end());
     return this.#result;
   }
 }

@@ -9,7 +9,7 @@ import { plugin } from "../../src/plugins/index.ts";
 import { byToolResults, gate } from "../../src/testing/index.ts";
 import { quiet } from "../support/asking.ts";
 import { engineCases } from "../support/engines.ts";
-import { testLash, transcriptOf, type TestLash, type TestLashOptions } from "../support/lash.ts";
+import { activitiesOf, testLash, transcriptOf, type TestLash, type TestLashOptions } from "../support/lash.ts";
 
 const SCRIPT = byToolResults([{ toolCalls: [{ name: "act" }] }, "done"]);
 const acting = (act: (call: ToolCall) => unknown): Tool => tool({ name: "act", description: "", input: z.object({}), onInterrupted: "retry", run: async (_args, call) => (await act(call), "acted") });
@@ -33,9 +33,7 @@ async function scene(act: (scene: Scene, call: ToolCall) => unknown, options: Te
 const WAYS: Readonly<Record<string, (scene: Scene) => Promise<unknown>>> = {
   "session.run": ({ session }) => session.run("again"),
   "session.turn": ({ session }) => session.turn("again", { turnId: "x" }).result,
-  "session.turn, iterated": async ({ session }) => {
-    for await (const _activity of session.turn("again"));
-  },
+  "session.turn, iterated": ({ session }) => activitiesOf(session.turn("again")),
   "the id of the turn that asks": ({ session }) => session.run("go", { turnId: "t" }),
   queuedTurn: ({ session }) => session.queuedTurn(),
   "a clone": ({ session }) => session.clone().run("again"),
