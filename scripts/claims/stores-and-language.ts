@@ -11,7 +11,7 @@ const CLAIMS = "src/stores/persistence/claim-rows.ts";
 export const STORES_AND_LANGUAGE = [
   ...claimsOf("test/stores/active-path.test.ts", [
     { id: "S-36", title: "is what the whole graph has as its path, however it has branched, whatever is hidden, and from any leaf", source: "src/stores/persistence/active-path.ts", find: 'revisionsOf(tx, sessionId, wanted ?? "")', replace: "[next - 1]" },
-    { id: "S-36", title: "a session that opens with active_path_only does not read what it has left behind", source: "src/actors/load-resident.ts", find: 'residency === "keep_all" ? full : { kind: "active_path" }', replace: "residency ? full : full" },
+    { id: "S-36", title: "a session that opens with active_path_only does not read what it has left behind", source: "src/actors/load-resident.ts", find: 'residency === "keep_all" ? full : { kind: "active_path", later: true }', replace: "residency ? full : full" },
   ]),
   ...claimsOf("test/stores/persistence.test.ts", [
     { id: "P-24", title: "a lease is re-entered by its incarnation, busy for everybody else, and extended by renewal", titleIn: LEASES, source: RULES, find: "lease !== undefined && isSameOwner(lease.owner, claim.owner);", replace: "lease !== undefined && lease.owner.ownerId === claim.owner.ownerId;" },

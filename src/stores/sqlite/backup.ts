@@ -2,7 +2,6 @@
 //
 //   K1. All pages are read in one step, which is one snapshot: the copy is the store as of one moment. Writers go on meanwhile,
 //       in the log.
-//       A writer's checkpoint stops at that snapshot, so it is one that says what G1 of log-state.ts asks for.
 //   K2. The copy gets its name once it is whole and on the disk. It needs no log, and says so (log-state.ts).
 //   K3. Locks are SQLite's own: a file in use is never read past its log.
 
@@ -11,7 +10,7 @@ import { dirname, resolve } from "node:path";
 import { backup as copyPages, DatabaseSync } from "node:sqlite";
 import { invalidArgument } from "../../domain/invalid-argument.ts";
 import { storeError } from "../../domain/errors.ts";
-import { acceptAsWhole, beginNoted, closeWhole, fileState, logAt } from "./log-state.ts";
+import { acceptAsWhole, closeWhole, fileState, logAt } from "./log-state.ts";
 import { examineToRead } from "./open-database.ts";
 import { fromFileSystemOfCopy, fromSqlite } from "./sqlite-errors.ts";
 
@@ -60,26 +59,12 @@ async function copyTo(part: string, from: string, name: string): Promise<void> {
   try {
     rmSync(part, { force: true });
     closeSync(openSync(part, "wx", 0o600));
-    if (isWritable) pin(source, from);
     await copyPages(source, part, { rate: ALL_PAGES });
-    if (source.isTransaction) source.exec("COMMIT");
   } finally {
     if (isWritable) closeWhole(source, logAt(realpathSync(from)) !== "absent");
     else source.close();
   }
   finish(part);
-}
-
-/** K1. Where there is no room for a note, the copy is made all the same. */
-function pin(source: DatabaseSync, from: string): void {
-  const other = new DatabaseSync(from, { timeout: PATIENCE_MS });
-  try {
-    beginNoted(source, other);
-  } catch {
-    // A copy is right without it, too.
-  } finally {
-    other.close();
-  }
 }
 
 /** K2. The source may have been in the middle of a checkpoint, with the row of log-state.ts at 0. */

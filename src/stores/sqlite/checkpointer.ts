@@ -5,7 +5,7 @@
 //       under constant writing a concurrent checkpoint never gets there.
 //   C2. A failed checkpoint loses nothing, the log still holds everything. The next one tries again.
 //   C3. A checkpoint is a note of log-state.ts: what it copies says that the file needs its log (G2, G3). One that a reader of
-//       another process kept from its end may have copied an older state that does not say so, and is made again soon.
+//       another process keeps from its end leaves what the file says: SQLite copies no page that was written again later.
 //   C4. The thread is started when the first checkpoint comes near, and does not keep the process alive.
 
 /* oxlint-disable unicorn/require-post-message-target-origin -- a thread has no origin */
@@ -15,7 +15,7 @@ import { BEGIN_NOTE, END_NOTES } from "./log-state.ts";
 
 /** Between two checkpoints, in pages of the log (1 KiB each): fewer cost more syncs and rewrite hot pages more often. */
 const PAGES_BETWEEN = 4000;
-/** The same, after one that was not complete. */
+/** The same, as long as the file does not say that it needs its log. */
 const PAGES_TO_NEXT_TRY = 500;
 
 /** Longest wait for readers of other processes, which keep a checkpoint from its end. Writers wait along. */
@@ -78,6 +78,7 @@ export class Checkpointer {
   readonly #path: string;
   #pages = 0;
   #notes = 0;
+  #isUrgent = false;
   #thread: Worker | null = null;
 
   constructor(path: string) {
@@ -100,11 +101,17 @@ export class Checkpointer {
     this.#notes++;
   }
 
+  /** The file does not say yet that it needs its log: until it does, checkpoints are tried more often. */
+  urge(): void {
+    this.#isUrgent = true;
+  }
+
   /** Never rejects (C2). */
   async run(): Promise<void> {
     const problem = await this.#ask("checkpoint");
-    if (problem === false) this.#pages = PAGES_BETWEEN - PAGES_TO_NEXT_TRY;
-    else if (problem !== null) warn(problem);
+    this.#isUrgent &&= problem !== null;
+    if (this.#isUrgent) this.#pages = PAGES_BETWEEN - PAGES_TO_NEXT_TRY;
+    if (problem !== null && problem !== false) warn(problem);
   }
 
   /**

@@ -3,7 +3,7 @@
 // past the log (`immutable`), and through the log.
 //
 //   G1. `whole` in the file: 1 while the file lacks nothing, less as long as there is a log with commits that it does not have.
-//   G2. `whole` through the log: 1, less one for each note under way: a first commit, a checkpoint, a backup. So whoever
+//   G2. `whole` through the log: 1, less one for each note under way: a first commit, a checkpoint. So whoever
 //       copies the whole log into the file, be it an earlier version of this package or the sqlite3 shell, leaves a file that
 //       says the truth: it is whole. Counted, because the end of one process's note must not end another's.
 //   G3. The file says less than 1 before the first commit is acknowledged that only the log has, and until the last process
@@ -139,22 +139,6 @@ function quietly(attempt: () => boolean): boolean {
     return attempt();
   } catch {
     return false;
-  }
-}
-
-/**
- * Begins a long transaction that only reads, at a state that says what G1 asks for: other processes' checkpoints stop there.
- *
- * @param other - a second connection, that may write.
- */
-export function beginNoted(reader: DatabaseSync, other: DatabaseSync): void {
-  if (!hasLogState(other)) return;
-  noteCommitAhead(other);
-  try {
-    reader.exec("BEGIN");
-    fileState(reader);
-  } finally {
-    other.prepare(END_NOTES).run(1, 0);
   }
 }
 

@@ -194,6 +194,7 @@ export class SqliteEngine implements Engine {
   #carryNote(opened: Opened, note: number): Promise<void> | undefined {
     const { isInFile, isEnded } = carryNoteIntoFile(opened.writer.database, note);
     opened.needsLog = true;
+    if (!isInFile) opened.checkpointer.urge();
     if (!isEnded) opened.checkpointer.endLater();
     return isInFile && isEnded ? undefined : this.#runCheckpoint(opened.checkpointer);
   }
