@@ -218,6 +218,7 @@ export class Lash implements AsyncDisposable {
   async #close(graceMs: number | undefined): Promise<void> {
     const { clock } = this.#ports;
     this.#recovery.close();
+    for (const { runtime } of this.#sessions) runtime.stopWaiting(runtimeError("lash_closed", "the lash was closed"));
     const driver = await this.#driver;
     driver?.close();
     const endGrace = graceMs === undefined ? undefined : clock.setTimer(graceMs, () => this.#abandonTurns());

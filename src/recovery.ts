@@ -213,6 +213,8 @@ export class Recovery {
       if ((await children?.callerOf(sessionId, turnId)) && !(await persistence.turns.cancellation(sessionId, turnId))) return undefined;
       const emit = emitTo(turnId, onActivity && ((activity) => onActivity(activity, { sessionId, turnId })));
       const end = await this.#drive({ turnId, ...headless(signal), emit, whenParked: "suspend" }, sessionId);
+      // Whoever ran it when it was looked for has finished it.
+      if (end.hadEnded) return undefined;
       return { sessionId, turnId, result: turnResultOf(end) };
     } catch (error) {
       if (LashError.is(error) && error.isCode("turn_suspended")) return { sessionId, turnId, suspended: true };

@@ -15,6 +15,7 @@ import { consoleLogger, type Logger, safeLogger } from "./domain/logger.ts";
 import type { Redactor } from "./domain/redactor.ts";
 import { durableAttachmentsRequired } from "./domain/wiring-errors.ts";
 import { leaseTimingsOf, type LashOptions } from "./lash-options.ts";
+import { waitOf } from "./wait-options.ts";
 import { inMemoryLiveReplay } from "./live-replay.ts";
 import { readViewOf } from "./observe/read-view.ts";
 import { standardProtocol } from "./protocols/standard.ts";
@@ -97,6 +98,7 @@ export function makePorts(options: LashOptions, { redactor, ladders, wakeAt, pok
     peers,
     leaseTimings: leaseTimingsOf(options.lease),
     leaseWatch: new LeaseWatch(clock),
+    waitMs: waitOf(options) ?? Number.POSITIVE_INFINITY,
     maxRecoveries: options.maxRecoveries ?? 5,
     residency: options.residency ?? "keep_all",
     limits: resolveLimits(options.limits),

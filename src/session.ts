@@ -30,6 +30,7 @@ import { ToolAdmin } from "./tool-admin.ts";
 import { Turn } from "./turn.ts";
 import { checkTurnOptions, chosenCompactor, turnIdOf, type RunOptions, type TurnOptions } from "./turn-options.ts";
 import { turnResultOf, type TurnResult } from "./turn-result.ts";
+import { waitOf } from "./wait-options.ts";
 import { withValue, type Output, type ValueOf } from "./turn-value.ts";
 
 /** Where a parked session is found again; plain data. */
@@ -93,6 +94,15 @@ export class Session extends SessionLanes implements AsyncDisposable {
    * Settings among the options hold for this turn alone, also when another process finishes it; one that is in flight already
    * keeps those it was accepted with.
    *
+   * While another turn of the session runs, or waits for answers, in whatever process, this one waits for it: it says so by
+   * `turn_queued`, and turns of one handle keep their order. Nothing of a turn that waits is durable: if this process dies, it was never
+   * asked. `enqueue` leaves an input to the session durably. Cancelled while it waits, it ends at once as `stopped: "cancelled"`, with
+   * nothing in the history, and its id can be used again. `wait: false` and `waitMs` do not wait, or not for long.
+   *
+   * A tool or a hook of a turn that asks the same session for another turn would wait for itself, and gets `session_execution_busy` at
+   * once. Without `AsyncLocalStorage`, as in pages, that is known only of what a tool asks for before it first waits for anything;
+   * later it waits until the turn is cancelled, or for `waitMs`.
+   *
    * @throws LashError `invalid_argument` - naming the field of `input` or `options` that is wrong.
    * @throws LashError `missing_model_spec` - a provider without a model of its own, and no model.
    */
@@ -103,13 +113,15 @@ export class Session extends SessionLanes implements AsyncDisposable {
     const parsed = parseTurnInput(input, this.#runtime.ports.limits);
     const turnId = turnIdOf(parsed, options) ?? this.#host.newId();
     const { input: accepted, attachments } = acceptInput(parsed);
+    const waitMs = waitOf(options) ?? this.#runtime.ports.waitMs;
     const start = async (turn: Turn<ValueOf<Wanted>>): Promise<TurnResult<ValueOf<Wanted>>> => {
-      await this.#host.background(this.id);
       this.assertOpen();
+      const asker = this.#runtime.asker(turnId);
+      const after = this.#host.background(this.id);
       const emit: Emit = (body, correlationId) => turn.emit(body, correlationId);
       const unlisten = options.signal && onAbort(options.signal, () => void turn.cancel());
       try {
-        const end = await this.#runtime.runTurn({ turnId, origin: { kind: "input", input: accepted, attachments }, overlay, emit, signal: turn.signal });
+        const end = await this.#runtime.runTurn({ turnId, origin: { kind: "input", input: accepted, attachments }, overlay, emit, signal: turn.signal, waitMs, after, asker });
         return await withValue(turnResultOf(end), overlay?.asks?.output ?? this.#runtime.wiring.asks.output);
       } finally {
         unlisten?.();

@@ -169,7 +169,8 @@ export class LaneClaims {
     this.#sinceMs = clock.monotonic();
     const fence = fenceOf(holder);
     const second = await surely({ ...claim, ...(isDead ? { deadHolder: fence } : { silentHolder: { fence, expiresAtMs: holder.expiresAtMs } }) });
-    if (second.kind !== "busy") leaseWatch.forget(holder.sessionId);
+    // Only where it was taken: the turn in flight that comes first is claimed by the same evidence.
+    if ("lease" in second) leaseWatch.forget(holder.sessionId);
     return second;
   }
 

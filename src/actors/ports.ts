@@ -66,6 +66,8 @@ export interface RuntimePorts {
   readonly leaseWatch: LeaseWatch;
   readonly residency: Residency;
   /** Recoveries without progress after which a turn is given up. */
+  /** How long a turn waits for others of its session, where it does not say so itself. */
+  readonly waitMs: number;
   readonly maxRecoveries: number;
   readonly logger: Logger;
   /** For what providers and tools report as errors. */

@@ -53,7 +53,8 @@ export class SessionChanges {
   requireIdle(turnId?: string): void {
     const { stated: { wiring: { sessionId } } } = this.#session;
     const running = this.#driving();
-    if (running === undefined || running === turnId) return;
+    if (running === undefined) return this.#requireLane();
+    if (running === turnId) return;
     throw runtimeError("session_execution_busy", `turn ${running} of session ${sessionId} runs; nothing was changed, ask again when it has ended`, { details: { sessionId, turnId: running, accepted: false } });
   }
 
@@ -71,6 +72,12 @@ export class SessionChanges {
     return stated.wiring.plugins?.configure(settingsOf(stated.wiring, residence.resident).policy, change, record) ?? record(change);
   }
 
+  /** Another owner has the session, and a turn waits for it here: what is not to wait is refused, as it would be without that turn. */
+  #requireLane(): void {
+    const { runs, stated: { wiring: { sessionId } } } = this.#session;
+    if (runs.awaitsOwner) throw runtimeError("session_execution_busy", "another owner is running this session; nothing was changed, try again with backoff", { details: { sessionId } });
+  }
+
   /** The turn of this runtime that runs, or whose commands are being applied; not one that only asks for its lease. */
   #driving(): string | undefined {
     const { claims, actors, runs } = this.#session;
@@ -85,20 +92,21 @@ export class SessionChanges {
     });
   }
 
-  #configure(change: SettingsChange): Promise<void> {
+  async #configure(change: SettingsChange): Promise<void> {
     const { ports, stated, residence, lane } = this.#session;
     if (this.#driving() !== undefined) {
       stated.state(change);
       this.#isOwed = true;
-      return Promise.resolve();
+      return;
     }
+    this.#requireLane();
     const record = async (): Promise<void> => {
       const revision = await ports.persistence.sessions.headRevision(stated.wiring.sessionId);
       const { resident } = residence;
       if (revision === resident.headRevision && areRecorded(settingsOf(stated.wiring, resident), resident)) return;
       await this.#try((current) => settingsCommit(settingsOf(stated.wiring, current), current), "goesOn");
     };
-    return stated.change(change, () => lane.run(record));
+    await stated.change(change, () => lane.run(record));
   }
 
   /**
@@ -111,7 +119,10 @@ export class SessionChanges {
   async reconfigure<Result>(change: (registry: ToolRegistry) => Result): Promise<Result> {
     const { stated, lane } = this.#session;
     const registry = await stated.wiring.tools.registry();
-    if (this.#driving() === undefined) return lane.run(() => this.#recordTools(registry, change));
+    if (this.#driving() === undefined) {
+      this.#requireLane();
+      return lane.run(() => this.#recordTools(registry, change));
+    }
     this.#isOwed = true;
     return change(registry);
   }

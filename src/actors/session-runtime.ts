@@ -9,6 +9,7 @@ import type { SessionSettings } from "../domain/turn-config.ts";
 import { sessionStillInUse } from "../domain/wiring-errors.ts";
 import type { Provider } from "../providers/contract.ts";
 import { requestCancel } from "./cancel-request.ts";
+import { askedFromInside, insideError, turnAround, type TurnHere } from "./inside-turn.ts";
 import { InputLane, type LaneListener, queueTopic } from "./input-lane.ts";
 import { LaneClaims } from "./lane-claims.ts";
 import { needsJsonCheck } from "./output-check.ts";
@@ -191,8 +192,22 @@ export class SessionRuntime implements SessionParts {
     if (!(await persistence.turns.inFlight(sessionId)).some((turn) => turn.turnId === turnId)) throw refused;
   }
 
+  /**
+   * The turn that whoever asks for one is a part of.
+   *
+   * @throws LashError `session_execution_busy` - one of this session: who asks would wait for himself.
+   */
+  asker(turnId: string | undefined, isDrain = false): TurnHere | undefined {
+    const asker = turnAround();
+    const around = askedFromInside(asker, this.ports, this.wiring.sessionId);
+    if (around) throw insideError(around, isDrain ? undefined : turnId);
+    return asker;
+  }
+
   /** Applies the commands that come first, then accepts and drives one turn of what waits. @returns undefined where no turn was run. */
   async runQueued({ drainId, batchIds, emitFor, ...watcher }: QueuedTurnStart): Promise<TurnEnd | undefined> {
+    // A drain waits for no other owner (I-24).
+    if (this.runs.awaitsOwner) return undefined;
     // Behind the turns of this runtime: what they leave to the next turn is part of it.
     const turnId = drainId ?? batchIds?.[0] ?? (await this.lane.run(() => this.inputs.nextTurnId()));
     if (turnId === undefined) return undefined;
@@ -214,14 +229,23 @@ export class SessionRuntime implements SessionParts {
   /** Waits for running turns to end; those that only wait for answers are left in flight. */
   async drain(): Promise<void> {
     this.takeover.close();
+    const { sessionId } = this.wiring;
+    this.stopWaiting(runtimeError("session_closed", `session ${sessionId} is closed; open it again with lash.openSession`, { details: { sessionId } }));
     this.runs.leave();
     await this.idle();
   }
 
+  /** Turns that wait for another owner of the session are not accepted any more. */
+  stopWaiting(error: LashError): void {
+    this.runs.refuseWaiting(error);
+  }
+
   /** Stops driving what runs; it stays in flight. What waits behind it is not begun: the lash is closed. */
   abandonTurns(): void {
-    this.lane.abandon(runtimeError("lash_closed", "the lash was closed"));
+    const closed = runtimeError("lash_closed", "the lash was closed");
+    this.lane.abandon(closed);
     this.runs.abandon();
+    this.stopWaiting(closed);
   }
 
   /** Cancels the turns that run or wait on this runtime. @returns how many. */

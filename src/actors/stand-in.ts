@@ -19,7 +19,7 @@ import type { HolderEnd, LeaseWatch } from "./durable/lease-watch.ts";
 import { seenLease } from "./session-lease.ts";
 
 /** Longer than the slowest timer of a hidden tab is held back. */
-const PATIENCE_MS = 90_000;
+export const PATIENCE_MS = 90_000;
 
 /** Between two attempts to take up a turn that was left here: doubled each time. */
 const FIRST_PAUSE_MS = 250;

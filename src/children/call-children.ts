@@ -95,7 +95,7 @@ export class CallChildSessions implements CallChildren {
       this.#opened.add(runtime);
       await runtime.requestCancel(left.turnId, this.#cancellation(runtime));
       // Whoever else drives it hears of the request.
-      const finishing = runtime.runTurn({ turnId: left.turnId, origin: { kind: "found" }, ...headless() });
+      const finishing = runtime.runTurn({ turnId: left.turnId, origin: { kind: "found" }, asker: this.#call.batch.here, ...headless() });
       await finishing.catch((error: unknown) => ports.logger({ level: "warn", event: "child.cancel_failed", sessionId, message: `${toolName}: ${String(error)}` }));
     }
   }
@@ -173,7 +173,7 @@ export class CallChildSessions implements CallChildren {
       this.#call.park(this.#parked > 0);
     };
     try {
-      const end = await this.#drive(runtime, () => runtime.runTurn({ turnId, origin: { kind: "input", input: accepted, attachments }, emit, signal: cancel.signal, whenParked: () => park(true) }));
+      const end = await this.#drive(runtime, () => runtime.runTurn({ turnId, origin: { kind: "input", input: accepted, attachments }, emit, signal: cancel.signal, whenParked: () => park(true), asker: batch.here }));
       meter.settle(await callsOf(runtime, turnId, end));
       return turnResultOf(end);
     } finally {

@@ -145,7 +145,7 @@ describe("which switch counts", () => {
     const second = session.run("later", { turnId: "u" });
     await hold.reached;
     const other = testLash({ engine: host.engine, clock: host.clock });
-    await expect((await other.lash.openSession("s")).run("me")).rejects.toMatchObject({ code: "session_execution_busy" });
+    await expect((await other.lash.openSession("s")).run("me", { wait: false })).rejects.toMatchObject({ code: "session_execution_busy" });
     hold.open();
     expect([(await first).turnId, (await second).turnId]).toEqual(["t:agent-frame:1", "u"]);
   });

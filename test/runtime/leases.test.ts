@@ -127,17 +127,17 @@ describe.each(engineCases())("two runtimes whose clocks differ, on $name", ({ op
     expect(time.now() - begunMs).toBeGreaterThanOrEqual(TTL_MS);
   });
 
-  test("a turn that is asked for again finds the session busy until its runtime has seen the holder silent for one TTL (SC-2, S-56)", async () => {
+  test("a turn that is asked for again without waiting finds the session busy until its runtime has seen the holder silent for one TTL (SC-2, S-56)", async () => {
     const [engine, time] = [open(), manualClock(START_MS)];
     const process = new Mortal(engine);
     await thinking(process.engine, time, { lease: { ttlMs: 90_000, renewMs: 30_000 } });
     process.kill();
     const next = stranger({ engine, clock: wallClock(time, 3_600_000).clock });
     const session = await next.lash.openSession("s");
-    await expect(session.run("go", { turnId: "t" })).rejects.toMatchObject({ code: "session_execution_busy" });
+    await expect(session.run("go", { turnId: "t", wait: false })).rejects.toMatchObject({ code: "session_execution_busy" });
     // The TTL is its holder's, not the watcher's.
     await time.advance(60_000);
-    await expect(session.run("go", { turnId: "t" })).rejects.toMatchObject({ code: "session_execution_busy" });
+    await expect(session.run("go", { turnId: "t", wait: false })).rejects.toMatchObject({ code: "session_execution_busy" });
     await time.advance(30_000);
     expect(await session.run("go", { turnId: "t" })).toMatchObject({ text: "theirs" });
   });

@@ -93,7 +93,7 @@ describe.each(engineCases())("on $name", ({ open }) => {
     await hold.reached;
     const session = await testLash({ engine, script: () => "y" }).lash.openSession("s");
     const { batchId } = await session.commands.reset("r", "k");
-    await expect(session.run("new")).rejects.toMatchObject({ code: "session_execution_busy" });
+    await expect(session.run("new", { wait: false })).rejects.toMatchObject({ code: "session_execution_busy" });
     expect([await session.queuedTurn(), (await session.queuedWork()).map((batch) => batch.batchId)]).toEqual([undefined, [batchId]]);
     hold.open();
     await result;

@@ -157,14 +157,14 @@ describe("a turn that is ended by", () => {
     if (LashError.is(got)) expect(ofType(records, "turn_completed").at(-1)).toMatchObject({ status: "failed", error: { code: got.code } });
   });
 
-  test("a session that somebody else runs throws `session_execution_busy`, and so says its trace (TR-12, S-64)", async () => {
+  test("a turn that does not wait for whoever runs its session throws `session_execution_busy`, and so says its trace (TR-12, S-64)", async () => {
     const engine = memoryEngine();
     const hold = gate();
     const first = testLash({ engine, script: [{ before: hold, text: "x" }] });
     const running = (await first.lash.openSession("s")).run("go");
     await hold.reached;
     const { lash, sink } = scene(() => ({ engine }));
-    await expect((await lash.openSession("s")).run("too", { turnId: "t" })).rejects.toMatchObject({ code: "session_execution_busy" });
+    await expect((await lash.openSession("s")).run("too", { turnId: "t", wait: false })).rejects.toMatchObject({ code: "session_execution_busy" });
     expect(outlineOf(sink.records)).toEqual(["session_started", "turn_started", "session_execution_lease.busy", "turn_completed failed session_execution_busy"]);
     expect(pairsOf(sink.records)).toEqual(WHOLE);
     hold.open();

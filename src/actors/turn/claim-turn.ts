@@ -7,6 +7,7 @@ import type { ClaimAnswer } from "../durable/contract.ts";
 import { holdSession } from "../session-lease.ts";
 import type { SessionParts } from "../session/parts.ts";
 import type { TurnRequest } from "./request.ts";
+import { heldFromInside, insideError } from "../inside-turn.ts";
 import type { TurnTypes } from "./types.ts";
 
 /**
@@ -24,7 +25,7 @@ export async function claimTurn(session: SessionParts, request: TurnRequest): Pr
     // Commands may have been applied under a lease that is held for the turn: it has it now, or nobody needs it any more.
     if (isAccepting && outcome.kind === "accepted") claims.hold(undefined);
     if (isAccepting && NOT_ACCEPTED.has(outcome.kind)) await claims.release();
-    return answerOf(session, outcome);
+    return answerOf(session, request, outcome);
   } catch (error) {
     if (isAccepting) await claims.release();
     // Asked for again with another input is the caller's mistake (OP-11).
@@ -47,7 +48,7 @@ async function ask({ claims, plans, residence }: SessionParts, { turnId, origin,
 const hold = ({ ports, actors, claims }: SessionParts, lease: SessionLease) =>
   holdSession(ports, lease, { sinceMs: claims.sinceMs, parent: actors.root, giveBack: (fence) => claims.giveBack(fence) });
 
-function answerOf(session: SessionParts, outcome: Outcome): ClaimAnswer<TurnTypes> {
+function answerOf(session: SessionParts, { turnId, place, asker }: TurnRequest, outcome: Outcome): ClaimAnswer<TurnTypes> {
   switch (outcome.kind) {
     case "accepted":
     case "resumed": {
@@ -62,10 +63,19 @@ function answerOf(session: SessionParts, outcome: Outcome): ClaimAnswer<TurnType
     case "commands_wait":
       return { kind: "notYet", first: { kind: "commands" } };
     case "turn_in_flight":
+      if (place && !place.mayWait) {
+        place.isBehind({ turnId: outcome.turnId, isParked: false });
+        // It is driven all the same, as it would be by a turn that waits.
+        session.takeover.leftHere(false);
+        return { kind: "refused", error: place.refused() };
+      }
       return { kind: "notYet", first: { kind: "turn", turnId: outcome.turnId } };
     case "head_moved":
       return { kind: "notYet", first: { kind: "head", headRevision: outcome.headRevision } };
-    case "busy":
-      return { kind: "elsewhere", holder: outcome.holder };
+    case "busy": {
+      const around = outcome.holder && heldFromInside(asker, outcome.holder.owner);
+      if (around) return { kind: "refused", error: insideError(around, turnId) };
+      return place?.mayWait ? { kind: "notYet", first: { kind: "owner" } } : { kind: "elsewhere", holder: outcome.holder };
+    }
   }
 }

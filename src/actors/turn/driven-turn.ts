@@ -17,6 +17,7 @@ import { TurnLog } from "../turn-log.ts";
 import type { TurnPlan } from "../turn-plan.ts";
 import { effectEnvelope, type Envelope } from "../envelope.ts";
 import type { EffectRequest } from "../../machines/effects.ts";
+import type { TurnHere } from "../inside-turn.ts";
 import type { TurnRequest } from "./request.ts";
 
 export class DrivenTurn {
@@ -26,6 +27,8 @@ export class DrivenTurn {
   readonly emit: Emit;
   readonly trace: TurnTrace | undefined;
   readonly log = new TurnLog();
+  /** For what is asked for from inside it. */
+  readonly here: TurnHere;
   /** Aborts hooks that run before the first model call. */
   readonly preparing = new AbortController();
   readonly #startedAtMs: number;
@@ -47,6 +50,8 @@ export class DrivenTurn {
     this.request = request;
     this.emit = emit;
     this.trace = trace;
+    const { ports, stated: { wiring: { sessionId, owner } } } = session;
+    this.here = { sessionId, turnId: request.turnId, ports, owner, asker: request.asker, isOver: false };
     this.#startedAtMs = clock.now();
     this.#startedAt = clock.monotonic();
   }

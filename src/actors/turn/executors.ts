@@ -6,6 +6,7 @@ import { isRefusal } from "../../domain/refusal.ts";
 import { addUsage } from "../../domain/usage.ts";
 import type { EffectOutcome, EffectRequest, TurnEvent } from "../../machines/effects.ts";
 import type { Executors } from "../durable/contract.ts";
+import { insideTurn } from "../inside-turn.ts";
 import { callModelEffect } from "./call-model.ts";
 import { checkpointEffect } from "./checkpoint-effect.ts";
 import { compactEffect } from "./compact.ts";
@@ -21,7 +22,20 @@ export interface Settled {
   readonly source: "run" | "journal";
 }
 
-export const turnExecutors = (driven: DrivenTurn): Executors<TurnTypes> => ({
+export function turnExecutors(driven: DrivenTurn): Executors<TurnTypes> {
+  const { llm_call, tool_batch, checkpoint, sync_execution_environment, compact, exec_code } = executorsOf(driven);
+  const inside = <R>(execute: (request: R, scope: TurnScope) => Promise<TurnEvent | undefined> | TurnEvent | undefined) => (request: R, scope: TurnScope) => insideTurn(driven.here, () => execute(request, scope));
+  return {
+    llm_call: inside(llm_call),
+    tool_batch: inside(tool_batch),
+    checkpoint: inside(checkpoint),
+    sync_execution_environment: inside(sync_execution_environment),
+    compact: inside(compact),
+    exec_code,
+  };
+}
+
+const executorsOf = (driven: DrivenTurn): Executors<TurnTypes> => ({
   llm_call: async (request, scope) => {
     const settled = await callModelEffect(driven, request, request.command.logLength, scope);
     recordCall(driven, request, settled, scope);
@@ -51,11 +65,11 @@ export const turnExecutors = (driven: DrivenTurn): Executors<TurnTypes> => ({
 const told = ({ effectId }: EffectRequest, { outcome, source }: Settled): TurnEvent => ({ type: "effect.settled", effectId, outcome, source });
 
 function batchOf(driven: DrivenTurn, request: EffectRequest, logIndex: number): BatchInput {
-  const { session, turn, log, plan, plugins, emit } = driven;
+  const { session, turn, here, log, plan, plugins, emit } = driven;
   const message = log.messages[logIndex];
   if (!message) throw effectError("runtime_effect_tool_batch_id", "the message whose tools are to run is not in the turn's log");
   const trace = driven.trace?.effect(request, session.residence.resident.head.turnIndex);
-  return { session, turn, request, message, plan, tools: driven.callable(plan), ownSpecs: driven.ownSpecs(plan), log, plugins, trace, emit };
+  return { session, turn, here, request, message, plan, tools: driven.callable(plan), ownSpecs: driven.ownSpecs(plan), log, plugins, trace, emit };
 }
 
 function recordCall({ log, trace, emit }: DrivenTurn, request: EffectRequest, { outcome, source }: Settled, { context }: TurnScope): void {

@@ -5,6 +5,7 @@ import type { TurnHook } from "../../machines/turn.context.ts";
 import type { HeldClaim } from "../durable/contract.ts";
 import type { Opened } from "../durable/runner.ts";
 import type { GivenUp } from "../give-up.ts";
+import { insideTurn } from "../inside-turn.ts";
 import { needsJsonCheck } from "../output-check.ts";
 import type { TurnPlugins } from "../plugin-port.ts";
 import type { SessionWiring } from "../ports.ts";
@@ -74,7 +75,7 @@ async function plugged(driven: DrivenTurn, { plugins: all }: SessionWiring): Pro
 }
 
 /** Goes on where the last durable step left off. */
-async function takenUp({ session, turn, headRevision, log, plugins, preparing }: DrivenTurn) {
+async function takenUp({ session, turn, headRevision, log, plugins, preparing, here }: DrivenTurn) {
   const { residence, ports } = session;
   await residence.refresh(headRevision);
   const snapshot = turn.snapshot && restored(turn, turn.snapshot, ports);
@@ -82,7 +83,7 @@ async function takenUp({ session, turn, headRevision, log, plugins, preparing }:
   const { logLength, open } = snapshot.context;
   log.restore(turn, logLength, (replayKey) => open.some((request) => request.replayKey === replayKey));
   // A turn that ends as cancelled needs none of it, and nothing of it must keep the turn from ending.
-  if (plugins && !preparing.signal.aborted) await plugins.rebuild(open[0]?.command.iteration ?? 0);
+  if (plugins && !preparing.signal.aborted) await insideTurn(here, () => plugins.rebuild(open[0]?.command.iteration ?? 0));
   return snapshot;
 }
 

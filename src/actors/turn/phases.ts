@@ -10,6 +10,7 @@ import type { TurnEvent } from "../../machines/effects.ts";
 import type { RecordedTurn } from "../../stores/contract.ts";
 import { buildCommit, closedLog, completedBy, isCancelled, resultOf } from "../committer.ts";
 import type { Phases } from "../durable/contract.ts";
+import { insideTurn } from "../inside-turn.ts";
 import { loadOpening, openingAtHand } from "../opening.ts";
 import type { PluginPhase } from "../plugin-port.ts";
 import { referenceOf } from "../resident.ts";
@@ -70,9 +71,9 @@ function buildTurn(driven: DrivenTurn, scope: TurnScope): TurnEvent | Promise<Tu
 }
 
 /** Asked for only where a plugin takes part, except for a turn that is given up: then none is there. */
-function pluginPhase({ plugins, preparing }: DrivenTurn, phase: PluginPhase, scope: TurnScope): Promise<TurnEvent> {
+function pluginPhase({ plugins, preparing, here }: DrivenTurn, phase: PluginPhase, scope: TurnScope): Promise<TurnEvent> {
   if (!plugins) return Promise.resolve(phase === "finalize" ? { type: "turn.finalized", messages: [] } : { type: "turn.persisted" });
-  return plugins.phase(phase, () => scope.context, preparing.signal);
+  return insideTurn(here, () => plugins.phase(phase, () => scope.context, preparing.signal));
 }
 
 /** Whether the prompt of the first model call is to be expected longer than the host wants it. */

@@ -3,7 +3,9 @@
 import type { AcceptedInput } from "../../domain/turn-input.ts";
 import type { NewAttachment } from "../../stores/content-contract.ts";
 import type { Emit } from "../model-call.ts";
+import type { TurnHere } from "../inside-turn.ts";
 import type { TurnOverlay } from "../turn-plan.ts";
+import type { Place } from "./place.ts";
 
 /** Who watches a turn, and may cancel it. */
 export interface TurnWatcher {
@@ -25,10 +27,21 @@ export interface TurnRequest extends TurnWatcher {
   readonly origin: TurnOrigin;
   /** What its host gives for this turn alone. */
   readonly overlay?: TurnOverlay | undefined;
+  /**
+   * How long it waits for other turns of the session, wherever they run, and for other owners. Undefined: for those that run here as
+   * long as it takes, for other owners not at all.
+   */
+  readonly waitMs?: number | undefined;
+  /** What the lash itself is finishing in the session; it is waited for first. */
+  readonly after?: Promise<unknown> | undefined;
+  /** The turn that whoever asks is a part of. */
+  readonly asker?: TurnHere | undefined;
+  /** Of one that waits. */
+  readonly place?: Place | undefined;
 }
 
 /** A turn whose input is what waits. */
-export interface QueuedTurnStart extends Pick<TurnWatcher, "signal" | "whenParked"> {
+export interface QueuedTurnStart extends Pick<TurnWatcher, "signal" | "whenParked">, Pick<TurnRequest, "asker"> {
   /** Id of the turn; default: the first of `batchIds`, else what an input asks for, else a fresh one. */
   readonly drainId?: string;
   /** Exactly these batches, if they are next; then no inputs. */

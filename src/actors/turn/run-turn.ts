@@ -1,5 +1,6 @@
 // Runs a turn of a session to its end: machine, record and executors put together, and what the session does around a run.
 
+import { onAbort } from "../../domain/abort.ts";
 import { CancelSignal, type TurnCancellation } from "../../domain/cancellation.ts";
 import { isOutcomeUnknown } from "../../domain/error-mapping.ts";
 import { LashError, runtimeError } from "../../domain/errors.ts";
@@ -8,7 +9,7 @@ import { isLack } from "../../domain/turn-means.ts";
 import { toAudience } from "../audience.ts";
 import type { SessionEvent } from "../../machines/session.machine.ts";
 import { cancelTopic, CancelWatch } from "../cancel-watch.ts";
-import { Runner, type RunEnd } from "../durable/runner.ts";
+import { Runner, type RunEnd, type RunState } from "../durable/runner.ts";
 import { followTurnId } from "../frames.ts";
 import type { SessionParts } from "../session/parts.ts";
 import { drainCommands } from "../session/commands.ts";
@@ -18,31 +19,56 @@ import { claimTurn } from "./claim-turn.ts";
 import { DrivenTurn } from "./driven-turn.ts";
 import { durableTurn } from "./durable-turn.ts";
 import { openTurn } from "./open-turn.ts";
+import { awaitLane, laneTopic } from "./lane-wait.ts";
+import { Place, type TurnAhead } from "./place.ts";
 import { TurnRunRecord } from "./record.ts";
 import { headless, type TurnRequest } from "./request.ts";
 import type { ComesFirst, TurnEnd, TurnTypes } from "./types.ts";
 
+/** What has to be at hand before anything is accepted. */
+type Prepare = (request: TurnRequest) => Promise<void>;
+
 /**
  * Has a turn run when the session is free for it.
  *
- * @param prepare - what has to be at hand before anything is accepted.
  * @throws errors that concern the turn under the id that it is asked for by, whatever turn they arose in.
  */
-export async function runTurn(session: SessionParts, request: TurnRequest, prepare: (request: TurnRequest) => Promise<void> = async () => undefined): Promise<TurnEnd> {
-  const { runs, lane, changes, takeover } = session;
+export async function runTurn(session: SessionParts, request: TurnRequest, prepare: Prepare = async () => undefined): Promise<TurnEnd> {
+  const { runs, lane, takeover } = session;
+  const { waitMs } = request;
+  const ahead = waitMs === undefined ? undefined : runs.ahead(request.turnId);
   try {
-    return await runs.attach(request, (signal) =>
-      lane.run(() => {
-        const attached = { ...request, signal };
-        return prepare(attached).then(() => driveChain(session, attached)).finally(() => changes.settle());
-      }),
-    );
+    return await runs.attach(request, (signal) => {
+      const attached = { ...request, signal };
+      return waitMs === undefined ? lane.run(() => runPrepared(session, attached, prepare)) : runInPlace(session, attached, new Place(session, attached, waitMs), ahead, prepare);
+    });
   } catch (error) {
     const left = isLack(error) ? error.details["turnId"] : undefined;
     if (typeof left === "string") takeover.lacks(left);
     throw asAsked(session, error, request);
   }
 }
+
+/** Whoever asked hears of it at once when its place is given up, whatever is still done in the lane until its time comes. */
+function runInPlace(session: SessionParts, request: TurnRequest, place: Place, ahead: TurnAhead | undefined, prepare: Prepare): Promise<TurnEnd> {
+  const { runs, lane } = session;
+  if (ahead) place.isBehind(ahead);
+  const { after } = request;
+  if ((ahead ?? after) && !place.mayWait) {
+    place.close();
+    return Promise.reject(place.refused());
+  }
+  const run = async (): Promise<TurnEnd> => {
+    if (after) await Promise.race([after, aborted(place.over)]);
+    const left = await place.whenItsTimeComes();
+    return left ?? runPrepared(session, { ...request, place }, prepare);
+  };
+  const ended = lane.run(run).finally(() => place.close());
+  return runs.keep(place, () => Promise.race([place.left, ended]));
+}
+
+const runPrepared = (session: SessionParts, request: TurnRequest, prepare: Prepare): Promise<TurnEnd> =>
+  prepare(request).then(() => driveChain(session, request)).finally(() => session.changes.settle());
 
 /** Drives a turn that was left in flight, and that nobody watches, to its end. */
 export const finishTurn = (session: SessionParts, turnId: string): Promise<TurnEnd> => runTurn(session, { turnId, origin: { kind: "found" }, ...headless() });
@@ -63,7 +89,7 @@ async function driveChain(session: SessionParts, request: TurnRequest): Promise<
     const { outcome, turnId } = last.result;
     if (!("agent_frame_switch" in outcome)) return last;
     try {
-      last = await drive(session, { ...request, turnId: followTurnId(turnId), origin: { kind: "found" } });
+      last = await drive(session, { ...request, turnId: followTurnId(turnId), origin: { kind: "found" }, place: undefined });
     } catch (error) {
       if (LashError.is(error) && error.isCode("unknown_turn")) return last;
       throw error;
@@ -100,6 +126,7 @@ class TurnRun {
   #stopExpiry = (): void => undefined;
   /** A takeover of it did not fail, because it came to where it only waits. */
   #hasWaited = false;
+  #isParked = false;
 
   constructor(session: SessionParts, request: TurnRequest) {
     const { ports, stated: { wiring }, actors, feed, runs, residence } = session;
@@ -113,7 +140,7 @@ class TurnRun {
     this.#runner = new Runner<TurnTypes>({
       id: `turn:${sessionId}:${turnId}`,
       machine: durableTurn(ports.protocol),
-      record: new TurnRunRecord({ persistence: ports.persistence, turnId, isDurable: ports.journals === undefined, claim: () => claimTurn(session, request), onAnswered: (keyIds) => ports.waits.look(keyIds) }),
+      record: new TurnRunRecord({ persistence: ports.persistence, turnId, isDurable: ports.journals === undefined, claim: () => claimInPlace(session, request), onAnswered: (keyIds) => ports.waits.look(keyIds) }),
       first: (first) => this.#doFirst(first),
       open: (claimed) => {
         this.#watch();
@@ -125,13 +152,17 @@ class TurnRun {
       parent: actors.root,
       inspect: ports.inspect,
       onNote: ({ messages }) => this.#driven.log.append(messages),
-      onState: (state) => state === "parked" && this.#onParked(),
+      onState: (state) => this.#onState(state),
       onCancel: (asked) => this.cancel(asked),
     });
   }
 
   get turnId(): string {
     return this.#request.turnId;
+  }
+
+  get isParked(): boolean {
+    return this.#isParked;
   }
 
   run(): Promise<TurnEnd> {
@@ -163,6 +194,9 @@ class TurnRun {
       this.#stopExpiry();
       this.#stopWatching();
       this.#driven.preparing.abort(OVER);
+      this.#driven.here.isOver = true;
+      const { ports, stated: { wiring: { sessionId } } } = this.#session;
+      if (this.#runner.wasClaimed) ports.changes.notify(laneTopic(sessionId));
     }
   }
 
@@ -177,7 +211,7 @@ class TurnRun {
         const { recorded } = end.result;
         // Ended by somebody else since this session was read: what is shown here has to have it, too.
         if (recorded.headRevision > residence.resident.headRevision) await residence.refresh(recorded.headRevision);
-        return { result: recorded, toolResults: [] };
+        return { result: recorded, toolResults: [], hadEnded: true };
       }
       case "parked":
         throw suspendedError(sessionId, turnId);
@@ -215,10 +249,20 @@ class TurnRun {
       case "head":
         await residence.refresh(first.headRevision);
         return undefined;
+      case "owner": {
+        const { place } = this.#request;
+        if (!place) return undefined;
+        actors.send({ type: "turn.left" });
+        await runs.aside(place, () => awaitLane(this.#session, place));
+        actors.send({ type: "turn.started" });
+        return undefined;
+      }
       case "turn": {
         // Nothing is accepted before it has ended. Nobody watches it.
         const run = new TurnRun(this.#session, { turnId: first.turnId, origin: { kind: "found" }, ...headless() });
-        await runs.during(run, () => run.run()).finally(() => feed.ended(first.turnId));
+        const ended = runs.during(run, () => run.run()).finally(() => feed.ended(first.turnId));
+        // Somebody else was faster: that one is waited for.
+        await (this.#request.place?.mayWait ? ended.catch(ifBusy) : ended);
         actors.send({ type: "turn.started" });
       }
     }
@@ -247,6 +291,15 @@ class TurnRun {
     this.#stopExpiry = clock.setTimer(Math.max(0, acceptedAtMs + timeoutMs - clock.now()), () => this.#runner.post({ type: "turn.expire", timeoutMs }));
   }
 
+  #onState(state: RunState): void {
+    const isParked = state === "parked" || (this.#isParked && state === "parking");
+    if (isParked !== this.#isParked) {
+      this.#isParked = isParked;
+      this.#session.runs.changed();
+    }
+    if (state === "parked") this.#onParked();
+  }
+
   #onParked(): void {
     const { runs } = this.#session;
     const { whenParked } = this.#request;
@@ -258,6 +311,14 @@ class TurnRun {
     void this.#runner.step(undefined, { waiting: true }).catch(() => undefined);
   }
 }
+
+function ifBusy(error: unknown): void {
+  if (!LashError.is(error) || !error.isCode("session_execution_busy")) throw error;
+}
+
+const claimInPlace = (session: SessionParts, request: TurnRequest) => (request.place ? request.place.ask(() => claimTurn(session, request)) : claimTurn(session, request));
+
+const aborted = (signal: AbortSignal): Promise<void> => new Promise((resolve) => void onAbort(signal, resolve));
 
 /** What the session's machine is told of a run that failed. */
 function sessionEventOf(error: unknown, wasClaimed: boolean): SessionEvent {

@@ -47,6 +47,8 @@ export type ComesFirst =
   | { readonly kind: "commands" }
   /** Another turn was accepted before and its owner is gone. */
   | { readonly kind: "turn"; readonly turnId: string }
+  /** Another owner has the session, and the turn waits for it. */
+  | { readonly kind: "owner" }
   /** The session is read again: the turn was to be accepted on an older head. */
   | { readonly kind: "head"; readonly headRevision: number };
 
@@ -54,5 +56,7 @@ export interface TurnEnd {
   readonly result: RecordedTurn;
   /** Tool calls with arguments and outputs; empty for a turn that had ended before. */
   readonly toolResults: readonly ToolResult[];
+  /** Somebody else had ended it before it was claimed here. */
+  readonly hadEnded?: true;
 }
 

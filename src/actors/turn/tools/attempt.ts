@@ -12,6 +12,7 @@ import type { Tool, ToolCall } from "../../../tools/contract.ts";
 import { reportConversion } from "../../conversion-report.ts";
 import type { RunScope } from "../../durable/contract.ts";
 import { resultTextIn } from "../../earlier-results.ts";
+import { insideTurn } from "../../inside-turn.ts";
 import { storeFile, type TakenFile } from "../../images.ts";
 import type { AttemptEnd, SettledCall } from "../../plugin-port.ts";
 import { questionsOf } from "./ask-model.ts";
@@ -131,7 +132,8 @@ class Attempt {
     // Its tool may have gone meanwhile.
     const refusal = refusalOf(batch, call.toolName);
     if (refusal !== undefined) return { output: failedOutput({ class: "unavailable", code: "tool_unavailable", message: refusal }) };
-    const returned: unknown = tool.run(input, handle);
+    // Where no context goes along with it, it has to be set for the tool itself (IN3).
+    const returned: unknown = insideTurn(batch.here, () => tool.run(input, handle) as unknown);
     return end(isThenable(returned) ? await returned : returned);
   }
 

@@ -8,6 +8,7 @@ import type { EffectRequest } from "../../../machines/effects.ts";
 import type { TurnRecord } from "../../../stores/contract.ts";
 import type { Tool } from "../../../tools/contract.ts";
 import { type Envelope, effectEnvelope } from "../../envelope.ts";
+import type { TurnHere } from "../../inside-turn.ts";
 import type { Emit } from "../../model-call.ts";
 import type { TurnPlugins } from "../../plugin-port.ts";
 import type { SessionParts } from "../../session/parts.ts";
@@ -18,6 +19,7 @@ import type { TurnPlan } from "../../turn-plan.ts";
 export interface BatchInput {
   readonly session: SessionParts;
   readonly turn: TurnRecord;
+  readonly here: TurnHere;
   readonly request: EffectRequest;
   /** The message of the model whose calls are to run. */
   readonly message: Message;
