@@ -8,19 +8,21 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { idle } from "./idle.ts";
+import { load } from "./load.ts";
 import { peers } from "./peers.ts";
 import { redaction } from "./redact.ts";
 import { reopen } from "./reopen.ts";
 import { Report } from "./report.ts";
 import { streaming } from "./streaming.ts";
 import { takeover } from "./takeover.ts";
+import { throughput } from "./throughput.ts";
 import { turnBytes } from "./turn-bytes.ts";
 import { turnTimes } from "./turn-times.ts";
 
 type Section = (report: Report, folder: string) => Promise<void>;
 
 /** Peers last: what they load stays loaded. */
-const SECTIONS: Readonly<Record<string, Section>> = { turns: turnTimes, bytes: turnBytes, streaming, idle, reopen, takeover, redaction, peers };
+const SECTIONS: Readonly<Record<string, Section>> = { turns: turnTimes, throughput, bytes: turnBytes, streaming, idle, load, reopen, takeover, redaction, peers };
 
 const asked = process.argv.slice(2);
 const unknown = asked.filter((name) => SECTIONS[name] === undefined);

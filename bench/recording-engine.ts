@@ -43,6 +43,8 @@ export function recordingEngine(engine: Engine): RecordingEngine {
 }
 
 const recorded = (tx: WriteTransaction, into: Operation[]): WriteTransaction => ({
+  prefetch: (reads) => tx.prefetch(reads),
+  widen: (sessionId) => tx.widen(sessionId),
   get(key) {
     into.push({ kind: "get", key, keyBytes: encodeKey(key) });
     return tx.get(key);

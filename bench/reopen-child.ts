@@ -8,7 +8,7 @@ import type * as SqliteStore from "../src/stores/sqlite/store.ts";
 import { heapInUse } from "./measure.ts";
 import type { Reopened } from "./reopen.ts";
 
-const [, , path = "", form] = process.argv;
+const [, , path = "", form, looksAtHeap] = process.argv;
 const [main, store] = form === "dist" ? ["../dist/index.js", "../dist/stores/sqlite/store.js"] : ["../src/index.ts", "../src/stores/sqlite/store.ts"];
 const { createLash, tool } = (await import(main)) as typeof Main;
 const { sqlite } = (await import(store)) as typeof SqliteStore;
@@ -20,6 +20,8 @@ interface Asked {
   /** Since the process began, and since `createLash`. */
   readonly at: number;
   readonly ms: number;
+  readonly openMs: number;
+  readonly openHeapBytes: number;
   readonly messages: number;
   readonly heapBytes: number;
 }
@@ -40,6 +42,8 @@ async function untilAsked(id: string, store: NonNullable<LashOptions["store"]>):
   const start = performance.now();
   const lash = createLash({ provider, store, tools: [weather] });
   const session = await lash.openSession(id);
+  const openMs = performance.now() - start;
+  const openHeapBytes = looksAtHeap !== undefined ? heapInUse() - before : 0;
   const turn = session.turn("and now?");
   const result = turn.result;
   const { at, messages } = await asked.promise;
@@ -48,10 +52,10 @@ async function untilAsked(id: string, store: NonNullable<LashOptions["store"]>):
   answer.resolve();
   await result;
   await lash.close();
-  return { at, ms: at - start, messages, heapBytes };
+  return { at, ms: at - start, openMs, openHeapBytes, messages, heapBytes };
 }
 
 // The long session first: it pays for all code that runs for the first time.
 const long = await untilAsked("long", sqlite(path));
 const empty = await untilAsked("empty", sqlite(`${path}-empty`));
-console.log(JSON.stringify({ longMs: long.ms, processMs: long.at, emptyMs: empty.ms, heapBytes: long.heapBytes, messages: long.messages } satisfies Reopened));
+console.log(JSON.stringify({ openMs: long.openMs, openHeapBytes: long.openHeapBytes, longMs: long.ms, processMs: long.at, emptyMs: empty.ms, heapBytes: long.heapBytes, messages: long.messages } satisfies Reopened));

@@ -8,13 +8,13 @@ export interface Finding {
   readonly section: string;
   readonly what: string;
   readonly value: number;
-  readonly unit: "ms" | "us" | "B" | "kB" | "MB" | "x" | "tx";
-  /** Most that design section 9 allows; `exactly` where it allows nothing else. */
-  readonly budget?: { readonly atMost: number } | { readonly exactly: number };
+  readonly unit: "ms" | "us" | "B" | "kB" | "MB" | "x" | "tx" | "/s";
+  /** Most or least that the budget allows; `exactly` where it allows nothing else. */
+  readonly budget?: { readonly atMost: number } | { readonly atLeast: number } | { readonly exactly: number };
   readonly note?: string;
 }
 
-const DIGITS: Readonly<Record<Finding["unit"], number>> = { ms: 3, us: 2, B: 0, kB: 1, MB: 1, x: 2, tx: 1 };
+const DIGITS: Readonly<Record<Finding["unit"], number>> = { ms: 3, us: 2, B: 0, kB: 1, MB: 1, x: 2, tx: 1, "/s": 0 };
 
 export class Report {
   readonly #findings: Finding[] = [];
@@ -48,12 +48,13 @@ export class Report {
 
 function isMet({ value, budget }: Finding): boolean {
   if (budget === undefined) return true;
-  return "exactly" in budget ? value === budget.exactly : value <= budget.atMost;
+  if ("exactly" in budget) return value === budget.exactly;
+  return "atMost" in budget ? value <= budget.atMost : value >= budget.atLeast;
 }
 
 function verdictText(finding: Finding): string {
   const { budget } = finding;
   if (budget === undefined) return "";
-  const limit = "exactly" in budget ? `exactly ${budget.exactly}` : `at most ${budget.atMost}`;
+  const limit = "exactly" in budget ? `exactly ${budget.exactly}` : "atMost" in budget ? `at most ${budget.atMost}` : `at least ${budget.atLeast}`;
   return `${isMet(finding) ? "met" : "MISSED"}: ${limit}`;
 }

@@ -3,7 +3,9 @@ import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:f
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { machinePage, type MachineLike } from "../src/inspect/mermaid.ts";
+import { leaseMachine } from "../src/machines/lease/lease.machine.ts";
 import { sessionMachine } from "../src/machines/session.machine.ts";
+import { toolAttemptMachine } from "../src/machines/tool-attempt/tool-attempt.machine.ts";
 import { turnMachine } from "../src/machines/turn.machine.ts";
 import { standardProtocol } from "../src/protocols/standard.ts";
 
@@ -11,7 +13,7 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 export const CHART_FOLDER = join(root, "docs", "machines");
 
 /** Every machine of the runtime; the turn machine with its standard protocol. */
-export const MACHINES: readonly MachineLike[] = [turnMachine(standardProtocol), sessionMachine];
+export const MACHINES: readonly MachineLike[] = [turnMachine(standardProtocol), sessionMachine, toolAttemptMachine, leaseMachine];
 
 /** Writes one page per machine and removes pages of machines that are gone. */
 export function writeCharts(machines: readonly MachineLike[], folder = CHART_FOLDER): void {

@@ -34,7 +34,8 @@ export { tool } from "./tools/tool.ts";
 export { readResultTool, type ReadResultOptions } from "./tools/read-result-tool.ts";
 export { batchTool } from "./tools/batch-tool.ts";
 export type { JsonToolOptions, ToolOptions } from "./tools/tool.ts";
-export type { DirectAnswer, OnInterrupted, StandardSchema, ToJsonSchema, Tool, ToolCall, ToolRetryPolicy } from "./tools/contract.ts";
+export type { AnswerOutcome, ApprovalRequest, ApproveOptions, CallAnswer, DenyOptions, PendingCall } from "./domain/approvals.ts";
+export type { ApprovalVerdict, AskedCall, DirectAnswer, NeedsApproval, OnInterrupted, StandardSchema, ToJsonSchema, Tool, ToolCall, ToolRetryPolicy } from "./tools/contract.ts";
 export { pending } from "./domain/tool-pending.ts";
 export type { PendingOptions } from "./domain/tool-pending.ts";
 export type { Resolution, ResolveOutcome } from "./domain/waits.ts";
@@ -46,7 +47,7 @@ export type { Compaction, CompactionRequest, Compactor } from "./domain/compacti
 export type { MessageDraft } from "./domain/message-draft.ts";
 export { ToolError } from "./domain/tool-error.ts";
 export type { ConvertedFrom, ConvertedValue } from "./domain/tell-value.ts";
-export type { ToolCallOutput, ToolFailure } from "./domain/tool-output.ts";
+export type { CallApproval, ToolCallOutput, ToolFailure } from "./domain/tool-output.ts";
 
 export { LashError } from "./domain/errors.ts";
 export type { ErrorCode, ErrorFamily } from "./domain/error-codes.ts";

@@ -1,6 +1,6 @@
 // Options of createLash, openSession and recover: their shapes, and the checks that say what to write instead.
 
-import { defaultLeaseTimings, type LeaseTimings } from "./actors/lease-keeper.ts";
+import { defaultLeaseTimings, type LeaseTimings } from "./actors/durable/held-lease.ts";
 import type { Inspect } from "./actors/ports.ts";
 import { toolsByName } from "./actors/session-tools.ts";
 import type { TraceOptions } from "./actors/trace-port.ts";
@@ -32,6 +32,7 @@ import type { SweepReport } from "./stores/content-contract.ts";
 import type { GcReport, VacuumReport } from "./stores/upkeep-contract.ts";
 import type { Store } from "./stores/store.ts";
 import type { ToJsonSchema, Tool } from "./tools/contract.ts";
+import { waitOf, WAIT_OPTIONS, type WaitOptions } from "./wait-options.ts";
 import { describedTools } from "./actors/described-tools.ts";
 
 /** Limits of the model are the host's to know: absent means unknown, never a guess. */
@@ -96,7 +97,7 @@ export interface TokenBudget {
   readonly tokens: number;
 }
 
-export interface LashOptions extends AskOptions {
+export interface LashOptions extends AskOptions, WaitOptions {
   readonly provider?: Provider;
   readonly model?: ModelOptions;
   /** Where sessions live. Default `memory()`: everything ends with the process. */
@@ -223,7 +224,7 @@ export interface Maintenance {
 
 const OPTIONS = [
   "provider", "model", "store", "tools", "plugins", "prompt", "maxTurns", "timeoutMs", "budget", "compaction", ...ASK_OPTIONS, "effects", "protocol", "residency", "lease", "inspect", "logger", "clock", "newId", "waitSecret", "maxRecoveries", "limits",
-  "trace", "redact", "drain", "children", "liveReplay", "toJsonSchema", "retiredTools", "sessionOptions",
+  "trace", "redact", "drain", "children", "liveReplay", "toJsonSchema", "retiredTools", "sessionOptions", ...WAIT_OPTIONS,
 ];
 const SESSION_OPTIONS = ["provider", "model", "tools", "plugins", "pluginOptions", "prompt", "maxTurns", "timeoutMs", "budget", "compaction", "retiredTools", ...ASK_OPTIONS];
 
@@ -257,6 +258,7 @@ export function checkOptions(options: LashOptions): void {
   checkSeams(options);
   asksOf(options, options.toJsonSchema);
   redactorOf(options.redact);
+  waitOf(options);
   checkCompaction(options.compaction, options.model?.contextWindowTokens);
   toolsByName(describedTools(options.tools ?? [], options.toJsonSchema));
   checkPlugins(options.plugins);

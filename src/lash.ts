@@ -10,6 +10,9 @@ import { assertReason, newCancellation, type TurnCancelOutcome } from "./domain/
 import { errorFields } from "./domain/error-mapping.ts";
 import { runtimeError } from "./domain/errors.ts";
 import { invalidArgument } from "./domain/invalid-argument.ts";
+import { allPendingCalls } from "./actors/pending-calls.ts";
+import type { PendingCall } from "./domain/approvals.ts";
+import { refuseUnknown } from "./domain/invalid-argument.ts";
 import type { Resolution, ResolveOutcome } from "./domain/waits.ts";
 import {
   checkAddress, checkClose, checkOptions, checkRecover, checkResolution,
@@ -22,6 +25,8 @@ import { makePorts, type LashPorts } from "./runtime-ports.ts";
 import { SessionOpener } from "./session-opener.ts";
 import { Session, type ParkedSession } from "./session.ts";
 import { turnResultOf, type TurnResult } from "./turn-result.ts";
+
+const PENDING_CALLS_AT_ONCE = 100;
 
 /**
  * Wires a runtime. Nothing is opened yet; mistakes in the wiring throw here, with what to write instead.
@@ -113,6 +118,8 @@ export class Lash implements AsyncDisposable {
   /**
    * Finishes the turns that were accepted and whose owners are gone, in all sessions of the store. A turn that needs what is not here
    * stays in flight, and its entry says what is missing: `tool_missing`, `plugin_missing`, `provider_mismatch`, `session_fact_pinned`.
+   * A turn that was left waiting is not looked at before its answer has come, its time has run out, or its end was asked for; one
+   * whose time runs out later goes on then by itself, as long as this lash lives.
    *
    * @param options.signal - aborting it cancels the turns that are being finished, and begins no other.
    * @param options.atOnce - how many turns at most; default 8.
@@ -152,6 +159,18 @@ export class Lash implements AsyncDisposable {
     // Ending it needs nothing that driving it would: also a lash without any provider does it (ME-22).
     if (status === "accepted") this.#recovery.wake(sessionId, asked);
     return { status };
+  }
+
+  /**
+   * The tool calls that wait for approval, of all sessions, by session id: at most 100. Open the session to answer.
+   *
+   * @param options.after - the last one of the page before.
+   * @throws LashError `invalid_argument`, `store_backend`, `stored_row_invalid`.
+   */
+  async pendingCalls({ after, ...rest }: { readonly after?: Pick<PendingCall, "sessionId" | "id"> } = {}): Promise<readonly PendingCall[]> {
+    this.#assertOpen();
+    refuseUnknown(rest, ["after"], "pendingCalls options");
+    return allPendingCalls(this.#ports, PENDING_CALLS_AT_ONCE, after);
   }
 
   /**
@@ -202,6 +221,7 @@ export class Lash implements AsyncDisposable {
   async #close(graceMs: number | undefined): Promise<void> {
     const { clock } = this.#ports;
     this.#recovery.close();
+    for (const { runtime } of this.#sessions) runtime.stopWaiting(runtimeError("lash_closed", "the lash was closed"));
     const driver = await this.#driver;
     driver?.close();
     const endGrace = graceMs === undefined ? undefined : clock.setTimer(graceMs, () => this.#abandonTurns());
@@ -213,6 +233,7 @@ export class Lash implements AsyncDisposable {
     await this.flushTrace().catch((error: unknown) => this.#ports.logger({ level: "warn", event: "trace.flush_failed", ...errorFields(error) }));
     await this.#ports.persistence.close();
     this.#ports.liveness.close();
+    this.#ports.changes.close();
     this.#ports.peers?.close();
     await this.#ladders.close();
   }

@@ -6,9 +6,11 @@
 //        be opened with what the host says of it, a turn whose end was asked for is ended all the same.
 //   RE4. What happens behind the host's back is logged, never thrown.
 
+import type { SeenLease } from "./actors/durable/lease-watch.ts";
+import { seenLease } from "./actors/session-lease.ts";
 import type { SessionRuntime } from "./actors/session-runtime.ts";
-import type { TurnEnd } from "./actors/turn-run.ts";
-import { type FoundTurn, unattended } from "./actors/turn-start.ts";
+import type { TurnEnd } from "./actors/turn/types.ts";
+import { headless, type TurnRequest, type TurnWatcher } from "./actors/turn/request.ts";
 import { errorFields, errorText } from "./domain/error-mapping.ts";
 import { LashError, runtimeError } from "./domain/errors.ts";
 import { isLack } from "./domain/turn-means.ts";
@@ -47,28 +49,45 @@ export class Recovery {
   readonly #background = new Map<string, Promise<void>>();
   /** Take back what would wake suspended turns. */
   readonly #timers = new Set<() => void>();
-  #isClosed = false;
+  /** One of them, for turns that are parked until a time. */
+  #nextDue: { readonly atMs: number; readonly cancel: () => void } | undefined;
+  readonly #closed = new AbortController();
 
   constructor(options: RecoveryOptions) {
     this.#options = options;
   }
 
-  /** All turns in flight. @returns one entry per turn that was dealt with here. */
+  /** All turns in flight that can go on. @returns one entry per turn that was dealt with here. */
   async finishAll(options: RecoverOptions): Promise<readonly Recovered[]> {
-    const { persistence, children } = this.#options.ports;
-    const inFlight = await persistence.turns.inFlight();
+    const { persistence, children, logger } = this.#options.ports;
+    const { turns, nextDueAtMs, deleting = [] } = await persistence.turns.ready();
+    if (nextDueAtMs !== undefined) this.#wakeDueAt(nextDueAtMs);
+    for (const sessionId of deleting) {
+      await persistence.sessions.delete(sessionId).catch((error: unknown) => logger({ level: "warn", event: "session.deletion_failed", sessionId, ...errorFields(error) }));
+    }
     const recovered: Recovered[] = [];
-    for (const generation of (await children?.generations(inFlight)) ?? [inFlight]) {
-      const waiting = [...generation];
-      const worker = async (): Promise<void> => {
-        for (let next = waiting.shift(); next && options.signal?.aborted !== true && !this.#isClosed; next = waiting.shift()) {
-          const outcome = await this.#finish(next, options);
-          if (outcome) recovered.push(outcome);
-        }
-      };
-      await Promise.all(Array.from({ length: options.atOnce ?? RECOVERIES_AT_ONCE }, worker));
+    for (const generation of (await children?.generations(turns)) ?? [turns]) {
+      const silent: InFlight[] = [];
+      await this.#each(generation, options, async (found) => {
+        const outcome = await this.#finish(found, options);
+        if (outcome === "silent") silent.push(found);
+        else if (outcome) recovered.push(outcome);
+      });
+      // All of them have been watched since the first look, so that they do not wait one after another.
+      await this.#each(silent, options, async (found) => {
+        const outcome = await this.#finishOnceSilent(found, options);
+        if (outcome) recovered.push(outcome);
+      });
     }
     return recovered;
+  }
+
+  async #each(found: readonly InFlight[], { signal, atOnce = RECOVERIES_AT_ONCE }: RecoverOptions, finish: (found: InFlight) => Promise<void>): Promise<void> {
+    const waiting = [...found];
+    const worker = async (): Promise<void> => {
+      for (let next = waiting.shift(); next && signal?.aborted !== true && !this.#closed.signal.aborted; next = waiting.shift()) await finish(next);
+    };
+    await Promise.all(Array.from({ length: atOnce }, worker));
   }
 
   /** The turn that is being finished in the background, of one session. */
@@ -88,7 +107,7 @@ export class Recovery {
 
   /** A turn that was suspended goes on when its time runs out, as long as this lash lives. */
   wakeAt(sessionId: string, turnId: string, dueAtMs: number): void {
-    if (this.#isClosed) return;
+    if (this.#closed.signal.aborted) return;
     const { clock } = this.#options.ports;
     const cancel = clock.setTimer(Math.max(0, dueAtMs - clock.now()), () => {
       this.#timers.delete(cancel);
@@ -97,9 +116,29 @@ export class Recovery {
     this.#timers.add(cancel);
   }
 
+  /** Turns that nobody drives go on when their time has come, as long as this lash lives: one timer for all of them. */
+  #wakeDueAt(dueAtMs: number): void {
+    if (this.#closed.signal.aborted || (this.#nextDue && this.#nextDue.atMs <= dueAtMs)) return;
+    const { clock, persistence, logger } = this.#options.ports;
+    if (this.#nextDue) this.#timers.delete(this.#nextDue.cancel);
+    this.#nextDue?.cancel();
+    const cancel = clock.setTimer(Math.max(0, dueAtMs - clock.now()), () => {
+      this.#timers.delete(cancel);
+      this.#nextDue = undefined;
+      void wakeDue().catch((error: unknown) => logger({ level: "warn", event: "turn.recovery_failed", ...errorFields(error) }));
+    });
+    this.#nextDue = { atMs: dueAtMs, cancel };
+    this.#timers.add(cancel);
+    const wakeDue = async (): Promise<void> => {
+      const { turns, nextDueAtMs } = await persistence.turns.ready();
+      for (const { sessionId, turnId, why } of turns) if (why === "due") this.wake(sessionId, turnId);
+      if (nextDueAtMs !== undefined) this.#wakeDueAt(nextDueAtMs);
+    };
+  }
+
   /** No timer wakes a turn any more, and no other is begun. */
   close(): void {
-    this.#isClosed = true;
+    this.#closed.abort();
     for (const cancel of this.#timers) cancel();
   }
 
@@ -113,7 +152,7 @@ export class Recovery {
     const caller = await ports.children?.callerOf(sessionId, turnId).catch(() => undefined);
     if (caller) this.wake(caller.sessionId, caller.turnId);
     if (caller) await this.#background.get(caller.sessionId);
-    const recovered = await this.#finish({ sessionId, turnId }, {}).catch((error: unknown) => ({ error }));
+    const recovered = await this.#finishOnceSilent({ sessionId, turnId }, {}).catch((error: unknown) => ({ error }));
     if (recovered && "error" in recovered) {
       ports.logger({ level: "warn", event: "turn.recovery_failed", sessionId, ...errorFields(recovered.error) });
     }
@@ -127,7 +166,7 @@ export class Recovery {
   async abandon({ sessionId, turnId }: Required<Omit<InFlight, "damage">>, reason: string): Promise<TurnEnd> {
     return this.#with(await this.#options.opener.openToEnd(sessionId), async (runtime) => {
       try {
-        return await runtime.recoverTurn({ turnId, ...unattended(), abandonment: reason });
+        return await runtime.runTurn({ turnId, origin: { kind: "found", abandonment: reason }, ...headless() });
       } catch (error) {
         if (!LashError.is(error) || !error.isCode("session_execution_busy")) throw error;
         throw runtimeError("session_execution_busy", `turn ${turnId} of session ${sessionId} is being driven, and can be cancelled with lash.cancelTurn; nothing was changed`, { details: { ...error.details, sessionId, turnId }, cause: error });
@@ -135,7 +174,37 @@ export class Recovery {
     });
   }
 
-  async #finish(found: InFlight, { signal, onActivity }: RecoverOptions): Promise<Recovered | undefined> {
+  /** Waits for the proof, where the lease seems to have been left. */
+  async #finishOnceSilent(found: InFlight, options: RecoverOptions): Promise<Recovered | undefined> {
+    for (;;) {
+      const outcome = await this.#finish(found, options);
+      if (outcome !== "silent") return outcome;
+      const signal = AbortSignal.any([this.#closed.signal, ...(options.signal ? [options.signal] : [])]);
+      const end = await this.#options.ports.leaseWatch.end(() => this.#leaseOf(found.sessionId), { until: "sign", signal }).catch((error: unknown) => {
+        if (signal.aborted) return "lives";
+        throw error;
+      });
+      if (end === "lives") return undefined;
+    }
+  }
+
+  async #leaseOf(sessionId: string): Promise<SeenLease | undefined> {
+    const lease = await this.#options.ports.persistence.leases.current(sessionId);
+    return lease && seenLease(lease);
+  }
+
+  /**
+   * By its holder's clock the lease has expired. That is no proof, as the clocks may differ; it is a reason to watch the holder for
+   * one TTL (SC-2).
+   */
+  async #seemsLeft(sessionId: string): Promise<boolean> {
+    const { clock, persistence } = this.#options.ports;
+    const lease = await persistence.leases.current(sessionId);
+    return lease !== undefined && lease.expiresAtMs <= clock.now();
+  }
+
+  /** @returns "silent": the turn seems to have been left, and that has to be proved. */
+  async #finish(found: InFlight, { signal, onActivity }: RecoverOptions): Promise<Recovered | "silent" | undefined> {
     const { sessionId, turnId, damage } = found;
     if (damage) return { sessionId, turnId, error: asLashError(damage) };
     try {
@@ -143,25 +212,29 @@ export class Recovery {
       const { children, persistence } = this.#options.ports;
       if ((await children?.callerOf(sessionId, turnId)) && !(await persistence.turns.cancellation(sessionId, turnId))) return undefined;
       const emit = emitTo(turnId, onActivity && ((activity) => onActivity(activity, { sessionId, turnId })));
-      const end = await this.#drive({ turnId, ...unattended(signal), emit, whenParked: "suspend" }, sessionId);
+      const end = await this.#drive({ turnId, ...headless(signal), emit, whenParked: "suspend" }, sessionId);
+      // Whoever ran it when it was looked for has finished it.
+      if (end.hadEnded) return undefined;
       return { sessionId, turnId, result: turnResultOf(end) };
     } catch (error) {
       if (LashError.is(error) && error.isCode("turn_suspended")) return { sessionId, turnId, suspended: true };
+      if (LashError.is(error) && error.isCode("session_execution_busy") && (await this.#seemsLeft(sessionId))) return "silent";
       if (LashError.is(error) && ELSEWHERE.has(error.code)) return undefined;
       return { sessionId, turnId, error: asLashError(error) };
     }
   }
 
   /** What is not here by itself may have been given to the session where it is open. */
-  async #drive(turn: FoundTurn, sessionId: string): Promise<TurnEnd> {
+  async #drive(turn: TurnWatcher, sessionId: string): Promise<TurnEnd> {
+    const request: TurnRequest = { ...turn, origin: { kind: "found" } };
     try {
-      return await this.#with(await this.#open(sessionId, turn.turnId), (runtime) => runtime.recoverTurn(turn));
+      return await this.#with(await this.#open(sessionId, turn.turnId), (runtime) => runtime.runTurn(request));
     } catch (error) {
       let refusal = error;
       for (const runtime of this.#options.opened(sessionId)) {
         if (!isLack(refusal)) break;
         try {
-          return await runtime.recoverTurn(turn);
+          return await runtime.runTurn(request);
         } catch (later) {
           refusal = later;
         }

@@ -1,8 +1,8 @@
 // Runtime ports: what all sessions of one lash share (S-86), made from its options.
 
 import { ChangeHub } from "./actors/change-hub.ts";
-import { inline } from "./actors/inline-host.ts";
-import { journaled } from "./actors/journaled-host.ts";
+import { LeaseWatch } from "./actors/durable/lease-watch.ts";
+import { MemoryJournals } from "./actors/durable/memory-journal.ts";
 import type { RuntimePorts } from "./actors/ports.ts";
 import { Publishers } from "./actors/publisher.ts";
 import type { Tracer } from "./actors/trace-port.ts";
@@ -15,6 +15,7 @@ import { consoleLogger, type Logger, safeLogger } from "./domain/logger.ts";
 import type { Redactor } from "./domain/redactor.ts";
 import { durableAttachmentsRequired } from "./domain/wiring-errors.ts";
 import { leaseTimingsOf, type LashOptions } from "./lash-options.ts";
+import { waitOf } from "./wait-options.ts";
 import { inMemoryLiveReplay } from "./live-replay.ts";
 import { readViewOf } from "./observe/read-view.ts";
 import { standardProtocol } from "./protocols/standard.ts";
@@ -24,6 +25,7 @@ import { failureOf, ProviderError, withoutSecrets } from "./providers/failure.ts
 import type { jsonSchemaProblem } from "./providers/json-schema.ts";
 import type { ProviderLadders } from "./providers/provider-ladders.ts";
 import { randomId, randomSecret } from "./random-id.ts";
+import { wholeEngine } from "./stores/define-engine.ts";
 import { memory } from "./stores/memory/store.ts";
 import { createPersistence } from "./stores/persistence/index.ts";
 
@@ -60,7 +62,8 @@ function jsonCheck(): Pick<RuntimePorts, "checkJson" | "loadJsonCheck"> {
 /** @throws LashError as `createLash`, where parts do not fit together. */
 export function makePorts(options: LashOptions, { redactor, ladders, wakeAt, poke, children }: PortsHost): LashPorts {
   const clock = options.clock ?? systemClock;
-  const { engine, liveness, peers, attachments } = options.store ?? memory();
+  const { engine: given, liveness, peers, attachments } = options.store ?? memory();
+  const engine = wholeEngine(given);
   const newId = options.newId ?? randomId;
   const scopeId = newId();
   const log = safeLogger(options.logger ?? consoleLogger);
@@ -71,7 +74,7 @@ export function makePorts(options: LashOptions, { redactor, ladders, wakeAt, pok
   const persistence = trace?.watchStore(store) ?? store;
   const isDurable = (options.effects ?? (engine.durable ? "journaled" : "inline")) === "journaled";
   if (isDurable && attachments?.durable === false) throw durableAttachmentsRequired();
-  const changes = new ChangeHub(clock, peers);
+  const changes = new ChangeHub(clock, peers, engine.topics);
   const waits = new WaitDesk(
     persistence.waits,
     changes,
@@ -88,12 +91,14 @@ export function makePorts(options: LashOptions, { redactor, ladders, wakeAt, pok
     loadImages,
     direct: async () => (await import("./providers/direct-port.ts")).directPort(clock, loadImages),
     persistence,
-    effectHost: isDurable ? journaled(persistence) : inline(persistence),
+    journals: isDurable ? undefined : new MemoryJournals(),
     clock,
     protocol,
     liveness,
     peers,
     leaseTimings: leaseTimingsOf(options.lease),
+    leaseWatch: new LeaseWatch(clock),
+    waitMs: waitOf(options) ?? Number.POSITIVE_INFINITY,
     maxRecoveries: options.maxRecoveries ?? 5,
     residency: options.residency ?? "keep_all",
     limits: resolveLimits(options.limits),

@@ -26,8 +26,8 @@ export async function assembleSession(assembly: SessionAssembly): Promise<Sessio
     if (!plugins) return runtime;
     runtime.equip(plugins); // (11) tools, (12) catalogue, (13) state
     if (!isResumed) await plugins.materialize(); // (14)
-    const { history, messageCount } = runtime.resident;
-    await plugins.restored(history.slice(messageCount)); // (16)
+    const { resident } = runtime;
+    await plugins.restored(() => resident.history.slice(resident.messageCount)); // (16)
     return runtime;
   } catch (error) {
     runtime.discard();

@@ -82,10 +82,10 @@ export abstract class SessionLanes {
    * Errors name the turn as those of `turn().result` do; one that was accepted is asked for with `drainId: error.askAgain.turnId`.
    *
    * @returns undefined where nothing but commands waits, or another owner runs the session: then no turn was run.
-   * @throws LashError `session_execution_busy` - another turn runs on this handle: a drain does not wait for it, because whoever
-   *   asks may be one of its tools. `details.turnId` names it; nothing was taken.
-   * @throws LashError `session_command_claim`, `session_command_refresh`, `session_command_refresh_tools`,
-   *   `session_command_reset` - a command failed and stays queued.
+   * @throws LashError `session_execution_busy` - another turn runs on this handle, or whoever asks is a tool or a hook of one: a drain
+   *   does not wait for it. `details.turnId` names it; nothing was taken.
+   * @throws LashError `session_command_claim`, `session_command_refresh`, `session_command_refresh_tools` - a command failed and
+   *   stays queued.
    */
   async queuedTurn(options: QueuedTurnOptions = {}): Promise<TurnResult | undefined> {
     this.assertOpen();
@@ -95,10 +95,12 @@ export abstract class SessionLanes {
     if (onActivity !== undefined && typeof onActivity !== "function") throw invalidArgument("onActivity", "a function");
     if (drainId !== undefined) checkedId(drainId, "drainId");
     if (batchIds !== undefined) checkedIds(batchIds, "batchIds");
+    const asker = this.#runtime.asker(drainId ?? batchIds?.[0], true);
+    if (this.#runtime.runs.awaitsOwner) return undefined;
     this.#runtime.changes.requireIdle(drainId ?? batchIds?.[0]);
     await this.background();
     this.assertOpen();
-    const end = await this.#runtime.runQueued({ emitFor: (turnId) => emitTo(turnId, onActivity), signal, ...(drainId !== undefined && { drainId }), ...(batchIds && { batchIds }) });
+    const end = await this.#runtime.runQueued({ asker, emitFor: (turnId) => emitTo(turnId, onActivity), signal, ...(drainId !== undefined && { drainId }), ...(batchIds && { batchIds }) });
     return end && turnResultOf(end);
   }
 

@@ -5,6 +5,7 @@
 
 import { createStore } from "@xstate/store";
 import type { Emit } from "./actors/model-call.ts";
+import { pendingCalls } from "./actors/pending-calls.ts";
 import { compactSession, type CompactOptions } from "./actors/compaction.ts";
 import { branchTo, resetTo } from "./actors/session-change.ts";
 import type { SessionRuntime } from "./actors/session-runtime.ts";
@@ -12,6 +13,7 @@ import type { SessionChildren } from "./children/contract.ts";
 import type { Compactor } from "./domain/compaction.ts";
 import type { OperationRequest } from "./actors/plugin-port.ts";
 import { checkedSignal, onAbort } from "./domain/abort.ts";
+import type { AnswerOutcome, ApproveOptions, DenyOptions, PendingCall } from "./domain/approvals.ts";
 import { newCancellation } from "./domain/cancellation.ts";
 import { pluginError, runtimeError } from "./domain/errors.ts";
 import { refuseUnknown } from "./domain/invalid-argument.ts";
@@ -23,6 +25,7 @@ import type { SessionReadView, SessionSighting } from "./observe/contract.ts";
 import { Observations, type SessionObservation, type SessionResume, type SessionSubscription, type SubscriptionItem } from "./observe/observation.ts";
 import { sightingsOf } from "./observe/sightings.ts";
 import type { SessionOperations } from "./plugins/operations/contract.ts";
+import { approveCall, denyCall } from "./session-approvals.ts";
 import { SessionLanes } from "./session-lanes.ts";
 import { overlayOf, patchOf, SETTINGS, type SessionPatch } from "./settings-options.ts";
 import { swallow } from "./swallow.ts";
@@ -30,6 +33,7 @@ import { ToolAdmin } from "./tool-admin.ts";
 import { Turn } from "./turn.ts";
 import { checkTurnOptions, chosenCompactor, turnIdOf, type RunOptions, type TurnOptions } from "./turn-options.ts";
 import { turnResultOf, type TurnResult } from "./turn-result.ts";
+import { waitOf } from "./wait-options.ts";
 import { withValue, type Output, type ValueOf } from "./turn-value.ts";
 
 /** Where a parked session is found again; plain data. */
@@ -93,6 +97,15 @@ export class Session extends SessionLanes implements AsyncDisposable {
    * Settings among the options hold for this turn alone, also when another process finishes it; one that is in flight already
    * keeps those it was accepted with.
    *
+   * While another turn of the session runs, or waits for answers, in whatever process, this one waits for it: it says so by
+   * `turn_queued`, and turns of one handle keep their order. Nothing of a turn that waits is durable: if this process dies, it was never
+   * asked. `enqueue` leaves an input to the session durably. Cancelled while it waits, it ends at once as `stopped: "cancelled"`, with
+   * nothing in the history, and its id can be used again. `wait: false` and `waitMs` do not wait, or not for long.
+   *
+   * A tool or a hook of a turn that asks the same session for another turn would wait for itself, and gets `session_execution_busy` at
+   * once. Without `AsyncLocalStorage`, as in pages, that is known only of what a tool asks for before it first waits for anything;
+   * later it waits until the turn is cancelled, or for `waitMs`.
+   *
    * @throws LashError `invalid_argument` - naming the field of `input` or `options` that is wrong.
    * @throws LashError `missing_model_spec` - a provider without a model of its own, and no model.
    */
@@ -103,13 +116,15 @@ export class Session extends SessionLanes implements AsyncDisposable {
     const parsed = parseTurnInput(input, this.#runtime.ports.limits);
     const turnId = turnIdOf(parsed, options) ?? this.#host.newId();
     const { input: accepted, attachments } = acceptInput(parsed);
+    const waitMs = waitOf(options) ?? this.#runtime.ports.waitMs;
     const start = async (turn: Turn<ValueOf<Wanted>>): Promise<TurnResult<ValueOf<Wanted>>> => {
-      await this.#host.background(this.id);
       this.assertOpen();
+      const asker = this.#runtime.asker(turnId);
+      const after = this.#host.background(this.id);
       const emit: Emit = (body, correlationId) => turn.emit(body, correlationId);
       const unlisten = options.signal && onAbort(options.signal, () => void turn.cancel());
       try {
-        const end = await this.#runtime.runTurn({ turnId, input: accepted, attachments, overlay, emit, signal: turn.signal });
+        const end = await this.#runtime.runTurn({ turnId, origin: { kind: "input", input: accepted, attachments }, overlay, emit, signal: turn.signal, waitMs, after, asker });
         return await withValue(turnResultOf(end), overlay?.asks?.output ?? this.#runtime.wiring.asks.output);
       } finally {
         unlisten?.();
@@ -262,6 +277,36 @@ export class Session extends SessionLanes implements AsyncDisposable {
   revokeDurableWaits(): Promise<number> {
     this.assertOpen();
     return this.#runtime.revokeWaits();
+  }
+
+  /**
+   * The tool calls of the turn in flight that wait for approval, in call order, whoever drives it.
+   *
+   * @throws LashError `store_backend`, `stored_row_invalid` - the store could not be read.
+   */
+  pendingCalls(): Promise<readonly PendingCall[]> {
+    this.assertOpen();
+    return pendingCalls(this.#runtime.ports, this.id);
+  }
+
+  /**
+   * Lets a call that waits run: that same call, once, whoever drives its turn and however long it has waited. Durable when it
+   * resolves. The first answer counts.
+   *
+   * @param id - of `pendingCalls()`.
+   * @param options.args - run it with these instead; the conversation keeps what the model wrote, and the result says which ran.
+   * @throws LashError `invalid_argument` - an option that cannot be, or arguments that the tool does not take. Where the tool is not in
+   *   this session, arguments are checked when the call runs.
+   */
+  approve(id: string, options: ApproveOptions = {}): Promise<AnswerOutcome> {
+    this.assertOpen();
+    return approveCall(this.#runtime, id, options);
+  }
+
+  /** Refuses a call that waits: it fails with `tool_denied`, class `permission_denied`, and the model is told. Otherwise as `approve`. */
+  deny(id: string, options: DenyOptions = {}): Promise<AnswerOutcome> {
+    this.assertOpen();
+    return denyCall(this.#runtime, id, options);
   }
 
   /**

@@ -10,8 +10,9 @@ import type { TurnInput } from "./domain/turn-input.ts";
 import type { TurnActivity } from "./observe/contract.ts";
 import { TURN_SETTINGS, type TurnSettings } from "./settings-options.ts";
 import type { Output } from "./turn-value.ts";
+import { WAIT_OPTIONS, type WaitOptions } from "./wait-options.ts";
 
-export interface TurnOptions<Wanted extends Output = Output> extends TurnSettings<Wanted> {
+export interface TurnOptions<Wanted extends Output = Output> extends TurnSettings<Wanted>, WaitOptions {
   /** Id of the turn, so that asking again attaches to it instead of adding a second input. Default: a fresh one. */
   readonly turnId?: string;
   /** Aborting it cancels the turn. */
@@ -44,7 +45,7 @@ export function chosenCompactor(given: Compactor | undefined, ofPlugins: Compact
 }
 
 export function checkTurnOptions(options: TurnOptions): void {
-  refuseUnknown(options, ["turnId", "signal", ...TURN_SETTINGS], "turn options");
+  refuseUnknown(options, ["turnId", "signal", ...WAIT_OPTIONS, ...TURN_SETTINGS], "turn options");
   checkedSignal(options.signal);
 }
 

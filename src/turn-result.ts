@@ -6,7 +6,7 @@ import type { Json } from "./domain/json.ts";
 import { toHostOutcome, type HostOutcome, type TurnIssue } from "./domain/outcome.ts";
 import type { ToolCallOutput } from "./domain/tool-output.ts";
 import { usageOf, type TokenUsage } from "./domain/usage.ts";
-import type { TurnEnd } from "./actors/turn-run.ts";
+import type { TurnEnd } from "./actors/turn/types.ts";
 
 /** One tool call of the turn. `args` and `output` are there when the turn ended in this process. */
 export interface ToolCallRecord {

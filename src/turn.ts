@@ -29,6 +29,7 @@ export class Turn<Value = unknown> implements AsyncIterable<TurnActivity> {
   #result: Promise<TurnResult<Value>> | undefined;
   #count = 0;
   #isOver = false;
+  #wasCancelled = false;
 
   /** Made by `session.turn()`. */
   constructor(id: string, wiring: TurnWiring<Value>) {
@@ -42,7 +43,8 @@ export class Turn<Value = unknown> implements AsyncIterable<TurnActivity> {
    * An error that concerns the turn names it: `details: { sessionId, turnId, accepted }`. Where `accepted` is false, `isRetryable` is
    * true and the same call may be made again. Where it is true, ask for the turn by its id (`error.askAgain`), with the same input.
    *
-   * @throws LashError `session_execution_busy` - another owner runs this session; accepted only if it runs this very turn.
+   * @throws LashError `session_execution_busy` - it was not to wait for another turn of its session, or not any longer, or was asked for
+   *   from inside one, by its tools or hooks; accepted only if another owner runs this very turn.
    * @throws LashError `session_execution_lease_lost` - another owner took over, or the lease could not be renewed in time.
    * @throws LashError `store_commit_failed` - the store failed. An accepted turn stays in flight, and is taken up again while its
    *   session is open, or by `recover()`; tools that were running are interrupted, and their own policy says what that means.
@@ -53,7 +55,8 @@ export class Turn<Value = unknown> implements AsyncIterable<TurnActivity> {
   }
 
   /**
-   * Ends the turn as `stopped: "cancelled"`; what has finished is kept. What runs is told at once. The request is durable when
+   * Ends the turn as `stopped: "cancelled"`; what has finished is kept. What runs is told at once. One that was not accepted yet, because
+   * it has not begun or waits for another, ends at once and leaves nothing behind. Else the request is durable when
    * this resolves: should this process die before the turn has ended, whoever finishes it ends it as cancelled.
    *
    * @param reason - kept in the result's `cancellation`; at most 4 KiB.
@@ -76,7 +79,7 @@ export class Turn<Value = unknown> implements AsyncIterable<TurnActivity> {
     // One that has not begun begins as cancelled, and so does one that still waits to be accepted.
     if (!this.#result) return { status: "accepted" };
     const outcome = await this.#wiring.record(request);
-    return outcome.status === "unknown_turn" && !this.#isOver ? { status: "accepted" } : outcome;
+    return outcome.status === "unknown_turn" && (!this.#isOver || this.#wasCancelled) ? { status: "accepted" } : outcome;
   }
 
   /** Aborts when the host cancels. */
@@ -103,9 +106,12 @@ export class Turn<Value = unknown> implements AsyncIterable<TurnActivity> {
   #started(): Promise<TurnResult<Value>> {
     if (this.#result) return this.#result;
     this.#result = this.#wiring.start(this);
-    const end = (): void => void (this.#isOver = true);
+    const end = (result?: TurnResult<Value>): void => {
+      this.#isOver = true;
+      this.#wasCancelled = result?.outcome.kind === "stopped" && result.outcome.stop === "cancelled";
+    };
     // A host that only iterates meets the failure there; it is not an unhandled rejection.
-    this.#result.then(end, end);
+    this.#result.then(end, () => end());
     return this.#result;
   }
 }

@@ -43,13 +43,13 @@ interface ResponsePart {
 
 /** An observer for `createLash({ inspect })` that reports on the turns of the system. */
 export function reporter(report: (report: Report) => void): NonNullable<LashOptions["inspect"]> {
-  /** Calls that run in this process have an actor; those answered from the journal have none. */
+  /** Calls whose chart has come to where the tool runs; those answered from the journal never do. */
   const ran = new Set<string>();
   let last = "";
   return (inspection) => {
     const { id } = inspection.actorRef as { readonly id?: string };
     if (id === undefined) return;
-    if (inspection.type === "@xstate.actor" && id.startsWith("tool:")) ran.add(callIdOf(id));
+    if (inspection.type === "@xstate.snapshot" && id.startsWith("tool:") && (inspection.snapshot as { readonly value?: unknown }).value === "running") ran.add(callIdOf(id));
     if (!id.startsWith("turn:")) return;
     if (inspection.type === "@xstate.snapshot") {
       const { value } = inspection.snapshot as { readonly value?: unknown };

@@ -1,51 +1,31 @@
 // A storage engine in one screen: a sorted array in memory. docs/write-an-engine.md walks through it.
 
-import { type Bound, CheckedTransaction, compareKeys, type Engine, type Entry, type Key, Lane, Lifetime, sealValue, settleWithoutWaiting, type Value } from "../../src/stores/engine-kit.ts";
+import { type Bound, CheckedTransaction, compareKeys, defineEngine, type Engine, type Entry, type Key, Lane, Lifetime, runBodyOf, sealValue, type Value } from "../../src/stores/engine-kit.ts";
 
 export function arrayEngine(): Engine {
   let committed: readonly Entry[] = [];
   const lifetime = new Lifetime("the array store");
   const writers = new Lane();
 
-  const during = async <T>(call: () => Promise<T>): Promise<T> => {
-    lifetime.enter();
-    try {
-      return await call();
-    } finally {
-      lifetime.leave();
-    }
-  };
-
-  return {
+  return defineEngine({
     name: "array",
     durable: false,
     // A snapshot is the array that is current when the read begins; nobody changes that one (E3).
-    read: (body) =>
-      during(async () => {
-        const tx = new ArrayTransaction("read", [...committed]);
-        try {
-          return await settleWithoutWaiting(() => body(tx));
-        } finally {
-          tx.end();
-        }
-      }),
+    read: (body) => lifetime.during(() => runBodyOf(new ArrayTransaction("read", [...committed]), body, (result) => result)),
     // Writers take turns on a copy of their own, and a copy that is not kept never happened (E2).
     write: (body) =>
-      during(() =>
-        writers.run(async () => {
+      lifetime.during(() =>
+        writers.run(() => {
           const tx = new ArrayTransaction("write", [...committed]);
-          try {
-            const result = await settleWithoutWaiting(() => body(tx));
+          return runBodyOf(tx, body, (result) => {
             tx.finish();
             committed = tx.entries;
             return result;
-          } finally {
-            tx.end();
-          }
+          });
         }),
       ),
     close: () => lifetime.close(() => {}),
-  };
+  });
 }
 
 class ArrayTransaction extends CheckedTransaction {

@@ -35,7 +35,7 @@ async function start({ sessionId, pace, tell }: Shell): Promise<void> {
     view: view(),
     inFlight: left,
     agent: {
-      send: (text, turnId) => attempt(() => session.run(text, { turnId })),
+      send: (text, turnId) => attempt(() => session.run(text, { turnId, wait: false })),
       cancel: () => session.cancelRunningTurns(),
       branch: (at) => attempt(() => session.branch({ at })),
     },

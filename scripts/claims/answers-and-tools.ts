@@ -2,7 +2,7 @@
 
 import { claimsOf } from "./claim.ts";
 
-const ARGUMENTS = "src/actors/read-arguments.ts";
+const ARGUMENTS = "src/actors/turn/tools/arguments.ts";
 const MOVES = "src/machines/turn.moves.ts";
 const SHOWN = "src/domain/shown-result.ts";
 const TELL = "src/domain/tell-value.ts";
@@ -20,7 +20,7 @@ export const ANSWERS_AND_TOOLS = [
   ]),
   ...claimsOf("test/runtime/tool-results.test.ts", [
     { id: "ME-9", title: "a result of more than 64 KiB is shown in part", source: SHOWN, find: "if (part.shownBytes === undefined) return part.content;", replace: "if (part.shownBytes !== -1) return part.content;" },
-    { id: "ME-9", title: "counts UTF-8 bytes of the text that is sent, values as JSON", source: "src/actors/tool-result.ts", find: "content.length * 3 <= most || utf8Length(content) <= most", replace: "content.length <= most" },
+    { id: "ME-9", title: "counts UTF-8 bytes of the text that is sent, values as JSON", source: "src/actors/turn/tools/result.ts", find: "content.length * 3 <= most || utf8Length(content) <= most", replace: "content.length <= most" },
   ]),
   ...claimsOf("test/runtime/early-ends.test.ts", [
     { id: "ME-10", title: "64 where nobody says anything, and the error names the option", source: MOVES, find: "raise \\`maxTurns\\`, or lift it with null`", replace: "that is all`" },
@@ -56,10 +56,24 @@ export const ANSWERS_AND_TOOLS = [
     { id: "ME-20", title: "what an attempt had written is taken back with the attempt", source: "src/actors/live-inputs.ts", find: "return ids;", replace: "return ids.slice(ids.length);" },
   ]),
   ...claimsOf("test/runtime/whole-answers.test.ts", [
-    { id: "ME-5", title: "results of a batch that failed say so to the provider", source: "src/actors/tool-result.ts", find: '...(output.outcome.status !== "success" && { isError: true }),', replace: "" },
+    { id: "ME-1", title: "the message says who was asked, what answered and how it ended", source: "src/domain/answer-parts.ts", find: "...(responseId !== undefined && { responseId }),", replace: "" },
+    { id: "ME-6", title: "newlines between texts are told in their place, and texts that follow each other are one", source: "src/actors/live-text.ts", find: "void this.#show(id, missing);", replace: "" },
+    { id: "ME-5", title: "results of a batch that failed say so to the provider", source: "src/actors/turn/tools/result.ts", find: '...(output.outcome.status !== "success" && { isError: true }),', replace: "" },
     { id: "ME-19", title: "a call that the provider runs is shown as its own and never run here, though a tool has its name", source: "src/domain/messages.ts", find: 'kind === "ToolCall" && providerExecuted !== true', replace: 'kind === "ToolCall" && (providerExecuted === true || providerExecuted !== true)' },
   ]),
+  ...claimsOf("test/runtime/refused-media.test.ts", [
+    { id: "ME-15", title: "ends its turn with the issue; the next one shows a note in its place, also after a restart", source: "src/actors/committer.ts", find: "if (!isRefused) return suspects;", replace: "if (isRefused || !isRefused) return suspects;" },
+  ]),
+  ...claimsOf("test/runtime/files.test.ts", [
+    { id: "ME-18", title: "is refused before anything is durable, by every way in, with what it takes", source: "src/actors/taken-media.ts", find: "if (mime !== undefined && !takesMedia(taken.media, mime))", replace: "if (mime === undefined && !takesMedia(taken.media, mime ?? \"\"))" },
+  ]),
+  ...claimsOf("test/tools/tool-schema.test.ts", [
+    { id: "ME-21", title: "zod 3 is refused by tool(), naming the tool and the ways out", source: "src/tools/input-schema.ts", find: 'if (input["~standard"].vendor === "zod") throw schemaMissing(name, input);', replace: "" },
+  ]),
+  ...claimsOf("test/runtime/waits.test.ts", [
+    { id: "E-22", title: "waits that are revoked in the store fail their calls, which says so to the model, and the turn goes on", source: "src/actors/wait-desk.ts", find: 'if (found.state === "revoked") return "revoked";', replace: "" },
+  ]),
   ...claimsOf("test/runtime/secrets.test.ts", [
-    { id: "ME-26", title: "leaves none of them in store, trace, recording, log, activities, results and thrown errors", source: "src/domain/secrets/named.ts", find: "    read(text, match.index, after, kindOf(text, match.index, after), spans);\n", replace: "" },
+    { id: "ME-26", title: "leaves none of them in store, trace, recording, log, activities, results and thrown errors", source: "src/domain/secrets/named.ts", find: "if (to > from && !isRedacted(text, from)) spans.add(from, to);", replace: "" },
   ]),
 ];

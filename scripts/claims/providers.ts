@@ -26,6 +26,7 @@ export const PROVIDERS = [
   ]),
   ...claimsOf("test/providers/prepare.test.ts", [
     { id: "ME-2", title: "goes back to the model that gave it as it came, down to the request object", source: PREPARE, find: "request: isSame ? request :", replace: "request: isSame ? { ...request } :" },
+    { id: "ME-4", title: "is sent again within a round of calls, until the user says more, where the model wants it so", source: "src/providers/prepare/conversation.ts", find: 'this.#receiver.wire.replayReasoning === "sinceLastUser" && hasUnsigned(named.message)', replace: 'this.#receiver.wire.replayReasoning === "always" && hasUnsigned(named.message)' },
     { id: "ME-14", title: "what is sent has none of the faults that receivers refuse", source: PREPARE, find: 'return this.#wire.firstMessage === "user" ? fromUser(turns) : turns;', replace: "return turns.length < 0 ? fromUser(turns) : turns;" },
     { id: "ME-3", title: "goes to another model without what is bound to its origin, and with what was done", source: FOREIGN, find: "      const { responseMeta: _bound, ...text } = block;\n      return textToSend(text, receiver);", replace: "      return textToSend(block, receiver);" },
     { id: "ME-3", title: "nothing that was said or done is lost for another model", source: FOREIGN, find: "return textBlock(providerReturned(tool, readableResult(block.content), block.isError === true));", replace: "return undefined;" },
@@ -35,6 +36,19 @@ export const PROVIDERS = [
     { id: "ME-14", title: "ids that a provider repeats are told apart on the wire, the same way after a restart; what is stored has its ids", source: "src/providers/prepare/call-ids.ts", find: "let id = round === 1 ? base : numberedId(base, round, this.#rule);\n    for (; this.#used.has(id); id = numberedId(base, round, this.#rule)) round += 1;", replace: "const id = base;" },
     { id: "ME-14", title: "a model is shown names that it takes; whoever watches, hooks or reads is told ours", source: "src/providers/prepare/legal-name.ts", find: "const base = isLegalName(name, rule) ? name : mended(name, rule);", replace: "const base = name.length > 0 ? name : mended(name, rule);" },
     { id: "ME-14", title: "text that is half a character is whole on the wire, wherever it comes from, and stored as it was", source: "src/providers/prepare/unicode.ts", find: "(text.isWellFormed() ? text : text.toWellFormed())", replace: "(text.isWellFormed() ? text : text)" },
+  ]),
+  ...claimsOf("test/providers/liveness.test.ts", [
+    { id: "ME-13", title: "are signs of life: one request, however long the model thinks", source: "src/providers/ai-sdk/live-fetch.ts", find: "        listener();\n", replace: "" },
+  ]),
+  ...claimsOf("test/providers/fallback.test.ts", [
+    { id: "ME-21", title: "the next one answers; what the first had shown is taken back, and all attempts are told", source: "src/providers/fallback-chain.ts", find: "if (!next || !failure.retryable || call.signal.aborted)", replace: "if (!next || failure.retryable || call.signal.aborted)" },
+  ]),
+  ...claimsOf("test/runtime/reported-usage.test.ts", [
+    { id: "PP-5", title: "as tokens has answered all the same: that number is not counted, and a warning says so", source: "src/domain/usage.ts", find: 'typeof value === "number" && value >= 0 && value <= MOST_TOKENS', replace: 'typeof value === "number"' },
+    { id: "PP-5", title: "an answer that a plugin gives in place of the provider's is held to the same", source: "src/plugins/stream-hooks.ts", find: "return { ...response, usage: countedUsage(response.usage) };", replace: "return response;" },
+    { id: "PP-5", title: "questions of tools and what a compactor says are held to the same", source: "src/actors/compaction.ts", find: "...(made.usage && { usage: countedUsage(made.usage) })", replace: "" },
+    { id: "PP-5", title: "what is said while it speaks is held to the same", source: "src/providers/accumulate.ts", find: "    return countedUsage(reported);", replace: "    return reported;" },
+    { id: "PP-5", title: "shares of a token are rounded, and a provider that reports nothing at all has reported nothing", source: "src/domain/usage.ts", find: "Math.round(value)", replace: "value" },
   ]),
   ...claimsOf("test/providers/wire.test.ts", [
     { id: "ME-14", title: "wire data that is malformed is refused by field", source: "src/providers/wire.ts", find: "if (value !== undefined && !rule[0](value)) return { field: `wire.${field}`, expected: rule[1] };", replace: "" },

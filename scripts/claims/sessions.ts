@@ -9,8 +9,19 @@ const PROMPT = "src/domain/prompt.ts";
 export const SESSIONS = [
   ...claimsOf("test/runtime/facts.test.ts", [
     { id: "S-24", title: "is refused with the key of its row, and not read in part", source: "src/stores/persistence/policy-row.ts", find: "export const policyRow = z.strictObject({", replace: "export const policyRow = z.object({" },
-    { id: "E-13", title: "one batch per answer of the model, and in it an effect of its own for each call and each attempt", source: "src/actors/tool-plan.ts", find: "`${call.key}:attempt:${attempt}`;", replace: "`${call.key}:attempt:${attempt > 0 ? 1 : attempt}`;" },
+    { id: "E-13", title: "one batch per answer of the model, and in it an effect of its own for each call and each attempt", source: "src/actors/turn/tools/plan.ts", find: "`${call.key}:attempt:${attempt}`;", replace: "`${call.key}:attempt:${attempt > 0 ? 1 : attempt}`;" },
     { id: "FA-21", title: "a blank turn id is refused before anything is durable", source: "src/turn-options.ts", find: 'id.trim() === ""', replace: 'id === " nothing "' },
+  ]),
+  ...claimsOf("test/runtime/durable-region.test.ts", [
+    { id: "OP-7", title: "in a turn: whoever opens the session finishes what was left, unasked", source: "src/actors/session-runtime.ts", find: 'this.actors.durable !== "idle" || ', replace: "" },
+    { id: "OP-7", title: "idle: opening looks for nothing that somebody left", source: "src/actors/session-runtime.ts", find: 'this.actors.durable !== "idle"', replace: "true" },
+    { id: "OP-8", title: "parked: nobody drove it, so no attempt was lost", source: "src/stores/persistence/turn-takeover.ts", find: "abandoned && !isParked", replace: "abandoned" },
+    { id: "S-82", title: "being deleted: opening goes on with the deletion and says that the id is used up", source: "src/stores/persistence/session-directory.ts", find: 'if (deletionIn(tx.get(turnControlKey(sessionId))) !== undefined) return "deleting";', replace: "" },
+    { id: "S-82", title: "being deleted: recover goes on with the deletion, and not with the turn", source: "src/recovery.ts", find: "of deleting) {", replace: "of deleting.slice(1)) {" },
+    { id: "S-84", title: "a session that was deleted under its turn is not brought back by reading it again", source: "src/machines/session.machine.ts", find: 'or([stateIn({ durable: "deleting" }), stateIn({ durable: "retired" })])', replace: '() => or.length < 0' },
+  ]),
+  ...claimsOf("test/runtime/session-commands.test.ts", [
+    { id: "I-47", title: "a command whose session cannot be read again says so, with what the store said, and stays queued until it can", source: "src/actors/command-drain.ts", find: 'await step("session_command_refresh", async () => residence.refresh(await sessions.headRevision(sessionId)));', replace: "await refresh(await sessions.headRevision(sessionId));" },
   ]),
   ...claimsOf("test/runtime/who-may-drive.test.ts", [
     { id: "ME-22", title: "the refusal writes nothing at all: the store holds the same rows before and after", source: MEANS, find: "return missing.length > 0 ? { kind: \"tools\"", replace: "return missing.length > 1e9 ? { kind: \"tools\"" },
@@ -64,7 +75,7 @@ export const SESSIONS = [
     { id: "E-27", title: "the deadline counts on after a restart: only what remains of it is waited", source: "src/actors/wait-desk.ts", find: "this.#clock.setTimer(dueAtMs - this.#clock.now(), onStop)", replace: "this.#clock.setTimer(dueAtMs, onStop)" },
   ]),
   ...claimsOf("test/runtime/tool-failures.test.ts", [
-    { id: "T-53", title: "a failure that is safe to retry is retried with doubling, capped delays", source: "src/actors/tool-batch.ts", find: "(maxDelayMs > 0 ? Math.min(doubled, maxDelayMs) : doubled)", replace: "doubled" },
+    { id: "T-53", title: "a failure that is safe to retry is retried with doubling, capped delays", source: "src/machines/tool-attempt/tool-attempt.machine.ts", find: "(maxDelayMs > 0 ? Math.min(doubled, maxDelayMs) : doubled)", replace: "doubled" },
   ]),
   ...claimsOf("test/runtime/sessions.test.ts", [
     { id: "S-71", title: "an orphan or an unknown id is refused and nothing moves", source: "src/actors/session-change.ts", find: "if (!history.slice(messageCount).some((message) => message.id === at)) {", replace: "if (at === \"\") {" },

@@ -3,18 +3,25 @@
 import { claimsOf } from "./claim.ts";
 
 const LEASES = "src/testing/persistence/lease-cases.ts";
+const REGIONS = "src/testing/persistence/region-cases.ts";
 const QUEUE = "src/testing/persistence/queue-cases.ts";
 const RULES = "src/stores/persistence/lease-rules.ts";
 const CLAIMS = "src/stores/persistence/claim-rows.ts";
 
 export const STORES_AND_LANGUAGE = [
+  ...claimsOf("test/stores/active-path.test.ts", [
+    { id: "S-36", title: "is what the whole graph has as its path, however it has branched, whatever is hidden, and from any leaf", source: "src/stores/persistence/active-path.ts", find: 'revisionsOf(tx, sessionId, wanted ?? "")', replace: "[next - 1]" },
+    { id: "S-36", title: "a session that opens with active_path_only does not read what it has left behind", source: "src/actors/load-resident.ts", find: 'residency === "keep_all" ? full : { kind: "active_path", later: true }', replace: "residency ? full : full" },
+  ]),
   ...claimsOf("test/stores/persistence.test.ts", [
-    { id: "P-24", title: "a lease is re-entered by its incarnation, busy for everybody else, and extended by renewal", titleIn: LEASES, source: RULES, find: "if (live && isSameOwner(lease.owner, claim.owner)) {", replace: "if (live && lease.owner.ownerId === claim.owner.ownerId) {" },
-    { id: "C-11a", title: "re-entry never shortens a lease", titleIn: LEASES, source: RULES, find: "Math.max(lease.expiresAtMs, now + claim.ttlMs)", replace: "now + claim.ttlMs" },
+    { id: "P-24", title: "a lease is re-entered by its incarnation, busy for everybody else, and extended by renewal", titleIn: LEASES, source: RULES, find: "lease !== undefined && isSameOwner(lease.owner, claim.owner);", replace: "lease !== undefined && lease.owner.ownerId === claim.owner.ownerId;" },
+    { id: "C-11a", title: "re-entry never shortens a lease", titleIn: LEASES, source: RULES, find: "Math.max(lease.ttlMs, claim.ttlMs)", replace: "claim.ttlMs" },
     { id: "C-11b", title: "a stale fence can neither renew nor release; release and claim raise the fencing number", titleIn: LEASES, source: RULES, find: "fencingToken: lane.fencing + 1,", replace: "fencingToken: lane.fencing + (lane.fencing === 0 ? 1 : 0)," },
-    { id: "P-27", title: "a time to live of 0 is expired at once", titleIn: LEASES, source: RULES, find: "const live = lease !== undefined && lease.expiresAtMs > now;\n  if", replace: "const live = lease !== undefined && lease.expiresAtMs >= now;\n  if" },
-    { id: "P-25", title: "a lease whose holder is proved dead is taken over by compare and set", titleIn: LEASES, source: RULES, find: "!(claim.deadHolder !== undefined && isHeldBy(lease, claim.deadHolder))", replace: "claim.deadHolder === undefined" },
-    { id: "I-14", title: "only batches without live claim can be cancelled or are pending; abandon and lease release free them", titleIn: QUEUE, source: CLAIMS, find: "claim !== undefined && claim.generation === generation;", replace: "claim !== undefined;" },
+    { id: "P-27", title: "a time to live of 0 is expired at once", titleIn: LEASES, source: RULES, find: "if (isOwn && lease.expiresAtMs > now) {", replace: "if (isOwn && lease.expiresAtMs >= now) {" },
+    { id: "P-25", title: "a lease whose holder is proved dead is taken over by compare and set", titleIn: LEASES, source: RULES, find: "if (deadHolder !== undefined && isHeldBy(lease, deadHolder)) return true;", replace: "if (deadHolder !== undefined) return true;" },
+    { id: "OP-1r", title: "what is read with the region is of the same moment", titleIn: REGIONS, source: "src/stores/persistence/sessions.ts", find: "...(read && { read })", replace: "" },
+    { id: "S-82c", title: "a long session is deleted in several writes: after the first one nobody finds it, and its id is retired", titleIn: REGIONS, source: "src/stores/persistence/session-deletion.ts", find: "ROWS_AT_ONCE);", replace: "ROWS_AT_ONCE * 2);" },
+    { id: "I-14", title: "only batches without live claim can be cancelled or are pending; abandon and lease release free them", titleIn: QUEUE, source: CLAIMS, find: "claim !== undefined && claim.generation === lease?.fencingToken;", replace: "claim !== undefined;" },
     { id: "I-10", title: "unready work is skipped, sessions are isolated, a successor claims again and its predecessor never does", titleIn: QUEUE, source: CLAIMS, find: "row.claim === undefined || row.claim.generation !== generation;", replace: "row.claim === undefined;" },
     { id: "I-11", title: "work for after the commit waits for idle and holds up what is behind it, until it is claimed", titleIn: QUEUE, source: CLAIMS, find: "rows: rows.map((row) => ({ ...row, fencing: row.fencing + 1, claim }))", replace: "rows: rows.map((row) => ({ ...row, claim }))" },
   ]),

@@ -1,6 +1,7 @@
 // Change hub: tells who waits for a row that somebody may have written it. A notice is a hint, the row is the truth (OP-9).
 
 import type { Clock } from "../domain/clock.ts";
+import type { Topics } from "../stores/engine.ts";
 import type { PeerChannel } from "../stores/store.ts";
 import { asJson, readPeerMessage } from "./peer-message.ts";
 
@@ -10,12 +11,16 @@ const LAST_LOOK_MS = 1000;
 export class ChangeHub {
   readonly #clock: Clock;
   readonly #peers: PeerChannel | undefined;
+  readonly #topics: Topics | undefined;
+  readonly #unlisten: (() => void) | undefined;
   readonly #waiting = new Map<string, Set<() => void>>();
 
-  /** @param peers - tabs hear of each other's writes at once; others find them by looking. */
-  constructor(clock: Clock, peers?: PeerChannel) {
+  /** @param peers - tabs hear of each other's writes at once, as processes do whose store carries notices; others find them by looking. */
+  constructor(clock: Clock, peers?: PeerChannel, topics?: Topics) {
     this.#clock = clock;
     this.#peers = peers;
+    this.#topics = topics;
+    this.#unlisten = topics?.listen((topic) => this.#wake(topic));
     peers?.listen((data) => {
       const message = readPeerMessage(data);
       if (message?.type === "changed") this.#wake(message.topic);
@@ -25,6 +30,12 @@ export class ChangeHub {
   notify(topic: string): void {
     this.#wake(topic);
     this.#peers?.post(asJson({ lash: 1, type: "changed", topic }));
+    this.#topics?.post(topic, null);
+  }
+
+  /** Hears of nothing any more. */
+  close(): void {
+    this.#unlisten?.();
   }
 
   #wake(topic: string): void {

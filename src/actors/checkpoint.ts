@@ -10,7 +10,7 @@ import type { TurnActivityBody } from "../observe/contract.ts";
 import type { Persistence } from "../stores/contract.ts";
 import type { PendingTurnInput, WaitingInput } from "../stores/ingress-contract.ts";
 import { causesIn, inputsIn } from "../stores/work-input.ts";
-import type { Collected } from "./effect-host.ts";
+import type { Collected } from "./turn/collected.ts";
 import { partsAsFound } from "./images.ts";
 import { causeMessages, type LogPlace } from "./opening.ts";
 

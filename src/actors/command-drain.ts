@@ -9,52 +9,42 @@ import { doubtAfter, errorText, runtimeErrorOfStore } from "../domain/error-mapp
 import type { RuntimeErrorCode } from "../domain/error-codes.ts";
 import { LashError, runtimeError } from "../domain/errors.ts";
 import { sha256Hex } from "../domain/sha256.ts";
-import type { SessionCommit } from "../stores/contract.ts";
+import type { LeaseFence } from "../stores/contract.ts";
 import { type QueuedBatch, type SessionCommand, type WorkClaim, workRowsOf } from "../stores/ingress-contract.ts";
-import type { LaneClaims } from "./lane-claims.ts";
-import { fenceOf, LeaseKeeper } from "./lease-keeper.ts";
-import type { RuntimePorts, SessionWiring } from "./ports.ts";
-import type { Committed, Resident } from "./resident.ts";
+import type { Held } from "./durable/contract.ts";
+import { queueTopic } from "./input-lane.ts";
+import type { Resident } from "./resident.ts";
+import type { SessionParts } from "./session/parts.ts";
+import { adopt } from "./session/turn-ended.ts";
+import { holdSession } from "./session-lease.ts";
 import { changeCommit, resetTo, settingsCommit, withPluginState, type SessionChange } from "./session-change.ts";
 import { settingsOf } from "./session-settings.ts";
 
-export interface CommandedSession {
-  readonly ports: RuntimePorts;
-  readonly wiring: SessionWiring;
-  readonly lease: LaneClaims;
-  readonly refresh: (headRevision: number) => Promise<Resident>;
-  /** Aborted once nothing is to be begun here any more: a source of tools that does not answer is not waited for then. */
-  readonly signal: AbortSignal;
-  /** Makes a commit resident and tells of it. */
-  readonly committed: (committed: Committed, commit: SessionCommit) => void;
-}
-
 /**
  * @throws LashError `session_execution_busy` - nothing was done. `session_command_claim`, `session_command_refresh`,
- *   `session_command_refresh_tools`, `session_command_reset` - that step failed; the command stays queued.
+ *   `session_command_refresh_tools` - that step failed; the command stays queued.
  */
-export async function drainCommands(session: CommandedSession): Promise<void> {
-  const { ports, wiring: { sessionId }, lease } = session;
-  const { leases, queue, turns } = ports.persistence;
-  const claimed = await lease.claimAlone();
-  lease.hold(fenceOf(claimed));
-  const nothing = (): void => undefined;
-  const keeper = new LeaseKeeper(leases, ports.clock, ports.leaseTimings, claimed, { renewing: nothing, renewed: nothing, renewFailed: nothing, lost: nothing });
+export async function drainCommands(session: SessionParts): Promise<void> {
+  const { ports, stated: { wiring: { sessionId } }, claims: lease } = session;
+  const { queue, turns } = ports.persistence;
+  const held = holdSession(ports, await lease.claimAlone());
+  lease.hold(held.fence);
   try {
     // Accepted and left since somebody looked: it ends on the history that it began with, before anything moves that (OP-7).
     if ((await turns.inFlight(sessionId)).length > 0) return;
     for (;;) {
-      await keeper.ensureLive();
-      const claim = await queue.claimCommand({ fence: keeper.fence, claimToken: ports.newId() });
+      await held.ensureLive();
+      const claim = await queue.claimCommand({ fence: held.fence, claimToken: ports.newId() });
       if (!claim) return;
-      await apply(session, keeper, claim);
+      await apply(session, held, claim);
     }
   } catch (failure) {
     // S-63: whether it was committed is unknown, so the lease is left to expire.
     if (doubtAfter(failure) === "unknown") lease.hold(undefined);
     throw runtimeErrorOfStore(failure);
   } finally {
-    keeper.stop();
+    // Whoever it is held on for keeps it from here on.
+    await held.letGo("leave");
   }
 }
 
@@ -64,8 +54,8 @@ export async function drainCommands(session: CommandedSession): Promise<void> {
  * @param problem - thrown where anything else waits, or a turn is in flight; then nothing was done.
  * @throws LashError `unknown_turn` - the commands were applied, and no turn follows.
  */
-export async function drainCommandsAlone(problem: unknown, session: CommandedSession): Promise<void> {
-  const { ports: { persistence: { inputs, queue, turns } }, wiring: { sessionId }, lease } = session;
+export async function drainCommandsAlone(problem: unknown, session: SessionParts): Promise<void> {
+  const { ports: { persistence: { inputs, queue, turns } }, stated: { wiring: { sessionId } }, claims: lease } = session;
   const work = await queue.listPending(sessionId);
   const waiting = await inputs.listPending(sessionId);
   // Nothing is no reason to go on: whoever named an ended turn would not be told of it.
@@ -75,21 +65,22 @@ export async function drainCommandsAlone(problem: unknown, session: CommandedSes
   throw runtimeError("unknown_turn", "nothing but session commands waited");
 }
 
-async function apply(session: CommandedSession, keeper: LeaseKeeper, claim: WorkClaim): Promise<void> {
-  const { ports, wiring, refresh, committed } = session;
+async function apply(session: SessionParts, held: Held<LeaseFence>, claim: WorkClaim): Promise<void> {
+  const { ports, stated: { wiring }, residence } = session;
   const { sessionId } = wiring;
   const { sessions } = ports.persistence;
   const [batch] = claim.batches;
   const command = commandIn(claim);
   if (!batch || !command) throw runtimeError("session_command_claim", `a claim of session ${sessionId} is not one command that stands alone`, { details: { sessionId, claimId: claim.claimId } });
   const step = stepsOf(sessionId, batch);
-  const resident = await step("session_command_refresh", async () => refresh(await sessions.headRevision(sessionId)));
+  const resident = await step("session_command_refresh", async () => residence.refresh(await sessions.headRevision(sessionId)));
   const carriedOut = await carryOut(session, command, batch, resident, step);
   // Plugins follow the head that this commit builds on, which another runtime may have moved since their last turn here.
   const change = withPluginState(carriedOut, wiring.plugins?.capture(resident.plugins, "session"));
-  await keeper.ensureLive();
-  const commit = { ...changeCommit(sessionId, resident, keeper.fence, change), releaseLease: false, completedWork: [workRowsOf(claim)] };
-  committed(await sessions.commit(commit), commit);
+  await held.ensureLive();
+  const commit = { ...changeCommit(sessionId, resident, held.fence, change), releaseLease: false, completedWork: [workRowsOf(claim)] };
+  adopt(session, await sessions.commit(commit), commit);
+  ports.changes.notify(queueTopic(sessionId));
 }
 
 function commandIn({ batches }: WorkClaim): SessionCommand | undefined {
@@ -102,14 +93,14 @@ function commandIn({ batches }: WorkClaim): SessionCommand | undefined {
 type Step = <T>(code: RuntimeErrorCode, body: () => Promise<T>) => Promise<T>;
 
 /** S-55: the sources of tools are asked again, and the commit says what came of it, if that is news. */
-async function carryOut({ ports, wiring, signal }: CommandedSession, { kind }: SessionCommand, batch: QueuedBatch, resident: Resident, step: Step): Promise<SessionChange> {
+async function carryOut({ ports, stated: { wiring }, lane }: SessionParts, { kind }: SessionCommand, batch: QueuedBatch, resident: Resident, step: Step): Promise<SessionChange> {
   if (kind === "refresh_tool_catalog") {
-    await step("session_command_refresh_tools", () => orAborted(wiring.tools.refresh(), signal));
+    await step("session_command_refresh_tools", () => orAborted(wiring.tools.refresh(), lane.abandoned));
     return settingsCommit(settingsOf(wiring, resident), resident);
   }
   // Named after the command: submitted again under its key when it was done, it finds its frame and does nothing more.
   const frameId = `${wiring.sessionId}:frame:reset:${sha256Hex(batch.sourceKey ?? batch.batchId)}`;
-  return step("session_command_reset", async () => resetTo(resident, frameId, ports.clock.now()) ?? {});
+  return resetTo(resident, frameId, ports.clock.now()) ?? {};
 }
 
 function orAborted<T>(asked: Promise<T>, signal: AbortSignal): Promise<T> {

@@ -12,7 +12,7 @@ import type { SessionSettings } from "../domain/turn-config.ts";
 import { addUsage, isZeroUsage } from "../domain/usage.ts";
 import type { ToolResult } from "../machines/effects.ts";
 import { yieldsToInput, type TurnContext } from "../machines/turn.context.ts";
-import type { LeaseFence, MachineSnapshot, SessionCommit, SettledClaims, ToolCallReference, TurnClaim, TurnResultRecord } from "../stores/contract.ts";
+import type { LeaseFence, SessionCommit, SettledClaims, ToolCallReference, TurnClaim, TurnResultRecord } from "../stores/contract.ts";
 import { commitHash } from "../stores/commit-hash.ts";
 import { frameOpening, type FrameOpening } from "./frames.ts";
 import { attachmentIds } from "./images.ts";
@@ -112,13 +112,12 @@ export interface CommitParts {
   /** Who was asked. */
   readonly asked: MediaReceiver;
   readonly fence: LeaseFence;
-  readonly machine: MachineSnapshot;
   readonly now: number;
   /** Of plugins, where it has changed. */
   readonly pluginState: Json | undefined;
 }
 
-export function buildCommit(turn: FinishedTurn, { resident, settings, asked, fence, machine, now, pluginState }: CommitParts): SessionCommit {
+export function buildCommit(turn: FinishedTurn, { resident, settings, asked, fence, now, pluginState }: CommitParts): SessionCommit {
   const { context } = turn;
   const { policy, ...recorded } = recording(settings, resident, pluginState);
   const timestamp = new Date(now).toISOString();
@@ -145,7 +144,6 @@ export function buildCommit(turn: FinishedTurn, { resident, settings, asked, fen
       tokenUsage: addUsage(resident.head.tokenUsage, context.usage),
       ...(context.lastPromptUsage && { lastPromptUsage: context.lastPromptUsage }),
       protocolTurnOptions: resident.head.protocolTurnOptions,
-      machine,
     },
     frames: framesOf(resident, frames, opening, policy),
     nodes,

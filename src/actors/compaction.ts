@@ -5,6 +5,7 @@ import { copyJson } from "../domain/copy-json.ts";
 import { runtimeError } from "../domain/errors.ts";
 import { invalidArgument } from "../domain/invalid-argument.ts";
 import { readDraft } from "../domain/message-draft.ts";
+import { countedUsage } from "../domain/usage.ts";
 import type { Provider } from "../providers/contract.ts";
 import type { RuntimePorts, SessionWiring } from "./ports.ts";
 import type { Resident } from "./resident.ts";
@@ -55,7 +56,8 @@ export async function shorten(compactor: Compactor, request: CompactionRequest):
   if (made === null) return undefined;
   if (!Array.isArray(made?.messages)) refuse();
   if (made.messages.length === 0) return undefined;
-  return { ...made, messages: made.messages.map((message) => readDraft(copyJson(message)) ?? refuse()) };
+  const messages = made.messages.map((message) => readDraft(copyJson(message)) ?? refuse());
+  return { ...made, messages, ...(made.usage && { usage: countedUsage(made.usage) }) };
 }
 
 const refuse = (): never => {

@@ -23,3 +23,25 @@ export const envelopeHash = (envelope: Envelope): string => sha256Hex(canonicalJ
 /** Digest of a growing list: names all of it in 64 characters, at the cost of its newest element. */
 export const chainDigest = (previous: string, value: unknown): string => sha256Hex(`${previous}\n${canonicalJson(value)}`);
 
+
+/** The effect of a turn that an operation belongs to. */
+export interface EffectPlace {
+  readonly sessionId: string;
+  readonly turnId: string;
+  readonly turnIndex: number;
+  readonly iteration: number;
+  readonly effectId: number;
+}
+
+/** Identifies one operation of a turn. */
+export function effectEnvelope({ sessionId, turnId, turnIndex, iteration, effectId }: EffectPlace, replayKey: string, command: JsonObject, causedBy?: string): Envelope {
+  return {
+    invocation: {
+      scope: { session_id: sessionId, turn_id: turnId, turn_index: turnIndex, protocol_iteration: iteration },
+      subject: { type: "effect", effect_id: String(effectId), kind: String(command["kind"]) },
+      ...(causedBy !== undefined && { caused_by: causedBy }),
+      replay: { key: replayKey },
+    },
+    command,
+  };
+}

@@ -24,6 +24,8 @@ export class History {
   readonly #ids = new Set<string>();
   /** Who was asked when these messages were committed, for those that do not say so. */
   readonly #recorded: LlmOrigin | undefined;
+  /** What was not looked at yet. */
+  #unread: Unread | undefined;
 
   constructor(recorded?: LlmOrigin) {
     this.#recorded = recorded;
@@ -32,12 +34,50 @@ export class History {
   /** Frame read model: first occurrence per id, no transient messages. */
   static of(nodes: readonly SessionNode[], sessionId: string, frameId: string, recorded: SessionPolicy): History {
     const history = new History(originOf(recorded));
+    history.#read(nodes, sessionId, frameId);
+    return history;
+  }
+
+  /** The same of nodes that are made when somebody looks: opening a long session does not wait for its messages. */
+  static later(nodes: () => readonly SessionNode[], sessionId: string, frameId: string, recorded: SessionPolicy): History {
+    const history = new History(originOf(recorded));
+    history.#unread = { read: () => history.#read(nodes(), sessionId, frameId), appended: [], lengths: [] };
+    return history;
+  }
+
+  #read(nodes: readonly SessionNode[], sessionId: string, frameId: string): void {
     const isInitial = frameId === initialFrameId(sessionId);
     for (const node of nodes) {
       const inFrame = node.agentFrameId === frameId || (node.agentFrameId === undefined && isInitial);
-      if (inFrame && node.body.kind === "message") history.#append(node.body.message);
+      if (inFrame && node.body.kind === "message") this.#append(node.body.message);
     }
-    return history;
+  }
+
+  /** @throws what reading the nodes throws, now and whenever somebody looks again. */
+  #look(): void {
+    const unread = this.#unread;
+    if (!unread) return;
+    unread.read();
+    this.#unread = undefined;
+    unread.lengths.push(this.#messages.length);
+    for (const messages of unread.appended) {
+      this.append(messages);
+      unread.lengths.push(this.#messages.length);
+    }
+  }
+
+  /** How long the history is now, for whoever asks later. */
+  mark(): () => number {
+    const unread = this.#unread;
+    if (!unread) {
+      const { length } = this.#messages;
+      return () => length;
+    }
+    const { lengths, appended: { length: at } } = unread;
+    return () => {
+      this.#look();
+      return lengths[at] ?? this.#messages.length;
+    };
   }
 
   /** For the prompts of one turn: these messages as they are, in place of its own. */
@@ -48,10 +88,15 @@ export class History {
   }
 
   get length(): number {
+    this.#look();
     return this.#messages.length;
   }
 
   append(messages: readonly Message[]): void {
+    if (this.#unread) {
+      this.#unread.appended.push(messages);
+      return;
+    }
     for (const message of messages) this.#append(message);
   }
 
@@ -63,6 +108,7 @@ export class History {
 
   /** The first `length` messages, as they were when the history was that long. */
   slice(length: number): readonly Message[] {
+    this.#look();
     return this.#messages.slice(0, length);
   }
 
@@ -72,6 +118,7 @@ export class History {
    * @param refused - what that model has refused; another one than last time makes the whole prompt anew.
    */
   prompt(turn: readonly Message[], policy: SessionPolicy, refused?: RefusedMedia): Prompt {
+    this.#look();
     if (refused !== this.#refused) this.#hide(refused);
     for (; this.#shown < this.#messages.length; this.#shown += 1) show(this.#messages[this.#shown], this.#prompt, this.#images, 0, this.#recorded, this.#hidden);
     const asked = originOf(policy);
@@ -91,6 +138,14 @@ export class History {
     this.#images.length = 0;
     this.#shown = 0;
   }
+}
+
+interface Unread {
+  readonly read: () => void;
+  /** What commits appended meanwhile. */
+  readonly appended: (readonly Message[])[];
+  /** How long the history was before and after each of them; known when it was read. */
+  readonly lengths: number[];
 }
 
 const originOf = ({ providerId, model }: SessionPolicy): LlmOrigin => ({ provider: providerId, model: model.id });

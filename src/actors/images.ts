@@ -10,7 +10,7 @@ import type { StoredFile } from "../domain/tool-output.ts";
 import type { ToolReply } from "../domain/tool-reply.ts";
 import type { TurnInputItem } from "../domain/turn-input.ts";
 import type { AttachmentFacet } from "../stores/content-contract.ts";
-import type { WriteForTurn } from "./turn-writes.ts";
+import type { RunWrite } from "./durable/contract.ts";
 
 /** Parts of a user message; a string says which image or file of the input cannot be used, and why. */
 export async function partsOf(sessionId: string, items: readonly TurnInputItem[], attachments: AttachmentFacet): Promise<readonly PartDraft[] | string> {
@@ -135,7 +135,7 @@ export function partOfFile({ filename, ...reference }: StoredFile): PartDraft {
  * Stores bytes under the media type that their maker gives; `image`, `image/*` and the like are looked up in the bytes. Intent
  * first, so that bytes without an owner can be found and swept.
  */
-export async function storeFile(sessionId: string, bytes: Uint8Array, mime: string, attachments: AttachmentFacet, write: WriteForTurn): Promise<AttachmentRef> {
+export async function storeFile(sessionId: string, bytes: Uint8Array, mime: string, attachments: AttachmentFacet, write: RunWrite): Promise<AttachmentRef> {
   await write(() => attachments.manifest.recordIntent(sessionId, sha256Hex(bytes)));
   return write(() => attachments.put(bytes, isMediaType(mime) ? mime : (imageType(bytes) ?? "application/octet-stream")));
 }

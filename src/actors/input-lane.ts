@@ -11,7 +11,7 @@ import type { CancelOutcome, CancelTarget, InputFacet, PendingTurnInput, Submitt
 import { inputsIn } from "../stores/work-input.ts";
 import { partsOf } from "./images.ts";
 import type { RuntimePorts } from "./ports.ts";
-import { writeSurely } from "./sure-write.ts";
+import { writeSurely } from "./durable/sure-write.ts";
 import { hasMedia, type TakenMedia, untakenMedia } from "./taken-media.ts";
 
 export interface InputToEnqueue {

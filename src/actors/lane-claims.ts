@@ -3,28 +3,15 @@
 import { runtimeErrorOfLeaseClaim } from "../domain/error-mapping.ts";
 import { LashError, runtimeError } from "../domain/errors.ts";
 import type { TurnConfig } from "../domain/turn-config.ts";
-import { lackError, type TurnMeans } from "../domain/turn-means.ts";
+import type { TurnMeans } from "../domain/turn-means.ts";
 import { type AcceptedInput, inputHashOf } from "../domain/turn-input.ts";
 import { TURN_MACHINE } from "../machines/turn.machine.ts";
 import type { NewAttachment } from "../stores/content-contract.ts";
-import type { AcceptOutcome, AcceptTurn, ClaimOutcome, ConfigClaim, LeaseClaim, LeaseFence, LeaseOwner, RecordedTurn, ResumeOutcome, SessionLease, TakenUp, TakesUp } from "../stores/contract.ts";
+import type { AcceptOutcome, AcceptTurn, ClaimOutcome, ConfigClaim, LeaseClaim, LeaseFence, LeaseOwner, ResumeOutcome, SessionLease, TakesUp } from "../stores/contract.ts";
 import { MOST_INPUTS } from "./checkpoint.ts";
-import { fenceOf, releaseLane } from "./lease-keeper.ts";
+import { fenceOf, releaseLane, seenLease } from "./session-lease.ts";
 import type { RuntimePorts, SessionWiring } from "./ports.ts";
-import { writeSurely } from "./sure-write.ts";
-
-/** A lane together with a turn: one that was accepted with it, or one that was found in flight. */
-export interface ClaimedTurn extends TakenUp {
-  readonly kind: "claimed";
-}
-
-export type Claimed =
-  | ClaimedTurn
-  /** The turn id has ended before. */
-  | { readonly kind: "settled"; readonly result: RecordedTurn }
-  /** Session commands come first. */
-  | { readonly kind: "commands" }
-  | { readonly kind: "busy" };
+import { writeSurely } from "./durable/sure-write.ts";
 
 export interface TurnToAccept {
   readonly turnId: string;
@@ -39,16 +26,11 @@ export interface QueuedTurn {
   readonly batchIds?: readonly string[] | undefined;
 }
 
-/** What the session does while one of its turns is being accepted. */
-export interface Acceptance {
-  /** With what, as the session stands; asked again after either of the others. */
-  readonly config: () => Pick<ConfigClaim, "value" | "madeFrom">;
+/** What a turn is accepted with. */
+export interface AcceptedWith {
+  readonly config: Pick<ConfigClaim, "value" | "madeFrom">;
   /** What a turn that is in flight under the same id may be driven on with. */
-  readonly means: () => TurnMeans;
-  /** Drives the turn that somebody else left; nothing is accepted before it has ended. */
-  readonly finishFirst: (turnId: string) => Promise<void>;
-  /** Reads the session again: somebody else has committed. */
-  readonly refresh: (headRevision: number) => Promise<unknown>;
+  readonly means: TurnMeans;
 }
 
 export class LaneClaims {
@@ -58,6 +40,7 @@ export class LaneClaims {
   #accepted: { readonly config: TurnConfig; readonly fencingToken: number } | undefined;
   /** Claimed for the commands before a turn, and held until the turn is accepted or comes to nothing. */
   #held: LeaseFence | undefined;
+  #sinceMs = 0;
   /** Of a run that is over, whose store did not take it back. */
   #kept: LeaseFence | undefined;
 
@@ -66,12 +49,17 @@ export class LaneClaims {
     this.#wiring = wiring;
   }
 
-  accept({ turnId, input, attachments }: TurnToAccept, acceptance: Acceptance): Promise<Claimed> {
+  /** When the latest claim was begun, by the monotonic clock. */
+  get sinceMs(): number {
+    return this.#sinceMs;
+  }
+
+  accept({ turnId, input, attachments }: TurnToAccept, accepting: AcceptedWith): Promise<AcceptOutcome> {
     const inputHash = inputHashOf(input);
-    return this.#accept(acceptance, (claim, config) =>
+    return this.#accept(accepting, (claim, config) =>
       this.#ports.persistence.turns.accept({
         ...claim,
-        ...this.#takesUp(acceptance.means()),
+        ...this.#takesUp(accepting.means),
         turnId,
         input,
         inputHash,
@@ -84,12 +72,12 @@ export class LaneClaims {
   }
 
   /** Otherwise as `accept`, with what waits as its input. @throws LashError `unknown_turn` - nothing waits. */
-  acceptQueued({ turnId, batchIds }: QueuedTurn, acceptance: Acceptance): Promise<Claimed> {
+  acceptQueued({ turnId, batchIds }: QueuedTurn, accepting: AcceptedWith): Promise<AcceptOutcome> {
     const claimToken = this.#ports.newId();
-    return this.#accept(acceptance, async (claim, config) => {
+    return this.#accept(accepting, async (claim, config) => {
       const accepted = await this.#ports.persistence.turns.acceptQueued({
         ...claim,
-        ...this.#takesUp(acceptance.means()),
+        ...this.#takesUp(accepting.means),
         turnId,
         claimToken,
         max: MOST_INPUTS,
@@ -101,18 +89,6 @@ export class LaneClaims {
       if (accepted.kind === "nothing_queued") throw runtimeError("unknown_turn", `nothing waits for turn ${turnId}`);
       return accepted;
     });
-  }
-
-  async #accept(acceptance: Acceptance, attempt: (claim: LeaseClaim, config: ConfigClaim) => Promise<AcceptOutcome>): Promise<Claimed> {
-    let claimed: Claimed | undefined;
-    try {
-      claimed = await this.#acceptNow(acceptance, attempt);
-      return claimed;
-    } finally {
-      // The turn has the lane now, or its commands are to be applied first; otherwise nobody needs it any more.
-      if (claimed?.kind === "claimed") this.#held = undefined;
-      else if (claimed?.kind !== "commands") await this.release();
-    }
   }
 
   /** A lane that was claimed before a turn could be accepted. */
@@ -144,18 +120,13 @@ export class LaneClaims {
     if (kept) void releaseLane(this.#ports.persistence.leases, kept);
   }
 
-  async #acceptNow({ config, finishFirst, refresh }: Acceptance, attempt: (claim: LeaseClaim, config: ConfigClaim) => Promise<AcceptOutcome>): Promise<Claimed> {
-    for (;;) {
-      const made = config();
-      const known = this.#accepted?.config === made.value ? { storedAt: this.#accepted.fencingToken } : {};
-      const accepted = await this.claim((claim) => attempt(claim, { ...made, ...known }));
-      if (accepted.kind === "turn_in_flight") await finishFirst(accepted.turnId);
-      else if (accepted.kind === "head_moved") await refresh(accepted.headRevision);
-      else {
-        this.#accepted = accepted.kind === "accepted" && accepted.turn.config === made.value ? { config: made.value, fencingToken: accepted.lease.fencingToken } : undefined;
-        return claimedOf(accepted, this.#wiring.sessionId);
-      }
+  async #accept({ config }: AcceptedWith, attempt: (claim: LeaseClaim, config: ConfigClaim) => Promise<AcceptOutcome>): Promise<AcceptOutcome> {
+    const known = this.#accepted?.config === config.value ? { storedAt: this.#accepted.fencingToken } : {};
+    const accepted = await this.claim((claim) => attempt(claim, { ...config, ...known }));
+    if (accepted.kind !== "turn_in_flight" && accepted.kind !== "head_moved") {
+      this.#accepted = accepted.kind === "accepted" && accepted.turn.config === config.value ? { config: config.value, fencingToken: accepted.lease.fencingToken } : undefined;
     }
+    return accepted;
   }
 
   #takesUp(means: TurnMeans): TakesUp {
@@ -169,16 +140,14 @@ export class LaneClaims {
   /**
    * @param means - undefined where the turn is only to be ended.
    * @throws LashError `unknown_turn` - it is not in flight and never ended.
-   * @throws LashError `tool_missing`, `plugin_missing`, `provider_mismatch`, `provider_unconfigured`, `session_fact_pinned` - it needs
-   *   what is not here; nothing was claimed.
    */
-  async resume(turnId: string, means: TurnMeans | undefined): Promise<Claimed> {
+  async resume(turnId: string, means: TurnMeans | undefined): Promise<Exclude<ResumeOutcome, { kind: "unknown_turn" }>> {
     const resumed = await this.claim((claim) => this.#ports.persistence.turns.resume({ ...claim, ...(means && this.#takesUp(means)), turnId }));
     if (resumed.kind === "unknown_turn") throw runtimeError("unknown_turn", `turn ${turnId} is not in flight and never ended`);
-    return claimedOf(resumed, this.#wiring.sessionId);
+    return resumed;
   }
 
-  /** Claims the lane; a holder that is provably dead is taken over at once, anybody else is waited out. */
+  /** Claims the lane. A holder that is provably dead is taken over at once, anybody else once this runtime has seen it silent for one TTL (SC-2). */
   async claim<Outcome extends { readonly kind: string; readonly holder?: SessionLease }>(attempt: (claim: LeaseClaim) => Promise<Outcome>): Promise<Outcome> {
     const claim: LeaseClaim = {
       sessionId: this.#wiring.sessionId,
@@ -188,11 +157,21 @@ export class LaneClaims {
     };
     // Asked again it answers with what is there: the lease of this owner, and the turn as it is in flight or has ended.
     const surely = (wanted: LeaseClaim): Promise<Outcome> => writeSurely(() => attempt(wanted), async () => ((await this.#holds(wanted)) ? () => attempt(wanted) : undefined));
+    const { clock, leaseWatch, liveness } = this.#ports;
+    this.#sinceMs = clock.monotonic();
     const first = await surely(claim);
     if (first.kind !== "busy") this.#kept = undefined;
     if (first.kind !== "busy" || !first.holder) return first;
-    const dead = await this.#ports.liveness.isDead(first.holder.owner).catch(() => false);
-    return dead ? surely({ ...claim, deadHolder: fenceOf(first.holder) }) : first;
+    const { holder } = first;
+    const isSilent = leaseWatch.look(seenLease(holder)) === 0;
+    const isDead = await liveness.isDead(holder.owner).catch(() => false);
+    if (!isDead && !isSilent) return first;
+    this.#sinceMs = clock.monotonic();
+    const fence = fenceOf(holder);
+    const second = await surely({ ...claim, ...(isDead ? { deadHolder: fence } : { silentHolder: { fence, expiresAtMs: holder.expiresAtMs } }) });
+    // Only where it was taken: the turn in flight that comes first is claimed by the same evidence.
+    if ("lease" in second) leaseWatch.forget(holder.sessionId);
+    return second;
   }
 
   /**
@@ -219,21 +198,5 @@ export class LaneClaims {
   /** What proves this owner alive may change between claims (Liveness). */
   async #owner(): Promise<LeaseOwner> {
     return { ...this.#wiring.owner, liveness: await this.#ports.liveness.self() };
-  }
-}
-
-function claimedOf(outcome: Exclude<AcceptOutcome, { kind: "turn_in_flight" | "head_moved" }> | Exclude<ResumeOutcome, { kind: "unknown_turn" }>, sessionId: string): Claimed {
-  switch (outcome.kind) {
-    case "accepted":
-    case "resumed":
-      return { ...outcome, kind: "claimed" };
-    case "turn_left":
-      throw lackError(outcome.lack, { sessionId, turnId: outcome.turnId });
-    case "settled":
-      return { kind: "settled", result: outcome.result };
-    case "commands_wait":
-      return { kind: "commands" };
-    case "busy":
-      return { kind: "busy" };
   }
 }

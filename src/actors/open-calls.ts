@@ -12,10 +12,10 @@ import { failedOutput, type ToolCallOutput } from "../domain/tool-output.ts";
 import { type Resolution, waitName, type WaitName } from "../domain/waits.ts";
 import type { ToolResult } from "../machines/effects.ts";
 import type { JournaledOutcome, TurnRecord } from "../stores/contract.ts";
-import { outputOf } from "./tool-completion.ts";
-import { type FinishedCall, groupResult } from "./tool-group.ts";
-import { interruptedOutput } from "./tool-outcome.ts";
-import { toolResultOf } from "./tool-result.ts";
+import { outputOf } from "./turn/tools/completion.ts";
+import { type FinishedCall, groupResult } from "./turn/tools/group.ts";
+import { interruptedOutput } from "./turn/tools/outcome.ts";
+import { toolResultOf } from "./turn/tools/result.ts";
 
 /** What is durable about one turn, as far as its calls go. */
 export interface OpenCallsOptions {

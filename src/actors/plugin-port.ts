@@ -18,10 +18,10 @@ import type { CheckpointKind, EffectOutcome, PhaseName, TurnEvent } from "../mac
 import type { TurnHook } from "../machines/turn.context.ts";
 import type { ComponentBody, JournaledOutcome, TurnRecord } from "../stores/contract.ts";
 import type { Tool } from "../tools/contract.ts";
-import type { Executed } from "./effect-host.ts";
+import type { Journaled } from "./durable/contract.ts";
 import type { Emit } from "./model-call.ts";
 import type { Resident } from "./resident.ts";
-import type { RecordedPending } from "./tool-completion.ts";
+import type { RecordedPending } from "./turn/tools/completion.ts";
 import type { SettingsChange } from "./session-settings.ts";
 import type { TurnPlan } from "./turn-plan.ts";
 
@@ -60,8 +60,8 @@ export interface SessionPlugins {
 
   /** Apply-at-open. @throws LashError `plugin_session`. */
   materialize(): Promise<void>;
-  /** Failures are logged. */
-  restored(messages: readonly Message[]): Promise<void>;
+  /** Failures are logged. @param messages - asked for where a plugin wants to know of them. @throws what that throws. */
+  restored(messages: () => readonly Message[]): Promise<void>;
   /** A change of settings as its mutators leave it, recorded, and told to all. @throws what `record` does. */
   configure(previous: SessionPolicy, change: SettingsChange, record: (change: SettingsChange) => Promise<void>): Promise<void>;
   /** The session is left, or could not be opened. */
@@ -161,7 +161,7 @@ export interface TurnPlugins {
    * @throws LashError `plugin_checkpoint`.
    */
   readonly atCheckpoint:
-    | ((checkpoint: CheckpointKind, from: number, signal: AbortSignal, execute: (run: () => Promise<JournaledOutcome>) => Promise<Executed>) => Promise<Collected>)
+    | ((checkpoint: CheckpointKind, from: number, signal: AbortSignal, execute: (run: () => Promise<JournaledOutcome>) => Promise<Journaled>) => Promise<Collected>)
     | undefined;
 }
 

@@ -17,10 +17,11 @@ import type { LeaseOwner, Persistence } from "../stores/contract.ts";
 import type { Liveness, PeerChannel } from "../stores/store.ts";
 import type { DirectAnswer, ToJsonSchema, ToolCall } from "../tools/contract.ts";
 import type { ChangeHub } from "./change-hub.ts";
-import type { EffectHost } from "./effect-host.ts";
+import type { MemoryJournals } from "./durable/memory-journal.ts";
 import type { PokeReason } from "./input-lane.ts";
 import type { CheckJson } from "./output-check.ts";
-import type { LeaseTimings } from "./lease-keeper.ts";
+import type { LeaseTimings } from "./durable/held-lease.ts";
+import type { LeaseWatch } from "./durable/lease-watch.ts";
 import type { FailureOf } from "./model-call.ts";
 import type { SessionPlugins } from "./plugin-port.ts";
 import type { Publishers } from "./publisher.ts";
@@ -55,13 +56,18 @@ export interface DirectCall {
 /** One for all sessions of a runtime. */
 export interface RuntimePorts {
   readonly persistence: Persistence;
-  readonly effectHost: EffectHost;
+  /** Where turns are not durable: what this process remembers of those in flight. */
+  readonly journals: MemoryJournals | undefined;
   readonly clock: Clock;
   readonly protocol: ProtocolDriver;
   readonly liveness: Liveness;
   readonly leaseTimings: LeaseTimings;
+  /** How long leases of others have been silent. */
+  readonly leaseWatch: LeaseWatch;
   readonly residency: Residency;
   /** Recoveries without progress after which a turn is given up. */
+  /** How long a turn waits for others of its session, where it does not say so itself. */
+  readonly waitMs: number;
   readonly maxRecoveries: number;
   readonly logger: Logger;
   /** For what providers and tools report as errors. */

@@ -10,7 +10,7 @@ import { LashError } from "../domain/errors.ts";
 import type { Logger } from "../domain/logger.ts";
 import type { QueueFacet } from "../stores/ingress-contract.ts";
 import type { SessionRuntime } from "./session-runtime.ts";
-import { unattended } from "./turn-start.ts";
+import { headless } from "./turn/request.ts";
 
 export interface QueueDriverOptions {
   readonly queue: Pick<QueueFacet, "isWaiting" | "waiting">;
@@ -84,7 +84,7 @@ export class QueueDriver {
     if (!(await queue.isWaiting(sessionId)) || this.#isClosed) return false;
     const found = find(sessionId);
     const runtime = found ?? (await open(sessionId));
-    const { emit, signal } = unattended();
+    const { emit, signal } = headless();
     try {
       return (await runtime.runQueued({ emitFor: () => emit, signal, whenParked: found ? "wait" : "suspend" })) !== undefined;
     } catch (error) {

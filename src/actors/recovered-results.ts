@@ -6,7 +6,7 @@ import { failedOutput, projectOutput, type ShownToolError, type ToolCallOutput }
 import type { ToolResult } from "../machines/effects.ts";
 import type { Resolution } from "../domain/waits.ts";
 import type { TurnRecord } from "../stores/contract.ts";
-import { outputOf } from "./tool-completion.ts";
+import { outputOf } from "./turn/tools/completion.ts";
 
 /** Results of the batches that had ended when the process died; those of an open batch come from running it again. */
 export function resultsOf({ log, journal }: TurnRecord): ToolResult[] {

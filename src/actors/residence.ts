@@ -2,30 +2,24 @@
 
 import { errorText } from "../domain/error-mapping.ts";
 import { LashError, storeError } from "../domain/errors.ts";
+import type { SessionRegion } from "../domain/session.ts";
 import type { SessionEvent } from "../machines/session.machine.ts";
 import type { SessionCommit } from "../stores/contract.ts";
 import { loadResident } from "./load-resident.ts";
-import type { RuntimePorts, SessionWiring } from "./ports.ts";
-import type { Publisher } from "./publisher.ts";
+import type { SessionParts } from "./session/parts.ts";
 import { type Committed, freshResident, residentAfter, type LoadedResident, type Resident } from "./resident.ts";
 
-export interface ResidenceOptions {
-  readonly ports: RuntimePorts;
-  readonly wiring: () => SessionWiring;
-  /** Shows what is committed. */
-  readonly publisher: Publisher;
-  /** Whether a turn of this runtime goes on: it reads for itself. */
-  readonly isDriving: () => boolean;
-}
+/** `runs`: a turn of this runtime reads for itself. */
+export type ResidenceParts = Pick<SessionParts, "ports" | "stated" | "publisher" | "runs" | "actors">;
 
 export class Residence {
-  readonly #options: ResidenceOptions;
+  readonly #parts: ResidenceParts;
   #resident: Resident;
 
-  constructor(options: ResidenceOptions) {
-    const { ports, wiring } = options;
-    const { sessionId, policy } = wiring();
-    this.#options = options;
+  constructor(parts: ResidenceParts) {
+    const { ports, stated } = parts;
+    const { sessionId, policy } = stated.wiring;
+    this.#parts = parts;
     this.#resident = freshResident(sessionId, policy, ports.clock.now());
   }
 
@@ -33,21 +27,27 @@ export class Residence {
     return this.#resident;
   }
 
-  /** Reads the session. @returns what the residency machine is told of it, and the error where it could not be read. */
-  async load(): Promise<{ readonly event: SessionEvent; readonly error?: LashError }> {
+  /** Reads the session. @returns what its machine is told of it, and the error where it could not be read. */
+  async load(): Promise<{ readonly events: readonly SessionEvent[]; readonly error?: LashError }> {
     try {
-      const { repaired } = await this.read();
-      return { event: { type: "session.loaded", repaired } };
+      const { repaired, region: { state } } = await this.#read();
+      return { events: [{ type: "session.seen", state }, { type: "session.loaded", repaired }] };
     } catch (error) {
       const code = LashError.is(error) ? error.code : "store_backend";
-      const event = { type: "session.loadFailed", code, message: errorText(error) } as const;
-      return { event, error: LashError.is(error) ? error : storeError("store_backend", errorText(error), { cause: error }) };
+      const events = [{ type: "session.loadFailed", code, message: errorText(error) }] as const;
+      return { events, error: LashError.is(error) ? error : storeError("store_backend", errorText(error), { cause: error }) };
     }
   }
 
-  async read(): Promise<LoadedResident> {
-    const { ports, wiring, publisher } = this.#options;
-    const loaded = await loadResident(ports, wiring());
+  read(): Promise<LoadedResident> {
+    return this.#read();
+  }
+
+  async #read(): ReturnType<typeof loadResident> {
+    const { ports, stated, publisher } = this.#parts;
+    const loaded = await loadResident(ports, stated.wiring);
+    // Of a session that is gone, what was read before stays readable here.
+    if (isGone(loaded.region)) return loaded;
     this.#become(loaded.resident);
     publisher.publish(loaded.resident);
     return loaded;
@@ -60,26 +60,29 @@ export class Residence {
 
   /** Another runtime committed: what is resident here follows, between the turns of this one. It is shown by who heard of it. */
   async catchUp(revision: number): Promise<Resident | undefined> {
-    const { ports, wiring, isDriving } = this.#options;
-    if (isDriving() || revision <= this.#resident.headRevision) return isDriving() ? undefined : this.#resident;
+    const { ports, stated, runs, actors } = this.#parts;
+    if (runs.isDriving || revision <= this.#resident.headRevision) return runs.isDriving ? undefined : this.#resident;
     // A notice is a hint: a session that cannot be read now is read by its next turn, which also says why it cannot.
-    const loaded = await loadResident(ports, wiring()).catch(() => undefined);
+    const loaded = await loadResident(ports, stated.wiring).catch(() => undefined);
     // A turn of this runtime may have begun meanwhile; it reads for itself.
-    if (isDriving() || !loaded || loaded.resident.headRevision < revision) return undefined;
+    if (runs.isDriving || !loaded || loaded.resident.headRevision < revision) return undefined;
     if (loaded.resident.headRevision > this.#resident.headRevision) this.#become(loaded.resident);
+    actors.send({ type: "session.seen", state: loaded.region.state });
     return this.#resident;
   }
 
   adopt(committed: Committed, commit: SessionCommit): void {
-    const { wiring, publisher } = this.#options;
+    const { stated, publisher } = this.#parts;
     const resident = residentAfter(this.#resident, committed, commit);
-    wiring().plugins?.committed(resident.plugins);
+    stated.wiring.plugins?.committed(resident.plugins);
     this.#become(resident);
     publisher.publish(resident);
   }
 
   #become(resident: Resident): void {
     this.#resident = resident;
-    this.#options.wiring().tools.adopt(resident.toolState);
+    this.#parts.stated.wiring.tools.adopt(resident.toolState);
   }
 }
+
+const isGone = ({ state }: SessionRegion): boolean => state === "deleting" || state === "retired";

@@ -1,6 +1,6 @@
 // Resident state of an opened session: the last commit, as values (S-48).
 
-import { activePath } from "../domain/graph.ts";
+import { type ActivePath, activePath } from "../domain/graph.ts";
 import { initialFrame, type AgentFrame, type SessionPolicy, type TokenLedgerEntry } from "../domain/session.ts";
 import type { Json } from "../domain/json.ts";
 import type { PromptLayer } from "../domain/prompt.ts";
@@ -28,13 +28,18 @@ export interface Resident {
   readonly suspects: SuspectMedia;
   readonly ledger: readonly TokenLedgerEntry[];
   readonly history: History;
-  /** Messages of `history` at this revision; the history itself may have grown since. */
+  /** Messages of `history` at this revision; the history itself may have grown since. Asking for it reads the history. */
   readonly messageCount: number;
+}
+
+/** Adds the number of messages that the history has now, without asking for it. */
+function counted(resident: Omit<Resident, "messageCount">): Resident {
+  return Object.defineProperty(resident, "messageCount", { get: resident.history.mark(), enumerable: true }) as Resident;
 }
 
 export function freshResident(sessionId: string, policy: SessionPolicy, now: number): Resident {
   const frame = initialFrame(sessionId, policy, new Date(now).toISOString());
-  return {
+  return counted({
     headRevision: 0,
     head: { policy, currentFrameId: frame.frameId, turnIndex: 0, tokenUsage: zeroUsage, protocolTurnOptions: null },
     frames: [frame],
@@ -43,8 +48,7 @@ export function freshResident(sessionId: string, policy: SessionPolicy, now: num
     suspects: NO_SUSPECTS,
     ledger: [],
     history: new History(),
-    messageCount: 0,
-  };
+  });
 }
 
 export interface LoadedResident {
@@ -53,13 +57,17 @@ export interface LoadedResident {
   readonly repaired: boolean;
 }
 
+/** The usual case: the leaf is the node that was inserted last. So it is there, and the other nodes need not be looked at. */
+export const endsAtLeaf = ({ lastNode, head }: SessionRead): boolean => lastNode !== undefined && lastNode.nodeId === head.leafNodeId;
+
 export function residentOf(read: SessionRead): LoadedResident {
-  const { nodes, leafNodeId, repaired } = activePath(read.nodes, read.head.leafNodeId);
-  const history = History.of(nodes, read.sessionId, read.head.currentFrameId, read.head.policy);
-  const { leafNodeId: _, ...rootless } = read.head;
-  const resident: Resident = {
+  const { sessionId, head: { currentFrameId, policy, leafNodeId: storedLeaf, ...rootless } } = read;
+  const path = (): ActivePath => activePath(read.nodes, storedLeaf);
+  const { leafNodeId, repaired } = endsAtLeaf(read) ? { leafNodeId: storedLeaf, repaired: false } : path();
+  const history = History.later(() => path().nodes, sessionId, currentFrameId, policy);
+  const resident = counted({
     headRevision: read.headRevision,
-    head: { ...rootless, ...(leafNodeId !== undefined && { leafNodeId }) },
+    head: { ...rootless, currentFrameId, policy, ...(leafNodeId !== undefined && { leafNodeId }) },
     frames: read.frames,
     prompt: storedPrompt(read.components.prompt),
     ...(read.components.toolState !== undefined && { toolState: read.components.toolState as Json }),
@@ -67,8 +75,7 @@ export function residentOf(read: SessionRead): LoadedResident {
     suspects: storedSuspects(read.components.suspectMedia),
     ledger: read.ledger,
     history,
-    messageCount: history.length,
-  };
+  });
   return { resident, repaired };
 }
 
@@ -83,19 +90,19 @@ export function residentAfter(before: Resident, { headRevision, ledger }: Commit
   const changed = new Map(frames.map((frame) => [frame.frameId, frame]));
   const kept = before.frames.map((frame) => changed.get(frame.frameId) ?? frame);
   const known = new Set(kept.map((frame) => frame.frameId));
-  return {
-    ...before,
+  const toolState = components?.toolState ? (components.toolState as Json) : before.toolState;
+  // Field by field: a spread would ask for the message count, and so read a history that nobody has looked at.
+  return counted({
     headRevision,
     head,
-    ...(components?.prompt !== undefined && { prompt: components.prompt === null ? NO_PROMPT : (components.prompt as PromptLayer) }),
-    ...(components?.toolState && { toolState: components.toolState as Json }),
-    ...(components?.pluginSnapshot !== undefined && { plugins: components.pluginSnapshot ?? undefined }),
-    ...(components?.suspectMedia !== undefined && { suspects: storedSuspects(components.suspectMedia) }),
+    prompt: components?.prompt === undefined ? before.prompt : components.prompt === null ? NO_PROMPT : (components.prompt as PromptLayer),
+    ...(toolState !== undefined && { toolState }),
+    plugins: components?.pluginSnapshot === undefined ? before.plugins : (components.pluginSnapshot ?? undefined),
+    suspects: components?.suspectMedia === undefined ? before.suspects : storedSuspects(components.suspectMedia),
     frames: frames.length === 0 ? before.frames : [...kept, ...frames.filter((frame) => !known.has(frame.frameId))],
     ledger: ledger ?? addToLedger(before.ledger, usageDeltas),
     history,
-    messageCount: history.length,
-  };
+  });
 }
 
 /** Where a turn that begins now starts from. */

@@ -1,35 +1,31 @@
-// Session actors: the residency machine of one opened session, and the effects actor that does what it asks for.
+// Session actors: the machine of one opened session, and the actor that does what it asks for.
 //
-// Owns: loading and flushing, and those who wait for either. What a turn's machine asks for is passed on to its run.
+// Owns: loading and flushing. The machine knows what the session is and what it may do; nothing here says it a second time.
 
-import { createActor, fromCallback, type ActorRefFrom, type AnyActorRef, type SnapshotFrom } from "xstate";
+import { createActor, fromCallback, type ActorRefFrom, type SnapshotFrom } from "xstate";
 import { runtimeErrorOfStore } from "../domain/error-mapping.ts";
 import { LashError } from "../domain/errors.ts";
 import { sessionStillInUse } from "../domain/wiring-errors.ts";
-import { EFFECTS, type EffectsMessage } from "../machines/effects.ts";
-import { sessionMachine, type SessionEvent, type SessionRequest } from "../machines/session.machine.ts";
+import { SESSION_KEEPER, sessionMachine, type SessionEvent, type SessionRequest } from "../machines/session.machine.ts";
 import type { RuntimePorts } from "./ports.ts";
 import type { Residence } from "./residence.ts";
+import type { SessionChanges } from "./session-changes.ts";
 
 export type SessionActor = ActorRefFrom<typeof sessionMachine>;
-type Residency = SnapshotFrom<typeof sessionMachine>["value"]["residency"];
+type Value = SnapshotFrom<typeof sessionMachine>["value"];
 
 export interface SessionActorsOptions {
   readonly ports: RuntimePorts;
   readonly sessionId: string;
   readonly residence: Residence;
-  /** Commits what no commit holds. */
-  readonly flush: () => Promise<void>;
-  /** What the machine of the running turn asked for. */
-  readonly collect: (message: EffectsMessage) => void;
+  readonly changes: SessionChanges;
 }
 
 export class SessionActors {
   readonly root: SessionActor;
-  readonly effects: AnyActorRef;
   readonly #options: SessionActorsOptions;
-  #loading: PromiseWithResolvers<void> | undefined;
-  #flushing: PromiseWithResolvers<void> | undefined;
+  /** What the machine has asked for last; rejects where it failed. */
+  #work: Promise<void> | undefined;
 
   constructor(options: SessionActorsOptions) {
     const { ports, sessionId } = options;
@@ -39,12 +35,12 @@ export class SessionActors {
       input: { sessionId, residency: ports.residency, hasStore: true },
       ...(ports.inspect && { inspect: ports.inspect }),
     });
-    this.effects = createActor(
-      fromCallback<EffectsMessage | SessionRequest>(({ receive }) => receive((message) => this.#receive(message))),
-      { id: `effects:${sessionId}`, parent: this.root, systemId: EFFECTS },
+    const keeper = createActor(
+      fromCallback<SessionRequest>(({ receive }) => receive((message) => this.#receive(message))),
+      { id: `keeper:${sessionId}`, parent: this.root, systemId: SESSION_KEEPER },
     );
     this.root.start();
-    this.effects.start();
+    keeper.start();
   }
 
   /** Handles that share the session. */
@@ -52,24 +48,24 @@ export class SessionActors {
     return this.root.getSnapshot().context.handles;
   }
 
-  /** A turn of this runtime goes on, as far as the machine is concerned. */
-  get isDriving(): boolean {
-    return this.#isIn("acquiring", "running", "committing");
+  /** What the store says of the session, as this process last read or wrote it. */
+  get durable(): Value["durable"] {
+    return this.root.getSnapshot().value.durable;
+  }
+
+  get isAcquiring(): boolean {
+    return this.#isIn("acquiring");
   }
 
   send(event: SessionEvent): void {
     this.root.send(event);
-    if (this.#flushing && !this.#isFlushing) this.#flushing.resolve();
   }
 
-  /** Loads the session. @throws the store's error where it cannot be read. */
-  load(event: { readonly type: "session.open" | "session.reopen" }): Promise<void> {
-    this.#loading = Promise.withResolvers<void>();
-    const { promise } = this.#loading;
-    this.send(event);
+  /** Loads the session. @throws the store's error where it cannot be read; `session_id_retired`, `persistent_store_required`. */
+  async load(event: { readonly type: "session.open" | "session.reopen" }): Promise<void> {
+    await this.#ask(event);
     const { failure } = this.root.getSnapshot().context;
-    if (failure && this.#isIn("failed")) this.#loading.reject(new LashError("session", failure.code, failure.message));
-    return promise;
+    if (failure && this.#isIn("failed")) throw new LashError("session", failure.code, failure.message);
   }
 
   /** After a loss, what is resident may be behind the store: it is read again before anything else happens (R2). */
@@ -86,47 +82,42 @@ export class SessionActors {
   async leave(then: "session.park" | "session.close", isAhead: boolean): Promise<void> {
     if (!this.root.getSnapshot().can({ type: then })) throw sessionStillInUse(this.#options.sessionId, then);
     if (isAhead) this.send({ type: "session.changed" });
-    this.#flushing = Promise.withResolvers<void>();
-    const { promise } = this.#flushing;
-    this.send({ type: then });
-    return promise;
+    await this.#ask({ type: then });
   }
 
   stop(): void {
     this.root.stop();
   }
 
-  get #isFlushing(): boolean {
-    return this.#isIn("parking", "closing");
-  }
-
-  #isIn(...states: readonly Residency[]): boolean {
+  #isIn(...states: readonly Value["residency"][]): boolean {
     return states.includes(this.root.getSnapshot().value.residency);
   }
 
-  #receive(message: EffectsMessage | SessionRequest): void {
-    if (message.type === "session.load") void this.#load();
-    else if (message.type === "session.flush") void this.#flush();
-    else if ("type" in message && !message.type.startsWith("xstate.")) this.#options.collect(message);
+  /** Tells the machine, and waits for what it asks for in return. */
+  #ask(event: SessionEvent): Promise<void> {
+    this.#work = undefined;
+    this.send(event);
+    return this.#work ?? Promise.resolve();
+  }
+
+  #receive(message: SessionRequest): void {
+    this.#work = message.type === "session.load" ? this.#load() : this.#flush();
   }
 
   async #load(): Promise<void> {
-    const loading = this.#loading;
-    const { event, error } = await this.#options.residence.load();
-    this.send(event);
-    if (error) loading?.reject(error);
-    else loading?.resolve();
+    const { events, error } = await this.#options.residence.load();
+    for (const event of events) this.send(event);
+    if (error) throw error;
   }
 
   async #flush(): Promise<void> {
-    const flushing = this.#flushing;
     try {
-      await this.#options.flush();
-      this.send({ type: "session.flushed" });
+      await this.#options.changes.flush();
     } catch (error) {
       const failure = runtimeErrorOfStore(error);
-      flushing?.reject(failure);
       this.send({ type: "session.flushFailed", code: failure.code, message: failure.message });
+      throw failure;
     }
+    this.send({ type: "session.flushed" });
   }
 }

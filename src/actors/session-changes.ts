@@ -11,38 +11,22 @@ import { invalidArgument } from "../domain/invalid-argument.ts";
 import type { JsonObject } from "../domain/json.ts";
 import type { CommitResult, LeaseFence, SessionLease } from "../stores/contract.ts";
 import type { ToolRegistry } from "../tools/registry/contract.ts";
-import type { LaneClaims } from "./lane-claims.ts";
-import { fenceOf, releaseLane } from "./lease-keeper.ts";
-import type { RuntimePorts } from "./ports.ts";
-import type { Residence } from "./residence.ts";
+import { fenceOf, releaseLane } from "./session-lease.ts";
 import type { Resident } from "./resident.ts";
 import { changeCommit, settingsCommit, withPluginState, type SessionChange } from "./session-change.ts";
-import type { SessionLane } from "./session-lane.ts";
-import { areRecorded, settingsOf, type SettingsChange, type StatedSettings } from "./session-settings.ts";
-
-export interface ChangedSession {
-  readonly ports: RuntimePorts;
-  readonly lease: LaneClaims;
-  readonly stated: StatedSettings;
-  readonly residence: Residence;
-  /** The turn of this runtime that runs, or whose commands are being applied; not one that only asks for its lane. */
-  readonly driving: () => string | undefined;
-  readonly lane: SessionLane;
-  /** Drives a turn that was left in flight to its end. */
-  readonly finish: (turnId: string) => Promise<unknown>;
-  /** A change is committed and resident: tells of it. */
-  readonly committed: () => void;
-}
+import type { SessionParts } from "./session/parts.ts";
+import { areRecorded, settingsOf, type SettingsChange } from "./session-settings.ts";
+import { finishTurn } from "./turn/run-turn.ts";
 
 /** null: nothing but what plugins have to say. */
 type MakeChange = (resident: Resident, lease: SessionLease) => SessionChange | null | Promise<SessionChange | null>;
 
 export class SessionChanges {
-  readonly #session: ChangedSession;
+  readonly #session: SessionParts;
   /** A change was made while a turn ran, whose commit is to record it. */
   #isOwed = false;
 
-  constructor(session: ChangedSession) {
+  constructor(session: SessionParts) {
     this.#session = session;
   }
 
@@ -52,13 +36,13 @@ export class SessionChanges {
    * @throws LashError `session_execution_busy` - nothing changed. `store_commit_failed` - unknown whether it did.
    */
   async commit(change: MakeChange, onCommit?: (result: CommitResult) => void): Promise<void> {
-    const { lane, finish } = this.#session;
+    const { lane } = this.#session;
     for (;;) {
       this.requireIdle();
       const left = await lane.run(() => this.#try(change, "waits", onCommit));
       if (left === undefined) return;
       // It was accepted on the history as it is: moved under it, the turn would answer to a conversation it never saw (N2).
-      await finish(left);
+      await finishTurn(this.#session, left);
     }
   }
 
@@ -67,9 +51,10 @@ export class SessionChanges {
    * @throws LashError `session_execution_busy` - a turn runs here, and whoever asks may be a part of it (N3).
    */
   requireIdle(turnId?: string): void {
-    const { driving, stated: { wiring: { sessionId } } } = this.#session;
-    const running = driving();
-    if (running === undefined || running === turnId) return;
+    const { stated: { wiring: { sessionId } } } = this.#session;
+    const running = this.#driving();
+    if (running === undefined) return this.#requireLane();
+    if (running === turnId) return;
     throw runtimeError("session_execution_busy", `turn ${running} of session ${sessionId} runs; nothing was changed, ask again when it has ended`, { details: { sessionId, turnId: running, accepted: false } });
   }
 
@@ -87,6 +72,18 @@ export class SessionChanges {
     return stated.wiring.plugins?.configure(settingsOf(stated.wiring, residence.resident).policy, change, record) ?? record(change);
   }
 
+  /** Another owner has the session, and a turn waits for it here: what is not to wait is refused, as it would be without that turn. */
+  #requireLane(): void {
+    const { runs, stated: { wiring: { sessionId } } } = this.#session;
+    if (runs.awaitsOwner) throw runtimeError("session_execution_busy", "another owner is running this session; nothing was changed, try again with backoff", { details: { sessionId } });
+  }
+
+  /** The turn of this runtime that runs, or whose commands are being applied; not one that only asks for its lease. */
+  #driving(): string | undefined {
+    const { claims, actors, runs } = this.#session;
+    return claims.isHeld || !actors.isAcquiring ? runs.turnId : undefined;
+  }
+
   /** Commits what plugins know and no commit holds. @throws LashError as `commit`. */
   async flush(): Promise<void> {
     const { lane, stated } = this.#session;
@@ -95,20 +92,21 @@ export class SessionChanges {
     });
   }
 
-  #configure(change: SettingsChange): Promise<void> {
-    const { ports, stated, residence, lane, driving } = this.#session;
-    if (driving() !== undefined) {
+  async #configure(change: SettingsChange): Promise<void> {
+    const { ports, stated, residence, lane } = this.#session;
+    if (this.#driving() !== undefined) {
       stated.state(change);
       this.#isOwed = true;
-      return Promise.resolve();
+      return;
     }
+    this.#requireLane();
     const record = async (): Promise<void> => {
       const revision = await ports.persistence.sessions.headRevision(stated.wiring.sessionId);
       const { resident } = residence;
       if (revision === resident.headRevision && areRecorded(settingsOf(stated.wiring, resident), resident)) return;
       await this.#try((current) => settingsCommit(settingsOf(stated.wiring, current), current), "goesOn");
     };
-    return stated.change(change, () => lane.run(record));
+    await stated.change(change, () => lane.run(record));
   }
 
   /**
@@ -119,9 +117,12 @@ export class SessionChanges {
    * @throws LashError as `commit`, and whatever `change` throws - nothing changed.
    */
   async reconfigure<Result>(change: (registry: ToolRegistry) => Result): Promise<Result> {
-    const { stated, driving, lane } = this.#session;
+    const { stated, lane } = this.#session;
     const registry = await stated.wiring.tools.registry();
-    if (driving() === undefined) return lane.run(() => this.#recordTools(registry, change));
+    if (this.#driving() === undefined) {
+      this.#requireLane();
+      return lane.run(() => this.#recordTools(registry, change));
+    }
     this.#isOwed = true;
     return change(registry);
   }
@@ -179,10 +180,10 @@ export class SessionChanges {
 
   /** @returns the turn in flight that stands in the way; undefined when the change is committed. */
   async #try(change: MakeChange, besideTurn: "waits" | "goesOn", onCommit: (result: CommitResult) => void = () => undefined): Promise<string | undefined> {
-    const { ports, stated, lease, residence, committed } = this.#session;
+    const { ports, stated, claims, residence, feed } = this.#session;
     const { sessions, leases, turns } = ports.persistence;
     const { sessionId } = stated.wiring;
-    const claimed = await lease.claimAlone();
+    const claimed = await claims.claimAlone();
     const fence = fenceOf(claimed);
     let result: CommitResult;
     try {
@@ -204,7 +205,7 @@ export class SessionChanges {
     onCommit(result);
     try {
       const { resident } = await residence.read();
-      committed();
+      feed.committed();
       // Where somebody committed since, the state that was read is not the one in memory, and is loaded when it is needed.
       if (resident.headRevision === result.headRevision) stated.wiring.plugins?.committed(resident.plugins);
     } catch (error) {

@@ -5,15 +5,15 @@
 //   SL3. Once the lane is abandoned, nothing begins any more; what runs is not its business.
 
 export class SessionLane {
-  readonly #ready: () => Promise<void>;
+  readonly #actors: { ready(): Promise<void> };
   readonly #abandoned = new AbortController();
   #last: Promise<unknown> = Promise.resolve();
   /** What runs, and what waits for it. */
   #count = 0;
 
-  /** @param ready - brings resident state up to the store, where it may be behind. */
-  constructor(ready: () => Promise<void>) {
-    this.#ready = ready;
+  /** @param actors - bring resident state up to the store, where it may be behind. */
+  constructor(actors: { ready(): Promise<void> }) {
+    this.#actors = actors;
   }
 
   get isFree(): boolean {
@@ -24,7 +24,7 @@ export class SessionLane {
     this.#count += 1;
     const own = this.#last.then(async () => {
       this.#abandoned.signal.throwIfAborted();
-      await this.#ready();
+      await this.#actors.ready();
       return body();
     });
     this.#last = own.catch(() => undefined);

@@ -1,11 +1,12 @@
 // Stand-in: finishes turns of a session that somebody else left: those found at open (OP-7), and in tabs those whose driver
 // ends while this runtime has the session open.
 //
-//   S1. Proof of death is acted on at once; a lease that merely ran out only after a while, because a driver in a hidden tab
-//       whose timers are held back renews it late (once a minute in Chromium).
+//   S1. Proof of death is acted on at once; silence only once it has lasted for one TTL here (lease-watch.ts), and for a while longer
+//       where the driver is a tab: in a hidden one timers are held back (once a minute in Chromium).
 //   S2. Whoever else takes over first has it: a claim that finds the lane busy waits again, for that one.
 //   S3. A turn that was left here, because its store failed or its lease was lost, is taken up again after a while, as long as the
 //       session is open (ME-24); not for ever, if it fails each time that it is driven: its tools may run again each time.
+//   S5. Where runtimes do not hear of each other, this one waits for one driver only, and no longer than until that gives a sign of life.
 //   S4. A turn that needs what is not here is left to whoever has it, and not tried again until something comes that it may need.
 
 import type { Clock } from "../domain/clock.ts";
@@ -14,9 +15,11 @@ import { LashError } from "../domain/errors.ts";
 import type { Logger } from "../domain/logger.ts";
 import type { Persistence, SessionLease } from "../stores/contract.ts";
 import type { Liveness } from "../stores/store.ts";
+import type { HolderEnd, LeaseWatch } from "./durable/lease-watch.ts";
+import { seenLease } from "./session-lease.ts";
 
 /** Longer than the slowest timer of a hidden tab is held back. */
-const PATIENCE_MS = 90_000;
+export const PATIENCE_MS = 90_000;
 
 /** Between two attempts to take up a turn that was left here: doubled each time. */
 const FIRST_PAUSE_MS = 250;
@@ -35,11 +38,12 @@ export interface StandInOptions {
   readonly sessionId: string;
   readonly persistence: Persistence;
   readonly liveness: Liveness;
+  readonly leaseWatch: LeaseWatch;
   readonly clock: Clock;
   /** Drives a turn that was left to its end. */
   readonly finish: (turnId: string) => Promise<unknown>;
   readonly logger: Logger;
-  /** Where runtimes hear of each other, this one stands by for the end of another; elsewhere it looks only when it opens. */
+  /** Where runtimes hear of each other, this one stands by for the end of another; elsewhere it looks only when it opens (S5). */
   readonly staysReady: boolean;
 }
 
@@ -63,20 +67,26 @@ export class StandIn {
   /** The session's turn in flight is driven first; new turns wait behind it. Whoever else runs it keeps it. */
   async finishLeftover(): Promise<void> {
     this.#hasBegun = true;
+    let isElsewhere = false;
     try {
       const left = await this.#inFlight();
       // A session that was closed meanwhile begins nothing more.
       if (!left || this.#closed.signal.aborted) return;
-      await this.#finish(left.turnId);
+      isElsewhere = !(await this.#finish(left.turnId));
     } catch (error) {
       this.#report(error);
     }
-    this.standBy();
+    if (isElsewhere) this.#begin();
+    else this.standBy();
   }
 
   /** Stands by for the turn that is in flight, if one is; where it already does, looks again who drives it. Only after `finishLeftover`. */
   standBy(): void {
-    if (!this.#hasBegun || this.#closed.signal.aborted || !this.#options.staysReady) return;
+    if (this.#hasBegun && this.#options.staysReady) this.#begin();
+  }
+
+  #begin(): void {
+    if (this.#closed.signal.aborted) return;
     this.#look.abort();
     if (this.#waiting) return;
     this.#waiting = this.#wait()
@@ -129,14 +139,15 @@ export class StandIn {
   }
 
   async #wait(): Promise<void> {
-    const { sessionId, persistence } = this.#options;
+    const { sessionId, persistence, staysReady } = this.#options;
     while (!this.#closed.signal.aborted) {
       this.#look = new AbortController();
       const left = await this.#inFlight();
       if (!left || left.turnId === this.#lacking) return;
       const lease = await persistence.leases.current(sessionId);
-      const isGone = lease === undefined || (await this.#end(lease, this.#look.signal));
-      if (isGone && !this.#closed.signal.aborted) await this.#finish(left.turnId);
+      const end = lease === undefined ? "moved" : await this.#end(lease, this.#look.signal);
+      if (!staysReady && (end === "moved" || end === "lives")) return;
+      if (end && !this.#closed.signal.aborted) await this.#finish(left.turnId);
     }
   }
 
@@ -151,11 +162,14 @@ export class StandIn {
     logger({ level: "warn", event: "turn.recovery_failed", sessionId, ...errorFields(error) });
   }
 
-  async #finish(turnId: string): Promise<void> {
+  /** @returns false where somebody else was faster. */
+  async #finish(turnId: string): Promise<boolean> {
     try {
       await this.#drive(turnId);
+      return true;
     } catch (error) {
       if (!LashError.is(error) || !ELSEWHERE.has(error.code)) throw error;
+      return !error.isCode("session_execution_busy");
     }
   }
 
@@ -164,27 +178,21 @@ export class StandIn {
     this.#lacking = undefined;
   }
 
-  /** Waits for this holder to be gone: dead, silent for too long, or done with the lane. @returns false when told to look again. */
-  async #end({ sessionId, owner, fencingToken, leaseToken }: SessionLease, look: AbortSignal): Promise<boolean> {
-    const { clock, liveness, persistence } = this.#options;
+  /** Waits for this holder to be gone: dead, silent for too long, or done with the lane. @returns undefined when told to look again. */
+  async #end({ sessionId, owner, fencingToken, leaseToken }: SessionLease, look: AbortSignal): Promise<HolderEnd | "dead" | undefined> {
+    const { leaseWatch, liveness, persistence, staysReady } = this.#options;
     const done = new AbortController();
     const signal = AbortSignal.any([done.signal, look, this.#closed.signal]);
-    const silence = async (): Promise<void> => {
-      for (;;) {
-        const lease = await persistence.leases.current(sessionId);
-        if (lease?.leaseToken !== leaseToken || lease.fencingToken !== fencingToken) return;
-        const patience = owner.liveness.kind === "web_lock" ? PATIENCE_MS : 0;
-        const remaining = lease.expiresAtMs + patience - clock.now();
-        if (remaining <= 0) return;
-        await clock.sleep(remaining, signal);
-      }
+    const read = async () => {
+      const lease = await persistence.leases.current(sessionId);
+      return lease?.leaseToken === leaseToken && lease.fencingToken === fencingToken ? seenLease(lease) : undefined;
     };
+    const patienceMs = owner.liveness.kind === "web_lock" ? PATIENCE_MS : 0;
     try {
-      await Promise.race([liveness.death(owner, signal), silence()]);
-      return true;
+      return await Promise.race([liveness.death(owner, signal).then(() => "dead" as const), leaseWatch.end(read, { patienceMs, until: staysReady ? "silent" : "sign", signal })]);
     } catch (error) {
       if (!signal.aborted) throw error;
-      return false;
+      return undefined;
     } finally {
       done.abort();
     }

@@ -14,9 +14,9 @@ import type { TokenUsage } from "../domain/usage.ts";
 import type { EffectRequest } from "../machines/effects.ts";
 import type { Provider } from "../providers/contract.ts";
 import type { Persistence } from "../stores/contract.ts";
-import type { FinishedCall } from "./tool-group.ts";
-import type { PlannedCall } from "./tool-plan.ts";
-import type { TurnEnd } from "./turn-run.ts";
+import type { FinishedCall } from "./turn/tools/group.ts";
+import type { PlannedCall } from "./turn/tools/plan.ts";
+import type { TurnEnd } from "./turn/types.ts";
 
 /** `extended` adds every stream event, normalised and as the provider sent it. */
 export type TraceLevel = "standard" | "extended";

@@ -21,7 +21,7 @@ import { shorten } from "./compaction.ts";
 import { History } from "./history.ts";
 import type { Resident } from "./resident.ts";
 import { nodesOf } from "./session-nodes.ts";
-import type { TurnSession } from "./turn-session.ts";
+import type { SessionParts } from "./session/parts.ts";
 
 export interface TurnCompaction {
   readonly frameId: string;
@@ -38,7 +38,7 @@ export interface TurnCompaction {
 type RecordedCompaction = Compaction & { readonly from: number };
 
 export interface CompactedTurn {
-  readonly session: Pick<TurnSession, "ports" | "wiring" | "resident">;
+  readonly session: Pick<SessionParts, "ports" | "stated" | "residence">;
   readonly provider: Provider;
   readonly model: ModelSpec;
   /** What the turn has said and done so far. */
@@ -51,8 +51,8 @@ const MOST_TASK_CHARS = 8_000;
 
 /** @returns an outcome without a compaction where nothing was gained. */
 export async function compactTurn({ session, provider: own, model, own: log, signal }: CompactedTurn): Promise<JournaledOutcome> {
-  const { ports, wiring, resident } = session;
-  const { history, messageCount } = resident();
+  const { ports, stated: { wiring }, residence } = session;
+  const { history, messageCount } = residence.resident;
   const committed = history.slice(messageCount);
   const { sessionId, compaction, plugins } = wiring;
   const compactor = compaction?.compactor ?? plugins?.compactor ?? compaction?.fallback;

@@ -16,7 +16,7 @@ import type { StandardSchema, Tool } from "../tools/contract.ts";
 import type { History } from "./history.ts";
 import type { SessionWiring } from "./ports.ts";
 import type { Resident } from "./resident.ts";
-import { overlaid, settingsOf, type SettingsChange } from "./session-settings.ts";
+import { overlaid, settingsOf, type SettingsChange, type StatedSettings } from "./session-settings.ts";
 import type { SessionTools } from "./session-tools.ts";
 import type { TakenMedia } from "./taken-media.ts";
 
@@ -67,17 +67,17 @@ const NO_OVERLAY: TurnOverlay = {};
 
 /** The plans of one session's turns. */
 export class TurnPlans {
-  readonly #wiring: () => SessionWiring;
+  readonly #stated: StatedSettings;
   /** By what they were made from. Making one hashes all tools, which costs as much as hashing what the turn says. */
   #latest: { readonly from: readonly unknown[]; readonly plan: TurnPlan } | undefined;
 
-  constructor(wiring: () => SessionWiring) {
-    this.#wiring = wiring;
+  constructor(stated: StatedSettings) {
+    this.#stated = stated;
   }
 
   /** @throws LashError `provider_unconfigured` */
   requireProvider(overlay = NO_OVERLAY): Provider {
-    const { sessionId, provider } = this.#wiring();
+    const { sessionId, provider } = this.#stated.wiring;
     const own = overlay.provider ?? provider;
     if (own) return own;
     throw sessionError("provider_unconfigured", `session ${sessionId} has no provider; pass \`provider\` to createLash or openSession`, { details: { sessionId } });
@@ -90,7 +90,7 @@ export class TurnPlans {
 
   /** Of the turn to be accepted next. @throws LashError `provider_unconfigured`, `provider_mismatch`, `llm_provider` - before anything is accepted. */
   next(resident: Resident, overlay = NO_OVERLAY): TurnPlan {
-    const wiring = this.#wiring();
+    const wiring = this.#stated.wiring;
     const settings = settingsOf(wiring, resident);
     const { providerId, model, maxTurns } = settings.policy;
     const from = [wiring.tools.callable, wiring.provider, wiring.plugins, wiring.media, providerId, model, maxTurns, settings.prompt, overlay];
@@ -112,12 +112,12 @@ export class TurnPlans {
   /** Of a turn that was accepted, by this runtime or another one, and for which nothing is missing. @throws LashError `llm_provider`. */
   of({ config, turnId }: TurnRecord, overlay = NO_OVERLAY): TurnPlan {
     if (this.#latest?.plan.config === config) return this.#latest.plan;
-    return binding(() => planOf(config, this.#bind(config.policy.providerId, `accepted turn ${turnId}`, this.#candidates(overlay)), this.#wiring().tools, this.#live(config, overlay)));
+    return binding(() => planOf(config, this.#bind(config.policy.providerId, `accepted turn ${turnId}`, this.#candidates(overlay)), this.#stated.wiring.tools, this.#live(config, overlay)));
   }
 
   /** A schema that is at hand checks only what was asked with it. */
   #live({ ask, policy }: TurnConfig, { asks, media: ofTurn }: TurnOverlay): LiveParts {
-    const { asks: own, media: stated } = this.#wiring();
+    const { asks: own, media: stated } = this.#stated.wiring;
     const media = [...(ofTurn ? [ofTurn] : []), ...stated].find(({ model }) => model === policy.model.id)?.media;
     const headers = { ...own.headers, ...asks?.headers };
     const wanted = ask?.output?.schema;
@@ -127,7 +127,7 @@ export class TurnPlans {
 
   /** What turns that are in flight may be driven on with. */
   means(overlay = NO_OVERLAY): TurnMeans {
-    const { tools, plugins } = this.#wiring();
+    const { tools, plugins } = this.#stated.wiring;
     const ids = (plugins?.recorded ?? []).map(({ id }) => id);
     const { hasSilentSource, ...known } = tools.known;
     return { ...known, providers: this.#candidates(overlay).map(({ id }) => id), plugins: ids, sources: new Set([...ids.map(sourceOf.plugin), ...(hasSilentSource ? [sourceOf.added] : [])]) };
@@ -135,14 +135,14 @@ export class TurnPlans {
 
   /** A turn may have been accepted with any of them. */
   #candidates({ provider: own }: TurnOverlay): readonly Provider[] {
-    const { provider, lashProvider } = this.#wiring();
+    const { provider, lashProvider } = this.#stated.wiring;
     return [own, provider, lashProvider].filter((each) => each !== undefined);
   }
 
   /** The plan of a turn that goes on, with the tools as they are now; the same one where they are what they were. */
   synced(plan: TurnPlan): TurnPlan {
-    const { tools } = this.#wiring();
-    const specs = specsOf(this.#wiring());
+    const { tools } = this.#stated.wiring;
+    const specs = specsOf(this.#stated.wiring);
     return !tools.isManaged || jsonEqual(shownTools(specs), shownTools(plan.config.tools)) ? plan : planOf({ ...plan.config, tools: specs }, plan.provider, tools, plan);
   }
 
@@ -150,7 +150,7 @@ export class TurnPlans {
   #bind(expected: string, did: string, candidates: readonly Provider[]): Provider {
     const found = candidates.find(({ id }) => id === expected);
     if (found) return found;
-    const { sessionId } = this.#wiring();
+    const { sessionId } = this.#stated.wiring;
     const actual = candidates[0]?.id ?? "";
     throw sessionError("provider_mismatch", `session ${sessionId} ${did} with provider "${expected}", not "${actual}"; open it with that provider`, {
       details: { sessionId, expected, actual },

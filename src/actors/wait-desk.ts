@@ -5,7 +5,7 @@ import type { Clock } from "../domain/clock.ts";
 import { readWaitKey, signWait, type Resolution, type ResolveOutcome, type WaitName } from "../domain/waits.ts";
 import type { WaitFacet } from "../stores/upkeep-contract.ts";
 import type { ChangeHub } from "./change-hub.ts";
-import type { WriteForTurn } from "./turn-writes.ts";
+import type { RunWrite } from "./durable/contract.ts";
 
 export interface WaitLimits {
   /** Epoch milliseconds after which the wait is recorded as timed out; null waits for ever. */
@@ -17,7 +17,7 @@ export interface WaitLimits {
   /** Told once it is sure that there is something to wait for: neither answered nor due. */
   readonly onWaiting: () => void;
   /** Makes what has to be written for the turn that waits. */
-  readonly write: WriteForTurn;
+  readonly write: RunWrite;
 }
 
 export class WaitDesk {
@@ -51,6 +51,13 @@ export class WaitDesk {
     return { ...(await this.#record(name, resolution)), name };
   }
 
+  /** The same for who may answer without its key. @param keyId - of the wait's name. */
+  async resolveAt(sessionId: string, keyId: string, resolution: Resolution): Promise<ResolveOutcome> {
+    const outcome = await this.#waits.resolve(sessionId, keyId, resolution);
+    this.#hub.notify(`wait:${keyId}`);
+    return outcome;
+  }
+
   async wait(name: WaitName, { dueAtMs, cancel, detach, onWaiting, write }: WaitLimits): Promise<Resolution | "revoked"> {
     const { session_id: sessionId } = name.scope;
     await write(() => this.#waits.open(sessionId, name.key_id));
@@ -75,6 +82,11 @@ export class WaitDesk {
     }
   }
 
+  /** Whoever waits for one of these looks at once: somebody has come across an answer. */
+  look(keyIds: readonly string[]): void {
+    for (const keyId of keyIds) this.#hub.notify(`wait:${keyId}`);
+  }
+
   /** The answer, if there is one by now; nobody begins to wait for it. */
   async answerTo(name: WaitName): Promise<Resolution | undefined> {
     const found = await this.#look(name);
@@ -89,7 +101,7 @@ export class WaitDesk {
   }
 
   /** Cancelled or due: whoever was first is what counts. */
-  async #close(name: WaitName, status: "cancelled" | "timeout", write: WriteForTurn): Promise<Resolution | "revoked"> {
+  async #close(name: WaitName, status: "cancelled" | "timeout", write: RunWrite): Promise<Resolution | "revoked"> {
     const outcome = await write(() => this.#record(name, { status }));
     if (outcome.status === "already_resolved") return outcome.terminal;
     return outcome.status === "accepted" ? { status } : "revoked";
@@ -101,10 +113,8 @@ export class WaitDesk {
     return found.state === "resolved" ? found.resolution : undefined;
   }
 
-  async #record(name: WaitName, resolution: Resolution): Promise<ResolveOutcome> {
-    const outcome = await this.#waits.resolve(name.scope.session_id, name.key_id, resolution);
-    this.#hub.notify(topicOf(name));
-    return outcome;
+  #record(name: WaitName, resolution: Resolution): Promise<ResolveOutcome> {
+    return this.resolveAt(name.scope.session_id, name.key_id, resolution);
   }
 
   #theSecret(): Promise<string> {

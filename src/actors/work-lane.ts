@@ -7,7 +7,7 @@ import type { TurnInput } from "../domain/turn-input.ts";
 import type { DeliveryPolicy, QueuedBatch, QueueFacet, SessionCommand, SlotPolicy, WorkDraft } from "../stores/ingress-contract.ts";
 import { admissible, type LaneListener, queueTopic } from "./input-lane.ts";
 import type { RuntimePorts } from "./ports.ts";
-import { writeSurely } from "./sure-write.ts";
+import { writeSurely } from "./durable/sure-write.ts";
 import type { TakenMedia } from "./taken-media.ts";
 
 /** Longest pause between two looks at a batch that somebody waits for (I-43). */

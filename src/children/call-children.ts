@@ -9,8 +9,10 @@
 import { followTurnId } from "../actors/frames.ts";
 import type { Emit } from "../actors/model-call.ts";
 import type { SessionRuntime } from "../actors/session-runtime.ts";
-import type { TurnEnd } from "../actors/turn-run.ts";
-import { unattended } from "../actors/turn-start.ts";
+import type { TurnEnd } from "../actors/turn/types.ts";
+import { settingsOf } from "../actors/session-settings.ts";
+import { headless } from "../actors/turn/request.ts";
+import type { CallingTool } from "../actors/turn/tools/calling-tool.ts";
 import { onAbort } from "../domain/abort.ts";
 import { newCancellation, type TurnCancellation } from "../domain/cancellation.ts";
 import { effectError, LashError } from "../domain/errors.ts";
@@ -26,8 +28,7 @@ import { OF_CALL } from "./caller.ts";
 import { givenId } from "./child-request.ts";
 import type { Children, OpenedChild } from "./child-port.ts";
 import { ChildMeter } from "./child-meter.ts";
-import type { CallingTool } from "./calling-tool.ts";
-import type { CallChildRequest, CallChildren, ChildLiveParts, ChildRunOptions, ChildSession } from "./contract.ts";
+import type { CallChildRequest, CallChildren, ChildLiveParts, ChildRunOptions, ChildSession, ParentSession } from "./contract.ts";
 
 /** Somebody else drives the child, or its store failed: how long until it is asked for again. */
 const FIRST_PAUSE_MS = 25;
@@ -47,13 +48,13 @@ export class CallChildSessions implements CallChildren {
   constructor(children: Children, call: CallingTool) {
     this.#children = children;
     this.#call = call;
-    call.detach.addEventListener("abort", () => this.end(), { once: true });
+    call.scope.detach.addEventListener("abort", () => this.end(), { once: true });
     call.onEnd(() => this.end());
   }
 
   /** The tool may go on although its turn does not, or does elsewhere. */
   #assertRunning(): void {
-    this.#call.assertRunning();
+    this.#call.assertRunning("its children");
     if (this.#hasEnded) throw effectError("durable_effects_unavailable_in_tool_attempt", "the turn of this tool call is not driven here any more");
   }
 
@@ -62,17 +63,17 @@ export class CallChildSessions implements CallChildren {
     const number = this.#made++;
     this.#assertRunning();
     if (key !== undefined) checkedId(key, "key");
-    const { parent, turnId, callId, toolName, idempotencyKey, write } = this.#call;
+    const { batch: { turn: { turnId } }, call: { callId, toolName }, idempotencyKey, scope: { write } } = this.#call;
     const id = givenId(request) ?? `child:${sha256Hex(JSON.stringify([idempotencyKey, key ?? number]))}`;
     const causedBy: Json = { type: "tool_call", turnId, callId, toolName, key: idempotencyKey };
-    const from = parent();
+    const from = this.#parent();
     const meta = await this.#children.make(id, from, request, causedBy, write);
     return this.#handle(await this.#take(await this.#children.open(from, meta, request)));
   }
 
   async open(id: string, live: ChildLiveParts = {}): Promise<ChildSession> {
     checkedId(id, "id");
-    return this.#handle(await this.#take(await this.#children.reopen(this.#call.parent(), id, live)));
+    return this.#handle(await this.#take(await this.#children.reopen(this.#parent(), id, live)));
   }
 
   /** Closes the children; a turn that the call did not wait for goes on, and is found like any other if this process dies. */
@@ -84,8 +85,8 @@ export class CallChildSessions implements CallChildren {
 
   /** Ends the turns that an earlier run of this call left in flight: its turn was cancelled while nobody drove it (A3). */
   async cancelLeft(): Promise<void> {
-    const { parent, idempotencyKey, toolName } = this.#call;
-    const from = parent();
+    const { idempotencyKey, call: { toolName } } = this.#call;
+    const from = this.#parent();
     const { ports } = this.#children;
     for (const { sessionId } of await this.#children.list(from.wiring.sessionId)) {
       const [left] = await ports.persistence.turns.inFlight(sessionId);
@@ -94,9 +95,14 @@ export class CallChildSessions implements CallChildren {
       this.#opened.add(runtime);
       await runtime.requestCancel(left.turnId, this.#cancellation(runtime));
       // Whoever else drives it hears of the request.
-      const finishing = runtime.recoverTurn({ turnId: left.turnId, ...unattended() });
+      const finishing = runtime.runTurn({ turnId: left.turnId, origin: { kind: "found" }, asker: this.#call.batch.here, ...headless() });
       await finishing.catch((error: unknown) => ports.logger({ level: "warn", event: "child.cancel_failed", sessionId, message: `${toolName}: ${String(error)}` }));
     }
+  }
+
+  #parent(): ParentSession {
+    const { session } = this.#call.batch;
+    return { wiring: session.stated.wiring, settings: settingsOf(session.stated.wiring, session.residence.resident) };
   }
 
   #cancellation({ ports }: SessionRuntime): TurnCancellation {
@@ -138,16 +144,16 @@ export class CallChildSessions implements CallChildren {
   }
 
   async #run({ runtime, usageSource: source }: OpenedChild, turnId: string, input: UserInput, { onActivity }: ChildRunOptions): Promise<TurnResult> {
-    const { signal, detach, calls, record, emit: tell } = this.#call;
+    const { signal, scope: { detach }, batch } = this.#call;
     const { ports, wiring, settings } = runtime;
     const { input: accepted, attachments } = acceptInput(parseTurnInput(input, ports.limits));
-    const meter = new ChildMeter({ sessionId: wiring.sessionId, turnId, source, model: settings.policy.model.id, calls, record });
+    const meter = new ChildMeter({ sessionId: wiring.sessionId, turnId, source, model: settings.policy.model.id, batch });
     const emitToSink = emitTo(turnId, onActivity);
     const emit: Emit = (body, correlationId) => {
       // Whatever it tells, it is not waiting.
       park(false);
       const heard = meter.hear(body);
-      const told = heard && tell(heard, `child:${wiring.sessionId}:${turnId}`);
+      const told = heard && batch.emit(heard, `child:${wiring.sessionId}:${turnId}`);
       const seen = emitToSink(body, correlationId);
       return told || seen ? Promise.all([told, seen]).then(() => undefined) : undefined;
     };
@@ -164,10 +170,10 @@ export class CallChildSessions implements CallChildren {
       if (parked === isParked) return;
       isParked = parked;
       this.#parked += parked ? 1 : -1;
-      this.#call.onParked(this.#parked > 0);
+      this.#call.park(this.#parked > 0);
     };
     try {
-      const end = await this.#drive(runtime, () => runtime.runTurn({ turnId, input: accepted, attachments, emit, signal: cancel.signal, whenParked: () => park(true) }));
+      const end = await this.#drive(runtime, () => runtime.runTurn({ turnId, origin: { kind: "input", input: accepted, attachments }, emit, signal: cancel.signal, whenParked: () => park(true), asker: batch.here }));
       meter.settle(await callsOf(runtime, turnId, end));
       return turnResultOf(end);
     } finally {

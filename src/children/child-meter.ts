@@ -1,12 +1,14 @@
 // What one turn of a child uses, as its parent's turn counts it: live, and once more when it has ended (T-78, O-54).
 
+import { type BatchInput, recordCall } from "../actors/turn/tools/batch-input.ts";
 import { childrenUsageOf, sumUsage, usageByModel, type ChildUsage } from "../domain/child-usage.ts";
 import type { ModelCallRecord } from "../domain/outcome.ts";
 import { addUsage, usageOf, type TokenUsage } from "../domain/usage.ts";
 import type { TurnActivityBody } from "../observe/contract.ts";
-import type { CallingTool } from "./calling-tool.ts";
 
-interface Metered extends Pick<CallingTool, "calls" | "record"> {
+interface Metered {
+  /** The turn that waits for the child. */
+  readonly batch: BatchInput;
   readonly sessionId: string;
   readonly turnId: string;
   readonly source: string;
@@ -39,16 +41,16 @@ export class ChildMeter {
 
   /** Records what was used: by the calls of the turn that ended, else by what was heard of it. The latest record counts. */
   settle(calls?: readonly ModelCallRecord[]): void {
-    const { sessionId, turnId, source, record } = this.#child;
+    const { sessionId, turnId, source, batch } = this.#child;
     const used = calls ? usageByModel(calls) : sumUsage([...this.#live.values()]);
     const status = calls ? "completed" : "aborted";
-    for (const { model, usage } of used) record({ source, model, usage, status, child: { sessionId, turnId } });
+    for (const { model, usage } of used) recordCall(batch, { source, model, usage, status, child: { sessionId, turnId } });
   }
 
   /** By other turns of this child in the parent's turn. */
   #before(model: string): TokenUsage {
-    const { sessionId, turnId, calls } = this.#child;
-    const earlier = calls().filter(({ child, model: used }) => child?.sessionId === sessionId && child.turnId !== turnId && used === model);
+    const { sessionId, turnId, batch: { log } } = this.#child;
+    const earlier = log.modelCalls.filter(({ child, model: used }) => child?.sessionId === sessionId && child.turnId !== turnId && used === model);
     return usageOf(childrenUsageOf(earlier));
   }
 }

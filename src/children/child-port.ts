@@ -3,12 +3,10 @@
 //   K1. A child's first state and its registration are one write (S-68); what fails before it leaves nothing.
 //   K2. A child is a session like any other from then on: its lease says who drives it (S-69).
 
-import type { BatchContext } from "../actors/batch-context.ts";
 import type { SessionRuntime } from "../actors/session-runtime.ts";
 import type { RuntimePorts, SessionWiring } from "../actors/ports.ts";
-import type { LaunchedCall } from "../actors/tool-plan.ts";
-import type { Asking } from "../actors/tool-questions.ts";
-import type { WriteForTurn } from "../actors/turn-writes.ts";
+import type { RunWrite } from "../actors/durable/contract.ts";
+import type { CallingTool } from "../actors/turn/tools/calling-tool.ts";
 import { runtimeError } from "../domain/errors.ts";
 import { invalidArgument } from "../domain/invalid-argument.ts";
 import { jsonEqual, type Json } from "../domain/json.ts";
@@ -19,7 +17,6 @@ import type { Plugin } from "../plugins/contract.ts";
 import type { InFlight, SessionMeta } from "../stores/contract.ts";
 import { createChild, listChildren } from "../stores/persistence/children.ts";
 import { byGeneration, callerOf, isOfCall } from "./caller.ts";
-import { callingTool } from "./calling-tool.ts";
 import { CallChildSessions } from "./call-children.ts";
 import { assignmentOf, checkLive, checkRequest, givenId } from "./child-request.ts";
 import { startOf } from "./child-start.ts";
@@ -72,13 +69,12 @@ export class Children implements ChildPort {
     return this.ports.persistence.sessions.loadMeta(sessionId).catch(() => undefined);
   }
 
-  ofCall(context: BatchContext, call: LaunchedCall, attempt: Asking): CallChildren {
-    return new CallChildSessions(this, callingTool(context, call, attempt));
+  ofCall(calling: CallingTool): CallChildren {
+    return new CallChildSessions(this, calling);
   }
 
-  async cancelLeft(context: BatchContext, call: LaunchedCall): Promise<void> {
-    const nobody = { hasEnded: () => false, onEnd: () => undefined, onParked: () => undefined };
-    const children = new CallChildSessions(this, callingTool(context, call, nobody));
+  async cancelLeft(calling: CallingTool): Promise<void> {
+    const children = new CallChildSessions(this, calling);
     await children.cancelLeft().finally(() => children.end());
   }
 
@@ -88,7 +84,7 @@ export class Children implements ChildPort {
    * @param write - makes the write of whoever may be refused it.
    * @throws LashError `session_already_exists` - it has another cause, or none.
    */
-  async make(id: string, parent: ParentSession, request: ChildRequest, causedBy?: Json, write: WriteForTurn = (make) => make()): Promise<SessionMeta> {
+  async make(id: string, parent: ParentSession, request: ChildRequest, causedBy?: Json, write: RunWrite = (make) => make()): Promise<SessionMeta> {
     const { ports } = this;
     const { store } = this.#host;
     const { sessions } = ports.persistence;

@@ -1,10 +1,8 @@
 // Child sessions: what a host or a tool asks for, and what it is given. Types only.
 
-import type { BatchContext } from "../actors/batch-context.ts";
 import type { RuntimePorts, SessionWiring } from "../actors/ports.ts";
 import type { SessionRuntime } from "../actors/session-runtime.ts";
-import type { LaunchedCall } from "../actors/tool-plan.ts";
-import type { Asking } from "../actors/tool-questions.ts";
+import type { CallingTool } from "../actors/turn/tools/calling-tool.ts";
 import type { Json } from "../domain/json.ts";
 import type { Message } from "../domain/messages.ts";
 import type { MessageDraft } from "../domain/message-draft.ts";
@@ -175,7 +173,7 @@ export interface ChildPort {
   make(id: string, parent: ParentSession, request: ChildRequest, causedBy: Json): Promise<unknown>;
   list(parentSessionId: string): Promise<readonly ChildSummary[]>;
   /** For a running attempt. */
-  ofCall(context: BatchContext, call: LaunchedCall, attempt: Asking): CallChildren;
+  ofCall(calling: CallingTool): CallChildren;
   /** The call ran in another process, and its turn is cancelled: ends the turns of children that it waited for. */
-  cancelLeft(context: BatchContext, call: LaunchedCall): Promise<void>;
+  cancelLeft(calling: CallingTool): Promise<void>;
 }

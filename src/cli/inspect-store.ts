@@ -72,7 +72,7 @@ function rowOf(session: SessionReport, nowMs: number): string[] {
   const left = lease === undefined ? "" : duration(Math.abs(lease.expiresAtMs - nowMs));
   const held = lease === undefined ? "free" : `${lease.holder}, ${lease.isLive ? `${left} left` : `expired ${left} ago`}`;
   const recovered = turn !== undefined && turn.recoveries > 0 ? `, recovered ${turn.recoveries} times` : "";
-  const running = turn === undefined ? "none" : `${turn.turnId}, step ${turn.step} (${turn.state ?? "accepted"}), for ${duration(nowMs - turn.acceptedAtMs)}${recovered}${turn.isCancelRequested ? ", to be cancelled" : ""}`;
+  const running = turn === undefined ? "none" : `${turn.turnId}, step ${turn.step} (${turn.state ?? "accepted"}), for ${duration(nowMs - turn.acceptedAtMs)}${recovered}${turn.isParked ? ", waiting for an answer" : ""}${turn.isCancelRequested ? ", to be cancelled" : ""}`;
   return [session.sessionId, session.model, ...counts, size(session.bytes), String(session.waitingInputs), String(session.queuedBatches), held, running].map(clean);
 }
 

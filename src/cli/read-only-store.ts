@@ -3,11 +3,13 @@
 import { statSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
 import { storeError } from "../domain/errors.ts";
+import { defineEngine } from "../stores/define-engine.ts";
 import type { Bound, Engine } from "../stores/engine.ts";
 import { encodeKey } from "../stores/key-codec.ts";
 import { openToLook } from "../stores/sqlite/open-database.ts";
 import { fromSqlite } from "../stores/sqlite/sqlite-errors.ts";
 import { SqliteTransaction, Statements } from "../stores/sqlite/sqlite-transaction.ts";
+import { runBodyOf } from "../stores/transaction.ts";
 
 export interface ReadOnlyStore {
   /** Refuses writes. */
@@ -48,20 +50,18 @@ function look(path: string, name: string): DatabaseSync {
 }
 
 function readOnlyEngine(name: string, database: DatabaseSync, statements: Statements): Engine {
-  return {
+  return defineEngine({
     name,
     durable: true,
     async read(body) {
       statements.begin.run();
-      const tx = new SqliteTransaction("read", name, statements);
       try {
-        return await body(tx);
+        return await runBodyOf(new SqliteTransaction("read", name, statements), body, (result) => result);
       } finally {
-        tx.end();
         statements.rollbackIfOpen();
       }
     },
     write: () => Promise.reject(storeError("store_unavailable", `${name} was opened read-only`)),
     close: async () => database.close(),
-  };
+  });
 }

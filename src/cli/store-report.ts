@@ -7,7 +7,7 @@ import { type Key, prefixRange, type ReadTransaction } from "../stores/engine.ts
 import { NO_HEAD, readHead } from "../stores/persistence/head-row.ts";
 import { liveInputs } from "../stores/persistence/input-rows.ts";
 import { collect } from "../stores/persistence/large-row.ts";
-import { contentPrefix, INTENTS, RETIRED, sessionKey, sessionPrefix, SESSIONS, textAt, turnPrefix } from "../stores/persistence/layout.ts";
+import { contentPrefix, INTENTS, parkedPrefix, RETIRED, sessionKey, sessionPrefix, SESSIONS, textAt, turnPrefix } from "../stores/persistence/layout.ts";
 import { readLane } from "../stores/persistence/lease-rules.ts";
 import { readMeta } from "../stores/persistence/meta-row.ts";
 import { readControl, readInput } from "../stores/persistence/turn-rows.ts";
@@ -21,6 +21,8 @@ export interface TurnReport {
   readonly state?: string;
   readonly acceptedAtMs: number;
   readonly recoveries: number;
+  /** It was left waiting for an answer from outside; nobody drives it. */
+  readonly isParked: boolean;
   /** Somebody asked for its end. */
   readonly isCancelRequested: boolean;
 }
@@ -72,7 +74,7 @@ export function reportOn({ engine, sizeOf, file }: ReadOnlyStore, nowMs: number)
     for (const { key } of await tx.range(...prefixRange(SESSIONS))) {
       const sessionId = textAt(key, 1);
       try {
-        const bytes = sizeBelow(sessionPrefix(sessionId)) + sizeBelow(turnPrefix(sessionId));
+        const bytes = sizeBelow(sessionPrefix(sessionId)) + sizeBelow(turnPrefix(sessionId)) + sizeBelow(parkedPrefix(sessionId));
         sessions.push({ ...(await reportSession(tx, sessionId, nowMs)), bytes });
       } catch (error) {
         if (!LashError.is(error)) throw error;
@@ -119,9 +121,9 @@ async function reportSession(tx: ReadTransaction, sessionId: string, nowMs: numb
 async function reportTurn(tx: ReadTransaction, sessionId: string): Promise<TurnReport | undefined> {
   const control = await readControl(tx, sessionId);
   if (control === undefined) return undefined;
-  const { turnId, step, recoveries, snapshot, cancel } = control;
-  const { acceptedAtMs } = await readInput(tx, sessionId);
-  return { turnId, step, recoveries, acceptedAtMs, isCancelRequested: cancel !== undefined, ...(snapshot !== undefined && { state: stateName(snapshot.value) }) };
+  const { turnId, step, recoveries, snapshot, cancel, parked } = control;
+  const { acceptedAtMs } = await readInput(tx, sessionId, control);
+  return { turnId, step, recoveries, acceptedAtMs, isParked: parked !== undefined, isCancelRequested: cancel !== undefined, ...(snapshot !== undefined && { state: stateName(snapshot.value) }) };
 }
 
 /** The value of a state chart as a path, nested states joined by dots and parallel ones by commas. */

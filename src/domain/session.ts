@@ -40,6 +40,22 @@ export function turnLimit({ maxTurns }: SessionPolicy): number | null {
   return maxTurns === NO_LIMIT ? null : maxTurns;
 }
 
+/** What a store says of a session, whoever has it open: the durable state that it is in. */
+export type SessionRegion =
+  /** No turn is in flight. Also of an id that nobody has used. */
+  | { readonly state: "idle" }
+  /** A turn was accepted and has not ended; somebody drives it, or has left it. */
+  | { readonly state: "inTurn" }
+  /** The turn in flight waits for an answer from outside, and nobody drives it meanwhile. */
+  | { readonly state: "parked" }
+  /** It cannot be used any more, and some of its rows are left; whoever comes across it goes on. */
+  | { readonly state: "deleting"; readonly stage: DeletionStage }
+  /** It was deleted; its id stays used. */
+  | { readonly state: "retired" };
+
+/** `history`: what remains are rows that nobody finds any more without those that are gone. */
+export type DeletionStage = "history";
+
 /** Id of the protocol of sessions that name none. */
 export const STANDARD_PROTOCOL = "standard";
 

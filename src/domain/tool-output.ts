@@ -37,6 +37,17 @@ export interface StoredFile extends AttachmentRef {
   readonly filename?: string;
 }
 
+/** What a call's output says of its approval. */
+export interface CallApproval {
+  readonly decision: "approved" | "denied" | "expired" | "cancelled";
+  /** Epoch milliseconds; absent where nobody answered. */
+  readonly answeredAtMs?: number;
+  readonly by?: string;
+  readonly note?: string;
+  /** The call ran with other arguments than the model wrote. */
+  readonly isChanged?: true;
+}
+
 export interface ToolCallOutput {
   readonly outcome: ToolCallOutcome;
   readonly control?: ToolControl;
@@ -49,6 +60,8 @@ export interface ToolCallOutput {
   readonly converted?: readonly ConvertedValue[];
   /** Said to the model behind the payload: what could not be taken of what the tool gave. */
   readonly notes?: readonly string[];
+  /** Of a call that had to be approved: what was answered, by whom and when. */
+  readonly approval?: CallApproval;
 }
 
 export interface CompletedToolCall {

@@ -16,6 +16,8 @@ export interface ConcernedTurn {
 export function errorOfTurn(error: unknown, turn: ConcernedTurn): unknown {
   if (!LashError.is(error) || !isOfTurn(error.code)) return error;
   const { sessionId, turnId, accepted } = turn;
+  // It says so itself, and why.
+  if (error.details["turnId"] === turnId && error.details["accepted"] === accepted) return error;
   const details = { ...error.details, sessionId, turnId, accepted };
   const message = accepted ? acceptedMessage(error, turn) : refusedMessage(error, turn);
   return new LashError(error.family, error.code, message, { details, cause: error.cause ?? error });

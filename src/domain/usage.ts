@@ -23,6 +23,28 @@ export const zeroUsage: TokenUsage = Object.freeze({
   reasoningOutputTokens: 0,
 });
 
+/** What somebody else says that was used: a provider without types may leave out, or make up, anything. */
+export type ReportedUsage = { readonly [Bucket in keyof TokenUsage]?: unknown } | null | undefined;
+
+/** More than any call uses: who says more counts something else, and sums have to stay whole numbers. */
+const MOST_TOKENS = 1e9;
+
+const BUCKETS = Object.keys(zeroUsage) as readonly (keyof TokenUsage)[];
+
+/** A row takes whole numbers only. What is no number of tokens counts as not reported, which is zero. */
+export const tokenCount = (value: unknown): number => (isTokenCount(value) ? Math.round(value) : 0);
+
+const isTokenCount = (value: unknown): value is number => typeof value === "number" && value >= 0 && value <= MOST_TOKENS;
+
+/** @returns itself where it may be stored and summed as it is. */
+export function countedUsage(reported: ReportedUsage): TokenUsage {
+  if (BUCKETS.every((bucket) => reported?.[bucket] === tokenCount(reported?.[bucket]))) return reported as TokenUsage;
+  return Object.fromEntries(BUCKETS.map((bucket) => [bucket, tokenCount(reported?.[bucket])])) as unknown as TokenUsage;
+}
+
+/** Buckets that were reported with what is no number of tokens. */
+export const miscountedIn = (reported: ReportedUsage): readonly string[] => BUCKETS.filter((bucket) => !isTokenCount(reported?.[bucket] ?? 0));
+
 /** Sums two usages bucket by bucket. */
 export function addUsage(a: TokenUsage, b: TokenUsage): TokenUsage {
   return {

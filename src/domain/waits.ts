@@ -7,7 +7,7 @@ import { canonicalJson, isPlainObject, type Json } from "./json.ts";
 import { sha256Hex } from "./sha256.ts";
 
 export type WaitScope = { readonly type: "turn"; readonly session_id: string; readonly turn_id: string };
-export type WaitIdentity = { readonly type: "tool_completion"; readonly tool_call_id: string } | { readonly type: "custom"; readonly key: string };
+export type WaitIdentity = { readonly type: "tool_completion"; readonly tool_call_id: string } | { readonly type: "tool_approval"; readonly tool_call_id: string } | { readonly type: "custom"; readonly key: string };
 
 /** Names one wait; `key_id` follows from the other two. */
 export interface WaitName {

@@ -9,8 +9,8 @@ import type { CallLimits } from "../domain/turn-config.ts";
 import type { TokenUsage } from "../domain/usage.ts";
 import type { LlmOrigin, LlmResponse, PartialAnswer, ProviderFailure } from "../providers/contract.ts";
 
-/** System id under which the effects actor of a session is found by its machines. */
-export const EFFECTS = "effects";
+/** System id under which a machine finds the actor that does what it asks for. */
+export const RUNNER = "runner";
 
 export type CheckpointKind = "after_work" | "before_completion";
 
@@ -73,10 +73,10 @@ export type EffectOutcome =
 
 /** Steps of the outer pipeline that the host carries out; re-executable, so they are not journaled. */
 export type PhaseName =
-  | "claimLane" | "drainCommands" | "refreshHead" | "normalizeInput" | "prepareContext" | "beforeTurn" | "buildTurn"
+  | "open" | "refreshHead" | "normalizeInput" | "prepareContext" | "beforeTurn" | "buildTurn"
   | "finalize" | "settle" | "commit" | "afterPersist";
 
-/** Messages from a turn machine to the effects actor. */
+/** What a turn machine says to whoever drives it. */
 export type EffectsMessage =
   | { readonly type: "phase.requested"; readonly phase: PhaseName }
   | { readonly type: "effect.requested"; readonly request: EffectRequest }
@@ -95,19 +95,12 @@ export interface HistoryReference {
 
 /** Messages to a turn machine. */
 export type TurnEvent =
-  | { readonly type: "lane.claimed" }
-  /** The lane is claimed, and nothing before the first model call has to be waited for or is taken part in. */
+  /** The turn begins; phase by phase. */
+  | { readonly type: "turn.opened" }
+  /** Nothing before the first model call has to be waited for or is taken part in. */
   | { readonly type: "turn.prepared"; readonly history: HistoryReference; readonly messages: readonly Message[]; readonly limits: CallLimits; readonly isLong?: true }
-  | { readonly type: "lane.busy" }
   /** The turn ends without being driven: what it finished is committed, and why it does not go on. */
   | { readonly type: "turn.givenUp"; readonly outcome: TurnOutcome; readonly issues: readonly TurnIssue[]; readonly usage: TokenUsage }
-  /** The turn was found in flight: it goes on from its snapshot, in an actor restored from it. */
-  | { readonly type: "turn.takenUp" }
-  /** The turn id has ended before: what was recorded then is the result. */
-  | { readonly type: "turn.recorded"; readonly outcome: TurnOutcome; readonly issues: readonly TurnIssue[]; readonly usage: TokenUsage }
-  /** Session commands come before this turn; it is not accepted yet. */
-  | { readonly type: "commands.waiting" }
-  | { readonly type: "commands.drained" }
   | { readonly type: "head.refreshed"; readonly history: HistoryReference }
   | { readonly type: "input.normalized"; readonly messages: readonly Message[] }
   | { readonly type: "input.refused"; readonly issue: TurnIssue }
@@ -125,7 +118,7 @@ export type TurnEvent =
   /** The commit was refused, because a request to cancel came first. What the turn was about to say is in the messages. */
   | { readonly type: "cancel.won"; readonly messages: readonly Message[] }
   | { readonly type: "turn.persisted" }
-  | { readonly type: "phase.failed"; readonly code: string; readonly message: string }
+  | { readonly type: "turn.failed"; readonly code: string; readonly message: string }
   | { readonly type: "lease.lost" }
   /** All that is open waits for answers from outside, or no longer does. */
   | { readonly type: "tools.parked" }

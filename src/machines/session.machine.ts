@@ -1,14 +1,22 @@
-// Session machine: residency of one opened session, and beside it the lease that lets it write (sessions.md section 14).
+// Session machine: two facts that must not be mixed (sessions.md section 14).
 //
-// Owns: what the session may do now. The session actor loads, flushes and renews, and says here what became of it.
+//   durable     a fact about the session: a turn is in flight, waits for an answer, nothing is; it is being deleted, or gone. The store has
+//               it, in the control row, and the writes that change it say it there. Here it is what this process last read or wrote.
+//   residency   a fact about one process's memory: what of the session is resident here, and what it is doing with it. Never stored.
+//
 //   R1. Resident state equals the last commit in `clean`; in `dirty` it is ahead of it by changes without a commit of their own.
 //   R2. `lost` and `stale` refuse everything but `session.reopen`: what is resident may be behind the store (S-60, S-54).
-//   R3. The lease region is the only place that knows whether a lease is held; a lost lease is never released (S-60).
+//   R3. Another process may move the session on without a word: what is claimed, accepted and committed is decided in the store.
 
-import { assign, sendTo, setup, stateIn } from "xstate";
-import { toEffects } from "./turn.moves.ts";
+import { assign, or, sendTo, setup, stateIn, type ActorSystem, type ActorSystemInfo, type AnyActorRef } from "xstate";
+import type { SessionRegion } from "../domain/session.ts";
 
-export const SESSION_MACHINE = { machine: "session", version: 1 } as const;
+export const SESSION_MACHINE = { machine: "session", version: 2 } as const;
+
+/** System id under which the session's machine finds the actor that loads and flushes. */
+export const SESSION_KEEPER = "keeper";
+
+const toKeeper = ({ system }: { system: ActorSystem<ActorSystemInfo> }): AnyActorRef => system.get(SESSION_KEEPER) as AnyActorRef;
 
 export type Residency = "keep_all" | "active_path_only";
 
@@ -21,12 +29,13 @@ export interface SessionMachineInput {
 export interface SessionContext extends SessionMachineInput {
   /** Handles that share this session; park and close need it to be theirs alone. */
   readonly handles: number;
-  readonly fencingToken: number | null;
   readonly failure: { readonly code: string; readonly message: string } | null;
 }
 
 export type SessionEvent =
   | { readonly type: "session.open" }
+  /** The store was read; `session.loaded` follows where all of the session was. */
+  | { readonly type: "session.seen"; readonly state: SessionRegion["state"] }
   | { readonly type: "session.loaded"; readonly repaired: boolean }
   | { readonly type: "session.loadFailed"; readonly code: string; readonly message: string }
   | { readonly type: "session.changed" }
@@ -38,18 +47,20 @@ export type SessionEvent =
   | { readonly type: "handle.opened" }
   | { readonly type: "handle.released" }
   | { readonly type: "turn.started" }
+  /** It was accepted, or taken up where it was in flight. */
+  | { readonly type: "turn.claimed" }
   | { readonly type: "turn.committing" }
-  | { readonly type: "turn.committed" }
+  /** @param follows - the same write accepted the next turn. */
+  | { readonly type: "turn.committed"; readonly follows: boolean }
+  /** It ended without a commit. */
+  | { readonly type: "turn.settled" }
   /** Nothing was committed: the turn goes on with input that arrived. */
   | { readonly type: "turn.continued" }
-  | { readonly type: "turn.ended" }
+  /** It was left waiting for an answer from outside. */
+  | { readonly type: "turn.parked" }
+  /** Nothing of it runs here any more: it was not claimed, or is left in flight. */
+  | { readonly type: "turn.left" }
   | { readonly type: "turn.commitFailed"; readonly code: string; readonly message: string }
-  | { readonly type: "lease.acquired"; readonly fencingToken: number }
-  | { readonly type: "lease.busy" }
-  | { readonly type: "lease.renewing" }
-  | { readonly type: "lease.renewed" }
-  | { readonly type: "lease.renewFailed" }
-  | { readonly type: "lease.released" }
   | { readonly type: "lease.lost" };
 
 /** What the session machine asks of its actor. */
@@ -64,13 +75,15 @@ export const sessionMachine = setup({
   guards: {
     lacksStore: ({ context }) => context.residency === "active_path_only" && !context.hasStore,
     isSole: ({ context }) => context.handles <= 1,
+    isGone: or([stateIn({ durable: "deleting" }), stateIn({ durable: "retired" })]),
     wasRepaired: (_, params: { repaired: boolean }) => params.repaired,
+    isSeen: ({ event }, params: { as: SessionRegion["state"] }) => event.type === "session.seen" && event.state === params.as,
+    isFollowed: ({ event }) => event.type === "turn.committed" && event.follows,
   },
   actions: {
-    requestLoad: sendTo(toEffects, { type: "session.load" } satisfies SessionRequest),
-    requestFlush: sendTo(toEffects, (_, params: { into: "parked" | "closed" }): SessionRequest => ({ type: "session.flush", into: params.into })),
+    requestLoad: sendTo(toKeeper, { type: "session.load" } satisfies SessionRequest),
+    requestFlush: sendTo(toKeeper, (_, params: { into: "parked" | "closed" }): SessionRequest => ({ type: "session.flush", into: params.into })),
     countHandle: assign({ handles: ({ context }, params: { by: 1 | -1 }) => context.handles + params.by }),
-    recordLease: assign({ fencingToken: (_, params: { fencingToken: number | null }) => params.fencingToken }),
     recordFailure: assign({ failure: (_, params: { code: string; message: string }) => params }),
     clearFailure: assign({ failure: null }),
   },
@@ -84,7 +97,6 @@ export const sessionMachine = setup({
     residency: input?.residency ?? "keep_all",
     hasStore: input?.hasStore ?? false,
     handles: 1,
-    fencingToken: null,
     failure: null,
   }),
   on: {
@@ -92,6 +104,33 @@ export const sessionMachine = setup({
     "handle.released": { actions: { type: "countHandle", params: { by: -1 } } },
   },
   states: {
+    durable: {
+      initial: "unread",
+      on: {
+        "session.seen": [
+          { guard: { type: "isSeen", params: { as: "idle" } }, target: ".idle" },
+          { guard: { type: "isSeen", params: { as: "inTurn" } }, target: ".inTurn" },
+          { guard: { type: "isSeen", params: { as: "parked" } }, target: ".parked" },
+          { guard: { type: "isSeen", params: { as: "deleting" } }, target: ".deleting" },
+          { guard: { type: "isSeen", params: { as: "retired" } }, target: ".retired" },
+        ],
+        "turn.claimed": ".inTurn",
+      },
+      states: {
+        unread: {},
+        idle: {},
+        inTurn: {
+          on: {
+            "turn.committed": [{ guard: "isFollowed" }, { target: "idle" }],
+            "turn.settled": "idle",
+            "turn.parked": "parked",
+          },
+        },
+        parked: {},
+        deleting: {},
+        retired: {},
+      },
+    },
     residency: {
       initial: "cold",
       states: {
@@ -111,6 +150,11 @@ export const sessionMachine = setup({
           entry: "requestLoad",
           on: {
             "session.loaded": [
+              {
+                guard: "isGone",
+                target: "failed",
+                actions: { type: "recordFailure", params: ({ context }) => ({ code: "session_id_retired", message: `session ${context.sessionId} was deleted; its id cannot be used again` }) },
+              },
               { guard: { type: "wasRepaired", params: ({ event }) => ({ repaired: event.repaired }) }, target: "resident.dirty", actions: "clearFailure" },
               { target: "resident.clean", actions: "clearFailure" },
             ],
@@ -145,17 +189,18 @@ export const sessionMachine = setup({
         },
         acquiring: {
           on: {
-            "lease.acquired": "running",
-            "lease.busy": "resident.previous",
-            // A turn may turn out to be settled already: nothing was taken, nothing changed.
-            "turn.ended": "resident.previous",
+            "turn.claimed": "running",
+            // Somebody else runs it, or it turns out to be settled already: nothing was taken, nothing changed.
+            "turn.left": "resident.previous",
             "lease.lost": "lost",
           },
         },
         running: {
           on: {
             "turn.committing": "committing",
-            "turn.ended": "resident.clean",
+            "turn.settled": "resident.clean",
+            "turn.parked": "resident.clean",
+            "turn.left": "resident.clean",
             "lease.lost": "lost",
             "turn.commitFailed": {
               target: "stale",
@@ -167,6 +212,8 @@ export const sessionMachine = setup({
           on: {
             "turn.continued": "running",
             "turn.committed": "resident.clean",
+            // Whether the commit was made is not known here.
+            "turn.left": "stale",
             "lease.lost": "lost",
             "turn.commitFailed": {
               target: "stale",
@@ -187,45 +234,6 @@ export const sessionMachine = setup({
         parked: { on: { "session.open": "loading" } },
         closed: {},
         failed: { on: { "session.reopen": "loading" } },
-      },
-    },
-    lease: {
-      initial: "free",
-      states: {
-        // Only where the other region starts a turn, too: else nothing would ever answer the claim.
-        free: { on: { "turn.started": { guard: stateIn({ residency: "resident" }), target: "acquiring" } } },
-        acquiring: {
-          on: {
-            "lease.acquired": { target: "held", actions: { type: "recordLease", params: ({ event }) => ({ fencingToken: event.fencingToken }) } },
-            "lease.busy": "free",
-            "turn.ended": "free",
-            "lease.lost": "lost",
-          },
-        },
-        held: {
-          on: {
-            "lease.renewing": "renewing",
-            "lease.released": { target: "free", actions: { type: "recordLease", params: { fencingToken: null } } },
-            "turn.committed": { target: "free", actions: { type: "recordLease", params: { fencingToken: null } } },
-            "turn.ended": { target: "free", actions: { type: "recordLease", params: { fencingToken: null } } },
-            "lease.lost": { target: "lost", actions: { type: "recordLease", params: { fencingToken: null } } },
-            // S-60: after a commit of unknown fate the lease is left to expire.
-            "turn.commitFailed": { target: "lost", actions: { type: "recordLease", params: { fencingToken: null } } },
-          },
-        },
-        renewing: {
-          on: {
-            "lease.renewed": "held",
-            // A transient failure is retried until the lease expires by its own clock.
-            "lease.renewFailed": "held",
-            "lease.released": { target: "free", actions: { type: "recordLease", params: { fencingToken: null } } },
-            "turn.committed": { target: "free", actions: { type: "recordLease", params: { fencingToken: null } } },
-            "turn.ended": { target: "free", actions: { type: "recordLease", params: { fencingToken: null } } },
-            "lease.lost": { target: "lost", actions: { type: "recordLease", params: { fencingToken: null } } },
-            "turn.commitFailed": { target: "lost", actions: { type: "recordLease", params: { fencingToken: null } } },
-          },
-        },
-        lost: { on: { "session.loaded": "free" } },
       },
     },
   },

@@ -1,4 +1,4 @@
-// Persisting and restoring machines: what is stored is checked before XState sees it (design section 4).
+// Restoring the turn machine: what is stored is checked before XState sees it (design section 4).
 
 import type { SnapshotFrom } from "xstate";
 import * as z from "zod/mini";
@@ -57,16 +57,6 @@ const turnContext = z.object({
   outcome: z.nullable(tagged("finished", "agent_frame_switch", "stopped")),
   failure: z.null(),
 });
-
-interface Persistable {
-  readonly value: unknown;
-  readonly context: unknown;
-}
-
-/** State value and context, nothing else: children, history and status follow from them. */
-export function persistSnapshot(identity: { readonly machine: string; readonly version: number }, snapshot: Persistable): MachineSnapshot {
-  return { ...identity, value: snapshot.value as Json, context: snapshot.context as Json };
-}
 
 /**
  * Builds a snapshot that a turn machine can be started from.

@@ -13,7 +13,7 @@ import type { ProtocolDriver } from "./protocol.ts";
 import { assembleOutcome, initialContext, yieldsToInput, type TurnContext, type TurnHook, type TurnMachineInput } from "./turn.context.ts";
 import {
   awaits, checkpointDelivery, collectInput, deliver, endsInSync, endsTurn, expired, faultIssue, follow, goOnAfterCompaction, moveAfter, overflows, requestEffect,
-  stopCancelled, stopExpired, stopOnModelEnding, stopOnModelFailure, syncStop, toEffects, withMessages, withoutEffect,
+  stopCancelled, stopExpired, stopOnModelEnding, stopOnModelFailure, syncStop, toRunner, withMessages, withoutEffect,
   type MoveKind,
 } from "./turn.moves.ts";
 
@@ -67,7 +67,7 @@ function buildTurnMachine(protocol: ProtocolDriver) {
       wasRefused: ({ context }) => context.outcome !== null && "stopped" in context.outcome && context.outcome.stopped === "invalid_input",
     },
     actions: {
-      requestPhase: sendTo(toEffects, (_, params: { phase: PhaseName }): EffectsMessage => ({ type: "phase.requested", phase: params.phase })),
+      requestPhase: sendTo(toRunner, (_, params: { phase: PhaseName }): EffectsMessage => ({ type: "phase.requested", phase: params.phase })),
       requestModelCall: enqueueActions(({ context, enqueue }) => {
         requestEffect(context, enqueue, { kind: "llm_call", iteration: context.iteration, logLength: context.logLength });
       }),
@@ -82,7 +82,7 @@ function buildTurnMachine(protocol: ProtocolDriver) {
       }),
       goOnAfterCompaction: assign(({ context, event }) => goOnAfterCompaction(context, event)),
       abortOpenEffects: enqueueActions(({ context, enqueue }) => {
-        for (const { effectId } of context.open) enqueue.sendTo(toEffects, { type: "effect.aborted", effectId } satisfies EffectsMessage);
+        for (const { effectId } of context.open) enqueue.sendTo(toRunner, { type: "effect.aborted", effectId } satisfies EffectsMessage);
       }),
       recordLimits: assign(({ event, context }) => ("limits" in event ? event.limits : context)),
       recordHistory: assign({ history: ({ event, context }) => ("history" in event ? event.history : context.history) }),
@@ -119,7 +119,7 @@ function buildTurnMachine(protocol: ProtocolDriver) {
       deliver: enqueueActions(({ context, event, enqueue }) => deliver(context, event, enqueue)),
       collectInput: enqueueActions(({ context, enqueue }) => collectInput(context, enqueue)),
       recordResult: assign(({ context, event }) => {
-        if (event.type !== "turn.recorded" && event.type !== "turn.givenUp") return context;
+        if (event.type !== "turn.givenUp") return context;
         const { outcome, issues, usage } = event;
         return { outcome, issues, usage };
       }),
@@ -146,7 +146,7 @@ function buildTurnMachine(protocol: ProtocolDriver) {
     version: String(TURN_MACHINE.version),
     options: { maxIterations: 1000 },
     context: ({ input }) => initialContext(input ?? { sessionId: "", turnId: "", hooks: [] }),
-    initial: "claimingLane",
+    initial: "opening",
     output: ({ context }): TurnOutput =>
       context.failure
         ? { kind: "failed", ...context.failure }
@@ -159,36 +159,24 @@ function buildTurnMachine(protocol: ProtocolDriver) {
           { type: "recordFailure", params: { code: "session_execution_lease_lost", message: "another owner took this session over; what was finished is durable and goes on there" } },
         ],
       },
-      "phase.failed": {
+      "turn.failed": {
         target: ".failed",
         actions: { type: "recordFailure", params: ({ event }) => ({ code: event.code, message: event.message }) },
       },
     },
     states: {
-      // T-1, T-82: the lane, the input and the turn's first step are one write.
-      claimingLane: {
-        entry: { type: "requestPhase", params: { phase: "claimLane" } },
+      // The turn is claimed: its input is durable. Where all that the phases up to the first model call would bring is at hand, they are
+      // passed by (M4).
+      opening: {
+        entry: { type: "requestPhase", params: { phase: "open" } },
         on: {
-          "lane.claimed": "refreshingHead",
-          "commands.waiting": "drainingCommands",
-          // All that the phases up to the first model call would bring was at hand (M4).
+          "turn.opened": "refreshingHead",
           "turn.prepared": [
             { guard: "isLong", target: "running.compacting", actions: "recordPrepared" },
             { target: "running", actions: "recordPrepared" },
           ],
-          "turn.takenUp": "takenUp",
           "turn.givenUp": { target: "assembling", actions: "recordResult" },
-          "turn.recorded": { target: "done", actions: "recordResult" },
-          "lane.busy": {
-            target: "failed",
-            actions: { type: "recordFailure", params: { code: "session_execution_busy", message: "another owner is running this session; nothing was changed, try again with backoff" } },
-          },
         },
-      },
-      // T-4: nothing is accepted before them, so that the turn begins with what they changed.
-      drainingCommands: {
-        entry: { type: "requestPhase", params: { phase: "drainCommands" } },
-        on: { "commands.drained": "claimingLane" },
       },
       refreshingHead: {
         entry: { type: "requestPhase", params: { phase: "refreshHead" } },
@@ -352,7 +340,6 @@ function buildTurnMachine(protocol: ProtocolDriver) {
         on: { "turn.settled": [{ guard: "wasRefused", target: "invalidInput" }, { target: "aborted" }] },
       },
       done: { type: "final" },
-      takenUp: { type: "final" },
       suspended: { type: "final" },
       invalidInput: { type: "final" },
       aborted: { type: "final" },

@@ -8,18 +8,18 @@ import { messagesOfPlugins } from "../domain/plugin-message.ts";
 import { truncateRaw } from "../domain/truncate.ts";
 import { addUsage, totalTokens } from "../domain/usage.ts";
 import type { PartialAnswer } from "../providers/contract.ts";
-import { EFFECTS, type EffectCommand, type EffectOutcome, type EffectRequest, type EffectsMessage, type TurnEvent } from "./effects.ts";
+import { RUNNER, type EffectCommand, type EffectOutcome, type EffectRequest, type EffectsMessage, type TurnEvent } from "./effects.ts";
 import type { CheckpointMove, Decision, MessageDraft, ProtocolDriver } from "./protocol.ts";
 import { viewOf, type TurnContext } from "./turn.context.ts";
 
 /** The part of XState's `enqueue` that moves need. */
 export interface Enqueue {
   assign(patch: Partial<TurnContext>): void;
-  sendTo(target: typeof toEffects, message: EffectsMessage): void;
+  sendTo(target: typeof toRunner, message: EffectsMessage): void;
 }
 
-/** The session's effects actor. Under pure transitions there is none, and messages to it are only listed. */
-export const toEffects = ({ system }: { system: ActorSystem<ActorSystemInfo> }): AnyActorRef => system.get(EFFECTS) as AnyActorRef;
+/** Whoever drives the machine. Under pure transitions there is nobody, and messages are only listed. */
+export const toRunner = ({ system }: { system: ActorSystem<ActorSystemInfo> }): AnyActorRef => system.get(RUNNER) as AnyActorRef;
 
 // ---- asking -------------------------------------------------------------------------------------------------------
 
@@ -323,14 +323,14 @@ export function requestEffect(context: TurnContext, enqueue: Enqueue, command: E
     command,
   };
   enqueue.assign({ ...alongside, open: [...context.open, request], nextEffectId: effectId + 1 });
-  enqueue.sendTo(toEffects, { type: "effect.requested", request });
+  enqueue.sendTo(toRunner, { type: "effect.requested", request });
 }
 
 /** Hands messages to the turn's log and counts them; only the count stays here (M3). */
 export function withMessages(context: TurnContext, enqueue: Enqueue, messages: readonly Message[]): Partial<TurnContext> {
   const last = messages.at(-1);
   if (!last) return {};
-  enqueue.sendTo(toEffects, { type: "log.appended", messages });
+  enqueue.sendTo(toRunner, { type: "log.appended", messages });
   return {
     logLength: context.logLength + messages.length,
     endsWithToolResult: last.parts.some(isOwnResult),

@@ -17,6 +17,11 @@ import type { TokenUsage } from "../domain/usage.ts";
 export type TurnActivity = { readonly id: string; readonly correlationId: string } & TurnActivityBody;
 
 export type TurnActivityBody =
+  /**
+   * The turn is not accepted yet: it waits for another one of its session, which runs or, where `waiting` is there, only waits for
+   * answers from outside. Told at once, and again when that changes, to those alone who asked for the turn.
+   */
+  | { readonly type: "turn_queued"; readonly behind: string; readonly waiting?: true }
   | { readonly type: "model_request_started"; readonly protocolIteration: number }
   | { readonly type: "assistant_prose_delta"; readonly text: string }
   | { readonly type: "reasoning_delta"; readonly text: string }

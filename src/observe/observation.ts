@@ -34,7 +34,7 @@ export interface SessionObservation {
 
 export type ToolDescription = Pick<Tool, "name" | "description" | "inputSchema">;
 
-export interface PersistedSessionState extends Omit<SessionHead, "machine"> {
+export interface PersistedSessionState extends SessionHead {
   readonly headRevision: number;
   readonly frames: readonly AgentFrame[];
   readonly ledger: readonly TokenLedgerEntry[];
@@ -210,8 +210,7 @@ class Observation implements SessionObservation {
 
   get persistedState(): PersistedSessionState {
     const { headRevision, head, frames, ledger } = this.#observed.resident;
-    const { machine: _, ...recorded } = head;
-    return { headRevision, ...recorded, frames, ledger };
+    return { headRevision, ...head, frames, ledger };
   }
 
   get toolCatalog(): readonly ToolDescription[] {

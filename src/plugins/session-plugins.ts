@@ -104,8 +104,9 @@ class PluginsOfSession implements SessionPlugins {
     }
   }
 
-  restored(history: readonly Message[]): Promise<void> {
+  restored(messages: () => readonly Message[]): Promise<void> {
     const { sessionId, clock } = this.#seed;
+    const history = this.#plugins.some(({ parts }) => parts.onSessionRestored) ? messages() : [];
     return this.#observe("onSessionRestored", (parts) => parts.onSessionRestored?.({ sessionId, clock, history }));
   }
 

@@ -2,7 +2,7 @@
 // hook does wrong is not tried again, and what it aborts is a success.
 
 import type { PluginEvent } from "../domain/plugin-message.ts";
-import { zeroUsage, type TokenUsage } from "../domain/usage.ts";
+import { countedUsage, zeroUsage, type TokenUsage } from "../domain/usage.ts";
 import type { LlmAttempt, LlmOutputPart, LlmRequest, LlmResponse, LlmStreamEvent, Provider, ProviderCall } from "../providers/contract.ts";
 import { joinText } from "../providers/accumulate.ts";
 import { deliver } from "../providers/deliver.ts";
@@ -179,7 +179,8 @@ class HookedCall {
         throw failed("plugin_assistant_response", plugin, error, response.attempts);
       }
     }
-    return response;
+    // A hook's answer may be made up as a whole.
+    return { ...response, usage: countedUsage(response.usage) };
   }
 
   #finished(reason: "complete" | "aborted" | "cancelled" | "provider_error"): Promise<void> {

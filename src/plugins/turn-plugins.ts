@@ -1,6 +1,6 @@
 // The plugins of one turn: its phases, as they take part in them.
 
-import type { Executed } from "../actors/effect-host.ts";
+import type { Journaled } from "../actors/durable/contract.ts";
 import type { Collected, EndedTurn, PluggedTurn, PluginPhase, ToolQuestion, ToolVerdict, TurnPlugins } from "../actors/plugin-port.ts";
 import type { TurnPlan } from "../actors/turn-plan.ts";
 import { copyJson } from "../domain/copy-json.ts";
@@ -152,7 +152,7 @@ export class PluginsOfTurn implements TurnPlugins {
     return this.#tools.project(call, output);
   }
 
-  async #atCheckpoint(checkpoint: CheckpointKind, from: number, signal: AbortSignal, execute: (run: () => Promise<JournaledOutcome>) => Promise<Executed>): Promise<Collected> {
+  async #atCheckpoint(checkpoint: CheckpointKind, from: number, signal: AbortSignal, execute: (run: () => Promise<JournaledOutcome>) => Promise<Journaled>): Promise<Collected> {
     if (signal.aborted) return { messages: [] };
     const { outcome } = await execute(async () => {
       // Between two checkpoints something is said, and what was said before this one is durable.

@@ -2,9 +2,10 @@
 //   A1. Parts stand in order of first appearance, which is the order the model produced them (PP-7).
 //   A2. Merging never shows the same text twice, and never loses text that only the stream carried.
 //   A3. What really came twice stays twice: an id alone does not make two parts one (ME-1).
+//   A4. Usage that goes on from here is whole numbers of tokens: others can be neither stored nor summed (PP-5).
 
-import { canonicalJson } from "../domain/json.ts";
-import { isZeroUsage, type TokenUsage } from "../domain/usage.ts";
+import { canonicalJson, type Json } from "../domain/json.ts";
+import { countedUsage, isZeroUsage, miscountedIn, type TokenUsage } from "../domain/usage.ts";
 import type {
   LlmOutputPart,
   LlmReasoningPart,
@@ -57,6 +58,8 @@ export class StreamAccumulator {
   private current: Block | null = null;
   private streamedUsage: TokenUsage | null = null;
   private sawText = false;
+  /** Buckets of the usage that were reported with what is no number of tokens. */
+  private miscounted = new Set<string>();
 
   /** The last usage the stream reported, null when none. */
   get usage(): TokenUsage | null {
@@ -81,7 +84,7 @@ export class StreamAccumulator {
         this.reconcile(event.part);
         return;
       case "usage":
-        this.streamedUsage = event.usage;
+        this.streamedUsage = this.counted(event.usage);
         return;
       case "modelAttemptReset":
         this.reset();
@@ -101,6 +104,7 @@ export class StreamAccumulator {
     this.current = null;
     this.streamedUsage = null;
     this.sawText = false;
+    this.miscounted = new Set();
   }
 
   /** Ids under which something was shown live, to withdraw it. */
@@ -125,9 +129,16 @@ export class StreamAccumulator {
   /** Completes a response with what only the stream carried: parts, usage, text. */
   complete(response: LlmResponse): LlmResponse {
     const parts = mergeParts(response.parts, this.parts());
-    const usage = isZeroUsage(response.usage) && this.streamedUsage !== null ? this.streamedUsage : response.usage;
+    const counted = this.counted(response.usage);
+    const usage = isZeroUsage(counted) && this.streamedUsage !== null ? this.streamedUsage : counted;
     const fullText = joinText(parts);
-    return { ...response, parts, usage, fullText: fullText === "" ? response.fullText : fullText };
+    const warnings = this.miscounted.size > 0 && { warnings: [...(response.warnings ?? []), miscountWarning(this.miscounted)] };
+    return { ...response, parts, usage, fullText: fullText === "" ? response.fullText : fullText, ...warnings };
+  }
+
+  private counted(reported: TokenUsage): TokenUsage {
+    for (const bucket of miscountedIn(reported)) this.miscounted.add(bucket);
+    return countedUsage(reported);
   }
 
   private append(type: Block["type"], itemId: string, text: string): void {
@@ -184,6 +195,12 @@ export class StreamAccumulator {
     return block;
   }
 }
+
+/** As the model interface words its own. */
+const miscountWarning = (miscounted: ReadonlySet<string>): Json => ({
+  type: "other",
+  message: `what the provider reported as ${[...miscounted].join(", ")} is no number of tokens, and counts as not reported`,
+});
 
 /** Whether a part that came again under its id is the same one, further on, and not another one that has its id. */
 function isRepeated(before: OtherPart, now: OtherPart): boolean {

@@ -5,6 +5,7 @@
 //   W3. A broken sink never changes the outcome (T-46).
 
 import { partText } from "../domain/answer-parts.ts";
+import { countedUsage } from "../domain/usage.ts";
 import type { StreamAccumulator } from "./accumulate.ts";
 import type { LlmRequest, LlmResponse, LlmStreamEvent, Provider, ProviderCall, ProviderFailure } from "./contract.ts";
 import { deliver } from "./deliver.ts";
@@ -79,7 +80,7 @@ export function runAttempt(
       heard("text" in event ? event.text.length : 0);
       if (over) return undefined;
       accumulator.push(event);
-      const pending = deliver(call, event);
+      const pending = deliver(call, event.type === "usage" ? { type: "usage", usage: countedUsage(event.usage) } : event);
       if (pending === undefined) return undefined;
       sinksPending += 1;
       return pending.then(sinkDone);

@@ -200,7 +200,7 @@ export interface LlmResponse {
   readonly fullText: string;
   /** In the order the model produced them. */
   readonly parts: readonly LlmOutputPart[];
-  /** All zero: not reported; the streamed usage is taken instead. */
+  /** All zero: not reported; the streamed usage is taken instead. What is no number of tokens counts as zero, too, with a warning. */
   readonly usage: TokenUsage;
   readonly terminalReason: LlmTerminalReason;
   /** The provider's own word for how it ended. */

@@ -179,7 +179,7 @@ export function planRetry(
   random: () => number,
 ): { readonly delayMs: number; readonly next: RetryState } | null {
   if (!policy.enabled || !failure.retryable) return null;
-  const askedMs = failure.retryAfterMs === undefined ? undefined : Math.min(failure.retryAfterMs, policy.retryAfterCapMs);
+  const askedMs = failure.retryAfterMs !== undefined && failure.retryAfterMs >= 0 ? Math.min(failure.retryAfterMs, policy.retryAfterCapMs) : undefined;
   const backoffMs = Math.min(policy.baseDelayMs * 2 ** (state.attempt - 1), policy.maxDelayMs);
   const jitterMs = policy.jitterMs === 0 ? 0 : Math.floor(random() * policy.jitterMs);
   const delayMs = (askedMs ?? backoffMs) + jitterMs;

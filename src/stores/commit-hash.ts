@@ -11,16 +11,15 @@ const VOLATILE: ReadonlySet<string> = new Set(["nodeId", "parentNodeId", "leafNo
  * SHA-256 of what a commit says, as 64 hex digits.
  *
  * Left out: expected revision, fence, release, the hash itself; node ids, parents, leaves and timestamps at any depth; ids of
- * messages and parts; claim ids and tokens of what it completes; creation times of frames; times, durations and calls of the turn's record; the residency snapshot.
+ * messages and parts; claim ids and tokens of what it completes; creation times of frames; times, durations and calls of the turn's record.
  */
 export function commitHash(commit: Omit<SessionCommit, "turn"> & { readonly turn?: Pick<NonNullable<SessionCommit["turn"]>, "result"> }): string {
-  const { machine: _, ...head } = commit.head;
   const result = commit.turn?.result;
   return sha256Hex(
     canonicalJson(
       {
         sessionId: commit.sessionId,
-        head,
+        head: commit.head,
         frames: commit.frames.map(({ createdAt: _createdAt, ...frame }) => frame),
         nodes: commit.nodes,
         components: hashableComponents(commit.components),

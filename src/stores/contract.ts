@@ -1,7 +1,7 @@
 // Persistence contract: what the runtime asks of a store, implemented once on top of an Engine (src/stores/persistence).
 //
 // Every operation is one engine transaction: it happens whole or not at all (P-4). Checks run in the order given here and
-// the first failure wins. Expiry is `expiresAtMs <= now`, with `now` from the injected clock (P-6).
+// the first failure wins. Wall time comes from the injected clock, and decides nothing about the leases of others (SC-2).
 
 import type { ArtifactFacet, AttachmentFacet, EnvironmentFacet } from "./content-contract.ts";
 import type { InputFacet, QueueFacet } from "./ingress-contract.ts";

@@ -5,14 +5,18 @@
 //       its extensions (OP-2). Every engine gives the same order.
 //   E2. `write` is atomic and serializable against every other writer of the same storage, in this process or another.
 //       When its promise resolves, what it wrote is durable, if the engine is. When it rejects, nothing was written; an engine
-//       that cannot know, and cannot find out, rejects with `store_outcome_unknown`, and whoever wrote looks (SC-1).
+//       that cannot know first tries to find out, and only then rejects with `store_outcome_unknown`: whoever wrote looks (SC-1).
 //   E3. `read` sees one snapshot: no write becomes visible in the middle of it. Readers do not wait for writers' flushes.
-//   E4. A callback awaits nothing but its own transaction, and touches nothing else: an engine may run it again after a
-//       conflict, and IndexedDB commits as soon as a callback waits for anything else.
+//   E4. A body is a function of what it reads. It waits for nothing, touches nothing but its transaction, and may be run again:
+//       after a conflict, and by an engine that has to fetch rows, once they are there. Asking such an engine for a row that it
+//       has not fetched yet throws; a body lets that pass. `prefetch` says beforehand what will be read, so that it comes in one
+//       trip (SC-4).
 //   E5. Values are immutable. What was handed to `set` must not be changed afterwards; what `get` and `range` give cannot be,
 //       unless a range asked for values of its own.
+//   E6. Writes with equal scopes are applied in the order in which they were asked for (SC-3).
 
 import type { Json } from "../domain/json.ts";
+import type { Liveness } from "./liveness.ts";
 
 /** One component of a key: a safe integer >= 0, or a well-formed string without NUL. */
 export type KeyPart = string | number;
@@ -36,12 +40,29 @@ export interface RangeOptions {
   readonly reverse?: boolean;
   /** Values that are made for this call need not be frozen: the caller takes them over. Others are given as ever. Default false. */
   readonly owned?: boolean;
+  /**
+   * A value may be made of what was read when it is first looked at, also after the transaction; looking throws then what the range
+   * would have thrown. For whoever may never look at most of them. An engine may ignore it. Default false.
+   */
+  readonly later?: boolean;
+}
+
+/** Something that a body is going to read: the value of a key, or a range. */
+export type Read = Key | RangeRead;
+export interface RangeRead extends Pick<RangeOptions, "limit" | "reverse"> {
+  readonly from: Bound;
+  readonly to: Bound;
 }
 
 export interface ReadTransaction {
-  get(key: Key): Promise<Value | undefined>;
+  get(key: Key): Value | undefined;
   /** Entries with `from <= key < to` in key order. */
-  range(from: Bound, to: Bound, options?: RangeOptions): Promise<readonly Entry[]>;
+  range(from: Bound, to: Bound, options?: RangeOptions): readonly Entry[];
+  /**
+   * Says what the body is going to read. Does nothing where rows are at hand; elsewhere all of it is fetched in one trip instead
+   * of one trip for each row. Saying too much costs little, saying too little costs a trip; the result is the same.
+   */
+  prefetch(reads: readonly Read[]): void;
 }
 
 export interface WriteTransaction extends ReadTransaction {
@@ -49,31 +70,73 @@ export interface WriteTransaction extends ReadTransaction {
   set(key: Key, value: Value): void;
   /** Deleting an absent key does nothing. */
   delete(key: Key): void;
+  /** Takes one more session into the scope of the write, before its rows are read: which one it is may be known only then. */
+  widen(sessionId: string): void;
 }
 
+/**
+ * What a write reads and changes. Two writes may run side by side where neither could tell: they have no session in common, and
+ * neither changes content while the other one uses it.
+ */
+export interface Scope {
+  /** Sessions whose rows it reads or changes. */
+  readonly sessions: readonly string[];
+  /** Content that sessions share. `add`: reads some and puts what is not there yet; `change`: replaces or removes some. */
+  readonly content: "none" | "add" | "change";
+}
+
+/** A body may also be async, as long as it awaits nothing else (E4); a plain function costs no promise. */
+export type Body<Transaction, T> = (tx: Transaction) => T | Promise<T>;
+
+/** Carries notices between the processes that use one storage. A notice is a hint and may get lost: rows are the truth. */
+export interface Topics {
+  /** Must not throw; sent after the commit of what it tells of, never inside. Never comes back to its sender. */
+  post(topic: string, notice: Json): void;
+  /** What arrives is foreign: check it. @returns what stops it. */
+  listen(listener: (topic: string, notice: unknown) => void): () => void;
+}
+
+/** What is written for a storage. `defineEngine` adds what it knows of itself beyond that. */
 export interface Engine {
   /** For messages and liveness names, such as `sqlite:agents.db`. */
   readonly name: string;
   /** Whether a resolved `write` survives the death of the process. */
   readonly durable: boolean;
-  read<T>(body: (tx: ReadTransaction) => Promise<T>): Promise<T>;
+  read<T>(body: Body<ReadTransaction, T>): Promise<T>;
   /**
    * Resolves with what `body` gave once everything it set is durable; rejects with nothing written when `body` throws.
    *
+   * @param scope - what it reads and changes. Left out: anything; such a write runs alone.
    * @throws LashError `store_outcome_unknown` - the transaction may or may not have committed, as when the answer to a commit was
-   *   lost. Every other rejection says that nothing was written.
+   *   lost, and it could not be found out. Every other rejection says that nothing was written.
    */
-  write<T>(body: (tx: WriteTransaction) => Promise<T>): Promise<T>;
-  /**
-   * Makes what was deleted unreadable in the files, too; for the host alone, and may take as long as writing everything anew.
-   * Left out where deleting does that, or where there are no files.
-   */
-  erase?(): Promise<void>;
+  write<T>(body: Body<WriteTransaction, T>, scope?: Scope): Promise<T>;
   /** Waits for running transactions, then releases the storage. Later calls reject with `store_unavailable`. Idempotent. */
   close(): Promise<void>;
+}
+
+/** An engine with all that a storage may know of itself. Made by `defineEngine`, of any engine. */
+export interface DefinedEngine extends Engine {
+  /**
+   * Makes what was deleted unreadable in the files, too; for the host alone, and may take as long as writing everything anew.
+   * Does nothing where deleting does that, or where there are no files.
+   */
+  erase(): Promise<void>;
+  /** Time of the storage itself in epoch milliseconds, as it was last heard of; undefined where the host's clock is all there is. */
+  now(): number | undefined;
+  /** Notices between the processes that use the storage. */
+  readonly topics: Topics;
+  /** What the storage can prove about the owners of leases. */
+  readonly liveness: Liveness;
 }
 
 /** Bounds of all keys that extend `prefix`, the prefix itself included. */
 export function prefixRange(prefix: Key): readonly [from: Bound, to: Bound] {
   return [prefix, [...prefix, END]];
 }
+
+/** A range of all keys that extend `prefix`, to be prefetched. */
+export const below = (prefix: Key, limit?: number): RangeRead => {
+  const [from, to] = prefixRange(prefix);
+  return { from, to, ...(limit !== undefined && { limit }) };
+};

@@ -217,6 +217,12 @@ export const workRowsOf = ({ sessionId, claimId, claimToken, batches }: WorkClai
 
 export type WorkBoundary = "active_turn_checkpoint" | "idle";
 
+export interface ReadyQueues {
+  readonly sessionIds: readonly string[];
+  /** Epoch milliseconds before which no delayed work becomes available. */
+  readonly nextAtMs?: number;
+}
+
 export interface QueueFacet {
   /** @throws `store_backend` - no payloads, or of two classes. @throws `session_id_retired` */
   enqueue(draft: WorkDraft): Promise<QueuedBatch>;
@@ -245,4 +251,9 @@ export interface QueueFacet {
   isWaiting(sessionId: string): Promise<boolean>;
   /** Sessions of the store in which something waits. Reads two small rows of every session. */
   waiting(): Promise<readonly string[]>;
+  /**
+   * The same from an index: reads nothing of sessions in whose queue nothing was put. It writes only to drop entries of queues that
+   * it finds empty, and once in the life of a store that an older build has written to.
+   */
+  ready(): Promise<ReadyQueues>;
 }

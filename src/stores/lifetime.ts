@@ -24,6 +24,29 @@ export class Lifetime {
     if (this.#calls === 0) this.#idle?.();
   }
 
+  /** Counts `call` as a call in flight. */
+  during<T>(call: () => T | Promise<T>): Promise<T> {
+    let given: T | Promise<T>;
+    try {
+      this.enter();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const leave = (): void => this.leave();
+    try {
+      given = call();
+    } catch (error) {
+      leave();
+      return Promise.reject(error);
+    }
+    if (given instanceof Promise) {
+      given.then(leave, leave);
+      return given;
+    }
+    leave();
+    return Promise.resolve(given);
+  }
+
   /** Runs `release` once, when no call is in flight any more; every caller gets the same promise. */
   close(release: () => void | Promise<void>): Promise<void> {
     this.#closing ??= this.#whenIdle().then(release);

@@ -3,12 +3,12 @@
 import type { TurnCancellation } from "../domain/cancellation.ts";
 import type { Json } from "../domain/json.ts";
 import type { ModelCallRecord, TurnIssue, TurnOutcome } from "../domain/outcome.ts";
-import type { AgentFrame, SessionNode, SessionPolicy, SessionRelation, TokenLedgerEntry } from "../domain/session.ts";
+import type { AgentFrame, SessionNode, SessionPolicy, SessionRegion, SessionRelation, TokenLedgerEntry } from "../domain/session.ts";
 import type { AcceptedInput } from "../domain/turn-input.ts";
 import type { TokenUsage } from "../domain/usage.ts";
 import type { CheckpointKind, PendingTurnInput, TurnInputDraft } from "./ingress-contract.ts";
 import type { LeaseFence } from "./lease-contract.ts";
-import type { MachineSnapshot, SettledClaims } from "./turn-contract.ts";
+import type { SettledClaims } from "./turn-contract.ts";
 
 /** One finished tool call of a turn; arguments and result are the named parts of the turn's messages. */
 export interface ToolCallReference {
@@ -62,8 +62,6 @@ export interface SessionHead {
   readonly tokenUsage: TokenUsage;
   readonly lastPromptUsage?: TokenUsage;
   readonly protocolTurnOptions: Json;
-  /** Persisted snapshot of the residency machine (design: session machine lives in the head record). */
-  readonly machine?: MachineSnapshot;
 }
 
 export interface SessionCommit extends SettledClaims {
@@ -119,7 +117,10 @@ export interface CommitResult {
   readonly cancelledBy?: TurnCancellation;
 }
 
-export type ReadScope = { readonly kind: "full_graph" } | { readonly kind: "active_path"; readonly leafNodeId?: string };
+export type ReadScope = ({ readonly kind: "full_graph" } | { readonly kind: "active_path"; readonly leafNodeId?: string }) & {
+  /** `nodes` are made of what was read when they are first looked at; looking throws then what `load` would have thrown. Default false. */
+  readonly later?: boolean;
+};
 
 export interface SessionRead {
   readonly sessionId: string;
@@ -129,9 +130,18 @@ export interface SessionRead {
   /** Full graph: all live nodes in insertion order. Active path: root first. */
   readonly nodes: readonly SessionNode[];
   readonly nodeCount: number;
+  /** The live node that was inserted last. */
+  readonly lastNode?: SessionNode;
   readonly ledger: readonly TokenLedgerEntry[];
   readonly components: Partial<Record<ComponentName, ComponentBody>>;
   readonly componentRefs: Partial<Record<ComponentName, string>>;
+}
+
+/** What opening a session reads. */
+export interface RestoredSession {
+  readonly region: SessionRegion;
+  /** Absent when nothing was ever committed. */
+  readonly read?: SessionRead;
 }
 
 export interface SessionMeta {
@@ -176,6 +186,8 @@ export interface SessionFacet {
   commit(commit: SessionCommit): Promise<CommitResult>;
   /** One consistent snapshot; undefined when nothing was ever committed. */
   load(sessionId: string, scope: ReadScope): Promise<SessionRead | undefined>;
+  /** The same with the session's durable state, of the same moment. */
+  restore(sessionId: string, scope: ReadScope): Promise<RestoredSession>;
   /** What the session has cost so far, also what children booked beside its own commits. */
   ledger(sessionId: string): Promise<readonly TokenLedgerEntry[]>;
   /** Head revision alone, 0 when nothing was committed: the cheap check before a turn. */

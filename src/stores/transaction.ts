@@ -1,12 +1,39 @@
 // What transactions of every engine have in common: keys, bounds and values are checked before the engine sees them, nothing
 // works after the end, and a write that refused a `set` or `delete` cannot commit although its body swallowed the error.
 //
-//   X1. An engine overrides `lookup`, `scan`, `put` and `remove`, and gets only what passed its checks.
+//   X1. An engine overrides `lookup`, `scan`, `put` and `remove`, and gets only what passed its checks. One whose rows are not at
+//       hand works with a FetchingTransaction instead (fetching.ts).
 //   X2. `finish` is called exactly once, when the body has settled; it throws what dooms the transaction.
 
 import { runtimeError } from "../domain/errors.ts";
-import type { Bound, Entry, Key, RangeOptions, Value, WriteTransaction } from "./engine.ts";
+import type { Body, Bound, Entry, Key, RangeOptions, Read, Value, WriteTransaction } from "./engine.ts";
 import { checkBound, checkKey, compareKeys } from "./keys.ts";
+import { runBody } from "./unwaiting-body.ts";
+
+/** Runs `body` on `tx` and ends it. `commit` gets what the body gave, and does not run where that failed. */
+export function runBodyOf<Transaction extends CheckedTransaction, T, Committed>(tx: Transaction, body: Body<Transaction, T>, commit: (result: T) => Committed): Committed | Promise<Committed> {
+  const succeed = (result: T): Committed => {
+    try {
+      return commit(result);
+    } finally {
+      tx.end();
+    }
+  };
+  const fail = (error: unknown): never => {
+    tx.end();
+    throw error;
+  };
+  let given: T | Promise<T>;
+  try {
+    given = runBody(() => body(tx));
+  } catch (error) {
+    return fail(error);
+  }
+  return given instanceof Promise ? given.then(succeed, fail) : succeed(given);
+}
+
+/** `owned`: fresh values need not be frozen. `later`: they may be made when they are first looked at. */
+export type ValuesWanted = Required<Pick<RangeOptions, "owned" | "later">>;
 
 export abstract class CheckedTransaction implements WriteTransaction {
   readonly #mode: "read" | "write";
@@ -17,29 +44,33 @@ export abstract class CheckedTransaction implements WriteTransaction {
     this.#mode = mode;
   }
 
-  protected abstract lookup(key: Key): Value | undefined | Promise<Value | undefined>;
-  /** Gets `from < to` and a limit of at least 1, Infinity when there is none. With `owned`, fresh values need not be frozen. */
-  protected abstract scan(from: Bound, to: Bound, limit: number, reverse: boolean, owned: boolean): readonly Entry[] | Promise<readonly Entry[]>;
+  protected abstract lookup(key: Key): Value | undefined;
+  /** Gets `from < to` and a limit of at least 1, Infinity when there is none. */
+  protected abstract scan(from: Bound, to: Bound, limit: number, reverse: boolean, values: ValuesWanted): readonly Entry[];
   /** Checks the value, too: what that costs and copies differs between engines. */
   protected abstract put(key: Key, value: Value): void;
   protected abstract remove(key: Key): void;
 
-  async get(key: Key): Promise<Value | undefined> {
+  get(key: Key): Value | undefined {
     this.#mustBeOpen();
     checkKey(key);
     return this.lookup(key);
   }
 
-  async range(from: Bound, to: Bound, options: RangeOptions = {}): Promise<readonly Entry[]> {
+  range(from: Bound, to: Bound, options: RangeOptions = {}): readonly Entry[] {
     this.#mustBeOpen();
     checkBound(from);
     checkBound(to);
-    const { limit = Number.POSITIVE_INFINITY, reverse = false, owned = false } = options;
+    const { limit = Number.POSITIVE_INFINITY, reverse = false, owned = false, later = false } = options;
     if (limit !== Number.POSITIVE_INFINITY && !(Number.isSafeInteger(limit) && limit >= 0)) {
       throw runtimeError("invalid_argument", `the limit of a range is a whole number >= 0, not ${limit}`);
     }
-    return limit === 0 || compareKeys(from, to) >= 0 ? [] : this.scan(from, to, limit, reverse, owned);
+    return limit === 0 || compareKeys(from, to) >= 0 ? [] : this.scan(from, to, limit, reverse, { owned, later });
   }
+
+  prefetch(_reads: readonly Read[]): void {}
+
+  widen(_sessionId: string): void {}
 
   set(key: Key, value: Value): void {
     this.#mustBeWritable();

@@ -153,6 +153,27 @@ export interface TurnStep {
   readonly collect?: InputCollection;
 }
 
+/** What a turn waits for that nobody drives meanwhile; at least one of both. */
+export interface ParkedUntil {
+  /** Ids of durable waits of its session: the first answer wakes it. */
+  readonly waits: readonly string[];
+  /** Epoch milliseconds. */
+  readonly dueAtMs?: number;
+}
+
+/** The last step before a turn is left in flight. */
+export interface TurnPark extends Omit<TurnStep, "waiting" | "collect"> {
+  readonly until: ParkedUntil;
+}
+
+export type ParkOutcome =
+  /** The step is recorded and the lease released. */
+  | { readonly kind: "parked" }
+  /** The step is recorded, and the lease still held: something of what it was to wait for has come, or its end was asked for. */
+  | { readonly kind: "answered"; readonly cancellation?: TurnCancellation }
+  /** The turn had ended before, by this owner or another one; nothing was written. */
+  | { readonly kind: "settled"; readonly result: RecordedTurn };
+
 /** What a checkpoint of a running turn claims. */
 export interface InputCollection {
   /** Of the checkpoint; the claim is found under it again. */
@@ -198,6 +219,8 @@ export interface TurnRecord {
   readonly recoveries: number;
   /** Somebody asked for its end while it was in flight. */
   readonly cancellation?: TurnCancellation;
+  /** It was left waiting, and nobody has taken it up since. */
+  readonly parked?: ParkedUntil;
 }
 
 /** What a turn had claimed and is done with. */
@@ -219,6 +242,24 @@ export interface InFlight {
   /** Empty where the row cannot be read. */
   readonly turnId: string;
   readonly damage?: Error;
+}
+
+/** A turn in flight that can go on, as far as the store can tell. */
+export interface ReadyTurn extends InFlight {
+  /**
+   * - `woken`: it was parked, and was answered or is to be cancelled.
+   * - `due`: it was parked until a time that has come.
+   * - `running`: it has not parked. Its owner drives it, or has left it, or is dead.
+   */
+  readonly why: "woken" | "due" | "running";
+}
+
+export interface ReadyTurns {
+  readonly turns: readonly ReadyTurn[];
+  /** Epoch milliseconds at which the next parked turn is due. */
+  readonly nextDueAtMs?: number;
+  /** Sessions whose deletion was begun and has not ended: delete them again. */
+  readonly deleting?: readonly string[];
 }
 
 export interface TurnFacet {
@@ -253,6 +294,17 @@ export interface TurnFacet {
    * @throws `turn_step_conflict` - the step does not follow the stored one, or the turn is not in flight.
    */
   recordStep(step: TurnStep): Promise<StepOutcome>;
+  /**
+   * Records a step after which all that the turn does is wait, and leaves the turn in flight without a driver: its lease is released,
+   * and no sweep comes across it before one of its waits is over, its time has come, or its cancellation is requested. The waits
+   * are read in the same write, so that no answer is lost between; those that nobody has opened yet are opened. Whoever takes
+   * the turn up, for whatever reason, drives it again, which counts as no recovery.
+   *
+   * Order: as `recordStep`.
+   * @throws `store_backend` - it would wait for nothing.
+   * @throws `session_execution_lease_expired`, `turn_step_conflict` - as `recordStep`.
+   */
+  park(park: TurnPark): Promise<ParkOutcome>;
   /** Claims what waits for a checkpoint, without a step; the turn does not remember it. @throws `session_execution_lease_expired` */
   collect(fence: LeaseFence, turnId: string, collection: InputCollection): Promise<CollectedClaims>;
   /**
@@ -275,6 +327,8 @@ export interface TurnFacet {
   load(sessionId: string, turnId: string): Promise<TurnRecord | undefined>;
   /** Turns accepted and not finished: of one session (at most one), or of all sessions of the store. */
   inFlight(sessionId?: string): Promise<readonly InFlight[]>;
+  /** Those of them that somebody may go on with. Reads nothing of turns that are parked. */
+  ready(): Promise<ReadyTurns>;
   /** The recorded result of a finished turn. */
   settled(sessionId: string, turnId: string): Promise<RecordedTurn | undefined>;
 }

@@ -8,6 +8,12 @@ import { runtimeError } from "../domain/errors.ts";
 const running = new Set<(reason: Error) => void>();
 let armed = false;
 
+/** Runs a body. What a plain function gives comes as it is; an async one must not wait for anything else. */
+export function runBody<T>(body: () => T | Promise<T>): T | Promise<T> {
+  const given = body();
+  return given instanceof Promise ? settleWithoutWaiting(() => given) : given;
+}
+
 /**
  * Settles as `body()` does.
  *

@@ -18,7 +18,9 @@
 // ```
 
 import { storeError } from "../domain/errors.ts";
-import type { Bound, Engine, Entry, Key, RangeOptions, ReadTransaction, Value, WriteTransaction } from "../stores/engine.ts";
+import type { Body, Bound, DefinedEngine, Engine, Entry, Key, RangeOptions, ReadTransaction, Scope, Topics, Value, WriteTransaction } from "../stores/engine.ts";
+import { wholeEngine } from "../stores/define-engine.ts";
+import type { Liveness } from "../stores/liveness.ts";
 import { Lifetime } from "../stores/lifetime.ts";
 
 /**
@@ -37,7 +39,7 @@ export interface EngineCall {
   readonly operations: number;
 }
 
-export interface FaultyEngine extends Engine {
+export interface FaultyEngine extends DefinedEngine {
   /** All calls so far, in order; call n of a crash point is `calls[n - 1]`. */
   readonly calls: readonly EngineCall[];
   readonly isCrashed: boolean;
@@ -60,14 +62,14 @@ export function crashPoints(calls: readonly EngineCall[]): readonly CrashPoint[]
   });
 }
 
-type Watch<T> = (body: (step: Step) => Promise<T>) => Promise<T>;
+type Watch<T> = (body: (step: Step) => T | Promise<T>) => T | Promise<T>;
 
 class Faulty implements FaultyEngine {
   readonly name: string;
   readonly durable: boolean;
   readonly calls: { kind: "read" | "write"; operations: number }[] = [];
   readonly crashed: Promise<void>;
-  readonly #engine: Engine;
+  readonly #engine: DefinedEngine;
   readonly #crash: CrashPoint | undefined;
   readonly #lifetime: Lifetime;
   #announce: () => void = () => {};
@@ -76,7 +78,7 @@ class Faulty implements FaultyEngine {
   constructor(engine: Engine, crash: CrashPoint | undefined) {
     this.name = engine.name;
     this.durable = engine.durable;
-    this.#engine = engine;
+    this.#engine = wholeEngine(engine);
     this.#crash = crash;
     this.#lifetime = new Lifetime(engine.name);
     this.crashed = new Promise((resolve) => {
@@ -88,12 +90,28 @@ class Faulty implements FaultyEngine {
     return this.#isCrashed;
   }
 
-  read<T>(body: (tx: ReadTransaction) => Promise<T>): Promise<T> {
+  get topics(): Topics {
+    return this.#engine.topics;
+  }
+
+  get liveness(): Liveness {
+    return this.#engine.liveness;
+  }
+
+  now(): number | undefined {
+    return this.#engine.now();
+  }
+
+  erase(): Promise<void> {
+    return this.#engine.erase();
+  }
+
+  read<T>(body: Body<ReadTransaction, T>): Promise<T> {
     return this.#call("read", (watch) => this.#engine.read((tx) => watch((step) => body(watchedRead(tx, step)))));
   }
 
-  write<T>(body: (tx: WriteTransaction) => Promise<T>): Promise<T> {
-    return this.#call("write", (watch) => this.#engine.write((tx) => watch((step) => body(watchedWrite(tx, step)))));
+  write<T>(body: Body<WriteTransaction, T>, scope?: Scope): Promise<T> {
+    return this.#call("write", (watch) => this.#engine.write((tx) => watch((step) => body(watchedWrite(tx, step))), scope));
   }
 
   close(): Promise<void> {
@@ -107,13 +125,16 @@ class Faulty implements FaultyEngine {
       const record = { kind, operations: 0 };
       const call = this.calls.push(record);
       this.#dieAt("before", call);
-      const result = await run(async (body) => {
-        // An engine may run a body again after a conflict (E4).
-        record.operations = 0;
-        this.#dieAt("inside", call, 0);
-        const given = await body(() => this.#dieAt("inside", call, ++record.operations));
+      const mustLive = (given: T): T => {
         this.#mustLive();
         return given;
+      };
+      const result = await run((body) => {
+        // An engine may run a body again (E4).
+        record.operations = 0;
+        this.#dieAt("inside", call, 0);
+        const given = body(() => this.#dieAt("inside", call, ++record.operations));
+        return given instanceof Promise ? given.then(mustLive) : mustLive(given);
       });
       this.#dieAt("after", call);
       return result;
@@ -144,16 +165,17 @@ class Faulty implements FaultyEngine {
 type Step = () => void;
 
 const watchedRead = (tx: ReadTransaction, step: Step): ReadTransaction => ({
-  async get(key: Key): Promise<Value | undefined> {
-    const value = await tx.get(key);
+  get(key: Key): Value | undefined {
+    const value = tx.get(key);
     step();
     return value;
   },
-  async range(from: Bound, to: Bound, options?: RangeOptions): Promise<readonly Entry[]> {
-    const entries = await tx.range(from, to, options);
+  range(from: Bound, to: Bound, options?: RangeOptions): readonly Entry[] {
+    const entries = tx.range(from, to, options);
     step();
     return entries;
   },
+  prefetch: (reads) => tx.prefetch(reads),
 });
 
 const watchedWrite = (tx: WriteTransaction, step: Step): WriteTransaction => ({
@@ -166,4 +188,5 @@ const watchedWrite = (tx: WriteTransaction, step: Step): WriteTransaction => ({
     tx.delete(key);
     step();
   },
+  widen: (sessionId) => tx.widen(sessionId),
 });

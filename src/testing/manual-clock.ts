@@ -1,4 +1,5 @@
 import { systemClock, type Clock } from "../domain/clock.ts";
+import { sleepOn } from "./sleep-on.ts";
 
 /** A clock that stands still until the test moves it. */
 export interface ManualClock extends Clock {
@@ -8,6 +9,8 @@ export interface ManualClock extends Clock {
   runUntil<T>(promise: Promise<T>): Promise<T>;
   /** Timers that have not fired: 0 after a test means that nothing leaked. */
   readonly pendingTimers: number;
+  /** Milliseconds until the next timer fires; undefined when there is none. `advance(nextDueInMs)` goes there. */
+  readonly nextDueInMs: number | undefined;
 }
 
 interface Timer {
@@ -17,6 +20,11 @@ interface Timer {
 
 /** @param startMs - epoch milliseconds at the start. Default 0. */
 export function manualClock(startMs = 0): ManualClock {
+  return clockThatSettles(startMs, () => systemClock.sleep(0));
+}
+
+/** @param settle - lets every promise callback that is ready run. */
+export function clockThatSettles(startMs: number, settle: () => Promise<void>): ManualClock {
   let nowMs = startMs;
   const timers = new Set<Timer>();
 
@@ -44,22 +52,7 @@ export function manualClock(startMs = 0): ManualClock {
     now: () => nowMs,
     monotonic: () => nowMs,
     setTimer,
-    sleep: (ms, signal) =>
-      new Promise((resolve, reject) => {
-        if (signal?.aborted === true) {
-          reject(signal.reason);
-          return;
-        }
-        const onAbort = (): void => {
-          cancel();
-          reject(signal?.reason);
-        };
-        const cancel = setTimer(ms, () => {
-          signal?.removeEventListener("abort", onAbort);
-          resolve();
-        });
-        signal?.addEventListener("abort", onAbort, { once: true });
-      }),
+    sleep: sleepOn(setTimer),
     async advance(ms) {
       const untilMs = nowMs + ms;
       await fireUntil(untilMs);
@@ -82,8 +75,9 @@ export function manualClock(startMs = 0): ManualClock {
     get pendingTimers() {
       return timers.size;
     },
+    get nextDueInMs() {
+      const timer = next();
+      return timer && timer.dueAtMs - nowMs;
+    },
   };
 }
-
-/** Lets every promise callback that is ready run. */
-const settle = (): Promise<void> => systemClock.sleep(0);

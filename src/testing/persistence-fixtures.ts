@@ -8,11 +8,13 @@ import type { TurnConfig } from "../domain/turn-config.ts";
 import type { TokenUsage } from "../domain/usage.ts";
 import type {
   AcceptTurn,
+  JournalEntry,
   LeaseClaim,
   LeaseFence,
   LeaseOwner,
   MachineSnapshot,
   NewSession,
+  ParkedUntil,
   Persistence,
   SessionCommit,
   SessionHead,
@@ -52,6 +54,12 @@ export const fenceOf = ({ sessionId, owner: { ownerId, incarnationId }, leaseTok
   leaseToken,
   fencingToken,
 });
+
+/** Evidence for a claim: the holder of a lane, as it stands, has been silent for one time to live. */
+export async function silenceOf(store: Persistence, sessionId: string): Promise<Pick<LeaseClaim, "silentHolder">> {
+  const lease = await store.leases.current(sessionId);
+  return lease ? { silentHolder: { fence: fenceOf(lease), expiresAtMs: lease.expiresAtMs } } : {};
+}
 
 /** Claims a lane that must be free. */
 export async function acquire(store: Persistence, sessionId: string, name = "alice", overrides: Partial<LeaseClaim> = {}): Promise<LeaseFence> {
@@ -164,6 +172,15 @@ export async function accept(store: Persistence, sessionId: string, turnId: stri
   if (outcome.kind !== "accepted") throw new Error(`turn ${turnId} was not accepted: ${outcome.kind}`);
   return fenceOf(outcome.lease);
 }
+
+/** Accepts a turn and leaves it waiting for `w`, with one step behind it. */
+export async function park(store: Persistence, sessionId: string, turnId: string, until: ParkedUntil = { waits: ["w"] }): Promise<void> {
+  const fence = await accept(store, sessionId, turnId);
+  const outcome = await store.turns.park({ ...stepOf(fence, turnId, 1, { settled: [journaled("k")], appended: [textMessage("m", "User", "x")] }), until });
+  if (outcome.kind !== "parked") throw new Error(`turn ${turnId} was not parked: ${outcome.kind}`);
+}
+
+export const journaled = (replayKey: string): JournalEntry => ({ replayKey, hash: `hash of ${replayKey}`, outcome: { ok: null } });
 
 // ---- a turn of the budgeted size ------------------------------------------------------------------------------------
 

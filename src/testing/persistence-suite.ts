@@ -15,6 +15,8 @@ import { workTurnCases } from "./persistence/work-turn-cases.ts";
 import { leaseCases } from "./persistence/lease-cases.ts";
 import { messageCases } from "./persistence/message-cases.ts";
 import { maintenanceCases } from "./persistence/maintenance-cases.ts";
+import { parkCases } from "./persistence/park-cases.ts";
+import { regionCases } from "./persistence/region-cases.ts";
 import { queueCases } from "./persistence/queue-cases.ts";
 import { sessionCases } from "./persistence/session-cases.ts";
 import { turnCases } from "./persistence/turn-cases.ts";
@@ -56,6 +58,8 @@ export function persistenceSuite(): readonly PersistenceSuiteCase[] {
     ...messageCases,
     ...maintenanceCases,
     ...waitCases,
+    ...parkCases,
+    ...regionCases,
     ...damageCases,
     ...crashCases,
   ];

@@ -1,6 +1,7 @@
 // What a tool is: its manifest, and the function that runs it. Types only.
 
 import type { CallChildren } from "../children/contract.ts";
+import type { ApprovalRequest } from "../domain/approvals.ts";
 import type { Json } from "../domain/json.ts";
 import type { TokenUsage } from "../domain/usage.ts";
 import type { JsonSchema } from "../providers/contract.ts";
@@ -90,6 +91,31 @@ interface Probe<Args> {
   ask(args: Args, call: ToolCall): unknown | Promise<unknown>;
 }
 
+/** A call as it is known before it runs. */
+export interface AskedCall {
+  /** The provider's id of the call. */
+  readonly callId: string;
+  readonly toolName: string;
+  readonly sessionId: string;
+  readonly turnId: string;
+  /** Aborts when the turn is cancelled. */
+  readonly signal: AbortSignal;
+}
+
+/** Whether a call needs approval; a text is the reason that whoever answers is shown. */
+export type ApprovalVerdict = boolean | string | ApprovalRequest;
+
+/**
+ * Which calls run only once somebody has approved them: all, or those that a check picks. The check is asked once for each call, with
+ * validated arguments, before anything of the reply runs; its answer holds from then on. One that throws asks for approval.
+ */
+export type NeedsApproval<Args> = true | ApprovalRequest | ApprovalCheck<Args>["ask"];
+
+/** A method, as `Tool.run` is one. */
+interface ApprovalCheck<Args> {
+  ask(args: Args, call: AskedCall): ApprovalVerdict | Promise<ApprovalVerdict>;
+}
+
 /** Attempts after failures that say `retry: safe`. Delays double from `baseDelayMs` up to `maxDelayMs`. */
 export interface ToolRetryPolicy {
   readonly maxAttempts: number;
@@ -118,6 +144,8 @@ export interface Tool<Args = unknown, Result = unknown> {
   readonly readOnly: boolean;
   readonly idempotent: boolean;
   readonly onInterrupted: OnInterrupted<Args>;
+  /** Absent: nobody has to approve its calls. */
+  readonly needsApproval?: NeedsApproval<Args>;
   /** `parallel` calls of one reply run together first, then the `serial` ones one by one. */
   readonly execution: "parallel" | "serial";
   readonly retry: ToolRetryPolicy | null;

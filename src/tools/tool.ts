@@ -5,7 +5,7 @@ import { isJson, isPlainObject, type Json, type JsonObject } from "../domain/jso
 import { isToolId, TOOL_ID } from "../domain/id-rules.ts";
 import { isToolName, TOOL_NAME } from "../domain/tool-name.ts";
 import type { JsonSchema } from "../providers/contract.ts";
-import type { OnInterrupted, StandardSchema, ToJsonSchema, Tool, ToolCall, ToolRetryPolicy } from "./contract.ts";
+import type { NeedsApproval, OnInterrupted, StandardSchema, ToJsonSchema, Tool, ToolCall, ToolRetryPolicy } from "./contract.ts";
 import { convertedBy, inputSchemaOf, schemaMissing } from "./input-schema.ts";
 
 /** What a tool says of itself, whatever its arguments are described with. */
@@ -30,6 +30,11 @@ interface CommonOptions<Args, Result> {
   readonly idempotent?: boolean;
   /** What a crash during a call means. Default `retry` for read-only and idempotent tools, else `report`. */
   readonly onInterrupted?: OnInterrupted<Args>;
+  /**
+   * Which calls run only once somebody has approved them with `session.approve`; see `session.pendingCalls`. A call that waits has not
+   * begun, outlives the process, and holds up no other call of its reply. Default: none.
+   */
+  readonly needsApproval?: NeedsApproval<Args>;
   /** Default `parallel`. */
   readonly execution?: "parallel" | "serial";
   /** Default: a failed call is not tried again. */
@@ -76,7 +81,7 @@ export interface JsonToolOptions<Args, Result = unknown> extends CommonOptions<A
   readonly toJsonSchema?: undefined;
 }
 
-const KNOWN = new Set(["id", "name", "description", "input", "inputSchema", "toJsonSchema", "outputSchema", "readOnly", "idempotent", "onInterrupted", "execution", "retry", "timeoutMs", "maxModelBytes", "cancel", "run"]);
+const KNOWN = new Set(["id", "name", "description", "input", "inputSchema", "toJsonSchema", "outputSchema", "readOnly", "idempotent", "onInterrupted", "needsApproval", "execution", "retry", "timeoutMs", "maxModelBytes", "cancel", "run"]);
 const defaultRetry: ToolRetryPolicy = { maxAttempts: 3, baseDelayMs: 500, maxDelayMs: 10_000 };
 
 /**
@@ -119,6 +124,7 @@ function toolOf<Args, Result>(options: AnyOptions<Args, Result>, inputSchema: Js
     readOnly,
     idempotent,
     onInterrupted: options.onInterrupted ?? (readOnly || idempotent ? "retry" : "report"),
+    ...(options.needsApproval !== undefined && { needsApproval: options.needsApproval }),
     execution: options.execution ?? "parallel",
     retry: options.retry ? { ...defaultRetry, ...options.retry } : null,
     ...(options.timeoutMs !== undefined && { timeoutMs: options.timeoutMs }),
@@ -170,6 +176,7 @@ function check<Args, Result>(options: AnyOptions<Args, Result>): void {
   if (onInterrupted !== undefined && onInterrupted !== "retry" && onInterrupted !== "report" && typeof onInterrupted !== "function") {
     throw invalidArgument(`tool.onInterrupted (of "${name}")`, '"retry", "report" or a function');
   }
+  checkApproval(name, options.needsApproval);
   if (execution !== undefined && execution !== "parallel" && execution !== "serial") {
     throw invalidArgument(`tool.execution (of "${name}")`, '"parallel" or "serial"');
   }
@@ -188,6 +195,16 @@ function check<Args, Result>(options: AnyOptions<Args, Result>): void {
   if (retry.maxAttempts !== undefined && (!Number.isSafeInteger(retry.maxAttempts) || retry.maxAttempts < 1)) {
     throw invalidArgument(`tool.retry.maxAttempts (of "${name}")`, "an integer of at least 1");
   }
+}
+
+function checkApproval(name: string, needsApproval: unknown): void {
+  if (needsApproval === undefined || needsApproval === true || typeof needsApproval === "function") return;
+  const where = `tool.needsApproval (of "${name}")`;
+  if (!isPlainObject(needsApproval)) throw invalidArgument(where, "true, { reason, expiresInMs } or a function; leave it out where no call needs approval");
+  refuseUnknown(needsApproval, ["reason", "expiresInMs"], where);
+  const { reason, expiresInMs } = needsApproval;
+  if (reason !== undefined && typeof reason !== "string") throw invalidArgument(`${where}.reason`, "a string");
+  if (expiresInMs !== undefined && !(Number.isSafeInteger(expiresInMs) && Number(expiresInMs) >= 1)) throw invalidArgument(`${where}.expiresInMs`, "a whole number of milliseconds from 1 up");
 }
 
 type Issues = readonly { readonly message: string; readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined }[];

@@ -2,9 +2,9 @@
 // what comes later is not told any more (TR-3, TR-4, TR-12).
 
 import type { EffectTrace, TraceContext, TracedTurn, TurnTrace } from "../actors/trace-port.ts";
-import type { FinishedCall } from "../actors/tool-group.ts";
-import type { PlannedCall } from "../actors/tool-plan.ts";
-import type { TurnEnd } from "../actors/turn-run.ts";
+import type { FinishedCall } from "../actors/turn/tools/group.ts";
+import type { PlannedCall } from "../actors/turn/tools/plan.ts";
+import type { TurnEnd } from "../actors/turn/types.ts";
 import { LashError } from "../domain/errors.ts";
 import { toHostOutcome } from "../domain/outcome.ts";
 import type { TurnConfig } from "../domain/turn-config.ts";

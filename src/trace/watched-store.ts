@@ -85,6 +85,11 @@ export class StoreWatch {
         if (outcome.kind === "recorded" && outcome.claim) this.#inputsClaimed(outcome.claim, { turn_id: step.turnId });
         return outcome;
       },
+      park: async (park) => {
+        const outcome = await this.#fenced(park.fence, () => turns.park(park));
+        if (outcome.kind === "parked") this.#released(park.fence);
+        return outcome;
+      },
       settle: async (settlement) => {
         const { fence, completedWork } = settlement;
         const result = await this.#fenced(fence, () => turns.settle(settlement));
@@ -141,11 +146,12 @@ export class StoreWatch {
 
   // ---- leases -----------------------------------------------------------------------------------------------------
 
-  #acquired({ sessionId, deadHolder }: LeaseClaim, turn: TraceContext, lease: SessionLease, more: JsonObject = {}): void {
+  #acquired({ sessionId, deadHolder, silentHolder }: LeaseClaim, turn: TraceContext, lease: SessionLease, more: JsonObject = {}): void {
+    const from = deadHolder ?? silentHolder?.fence;
     const known = this.#held.has(lease.leaseToken);
     const context = { session_id: sessionId, ...turn };
     this.#held.set(lease.leaseToken, { lease, context });
-    if (!known) this.#tell("acquired", context, lease, { ...more, ...(deadHolder && { took_over_from: deadHolder.ownerId }) });
+    if (!known) this.#tell("acquired", context, lease, { ...more, ...(from && { took_over_from: from.ownerId }) });
   }
 
   #busy({ sessionId, owner }: LeaseClaim, turn: TraceContext, holder: SessionLease): void {

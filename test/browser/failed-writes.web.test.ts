@@ -3,7 +3,8 @@
 import { describe, expect, test } from "vitest";
 import type { Engine } from "../../src/stores/engine.ts";
 import { indexedDbEngine } from "../../src/stores/indexeddb/index.ts";
-import { failOnce, type Fault, writesOfTheTurn } from "../support/write-sweep.ts";
+import type { Fault } from "../support/faults.ts";
+import { failOnce, writesOfTheTurn } from "../support/write-sweep.ts";
 
 const open = (): Engine => indexedDbEngine(`failed writes ${crypto.randomUUID()}`);
 

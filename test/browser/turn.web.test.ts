@@ -92,7 +92,7 @@ describe("two runtimes on one database", () => {
     await Promise.all([driving.close(), watching.close()]);
   });
 
-  test("a turn asked of the one that watches is session_execution_busy, loses nothing, and works afterwards (T-1)", async () => {
+  test("a turn asked of the one that watches, and that does not wait, is session_execution_busy, loses nothing, and works afterwards (T-1)", async () => {
     const name = fresh();
     const hold = gate();
     const script = byAssistantMessages([{ text: "one", before: hold }, "two"]);
@@ -100,7 +100,7 @@ describe("two runtimes on one database", () => {
     const [driver, watcher] = [await driving.openSession("chat"), await watching.openSession("chat")];
     const first = driver.run("a");
     await hold.reached;
-    await expect(watcher.run("b", { turnId: "mine" })).rejects.toMatchObject({ code: "session_execution_busy" });
+    await expect(watcher.run("b", { turnId: "mine", wait: false })).rejects.toMatchObject({ code: "session_execution_busy" });
     hold.open();
     expect((await first).text).toBe("one");
     expect(await watcher.run("b", { turnId: "mine" })).toMatchObject({ text: "two", headRevision: 2 });

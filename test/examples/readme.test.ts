@@ -7,6 +7,7 @@ import { root } from "./run-example.ts";
 const pageOf = (path: string): string => readFileSync(join(root, path), "utf8");
 const readme = pageOf("README.md");
 const guide = pageOf("docs/guide.md");
+const testing = pageOf("docs/test-your-agent.md");
 const { scripts } = JSON.parse(pageOf("package.json")) as { readonly scripts: Readonly<Record<string, string>> };
 
 describe("README", () => {
@@ -26,12 +27,17 @@ test.concurrent.each(programsIn(guide).map(({ program, output }, at) => [at + 1,
   expect(await runProgram(program)).toEqual({ code: 0, output });
 });
 
-test("the programs of README and guide are well typed", { timeout: 120_000 }, async () => {
-  expect(await typeProblems([...programsIn(readme), ...programsIn(guide)].map(({ program }) => program))).toBe("");
+test("the programs of README, guide and the page about tests are well typed", { timeout: 120_000 }, async () => {
+  expect(await typeProblems([...programsIn(readme), ...programsIn(guide), ...programsIn(testing)].map(({ program }) => program))).toBe("");
 });
 
-test("the files that README and guide link to are there, and so are the package entries they name", () => {
-  expect([...deadLinks("README.md"), ...deadLinks("docs/guide.md")]).toEqual([]);
-  expect(unknownEntries(readme + guide)).toEqual([]);
+test.concurrent.each(programsIn(testing).map(({ program, output }, at) => [at + 1, program, output] as const))("program %i of the page about tests says what the page says it says", { timeout: 60_000 }, async (_, program, output) => {
+  expect(await runProgram(program)).toEqual({ code: 0, output });
+});
+
+test("the files that README, guide and the page about tests link to are there, and so are the package entries they name", () => {
+  expect(["README.md", "docs/guide.md", "docs/test-your-agent.md"].flatMap(deadLinks)).toEqual([]);
+  expect(unknownEntries(readme + guide + testing)).toEqual([]);
   expect(programsIn(guide)).toHaveLength(7);
+  expect(programsIn(testing)).toHaveLength(2);
 });

@@ -7,7 +7,7 @@ import { effectsAt } from "../../src/inspect/viewer/effect-states.ts";
 import { Timeline } from "../../src/inspect/viewer/timeline.ts";
 import { testLash } from "../support/lash.ts";
 
-test("a turn is recorded with its session, its effects and an actor for each tool call", async () => {
+test("a turn is recorded with its session, the lease it runs under, its effects and an actor for each tool call", async () => {
   const tape = recorder({ schedule: () => undefined });
   const weather = tool({ name: "weather", description: "", input: z.object({ city: z.string() }), readOnly: true, run: ({ city }) => `rain in ${city}` });
   const { lash } = testLash({ inspect: tape, tools: [weather], script: [{ toolCalls: [{ name: "weather", args: { city: "Oslo" } }] }, "Take an umbrella."] });
@@ -16,7 +16,7 @@ test("a turn is recorded with its session, its effects and an actor for each too
   const timeline = new Timeline();
   for (const record of tape.toJSON()) timeline.add(record);
   const tracks = [...timeline.tracks.values()];
-  expect(tracks.map(({ kind, group }) => `${kind} in ${group}`)).toEqual(["session in chat-42", "effects in chat-42", "turn in chat-42", "tool in chat-42"]);
+  expect(tracks.map(({ kind, group }) => `${kind} in ${group}`)).toEqual(["session in chat-42", "keeper in chat-42", "lease in chat-42", "runner in chat-42", "turn in chat-42", "tool in chat-42"]);
   const turn = tracks.find(({ kind }) => kind === "turn");
   expect(turn?.chart?.id).toBe("turn");
   expect(timeline.snapshotAt(turn?.key ?? "", timeline.end)?.snapshot).toMatchObject({ status: "done", value: "done" });

@@ -2,7 +2,7 @@
 // a state that nothing can move on.
 
 import { describe, expect, test } from "vitest";
-import { getNextTransitions, initialTransition, transition, type AnyStateMachine, type AnyTransitionDefinition, type EventObject, type SnapshotFrom } from "xstate";
+import { getNextTransitions, initialTransition, transition, type AnyStateMachine, type SnapshotFrom } from "xstate";
 import { getAdjacencyMap } from "xstate/graph";
 import type { EffectOutcome, EffectsMessage, TurnEvent } from "../../src/machines/effects.ts";
 import { sessionMachine, type SessionEvent } from "../../src/machines/session.machine.ts";
@@ -11,6 +11,7 @@ import type { Decision, ProtocolDriver } from "../../src/machines/protocol.ts";
 import { turnMachine, type TurnMachine } from "../../src/machines/turn.machine.ts";
 import { standardProtocol } from "../../src/protocols/standard.ts";
 import { call, calls, codeProtocol, fails, fault, hello, history, issue, ok, reply, result, results, says, turnInput, unlimited } from "../support/turn-steps.ts";
+import { declared, taken } from "./walk.ts";
 
 const ALL: readonly TurnHook[] = ["preparesContext", "beforeTurn", "syncsEnvironment", "takesInput", "checkpoints", "finalizes", "afterPersist", "compacts"];
 
@@ -33,12 +34,11 @@ const outcomes: readonly EffectOutcome[] = [
 ];
 
 const plain: readonly TurnEvent[] = [
-  { type: "lane.claimed" }, { type: "lane.busy" }, { type: "turn.takenUp" }, { type: "turn.recorded", outcome: { stopped: "cancelled" }, issues: [], usage: call },
-  { type: "commands.waiting" }, { type: "commands.drained" }, { type: "head.refreshed", history }, { type: "input.normalized", messages: [hello] }, { type: "input.refused", issue },
+  { type: "turn.opened" }, { type: "head.refreshed", history }, { type: "input.normalized", messages: [hello] }, { type: "input.refused", issue },
   { type: "context.prepared" }, { type: "hooks.passed", messages: [] }, { type: "hooks.aborted", issue }, { type: "turn.built", limits: unlimited }, { type: "turn.built", limits: unlimited, isLong: true }, { type: "turn.unbuildable", issue },
   { type: "turn.finalized", messages: [] }, { type: "turn.settled" }, { type: "turn.committed" }, { type: "turn.persisted" }, { type: "input.waiting" }, { type: "cancel.won", messages: [] },
   { type: "tools.parked" }, { type: "tools.resumed" }, { type: "turn.suspend" }, { type: "turn.givenUp", outcome: { stopped: "runtime_error" }, issues: [issue], usage: call },
-  { type: "phase.failed", code: "x", message: "x" }, { type: "lease.lost" }, { type: "turn.cancel" },
+  { type: "turn.failed", code: "x", message: "x" }, { type: "lease.lost" }, { type: "turn.cancel" },
   { type: "turn.prepared", history, messages: [hello], limits: unlimited }, { type: "turn.prepared", history, messages: [hello], limits: unlimited, isLong: true }, { type: "turn.givenUp", outcome: { stopped: "runtime_error" }, issues: [issue], usage: call }, { type: "tools.parked" }, { type: "tools.resumed" }, { type: "turn.suspend" }, { type: "turn.expire", timeoutMs: 5 },
 ];
 
@@ -54,25 +54,6 @@ const shapeOf = ({ value, context }: { readonly value: unknown; readonly context
     value, context.open.map(({ command }) => command.kind), context.afterCheckpoint?.type, context.outcome && ("stopped" in context.outcome ? context.outcome.stopped : Object.keys(context.outcome)), context.failure?.code,
     context.endsWithToolResult, context.maxTurns === null ? null : Math.min(context.iteration, context.maxTurns), context.history === null, context.hasCompacted,
   ]);
-
-const idOf = ({ source, eventType, target, guard }: AnyTransitionDefinition): string =>
-  `${source.id} --${eventType} [${typeof guard === "object" ? JSON.stringify({ ...guard, params: typeof guard["params"] === "function" ? "f" : guard["params"] }) : String(guard)}]--> ${(target ?? []).map(({ id }) => id).join()}`;
-
-/** All transitions that a chart declares. */
-function declared(machine: AnyStateMachine): Set<string> {
-  const nodes = [machine.root];
-  const ids = new Set<string>();
-  for (let node = nodes.pop(); node; node = nodes.pop()) {
-    nodes.push(...Object.values(node.states));
-    for (const group of node.transitions.values()) for (const each of group) ids.add(idOf(each));
-  }
-  return ids;
-}
-
-/** The transition that an event takes: the first enabled one of the deepest state that has it. */
-function taken(machine: AnyStateMachine, snapshot: SnapshotFrom<AnyStateMachine>, event: EventObject): readonly string[] {
-  return (machine.getTransitionData(snapshot, event) as readonly AnyTransitionDefinition[]).map(idOf);
-}
 
 interface Asked {
   readonly type: string;
@@ -143,12 +124,13 @@ describe("the turn chart", () => {
 });
 
 describe("the session chart", () => {
+  const SEEN = ["idle", "inTurn", "parked", "deleting", "retired"] as const;
   const events: readonly SessionEvent[] = [
     { type: "session.open" }, { type: "session.loaded", repaired: false }, { type: "session.loaded", repaired: true }, { type: "session.loadFailed", code: "x", message: "x" },
+    ...SEEN.map((state): SessionEvent => ({ type: "session.seen", state })),
     { type: "session.changed" }, { type: "session.reopen" }, { type: "session.park" }, { type: "session.close" }, { type: "session.flushed" }, { type: "session.flushFailed", code: "x", message: "x" },
-    { type: "handle.opened" }, { type: "handle.released" }, { type: "turn.started" }, { type: "turn.committing" }, { type: "turn.committed" }, { type: "turn.continued" },
-    { type: "turn.ended" }, { type: "turn.commitFailed", code: "x", message: "x" }, { type: "lease.acquired", fencingToken: 1 }, { type: "lease.busy" }, { type: "lease.renewing" },
-    { type: "lease.renewed" }, { type: "lease.renewFailed" }, { type: "lease.released" }, { type: "lease.lost" },
+    { type: "handle.opened" }, { type: "handle.released" }, { type: "turn.started" }, { type: "turn.claimed" }, { type: "turn.committing" }, { type: "turn.committed", follows: false },
+    { type: "turn.committed", follows: true }, { type: "turn.settled" }, { type: "turn.continued" }, { type: "turn.parked" }, { type: "turn.left" }, { type: "turn.commitFailed", code: "x", message: "x" }, { type: "lease.lost" },
   ];
   interface SessionStep {
     readonly event: SessionEvent;
@@ -193,13 +175,36 @@ describe("the session chart", () => {
     }
   });
 
-  test("a lease that was lost is never held again before the session was read again (R3, S-60)", () => {
+  test("no event of a run moves a session that is being deleted, or is gone, to where it can run; what the store says does (R3, S-89)", () => {
+    const gone = new Set(["deleting", "retired"]);
     for (const { state, transitions } of statesOf(inputs[0])) {
-      if ((state.value as { lease: string }).lease !== "lost") continue;
+      const { durable } = state.value as { durable: string };
+      if (!gone.has(durable)) continue;
       for (const { event, state: next } of stepsOf(transitions)) {
-        const { lease } = next.value as { lease: string };
-        expect(lease === "lost" || (lease === "free" && event.type === "session.loaded")).toBe(true);
+        if (event.type === "session.seen" || event.type === "turn.claimed") continue;
+        expect((next.value as { durable: string }).durable).toBe(durable);
       }
     }
+  });
+
+  test("the two regions are apart: residency moves alike whatever the store says, but for a session that is gone (R3)", () => {
+    const residencyAfter = (states: ReturnType<typeof statesOf>, durable: string) =>
+      new Map(
+        states
+          .filter(({ state }) => (state.value as { durable: string }).durable === durable)
+          .flatMap(({ state, transitions }) =>
+            stepsOf(transitions)
+              .filter(({ event }) => event.type !== "session.seen")
+              .map(({ event, state: next }) => [
+                JSON.stringify([(state.value as { residency: unknown }).residency, state.context.handles, event]),
+                JSON.stringify((next.value as { residency: unknown }).residency),
+              ]),
+          ),
+      );
+    const states = statesOf(inputs[0]);
+    const [inTurn, parked] = [residencyAfter(states, "inTurn"), residencyAfter(states, "parked")];
+    const both = [...inTurn].filter(([step]) => parked.has(step));
+    expect(both.length).toBeGreaterThan(100);
+    for (const [step, residency] of both) expect([step, parked.get(step)]).toEqual([step, residency]);
   });
 });

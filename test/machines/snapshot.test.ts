@@ -4,11 +4,12 @@ import { describe, expect, test } from "vitest";
 import type { SnapshotFrom } from "xstate";
 import { isJson } from "../support/is-json.ts";
 import type { EffectOutcome } from "../../src/machines/effects.ts";
-import { persistSnapshot, restoreTurn } from "../../src/machines/snapshot.ts";
+import { restoreTurn } from "../../src/machines/snapshot.ts";
 import type { TurnContext } from "../../src/machines/turn.context.ts";
 import { TURN_MACHINE, turnMachine, type TurnMachine } from "../../src/machines/turn.machine.ts";
 import { standardProtocol } from "../../src/protocols/standard.ts";
 import type { Json } from "../../src/domain/json.ts";
+import type { MachineSnapshot } from "../../src/stores/contract.ts";
 import { calls, codeProtocol, reply, result, results, running, says, Stepper, turnInput } from "../support/turn-steps.ts";
 
 const waiting: Readonly<Record<string, { readonly at: () => Stepper; readonly answer: EffectOutcome; readonly protocol?: typeof codeProtocol }>> = {
@@ -21,13 +22,14 @@ const waiting: Readonly<Record<string, { readonly at: () => Stepper; readonly an
   cancelling: { at: () => running().send({ type: "turn.cancel" }), answer: reply([says("x")]) },
 };
 
-const throughDisk = (snapshot: SnapshotFrom<TurnMachine>) => JSON.parse(JSON.stringify(persistSnapshot(TURN_MACHINE, snapshot))) as ReturnType<typeof persistSnapshot>;
+/** As a durable step writes it. */
+const stored = ({ value, context }: SnapshotFrom<TurnMachine>): MachineSnapshot => ({ ...TURN_MACHINE, value: value as Json, context: context as unknown as Json });
+const throughDisk = (snapshot: SnapshotFrom<TurnMachine>) => JSON.parse(JSON.stringify(stored(snapshot))) as MachineSnapshot;
 
 describe.each(Object.entries(waiting))("in %s", (_name, { at, answer, protocol = standardProtocol }) => {
   test("a snapshot is JSON and comes back from text as it was, with the same open effects (T-22, TT-14)", () => {
     const turn = at();
-    const stored = persistSnapshot(TURN_MACHINE, turn.snapshot);
-    expect(isJson(stored)).toBe(true);
+    expect(isJson(stored(turn.snapshot))).toBe(true);
     const restored = restoreTurn(turnMachine(protocol), throughDisk(turn.snapshot));
     expect(restored.value).toEqual(turn.value);
     expect(restored.context).toEqual(turn.context);
@@ -46,10 +48,10 @@ describe.each(Object.entries(waiting))("in %s", (_name, { at, answer, protocol =
   });
 
   test("going on from a restored snapshot leaves the stored one as it was", () => {
-    const stored = throughDisk(at().snapshot);
-    const copy = structuredClone(stored);
-    new Stepper(turnInput(), protocol, restoreTurn(turnMachine(protocol), stored)).settle(answer);
-    expect(stored).toEqual(copy);
+    const left = throughDisk(at().snapshot);
+    const copy = structuredClone(left);
+    new Stepper(turnInput(), protocol, restoreTurn(turnMachine(protocol), left)).settle(answer);
+    expect(left).toEqual(copy);
   });
 });
 
@@ -58,7 +60,7 @@ test("a snapshot holds no history: its size does not grow with what was said (M3
   const turn = running();
   for (let round = 0; round < 20; round++) turn.settle(reply([says(long), calls("a")])).settle(results(result("a", { outcome: { status: "success", payload: long } })));
   const early = running().settle(reply([calls("a")])).settle(results(result("a")));
-  const sizeOf = (stepper: Stepper): number => JSON.stringify(persistSnapshot(TURN_MACHINE, stepper.snapshot)).length;
+  const sizeOf = (stepper: Stepper): number => JSON.stringify(stored(stepper.snapshot)).length;
   expect(sizeOf(turn)).toBeLessThan(sizeOf(early) + 40);
   expect(sizeOf(turn)).toBeLessThan(1_200);
 });
@@ -77,7 +79,7 @@ describe("restoring refuses", () => {
   test.each<[string, Json]>([
     ["a state that does not exist", "dreaming"],
     ["a nested state that does not exist", { running: "dreaming" }],
-    ["a state below one that has none", { claimingLane: "deeper" }],
+    ["a state below one that has none", { opening: "deeper" }],
     ["a state whose part is left out", "running"],
     ["a state with too much depth", { running: { callingModel: "deeper" } }],
     ["two states at once", { running: "callingModel", committing: "x" }],

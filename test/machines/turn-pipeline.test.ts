@@ -23,7 +23,7 @@ const answered = (hooks: readonly TurnHook[] = []): Stepper => {
 
 describe("the way through", () => {
   test("a turn that nobody takes part in passes by the phases of hooks (M4, T-1, T-6, T-9)", () => {
-    expect(phasesOf([], ...opening())).toEqual(["claimLane", "refreshHead", "normalizeInput", "buildTurn"]);
+    expect(phasesOf([], ...opening())).toEqual(["open", "refreshHead", "normalizeInput", "buildTurn"]);
     const turn = answered();
     expect([turn.value, turn.asked.at(-1)]).toEqual(["committing", { type: "phase.requested", phase: "commit" }]);
     turn.send({ type: "turn.committed" });
@@ -38,7 +38,7 @@ describe("the way through", () => {
   });
 
   test("a turn that all take part in asks every phase in order (T-11, T-12, T-72, T-74)", () => {
-    expect(phasesOf(ALL, ...opening(ALL))).toEqual(["claimLane", "refreshHead", "normalizeInput", "prepareContext", "beforeTurn", "buildTurn"]);
+    expect(phasesOf(ALL, ...opening(ALL))).toEqual(["open", "refreshHead", "normalizeInput", "prepareContext", "beforeTurn", "buildTurn"]);
     const turn = answered(ALL).send({ type: "turn.finalized", messages: [{ ...hello, id: "by-hook" }] }, { type: "turn.committed" });
     expect([turn.value, turn.asked]).toEqual(["postPersist", [{ type: "phase.requested", phase: "afterPersist" }]]);
     expect(turn.context.logLength).toBe(3);
@@ -50,14 +50,9 @@ describe("the way through", () => {
     expect(phasesOf([hook], ...opening([hook])).filter((asked) => !phasesOf([], ...opening()).includes(asked))).toEqual([phase]);
   });
 
-  test("commands that wait are drained before the lane is claimed for the turn, again and again (T-4, I-28)", () => {
-    const waiting: readonly TurnEvent[] = [{ type: "commands.waiting" }, { type: "commands.drained" }];
-    expect(phasesOf([], ...waiting, ...waiting, { type: "lane.claimed" })).toEqual(["claimLane", "drainCommands", "claimLane", "drainCommands", "claimLane", "refreshHead"]);
-  });
-
   test("messages of before_turn hooks come after the input, and the first call sees them (T-12)", () => {
     const turn = new Stepper(turnInput({ hooks: ["beforeTurn"] }));
-    turn.send({ type: "lane.claimed" }, { type: "head.refreshed", history }, { type: "input.normalized", messages: [hello] });
+    turn.send({ type: "turn.opened" }, { type: "head.refreshed", history }, { type: "input.normalized", messages: [hello] });
     turn.send({ type: "hooks.passed", messages: [{ ...hello, id: "by-hook" }] }, { type: "turn.built", limits: unlimited });
     expect(turn.open.command).toMatchObject({ logLength: 2 });
   });
@@ -91,23 +86,14 @@ describe("what hooks bring", () => {
 });
 
 describe("ends before the model", () => {
-  test("a lane held elsewhere fails as session_execution_busy and asks nothing more (T-1)", () => {
-    const turn = new Stepper(turnInput()).send({ type: "lane.busy" });
-    expect([turn.value, turn.asked]).toEqual(["failed", []]);
-    expect(turn.output).toMatchObject({ kind: "failed", code: "session_execution_busy" });
-  });
-
-  test("a turn id that has ended before gives what was recorded (E-32a)", () => {
-    const turn = new Stepper(turnInput()).send({ type: "turn.recorded", outcome: { stopped: "max_turns" }, issues: [issue], usage: call });
-    expect(turn.output).toEqual({ kind: "ended", outcome: { stopped: "max_turns" }, issues: [issue], usage: call });
-  });
-
-  test("a turn found in flight leaves its claiming actor in a final state (design 4)", () => {
-    expect(new Stepper(turnInput()).send({ type: "turn.takenUp" }).snapshot.status).toBe("done");
+  test("a turn that is given up is closed with what it finished, without being driven (ME-22)", () => {
+    const turn = new Stepper(turnInput()).send({ type: "turn.givenUp", outcome: { stopped: "runtime_error" }, issues: [issue], usage: call });
+    expect([turn.value, turn.asked]).toEqual(["committing", [{ type: "phase.requested", phase: "commit" }]]);
+    expect(turn.context).toMatchObject({ outcome: { stopped: "runtime_error" }, issues: [issue], usage: call });
   });
 
   test("an invalid input settles without a commit (T-9, OP-4)", () => {
-    const turn = new Stepper(turnInput()).send({ type: "lane.claimed" }, { type: "head.refreshed", history }, { type: "input.refused", issue });
+    const turn = new Stepper(turnInput()).send({ type: "turn.opened" }, { type: "head.refreshed", history }, { type: "input.refused", issue });
     expect([turn.value, turn.asked]).toEqual(["settling", [{ type: "phase.requested", phase: "settle" }]]);
     expect(turn.send({ type: "turn.settled" }).value).toBe("invalidInput");
     expect(turn.output).toMatchObject({ kind: "ended", outcome: { stopped: "invalid_input" }, issues: [issue], usage: zero });
@@ -115,7 +101,7 @@ describe("ends before the model", () => {
 
   test("a hook that aborts settles without a commit (T-13, OP-4)", () => {
     const turn = new Stepper(turnInput({ hooks: ["beforeTurn"] }));
-    turn.send({ type: "lane.claimed" }, { type: "head.refreshed", history }, { type: "input.normalized", messages: [hello] }, { type: "hooks.aborted", issue });
+    turn.send({ type: "turn.opened" }, { type: "head.refreshed", history }, { type: "input.normalized", messages: [hello] }, { type: "hooks.aborted", issue });
     expect(turn.value).toBe("settling");
     expect(turn.send({ type: "turn.settled" }).value).toBe("aborted");
     expect(turn.output).toMatchObject({ outcome: { stopped: "plugin_abort" } });
@@ -130,9 +116,8 @@ describe("ends before the model", () => {
 
 describe("interruptions", () => {
   const places: readonly (readonly [string, () => Stepper])[] = [
-    ["claimingLane", () => new Stepper(turnInput())],
-    ["drainingCommands", () => new Stepper(turnInput()).send({ type: "commands.waiting" })],
-    ["refreshingHead", () => new Stepper(turnInput()).send({ type: "lane.claimed" })],
+    ["opening", () => new Stepper(turnInput())],
+    ["refreshingHead", () => new Stepper(turnInput()).send({ type: "turn.opened" })],
     ["normalizing", () => new Stepper(turnInput()).send(...opening().slice(0, 2))],
     ["preparingContext", () => new Stepper(turnInput({ hooks: ALL })).send(...opening(ALL).slice(0, 3))],
     ["beforeTurn", () => new Stepper(turnInput({ hooks: ALL })).send(...opening(ALL).slice(0, 4))],
@@ -156,7 +141,7 @@ describe("interruptions", () => {
   });
 
   test.each(places)("a phase that fails in %s fails the turn with its code (T-61)", (_state, at) => {
-    expect(at().send({ type: "phase.failed", code: "store_commit_failed", message: "disk" }).output).toEqual({ kind: "failed", code: "store_commit_failed", message: "disk" });
+    expect(at().send({ type: "turn.failed", code: "store_commit_failed", message: "disk" }).output).toEqual({ kind: "failed", code: "store_commit_failed", message: "disk" });
   });
 
   test.each(["preparingContext", "beforeTurn", "buildingTurn"])("a cancel in %s finishes as cancelled without a model call (T-63)", (state) => {
@@ -170,7 +155,7 @@ describe("interruptions", () => {
     expect(turn.value).toBe("finalizing");
   });
 
-  test.each(["claimingLane", "drainingCommands", "refreshingHead", "normalizing", "finalizing", "committing", "postPersist", "settling"])("a cancel in %s is not taken there: it waits, or comes too late (T-62)", (state) => {
+  test.each(["opening", "refreshingHead", "normalizing", "finalizing", "committing", "postPersist", "settling"])("a cancel in %s is not taken there: it waits, or comes too late (T-62)", (state) => {
     const turn = (places.find(([name]) => name === state)?.[1] ?? expect.fail())();
     expect(turn.snapshot.can({ type: "turn.cancel" })).toBe(false);
     const { value } = turn;

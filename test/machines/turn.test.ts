@@ -335,6 +335,6 @@ describe("determinism", () => {
 
 test("the input's messages go to the log before the model is asked (T-10)", () => {
   const turn = new Stepper(turnInput());
-  turn.send({ type: "lane.claimed" }, { type: "head.refreshed", history: running().context.history ?? expect.fail() }, { type: "input.normalized", messages: [hello] });
+  turn.send({ type: "turn.opened" }, { type: "head.refreshed", history: running().context.history ?? expect.fail() }, { type: "input.normalized", messages: [hello] });
   expect(turn.asked).toEqual([{ type: "log.appended", messages: [hello] }, { type: "phase.requested", phase: "buildTurn" }]);
 });

@@ -172,6 +172,10 @@ describe("throttle courtesy (PP-17, T-48, ER-14)", () => {
     expect(plan(0, quota({ retryable: false, retryAfterMs: 1_000 }))).toBeNull();
   });
 
+  test.each([Number.NaN, -1])("a Retry-After of %s is none", (retryAfterMs) => {
+    expect(plan(0, quota({ retryAfterMs }))).toEqual(plan(0, quota()));
+  });
+
   test("jitter adds an injected share to the delay", () => {
     const policy = { ...defaultRetry, jitterMs: 500 };
     const failure = providerFailure("http", "x", { retryable: true });

@@ -21,14 +21,14 @@ async function expectOver(session: Session, { engine, clock }: ReturnType<typeof
 }
 
 describe("before and in a model call", () => {
-  test("a turn cancelled before it starts calls no model and commits the user's words (T-63, T-64)", async () => {
+  test("a turn cancelled before it starts calls no model and leaves nothing behind (T-63, AE-7)", async () => {
     const host = testLash();
     const session = await host.lash.openSession("s");
     const turn = session.turn("go");
     turn.cancel();
     expectCancelled(await turn.result);
     expect(host.provider.requests).toEqual([]);
-    expect(transcriptOf(session)).toEqual(["User: Text go"]);
+    expect([transcriptOf(session), await keysOf(host.engine)]).toEqual([[], []]);
     await expectOver(session, host);
   });
 
@@ -39,7 +39,7 @@ describe("before and in a model call", () => {
     expect(host.provider.requests).toEqual([]);
   });
 
-  test("a turn that waits behind another one is cancelled when its time comes, without a model call (T-62, T-63)", async () => {
+  test("a turn that waits behind another one is cancelled at once, without a model call (T-62, T-63, AE-7)", async () => {
     const hold = gate();
     const host = testLash({ script: [{ text: "first", before: hold }, "later"] });
     const session = await host.lash.openSession("s");
@@ -48,9 +48,10 @@ describe("before and in a model call", () => {
     const second = session.turn("two");
     const ended = second.result;
     second.cancel();
+    expectCancelled(await ended);
     hold.open();
     expect((await first).text).toBe("first");
-    expectCancelled(await ended);
+    expect(transcriptOf(session)).toEqual(["User: Text one", "Assistant: Prose first"]);
     expect(host.provider.requests).toHaveLength(1);
     await expectOver(session, host);
   });
@@ -242,14 +243,17 @@ describe("afterwards", () => {
     await expectOver(session, host);
   });
 
-  test("a cancelled turn asked for again by its id gives the same cancelled result (E-29, design 7.2)", async () => {
-    const host = testLash();
+  test("a turn that was cancelled while it ran, asked for again by its id, gives the same cancelled result (E-29, design 7.2)", async () => {
+    const hold = gate();
+    const host = testLash({ script: [{ text: "never", before: hold }] });
     const session = await host.lash.openSession("s");
     const turn = session.turn("go", { turnId: "t" });
+    const ended = turn.result;
+    await hold.reached;
     turn.cancel();
-    expectCancelled(await turn.result);
+    expectCancelled(await ended);
     expectCancelled(await session.run("go", { turnId: "t" }));
-    expect(host.provider.requests).toEqual([]);
+    expect(host.provider.requests).toHaveLength(1);
   });
 
   test("cancelling twice is cancelling once (T-62)", async () => {

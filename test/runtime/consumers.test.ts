@@ -110,7 +110,7 @@ test("a turn that fails fails its iteration and its result with the same error, 
   const holder = await lash.openSession("s");
   const running = holder.run("a");
   await hold.reached;
-  const turn = (await lash.openSession("s")).turn("b");
+  const turn = (await lash.openSession("s")).turn("b", { wait: false });
   await expect(activitiesOf(turn)).rejects.toMatchObject({ code: "session_execution_busy" });
   await expect(turn.result).rejects.toMatchObject({ code: "session_execution_busy" });
   hold.open();

@@ -161,6 +161,8 @@ function watched(look: (value: Value) => void): Engine {
         body({
           get: (key) => tx.get(key),
           range: (from, to, options) => tx.range(from, to, options),
+          prefetch: (reads) => tx.prefetch(reads),
+          widen: (sessionId) => tx.widen(sessionId),
           delete: (key) => tx.delete(key),
           set: (key, value) => (look(value), tx.set(key, value)),
         }),
@@ -178,6 +180,8 @@ function forgetful(): Engine {
         body({
           get: (key) => tx.get(key),
           range: (from, to, options) => tx.range(from, to, options),
+          prefetch: (reads) => tx.prefetch(reads),
+          widen: (sessionId) => tx.widen(sessionId),
           delete: (key) => tx.delete(key),
           set: (key, value) => (key[2] === 2 || key[2] === 3 ? undefined : tx.set(key, value)),
         }),

@@ -93,7 +93,7 @@ describe("turns", () => {
     const { lash, engine, clock } = testLash({ script: [{ text: "x", before: hold }] });
     const running = (await lash.openSession("s")).run("go");
     await hold.reached;
-    const error: unknown = await (await testLash({ engine, clock }).lash.openSession("s")).run("me").catch((caught: unknown) => caught);
+    const error: unknown = await (await testLash({ engine, clock }).lash.openSession("s")).run("me", { wait: false }).catch((caught: unknown) => caught);
     expect(error).toMatchObject({ code: "session_execution_busy", isRetryable: true, isTerminal: false });
     hold.open();
     await running;

@@ -7,7 +7,8 @@ import { storeError } from "../../src/domain/errors.ts";
 import { gate } from "../../src/testing/index.ts";
 import { staysOpen, testLash, transcriptOf } from "../support/lash.ts";
 import { engineCases } from "../support/engines.ts";
-import { FAULTS, failOnce, type Fault, writesOfTheTurn } from "../support/write-sweep.ts";
+import { FAULTS, type Fault } from "../support/faults.ts";
+import { failOnce, writesOfTheTurn } from "../support/write-sweep.ts";
 
 const ALL = Object.keys(FAULTS) as Fault[];
 const KINDS: readonly Fault[] = ["not made, the store is full", "made, and the engine does not know"];

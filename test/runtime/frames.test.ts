@@ -9,6 +9,7 @@ import { gate, manualClock, type ProviderScript } from "../../src/testing/index.
 import { crashEverywhere } from "../support/crash-sweep.ts";
 import { engineCases } from "../support/engines.ts";
 import { testLash, transcriptOf, type TestLashOptions } from "../support/lash.ts";
+import { bury } from "../support/mortal.ts";
 import { heldLanes, keysOf } from "../support/rows.ts";
 
 const SEED = [{ role: "Assistant" as const, text: "What I know." }];
@@ -144,7 +145,7 @@ describe("which switch counts", () => {
     const second = session.run("later", { turnId: "u" });
     await hold.reached;
     const other = testLash({ engine: host.engine, clock: host.clock });
-    await expect((await other.lash.openSession("s")).run("me")).rejects.toMatchObject({ code: "session_execution_busy" });
+    await expect((await other.lash.openSession("s")).run("me", { wait: false })).rejects.toMatchObject({ code: "session_execution_busy" });
     hold.open();
     expect([(await first).turnId, (await second).turnId]).toEqual(["t:agent-frame:1", "u"]);
   });
@@ -192,6 +193,7 @@ describe("crashes (T-67, S-18)", { timeout: 60_000 }, () => {
     const first = testLash({ engine, clock, script: (request, index) => (index === 0 ? moving(request, index) : { text: "x", before: hold }), tools: [mover(TO_WORK)] });
     (await first.lash.openSession("s")).run("go", { turnId: "t" }).catch(() => undefined);
     await hold.reached;
+    await bury(engine);
     const other = testLash({ engine, clock: manualClock(100_000), script: moving, tools: [mover(TO_WORK)] });
     expect(await other.lash.recover()).toMatchObject([{ turnId: "t:agent-frame:1", result: { text: "arrived" } }]);
   });

@@ -12,6 +12,7 @@ import { sqliteEngine } from "../../src/stores/sqlite/index.ts";
 import { byToolResults, countingEngine, manualClock, type ManualClock } from "../../src/testing/index.ts";
 import { engineCases, scratchFiles } from "../support/engines.ts";
 import { testLash, transcriptOf, type TestLashOptions } from "../support/lash.ts";
+import { bury } from "../support/mortal.ts";
 import { withReadOnly } from "../support/read-only.ts";
 import { heldLanes, keysOf } from "../support/rows.ts";
 
@@ -99,7 +100,7 @@ describe.each(engineCases())("on $name", ({ open }) => {
       makeRoom();
       // While it is open it takes the turn up by itself.
       await lash.close();
-      if (!roomBeforeRelease) await clock.advance(31_000);
+      if (!roomBeforeRelease) await bury(engine);
       const other = hostOn({ engine, clock });
       expect(await other.lash.recover()).toMatchObject([{ turnId: "t", result: { text: "done" } }]);
       expect(transcriptOf(await other.lash.openSession("s")).slice(2)).toEqual(WHOLE);

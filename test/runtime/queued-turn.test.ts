@@ -10,6 +10,7 @@ import { crashEverywhere } from "../support/crash-sweep.ts";
 import { plugin } from "../../src/plugins/index.ts";
 import { engineCases } from "../support/engines.ts";
 import { testLash, transcriptOf } from "../support/lash.ts";
+import { bury } from "../support/mortal.ts";
 import { png } from "../support/pictures.ts";
 import { heldLanes, keysOf, rowsOf } from "../support/rows.ts";
 
@@ -116,6 +117,7 @@ describe.each(engineCases())("on $name", ({ open }) => {
       await dying.enqueue("a", { id: "a" });
       void dying.queuedTurn({ drainId: "d" }).catch(() => undefined);
       await hold.reached;
+      await bury(engine);
       const next = testLash({ engine, clock: manualClock(clock.now() + 31_000), script: ["y"] });
       if (how === "recover") expect(await next.lash.recover()).toMatchObject([{ turnId: "d", result: { text: "y" } }]);
       const session = await next.lash.openSession("s");

@@ -12,6 +12,7 @@ import { byToolResults, gate, manualClock, type ManualClock } from "../../src/te
 import { crashEverywhere } from "../support/crash-sweep.ts";
 import { engineCases } from "../support/engines.ts";
 import { testLash, transcriptOf } from "../support/lash.ts";
+import { bury } from "../support/mortal.ts";
 import { png } from "../support/pictures.ts";
 import { heldLanes, keysOf, rowsOf } from "../support/rows.ts";
 
@@ -197,6 +198,7 @@ describe.each(engineCases())("on $name", ({ open }) => {
     const { batchId } = await send(engine, 1, {}, clock);
     void dying.queuedTurn({ drainId: "d" }).catch(() => undefined);
     await hold.reached;
+    await bury(engine);
     const next = testLash({ engine, clock: manualClock(clock.now() + 31_000), ...looking(() => expect.fail("it ran again")), script: ["y"] });
     const store = createPersistence(engine, { clock: next.clock });
     expect([await store.queue.cancel("s", batchId), await store.queue.listPending("s")]).toEqual([undefined, []]);

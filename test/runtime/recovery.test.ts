@@ -6,7 +6,7 @@ import { tool, ToolError, type OnInterrupted, type Tool, type ToolCall, type Too
 import type { Engine } from "../../src/stores/engine.ts";
 import { memoryEngine } from "../../src/stores/memory/index.ts";
 import { byToolResults, byAssistantMessages, gate, manualClock, type ManualClock } from "../../src/testing/index.ts";
-import { Mortal } from "../support/mortal.ts";
+import { bury, Mortal } from "../support/mortal.ts";
 import { heldLanes, keysOf, overwrite, rowsOf } from "../support/rows.ts";
 import { testLash, transcriptOf } from "../support/lash.ts";
 
@@ -192,6 +192,7 @@ describe("who finishes what (OP-7, design 7.1)", () => {
     await hold.reached;
     owner.stop();
     await clock.advance(31_000);
+    await bury(engine);
     const taker = testLash({ engine, clock, script: ["taken over"] });
     expect(await taker.lash.recover()).toMatchObject([{ result: { text: "taken over" } }]);
     const before = await keysOf(engine);

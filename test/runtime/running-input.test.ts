@@ -12,7 +12,7 @@ import { countingEngine } from "../../src/testing/counting-engine.ts";
 import { crashEverywhere } from "../support/crash-sweep.ts";
 import { engineCases } from "../support/engines.ts";
 import { activitiesOf, staysOpen, testLash, transcriptOf } from "../support/lash.ts";
-import { Mortal } from "../support/mortal.ts";
+import { bury, Mortal } from "../support/mortal.ts";
 import { png } from "../support/pictures.ts";
 import { heldLanes, overwrite, rowsOf } from "../support/rows.ts";
 
@@ -173,6 +173,7 @@ describe("a turn that is taken up with input claimed and not said yet", () => {
     void (await dying.open()).run("go", { turnId: "t" }).catch(() => undefined);
     await held.reached;
     await change(engine);
+    await bury(engine);
     const next = acting({ tool: () => expect.fail("the tool's outcome was recorded") }, { engine, clock: manualClock(40_000), replies: ["first"], ...options });
     return { engine, session: await next.open() };
   }
@@ -214,6 +215,7 @@ describe("without a journal", () => {
     void (await dying.open()).run("go", { turnId: "t" }).catch(() => undefined);
     await held.reached;
     await clock.advance(31_000);
+    await bury(engine);
     const next = acting({ tool: (session) => session.inject("psst", { id: "p" }) }, { engine: engine, clock: manualClock(clock.now() + 31_000), effects: "inline" });
     const session = await next.open();
     expect(await session.run("go", { turnId: "t" })).toMatchObject({ text: "first" });

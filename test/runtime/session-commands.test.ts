@@ -13,7 +13,8 @@ import { ASKING, askingLash, askTool, newAsked, quiet } from "../support/asking.
 import { crashEverywhere } from "../support/crash-sweep.ts";
 import { engineCases } from "../support/engines.ts";
 import { staysOpen, testLash, transcriptOf } from "../support/lash.ts";
-import { heldLanes, keysOf } from "../support/rows.ts";
+import { bury } from "../support/mortal.ts";
+import { heldLanes, keysOf, overwrite, rowsOf } from "../support/rows.ts";
 
 /** A source of tools; tells when it is asked again. */
 const withCatalog = async (session: Session, asked: () => Promise<unknown>): Promise<void> => {
@@ -92,7 +93,7 @@ describe.each(engineCases())("on $name", ({ open }) => {
     await hold.reached;
     const session = await testLash({ engine, script: () => "y" }).lash.openSession("s");
     const { batchId } = await session.commands.reset("r", "k");
-    await expect(session.run("new")).rejects.toMatchObject({ code: "session_execution_busy" });
+    await expect(session.run("new", { wait: false })).rejects.toMatchObject({ code: "session_execution_busy" });
     expect([await session.queuedTurn(), (await session.queuedWork()).map((batch) => batch.batchId)]).toEqual([undefined, [batchId]]);
     hold.open();
     await result;
@@ -131,6 +132,7 @@ describe.each(engineCases())("on $name", ({ open }) => {
     await session.commands.reset("r", "k");
     await withCatalog(session, async () => {
       // Meanwhile this process sleeps for longer than its lease lives.
+      await bury(engine);
       const taken = await other.lash.openSession("s");
       await taken.run("theirs");
       expect(framesOf(taken)).toBe(2);
@@ -229,6 +231,25 @@ test("a claim that is not one command alone is refused by name, and can be taken
   await expect(session.run("go")).rejects.toMatchObject({ code: "session_command_claim" });
   await session.cancelQueuedWork(batchId);
   expect(await session.run("go")).toMatchObject({ isSuccess: true });
+});
+
+test("a command whose session cannot be read again says so, with what the store said, and stays queued until it can (I-47, I-30)", async () => {
+  const engine = memoryEngine();
+  const { lash, clock } = testLash({ engine, script: () => "ok" });
+  const session = await lash.openSession("s");
+  await (await testLash({ engine, clock, script: () => "ok" }).lash.openSession("s")).run("theirs");
+  const { batchId } = await session.commands.reset("r", "k");
+  // What they wrote, which is news here.
+  const [{ key, value } = { key: [], value: null }] = (await rowsOf(engine)).filter(({ value: row }) => typeof row === "object" && row !== null && "nodes" in row);
+  await overwrite(engine, { key, value: { broken: true } });
+  await expect(session.run("go")).rejects.toMatchObject({
+    code: "session_command_refresh",
+    details: { sessionId: "s", batchId, causeCode: "missing_record_schema_version" },
+    cause: { code: "missing_record_schema_version" },
+  });
+  expect([(await session.queuedWork()).length, framesOf(session), await heldLanes(engine)]).toEqual([1, 1, []]);
+  await overwrite(engine, { key, value });
+  expect([await session.run("go"), framesOf(session), transcriptOf(session)]).toMatchObject([{ isSuccess: true }, 2, ["User: Text go", "Assistant: Prose ok"]]);
 });
 
 test("a lash that is closed while a command is applied gives the lane back (OP-8)", async () => {

@@ -221,6 +221,45 @@ describe.each(engineCases())("on $name", ({ open }) => {
     });
   });
 
+  describe("opening", () => {
+    test("a view of an opened session tells its messages as they were, whoever looks first and when: after other turns, and after it is closed (S-81)", async () => {
+      const engine = open();
+      const { lash } = await talked({ engine });
+      await lash.close();
+      const host = testLash({ engine, script });
+      const session = await host.lash.openSession("s");
+      const { readView } = session.observe();
+      await session.configure({ maxTurns: 9 });
+      const configured = session.observe().readView;
+      const elsewhere = testLash({ engine, script });
+      await (await elsewhere.lash.openSession("s")).run("c");
+      await session.run("d");
+      await Promise.all([host.lash.close(), elsewhere.lash.close()]);
+      expect([readView, configured].map(({ revision, messages }) => [revision, messages.length])).toEqual([[2, 4], [3, 4]]);
+      expect(transcriptOf(session)).toHaveLength(8);
+    });
+
+    test("a part of the history that cannot be read is told by whoever looks at it, and by a turn, which asks no model; the end of it by the opening (S-36, design 6)", async () => {
+      const engine = open();
+      const { lash } = await talked({ engine });
+      await lash.close();
+      const rows = (await rowsOf(engine)).filter(({ key }) => key[0] === "s" && key[2] === 2);
+      expect(rows).toHaveLength(2);
+      const damaged = { code: "stored_row_invalid", details: expect.objectContaining({ key: rows[0]?.key }) as unknown };
+      const [first, last] = rows.map((row) => () => overwrite(engine, { ...row, value: { schemaVersion: 1, nodes: "rubbish" } }));
+      await first?.();
+      const host = testLash({ engine, script });
+      const session = await host.lash.openSession("s");
+      for (let look = 0; look < 2; look++) expect(() => session.observe().readView.messages).toThrow(expect.objectContaining(damaged));
+      const failed = await session.run("c").catch((error: unknown) => error);
+      expect(failed).toMatchObject({ code: expect.stringMatching(/^(stored_row_invalid|store_commit_failed)$/) as string });
+      expect(host.provider.requests).toEqual([]);
+      await host.lash.close();
+      await last?.();
+      await expect(testLash({ engine, script }).lash.openSession("s")).rejects.toMatchObject({ code: "stored_row_invalid", details: { key: rows[1]?.key } });
+    });
+  });
+
   describe("residency", () => {
     test("active_path_only shows the same conversation, reads other branches from the store, and lists the same orphans (S-40, S-41)", async () => {
       const engine = open();

@@ -19,7 +19,7 @@ describe.each(engineCases())("on $name", ({ open }) => {
     expect(transcriptOf(session)).toEqual(["User: Text a", "Assistant: Prose one", "User: Text b", "Assistant: Prose two", "User: Text c", "Assistant: Prose three"]);
   });
 
-  test("a second owner gets session_execution_busy, leaves no row, and works once the first is done (T-1, T-82, S-56)", async () => {
+  test("a second owner that does not wait gets session_execution_busy, leaves no row, and works once the first is done (T-1, T-82, S-56)", async () => {
     const engine = open();
     const clock = manualClock(1_000);
     const hold = gate();
@@ -30,7 +30,7 @@ describe.each(engineCases())("on $name", ({ open }) => {
     const running = first.run("a");
     await hold.reached;
     const before = await keysOf(engine);
-    await expect(second.run("b", { turnId: "mine" })).rejects.toMatchObject({ code: "session_execution_busy" });
+    await expect(second.run("b", { turnId: "mine", wait: false })).rejects.toMatchObject({ code: "session_execution_busy" });
     expect(await keysOf(engine)).toEqual(before);
     hold.open();
     expect((await running).text).toBe("one");
@@ -47,7 +47,7 @@ describe.each(engineCases())("on $name", ({ open }) => {
     const second = await lash.openSession("s");
     const running = first.run("a");
     await hold.reached;
-    await expect(second.run("b")).rejects.toMatchObject({ code: "session_execution_busy" });
+    await expect(second.run("b", { wait: false })).rejects.toMatchObject({ code: "session_execution_busy" });
     hold.open();
     await running;
     expect((await second.run("b")).headRevision).toBe(2);

@@ -177,6 +177,8 @@ const listening = (engine: Engine, onGet: (key: Key) => void): Engine => ({
       body({
         get: (key) => (onGet(key), tx.get(key)),
         range: (from, to, options) => tx.range(from, to, options),
+        prefetch: (reads) => tx.prefetch(reads),
+        widen: (sessionId) => tx.widen(sessionId),
         set: (key, value) => tx.set(key, value),
         delete: (key) => tx.delete(key),
       }),

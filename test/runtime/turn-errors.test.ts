@@ -10,6 +10,7 @@ import { memoryEngine } from "../../src/stores/memory/index.ts";
 import { byAssistantMessages, gate, manualClock } from "../../src/testing/index.ts";
 import { whileTimePasses } from "../support/asking.ts";
 import { engineCases } from "../support/engines.ts";
+import { bury } from "../support/mortal.ts";
 import { staysOpen, testLash, transcriptOf, type TestLashOptions } from "../support/lash.ts";
 
 const one = (name: string, run: (call: ToolCall) => unknown, options: object = {}): Tool => tool({ name, description: "", input: z.object({}), ...options, run: (_, call) => run(call) });
@@ -70,15 +71,15 @@ describe.each(engineCases())("on $name", ({ open }) => {
     }
   });
 
-  test("a session that another owner runs: a new turn was not accepted and may be asked again; the one that runs is asked for by its id (ME-25)", async () => {
+  test("a turn that does not wait for another owner of its session: a new one was not accepted and may be asked again; the one that runs is asked for by its id (ME-25)", async () => {
     const [engine, clock, hold] = [open(), manualClock(1_000), gate()];
     const options = { clock, script: calling("look"), tools: [one("look", () => hold.pass())] };
     const first = await testLash({ engine, ...options }).lash.openSession("s");
     const running = first.run("go", { turnId: "t" });
     await hold.reached;
     const second = await testLash({ engine, ...options }).lash.openSession("s");
-    expect(told(await failed(second.run("me", { turnId: "mine" })))).toEqual(refused("session_execution_busy", "mine"));
-    const same = await failed(second.run("go", { turnId: "t" }));
+    expect(told(await failed(second.run("me", { turnId: "mine", wait: false })))).toEqual(refused("session_execution_busy", "mine"));
+    const same = await failed(second.run("go", { turnId: "t", wait: false }));
     expect(told(same)).toEqual(left("session_execution_busy"));
     expect(same.message).not.toMatch(/not accepted|nothing/);
     hold.open();
@@ -123,6 +124,7 @@ describe.each(engineCases())("on $name", ({ open }) => {
     await failed((await before.lash.openSession("s")).run("first", { turnId: "t" }));
     await before.lash.close();
     await clock.advance(31_000);
+    await bury(disk);
     state.writes = 0;
     const { lash } = testLash({ engine, clock, script: () => "done" });
     // Nothing takes up what was left while it is opened.
@@ -234,7 +236,7 @@ test("a child's turn whose store fails for a moment is asked for again under its
   }
 });
 
-const bound = (tx: WriteTransaction): WriteTransaction => ({ get: (key) => tx.get(key), range: (from, to, options) => tx.range(from, to, options), set: (key, value) => tx.set(key, value), delete: (key) => tx.delete(key) });
+const bound = (tx: WriteTransaction): WriteTransaction => ({ get: (key) => tx.get(key), range: (from, to, options) => tx.range(from, to, options), prefetch: (reads) => tx.prefetch(reads), widen: (sessionId) => tx.widen(sessionId), set: (key, value) => tx.set(key, value), delete: (key) => tx.delete(key) });
 
 describe("a turn that its store let down", () => {
   const options = (engine: Engine, tools: readonly Tool[]): TestLashOptions => ({ engine, tools, script: calling(...tools.map(({ name }) => name)) });

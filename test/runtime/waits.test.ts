@@ -3,6 +3,7 @@
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
 import { pending, tool, type Resolution } from "../../src/index.ts";
+import { createPersistence } from "../../src/stores/persistence/index.ts";
 import { byAssistantMessages, gate } from "../../src/testing/index.ts";
 import { engineCases } from "../support/engines.ts";
 import { askingLash, askTool, newAsked, quiet, untilWaiting, whileTimePasses } from "../support/asking.ts";
@@ -260,7 +261,7 @@ describe("while it waits", () => {
     await clock.advance(120_000);
     expect(await heldLanes(engine)).toEqual(["s"]);
     const other = testLash({ engine, clock });
-    await expect((await other.lash.openSession("s")).run("me, too")).rejects.toMatchObject({ code: "session_execution_busy" });
+    await expect((await other.lash.openSession("s")).run("me, too", { wait: false })).rejects.toMatchObject({ code: "session_execution_busy" });
   });
 });
 
@@ -305,6 +306,15 @@ describe("cancelling while it waits (E-21, T-63, PT-61)", () => {
     expect(session.cancelRunningTurns()).toBe(1);
     expect(await clock.runUntil(result)).toMatchObject({ outcome: { stop: "cancelled" } });
     expect(session.cancelRunningTurns()).toBe(0);
+  });
+
+  test.each(["journaled", "inline"] as const)("waits that are revoked in the store fail their calls, which says so to the model, and the turn goes on (%s) (E-22, PT-59)", async (effects) => {
+    const { lash, result, clock, key, engine, provider } = await waiting({ effects });
+    await createPersistence(engine, { clock }).waits.revoke("s");
+    const failure = { class: "internal", code: "pending_tool_completion_failed", message: "await_event_unknown_or_revoked: the wait of this call was revoked" };
+    expect(await whileTimePasses(clock, result)).toMatchObject({ text: "done", isSuccess: true, toolCalls: [{ status: "failure", output: { outcome: { payload: failure } } }] });
+    expect(provider.requests[1]?.messages.at(-1)?.blocks).toMatchObject([{ type: "toolResult", content: expect.stringContaining("was revoked"), isError: true }]);
+    expect(await lash.completions.resolve(key, yes)).toEqual({ status: "unknown_or_revoked" });
   });
 
   test("deleting the session revokes its waits: no answer is taken any more, the turn cannot commit, the id is retired (E-22, S-84, design 7.7)", async () => {

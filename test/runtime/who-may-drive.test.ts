@@ -12,12 +12,11 @@ import type { Engine } from "../../src/stores/engine.ts";
 import { memoryEngine } from "../../src/stores/memory/index.ts";
 import { createPersistence } from "../../src/stores/persistence/index.ts";
 import { sqlite } from "../../src/stores/sqlite/store.ts";
-import { opaqueLiveness } from "../../src/stores/store.ts";
 import { byAssistantMessages, countingEngine, gate, manualClock, scriptedProvider, type ManualClock, type ProviderScript } from "../../src/testing/index.ts";
 import { askTool, newAsked, quiet } from "../support/asking.ts";
 import { engineCases, scratchFiles } from "../support/engines.ts";
 import { LEFT_SCRIPT, mailTool } from "../support/left-job.ts";
-import { staysOpen, testLash, transcriptOf, type TestLashOptions } from "../support/lash.ts";
+import { staysOpen, testLash, transcriptOf, type TestLashOptions, witness } from "../support/lash.ts";
 import { Mortal } from "../support/mortal.ts";
 import { mortals, peerBus } from "../support/peers.ts";
 import { heldLanes, keysOf } from "../support/rows.ts";
@@ -409,7 +408,7 @@ describe("ending needs less than driving", () => {
 
   test("a lash without any provider ends it, too (ME-22)", async () => {
     const left = await leftInMail(memoryEngine());
-    const hook = createLash({ store: { engine: staysOpen(left.engine), liveness: opaqueLiveness }, effects: "journaled", clock: left.clock, logger: () => undefined });
+    const hook = createLash({ store: { engine: staysOpen(left.engine), liveness: witness }, effects: "journaled", clock: left.clock, logger: () => undefined });
     await hook.cancelTurn("s", "t");
     await quiet();
     await hook.close();
@@ -474,6 +473,16 @@ describe("sessionOptions", () => {
     const left = await leftInMail(memoryEngine());
     const host = testLash({ ...left, script, sessionOptions: mailOf });
     expect(await host.lash.recover()).toMatchObject([{ result: { text: "done", toolCalls: [{ output: { outcome: { payload: "mail of s" } } }] } }]);
+  });
+
+  test("gives recover() the session's own provider; whoever has another one leaves the turn in flight (ME-22, PP-26)", async () => {
+    const left = await leftInMail(memoryEngine(), {}, { tools: [named("mail")], provider: scriptedProvider(script, { id: "its-own" }) });
+    const other = testLash({ ...left, script, sessionOptions: mailOf });
+    expect(await other.lash.recover()).toMatchObject([{ turnId: "t", error: { code: "provider_mismatch" } }]);
+    const own = scriptedProvider(script, { id: "its-own" });
+    const host = testLash({ ...left, script, sessionOptions: (id) => ({ ...mailOf(id), provider: own }) });
+    expect(await host.lash.recover()).toMatchObject([{ turnId: "t", result: { text: "done" } }]);
+    expect([host.provider.requests, own.requests.length]).toEqual([[], 1]);
   });
 
   test("gives drains what the session is opened with, also later than at once (ME-22, I-45)", async () => {

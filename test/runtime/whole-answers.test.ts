@@ -9,13 +9,13 @@ import type { LlmOutputPart, LlmRequest, Provider } from "../../src/providers/co
 import { base64Of } from "../../src/domain/base64.ts";
 import { messageText } from "../../src/domain/messages.ts";
 import { createPersistence } from "../../src/stores/persistence/index.ts";
-import { opaqueLiveness } from "../../src/stores/store.ts";
 import { memoryEngine } from "../../src/stores/memory/index.ts";
 import type { Engine, Value } from "../../src/stores/engine.ts";
 import { zeroUsage } from "../../src/domain/usage.ts";
 import { countingEngine, manualClock } from "../../src/testing/index.ts";
 import { engineCases } from "../support/engines.ts";
-import { staysOpen } from "../support/lash.ts";
+import { staysOpen, witness } from "../support/lash.ts";
+import { bury } from "../support/mortal.ts";
 import { overwrite, rowsOf } from "../support/rows.ts";
 import { png } from "../support/pictures.ts";
 import { finish, playingModel, text, type PlayingModel, type StreamPart } from "../support/playing-model.ts";
@@ -55,7 +55,7 @@ const ran: unknown[] = [];
 const look = tool({ name: "look", description: "", input: z.object({ q: z.unknown() }), readOnly: true, run: ({ q }) => (ran.push(q), "seen") });
 
 const lashOf = (engine: Engine, provider: Provider, options: Partial<LashOptions> = {}): Lash =>
-  createLash({ effects: "journaled", store: { engine: staysOpen(engine), liveness: opaqueLiveness }, clock: manualClock(1_000), logger: () => undefined, tools: [look], ...options, provider });
+  createLash({ effects: "journaled", store: { engine: staysOpen(engine), liveness: witness }, clock: manualClock(1_000), logger: () => undefined, tools: [look], ...options, provider });
 
 const asking = (playing: PlayingModel, options: AiSdkOptions = {}): Provider => aiSdk(playing.model, options);
 const firstSays = (parts: readonly StreamPart[]): PlayingModel => playingModel((call) => (call === 0 ? parts : text("t", "ok")));
@@ -149,7 +149,8 @@ describe.each(engineCases())("on $name", ({ open }) => {
     const dying = lashOf(engine, asking(cut), { tools: [tool({ name: "look", description: "", input: z.object({ q: z.unknown() }), readOnly: true, run: () => (dies(), new Promise<string>(() => undefined)) })] });
     void (await dying.openSession("s")).run("one", { turnId: "t" }).catch(() => undefined);
     await died;
-    // Its lease runs out; nothing of it is heard of again.
+    // It is dead; nothing of it is heard of again.
+    await bury(engine);
     const after = playingModel(() => text("t", "ok"));
     const heir = lashOf(engine, asking(after), { clock: manualClock(10_000_000) });
     await heir.recover();

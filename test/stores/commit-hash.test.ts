@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { initialFrame } from "../../src/domain/session.ts";
 import { commitHash } from "../../src/stores/commit-hash.ts";
 import type { SessionCommit } from "../../src/stores/contract.ts";
-import { chain, commitOf, headWith, ledgerEntry, messageNode, policy, resultOf, snapshotAt, textMessage } from "../../src/testing/persistence-fixtures.ts";
+import { chain, commitOf, headWith, ledgerEntry, messageNode, policy, resultOf, textMessage } from "../../src/testing/persistence-fixtures.ts";
 
 const S = "alpha";
 const fence = { sessionId: S, ownerId: "o", incarnationId: "i", leaseToken: "t", fencingToken: 1 };
@@ -23,7 +23,6 @@ const sameHash: readonly (readonly [string, SessionCommit])[] = [
   ["times of the turn", { ...base, turn: { commitHash: "", result: resultOf("t", "x", { startedAtMs: 9, durationMs: 9 }), modelCalls: [] } }],
   ["ids, parents and timestamps of nodes, messages and parts", { ...base, nodes: retimed(["x", "y"]), head: headWith(S, { leafNodeId: "y" }) }],
   ["creation time of a frame", { ...base, frames: [initialFrame(S, policy, "2027-01-01T00:00:00.000Z")] }],
-  ["residency snapshot", { ...base, head: { ...base.head, machine: snapshotAt("clean") } }],
 ];
 
 function retimed(ids: readonly string[]) {

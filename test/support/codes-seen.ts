@@ -13,10 +13,7 @@ export const CODES_CACHE = "node_modules/.cache/lash-codes";
 
 /** Codes that tests reach in a way that the watch of test files cannot see, and why. */
 export const UNSEEN_CODES: Readonly<Record<string, string>> = {
-  session_command_refresh: "not yet: the store has to fail at exactly this step of a queued command",
-  session_command_reset: "not yet: the store has to fail at exactly this step of a queued command",
-  await_event_unknown_or_revoked: "not yet: a wait has to be revoked while its turn waits",
-  pending_tool_completion_failed: "not yet: an answer from outside has to be one that cannot be read",
+  await_event_unknown_or_revoked: "said in the message of a failed call, whose code is pending_tool_completion_failed; test/runtime/waits.test.ts",
   runtime_effect_controller: "an executor throws what no part expects; test/machines/turn-pipeline.test.ts says what becomes of it",
   runtime_effect_wrong_outcome: "an effect host answers something else than it was asked; test/machines/turn-pipeline.test.ts",
   missing_done: "a protocol ends a turn without an outcome, which the standard one never does; test/machines",

@@ -3,8 +3,9 @@
 import { createLash, type Lash, type LashOptions, type LogRecord, type Session, type TurnActivity } from "../../src/index.ts";
 import type { AttachmentHome } from "../../src/stores/attachment-home.ts";
 import { attachmentsIn } from "../../src/stores/persistence/attachments-in-home.ts";
+import { isKilled } from "./mortal.ts";
 import { memoryEngine } from "../../src/stores/memory/index.ts";
-import { opaqueLiveness } from "../../src/stores/store.ts";
+import { type Liveness, opaqueLiveness } from "../../src/stores/store.ts";
 import type { Engine } from "../../src/stores/engine.ts";
 import { manualClock, scriptedProvider, type ManualClock, type ProviderScript, type ScriptedProvider, type ScriptedProviderOptions } from "../../src/testing/index.ts";
 
@@ -21,17 +22,22 @@ export interface TestLashOptions extends Omit<LashOptions, "store" | "provider" 
   readonly engine?: Engine;
   readonly attachments?: AttachmentHome | undefined;
   readonly clock?: ManualClock;
+  /** Default: knows which processes a test has killed (mortal.ts). */
+  readonly liveness?: Liveness;
   readonly providerOptions?: ScriptedProviderOptions;
 }
 
+/** Finds out which processes a test has killed, and nothing of others. */
+export const witness: Liveness = { ...opaqueLiveness, isDead: (owner) => Promise.resolve(isKilled(owner)) };
+
 /** Journaled effects on a memory engine unless told otherwise. Closing the lash leaves the engine open. */
-export function testLash({ script = ["done"], engine = memoryEngine(), attachments, clock = manualClock(1_000), providerOptions = {}, ...options }: TestLashOptions = {}): TestLash {
+export function testLash({ script = ["done"], engine = memoryEngine(), attachments, clock = manualClock(1_000), liveness = witness, providerOptions = {}, ...options }: TestLashOptions = {}): TestLash {
   const provider = scriptedProvider(script, providerOptions);
   const logged: LogRecord[] = [];
   const lash = createLash({
     effects: "journaled",
     ...options,
-    store: { engine: staysOpen(engine), liveness: opaqueLiveness, ...(attachments && { attachments: attachmentsIn(attachments) }) },
+    store: { engine: staysOpen(engine), liveness, ...(attachments && { attachments: attachmentsIn(attachments) }) },
     provider,
     clock,
     logger: (record) => logged.push(record),

@@ -7,8 +7,11 @@
 import type { Inspect } from "../../src/actors/ports.ts";
 import type { Provider } from "../../src/providers/contract.ts";
 import type { AttachmentHome } from "../../src/stores/attachment-home.ts";
-import type { Engine } from "../../src/stores/engine.ts";
+import type { LeaseOwner } from "../../src/stores/contract.ts";
+import type { Engine, WriteTransaction } from "../../src/stores/engine.ts";
+import { createPersistence } from "../../src/stores/persistence/index.ts";
 import { type CrashPoint, type EngineCall, faultyEngine } from "../../src/testing/faulty-engine.ts";
+import { manualClock } from "../../src/testing/manual-clock.ts";
 
 export type DeathPoint =
   | { readonly kind: "engine"; readonly crash: CrashPoint }
@@ -18,6 +21,20 @@ export type DeathPoint =
 
 /** `effect`: model calls, tools and calls of a home of bytes, as they begin and end. `message`: what reaches the effects actor. */
 export type Channel = "effect" | "message";
+
+/** Who wrote a lease, by incarnation. */
+const writers = new Map<string, Mortal>();
+
+/** Proof that a process which a test killed is gone, as an operating system gives it. */
+export const isKilled = ({ incarnationId }: LeaseOwner): boolean => buried.has(incarnationId) || writers.get(incarnationId)?.isDead === true;
+
+const buried = new Set<string>();
+
+/** From now on whoever holds the lease of a session, if somebody does, counts as proved dead. */
+export async function bury(engine: Engine, sessionId = "s"): Promise<void> {
+  const lease = await createPersistence(engine, { clock: manualClock() }).leases.current(sessionId);
+  if (lease) buried.add(lease.owner.incarnationId);
+}
 
 export class Mortal {
   readonly engine: Engine;
@@ -63,7 +80,7 @@ export class Mortal {
 
   /** Counts what reaches the effects actor of any session. */
   readonly inspect: Inspect = (event) => {
-    if (event.type === "@xstate.event" && "id" in event.actorRef && String(event.actorRef.id).startsWith("effects:")) this.mark("message", event.event.type);
+    if (event.type === "@xstate.event" && "id" in event.actorRef && String(event.actorRef.id).startsWith("runner:")) this.mark("message", event.event.type);
   };
 
   /** A home of attachment bytes that this process uses; each call is a boundary before and after it. */
@@ -113,8 +130,23 @@ export class Mortal {
       name: engine.name,
       durable: engine.durable,
       read: (body) => living(() => engine.read(body)),
-      write: (body) => living(() => engine.write(body)),
+      write: (body) => living(() => engine.write((tx) => body(this.#signing(tx)))),
       close: () => engine.close(),
+    };
+  }
+
+  /** Notes under which incarnations this process holds leases. */
+  #signing(tx: WriteTransaction): WriteTransaction {
+    return {
+      ...tx,
+      get: (key) => tx.get(key),
+      range: (...asked) => tx.range(...asked),
+      delete: (key) => tx.delete(key),
+      set: (key, value) => {
+        const { holder } = key.at(-1) === "lease" ? (value as { readonly holder?: { readonly owner: LeaseOwner } }) : {};
+        if (holder) writers.set(holder.owner.incarnationId, this);
+        tx.set(key, value);
+      },
     };
   }
 }

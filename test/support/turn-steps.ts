@@ -95,7 +95,7 @@ export const unlimited: CallLimits = { maxTurns: null, tokenBudget: null };
 /** The phases' replies up to the first model call. */
 export function opening(hooks: readonly TurnHook[] = [], maxTurns: number | null = null): readonly TurnEvent[] {
   return [
-    { type: "lane.claimed" },
+    { type: "turn.opened" },
     { type: "head.refreshed", history },
     { type: "input.normalized", messages: [hello] },
     ...(hooks.includes("preparesContext") ? [{ type: "context.prepared" } as const] : []),

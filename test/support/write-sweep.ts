@@ -4,25 +4,14 @@
 import { expect } from "vitest";
 import * as z from "zod";
 import { childSessions } from "../../src/children/index.ts";
-import { storeError } from "../../src/domain/errors.ts";
 import { LashError, tool, withImages, type Session, type Tool, type ToolCall } from "../../src/index.ts";
 import type { LlmRequest } from "../../src/providers/contract.ts";
-import type { Engine, WriteTransaction } from "../../src/stores/engine.ts";
+import type { Body, Engine, WriteTransaction } from "../../src/stores/engine.ts";
+import { FAULTS, type Fault } from "./faults.ts";
 import { gate, type Gate, type ScriptedReply } from "../../src/testing/index.ts";
 import { staysOpen, testLash, transcriptOf, type TestLash } from "./lash.ts";
 import { png } from "./pictures.ts";
 import { heldLanes, keysOf, rowsOf } from "./rows.ts";
-
-/** How a write fails: whether it was made, and what the engine says of it. */
-export const FAULTS = {
-  "not made, the store is full": { made: false, error: () => storeError("store_full", "full") },
-  "not made, the store is locked": { made: false, error: () => storeError("store_unavailable", "locked") },
-  "not made, and the engine does not know": { made: false, error: () => storeError("store_outcome_unknown", "the answer was lost") },
-  "made, and the engine does not know": { made: true, error: () => storeError("store_outcome_unknown", "the answer was lost") },
-  "made, and the engine says that it was not": { made: true, error: () => storeError("store_unavailable", "gone away") },
-  "made, and something else was thrown": { made: true, error: () => new Error("connection reset") },
-} as const;
-export type Fault = keyof typeof FAULTS;
 
 /** After these the run may not be able to go on: the engine says for certain that the write was not made. */
 const CERTAIN: readonly Fault[] = ["not made, the store is full", "not made, the store is locked", "made, and the engine says that it was not"];
@@ -52,7 +41,7 @@ function failing(disk: Engine, nth: number, fault: Fault, { ended, triedToRecord
       }
     },
   };
-  const fail = async <T>(body: (tx: WriteTransaction) => Promise<T>): Promise<T> => {
+  const fail = async <T>(body: Body<WriteTransaction, T>): Promise<T> => {
     const { made, error } = FAULTS[fault];
     await disk.write(async (tx) => {
       const result = await body(tx);

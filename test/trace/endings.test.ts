@@ -15,6 +15,7 @@ import { request } from "../providers/fixtures.ts";
 import { crashEverywhere } from "../support/crash-sweep.ts";
 import { engineCases } from "../support/engines.ts";
 import { testLash, type TestLash, type TestLashOptions } from "../support/lash.ts";
+import { bury } from "../support/mortal.ts";
 import { ofType, outlineOf, pairsOf } from "../support/trace-pairs.ts";
 
 const input = z.object({});
@@ -95,8 +96,8 @@ const ENDINGS: Readonly<Record<string, Ending>> = {
     end: async ({ engine, clock, hold }, run) => {
       const failed = run.catch((error: unknown) => error);
       await hold.reached;
-      // Its clock runs ahead: to it the lease has expired.
-      const other = testLash({ engine, clock: manualClock(clock.now() + 60_000), script: ["theirs"] });
+      await bury(engine);
+      const other = testLash({ engine, clock, script: ["theirs"] });
       await other.lash.recover();
       await clock.advance(10_000);
       return failed;
@@ -156,14 +157,14 @@ describe("a turn that is ended by", () => {
     if (LashError.is(got)) expect(ofType(records, "turn_completed").at(-1)).toMatchObject({ status: "failed", error: { code: got.code } });
   });
 
-  test("a session that somebody else runs throws `session_execution_busy`, and so says its trace (TR-12, S-64)", async () => {
+  test("a turn that does not wait for whoever runs its session throws `session_execution_busy`, and so says its trace (TR-12, S-64)", async () => {
     const engine = memoryEngine();
     const hold = gate();
     const first = testLash({ engine, script: [{ before: hold, text: "x" }] });
     const running = (await first.lash.openSession("s")).run("go");
     await hold.reached;
     const { lash, sink } = scene(() => ({ engine }));
-    await expect((await lash.openSession("s")).run("too", { turnId: "t" })).rejects.toMatchObject({ code: "session_execution_busy" });
+    await expect((await lash.openSession("s")).run("too", { turnId: "t", wait: false })).rejects.toMatchObject({ code: "session_execution_busy" });
     expect(outlineOf(sink.records)).toEqual(["session_started", "turn_started", "session_execution_lease.busy", "turn_completed failed session_execution_busy"]);
     expect(pairsOf(sink.records)).toEqual(WHOLE);
     hold.open();
@@ -201,6 +202,7 @@ describe.each(engineCases())("on $name", ({ open }) => {
         const sink = memoryTrace();
         const thrown = await oneTurn(hostOn(engine, clock, sink)).then(() => undefined, (error: unknown) => error);
         await clock.advance(31_000);
+        await bury(disk);
         const reached = calls() >= call;
         expect(pairsOf(sink.records)).toEqual(WHOLE);
         const turns = ofType(sink.records, "turn_completed");

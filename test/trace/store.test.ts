@@ -5,7 +5,7 @@ import { consoleLogger } from "../../src/domain/logger.ts";
 import { memoryEngine } from "../../src/stores/memory/index.ts";
 import { createPersistence } from "../../src/stores/persistence/index.ts";
 import { gate, manualClock } from "../../src/testing/index.ts";
-import { acquire, claimBy, commandDraft, commitOf, inputDraft, rowsOf, wakeDraft } from "../../src/testing/persistence-fixtures.ts";
+import { acquire, claimBy, commandDraft, commitOf, inputDraft, rowsOf, wakeDraft, silenceOf } from "../../src/testing/persistence-fixtures.ts";
 import { memoryTrace } from "../../src/trace/index.ts";
 import { testLash } from "../support/lash.ts";
 import { ofType } from "../support/trace-pairs.ts";
@@ -26,7 +26,7 @@ test("S-64 a lease is told from its acquisition to one end; taken again by its h
   await store.leases.claim(claimBy("bob", "s"));
   await store.leases.renew(fence, 30_000);
   await clock.advance(60_000);
-  const taken = await acquire(store, "s", "bob");
+  const taken = await acquire(store, "s", "bob", await silenceOf(store, "s"));
   await expect(store.leases.renew(fence, 30_000)).rejects.toMatchObject({ code: "session_execution_lease_expired" });
   await store.leases.release(fence);
   await store.sessions.commit(commitOf("s", taken, { releaseLease: true }));

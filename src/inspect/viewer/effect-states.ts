@@ -1,4 +1,4 @@
-// What became of each effect of one turn, read from the messages between the turn and its effects actor.
+// What became of each effect of one turn, read from the messages between the turn and its runner.
 import type { InspectedEvent, InspectJson } from "../records.ts";
 import { countBelow, type Timeline, type Track } from "./timeline.ts";
 
@@ -35,7 +35,7 @@ export function effectsAt(timeline: Timeline, track: Track, position: number): r
     const { event } = entry.record;
     const state = Object.hasOwn(STATES, event.type) ? STATES[event.type] : undefined;
     if (state === undefined) continue;
-    // Turn and effects actor name each other in requests; what the effects actor is told meanwhile names neither.
+    // Turn and runner name each other in requests; what the runner is told meanwhile names neither.
     if (entry.from === turn.key) actors.add(entry.to);
     const mine = entry.from === turn.key || entry.to === turn.key || (entry.from === undefined && actors.has(entry.to));
     const effectId = effectIdOf(event);
@@ -70,7 +70,7 @@ function field(value: InspectJson | undefined, name: string): InspectJson | unde
   return (value as Readonly<Record<string, InspectJson>>)[name];
 }
 
-/** A tool call names its turn; an effects actor may serve all turns of its session. */
+/** A tool call names its turn; so does a runner. */
 function turnOf(timeline: Timeline, track: Track, position: number): Track | undefined {
   if (track.kind === "turn") return track;
   const parts = new Set(track.name.split(":"));

@@ -2,9 +2,9 @@
 // one commit at its end.
 
 import type { Resident } from "../../actors/resident.ts";
-import { LeaseKeeper } from "../../actors/lease-keeper.ts";
+import { holdSession } from "../../actors/session-lease.ts";
 import type { SessionChange } from "../../actors/session-change.ts";
-import { type LashError, runtimeError } from "../../domain/errors.ts";
+import type { LashError } from "../../domain/errors.ts";
 import type { Json } from "../../domain/json.ts";
 import type { PluginEvent } from "../../domain/plugin-message.ts";
 import type { SessionNode } from "../../domain/session.ts";
@@ -41,7 +41,6 @@ export class Writing {
   readonly #states: PluginStates;
   readonly #writer: Writer;
   readonly #signal: AbortSignal;
-  readonly #lost = new AbortController();
   /** Takes back what listens to signals that outlive the operation. */
   readonly #over = new AbortController();
   #hasBegun = false;
@@ -87,27 +86,22 @@ export class Writing {
   async #keeping(resident: Resident, lease: SessionLease, body: (held: Held) => Promise<Made>): Promise<Made> {
     if (this.#signal.aborted) throw this.#givenUp();
     this.#hasBegun = true;
-    const { ports } = this.#seed.runtime;
-    const keeper = new LeaseKeeper(ports.persistence.leases, ports.clock, ports.leaseTimings, lease, {
-      renewing: () => undefined,
-      renewed: () => undefined,
-      renewFailed: () => undefined,
-      lost: () => this.#lost.abort(runtimeError("session_execution_lease_lost", "the session's lease expired or was taken over; nothing was committed")),
-    });
-    const signal = AbortSignal.any([this.#signal, this.#lost.signal]);
+    const held = holdSession(this.#seed.runtime.ports, lease);
+    const signal = AbortSignal.any([this.#signal, held.lost]);
     try {
       this.#undo = this.#states.enter(resident.plugins);
       const made = await body({ signal, unlessAborted: (work) => Promise.race([work, this.#aborted(signal)]) });
-      await keeper.ensureLive();
+      await held.ensureLive();
       return made;
     } catch (error) {
       // Still in the lane: a turn that comes next finds the state as it was.
       this.#undo();
       this.#undo = () => undefined;
-      this.#lost.signal.throwIfAborted();
+      held.lost.throwIfAborted();
       throw error;
     } finally {
-      keeper.stop();
+      // The commit that follows frees it.
+      await held.letGo("freed");
     }
   }
 

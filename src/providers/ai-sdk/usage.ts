@@ -1,7 +1,7 @@
 // Token counts of the AI SDK in our buckets (PP-5).
 
 import type { LanguageModelV4Usage } from "@ai-sdk/provider";
-import { isZeroUsage, type TokenUsage } from "../../domain/usage.ts";
+import { isZeroUsage, tokenCount as count, type TokenUsage } from "../../domain/usage.ts";
 import type { LlmStreamEvent } from "../contract.ts";
 
 /** A provider that counted nothing has said nothing, which is not the same as zero. */
@@ -22,5 +22,3 @@ export function usageOf({ inputTokens, outputTokens }: LanguageModelV4Usage): To
     reasoningOutputTokens: count(outputTokens.reasoning),
   };
 }
-
-const count = (value: number | undefined): number => (value !== undefined && value > 0 && Number.isFinite(value) ? value : 0);

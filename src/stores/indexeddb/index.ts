@@ -2,7 +2,8 @@
 
 import { runtimeError } from "../../domain/errors.ts";
 import { consoleLogger } from "../../domain/logger.ts";
-import type { Engine } from "../engine.ts";
+import { defineEngine } from "../define-engine.ts";
+import type { DefinedEngine } from "../engine.ts";
 import { IndexedDbEngine } from "./indexeddb-engine.ts";
 
 export const STORE_VERSION = 1;
@@ -29,7 +30,7 @@ export interface IndexedDbOptions {
  *
  * @throws LashError `invalid_argument` - an empty name.
  */
-export function indexedDbEngine(nameOrOptions: string | IndexedDbOptions): Engine {
+export function indexedDbEngine(nameOrOptions: string | IndexedDbOptions): DefinedEngine {
   const options = typeof nameOrOptions === "string" ? { name: nameOrOptions } : nameOrOptions;
   const { name, blockedTimeoutMs = 15_000, onLost = () => warnOfLoss(name) } = options;
   if (typeof name !== "string" || name === "") throw runtimeError("invalid_argument", "an IndexedDB store needs the name of its database");
@@ -37,7 +38,7 @@ export function indexedDbEngine(nameOrOptions: string | IndexedDbOptions): Engin
     throw runtimeError("invalid_argument", `blockedTimeoutMs is ${blockedTimeoutMs}; it is a number of milliseconds >= 0`);
   }
   if (typeof onLost !== "function") throw runtimeError("invalid_argument", "`onLost` must be a function");
-  return new IndexedDbEngine({ database: name, version: STORE_VERSION, blockedTimeoutMs, onLost });
+  return defineEngine(new IndexedDbEngine({ database: name, version: STORE_VERSION, blockedTimeoutMs, onLost }));
 }
 
 const warnOfLoss = (name: string): void =>

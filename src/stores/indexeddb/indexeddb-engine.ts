@@ -4,11 +4,12 @@
 // at any time (a frozen tab, a closed connection); nothing was written then, and the body runs again (E4).
 
 import { storeError } from "../../domain/errors.ts";
-import type { Engine, ReadTransaction, WriteTransaction } from "../engine.ts";
+import type { Body, Engine, ReadTransaction, WriteTransaction } from "../engine.ts";
+import { runFetching } from "../fetching.ts";
 import { Lifetime } from "../lifetime.ts";
 import { IdbConnection, type IdbSettings, OBJECT_STORE } from "./idb-connection.ts";
 import { fromIndexedDb, nameOf, waitedForSomethingElse } from "./idb-errors.ts";
-import { IdbTransaction } from "./idb-transaction.ts";
+import { fetchRows, sendChanges } from "./idb-transaction.ts";
 
 const ATTEMPTS = 3;
 /** What one attempt ends with when the browser aborted it. */
@@ -26,11 +27,11 @@ export class IndexedDbEngine implements Engine {
     this.#lifetime = new Lifetime(this.name);
   }
 
-  read<T>(body: (tx: ReadTransaction) => Promise<T>): Promise<T> {
+  read<T>(body: Body<ReadTransaction, T>): Promise<T> {
     return this.#call("read", body);
   }
 
-  write<T>(body: (tx: WriteTransaction) => Promise<T>): Promise<T> {
+  write<T>(body: Body<WriteTransaction, T>): Promise<T> {
     return this.#call("write", body);
   }
 
@@ -38,7 +39,7 @@ export class IndexedDbEngine implements Engine {
     return this.#lifetime.close(() => this.#connection.close());
   }
 
-  async #call<T>(mode: "read" | "write", body: (tx: WriteTransaction) => Promise<T>): Promise<T> {
+  async #call<T>(mode: "read" | "write", body: Body<WriteTransaction, T>): Promise<T> {
     this.#lifetime.enter();
     try {
       for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
@@ -66,23 +67,20 @@ export class IndexedDbEngine implements Engine {
     }
   }
 
-  async #attempt<T>(transaction: IDBTransaction, mode: "read" | "write", body: (tx: WriteTransaction) => Promise<T>): Promise<T | typeof INTERRUPTED> {
-    const tx = new IdbTransaction(mode, this.name, transaction.objectStore(OBJECT_STORE));
+  async #attempt<T>(transaction: IDBTransaction, mode: "read" | "write", body: Body<WriteTransaction, T>): Promise<T | typeof INTERRUPTED> {
+    const entries = transaction.objectStore(OBJECT_STORE);
     const end = endOf(transaction);
     let wasRefused = false;
     try {
       // A transaction that ends before its body waits for it no longer: the body waited for something else.
-      const result = await Promise.race([body(tx), end.then(prematurely)]);
-      tx.finish();
+      const { result, changes } = await Promise.race([runFetching(mode, body, (missing) => fetchRows(entries, this.name, missing)), end.then(prematurely)]);
       if (mode === "read") return result;
-      tx.send();
+      sendChanges(entries, this.name, changes);
       transaction.commit();
       if ((await end) === "complete") return result;
     } catch (error) {
       wasRefused = abort(transaction);
       if (wasRefused || (await end) === "complete") throw error;
-    } finally {
-      tx.end();
     }
     // Aborted, and not by us.
     const { error } = transaction;

@@ -3,11 +3,11 @@
 // A write works on a fork of the committed map and replaces it at the end, so rollback is forgetting the fork, and a read
 // keeps the map that was committed when it began. Nothing is copied but the few tree nodes on the way to a changed entry.
 
-import type { Bound, Engine, Entry, Key, ReadTransaction, Value, WriteTransaction } from "../engine.ts";
+import { defineEngine } from "../define-engine.ts";
+import type { Body, Bound, DefinedEngine, Engine, Entry, Key, ReadTransaction, Value, WriteTransaction } from "../engine.ts";
 import { Lane } from "../lane.ts";
 import { Lifetime } from "../lifetime.ts";
-import { CheckedTransaction } from "../transaction.ts";
-import { settleWithoutWaiting } from "../unwaiting-body.ts";
+import { CheckedTransaction, runBodyOf } from "../transaction.ts";
 import { sealValue } from "../values.ts";
 import { OrderedMap } from "./ordered-map.ts";
 import { orderText } from "../order-text.ts";
@@ -17,8 +17,8 @@ import { orderText } from "../order-text.ts";
  *
  * Values handed to `set` are frozen in place; bytes are copied in and out.
  */
-export function memoryEngine(): Engine {
-  return new MemoryEngine();
+export function memoryEngine(): DefinedEngine {
+  return defineEngine(new MemoryEngine());
 }
 
 class MemoryEngine implements Engine {
@@ -28,37 +28,25 @@ class MemoryEngine implements Engine {
   readonly #lifetime = new Lifetime("the memory store");
   readonly #writers = new Lane();
 
-  async read<T>(body: (tx: ReadTransaction) => Promise<T>): Promise<T> {
-    this.#lifetime.enter();
-    const tx = new MemoryTransaction("read", this.#committed);
-    try {
-      return await settleWithoutWaiting(() => body(tx));
-    } finally {
-      tx.end();
-      this.#lifetime.leave();
-    }
+  read<T>(body: Body<ReadTransaction, T>): Promise<T> {
+    return this.#lifetime.during(() => {
+      const tx = new MemoryTransaction("read", this.#committed);
+      return runBodyOf(tx, body, (result) => result);
+    });
   }
 
-  async write<T>(body: (tx: WriteTransaction) => Promise<T>): Promise<T> {
-    this.#lifetime.enter();
-    try {
-      return await this.#writers.run(() => this.#transact(body));
-    } finally {
-      this.#lifetime.leave();
-    }
+  write<T>(body: Body<WriteTransaction, T>): Promise<T> {
+    return this.#lifetime.during(() => this.#writers.run(() => this.#transact(body)));
   }
 
-  async #transact<T>(body: (tx: WriteTransaction) => Promise<T>): Promise<T> {
+  #transact<T>(body: Body<WriteTransaction, T>): T | Promise<T> {
     const draft = this.#committed.fork();
     const tx = new MemoryTransaction("write", draft);
-    try {
-      const result = await settleWithoutWaiting(() => body(tx));
+    return runBodyOf(tx, body, (result) => {
       tx.finish();
       this.#committed = draft;
       return result;
-    } finally {
-      tx.end();
-    }
+    });
   }
 
   close(): Promise<void> {

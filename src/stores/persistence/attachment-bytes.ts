@@ -4,7 +4,7 @@
 import { attachmentError, wiringError } from "../../domain/errors.ts";
 import { sha256Hex } from "../../domain/sha256.ts";
 import type { NewAttachment } from "../content-contract.ts";
-import type { ReadTransaction, WriteTransaction } from "../engine.ts";
+import type { ReadTransaction, Scope, WriteTransaction } from "../engine.ts";
 import { type ContentHeader, deleteContent, describeContent, getBytes, hasContent, setContent, withId } from "./content.ts";
 import type { StoreContext } from "./context.ts";
 import { blobKey } from "./layout.ts";
@@ -16,14 +16,15 @@ export const ATTACHMENT_BYTES = "attachment";
 export interface PlacedBytes {
   readonly id: string;
   /** Writes the header. */
-  set(tx: WriteTransaction): void | Promise<void>;
+  set(tx: WriteTransaction): void;
 }
 
 /** A write that refers to new bytes. They are in their place before it begins (S-77, E4). */
 export type WriteWithBytes = <T>(
   context: StoreContext,
   attachments: readonly NewAttachment[],
-  body: (tx: WriteTransaction, placed: readonly PlacedBytes[]) => Promise<T>,
+  body: (tx: WriteTransaction, placed: readonly PlacedBytes[]) => T,
+  scope: Scope,
 ) => Promise<T>;
 
 /** Where bytes go that are not to lie in rows. */
@@ -46,28 +47,28 @@ export interface StoredBytes {
   readonly bytes: Uint8Array;
 }
 
-export const writeWithBytes: WriteWithBytes = (context, attachments, body) => {
-  if (context.place !== undefined && attachments.length > 0) return context.place.write(context, attachments, body);
+export const writeWithBytes: WriteWithBytes = (context, attachments, body, scope) => {
+  if (context.place !== undefined && attachments.length > 0) return context.place.write(context, attachments, body, scope);
   const prepared = attachments.map(({ bytes, mime }): PlacedBytes => {
     const content = { ...withId(sha256Hex(bytes), bytes), mime };
     return { id: content.id, set: (tx) => setContent(tx, ATTACHMENT_BYTES, content) };
   });
-  return context.engine.write((tx) => body(tx, prepared));
+  return context.engine.write((tx) => body(tx, prepared), scope);
 };
 
 /** Makes sure that there is a header for the bytes. */
-export async function setBytes(tx: WriteTransaction, placed: PlacedBytes): Promise<void> {
-  if (!(await hasContent(tx, ATTACHMENT_BYTES, placed.id))) await placed.set(tx);
+export function setBytes(tx: WriteTransaction, placed: PlacedBytes): void {
+  if (!hasContent(tx, ATTACHMENT_BYTES, placed.id)) placed.set(tx);
 }
 
-export const describeBytes = (tx: ReadTransaction, id: string): Promise<ContentHeader | undefined> => describeContent(tx, ATTACHMENT_BYTES, id);
+export const describeBytes = (tx: ReadTransaction, id: string): ContentHeader | undefined => describeContent(tx, ATTACHMENT_BYTES, id);
 
 /** @throws LashError `attachment_not_found`, `attachment_damaged`, `missing_attachment_store`. */
 export async function readBytes(context: StoreContext, id: string): Promise<StoredBytes> {
   const { engine, place } = context;
-  const { header, bytes } = await engine.read(async (tx) => {
-    const found = await describeBytes(tx, id);
-    return { header: found, bytes: found?.home === undefined ? await getBytes(tx, ATTACHMENT_BYTES, id) : undefined };
+  const { header, bytes } = await engine.read((tx) => {
+    const found = describeBytes(tx, id);
+    return { header: found, bytes: found?.home === undefined ? getBytes(tx, ATTACHMENT_BYTES, id) : undefined };
   });
   const details = { attachmentId: id };
   if (header?.home !== undefined && place === undefined) {
@@ -79,8 +80,8 @@ export async function readBytes(context: StoreContext, id: string): Promise<Stor
 }
 
 /** Forgets where the bytes are; those in a home are deleted once this is durable (`BytesPlace.clear`). */
-export async function dropBytes(tx: WriteTransaction, id: string, droppedAtMs: number): Promise<void> {
-  const home = (await describeBytes(tx, id))?.home;
+export function dropBytes(tx: WriteTransaction, id: string, droppedAtMs: number): void {
+  const home = describeBytes(tx, id)?.home;
   if (home !== undefined) tx.set(blobKey(home), { droppedAtMs });
-  await deleteContent(tx, ATTACHMENT_BYTES, id);
+  deleteContent(tx, ATTACHMENT_BYTES, id);
 }

@@ -24,6 +24,10 @@ const KIND = "attachment home entry";
 /** What a write throws that came too late: a sweep took the bytes it was about to name. */
 const SWEPT = Symbol("swept");
 
+function swept(): never {
+  throw SWEPT;
+}
+
 /** Bytes that this write has put. */
 interface Fresh extends PlacedBytes {
   readonly key: string;
@@ -34,12 +38,12 @@ export function attachmentsIn(home: AttachmentHome): BytesPlace {
   return {
     durable: home.durable,
 
-    async write(context, attachments, body) {
+    async write(context, attachments, body, scope) {
       const byId = new Map(attachments.map((attachment) => [sha256Hex(attachment.bytes), attachment]));
       for (;;) {
         const { fresh, stored } = await placeAll(context, home, byId);
         try {
-          return await context.engine.write((tx) => body(tx, [...fresh, ...stored]));
+          return await context.engine.write((tx) => body(tx, [...fresh, ...stored]), scope);
         } catch (error) {
           if (error !== SWEPT) throw error;
         } finally {
@@ -67,10 +71,10 @@ export function attachmentsIn(home: AttachmentHome): BytesPlace {
       const dropped = entries.filter(({ row }) => "droppedAtMs" in row).map(({ key }) => key);
       const aged = entries.filter(({ row }) => "reservedAtMs" in row && row.reservedAtMs <= cutoffMs).map(({ key }) => key);
       const droppedAtMs = now();
-      const taken = aged.length === 0 ? [] : await engine.write(async (tx) => {
+      const taken = aged.length === 0 ? [] : await engine.write((tx) => {
         const still: string[] = [];
         // One that is gone was named or given back meanwhile.
-        for (const key of aged) if ((await tx.get(blobKey(key))) !== undefined) still.push(key);
+        for (const key of aged) if (tx.get(blobKey(key)) !== undefined) still.push(key);
         for (const key of still) tx.set(blobKey(key), { droppedAtMs });
         return still;
       });
@@ -86,15 +90,15 @@ async function placeAll(
   home: AttachmentHome,
   byId: ReadonlyMap<string, NewAttachment>,
 ): Promise<{ readonly fresh: readonly Fresh[]; readonly stored: readonly PlacedBytes[] }> {
-  const known = await engine.read(async (tx) => {
+  const known = await engine.read((tx) => {
     const found = new Set<string>();
-    for (const id of byId.keys()) if ((await describeBytes(tx, id)) !== undefined) found.add(id);
+    for (const id of byId.keys()) if (describeBytes(tx, id) !== undefined) found.add(id);
     return found;
   });
   const missing = [...byId].filter(([id]) => !known.has(id)).map(([id, attachment]) => ({ id, ...attachment, key: `${id}.${randomHex()}` }));
   if (missing.length > 0) {
     const reservedAtMs = now();
-    await engine.write(async (tx) => {
+    await engine.write((tx) => {
       for (const { key } of missing) tx.set(blobKey(key), { reservedAtMs });
     });
   }
@@ -102,12 +106,12 @@ async function placeAll(
   for (const { key, bytes } of missing) await home.put(key, bytes);
   return {
     fresh: missing.map((placed) => ({ id: placed.id, key: placed.key, set: (tx) => name(tx, placed) })),
-    stored: [...known].map((id) => ({ id, set: () => Promise.reject(SWEPT) })),
+    stored: [...known].map((id) => ({ id, set: swept })),
   };
 }
 
-async function name(tx: Parameters<PlacedBytes["set"]>[0], { id, key, mime, bytes }: NewAttachment & { readonly id: string; readonly key: string }): Promise<void> {
-  const reservation = await tx.get(blobKey(key));
+function name(tx: Parameters<PlacedBytes["set"]>[0], { id, key, mime, bytes }: NewAttachment & { readonly id: string; readonly key: string }): void {
+  const reservation = tx.get(blobKey(key));
   if (reservation === undefined || "droppedAtMs" in parseRow(blobRow, KIND, blobKey(key), reservation)) throw SWEPT;
   tx.delete(blobKey(key));
   setContent(tx, ATTACHMENT_BYTES, { id, bytes: bytes.length, pieces: [], mime, home: key });
@@ -115,16 +119,16 @@ async function name(tx: Parameters<PlacedBytes["set"]>[0], { id, key, mime, byte
 
 /** Removes what the write made no use of: it failed, or somebody else had put the same bytes meanwhile. */
 async function giveBack({ engine, now }: StoreContext, home: AttachmentHome, fresh: readonly Fresh[]): Promise<void> {
-  const unnamed = async (tx: ReadTransaction): Promise<string[]> => {
+  const unnamed = (tx: ReadTransaction): string[] => {
     const keys: string[] = [];
-    for (const { id, key } of fresh) if ((await describeBytes(tx, id))?.home !== key) keys.push(key);
+    for (const { id, key } of fresh) if (describeBytes(tx, id)?.home !== key) keys.push(key);
     return keys;
   };
   try {
     if ((await engine.read(unnamed)).length === 0) return;
     const droppedAtMs = now();
-    const keys = await engine.write(async (tx) => {
-      const found = await unnamed(tx);
+    const keys = await engine.write((tx) => {
+      const found = unnamed(tx);
       for (const key of found) tx.set(blobKey(key), { droppedAtMs });
       return found;
     });
@@ -138,7 +142,7 @@ async function giveBack({ engine, now }: StoreContext, home: AttachmentHome, fre
 async function remove(engine: Engine, home: AttachmentHome, keys: readonly string[]): Promise<void> {
   if (keys.length === 0) return;
   for (const key of keys) await home.delete(key);
-  await engine.write(async (tx) => {
+  await engine.write((tx) => {
     for (const key of keys) tx.delete(blobKey(key));
   });
 }

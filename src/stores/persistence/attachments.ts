@@ -9,7 +9,7 @@ import { dropBytes, readBytes, setBytes, writeWithBytes } from "./attachment-byt
 import { isHeld, readManifest, recordIntent, removeManifest, stampAttachments } from "./attachment-rows.ts";
 import { checkBinding, type StoreContext } from "./context.ts";
 import { collect, scanRows } from "./large-row.ts";
-import { INTENTS, inputsPrefix, intentKey, textAt, turnPrefix, workPrefix } from "./layout.ts";
+import { INTENTS, inputsPrefix, intentKey, parkedPrefix, textAt, turnPrefix, workPrefix } from "./layout.ts";
 import { requireUsable } from "./retired.ts";
 import { invalidRow } from "./schema.ts";
 
@@ -21,9 +21,9 @@ export function createAttachments(context: StoreContext): AttachmentFacet {
     manifest,
 
     async put(bytes, mime): Promise<AttachmentRef> {
-      await writeWithBytes(context, [{ bytes, mime }], async (tx, placed) => {
-        for (const each of placed) await setBytes(tx, each);
-      });
+      await writeWithBytes(context, [{ bytes, mime }], (tx, placed) => {
+        for (const each of placed) setBytes(tx, each);
+      }, { sessions: [], content: "add" });
       return { id: sha256Hex(bytes), mime, byteLength: bytes.length };
     },
 
@@ -57,9 +57,9 @@ function createManifest(context: StoreContext): AttachmentManifest {
     async recordIntent(sessionId, attachmentId) {
       checkBinding(context, sessionId);
       const now = context.now();
-      await engine.write(async (tx) => {
-        await requireUsable(tx, sessionId);
-        await recordIntent(tx, sessionId, attachmentId, now);
+      await engine.write((tx) => {
+        requireUsable(tx, sessionId);
+        recordIntent(tx, sessionId, attachmentId, now);
       });
     },
 
@@ -83,32 +83,33 @@ function createManifest(context: StoreContext): AttachmentManifest {
 
     async forget(sessionId, attachmentId) {
       checkBinding(context, sessionId);
-      await engine.write(async (tx) => {
-        const row = await readManifest(tx, sessionId, attachmentId);
+      await engine.write((tx) => {
+        const row = readManifest(tx, sessionId, attachmentId);
         if (row !== undefined && row.committedAtMs === undefined) removeManifest(tx, sessionId, attachmentId);
       });
     },
 
     async holds(sessionId, attachmentId) {
       checkBinding(context, sessionId);
-      return engine.read(async (tx) => (await readManifest(tx, sessionId, attachmentId)) !== undefined);
+      return engine.read((tx) => readManifest(tx, sessionId, attachmentId) !== undefined);
     },
   };
 }
 
 /** Drops one intent if it is still aged and nothing in flight names it; the bytes go with their last holder. @returns whether it did. */
-async function reclaim(tx: WriteTransaction, sessionId: string, attachmentId: string, { cutoffMs, droppedAtMs }: { readonly cutoffMs: number; readonly droppedAtMs: number }): Promise<boolean> {
-  const intentAtMs = await tx.get(intentKey(sessionId, attachmentId));
-  if (typeof intentAtMs !== "number" || intentAtMs > cutoffMs || (await isNamed(tx, sessionId, attachmentId))) return false;
+function reclaim(tx: WriteTransaction, sessionId: string, attachmentId: string, { cutoffMs, droppedAtMs }: { readonly cutoffMs: number; readonly droppedAtMs: number }): boolean {
+  const intentAtMs = tx.get(intentKey(sessionId, attachmentId));
+  if (typeof intentAtMs !== "number" || intentAtMs > cutoffMs || isNamed(tx, sessionId, attachmentId)) return false;
   removeManifest(tx, sessionId, attachmentId);
-  if (!(await isHeld(tx, attachmentId))) await dropBytes(tx, attachmentId, droppedAtMs);
+  if (!isHeld(tx, attachmentId)) dropBytes(tx, attachmentId, droppedAtMs);
   return true;
 }
 
 /** Whether an input that waits in either lane, or the turn in flight with its log and journal, names the id (OP-25). */
-async function isNamed(tx: ReadTransaction, sessionId: string, attachmentId: string): Promise<boolean> {
-  for (const prefix of [turnPrefix(sessionId), [...turnPrefix(sessionId), 2], inputsPrefix(sessionId), workPrefix(sessionId)]) {
-    const rows = await collect(scanRows(tx, prefix));
+function isNamed(tx: ReadTransaction, sessionId: string, attachmentId: string): boolean {
+  const turns = [turnPrefix(sessionId), parkedPrefix(sessionId)];
+  for (const prefix of [...turns, ...turns.map((rows) => [...rows, 2]), inputsPrefix(sessionId), workPrefix(sessionId)]) {
+    const rows = collect(scanRows(tx, prefix));
     if (rows.some(({ value }) => JSON.stringify(value).includes(attachmentId))) return true;
   }
   return false;

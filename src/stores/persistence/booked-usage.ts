@@ -3,7 +3,7 @@
 
 import type { TokenLedgerEntry } from "../../domain/session.ts";
 import type { WriteTransaction } from "../engine.ts";
-import { usageKey } from "./layout.ts";
+import { sessionKey, usageKey } from "./layout.ts";
 import { findMeta } from "./meta-row.ts";
 import { addToLedger, type LedgerRow, readLedgerRow } from "./usage-row.ts";
 
@@ -11,24 +11,26 @@ import { addToLedger, type LedgerRow, readLedgerRow } from "./usage-row.ts";
  * @param isChild - as its head says: a session that is no child reads nothing for this.
  * @returns the session's own ledger, with what its children have booked.
  */
-export async function bookUsage(tx: WriteTransaction, sessionId: string, deltas: readonly TokenLedgerEntry[], isChild: boolean): Promise<LedgerRow> {
-  const own = addToLedger(await readLedgerRow(tx, sessionId), deltas);
+export function bookUsage(tx: WriteTransaction, sessionId: string, deltas: readonly TokenLedgerEntry[], isChild: boolean): LedgerRow {
+  const own = addToLedger(readLedgerRow(tx, sessionId), deltas);
   tx.set(usageKey(sessionId), own);
-  if (isChild) await bookAbove(tx, sessionId, deltas);
+  if (isChild) bookAbove(tx, sessionId, deltas);
   return own;
 }
 
-async function bookAbove(tx: WriteTransaction, sessionId: string, deltas: readonly TokenLedgerEntry[]): Promise<void> {
+function bookAbove(tx: WriteTransaction, sessionId: string, deltas: readonly TokenLedgerEntry[]): void {
   // Damaged relations may form a ring.
   const booked = new Set([sessionId]);
-  let meta = await findMeta(tx, sessionId);
+  let meta = findMeta(tx, sessionId);
   while (meta?.relation.kind === "child" && meta.relation.assignment !== undefined) {
     const { parentSessionId, assignment } = meta.relation;
-    const parent = booked.has(parentSessionId) ? undefined : await findMeta(tx, parentSessionId);
+    tx.widen(parentSessionId);
+    tx.prefetch([sessionKey(parentSessionId), usageKey(parentSessionId)]);
+    const parent = booked.has(parentSessionId) ? undefined : findMeta(tx, parentSessionId);
     // A parent that was deleted books nothing any more; its id stays retired.
     if (parent === undefined) return;
     const { usageSource: source } = assignment;
-    tx.set(usageKey(parentSessionId), addToLedger(await readLedgerRow(tx, parentSessionId), deltas.map((delta) => ({ ...delta, source }))));
+    tx.set(usageKey(parentSessionId), addToLedger(readLedgerRow(tx, parentSessionId), deltas.map((delta) => ({ ...delta, source }))));
     booked.add(parentSessionId);
     meta = parent;
   }

@@ -27,20 +27,20 @@ interface Waiting {
   readonly work: readonly WorkRow[];
 }
 
-export async function selectWaiting(
+export function selectWaiting(
   tx: ReadTransaction,
   held: HeldLane,
   { turnId, inFlight, now }: TurnAtCheckpoint,
   { checkpoint, max }: Pick<InputCollection, "checkpoint" | "max">,
-): Promise<Waiting> {
+): Waiting {
   const { sessionId, fencingToken: generation } = held.lease;
   const remembered = rememberedInputs(sessionId, inFlight);
-  const inputs = await selectInputs(tx, sessionId, { generation, max, isWanted: (row) => isNewFor(row, turnId, checkpoint, remembered) });
-  return { inputs, work: await workAtCheckpoint(tx, held, { turnId, now }, max) };
+  const inputs = selectInputs(tx, sessionId, { generation, max, isWanted: (row) => isNewFor(row, turnId, checkpoint, remembered) });
+  return { inputs, work: workAtCheckpoint(tx, held, { turnId, now }, max) };
 }
 
 /** The group that may enter the turn now. */
-export async function workAtCheckpoint(tx: ReadTransaction, { lease, work }: HeldLane, { turnId, now }: Pick<TurnAtCheckpoint, "turnId" | "now">, max: number): Promise<readonly WorkRow[]> {
+export function workAtCheckpoint(tx: ReadTransaction, { lease, work }: HeldLane, { turnId, now }: Pick<TurnAtCheckpoint, "turnId" | "now">, max: number): readonly WorkRow[] {
   if (work === 0) return [];
   return nextGroup(readyWork(tx, lease.sessionId, { generation: lease.fencingToken, now, inFlight: turnId }), "active_turn_checkpoint", max);
 }
@@ -52,13 +52,13 @@ export interface Taken {
   readonly remembered: readonly TurnClaim[];
 }
 
-export async function takeWaiting(
+export function takeWaiting(
   tx: WriteTransaction,
   { inputs, work }: Waiting,
   { lease }: HeldLane,
   { turnId, replayKey, checkpoint, claimToken, remembers }: { readonly turnId: string; readonly replayKey: string; readonly checkpoint: CheckpointKind; readonly claimToken: string; readonly remembers: boolean },
-): Promise<Taken> {
-  const claim = inputs.length === 0 ? undefined : await takeInputs(tx, inputs, lease, { claimToken, mode: { kind: "active_turn", turnId, checkpoint }, accepts: true });
+): Taken {
+  const claim = inputs.length === 0 ? undefined : takeInputs(tx, inputs, lease, { claimToken, mode: { kind: "active_turn", turnId, checkpoint }, accepts: true });
   const taken = work.length === 0 ? undefined : takeWork(tx, work, lease, claimToken, ...(remembers ? [turnId] : []));
   return {
     ...(claim && { claim }),

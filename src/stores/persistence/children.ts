@@ -43,42 +43,42 @@ export async function createChild(context: StoreContext, { parentSessionId, assi
   const relation = { kind: "child" as const, parentSessionId, ...(causedBy !== undefined && { causedBy }), assignment };
   const prepared = prepareSession({ ...child, relation }, context);
   const components = prepareComponents(prompt === undefined ? {} : { prompt });
-  return context.engine.write(async (tx): Promise<SessionBeginning> => {
-    const begun = await findBegun(tx, sessionId);
+  return context.engine.write((tx): SessionBeginning => {
+    const begun = findBegun(tx, sessionId);
     if (begun !== undefined) return begun;
-    await seedMeta(tx, parentSessionId, { relation: { kind: "root" }, model: head.policy.model.id, protocol: context.protocol }, prepared.now);
-    await requireHeld(tx, child);
-    const state = forksState ? forkedRefs((await readHead(tx, parentSessionId))?.components ?? {}) : {};
-    const taken = { ...state, ...(await marksOf(tx, child)) };
-    await writeSession(tx, prepared, { taken, components, isChild: true });
+    seedMeta(tx, parentSessionId, { relation: { kind: "root" }, model: head.policy.model.id, protocol: context.protocol }, prepared.now);
+    requireHeld(tx, child);
+    const state = forksState ? forkedRefs(readHead(tx, parentSessionId)?.components ?? {}) : {};
+    const taken = { ...state, ...marksOf(tx, child) };
+    writeSession(tx, prepared, { taken, components, isChild: true });
     tx.set(childKey(parentSessionId, sessionId), {});
     return { kind: "created" };
   });
 }
 
 /** Which of the media that it starts with were refused, and by whom. */
-async function marksOf(tx: ReadTransaction, { attachmentIds, holder }: Pick<NewChild, "attachmentIds" | "holder">): Promise<ComponentRefs> {
+function marksOf(tx: ReadTransaction, { attachmentIds, holder }: Pick<NewChild, "attachmentIds" | "holder">): ComponentRefs {
   if (attachmentIds.length === 0) return {};
-  const { suspectMedia } = (await readHead(tx, holder))?.components ?? {};
+  const { suspectMedia } = readHead(tx, holder)?.components ?? {};
   return suspectMedia === undefined ? {} : { suspectMedia };
 }
 
 /** Bytes that the one who asks was never shown stay out of reach, whatever id is named (S-80). */
-async function requireHeld(tx: ReadTransaction, { attachmentIds, holder }: Pick<NewChild, "attachmentIds" | "holder">): Promise<void> {
+function requireHeld(tx: ReadTransaction, { attachmentIds, holder }: Pick<NewChild, "attachmentIds" | "holder">): void {
   for (const id of attachmentIds) {
-    if ((await readManifest(tx, holder, id)) === undefined) throw invalidArgument("start", `free of images that session ${holder} does not hold`);
+    if (readManifest(tx, holder, id) === undefined) throw invalidArgument("start", `free of images that session ${holder} does not hold`);
   }
 }
 
 /** Metadata of the children of a session, by id. */
 export async function listChildren({ engine }: StoreContext, parentSessionId: string): Promise<readonly SessionMeta[]> {
-  return engine.read(async (tx) => {
+  return engine.read((tx) => {
     const children: SessionMeta[] = [];
-    for (const { key } of await tx.range(...prefixRange(childrenPrefix(parentSessionId)))) {
-      const meta = await findMeta(tx, textAt(key, 3));
+    for (const { key } of tx.range(...prefixRange(childrenPrefix(parentSessionId)))) {
+      const meta = findMeta(tx, textAt(key, 3));
       if (meta !== undefined) children.push(meta);
     }
-    if (children.length === 0 && (await findMeta(tx, parentSessionId)) === undefined) await requireNotRetired(tx, parentSessionId);
+    if (children.length === 0 && findMeta(tx, parentSessionId) === undefined) requireNotRetired(tx, parentSessionId);
     return children;
   });
 }

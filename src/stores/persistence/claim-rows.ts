@@ -5,7 +5,7 @@ import { type LashError, storeError } from "../../domain/errors.ts";
 import type { SessionLease } from "../contract.ts";
 import type { ReadTransaction } from "../engine.ts";
 import type { ClaimedRows } from "../ingress-contract.ts";
-import { type Lane, ownerRow, readLane } from "./lease-rules.ts";
+import { ownerRow, readLane } from "./lease-rules.ts";
 import { count } from "./schema.ts";
 
 /** Columns of a row that can be claimed. */
@@ -23,12 +23,22 @@ export const isClaimable = (row: Claimable, generation: number): boolean => row.
 export const belongsTo = (row: Claimable | undefined, { claimId, claimToken }: ClaimedRows): boolean =>
   row?.claim !== undefined && row.claim.id === claimId && row.claim.token === claimToken;
 
-/** Tells whether the claim on a row is live, as readers without a lease see it. */
-export async function claimLiveness(tx: ReadTransaction, sessionId: string, now: number): Promise<(row: Claimable) => boolean> {
-  const { lease }: Lane = await readLane(tx, sessionId);
-  const generation = lease !== undefined && lease.expiresAtMs > now ? lease.fencingToken : undefined;
-  return ({ claim }) => claim !== undefined && claim.generation === generation;
+/**
+ * Tells whether the claim on a row counts, for writers without a lease: until its lease is released or taken over. That its holder
+ * has been silent for too long, only who takes it over may say (SC-2).
+ */
+export const claimLiveness = (tx: ReadTransaction, sessionId: string): (row: Claimable) => boolean => countsUnder(readLane(tx, sessionId).lease);
+
+/** The same for readers: a claim whose holder seems to be gone is shown as free, and whoever then drains or writes finds out. */
+export function seemingLiveness(tx: ReadTransaction, sessionId: string, now: number): (row: Claimable) => boolean {
+  const { lease } = readLane(tx, sessionId);
+  return countsUnder(lease !== undefined && lease.expiresAtMs > now ? lease : undefined);
 }
+
+const countsUnder =
+  (lease: SessionLease | undefined) =>
+  ({ claim }: Claimable): boolean =>
+    claim !== undefined && claim.generation === lease?.fencingToken;
 
 export interface Claimed<Row> {
   readonly rows: readonly Row[];

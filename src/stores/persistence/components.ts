@@ -43,22 +43,22 @@ export function changedRefs(before: ComponentRefs, taken: ComponentRefs, compone
 }
 
 /** @throws LashError `store_backend` - a reference that a commit takes over names nothing. */
-export async function checkRefs(tx: ReadTransaction, sessionId: string, taken: ComponentRefs): Promise<void> {
+export function checkRefs(tx: ReadTransaction, sessionId: string, taken: ComponentRefs): void {
   for (const [component, ref] of Object.entries(taken)) {
-    if (await hasContent(tx, COMPONENTS, ref)) continue;
+    if (hasContent(tx, COMPONENTS, ref)) continue;
     throw storeError("store_backend", `the ${component} that session ${sessionId} takes over is not in this store`, { details: { sessionId, component, ref } });
   }
 }
 
 /** @throws LashError `stored_row_invalid` - the head names content that is missing. */
-export async function readComponents(
+export function readComponents(
   tx: ReadTransaction,
   sessionId: string,
   refs: ComponentRefs,
-): Promise<Partial<Record<ComponentName, ComponentBody>>> {
+): Partial<Record<ComponentName, ComponentBody>> {
   const bodies: Partial<Record<ComponentName, ComponentBody>> = {};
   for (const [name, ref] of Object.entries(refs) as [ComponentName, string][]) {
-    const body = await getContent(tx, COMPONENTS, ref);
+    const body = getContent(tx, COMPONENTS, ref);
     if (body === undefined) throw invalidRow("session head", headKey(sessionId), `the content of its ${name} is missing`);
     bodies[name] = body;
   }

@@ -7,11 +7,11 @@ import type { Json } from "../../domain/json.ts";
 import { promptLayer } from "../../domain/prompt-input.ts";
 import type { TurnConfig } from "../../domain/turn-config.ts";
 import type { ConfigClaim } from "../contract.ts";
-import type { ReadTransaction, WriteTransaction } from "../engine.ts";
+import { below, type ReadTransaction, type WriteTransaction } from "../engine.ts";
 import { COMPONENTS } from "./components.ts";
 import { getContent, type PreparedContent, prepareContent, putContent } from "./content.ts";
 import { policyRow } from "./policy-row.ts";
-import { configKey } from "./layout.ts";
+import { configKey, contentKey, piecesPrefix } from "./layout.ts";
 import { invalidRow, opaque, parseRow } from "./schema.ts";
 
 const KIND = "turn configuration";
@@ -55,31 +55,32 @@ export function prepareConfig(config: TurnConfig): PreparedContent {
  * @param fencing - of the lease that the turn is accepted under, and whether that was held before: each acquisition counts
  *   one up, so a claimant who knows the one before has seen the latest acceptance.
  */
-export async function setConfig(
+export function setConfig(
   tx: WriteTransaction,
   sessionId: string,
   { storedAt }: ConfigClaim,
   content: PreparedContent,
   fencing: { readonly token: number; readonly reentered: boolean },
-): Promise<void> {
+): void {
   if (storedAt !== undefined && storedAt === (fencing.reentered ? fencing.token : fencing.token - 1)) return;
-  if ((await readConfigRef(tx, sessionId)) === content.id) return;
-  await putContent(tx, COMPONENTS, content);
+  if (readConfigRef(tx, sessionId) === content.id) return;
+  putContent(tx, COMPONENTS, content);
   tx.set(configKey(sessionId), { ref: content.id });
 }
 
 /** Content that the session names; undefined before its first turn. */
-export async function readConfigRef(tx: ReadTransaction, sessionId: string): Promise<string | undefined> {
+export function readConfigRef(tx: ReadTransaction, sessionId: string): string | undefined {
   const key = configKey(sessionId);
-  const value = await tx.get(key);
+  const value = tx.get(key);
   return value === undefined ? undefined : parseRow(configRow, KIND, key, value).ref;
 }
 
 /** @throws LashError `stored_row_invalid` - the session names none, or what it names is missing or damaged. */
-export async function readConfig(tx: ReadTransaction, sessionId: string): Promise<TurnConfig> {
+export function readConfig(tx: ReadTransaction, sessionId: string): TurnConfig {
   const key = configKey(sessionId);
-  const ref = await readConfigRef(tx, sessionId);
-  const body = ref === undefined ? undefined : await getContent(tx, COMPONENTS, ref);
+  const ref = readConfigRef(tx, sessionId);
+  if (ref !== undefined) tx.prefetch([contentKey(COMPONENTS, ref), below(piecesPrefix(COMPONENTS, ref))]);
+  const body = ref === undefined ? undefined : getContent(tx, COMPONENTS, ref);
   if (body === undefined) throw invalidRow(KIND, key, "it is missing");
   return parseRow(configBody, KIND, key, body) as TurnConfig;
 }

@@ -43,13 +43,13 @@ export function withId(id: string, bytes: Uint8Array): PreparedContent {
   return { id, bytes: bytes.length, pieces };
 }
 
-export async function hasContent(tx: ReadTransaction, space: string, id: string): Promise<boolean> {
-  return (await tx.get(contentKey(space, id))) !== undefined;
+export function hasContent(tx: ReadTransaction, space: string, id: string): boolean {
+  return tx.get(contentKey(space, id)) !== undefined;
 }
 
 /** Stores content unless it is there already. */
-export async function putContent(tx: WriteTransaction, space: string, content: PreparedContent): Promise<void> {
-  if (await hasContent(tx, space, content.id)) return;
+export function putContent(tx: WriteTransaction, space: string, content: PreparedContent): void {
+  if (hasContent(tx, space, content.id)) return;
   setContent(tx, space, content);
 }
 
@@ -59,28 +59,28 @@ export function setContent(tx: WriteTransaction, space: string, { id, bytes, pie
 }
 
 /** Stores content in place of what was there under its id. */
-export async function replaceContent(tx: WriteTransaction, space: string, content: PreparedContent): Promise<void> {
-  await deleteContent(tx, space, content.id);
+export function replaceContent(tx: WriteTransaction, space: string, content: PreparedContent): void {
+  deleteContent(tx, space, content.id);
   setContent(tx, space, content);
 }
 
 /** Media type, size and home, without reading the content. */
-export async function describeContent(tx: ReadTransaction, space: string, id: string): Promise<ContentHeader | undefined> {
+export function describeContent(tx: ReadTransaction, space: string, id: string): ContentHeader | undefined {
   const key = contentKey(space, id);
-  const value = await tx.get(key);
+  const value = tx.get(key);
   return value === undefined ? undefined : parseRow(header, KIND, key, value);
 }
 
 /** @returns the bytes, or undefined when there is no such content. */
-export async function getBytes(tx: ReadTransaction, space: string, id: string): Promise<Uint8Array | undefined> {
+export function getBytes(tx: ReadTransaction, space: string, id: string): Uint8Array | undefined {
   const key = contentKey(space, id);
-  const value = await tx.get(key);
+  const value = tx.get(key);
   if (value === undefined) return undefined;
   const { bytes, pieces } = parseRow(header, KIND, key, value);
   const joined = new Uint8Array(bytes);
   let at = 0;
   let found = 0;
-  for (const piece of await tx.range(...prefixRange(piecesPrefix(space, id)))) {
+  for (const piece of tx.range(...prefixRange(piecesPrefix(space, id)))) {
     if (!(piece.value instanceof Uint8Array) || at + piece.value.length > bytes) throw invalidRow(KIND, key, "its pieces do not fit it");
     joined.set(piece.value, at);
     at += piece.value.length;
@@ -91,13 +91,13 @@ export async function getBytes(tx: ReadTransaction, space: string, id: string): 
 }
 
 /** What `prepareContent` was given. */
-export function getContent(tx: ReadTransaction, space: string, id: string): Promise<Value | undefined> {
+export function getContent(tx: ReadTransaction, space: string, id: string): Value | undefined {
   return id.startsWith("json:") ? getDocument(tx, space, id) : getBytes(tx, space, id);
 }
 
 /** Content that is the text of a JSON document. */
-export async function getDocument(tx: ReadTransaction, space: string, id: string): Promise<Json | undefined> {
-  const bytes = await getBytes(tx, space, id);
+export function getDocument(tx: ReadTransaction, space: string, id: string): Json | undefined {
+  const bytes = getBytes(tx, space, id);
   if (bytes === undefined) return undefined;
   try {
     return JSON.parse(new TextDecoder().decode(bytes)) as Json;
@@ -106,9 +106,9 @@ export async function getDocument(tx: ReadTransaction, space: string, id: string
   }
 }
 
-export async function deleteContent(tx: WriteTransaction, space: string, id: string): Promise<void> {
+export function deleteContent(tx: WriteTransaction, space: string, id: string): void {
   const key = contentKey(space, id);
-  const value = await tx.get(key);
+  const value = tx.get(key);
   if (value === undefined) return;
   const { pieces } = parseRow(header, KIND, key, value);
   tx.delete(key);

@@ -1,11 +1,11 @@
 // What every facet works with.
 
 import { storeError } from "../../domain/errors.ts";
-import type { Engine } from "../engine.ts";
+import type { DefinedEngine } from "../engine.ts";
 import type { BytesPlace } from "./attachment-bytes.ts";
 
 export interface StoreContext {
-  readonly engine: Engine;
+  readonly engine: DefinedEngine;
   /** Epoch milliseconds. Read once per operation, before its transaction, so that a repeated body decides alike (E4). */
   readonly now: () => number;
   /** Set when this handle serves one session only. */

@@ -23,10 +23,10 @@ const frameRow = z.strictObject({
 type FrameRow = z.output<typeof frameRow>;
 
 /** Writes frames that are new or changed; `revision` is that of the commit. */
-export async function setFrames(tx: WriteTransaction, sessionId: string, frames: readonly AgentFrame[], revision: number): Promise<void> {
+export function setFrames(tx: WriteTransaction, sessionId: string, frames: readonly AgentFrame[], revision: number): void {
   for (const [index, frame] of frames.entries()) {
     const key = frameKey(sessionId, frame.frameId);
-    const known = await tx.get(key);
+    const known = tx.get(key);
     const since = known === undefined ? ([revision, index] satisfies FrameRow["since"]) : readFrame(key, known).since;
     const row: FrameRow = { schemaVersion: SCHEMA_VERSION, since, ...frame };
     tx.set(key, row);
@@ -34,8 +34,8 @@ export async function setFrames(tx: WriteTransaction, sessionId: string, frames:
 }
 
 /** All frames of a session, oldest first. */
-export async function readFrames(tx: ReadTransaction, sessionId: string): Promise<AgentFrame[]> {
-  const entries = await tx.range(...prefixRange(framesPrefix(sessionId)));
+export function readFrames(tx: ReadTransaction, sessionId: string): AgentFrame[] {
+  const entries = tx.range(...prefixRange(framesPrefix(sessionId)));
   const rows = entries.map(({ key, value }) => readFrame(key, value));
   rows.sort((a, b) => a.since[0] - b.since[0] || a.since[1] - b.since[1]);
   return rows.map(({ schemaVersion: _version, since: _since, ...frame }) => frame);

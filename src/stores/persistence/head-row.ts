@@ -4,15 +4,13 @@
 
 import * as z from "zod/mini";
 import { initialFrameId } from "../../domain/session.ts";
-import type { MachineSnapshot, SessionHead } from "../contract.ts";
+import type { SessionHead } from "../contract.ts";
 import type { ReadTransaction } from "../engine.ts";
 import { type ComponentRefs, componentRefs } from "./components.ts";
 import { headKey } from "./layout.ts";
 import { policyRow } from "./policy-row.ts";
 import { CONTENT_VERSION, contentVersion, count, fitting, opaque, parseRecord, SCHEMA_VERSION } from "./schema.ts";
 import { readUsage, usageRow, writeUsage } from "./usage-row.ts";
-
-export const machineSnapshot = z.strictObject({ machine: z.string(), version: z.number(), value: opaque, context: opaque });
 
 const headRow = z.strictObject({
   schemaVersion: contentVersion,
@@ -29,7 +27,8 @@ const headRow = z.strictObject({
   lastPrompt: z.exactOptional(usageRow),
   /** Absent: null. */
   options: z.exactOptional(opaque),
-  machine: z.exactOptional(machineSnapshot),
+  /** Of builds up to 0.1.0: a snapshot that always said the same. */
+  machine: z.exactOptional(opaque),
   components: z.exactOptional(componentRefs),
   /** Absent: what this session uses is its own affair. */
   isChild: z.exactOptional(z.literal(true)),
@@ -46,9 +45,9 @@ export interface StoredHead {
   readonly isChild: boolean;
 }
 
-export async function readHead(tx: ReadTransaction, sessionId: string): Promise<StoredHead | undefined> {
+export function readHead(tx: ReadTransaction, sessionId: string): StoredHead | undefined {
   const key = headKey(sessionId);
-  const value = await tx.get(key);
+  const value = tx.get(key);
   if (value === undefined) return undefined;
   const row = parseRecord(headRow, "session head", key, value, CONTENT_VERSION);
   const head: SessionHead = {
@@ -59,7 +58,6 @@ export async function readHead(tx: ReadTransaction, sessionId: string): Promise<
     tokenUsage: readUsage(row.usage),
     ...(row.lastPrompt !== undefined && { lastPromptUsage: readUsage(row.lastPrompt) }),
     protocolTurnOptions: row.options ?? null,
-    ...(row.machine !== undefined && { machine: row.machine satisfies MachineSnapshot }),
   };
   return { revision: row.revision, appended: row.appended, hidden: row.hidden ?? 0, head, components: row.components ?? {}, isChild: row.isChild ?? false };
 }
@@ -79,7 +77,6 @@ export function writeHead(sessionId: string, { revision, appended, hidden, head,
     usage: writeUsage(head.tokenUsage),
     ...(head.lastPromptUsage !== undefined && { lastPrompt: writeUsage(head.lastPromptUsage) }),
     ...(head.protocolTurnOptions !== null && { options: head.protocolTurnOptions }),
-    ...(head.machine !== undefined && { machine: head.machine }),
     ...(Object.keys(components).length > 0 && { components }),
     ...(isChild && { isChild }),
   });

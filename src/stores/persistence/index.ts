@@ -4,6 +4,7 @@
 import type { Clock } from "../../domain/clock.ts";
 import { STANDARD_PROTOCOL } from "../../domain/session.ts";
 import type { Persistence } from "../contract.ts";
+import { wholeEngine } from "../define-engine.ts";
 import type { Engine } from "../engine.ts";
 import type { BytesPlace } from "./attachment-bytes.ts";
 import { createAttachments } from "./attachments.ts";
@@ -30,7 +31,7 @@ export interface PersistenceOptions {
 
 /** The store that a runtime works on. Closing it closes the engine. */
 export function createPersistence(engine: Engine, { clock, sessionId, attachments: place, protocol = STANDARD_PROTOCOL }: PersistenceOptions): Persistence {
-  const context: StoreContext = { engine, now: () => clock.now(), boundSessionId: sessionId, protocol, place };
+  const context: StoreContext = { engine: wholeEngine(engine), now: () => clock.now(), boundSessionId: sessionId, protocol, place };
   return {
     name: engine.name,
     durable: engine.durable,

@@ -7,14 +7,14 @@ import { belongsTo, claimRows, isClaimable } from "./claim-rows.ts";
 import { type InputRow, isFor, liveInputs, setInput, toInput } from "./input-rows.ts";
 
 /** The rows that a claim would take, by sequence. */
-export async function selectInputs(
+export function selectInputs(
   tx: ReadTransaction,
   sessionId: string,
   { generation, max, isWanted }: { readonly generation: number; readonly max: number; readonly isWanted: (row: InputRow) => boolean },
-): Promise<InputRow[]> {
+): InputRow[] {
   const rows: InputRow[] = [];
   if (max === 0) return rows;
-  for await (const row of liveInputs(tx, sessionId)) {
+  for (const row of liveInputs(tx, sessionId)) {
     if (!isWanted(row) || !isClaimable(row, generation)) continue;
     if (rows.push(row) === max) break;
   }
@@ -26,16 +26,16 @@ export async function selectInputs(
  *
  * @param accepts - the rows belong to a turn from here on and are no longer only lent to a lease.
  */
-export async function takeInputs(
+export function takeInputs(
   tx: WriteTransaction,
   rows: readonly InputRow[],
   lease: SessionLease,
   claim: { readonly claimToken: string; readonly mode: InputClaimMode; readonly accepts: boolean },
-): Promise<TurnInputClaim> {
+): TurnInputClaim {
   const { sessionId } = lease;
   const claimed = claimRows("tic", rows, lease, claim.claimToken);
   const taken = claimed.rows.map((row): InputRow => (claim.accepts ? { ...row, state: "accepted" } : row));
-  for (const row of taken) await setInput(tx, sessionId, row);
+  for (const row of taken) setInput(tx, sessionId, row);
   return {
     sessionId,
     claimId: claimed.claimId,

@@ -7,7 +7,7 @@ import type { ReadTransaction, WriteTransaction } from "../engine.ts";
 import type { CancelTarget, PendingTurnInput, SubmittedIngress, TurnInputState } from "../ingress-contract.ts";
 import { type Claimable, claimColumns, unclaimed } from "./claim-rows.ts";
 import { deleteRow, getRow, prepareRow, scanRows, setRow } from "./large-row.ts";
-import { endedInputKey, endedInputsPrefix, inputIdKey, inputKey, inputsPrefix, inputSourceKey } from "./layout.ts";
+import { endedInputKey, endedInputsPrefix, inputIdKey, inputKey, inputsPrefix, inputSourceKey, readyQueueKey } from "./layout.ts";
 import { contentVersion, count, invalidRow, opaque, parseVersioned } from "./schema.ts";
 import { inputItems } from "./turn-rows.ts";
 
@@ -53,19 +53,20 @@ export function toInput(sessionId: string, row: InputRow): PendingTurnInput {
 export const hasEnded = (state: TurnInputState): boolean => state === "cancelled" || state === "completed";
 
 /** Writes a row; one that ends moves over to the tombstones and loses its claim. */
-export async function setInput(tx: WriteTransaction, sessionId: string, row: InputRow): Promise<void> {
+export function setInput(tx: WriteTransaction, sessionId: string, row: InputRow): void {
   const prepared = prepareRow((hasEnded(row.state) ? unclaimed(row) : row) as unknown as Json);
   if (!hasEnded(row.state)) {
     setRow(tx, inputKey(sessionId, row.seq), prepared);
+    if (row.state === "deferred_next_turn" && row.claim === undefined) tx.set(readyQueueKey(sessionId), true);
     return;
   }
-  await deleteRow(tx, inputKey(sessionId, row.seq));
+  deleteRow(tx, inputKey(sessionId, row.seq));
   setRow(tx, endedInputKey(sessionId, row.seq), prepared);
 }
 
 /** Enters a new input under its id and source key. */
-export async function addInput(tx: WriteTransaction, sessionId: string, row: InputRow): Promise<void> {
-  await setInput(tx, sessionId, row);
+export function addInput(tx: WriteTransaction, sessionId: string, row: InputRow): void {
+  setInput(tx, sessionId, row);
   tx.set(inputIdKey(sessionId, row.id), row.seq);
   if (row.source !== undefined) tx.set(inputSourceKey(sessionId, row.source), row.seq);
 }
@@ -75,30 +76,30 @@ export function deferred(row: InputRow): InputRow {
   return { ...unclaimed(row), state: "deferred_next_turn", ingress: { scope: "next_turn" }, submitted: row.submitted ?? row.ingress };
 }
 
-export async function findInput(tx: ReadTransaction, sessionId: string, target: CancelTarget): Promise<InputRow | undefined> {
+export function findInput(tx: ReadTransaction, sessionId: string, target: CancelTarget): InputRow | undefined {
   const key = target.kind === "input_id" ? inputIdKey(sessionId, target.value) : inputSourceKey(sessionId, target.value);
-  const seq = await tx.get(key);
+  const seq = tx.get(key);
   if (seq === undefined) return undefined;
   if (typeof seq !== "number") throw invalidRow("input index", key, "it is no number");
   for (const at of [inputKey(sessionId, seq), endedInputKey(sessionId, seq)]) {
-    const value = await getRow(tx, at);
+    const value = getRow(tx, at);
     if (value !== undefined) return parseVersioned(inputRow, "turn input", at, value);
   }
   throw invalidRow("input index", key, "the input it names is missing");
 }
 
 /** Inputs that wait or are accepted, by sequence. */
-export async function* liveInputs(tx: ReadTransaction, sessionId: string): AsyncGenerator<InputRow, void> {
-  for await (const { key, value } of scanRows(tx, inputsPrefix(sessionId))) yield parseVersioned(inputRow, "turn input", key, value);
+export function* liveInputs(tx: ReadTransaction, sessionId: string): Generator<InputRow, void> {
+  for (const { key, value } of scanRows(tx, inputsPrefix(sessionId))) yield parseVersioned(inputRow, "turn input", key, value);
 }
 
-export async function* endedInputs(tx: ReadTransaction, sessionId: string): AsyncGenerator<InputRow, void> {
-  for await (const { key, value } of scanRows(tx, endedInputsPrefix(sessionId))) yield parseVersioned(inputRow, "turn input", key, value);
+export function* endedInputs(tx: ReadTransaction, sessionId: string): Generator<InputRow, void> {
+  for (const { key, value } of scanRows(tx, endedInputsPrefix(sessionId))) yield parseVersioned(inputRow, "turn input", key, value);
 }
 
 /** Removes a tombstone: its id and key may be used again. */
-export async function removeEnded(tx: WriteTransaction, sessionId: string, row: InputRow): Promise<void> {
-  await deleteRow(tx, endedInputKey(sessionId, row.seq));
+export function removeEnded(tx: WriteTransaction, sessionId: string, row: InputRow): void {
+  deleteRow(tx, endedInputKey(sessionId, row.seq));
   tx.delete(inputIdKey(sessionId, row.id));
   if (row.source !== undefined) tx.delete(inputSourceKey(sessionId, row.source));
 }
@@ -109,9 +110,9 @@ export async function removeEnded(tx: WriteTransaction, sessionId: string, row: 
  *
  * @param rows - all live ones, less those that the turn completes.
  */
-export async function deferInputsOf(tx: WriteTransaction, sessionId: string, turnId: string, rows: readonly InputRow[]): Promise<void> {
+export function deferInputsOf(tx: WriteTransaction, sessionId: string, turnId: string, rows: readonly InputRow[]): void {
   for (const row of rows) {
-    if ((row.state === "pending_active" || row.state === "accepted") && isFor(row, turnId)) await setInput(tx, sessionId, deferred(row));
+    if ((row.state === "pending_active" || row.state === "accepted") && isFor(row, turnId)) setInput(tx, sessionId, deferred(row));
   }
 }
 

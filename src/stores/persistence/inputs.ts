@@ -15,10 +15,10 @@ import type {
   TurnInputClaim,
 } from "../ingress-contract.ts";
 import { writeWithBytes } from "./attachment-bytes.ts";
-import { setAttachments } from "./attachment-rows.ts";
-import { belongsTo, claimLiveness, isClaimable, superseded, unclaimed } from "./claim-rows.ts";
+import { readsOfAttachment, setAttachments } from "./attachment-rows.ts";
+import { belongsTo, claimLiveness, seemingLiveness, isClaimable, superseded, unclaimed } from "./claim-rows.ts";
 import { checkBinding, type StoreContext } from "./context.ts";
-import { admitInput, waitingState } from "./input-admission.ts";
+import { admitInput, readsOfAdmission, waitingState } from "./input-admission.ts";
 import { isActiveFor, selectInputs, takeInputs } from "./input-claims.ts";
 import {
   deferred,
@@ -32,6 +32,7 @@ import {
 } from "./input-rows.ts";
 import { collect } from "./large-row.ts";
 import { requireFence } from "./lease-rules.ts";
+import { addingContent } from "./scopes.ts";
 
 type ActiveRequest = Parameters<InputFacet["claimActive"]>[0];
 
@@ -46,14 +47,13 @@ export function createInputs(context: StoreContext): InputFacet {
   ): Promise<TurnInputClaim | undefined> {
     const { sessionId } = fence;
     checkBinding(context, sessionId);
-    const now = context.now();
-    const select = async (tx: ReadTransaction, limit: number): Promise<{ lease: SessionLease; rows: InputRow[] }> => {
-      const { lease } = await requireFence(tx, sessionId, fence, now);
-      return { lease, rows: await selectInputs(tx, sessionId, { generation: lease.fencingToken, max: limit, isWanted }) };
+    const select = (tx: ReadTransaction, limit: number): { lease: SessionLease; rows: InputRow[] } => {
+      const { lease } = requireFence(tx, sessionId, fence);
+      return { lease, rows: selectInputs(tx, sessionId, { generation: lease.fencingToken, max: limit, isWanted }) };
     };
     if ((await engine.read((tx) => select(tx, Math.min(max, 1)))).rows.length === 0) return undefined;
-    return engine.write(async (tx) => {
-      const { lease, rows } = await select(tx, max);
+    return engine.write((tx) => {
+      const { lease, rows } = select(tx, max);
       return rows.length === 0 ? undefined : takeInputs(tx, rows, lease, { claimToken, mode, accepts: mode.kind === "active_turn" });
     });
   }
@@ -63,11 +63,12 @@ export function createInputs(context: StoreContext): InputFacet {
       const { sessionId } = draft;
       checkBinding(context, sessionId);
       const now = context.now();
-      return writeWithBytes(context, draft.attachments ?? [], async (tx, attachments): Promise<PendingTurnInput> => {
-        const { input, isNew } = await admitInput(tx, draft, now);
-        if (isNew) await setAttachments(tx, sessionId, attachments, now);
+      return writeWithBytes(context, draft.attachments ?? [], (tx, attachments): PendingTurnInput => {
+        tx.prefetch([...readsOfAdmission(draft), ...attachments.flatMap(({ id }) => readsOfAttachment(sessionId, id))]);
+        const { input, isNew } = admitInput(tx, draft, now);
+        if (isNew) setAttachments(tx, sessionId, attachments, now);
         return input;
-      });
+      }, addingContent(sessionId));
     },
 
     claimActive(request) {
@@ -80,10 +81,10 @@ export function createInputs(context: StoreContext): InputFacet {
     async claimed(rows) {
       const { sessionId } = rows;
       checkBinding(context, sessionId);
-      return engine.read(async (tx) => {
+      return engine.read((tx) => {
         const inputs: PendingTurnInput[] = [];
         for (const id of rows.ids) {
-          const row = await findInput(tx, sessionId, { kind: "input_id", value: id });
+          const row = findInput(tx, sessionId, { kind: "input_id", value: id });
           if (row === undefined || !belongsTo(row, rows)) throw superseded("turn_input_claim_superseded", rows);
           inputs.push(toInput(sessionId, row));
         }
@@ -94,12 +95,12 @@ export function createInputs(context: StoreContext): InputFacet {
     async abandon(rows) {
       const { sessionId } = rows;
       checkBinding(context, sessionId);
-      await engine.write(async (tx) => {
+      await engine.write((tx) => {
         for (const id of rows.ids) {
-          const row = await findInput(tx, sessionId, { kind: "input_id", value: id });
+          const row = findInput(tx, sessionId, { kind: "input_id", value: id });
           if (row === undefined || !belongsTo(row, rows)) continue;
           const free = unclaimed(row);
-          await setInput(tx, sessionId, row.state === "accepted" ? { ...free, state: waitingState(row.ingress) } : free);
+          setInput(tx, sessionId, row.state === "accepted" ? { ...free, state: waitingState(row.ingress) } : free);
         }
       });
     },
@@ -107,22 +108,21 @@ export function createInputs(context: StoreContext): InputFacet {
     async listPending(sessionId) {
       checkBinding(context, sessionId);
       const now = context.now();
-      return engine.read(async (tx) => {
-        const isLive = await claimLiveness(tx, sessionId, now);
-        const rows = await collect(liveInputs(tx, sessionId));
+      return engine.read((tx) => {
+        const isLive = seemingLiveness(tx, sessionId, now);
+        const rows = collect(liveInputs(tx, sessionId));
         return rows.filter((row) => row.state !== "accepted" && !isLive(row)).map((row) => toInput(sessionId, row));
       });
     },
 
     async cancel(sessionId, targets) {
       checkBinding(context, sessionId);
-      const now = context.now();
-      return engine.write(async (tx) => {
-        const isLive = await claimLiveness(tx, sessionId, now);
+      return engine.write((tx) => {
+        const isLive = claimLiveness(tx, sessionId);
         const outcomes: CancelOutcome[] = [];
         for (const target of targets) {
-          const row = await findInput(tx, sessionId, target);
-          outcomes.push(row === undefined ? { outcome: "not_found" } : await cancelRow(tx, sessionId, row, isLive));
+          const row = findInput(tx, sessionId, target);
+          outcomes.push(row === undefined ? { outcome: "not_found" } : cancelRow(tx, sessionId, row, isLive));
         }
         return outcomes;
       });
@@ -130,16 +130,15 @@ export function createInputs(context: StoreContext): InputFacet {
 
     async cancelSuffix(sessionId, anchor) {
       checkBinding(context, sessionId);
-      const now = context.now();
-      return engine.write(async (tx): Promise<SuffixCancelOutcome> => {
-        const first = await findInput(tx, sessionId, anchor);
+      return engine.write((tx): SuffixCancelOutcome => {
+        const first = findInput(tx, sessionId, anchor);
         if (first === undefined) return { outcome: "anchor_not_found", data: { anchor } };
-        const isLive = await claimLiveness(tx, sessionId, now);
-        const rows = [...(await collect(endedInputs(tx, sessionId))), ...(await collect(liveInputs(tx, sessionId)))]
+        const isLive = claimLiveness(tx, sessionId);
+        const rows = [...collect(endedInputs(tx, sessionId)), ...collect(liveInputs(tx, sessionId))]
           .filter((row) => row.seq >= first.seq)
           .sort((a, b) => a.seq - b.seq);
         const outcomes: CancelOutcome[] = [];
-        for (const row of rows) outcomes.push(await cancelRow(tx, sessionId, row, isLive));
+        for (const row of rows) outcomes.push(cancelRow(tx, sessionId, row, isLive));
         return { outcome: "outcomes", data: { anchor, outcomes } };
       });
     },
@@ -147,30 +146,29 @@ export function createInputs(context: StoreContext): InputFacet {
     async deferOrphaned(fence, scope) {
       const { sessionId } = fence;
       checkBinding(context, sessionId);
-      const now = context.now();
-      return engine.write(async (tx) => {
-        const { lease } = await requireFence(tx, sessionId, fence, now);
+      return engine.write((tx) => {
+        const { lease } = requireFence(tx, sessionId, fence);
         const isOrphaned = (row: InputRow): boolean => {
           if (row.state !== "pending_active" && row.state !== "accepted") return false;
           if (scope.kind === "turn") return isFor(row, scope.turnId);
           return isClaimable(row, lease.fencingToken) && !(scope.turnId !== undefined && isFor(row, scope.turnId));
         };
-        const orphaned = (await collect(liveInputs(tx, sessionId))).filter(isOrphaned).map(deferred);
-        for (const row of orphaned) await setInput(tx, sessionId, row);
+        const orphaned = collect(liveInputs(tx, sessionId)).filter(isOrphaned).map(deferred);
+        for (const row of orphaned) setInput(tx, sessionId, row);
         return orphaned.map((row) => toInput(sessionId, row));
       });
     },
   };
 }
 
-async function cancelRow(tx: WriteTransaction, sessionId: string, row: InputRow, isLive: (row: InputRow) => boolean): Promise<CancelOutcome> {
+function cancelRow(tx: WriteTransaction, sessionId: string, row: InputRow, isLive: (row: InputRow) => boolean): CancelOutcome {
   if (row.state === "cancelled") return { outcome: "already_cancelled", data: toInput(sessionId, row) };
   if (row.state === "completed") return { outcome: "already_completed", data: toInput(sessionId, row) };
   if (row.state === "accepted" || isLive(row)) {
     return { outcome: "already_claimed", data: { input: toInput(sessionId, row), claim: diagnose(row) } };
   }
   const cancelled: InputRow = { ...unclaimed(row), state: "cancelled" };
-  await setInput(tx, sessionId, cancelled);
+  setInput(tx, sessionId, cancelled);
   return { outcome: "cancelled", data: toInput(sessionId, cancelled) };
 }
 

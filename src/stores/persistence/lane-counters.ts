@@ -7,9 +7,9 @@ import { count, parseRow } from "./schema.ts";
 
 const lanesRow = z.strictObject({ inputs: count, work: count });
 
-export async function nextSequence(tx: WriteTransaction, sessionId: string, lane: "inputs" | "work"): Promise<number> {
+export function nextSequence(tx: WriteTransaction, sessionId: string, lane: "inputs" | "work"): number {
   const key = lanesKey(sessionId);
-  const value = await tx.get(key);
+  const value = tx.get(key);
   const last = value === undefined ? { inputs: 0, work: 0 } : parseRow(lanesRow, "lane counters", key, value);
   const next = last[lane] + 1;
   tx.set(key, { ...last, [lane]: next });

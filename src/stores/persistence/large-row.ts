@@ -2,7 +2,7 @@
 // turn's history. Such a row is stored as `{ "$chunks": n }` with its JSON text in n byte rows right behind it.
 
 import { isPlainObject, type Json, type JsonObject } from "../../domain/json.ts";
-import { type Bound, END, type Entry, type Key, prefixRange, type ReadTransaction, type Value, type WriteTransaction } from "../engine.ts";
+import { below, type Bound, END, type Entry, type Key, prefixRange, type RangeRead, type ReadTransaction, type Value, type WriteTransaction } from "../engine.ts";
 import { invalidRow } from "./schema.ts";
 
 /** Characters; engines take 8 MiB, and this estimate is a little lower than theirs. */
@@ -49,16 +49,16 @@ export function setRow(tx: WriteTransaction, key: Key, row: PreparedRow): void {
   row.chunks.forEach((chunk, index) => tx.set([...key, index], chunk));
 }
 
-export async function getRow(tx: ReadTransaction, key: Key): Promise<Value | undefined> {
-  const value = await tx.get(key);
+export function getRow(tx: ReadTransaction, key: Key): Value | undefined {
+  const value = tx.get(key);
   return value === undefined ? undefined : joinRow(tx, key, value);
 }
 
 /** The whole row behind what `get` or `range` gave for `key`. */
-export async function joinRow(tx: ReadTransaction, key: Key, value: Value): Promise<Value> {
+export function joinRow(tx: ReadTransaction, key: Key, value: Value): Value {
   const chunkCount = chunksOf(value);
   if (chunkCount === 0) return value;
-  const entries = await tx.range([...key, 0], prefixRange(key)[1]);
+  const entries = tx.range([...key, 0], prefixRange(key)[1]);
   if (entries.length !== chunkCount) throw invalidRow("chunked row", key, `it has ${entries.length} of ${chunkCount} chunks`);
   const decoder = new TextDecoder("utf-8", { fatal: true });
   try {
@@ -76,14 +76,17 @@ export async function joinRow(tx: ReadTransaction, key: Key, value: Value): Prom
 
 const PAGE = 64;
 
+/** What `scanRows` reads first, to be prefetched. */
+export const firstRows = (prefix: Key): RangeRead => below(prefix, PAGE);
+
 /** Whole rows below `prefix` that are one part longer than it, in key order; read in pages, so that a consumer can stop early. */
-export async function* scanRows(tx: ReadTransaction, prefix: Key): AsyncGenerator<Entry, void> {
+export function* scanRows(tx: ReadTransaction, prefix: Key): Generator<Entry, void> {
   const rowLength = prefix.length + 1;
   for (let from: Bound = prefix; ; ) {
-    const page = await tx.range(from, [...prefix, END], { limit: PAGE });
+    const page = tx.range(from, [...prefix, END], { limit: PAGE });
     for (const { key, value } of page) {
       // Chunks of a row lie behind it and are joined with it.
-      if (key.length === rowLength) yield { key, value: await joinRow(tx, key, value) };
+      if (key.length === rowLength) yield { key, value: joinRow(tx, key, value) };
     }
     const last = page.at(-1);
     if (last === undefined || page.length < PAGE) return;
@@ -92,18 +95,14 @@ export async function* scanRows(tx: ReadTransaction, prefix: Key): AsyncGenerato
 }
 
 /** Reads to the end, for those who change what they read. */
-export async function collect<T>(rows: AsyncIterable<T>): Promise<T[]> {
-  const all: T[] = [];
-  for await (const row of rows) all.push(row);
-  return all;
-}
+export const collect = <T>(rows: Iterable<T>): T[] => [...rows];
 
 /** Deletes a row and its chunks. */
-export async function deleteRow(tx: WriteTransaction, key: Key): Promise<void> {
-  for (const entry of await tx.range(...prefixRange(key))) tx.delete(entry.key);
+export function deleteRow(tx: WriteTransaction, key: Key): void {
+  for (const entry of tx.range(...prefixRange(key))) tx.delete(entry.key);
 }
 
-/** Whether `joinRow` has something to do; asking first spares a long read an await per row. */
+/** Whether `joinRow` has something to do; asking first spares a long read a call per row. */
 export const isChunked = (value: Value): boolean => chunksOf(value) > 0;
 
 /** How many byte rows follow; 0 for a row that is whole. */

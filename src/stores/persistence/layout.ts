@@ -19,8 +19,11 @@
 //   ["session", sid]                            metadata; the directory of sessions
 //   ["retired", sid]                            ids that were deleted and stay used (design 7.7)
 //   ["retired"]                                 how often something was deleted that the engine's files may still hold (erasure.ts)
-//   ["turn", sid, 0 | 1]                        turn in flight: control state | input
+//   ["turn", sid, 0 | 1]                        turn in flight: control state | input; the former also of a deletion that goes on
 //   ["turn", sid, 2, step]                      turn in flight: what one step settled and appended
+//   ["parked", sid, 0]                          control state of a turn that waits and that nobody drives; in place of ["turn", sid, 0]
+//   ["parked", sid, 1], ["parked", sid, 2, step]   the other rows of a turn that has waited so once, from then on
+//   ["ready"], ["ready", 0..3, ..]              what can go on, and from when on (ready-index.ts)
 //   ["intent", sid, attachmentId]               manifest rows without commit stamp
 //   ["held", attachmentId, sid]                 sessions that refer to an attachment
 //   ["blob", key]                               bytes in the attachments' home that no header names: being put, or to be deleted
@@ -61,6 +64,14 @@ export const nodeIndexKey = (sessionId: string, nodeId: string): Key => ["s", se
 export const sessionPrefix = (sessionId: string): Key => ["s", sessionId];
 export const SESSION_ROWS: Key = ["s"];
 
+/** Rows that are only found from others of their session, and of which a long session has many. */
+export const historicRows = (sessionId: string): readonly [Bound, Bound] => [["s", sessionId, HISTORY], ["s", sessionId, INPUTS]];
+/** All others below its prefix. */
+export const usableRows = (sessionId: string): readonly (readonly [Bound, Bound])[] => [
+  [sessionPrefix(sessionId), ["s", sessionId, HISTORY]],
+  [["s", sessionId, INPUTS], after(sessionPrefix(sessionId))],
+];
+
 export const tombstoneKey = (sessionId: string, nodeId: string): Key => ["s", sessionId, TOMBSTONES, nodeId];
 export const tombstonesPrefix = (sessionId: string): Key => ["s", sessionId, TOMBSTONES];
 
@@ -99,6 +110,25 @@ export const turnPrefix = (sessionId: string): Key => ["turn", sessionId];
 export const turnControlKey = (sessionId: string): Key => ["turn", sessionId, 0];
 export const turnInputKey = (sessionId: string): Key => ["turn", sessionId, 1];
 export const turnStepKey = (sessionId: string, step: number): Key => ["turn", sessionId, 2, step];
+
+export const PARKED: Key = ["parked"];
+export const parkedPrefix = (sessionId: string): Key => ["parked", sessionId];
+export const parkedControlKey = (sessionId: string): Key => ["parked", sessionId, 0];
+export const parkedInputKey = (sessionId: string): Key => ["parked", sessionId, 1];
+export const parkedStepKey = (sessionId: string, step: number): Key => ["parked", sessionId, 2, step];
+
+export const READY: Key = ["ready"];
+export const READY_TURNS: Key = ["ready", 0];
+export const readyTurnKey = (sessionId: string): Key => ["ready", 0, sessionId];
+export const DUE_TURNS: Key = ["ready", 1];
+export const dueTurnKey = (dueAtMs: number, sessionId: string): Key => ["ready", 1, dueAtMs, sessionId];
+export const READY_QUEUES: Key = ["ready", 2];
+export const readyQueueKey = (sessionId: string): Key => ["ready", 2, sessionId];
+export const DELAYED_QUEUES: Key = ["ready", 3];
+export const delayedQueueKey = (availableAtMs: number, sessionId: string): Key => ["ready", 3, availableAtMs, sessionId];
+
+/** Where the control state of a session's turn may be. */
+export const controlKeys = (sessionId: string): readonly Key[] => [turnControlKey(sessionId), parkedControlKey(sessionId)];
 
 /** First bound past `key` and everything below it. */
 export const after = (key: Key): Bound => [...key, END];

@@ -32,12 +32,12 @@ export function createMaintenance(context: StoreContext): MaintenanceFacet {
   return {
     async tombstoneNodes(sessionId, nodeIds) {
       checkBinding(context, sessionId);
-      return engine.write(async (tx) => {
-        const head = await readHead(tx, sessionId);
+      return engine.write((tx) => {
+        const head = readHead(tx, sessionId);
         if (head === undefined) return 0;
         let hidden = 0;
         for (const id of new Set(nodeIds)) {
-          if ((await findLiveNode(tx, sessionId, id)) === undefined) continue;
+          if (findLiveNode(tx, sessionId, id) === undefined) continue;
           tx.set(tombstoneKey(sessionId, id), true);
           hidden++;
         }
@@ -53,38 +53,38 @@ export function createMaintenance(context: StoreContext): MaintenanceFacet {
         return { removedNodeCount: 0, removedPendingTurnInputTombstoneCount: 0 };
       }
       checkBinding(context, sessionId);
-      const { noted, ...report } = await engine.write(async (tx): Promise<VacuumReport & { readonly noted: Value | undefined }> => {
-        const inputs = await collect(endedInputs(tx, sessionId));
-        for (const row of inputs) await removeEnded(tx, sessionId, row);
-        const removedNodeCount = await removeTombstoned(tx, sessionId);
-        return { removedNodeCount, removedPendingTurnInputTombstoneCount: inputs.length, noted: await notedErasures(tx) };
+      const { noted, ...report } = await engine.write((tx): VacuumReport & { readonly noted: Value | undefined } => {
+        const inputs = collect(endedInputs(tx, sessionId));
+        for (const row of inputs) removeEnded(tx, sessionId, row);
+        const removedNodeCount = removeTombstoned(tx, sessionId);
+        return { removedNodeCount, removedPendingTurnInputTombstoneCount: inputs.length, noted: notedErasures(tx) };
       });
       if (noted !== undefined) await erase(context, noted);
       return report;
     },
 
     async gcUnreachable() {
-      return engine.write(async (tx): Promise<GcReport> => {
-        const { rootCount, refs } = await componentRoots(tx);
+      return engine.write((tx): GcReport => {
+        const { rootCount, refs } = componentRoots(tx);
         let [retainedBlobCount, deletedBlobCount] = [0, 0];
-        for (const { key } of await tx.range(...prefixRange(contentPrefix(COMPONENTS)))) {
+        for (const { key } of tx.range(...prefixRange(contentPrefix(COMPONENTS)))) {
           const ref = textAt(key, 2);
           if (refs.has(ref)) retainedBlobCount++;
           else {
-            await deleteContent(tx, COMPONENTS, ref);
+            deleteContent(tx, COMPONENTS, ref);
             deletedBlobCount++;
           }
         }
-        if (deletedBlobCount > 0) await noteErasure(tx);
+        if (deletedBlobCount > 0) noteErasure(tx);
         return { rootCount, retainedBlobCount, deletedBlobCount };
       });
     },
 
     async orphanedNodeIds(sessionId) {
       checkBinding(context, sessionId);
-      return engine.read(async (tx) => {
-        const full = await loadSession(tx, sessionId, { kind: "full_graph" });
-        const path = await loadSession(tx, sessionId, { kind: "active_path" });
+      return engine.read((tx) => {
+        const full = loadSession(tx, sessionId, { kind: "full_graph" });
+        const path = loadSession(tx, sessionId, { kind: "active_path" });
         const active = new Set(path?.nodes.map((node) => node.nodeId));
         return (full?.nodes ?? []).map((node) => node.nodeId).filter((id) => !active.has(id));
       });
@@ -93,17 +93,17 @@ export function createMaintenance(context: StoreContext): MaintenanceFacet {
 }
 
 /** Writes history rows again without their tombstoned nodes; a turn's result stays. */
-async function removeTombstoned(tx: WriteTransaction, sessionId: string): Promise<number> {
-  const tombstones = await readTombstones(tx, sessionId);
+function removeTombstoned(tx: WriteTransaction, sessionId: string): number {
+  const tombstones = readTombstones(tx, sessionId);
   if (tombstones.size === 0) return 0;
   let removed = 0;
-  for await (const { key, value } of scanRows(tx, historyPrefix(sessionId))) {
+  for (const { key, value } of scanRows(tx, historyPrefix(sessionId))) {
     const nodes = readNodes(key, value);
     const kept = nodes.filter((node: SessionNode) => !tombstones.has(node.nodeId));
     if (kept.length === nodes.length) continue;
     removed += nodes.length - kept.length;
     const row = writeHistory(sessionId, kept, hasEnding(value) ? readEnding(key, value) : undefined);
-    await deleteRow(tx, key);
+    deleteRow(tx, key);
     if (row !== undefined) setRow(tx, key, prepareRow(row));
   }
   for (const id of tombstones) {
@@ -114,16 +114,16 @@ async function removeTombstoned(tx: WriteTransaction, sessionId: string): Promis
 }
 
 /** What the heads and configurations of all sessions name; a row that cannot be read throws (C-36). */
-async function componentRoots(tx: ReadTransaction): Promise<{ readonly rootCount: number; readonly refs: ReadonlySet<string> }> {
+function componentRoots(tx: ReadTransaction): { readonly rootCount: number; readonly refs: ReadonlySet<string> } {
   const refs = new Set<string>();
   let rootCount = 0;
   const to = after(SESSION_ROWS);
   for (let from: Bound = SESSION_ROWS; ; ) {
-    const [entry] = await tx.range(from, to, { limit: 1 });
+    const [entry] = tx.range(from, to, { limit: 1 });
     if (entry === undefined) return { rootCount, refs };
     const sessionId = textAt(entry.key, 1);
-    const config = await readConfigRef(tx, sessionId);
-    const named = [...Object.values((await readHead(tx, sessionId))?.components ?? {}), ...(config === undefined ? [] : [config])];
+    const config = readConfigRef(tx, sessionId);
+    const named = [...Object.values(readHead(tx, sessionId)?.components ?? {}), ...(config === undefined ? [] : [config])];
     if (named.length > 0) rootCount++;
     for (const ref of named) refs.add(ref);
     from = after(sessionPrefix(sessionId));

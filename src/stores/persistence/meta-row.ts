@@ -36,9 +36,9 @@ const metaRow = z.strictObject({
 export const readMeta = (key: Key, value: Value): SessionMeta => parseRow(metaRow, "session metadata", key, value);
 
 /** Undefined for a session that was never entered, or was deleted. */
-export async function findMeta(tx: ReadTransaction, sessionId: string): Promise<SessionMeta | undefined> {
+export function findMeta(tx: ReadTransaction, sessionId: string): SessionMeta | undefined {
   const key = sessionKey(sessionId);
-  const value = await tx.get(key);
+  const value = tx.get(key);
   return value === undefined ? undefined : readMeta(key, value);
 }
 
@@ -56,7 +56,7 @@ export function setMeta(tx: WriteTransaction, meta: SessionMeta): void {
 const protocolIn = (value: Value | undefined): string => (isPlainObject(value) && typeof value["protocol"] === "string" ? value["protocol"] : STANDARD_PROTOCOL);
 
 /** The same, of a session that exists. */
-export const protocolOf = async (tx: ReadTransaction, sessionId: string): Promise<string> => protocolIn(await tx.get(sessionKey(sessionId)));
+export const protocolOf = (tx: ReadTransaction, sessionId: string): string => protocolIn(tx.get(sessionKey(sessionId)));
 
 /**
  * Enters a session into the directory if it is not there, bound to the protocol of whoever does.
@@ -64,15 +64,15 @@ export const protocolOf = async (tx: ReadTransaction, sessionId: string): Promis
  * @returns its entry, where it was there.
  * @throws LashError `session_id_retired` - it was deleted.
  */
-export async function seedMeta(
+export function seedMeta(
   tx: WriteTransaction,
   sessionId: string,
   seed: Omit<SessionSeed, "sessionId"> & { readonly protocol: string },
   now: number,
-): Promise<Value | undefined> {
-  const known = await tx.get(sessionKey(sessionId));
+): Value | undefined {
+  const known = tx.get(sessionKey(sessionId));
   if (known !== undefined) return known;
-  await requireNotRetired(tx, sessionId);
+  requireNotRetired(tx, sessionId);
   const { model, relation, sessionName = sessionId, cwd, protocol } = seed;
   const createdAt = new Date(now).toISOString();
   setMeta(tx, { sessionId, sessionName, createdAt, model, relation, ...(cwd !== undefined && { cwd }), ...(protocol !== STANDARD_PROTOCOL && { protocol }) });
@@ -84,8 +84,8 @@ export async function seedMeta(
  *
  * @throws LashError `session_fact_pinned`, `session_id_retired`.
  */
-export async function seedMetaOfTurn(tx: WriteTransaction, sessionId: string, seed: Parameters<typeof seedMeta>[2], now: number): Promise<void> {
-  const known = await seedMeta(tx, sessionId, seed, now);
+export function seedMetaOfTurn(tx: WriteTransaction, sessionId: string, seed: Parameters<typeof seedMeta>[2], now: number): void {
+  const known = seedMeta(tx, sessionId, seed, now);
   if (known === undefined) return;
   const expected = protocolIn(known);
   if (expected !== seed.protocol) throw protocolPinned(sessionId, { expected, actual: seed.protocol });

@@ -39,24 +39,24 @@ export function prepareSession(session: NewConversation, { now, protocol }: Stor
 }
 
 /** @returns the session that has the id already; then nothing may be written. */
-export async function findBegun(tx: WriteTransaction, sessionId: string): Promise<SessionBeginning | undefined> {
-  const meta = await findMeta(tx, sessionId);
+export function findBegun(tx: WriteTransaction, sessionId: string): SessionBeginning | undefined {
+  const meta = findMeta(tx, sessionId);
   if (meta !== undefined) return { kind: "exists", meta };
-  if ((await readHead(tx, sessionId)) !== undefined) throw storeError("store_backend", `session ${sessionId} has a head and no metadata`, { details: { sessionId } });
+  if (readHead(tx, sessionId) !== undefined) throw storeError("store_backend", `session ${sessionId} has a head and no metadata`, { details: { sessionId } });
   return undefined;
 }
 
 /** @throws LashError `session_id_retired` - it was deleted. */
-export async function writeSession(tx: WriteTransaction, { session, history, now, protocol }: PreparedSession, { taken, components, isChild }: BeginsWith): Promise<void> {
+export function writeSession(tx: WriteTransaction, { session, history, now, protocol }: PreparedSession, { taken, components, isChild }: BeginsWith): void {
   const { sessionId, relation, head, frame, nodes, attachmentIds } = session;
-  await seedMeta(tx, sessionId, { relation, model: head.policy.model.id, protocol }, now);
+  seedMeta(tx, sessionId, { relation, model: head.policy.model.id, protocol }, now);
   // Images are the session's own from here on: deleting the other one must not take them away (C-46).
-  for (const id of attachmentIds) await recordIntent(tx, sessionId, id, now);
-  await stampAttachments(tx, sessionId, attachmentIds, now);
-  for (const [, content] of components) if (content !== null) await putContent(tx, COMPONENTS, content);
+  for (const id of attachmentIds) recordIntent(tx, sessionId, id, now);
+  stampAttachments(tx, sessionId, attachmentIds, now);
+  for (const [, content] of components) if (content !== null) putContent(tx, COMPONENTS, content);
   if (history !== undefined) setRow(tx, historyKey(sessionId, 1), history);
   for (const { nodeId } of nodes) tx.set(nodeIndexKey(sessionId, nodeId), { revision: 1 });
-  await setFrames(tx, sessionId, [frame], 1);
+  setFrames(tx, sessionId, [frame], 1);
   const refs = changedRefs(NO_HEAD.components, taken, components);
   tx.set(headKey(sessionId), writeHead(sessionId, { revision: 1, appended: nodes.length, hidden: 0, head, components: refs, isChild }));
 }
@@ -65,12 +65,12 @@ export async function beginSession(context: StoreContext, { componentRefs: taken
   const { sessionId, holder } = session;
   checkBinding(context, sessionId);
   const prepared = prepareSession(session, context);
-  return context.engine.write(async (tx): Promise<SessionBeginning> => {
-    const begun = await findBegun(tx, sessionId);
+  return context.engine.write((tx): SessionBeginning => {
+    const begun = findBegun(tx, sessionId);
     if (begun !== undefined) return begun;
-    await requireUsable(tx, holder);
-    await checkRefs(tx, sessionId, taken);
-    await writeSession(tx, prepared, { taken, components: [], isChild: false });
+    requireUsable(tx, holder);
+    checkRefs(tx, sessionId, taken);
+    writeSession(tx, prepared, { taken, components: [], isChild: false });
     return { kind: "created" };
   });
 }

@@ -4,25 +4,27 @@ import { storeError } from "../../domain/errors.ts";
 import { sha256Hex } from "../../domain/sha256.ts";
 import { inputNeedsVersion2 } from "../../domain/turn-input.ts";
 import type { LeaseFence } from "../contract.ts";
-import { type Bound, type ReadTransaction } from "../engine.ts";
+import type { Bound, ReadTransaction } from "../engine.ts";
 import type { QueuedBatch, QueueFacet, WorkClaim, WorkDraft } from "../ingress-contract.ts";
 import { writeWithBytes } from "./attachment-bytes.ts";
 import { setAttachments } from "./attachment-rows.ts";
-import { belongsTo, claimLiveness, superseded, unclaimed } from "./claim-rows.ts";
+import { belongsTo, superseded, unclaimed } from "./claim-rows.ts";
 import { checkBinding, type StoreContext } from "./context.ts";
-import { liveInputs } from "./input-rows.ts";
 import { nextSequence } from "./lane-counters.ts";
 import { collect } from "./large-row.ts";
-import { after, lanesKey, SESSION_ROWS, sessionPrefix, textAt } from "./layout.ts";
-import { countWork, type HeldLane, readLane, requireFence } from "./lease-rules.ts";
+import { after, lanesKey, leaseKey, retiredKey, SESSION_ROWS, sessionKey, sessionPrefix, textAt, workSourceKey } from "./layout.ts";
+import { countWork, type HeldLane, requireFence } from "./lease-rules.ts";
+import { listQueue } from "./ready-index.ts";
+import { readyQueues, takenness, waits } from "./ready-queues.ts";
 import { requireUsable } from "./retired.ts";
 import { CONTENT_VERSION } from "./schema.ts";
+import { addingContent } from "./scopes.ts";
 import { readControl } from "./turn-rows.ts";
-import { exactGroup, isTakenBy, leadingCommand, nextGroup, ofTurn, readyWork, takeWork } from "./work-claims.ts";
+import { exactGroup, leadingCommand, nextGroup, ofTurn, readyWork, takeWork } from "./work-claims.ts";
 import { addWork, findWork, queuedWork, removeWork, setWork, toBatch, type WorkRow } from "./work-rows.ts";
 
 /** Picks the next group from what may be claimed, in sequence. */
-type Select = (ready: AsyncIterable<WorkRow>) => Promise<readonly WorkRow[]>;
+type Select = (ready: Iterable<WorkRow>) => readonly WorkRow[];
 
 export function createQueue(context: StoreContext): QueueFacet {
   const { engine } = context;
@@ -31,24 +33,17 @@ export function createQueue(context: StoreContext): QueueFacet {
     const { sessionId } = fence;
     checkBinding(context, sessionId);
     const now = context.now();
-    const next = async (tx: ReadTransaction): Promise<Pick<HeldLane, "lease"> & { rows: readonly WorkRow[] }> => {
-      const { lease, work } = await requireFence(tx, sessionId, fence, now);
+    const next = (tx: ReadTransaction): Pick<HeldLane, "lease"> & { rows: readonly WorkRow[] } => {
+      const { lease, work } = requireFence(tx, sessionId, fence);
       if (work === 0) return { lease, rows: [] };
-      const inFlight = (await readControl(tx, sessionId))?.turnId;
-      return { lease, rows: await select(readyWork(tx, sessionId, { generation: lease.fencingToken, now, inFlight })) };
+      const inFlight = readControl(tx, sessionId)?.turnId;
+      return { lease, rows: select(readyWork(tx, sessionId, { generation: lease.fencingToken, now, inFlight })) };
     };
     if ((await engine.read(next)).rows.length === 0) return undefined;
-    return engine.write(async (tx) => {
-      const { lease, rows } = await next(tx);
+    return engine.write((tx) => {
+      const { lease, rows } = next(tx);
       return rows.length === 0 ? undefined : takeWork(tx, rows, lease, claimToken);
     });
-  }
-
-  /** Tells whether a batch is claimed, as those without the lease see it: by a live lease, or by the turn in flight. */
-  async function takenness(tx: ReadTransaction, sessionId: string, now: number): Promise<(row: WorkRow) => boolean> {
-    const isLive = await claimLiveness(tx, sessionId, now);
-    const inFlight = (await readControl(tx, sessionId))?.turnId;
-    return (row) => isLive(row) || isTakenBy(row, inFlight);
   }
 
   return {
@@ -57,11 +52,12 @@ export function createQueue(context: StoreContext): QueueFacet {
       checkBinding(context, sessionId);
       checkPayloads(draft);
       const now = context.now();
-      return writeWithBytes(context, draft.attachments ?? [], async (tx, attachments): Promise<QueuedBatch> => {
-        const known = sourceKey === undefined ? undefined : await findWork(tx, sessionId, { source: sourceKey });
+      return writeWithBytes(context, draft.attachments ?? [], (tx, attachments): QueuedBatch => {
+        tx.prefetch([sessionKey(sessionId), retiredKey(sessionId), lanesKey(sessionId), leaseKey(sessionId), ...(sourceKey === undefined ? [] : [workSourceKey(sessionId, sourceKey)])]);
+        const known = sourceKey === undefined ? undefined : findWork(tx, sessionId, { source: sourceKey });
         if (known !== undefined) return toBatch(sessionId, known);
-        await requireUsable(tx, sessionId);
-        const seq = await nextSequence(tx, sessionId, "work");
+        requireUsable(tx, sessionId);
+        const seq = nextSequence(tx, sessionId, "work");
         const row: WorkRow = {
           ...(draft.payloads.some((payload) => payload.type === "turn_input" && inputNeedsVersion2(payload.input)) && { schemaVersion: CONTENT_VERSION }),
           seq,
@@ -76,15 +72,16 @@ export function createQueue(context: StoreContext): QueueFacet {
           fencing: 0,
         };
         addWork(tx, sessionId, row);
-        await countWork(tx, sessionId, 1);
-        await setAttachments(tx, sessionId, attachments, now);
+        listQueue(tx, sessionId, row.availableAtMs, now);
+        countWork(tx, sessionId, 1);
+        setAttachments(tx, sessionId, attachments, now);
         return toBatch(sessionId, row);
-      });
+      }, addingContent(sessionId));
     },
 
     claimCommand: ({ fence, claimToken }) =>
-      claim(fence, claimToken, async (ready) => {
-        const first = await leadingCommand(ready);
+      claim(fence, claimToken, (ready) => {
+        const first = leadingCommand(ready);
         return first === undefined ? [] : [first];
       }),
 
@@ -95,10 +92,10 @@ export function createQueue(context: StoreContext): QueueFacet {
     async claimed(rows) {
       const { sessionId } = rows;
       checkBinding(context, sessionId);
-      return engine.read(async (tx) => {
+      return engine.read((tx) => {
         const batches: QueuedBatch[] = [];
         for (const id of rows.ids) {
-          const row = await findWork(tx, sessionId, { id });
+          const row = findWork(tx, sessionId, { id });
           if (row === undefined || !belongsTo(row, rows)) throw superseded("queued_work_claim_superseded", rows);
           batches.push(toBatch(sessionId, row));
         }
@@ -109,9 +106,9 @@ export function createQueue(context: StoreContext): QueueFacet {
     async abandon(rows) {
       const { sessionId } = rows;
       checkBinding(context, sessionId);
-      await engine.write(async (tx) => {
+      await engine.write((tx) => {
         for (const id of rows.ids) {
-          const row = await findWork(tx, sessionId, { id });
+          const row = findWork(tx, sessionId, { id });
           if (row === undefined || !belongsTo(row, rows)) continue;
           setWork(tx, sessionId, ofTurn(unclaimed(row), undefined));
         }
@@ -120,34 +117,33 @@ export function createQueue(context: StoreContext): QueueFacet {
 
     async cancel(sessionId, batchId) {
       checkBinding(context, sessionId);
-      const now = context.now();
-      return engine.write(async (tx) => {
-        const row = await findWork(tx, sessionId, { id: batchId });
-        if (row === undefined || (await takenness(tx, sessionId, now))(row)) return undefined;
-        await removeWork(tx, sessionId, row);
-        await countWork(tx, sessionId, -1);
+      return engine.write((tx) => {
+        const row = findWork(tx, sessionId, { id: batchId });
+        if (row === undefined || takenness(tx, sessionId)(row)) return undefined;
+        removeWork(tx, sessionId, row);
+        countWork(tx, sessionId, -1);
         return toBatch(sessionId, row);
       });
     },
 
     async list(sessionId) {
       checkBinding(context, sessionId);
-      return engine.read(async (tx) => (await collect(queuedWork(tx, sessionId))).map((row) => toBatch(sessionId, row)));
+      return engine.read((tx) => collect(queuedWork(tx, sessionId)).map((row) => toBatch(sessionId, row)));
     },
 
     async listPending(sessionId) {
       checkBinding(context, sessionId);
       const now = context.now();
-      return engine.read(async (tx) => {
-        const isTaken = await takenness(tx, sessionId, now);
-        return (await collect(queuedWork(tx, sessionId))).filter((row) => !isTaken(row)).map((row) => toBatch(sessionId, row));
+      return engine.read((tx) => {
+        const isTaken = takenness(tx, sessionId, now);
+        return collect(queuedWork(tx, sessionId)).filter((row) => !isTaken(row)).map((row) => toBatch(sessionId, row));
       });
     },
 
     async find(sessionId, batchId) {
       checkBinding(context, sessionId);
-      return engine.read(async (tx) => {
-        const row = await findWork(tx, sessionId, { id: batchId });
+      return engine.read((tx) => {
+        const row = findWork(tx, sessionId, { id: batchId });
         return row && toBatch(sessionId, row);
       });
     },
@@ -159,30 +155,21 @@ export function createQueue(context: StoreContext): QueueFacet {
 
     async waiting() {
       const now = context.now();
-      return engine.read(async (tx) => {
+      return engine.read((tx) => {
         const found: string[] = [];
         // From session to session: one that never had either lane costs two small reads.
         for (let from: Bound = SESSION_ROWS; ; ) {
-          const [entry] = await tx.range(from, after(SESSION_ROWS), { limit: 1 });
+          const [entry] = tx.range(from, after(SESSION_ROWS), { limit: 1 });
           if (entry === undefined) return found;
           const sessionId = textAt(entry.key, 1);
-          if (await waits(tx, sessionId, now)) found.push(sessionId);
+          if (waits(tx, sessionId, now)) found.push(sessionId);
           from = after(sessionPrefix(sessionId));
         }
       });
     },
-  };
 
-  /** Whether a drain would find something, as far as can be told without the lease. */
-  async function waits(tx: ReadTransaction, sessionId: string, now: number): Promise<boolean> {
-    if ((await tx.get(lanesKey(sessionId))) === undefined) return false;
-    if ((await readLane(tx, sessionId)).work > 0) {
-      const isTaken = await takenness(tx, sessionId, now);
-      for await (const row of queuedWork(tx, sessionId)) if (!isTaken(row) && row.availableAtMs <= now) return true;
-    }
-    for await (const { state } of liveInputs(tx, sessionId)) if (state === "deferred_next_turn") return true;
-    return false;
-  }
+    ready: () => readyQueues(context),
+  };
 }
 
 function checkPayloads({ sessionId, payloads }: WorkDraft): void {

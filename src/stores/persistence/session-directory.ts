@@ -2,35 +2,29 @@
 
 import type { SessionNode } from "../../domain/session.ts";
 import type { SessionFacet, SessionMeta, SessionSeed, SessionSummary } from "../contract.ts";
-import { type Key, prefixRange, type WriteTransaction } from "../engine.ts";
-import { dropBytes } from "./attachment-bytes.ts";
-import { isHeld, removeManifest } from "./attachment-rows.ts";
 import { checkBinding, type StoreContext } from "./context.ts";
-import { noteErasure } from "./erasure.ts";
-import { childKey, manifestPrefix, retiredKey, sessionKey, sessionPrefix, textAt, turnPrefix } from "./layout.ts";
+import { sessionKey, turnControlKey } from "./layout.ts";
 import { loadSession } from "./load.ts";
-import { parentIn, readMeta, seedMeta } from "./meta-row.ts";
+import { readMeta, seedMeta } from "./meta-row.ts";
 import { beginSession } from "./new-session.ts";
-import { requireNotRetired } from "./retired.ts";
+import { requireNotRetired, sessionRetired } from "./retired.ts";
+import { deleteSession } from "./session-deletion.ts";
+import { deletionIn } from "./session-region.ts";
 import { invalidRow } from "./schema.ts";
-import { revokeWaits } from "./waits.ts";
-
-/** Rows deleted per range: a long session is not read at once. */
-const PAGE = 512;
 
 type Directory = Pick<SessionFacet, "create" | "begin" | "open" | "summarize" | "delete">;
 
 export function createDirectory(context: StoreContext): Directory {
-  const { engine, place } = context;
+  const { engine } = context;
   return {
     async create(seed: SessionSeed): Promise<SessionMeta> {
       const { sessionId } = seed;
       checkBinding(context, sessionId);
       const now = context.now();
-      return engine.write(async (tx) => {
-        await seedMeta(tx, sessionId, { ...seed, protocol: context.protocol }, now);
+      return engine.write((tx) => {
+        seedMeta(tx, sessionId, { ...seed, protocol: context.protocol }, now);
         const key = sessionKey(sessionId);
-        const value = await tx.get(key);
+        const value = tx.get(key);
         if (value === undefined) throw invalidRow("session metadata", key, "it is missing");
         return readMeta(key, value);
       });
@@ -40,49 +34,32 @@ export function createDirectory(context: StoreContext): Directory {
 
     async open(sessionId) {
       checkBinding(context, sessionId);
-      return engine.read(async (tx) => {
+      const meta = await engine.read((tx) => {
+        if (deletionIn(tx.get(turnControlKey(sessionId))) !== undefined) return "deleting";
         const key = sessionKey(sessionId);
-        const value = await tx.get(key);
+        const value = tx.get(key);
         if (value !== undefined) return readMeta(key, value);
-        await requireNotRetired(tx, sessionId);
+        requireNotRetired(tx, sessionId);
         return undefined;
       });
+      if (meta !== "deleting") return meta;
+      await deleteSession(context, sessionId);
+      throw sessionRetired(sessionId);
     },
 
     async summarize(sessionId): Promise<SessionSummary | undefined> {
       checkBinding(context, sessionId);
-      return engine.read(async (tx) => {
+      return engine.read((tx) => {
         const key = sessionKey(sessionId);
-        const value = await tx.get(key);
+        const value = tx.get(key);
         if (value === undefined) return undefined;
-        const said = ((await loadSession(tx, sessionId, { kind: "active_path" }))?.nodes ?? []).flatMap(userText);
+        const said = (loadSession(tx, sessionId, { kind: "active_path" })?.nodes ?? []).flatMap(userText);
         const [firstUserText] = said;
         return { meta: readMeta(key, value), userMessageCount: said.length, ...(firstUserText !== undefined && { firstUserText }) };
       });
     },
 
-    async delete(sessionId) {
-      checkBinding(context, sessionId);
-      const now = context.now();
-      const existed = await engine.write(async (tx) => {
-        const entry = await tx.get(sessionKey(sessionId));
-        const hasRows = (await tx.range(...prefixRange(sessionPrefix(sessionId)), { limit: 1 })).length > 0;
-        if (entry === undefined && !hasRows) return false;
-        for (const { key } of await tx.range(...prefixRange(manifestPrefix(sessionId)))) await release(tx, sessionId, textAt(key, 3), now);
-        await deleteBelow(tx, sessionPrefix(sessionId));
-        await deleteBelow(tx, turnPrefix(sessionId));
-        await revokeWaits(tx, sessionId);
-        const parent = parentIn(entry);
-        if (parent !== undefined) tx.delete(childKey(parent, sessionId));
-        tx.delete(sessionKey(sessionId));
-        tx.set(retiredKey(sessionId), { retiredAtMs: now });
-        await noteErasure(tx);
-        return true;
-      });
-      // The session is gone whatever becomes of this; what is left here falls to the next sweep.
-      await place?.clear(context).catch(() => undefined);
-      return existed;
-    },
+    delete: (sessionId) => deleteSession(context, sessionId),
   };
 }
 
@@ -96,18 +73,4 @@ function userText({ body }: SessionNode): string[] {
   if (parts.some((part) => part.kind === "ToolResult")) return [];
   if (parts.some((part) => part.kind === "Image")) return ["[Image attached]"];
   return parts.some((part) => part.kind === "File") ? ["[File attached]"] : [];
-}
-
-/** Drops a session's reference; the bytes go with the last one (C-46). */
-async function release(tx: WriteTransaction, sessionId: string, attachmentId: string, now: number): Promise<void> {
-  removeManifest(tx, sessionId, attachmentId);
-  if (!(await isHeld(tx, attachmentId))) await dropBytes(tx, attachmentId, now);
-}
-
-async function deleteBelow(tx: WriteTransaction, prefix: Key): Promise<void> {
-  for (;;) {
-    const page = await tx.range(...prefixRange(prefix), { limit: PAGE });
-    for (const { key } of page) tx.delete(key);
-    if (page.length < PAGE) return;
-  }
 }

@@ -10,6 +10,7 @@ import { loadSession } from "./load.ts";
 import { findMeta, setMeta } from "./meta-row.ts";
 import { requireNotRetired } from "./retired.ts";
 import { createDirectory } from "./session-directory.ts";
+import { readRegion } from "./session-region.ts";
 import { findNode } from "./node-lookup.ts";
 import { findLiveNode } from "./tombstones.ts";
 import { readLedger, readLedgerRow } from "./usage-row.ts";
@@ -26,14 +27,22 @@ export function createSessions(context: StoreContext): SessionFacet {
       return engine.read((tx) => loadSession(tx, sessionId, scope));
     },
 
+    async restore(sessionId, scope) {
+      checkBinding(context, sessionId);
+      return engine.read((tx) => {
+        const read = loadSession(tx, sessionId, scope);
+        return { region: readRegion(tx, sessionId, read !== undefined), ...(read && { read }) };
+      });
+    },
+
     async headRevision(sessionId) {
       checkBinding(context, sessionId);
-      return engine.read(async (tx) => ((await readHead(tx, sessionId)) ?? NO_HEAD).revision);
+      return engine.read((tx) => (readHead(tx, sessionId) ?? NO_HEAD).revision);
     },
 
     async ledger(sessionId) {
       checkBinding(context, sessionId);
-      return engine.read(async (tx) => readLedger(await readLedgerRow(tx, sessionId)));
+      return engine.read((tx) => readLedger(readLedgerRow(tx, sessionId)));
     },
 
     async loadNode(sessionId, nodeId) {
@@ -43,7 +52,7 @@ export function createSessions(context: StoreContext): SessionFacet {
 
     async usesNode(sessionId, nodeId) {
       checkBinding(context, sessionId);
-      return engine.read(async (tx) => (await findNode(tx, sessionId, nodeId)) !== undefined);
+      return engine.read((tx) => findNode(tx, sessionId, nodeId) !== undefined);
     },
 
     async loadMeta(sessionId) {
@@ -53,8 +62,8 @@ export function createSessions(context: StoreContext): SessionFacet {
 
     async saveMeta(meta) {
       checkBinding(context, meta.sessionId);
-      await engine.write(async (tx) => {
-        await requireNotRetired(tx, meta.sessionId);
+      await engine.write((tx) => {
+        requireNotRetired(tx, meta.sessionId);
         setMeta(tx, meta);
       });
     },

@@ -2,9 +2,10 @@
 // row changes.
 
 import type { SettledClaims } from "../contract.ts";
-import type { ReadTransaction, WriteTransaction } from "../engine.ts";
+import type { Key, ReadTransaction, WriteTransaction } from "../engine.ts";
 import type { ClaimedRows } from "../ingress-contract.ts";
 import { belongsTo, superseded } from "./claim-rows.ts";
+import { inputIdKey, workIdKey } from "./layout.ts";
 import { findInput, type InputRow, setInput } from "./input-rows.ts";
 import { findWork, removeWork, type WorkRow } from "./work-rows.ts";
 
@@ -15,11 +16,11 @@ export interface CheckedClaims {
 }
 
 /** @throws LashError `queued_work_claim_superseded`, `turn_input_claim_superseded` - a row is gone or claimed by somebody else. */
-export async function checkClaims(tx: ReadTransaction, sessionId: string, { completedWork = [], completedInputs = [] }: SettledClaims): Promise<CheckedClaims> {
+export function checkClaims(tx: ReadTransaction, sessionId: string, { completedWork = [], completedInputs = [] }: SettledClaims): CheckedClaims {
   const work: WorkRow[] = [];
   for (const claim of completedWork) {
     for (const id of uniqueIds(claim)) {
-      const row = claim.sessionId === sessionId ? await findWork(tx, sessionId, { id }) : undefined;
+      const row = claim.sessionId === sessionId ? findWork(tx, sessionId, { id }) : undefined;
       if (row === undefined || !belongsTo(row, claim)) throw superseded("queued_work_claim_superseded", claim);
       work.push(row);
     }
@@ -27,7 +28,7 @@ export async function checkClaims(tx: ReadTransaction, sessionId: string, { comp
   const inputs: InputRow[] = [];
   for (const claim of completedInputs) {
     for (const id of uniqueIds(claim)) {
-      const row = claim.sessionId === sessionId ? await findInput(tx, sessionId, { kind: "input_id", value: id }) : undefined;
+      const row = claim.sessionId === sessionId ? findInput(tx, sessionId, { kind: "input_id", value: id }) : undefined;
       if (row === undefined || !belongsTo(row, claim)) throw superseded("turn_input_claim_superseded", claim);
       inputs.push(row);
     }
@@ -35,9 +36,15 @@ export async function checkClaims(tx: ReadTransaction, sessionId: string, { comp
   return { inputs, work };
 }
 
-export async function completeClaims(tx: WriteTransaction, sessionId: string, { inputs, work }: CheckedClaims): Promise<void> {
-  for (const row of work) await removeWork(tx, sessionId, row);
-  for (const row of inputs) await setInput(tx, sessionId, { ...row, state: "completed" });
+/** What is read first of the rows that are to be completed; where they lie is known only then. */
+export const readsOfClaims = (sessionId: string, { completedWork = [], completedInputs = [] }: SettledClaims): readonly Key[] => [
+  ...completedWork.flatMap(({ ids }) => ids.map((id) => workIdKey(sessionId, id))),
+  ...completedInputs.flatMap(({ ids }) => ids.map((id) => inputIdKey(sessionId, id))),
+];
+
+export function completeClaims(tx: WriteTransaction, sessionId: string, { inputs, work }: CheckedClaims): void {
+  for (const row of work) removeWork(tx, sessionId, row);
+  for (const row of inputs) setInput(tx, sessionId, { ...row, state: "completed" });
 }
 
 const uniqueIds = ({ ids }: ClaimedRows): readonly string[] => [...new Set(ids)];

@@ -26,9 +26,9 @@ export interface TurnPlace {
   readonly nodeCount: number;
 }
 
-export async function readStamp(tx: ReadTransaction, sessionId: string, turnId: string): Promise<Stamp | undefined> {
+export function readStamp(tx: ReadTransaction, sessionId: string, turnId: string): Stamp | undefined {
   const key = stampKey(sessionId, turnId);
-  const value = await getRow(tx, key);
+  const value = getRow(tx, key);
   return value === undefined ? undefined : parseRow(stampRow, "turn stamp", key, value);
 }
 
@@ -53,28 +53,28 @@ export interface EndedTurn {
 }
 
 /** What a stamp stands for. */
-export async function endedTurn(tx: ReadTransaction, sessionId: string, turnId: string, stamp: Stamp): Promise<EndedTurn> {
+export function endedTurn(tx: ReadTransaction, sessionId: string, turnId: string, stamp: Stamp): EndedTurn {
   if (!Array.isArray(stamp)) {
     const place = { revision: stamp.revision, firstNode: stamp.firstNode, nodeCount: 0 };
     return { turn: record(readTurnResult(stamp.settled, []), place), commitHash: undefined };
   }
   const [revision, firstNode, nodeCount] = stamp;
   const key = historyKey(sessionId, revision);
-  const value: Value | undefined = await getRow(tx, key);
+  const value: Value | undefined = getRow(tx, key);
   if (value === undefined) throw invalidRow("turn stamp", stampKey(sessionId, turnId), "the history row it names is missing");
   const ending = readEnding(key, value);
   return { turn: record(ending, { revision, firstNode, nodeCount }), commitHash: ending.commitHash };
 }
 
 /** @returns undefined for a turn that has not ended. */
-export async function findEnded(tx: ReadTransaction, sessionId: string, turnId: string): Promise<EndedTurn | undefined> {
-  const stamp = await readStamp(tx, sessionId, turnId);
+export function findEnded(tx: ReadTransaction, sessionId: string, turnId: string): EndedTurn | undefined {
+  const stamp = readStamp(tx, sessionId, turnId);
   return stamp === undefined ? undefined : endedTurn(tx, sessionId, turnId, stamp);
 }
 
 /** The record alone. */
-export const findSettled = async (tx: ReadTransaction, sessionId: string, turnId: string): Promise<RecordedTurn | undefined> =>
-  (await findEnded(tx, sessionId, turnId))?.turn;
+export const findSettled = (tx: ReadTransaction, sessionId: string, turnId: string): RecordedTurn | undefined =>
+  findEnded(tx, sessionId, turnId)?.turn;
 
 export const record = ({ result, modelCalls }: TurnEnding, { revision, firstNode, nodeCount }: TurnPlace): RecordedTurn => ({
   ...result,

@@ -5,13 +5,13 @@ import { prefixRange, type ReadTransaction } from "../engine.ts";
 import { textAt, tombstoneKey, tombstonesPrefix } from "./layout.ts";
 import { findNode } from "./node-lookup.ts";
 
-export async function readTombstones(tx: ReadTransaction, sessionId: string): Promise<ReadonlySet<string>> {
-  const entries = await tx.range(...prefixRange(tombstonesPrefix(sessionId)));
+export function readTombstones(tx: ReadTransaction, sessionId: string): ReadonlySet<string> {
+  const entries = tx.range(...prefixRange(tombstonesPrefix(sessionId)));
   return new Set(entries.map(({ key }) => textAt(key, 3)));
 }
 
 /** A node that reads may see. */
-export async function findLiveNode(tx: ReadTransaction, sessionId: string, nodeId: string): Promise<SessionNode | undefined> {
-  const node = await findNode(tx, sessionId, nodeId);
-  return node === undefined || (await tx.get(tombstoneKey(sessionId, nodeId))) !== undefined ? undefined : node;
+export function findLiveNode(tx: ReadTransaction, sessionId: string, nodeId: string): SessionNode | undefined {
+  const node = findNode(tx, sessionId, nodeId);
+  return node === undefined || tx.get(tombstoneKey(sessionId, nodeId)) !== undefined ? undefined : node;
 }

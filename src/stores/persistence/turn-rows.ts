@@ -2,6 +2,9 @@
 //   ["turn", sid, 0]        control: rewritten by every step, with what the latest steps settled and appended
 //   ["turn", sid, 1]        input: written once, with what never changes
 //   ["turn", sid, 2, step]  deltas of earlier steps, moved out of the control row when they outgrew it; written once
+// A sweep reads the first of these of every session, so a turn that waits without a driver must not be among them: when it parks,
+// its rows move to ["parked", sid, ..]. Taken up again, only its control row moves back: the others are moved once per turn, and
+// one that never parks moves nothing.
 // Most turns never need the third kind: a small row that is rewritten costs fewer pages than one more row per step, which
 // has to be deleted again (docs/decisions/0003-row-layout.md).
 
@@ -13,9 +16,12 @@ import type { AcceptTurn, ConfigClaim, JournalEntry, MachineSnapshot, TurnClaim,
 import { readConfig } from "./config-row.ts";
 import { type Key, prefixRange, type ReadTransaction, type Value, type WriteTransaction } from "../engine.ts";
 import { getRow, type PreparedRow, prepareRow, setRow, sizeOf } from "./large-row.ts";
-import { turnControlKey, turnInputKey, turnPrefix, turnStepKey } from "./layout.ts";
+import { parkedControlKey, parkedInputKey, parkedPrefix, parkedStepKey, turnControlKey, turnInputKey, turnPrefix, turnStepKey } from "./layout.ts";
 import { type Fault, readMessage, writeMessage } from "./message-row.ts";
-import { CONTENT_VERSION, contentVersion, count, fitting, invalidRow, opaque, parseRecord, parseRow, versionFor } from "./schema.ts";
+import { unlist } from "./ready-index.ts";
+import { sessionRetired } from "./retired.ts";
+import { CONTENT_VERSION, count, fitting, invalidRow, opaque, PARKED_VERSION, parseRecord, parseRow, SCHEMA_VERSION, versionFor } from "./schema.ts";
+import { deletionIn } from "./session-region.ts";
 import { shareTexts, textsOf, unshareTexts } from "./shared-texts.ts";
 import { cancellationRow } from "./turn-result-row.ts";
 import { modelCallRow, readModelCall, writeModelCall } from "./usage-row.ts";
@@ -35,7 +41,7 @@ const deltasRow = z.array(deltaRow);
 
 const controlRow = z.strictObject({
   /** Of the whole turn: its deltas in rows of their own are judged by it. */
-  schemaVersion: contentVersion,
+  schemaVersion: z.union([z.literal(SCHEMA_VERSION), z.literal(CONTENT_VERSION), z.literal(PARKED_VERSION)]),
   turnId: z.string(),
   step: count,
   recoveries: count,
@@ -53,6 +59,8 @@ const controlRow = z.strictObject({
   cancel: z.exactOptional(cancellationRow),
   /** Some row of this turn is chunked: its keys do not follow from these numbers. */
   chunked: z.exactOptional(z.literal(true)),
+  /** Nobody drives it: it waits for one of these, or until then. */
+  parked: z.exactOptional(z.strictObject({ waits: z.array(z.string()), dueAtMs: z.exactOptional(z.number()) })),
 });
 export type TurnControl = z.output<typeof controlRow>;
 
@@ -88,14 +96,65 @@ const inputRow = z.strictObject({
   acceptedAtMs: z.number(),
 });
 
-export async function readControl(tx: ReadTransaction, sessionId: string): Promise<TurnControl | undefined> {
-  const key = turnControlKey(sessionId);
-  const value = await tx.get(key);
-  return value === undefined ? undefined : parseRecord(controlRow, "turn in flight", key, value, CONTENT_VERSION);
+/** @returns undefined also for a session that is being deleted. */
+export function readControl(tx: ReadTransaction, sessionId: string): TurnControl | undefined {
+  const control = readControlRow(tx, sessionId);
+  return control === "deleting" ? undefined : control;
+}
+
+/** For writes that move the turn on, or accept one. @throws LashError `session_id_retired` - the session is being deleted. */
+export function requireControl(tx: ReadTransaction, sessionId: string): TurnControl | undefined {
+  const control = readControlRow(tx, sessionId);
+  if (control === "deleting") throw sessionRetired(sessionId);
+  return control;
+}
+
+function readControlRow(tx: ReadTransaction, sessionId: string): TurnControl | "deleting" | undefined {
+  for (const key of [turnControlKey(sessionId), parkedControlKey(sessionId)]) {
+    const value = tx.get(key);
+    if (deletionIn(value) !== undefined) return "deleting";
+    if (value !== undefined) return parseRecord(controlRow, "turn in flight", key, value, PARKED_VERSION);
+  }
+  return undefined;
 }
 
 export function setControl(tx: WriteTransaction, sessionId: string, control: TurnControl): void {
-  tx.set(turnControlKey(sessionId), fitting(controlRow, control));
+  tx.set(controlKeyOf(sessionId, control), fitting(controlRow, control));
+}
+
+/** The version of what a turn says, as another one takes it over. */
+export const contentVersionOf = ({ schemaVersion }: TurnControl): typeof SCHEMA_VERSION | typeof CONTENT_VERSION =>
+  schemaVersion === PARKED_VERSION ? CONTENT_VERSION : schemaVersion;
+
+// ---- where its rows lie ---------------------------------------------------------------------------------------------
+
+/** It has parked before: its input and steps lie apart from those of turns that have not. */
+const isApart = ({ schemaVersion }: TurnControl): boolean => schemaVersion === PARKED_VERSION;
+
+const controlKeyOf = (sessionId: string, { parked }: TurnControl): Key => (parked === undefined ? turnControlKey(sessionId) : parkedControlKey(sessionId));
+const inputKeyOf = (sessionId: string, control: TurnControl): Key => (isApart(control) ? parkedInputKey(sessionId) : turnInputKey(sessionId));
+const stepKeyOf = (sessionId: string, control: TurnControl, step: number): Key => (isApart(control) ? parkedStepKey(sessionId, step) : turnStepKey(sessionId, step));
+
+/** Leaves the turn in flight without a driver, where a sweep does not come across it. @param control - not parked. */
+export function parkRows(tx: WriteTransaction, sessionId: string, control: TurnControl, parked: NonNullable<TurnControl["parked"]>): void {
+  tx.delete(turnControlKey(sessionId));
+  if (!isApart(control)) {
+    const own = turnPrefix(sessionId);
+    for (const { key, value } of tx.range(...prefixRange(own))) {
+      tx.delete(key);
+      tx.set([...parkedPrefix(sessionId), ...key.slice(own.length)], value);
+    }
+  }
+  setControl(tx, sessionId, { ...control, schemaVersion: PARKED_VERSION, parked });
+}
+
+/** The turn as whoever drives it on writes it; `setControl` is theirs. */
+export function awakened(tx: WriteTransaction, sessionId: string, control: TurnControl): TurnControl {
+  const { parked, ...awake } = control;
+  if (parked === undefined) return control;
+  tx.delete(parkedControlKey(sessionId));
+  unlist(tx, sessionId, parked.dueAtMs);
+  return awake;
 }
 
 export const acceptedControl = (turnId: string, schemaVersion: TurnControl["schemaVersion"], chunked: boolean, claims: readonly TurnClaim[] = []): TurnControl => ({
@@ -139,6 +198,19 @@ export function acceptedTurn(
 
 /** Moves the turn to its next step: control row, and rows for deltas that do not fit in there. */
 export function setStep(tx: WriteTransaction, sessionId: string, before: TurnControl, step: TurnStep, delta: PreparedDelta | undefined, claims: readonly TurnClaim[] = []): void {
+  setControl(tx, sessionId, nextControl(tx, sessionId, before, step, delta, claims));
+}
+
+/** The control row of the next step, which is not set yet. */
+export function nextControl(
+  tx: WriteTransaction,
+  sessionId: string,
+  stored: TurnControl,
+  step: Omit<TurnStep, "collect">,
+  delta: PreparedDelta | undefined,
+  claims: readonly TurnClaim[] = [],
+): TurnControl {
+  const before = awakened(tx, sessionId, stored);
   const { issued: _issued, deltas = [], rows = [], ...kept } = before;
   const inline = delta === undefined ? deltas : [...deltas, delta.value];
   const fits = delta === undefined || (delta.row.chunks.length === 0 && sizeOf(inline) <= INLINE_SIZE);
@@ -146,15 +218,15 @@ export function setStep(tx: WriteTransaction, sessionId: string, before: TurnCon
   if (!fits) {
     // Rows stay older than inline deltas: those before this step move first, under the step they ended with.
     if (deltas.length > 0) {
-      tx.set(turnStepKey(sessionId, before.step), deltas);
+      tx.set(stepKeyOf(sessionId, before, before.step), deltas);
       moved.push(before.step);
     }
-    setRow(tx, turnStepKey(sessionId, step.step), delta.row);
+    setRow(tx, stepKeyOf(sessionId, before, step.step), delta.row);
     moved.push(step.step);
   }
-  setControl(tx, sessionId, {
+  return {
     ...kept,
-    ...(versionFor(step.appended) === CONTENT_VERSION && { schemaVersion: CONTENT_VERSION }),
+    ...(versionFor(step.appended) === CONTENT_VERSION && !isApart(before) && { schemaVersion: CONTENT_VERSION }),
     step: step.step,
     ...withClaims(before, claims),
     // What is journaled is never run again, so a turn that settles something is not going round in circles; nor is one that
@@ -165,7 +237,7 @@ export function setStep(tx: WriteTransaction, sessionId: string, before: TurnCon
     ...(fits && inline.length > 0 && { deltas: inline }),
     ...(moved.length > 0 && { rows: moved }),
     ...(delta !== undefined && delta.row.chunks.length > 0 && { chunked: true as const }),
-  });
+  };
 }
 
 export function writeInput({ input, inputHash, machine, config }: Pick<AcceptTurn, "input" | "inputHash" | "machine"> & Partial<Pick<AcceptTurn, "config">>, acceptedAtMs: number): JsonObject {
@@ -183,7 +255,7 @@ export interface PreparedDelta {
 }
 
 /** @returns undefined when the step brought nothing. */
-export function prepareDelta({ settled, appended, modelCalls }: TurnStep): PreparedDelta | undefined {
+export function prepareDelta({ settled, appended, modelCalls }: Pick<TurnStep, "settled" | "appended" | "modelCalls">): PreparedDelta | undefined {
   if (settled.length + appended.length + modelCalls.length === 0) return undefined;
   const texts = textsOf(settled.map((entry) => entry.outcome));
   const value: JsonObject = {
@@ -194,17 +266,17 @@ export function prepareDelta({ settled, appended, modelCalls }: TurnStep): Prepa
   return { value, row: prepareRow([value]) };
 }
 
-export async function readInput(tx: ReadTransaction, sessionId: string): Promise<z.output<typeof inputRow>> {
-  const key = turnInputKey(sessionId);
-  const value = await getRow(tx, key);
+export function readInput(tx: ReadTransaction, sessionId: string, control: TurnControl): z.output<typeof inputRow> {
+  const key = inputKeyOf(sessionId, control);
+  const value = getRow(tx, key);
   if (value === undefined) throw invalidRow("turn input", key, "it is missing");
   return parseRow(inputRow, "turn input", key, value);
 }
 
 /** The turn that `control` belongs to, whole. */
-export async function readTurn(tx: ReadTransaction, sessionId: string, control: TurnControl): Promise<TurnRecord> {
-  const { input, inputHash, machine, version, madeFrom, acceptedAtMs } = await readInput(tx, sessionId);
-  const config = await readConfig(tx, sessionId);
+export function readTurn(tx: ReadTransaction, sessionId: string, control: TurnControl): TurnRecord {
+  const { input, inputHash, machine, version, madeFrom, acceptedAtMs } = readInput(tx, sessionId, control);
+  const config = readConfig(tx, sessionId);
   const log: Message[] = [];
   const journal: JournalEntry[] = [];
   const modelCalls: ModelCallRecord[] = [];
@@ -217,16 +289,16 @@ export async function readTurn(tx: ReadTransaction, sessionId: string, control: 
     }
   };
   for (const step of control.rows ?? []) {
-    const key = turnStepKey(sessionId, step);
-    const deltas = await getRow(tx, key);
+    const key = stepKeyOf(sessionId, control, step);
+    const deltas = getRow(tx, key);
     if (deltas === undefined) throw invalidRow("turn step", key, "it is missing");
     replay(key, deltas);
   }
-  replay(turnControlKey(sessionId), control.deltas ?? []);
-  const { turnId, step, snapshot, issued = [], recoveries, cancel } = control;
+  replay(controlKeyOf(sessionId, control), control.deltas ?? []);
+  const { turnId, step, snapshot, issued = [], recoveries, cancel, parked } = control;
   const record = {
     sessionId, turnId, input, inputHash, machine: { machine, version }, config, ...(madeFrom !== undefined && { madeFrom }), acceptedAtMs,
-    step, log, journal, modelCalls, issued, claims: claimsOf(sessionId, control), recoveries, ...(cancel && { cancellation: cancel }),
+    step, log, journal, modelCalls, issued, claims: claimsOf(sessionId, control), recoveries, ...(cancel && { cancellation: cancel }), ...(parked && { parked }),
   };
   return snapshot === undefined ? record : { ...record, snapshot: snapshot satisfies MachineSnapshot };
 }
@@ -237,14 +309,15 @@ const fault =
     invalidRow("turn step", key, problem);
 
 /** Deletes all rows of the turn; without chunks their keys are known and nothing is read. */
-export async function deleteTurn(tx: WriteTransaction, sessionId: string, control: TurnControl): Promise<void> {
+export function deleteTurn(tx: WriteTransaction, sessionId: string, control: TurnControl): void {
+  awakened(tx, sessionId, control);
+  tx.delete(turnControlKey(sessionId));
   if (control.chunked === true) {
-    for (const entry of await tx.range(...prefixRange(turnPrefix(sessionId)))) tx.delete(entry.key);
+    for (const entry of tx.range(...prefixRange(isApart(control) ? parkedPrefix(sessionId) : turnPrefix(sessionId)))) tx.delete(entry.key);
     return;
   }
-  tx.delete(turnControlKey(sessionId));
-  tx.delete(turnInputKey(sessionId));
-  for (const step of control.rows ?? []) tx.delete(turnStepKey(sessionId, step));
+  tx.delete(inputKeyOf(sessionId, control));
+  for (const step of control.rows ?? []) tx.delete(stepKeyOf(sessionId, control, step));
 }
 
 /** Whether `value` could be a row of ours at all; for listings that read nothing but the id. */

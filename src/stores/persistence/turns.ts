@@ -4,23 +4,25 @@
 // every operation checks first, is only read when the turn is not in flight.
 
 import type { TurnCancelOutcome } from "../../domain/cancellation.ts";
-import { type LashError, storeError } from "../../domain/errors.ts";
-import type { CollectedClaims, InFlight, RecordedTurn, ResumeOutcome, StepOutcome, TurnFacet } from "../contract.ts";
-import type { Bound, ReadTransaction } from "../engine.ts";
+import type { CollectedClaims, RecordedTurn, ResumeOutcome, StepOutcome, TurnFacet } from "../contract.ts";
+import type { ReadTransaction } from "../engine.ts";
 import { acceptQueued, acceptTurn } from "./turn-acceptance.ts";
 import { selectWaiting, takeWaiting } from "./checkpoint-claims.ts";
 import { checkBinding, type StoreContext } from "./context.ts";
 import { NO_HEAD, readHead } from "./head-row.ts";
 import { deferInputsOf, liveInputs } from "./input-rows.ts";
-import { collect, prepareRow, setRow } from "./large-row.ts";
-import { after, stampKey, textAt, turnPrefix, TURNS } from "./layout.ts";
+import { collect, firstRows, prepareRow, setRow } from "./large-row.ts";
+import { configKey, controlKeys, headKey, inputsPrefix, leaseKey, PARKED, sessionKey, stampKey, turnInputKey, TURNS } from "./layout.ts";
 import { decideClaim, requireFence, writeReleased } from "./lease-rules.ts";
 import { requireNotRetired } from "./retired.ts";
-import { invalidRow } from "./schema.ts";
+import { readyTurns, turnsBelow } from "./ready-turns.ts";
+import { listReady } from "./ready-index.ts";
 import { isLeft, takeUp } from "./turn-takeover.ts";
-import { checkClaims, completeClaims } from "./settled-claims.ts";
+import { addingContent, inSession } from "./scopes.ts";
+import { parkTurn, readsOfTurn, requireStep } from "./turn-steps.ts";
+import { checkClaims, completeClaims, readsOfClaims } from "./settled-claims.ts";
 import { findEnded, findSettled, record, settledStamp, turnConflict } from "./stamp.ts";
-import { deleteTurn, prepareDelta, readControl, readTurn, setControl, setStep, turnIdOf } from "./turn-rows.ts";
+import { deleteTurn, prepareDelta, readControl, readTurn, requireControl, setControl, setStep } from "./turn-rows.ts";
 
 export function createTurns(context: StoreContext): TurnFacet {
   const { engine } = context;
@@ -32,18 +34,19 @@ export function createTurns(context: StoreContext): TurnFacet {
       const { sessionId, turnId } = request;
       checkBinding(context, sessionId);
       const now = context.now();
-      return engine.write(async (tx): Promise<ResumeOutcome> => {
-        const inFlight = await readControl(tx, sessionId);
+      return engine.write((tx): ResumeOutcome => {
+        tx.prefetch([...readsOfTurn(sessionId, turnId), headKey(sessionId), sessionKey(sessionId), turnInputKey(sessionId), configKey(sessionId)]);
+        const inFlight = requireControl(tx, sessionId);
         if (inFlight?.turnId !== turnId) {
-          await requireNotRetired(tx, sessionId);
-          const result = await findSettled(tx, sessionId, turnId);
+          requireNotRetired(tx, sessionId);
+          const result = findSettled(tx, sessionId, turnId);
           return result === undefined ? { kind: "unknown_turn" } : { kind: "settled", result };
         }
-        const claim = await decideClaim(tx, request, now);
+        const claim = decideClaim(tx, request, now);
         if (claim.kind === "busy") return { kind: "busy", holder: claim.holder };
-        const taken = await takeUp(context, tx, inFlight, claim, request);
+        const taken = takeUp(context, tx, inFlight, claim, request);
         return isLeft(taken) ? taken : { kind: "resumed", ...taken };
-      });
+      }, addingContent(sessionId));
     },
 
     async recordStep(step) {
@@ -52,42 +55,41 @@ export function createTurns(context: StoreContext): TurnFacet {
       checkBinding(context, sessionId);
       const now = context.now();
       const delta = prepareDelta(step);
-      return engine.write(async (tx): Promise<StepOutcome> => {
-        const inFlight = await readControl(tx, sessionId);
-        if (inFlight?.turnId !== turnId) {
-          const result = await findSettled(tx, sessionId, turnId);
-          if (result !== undefined) return { kind: "settled", result };
-        }
-        const held = await requireFence(tx, sessionId, fence, now);
-        if (inFlight?.turnId !== turnId) throw stepConflict(sessionId, turnId, step.step, null);
-        if (step.step !== inFlight.step + 1) throw stepConflict(sessionId, turnId, step.step, inFlight.step);
+      return engine.write((tx): StepOutcome => {
+        tx.prefetch([...readsOfTurn(sessionId, turnId), ...(collection === undefined ? [] : [firstRows(inputsPrefix(sessionId))])]);
+        const begun = requireStep(tx, step);
+        if (begun.kind === "settled") return begun;
+        const { inFlight, held } = begun;
         const asked = inFlight.cancel && { cancellation: inFlight.cancel };
-        const waiting = collection && (await selectWaiting(tx, held, { turnId, inFlight, now }, collection));
+        const waiting = collection && selectWaiting(tx, held, { turnId, inFlight, now }, collection);
         if (collection === undefined || waiting === undefined) {
           setStep(tx, sessionId, inFlight, step, delta);
           return { kind: "recorded", ...asked };
         }
-        const { remembered, ...claimed } = await takeWaiting(tx, waiting, held, { ...collection, turnId, remembers: true });
+        const { remembered, ...claimed } = takeWaiting(tx, waiting, held, { ...collection, turnId, remembers: true });
         setStep(tx, sessionId, inFlight, step, delta, remembered);
         return { kind: "recorded", ...claimed, ...asked };
-      });
+      }, inSession(sessionId));
     },
+
+    park: (park) => parkTurn(context, park),
 
     async collect(fence, turnId, collection) {
       const { sessionId } = fence;
       checkBinding(context, sessionId);
       const now = context.now();
-      const look = async (tx: ReadTransaction) => {
-        const held = await requireFence(tx, sessionId, fence, now);
-        return { held, waiting: await selectWaiting(tx, held, { turnId, inFlight: await readControl(tx, sessionId), now }, collection) };
+      const look = (tx: ReadTransaction) => {
+        tx.prefetch([leaseKey(sessionId), ...controlKeys(sessionId), firstRows(inputsPrefix(sessionId))]);
+        const held = requireFence(tx, sessionId, fence);
+        return { held, waiting: selectWaiting(tx, held, { turnId, inFlight: readControl(tx, sessionId), now }, collection) };
       };
       const { waiting } = await engine.read(look);
       if (waiting.inputs.length + waiting.work.length === 0) return {};
-      return engine.write(async (tx): Promise<CollectedClaims> => {
-        const { held, waiting: found } = await look(tx);
-        const { remembered: _, ...claimed } = await takeWaiting(tx, found, held, { ...collection, turnId, remembers: false });
+      return engine.write((tx): CollectedClaims => {
+        const { held, waiting: found } = look(tx);
+        const { remembered: _, ...claimed } = takeWaiting(tx, found, held, { ...collection, turnId, remembers: false });
         return claimed;
-      });
+      }, inSession(sessionId));
     },
 
     async settle(settlement) {
@@ -95,42 +97,44 @@ export function createTurns(context: StoreContext): TurnFacet {
       const { sessionId } = fence;
       const { turnId } = result;
       checkBinding(context, sessionId);
-      const now = context.now();
-      return engine.write(async (tx): Promise<RecordedTurn> => {
-        const ended = await findEnded(tx, sessionId, turnId);
+      return engine.write((tx): RecordedTurn => {
+        tx.prefetch([...readsOfTurn(sessionId, turnId), headKey(sessionId), turnInputKey(sessionId), configKey(sessionId), firstRows(inputsPrefix(sessionId)), ...readsOfClaims(sessionId, settlement)]);
+        const ended = findEnded(tx, sessionId, turnId);
         if (ended !== undefined) {
           if (ended.commitHash !== undefined || ended.turn.inputHash !== result.inputHash) throw turnConflict(sessionId, turnId);
           return ended.turn;
         }
-        const { lease, work } = await requireFence(tx, sessionId, fence, now);
-        const claims = await checkClaims(tx, sessionId, settlement);
-        const inFlight = await readControl(tx, sessionId);
+        const { lease, work } = requireFence(tx, sessionId, fence);
+        const claims = checkClaims(tx, sessionId, settlement);
+        const inFlight = requireControl(tx, sessionId);
         const own = inFlight?.turnId === turnId ? inFlight : undefined;
-        const modelCalls = own === undefined ? [] : (await readTurn(tx, sessionId, own)).modelCalls;
-        const { revision, appended } = (await readHead(tx, sessionId)) ?? NO_HEAD;
+        const modelCalls = own === undefined ? [] : readTurn(tx, sessionId, own).modelCalls;
+        const { revision, appended } = readHead(tx, sessionId) ?? NO_HEAD;
         const ending = { result, modelCalls };
         setRow(tx, stampKey(sessionId, turnId), prepareRow(settledStamp(ending, revision, appended)));
-        if (own !== undefined) await deleteTurn(tx, sessionId, own);
-        await completeClaims(tx, sessionId, claims);
-        await deferInputsOf(tx, sessionId, turnId, await collect(liveInputs(tx, sessionId)));
+        if (own !== undefined) deleteTurn(tx, sessionId, own);
+        completeClaims(tx, sessionId, claims);
+        deferInputsOf(tx, sessionId, turnId, collect(liveInputs(tx, sessionId)));
         writeReleased(tx, sessionId, lease.fencingToken, work - claims.work.length);
         return record(ending, { revision, firstNode: appended, nodeCount: 0 });
-      });
+      }, addingContent(sessionId));
     },
 
     async requestCancel(sessionId, turnId, cancellation) {
       checkBinding(context, sessionId);
-      return engine.write(async (tx): Promise<TurnCancelOutcome> => {
-        const inFlight = await readControl(tx, sessionId);
+      return engine.write((tx): TurnCancelOutcome => {
+        tx.prefetch([...controlKeys(sessionId), stampKey(sessionId, turnId)]);
+        const inFlight = readControl(tx, sessionId);
         if (inFlight?.turnId === turnId) {
           if (inFlight.cancel === undefined) setControl(tx, sessionId, { ...inFlight, cancel: cancellation });
+          if (inFlight.parked !== undefined) listReady(tx, sessionId, turnId);
           return { status: "accepted" };
         }
-        const ended = await findSettled(tx, sessionId, turnId);
+        const ended = findSettled(tx, sessionId, turnId);
         if (ended === undefined) return { status: "unknown_turn" };
         // A turn that this very request ended before its row was written.
         return { status: ended.cancellation?.requestId === cancellation.requestId ? "accepted" : "completion_won" };
-      });
+      }, inSession(sessionId));
     },
 
     async cancellation(sessionId, turnId) {
@@ -141,8 +145,8 @@ export function createTurns(context: StoreContext): TurnFacet {
 
     async load(sessionId, turnId) {
       checkBinding(context, sessionId);
-      return engine.read(async (tx) => {
-        const inFlight = await readControl(tx, sessionId);
+      return engine.read((tx) => {
+        const inFlight = readControl(tx, sessionId);
         return inFlight?.turnId === turnId ? readTurn(tx, sessionId, inFlight) : undefined;
       });
     },
@@ -153,20 +157,12 @@ export function createTurns(context: StoreContext): TurnFacet {
         const control = await engine.read((tx) => readControl(tx, only));
         return control === undefined ? [] : [{ sessionId: only, turnId: control.turnId }];
       }
-      return engine.read(async (tx) => {
-        const to = after(TURNS);
-        const found: InFlight[] = [];
-        // From session to session, so that the rows of their steps are not read.
-        for (let from: Bound = TURNS; ; ) {
-          const [entry] = await tx.range(from, to, { limit: 1 });
-          if (entry === undefined) return found;
-          const sessionId = textAt(entry.key, 1);
-          const turnId = turnIdOf(entry.value);
-          // One session's damage must not keep the others from being finished.
-          found.push(turnId === undefined ? { sessionId, turnId: "", damage: invalidRow("turn in flight", entry.key, "it names no turn") } : { sessionId, turnId });
-          from = after(turnPrefix(sessionId));
-        }
-      });
+      return engine.read((tx) => [...turnsBelow(tx, TURNS), ...turnsBelow(tx, PARKED)]);
+    },
+
+    async ready() {
+      const now = context.now();
+      return engine.read((tx) => readyTurns(tx, now, context.boundSessionId));
     },
 
     async settled(sessionId, turnId) {
@@ -175,10 +171,3 @@ export function createTurns(context: StoreContext): TurnFacet {
     },
   };
 }
-
-const stepConflict = (sessionId: string, turnId: string, step: number, stored: number | null): LashError =>
-  storeError(
-    "turn_step_conflict",
-    stored === null ? `turn ${turnId} of session ${sessionId} is not in flight` : `step ${step} of turn ${turnId} does not follow step ${stored}`,
-    { details: { sessionId, turnId, step, stored } },
-  );

@@ -61,8 +61,8 @@ export function addToLedger(row: LedgerRow, deltas: readonly TokenLedgerEntry[])
   return fitting(ledgerRow, sums);
 }
 
-export async function readLedgerRow(tx: ReadTransaction, sessionId: string): Promise<LedgerRow> {
+export function readLedgerRow(tx: ReadTransaction, sessionId: string): LedgerRow {
   const key = usageKey(sessionId);
-  const value = await tx.get(key);
+  const value = tx.get(key);
   return value === undefined ? [] : parseRow(ledgerRow, "usage ledger", key, value);
 }

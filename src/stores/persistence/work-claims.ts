@@ -20,23 +20,23 @@ export interface WorkSearch {
 export const isTakenBy = ({ turn }: WorkRow, inFlight: string | undefined): boolean => turn !== undefined && turn === inFlight;
 
 /** Candidates, filtered before any limit: an unready or claimed row neither hides nor separates those behind it. */
-export async function* readyWork(tx: ReadTransaction, sessionId: string, { generation, now, inFlight }: WorkSearch): AsyncGenerator<WorkRow, void> {
-  for await (const row of queuedWork(tx, sessionId)) {
+export function* readyWork(tx: ReadTransaction, sessionId: string, { generation, now, inFlight }: WorkSearch): Generator<WorkRow, void> {
+  for (const row of queuedWork(tx, sessionId)) {
     if (row.availableAtMs <= now && isClaimable(row, generation) && !isTakenBy(row, inFlight)) yield row;
   }
 }
 
 /** The session command that stands before everything else. */
-export async function leadingCommand(ready: AsyncIterable<WorkRow>): Promise<WorkRow | undefined> {
-  for await (const row of ready) return classOf(row) === "session_command" ? row : undefined;
+export function leadingCommand(ready: Iterable<WorkRow>): WorkRow | undefined {
+  for (const row of ready) return classOf(row) === "session_command" ? row : undefined;
   return undefined;
 }
 
 /** The group that the first candidate opens; nothing behind a command, or at a checkpoint behind later work. */
-export async function nextGroup(ready: AsyncIterable<WorkRow>, boundary: WorkBoundary, max: number): Promise<readonly WorkRow[]> {
+export function nextGroup(ready: Iterable<WorkRow>, boundary: WorkBoundary, max: number): readonly WorkRow[] {
   const group: WorkRow[] = [];
   if (max === 0) return group;
-  for await (const row of ready) {
+  for (const row of ready) {
     const [head] = group;
     if (head === undefined) {
       const isBlocked = boundary === "active_turn_checkpoint" && row.delivery !== "earliest_safe_boundary";
@@ -49,8 +49,8 @@ export async function nextGroup(ready: AsyncIterable<WorkRow>, boundary: WorkBou
 }
 
 /** Exactly these batches, if they are the next group in this order; else nothing. */
-export async function exactGroup(ready: AsyncIterable<WorkRow>, boundary: WorkBoundary, batchIds: readonly string[]): Promise<readonly WorkRow[]> {
-  const group = await nextGroup(ready, boundary, batchIds.length);
+export function exactGroup(ready: Iterable<WorkRow>, boundary: WorkBoundary, batchIds: readonly string[]): readonly WorkRow[] {
+  const group = nextGroup(ready, boundary, batchIds.length);
   const isWanted = group.length === batchIds.length && group.every((row, index) => row.id === batchIds[index]);
   return isWanted ? group : [];
 }

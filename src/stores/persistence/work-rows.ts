@@ -65,24 +65,24 @@ export function addWork(tx: WriteTransaction, sessionId: string, row: WorkRow): 
 }
 
 /** Removes a batch; its source key is free again. */
-export async function removeWork(tx: WriteTransaction, sessionId: string, row: WorkRow): Promise<void> {
-  await deleteRow(tx, workKey(sessionId, row.seq));
+export function removeWork(tx: WriteTransaction, sessionId: string, row: WorkRow): void {
+  deleteRow(tx, workKey(sessionId, row.seq));
   tx.delete(workIdKey(sessionId, row.id));
   if (row.source !== undefined) tx.delete(workSourceKey(sessionId, row.source));
 }
 
-export async function findWork(tx: ReadTransaction, sessionId: string, by: { readonly id: string } | { readonly source: string }): Promise<WorkRow | undefined> {
+export function findWork(tx: ReadTransaction, sessionId: string, by: { readonly id: string } | { readonly source: string }): WorkRow | undefined {
   const key = "id" in by ? workIdKey(sessionId, by.id) : workSourceKey(sessionId, by.source);
-  const seq = await tx.get(key);
+  const seq = tx.get(key);
   if (seq === undefined) return undefined;
   if (typeof seq !== "number") throw invalidRow("work index", key, "it is no number");
   const at = workKey(sessionId, seq);
-  const value = await getRow(tx, at);
+  const value = getRow(tx, at);
   if (value === undefined) throw invalidRow("work index", key, "the batch it names is missing");
   return parseVersioned(workRow, "queued batch", at, value);
 }
 
 /** All batches, by sequence. */
-export async function* queuedWork(tx: ReadTransaction, sessionId: string): AsyncGenerator<WorkRow, void> {
-  for await (const { key, value } of scanRows(tx, workPrefix(sessionId))) yield parseVersioned(workRow, "queued batch", key, value);
+export function* queuedWork(tx: ReadTransaction, sessionId: string): Generator<WorkRow, void> {
+  for (const { key, value } of scanRows(tx, workPrefix(sessionId))) yield parseVersioned(workRow, "queued batch", key, value);
 }

@@ -17,25 +17,37 @@ const IMMEDIATE_RETRIES = 4;
 const LONGEST_PAUSE_MS = 25;
 
 /**
- * Runs `attempt` until SQLite stops answering busy. The first attempt happens before this returns.
+ * Runs `attempt` until SQLite stops answering busy. The first attempt happens before this returns, and its result comes without a
+ * promise: mostly there is nobody to wait for.
  *
  * @param deadlineMs - on the host's clock; at least one attempt is made even after it.
  * @throws LashError `store_unavailable` - still busy at the deadline.
  */
-export async function retryWhileBusy<T>(host: RetryHost, deadlineMs: number, name: string, attempt: () => T): Promise<T> {
-  for (let retry = 0; ; retry++) {
+export function retryWhileBusy<T>(host: RetryHost, deadlineMs: number, name: string, attempt: () => T): T | Promise<T> {
+  try {
+    return attempt();
+  } catch (error) {
+    if (!isBusy(error)) throw fromSqlite(error, name);
+    return retry(host, deadlineMs, name, attempt, error);
+  }
+}
+
+async function retry<T>(host: RetryHost, deadlineMs: number, name: string, attempt: () => T, first: unknown): Promise<T> {
+  let busy = first;
+  for (let retries = 0; ; retries++) {
+    if (host.now() >= deadlineMs) {
+      throw storeError("store_unavailable", `${name} was locked by another process all the time; this write was not made, try again later`, {
+        cause: busy,
+        details: { store: name },
+      });
+    }
+    await host.sleep(pause(retries, host.random()));
     try {
       return attempt();
     } catch (error) {
       if (!isBusy(error)) throw fromSqlite(error, name);
-      if (host.now() >= deadlineMs) {
-        throw storeError("store_unavailable", `${name} was locked by another process all the time; this write was not made, try again later`, {
-          cause: error,
-          details: { store: name },
-        });
-      }
+      busy = error;
     }
-    await host.sleep(pause(retry, host.random()));
   }
 }
 

@@ -2,7 +2,9 @@
 
 import { resolve } from "node:path";
 import { runtimeError } from "../../domain/errors.ts";
-import type { Engine } from "../engine.ts";
+import { defineEngine } from "../define-engine.ts";
+import type { DefinedEngine } from "../engine.ts";
+import { processLiveness } from "./process-liveness.ts";
 import { nodeHost, SqliteEngine } from "./sqlite-engine.ts";
 
 export interface SqliteOptions {
@@ -29,14 +31,15 @@ export interface SqliteOptions {
  *
  * @throws LashError `invalid_argument` - a path that names no file, such as `:memory:`.
  */
-export function sqliteEngine(pathOrOptions: string | SqliteOptions): Engine {
+export function sqliteEngine(pathOrOptions: string | SqliteOptions): DefinedEngine {
   const options = typeof pathOrOptions === "string" ? { path: pathOrOptions } : pathOrOptions;
   const { path, busyTimeoutMs = 15_000, maxBytes = Number.POSITIVE_INFINITY, missingLog = "refuse" } = options;
   checkPath(path);
   if (!(busyTimeoutMs >= 0)) throw runtimeError("invalid_argument", `busyTimeoutMs is ${busyTimeoutMs}; it is a number of milliseconds >= 0`);
   if (!(maxBytes > 0)) throw runtimeError("invalid_argument", `maxBytes is ${maxBytes}; it is a number of bytes > 0`);
   if (missingLog !== "refuse" && missingLog !== "accept") throw runtimeError("invalid_argument", `missingLog is ${JSON.stringify(missingLog)}; it is "refuse" or "accept"`);
-  return new SqliteEngine({ path, absolutePath: resolve(path), busyTimeoutMs, maxBytes, missingLog }, nodeHost);
+  const core = new SqliteEngine({ path, absolutePath: resolve(path), busyTimeoutMs, maxBytes, missingLog }, nodeHost);
+  return defineEngine(core, { erase: () => core.erase(), liveness: processLiveness });
 }
 
 function checkPath(path: unknown): void {

@@ -5,8 +5,13 @@
 import type { Json } from "../../domain/json.ts";
 import type { Key } from "../engine.ts";
 
-/** Two generations of so many rows; a row that is asked for moves to the younger one. */
-const GENERATION = 64;
+/**
+ * Characters of a generation, of which there are two; a row that is asked for moves to the younger one. By characters and not by
+ * rows: the hot rows of some hundred sessions that run at once are small, and if they do not fit, every step parses them anew.
+ */
+const GENERATION = 1 << 20;
+/** Characters that stand for the objects of an entry. */
+const ENTRY = 128;
 /** Characters; longer rows are history, which is written once and read when a session is opened. */
 const LONGEST = 4_096;
 
@@ -15,12 +20,23 @@ interface Recent {
   readonly value: Json;
 }
 
+/** No row has an empty text. */
+const ABSENT: Recent = { text: "", value: null };
+
 /** Keys that read alike share a place, which is harmless: the text decides. */
 const nameOf = (key: Key): string => key.join("\0");
 
 export class RecentTexts {
+  readonly #generation: number;
+  /** Characters that the younger generation may still take. */
+  #room: number;
   #young = new Map<string, Recent>();
   #old = new Map<string, Recent>();
+
+  constructor(generation = GENERATION) {
+    this.#generation = generation;
+    this.#room = generation;
+  }
 
   /** The frozen value of a row's text, if this was the latest text of the row and was kept. */
   get(key: Key, text: string): Json | undefined {
@@ -34,15 +50,32 @@ export class RecentTexts {
     return older.value;
   }
 
-  /** @param value - frozen all the way down. */
+  /** Of a row that was read. @param value - frozen all the way down. */
   keep(key: Key, text: string, value: Json): void {
     if (text.length <= LONGEST) this.#set(nameOf(key), { text, value });
   }
 
+  /** There is no such row yet: whoever asks for one writes it soon. */
+  expect(key: Key): void {
+    this.#set(nameOf(key), ABSENT);
+  }
+
+  /**
+   * Of a row that is written. Kept where it was asked for a moment ago: most rows are written once and read long after, and keeping
+   * those costs the collector more than it saves.
+   */
+  written(key: Key, text: string, value: Json): void {
+    if (text.length > LONGEST) return;
+    const name = nameOf(key);
+    if (this.#young.has(name) || this.#old.has(name)) this.#set(name, { text, value });
+  }
+
   #set(name: string, recent: Recent): void {
-    if (this.#young.size >= GENERATION) {
+    this.#room -= recent.text.length - (this.#young.get(name)?.text.length ?? -ENTRY);
+    if (this.#room < 0) {
       this.#old = this.#young;
       this.#young = new Map();
+      this.#room = this.#generation - recent.text.length - ENTRY;
     }
     this.#young.set(name, recent);
   }

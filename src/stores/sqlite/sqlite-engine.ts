@@ -13,10 +13,10 @@ import { closeSync, fdatasync, fdatasyncSync, fstatSync, openSync, realpathSync 
 import { promisify } from "node:util";
 import { storeError } from "../../domain/errors.ts";
 import type { JsonObject } from "../../domain/json.ts";
-import type { Engine, ReadTransaction, WriteTransaction } from "../engine.ts";
+import type { Body, Engine, ReadTransaction, WriteTransaction } from "../engine.ts";
 import { Lane } from "../lane.ts";
 import { Lifetime } from "../lifetime.ts";
-import { settleWithoutWaiting } from "../unwaiting-body.ts";
+import { runBodyOf } from "../transaction.ts";
 import { type RetryHost, retryWhileBusy } from "./busy-retry.ts";
 import { Checkpointer } from "./checkpointer.ts";
 import { type FileLimits, fileAt, openDatabase, openToLook } from "./open-database.ts";
@@ -58,6 +58,12 @@ interface Opened {
   needsLog: boolean;
 }
 
+/** Wrapped, because a promise inside a promise would be waited for, and the lane is not held for the sync. */
+interface Written<T> {
+  readonly result: T;
+  readonly durable: Promise<void> | undefined;
+}
+
 export class SqliteEngine implements Engine {
   readonly name: string;
   readonly durable = true;
@@ -67,6 +73,7 @@ export class SqliteEngine implements Engine {
   readonly #writers = new Lane();
   readonly #readers = new Lane();
   #opening: Promise<Opened> | null = null;
+  #opened: Opened | null = null;
   #checkpoint: Promise<void> | null = null;
 
   constructor(settings: SqliteSettings, host: SqliteHost) {
@@ -76,31 +83,35 @@ export class SqliteEngine implements Engine {
     this.#lifetime = new Lifetime(this.name);
   }
 
-  async read<T>(body: (tx: ReadTransaction) => Promise<T>): Promise<T> {
-    this.#lifetime.enter();
-    try {
-      const opened = await this.#open().catch((error: unknown) => {
-        if (isReadOnly(error)) return undefined;
-        throw error;
-      });
-      return await this.#readers.run(() => (opened ? this.#readOnce(opened.reader, body) : this.#look(body)));
-    } finally {
-      this.#lifetime.leave();
-    }
+  read<T>(body: Body<ReadTransaction, T>): Promise<T> {
+    return this.#lifetime.during(() => {
+      if (this.#opened !== null) return this.#readFrom(this.#opened, body);
+      return this.#open()
+        .catch((error: unknown) => {
+          if (isReadOnly(error)) return undefined;
+          throw error;
+        })
+        .then((opened) => this.#readFrom(opened, body));
+    });
   }
 
-  async write<T>(body: (tx: WriteTransaction) => Promise<T>): Promise<T> {
-    this.#lifetime.enter();
-    try {
+  #readFrom<T>(opened: Opened | undefined, body: Body<ReadTransaction, T>): Promise<T> {
+    return this.#readers.run(() => (opened ? this.#readOnce(opened.reader, body) : this.#look(body)));
+  }
+
+  write<T>(body: Body<WriteTransaction, T>): Promise<T> {
+    return this.#lifetime.during(() => {
       // Counted from here, so that writers queued behind a blocked one do not wait for its patience and then for their own.
       const deadline = this.#deadline();
-      const opened = await this.#open();
-      const { result, durable } = await this.#writers.run(() => this.#writeOnce(opened, deadline, body));
-      await durable;
-      return result;
-    } finally {
-      this.#lifetime.leave();
-    }
+      if (this.#opened !== null) return this.#writeTo(this.#opened, deadline, body);
+      return this.#open().then((opened) => this.#writeTo(opened, deadline, body));
+    });
+  }
+
+  async #writeTo<T>(opened: Opened, deadline: number, body: Body<WriteTransaction, T>): Promise<T> {
+    const { result, durable } = await this.#writers.run(() => this.#writeOnce(opened, deadline, body));
+    if (durable !== undefined) await durable;
+    return result;
   }
 
   async erase(): Promise<void> {
@@ -122,24 +133,19 @@ export class SqliteEngine implements Engine {
     return this.#lifetime.close(() => this.#release());
   }
 
-  async #readOnce<T>(sql: Statements, body: (tx: ReadTransaction) => Promise<T>): Promise<T> {
-    const tx = new SqliteTransaction("read", this.name, sql);
+  #readOnce<T>(sql: Statements, body: Body<ReadTransaction, T>): T | Promise<T> {
     // BEGIN takes no lock; the snapshot is that of the first statement, which may find another process recovering the log.
-    await retryWhileBusy(this.#host, this.#deadline(), this.name, () => {
+    const begun = retryWhileBusy(this.#host, this.#deadline(), this.name, () => {
       sql.rollbackIfOpen();
       sql.begin.run();
       sql.snapshot.get();
     });
-    try {
-      return await settleWithoutWaiting(() => body(tx));
-    } finally {
-      tx.end();
-      sql.rollbackIfOpen();
-    }
+    const run = (): T | Promise<T> => andFinally(() => runBodyOf(new SqliteTransaction("read", this.name, sql), body, (result) => result), () => sql.rollbackIfOpen());
+    return begun instanceof Promise ? begun.then(run) : run();
   }
 
   /** Reads a file that may not be written (S5). */
-  async #look<T>(body: (tx: ReadTransaction) => Promise<T>): Promise<T> {
+  async #look<T>(body: Body<ReadTransaction, T>): Promise<T> {
     try {
       const database = openToLook(this.#settings.absolutePath, this.name, this.#settings.missingLog);
       try {
@@ -152,17 +158,19 @@ export class SqliteEngine implements Engine {
     }
   }
 
-  /** Wrapped, because a promise inside a promise would be waited for, and the lane is not held for the sync. */
-  async #writeOnce<T>(opened: Opened, deadline: number, body: (tx: WriteTransaction) => Promise<T>): Promise<{ result: T; durable: Promise<void> | undefined }> {
-    const { writer: sql, sync, checkpointer, logFile } = opened;
-    if (this.#checkpoint !== null) await this.#checkpoint;
-    if (sync.failure !== null) throw sync.failure;
+  #writeOnce<T>(opened: Opened, deadline: number, body: Body<WriteTransaction, T>): Written<T> | Promise<Written<T>> {
+    if (this.#checkpoint !== null) return this.#checkpoint.then(() => this.#writeOnce(opened, deadline, body));
+    if (opened.sync.failure !== null) throw opened.sync.failure;
     this.#checkFiles(opened);
-    await retryWhileBusy(this.#host, deadline, this.name, () => sql.beginImmediate.run());
+    const begun = retryWhileBusy(this.#host, deadline, this.name, () => opened.writer.beginImmediate.run());
+    return begun instanceof Promise ? begun.then(() => this.#transact(opened, body)) : this.#transact(opened, body);
+  }
+
+  #transact<T>(opened: Opened, body: Body<WriteTransaction, T>): Written<T> | Promise<Written<T>> {
+    const { writer: sql, sync, checkpointer, logFile } = opened;
     const tx = new SqliteTransaction("write", this.name, sql);
-    try {
-      const note = opened.needsLog ? undefined : noteCommitAhead(sql.database);
-      const result = await settleWithoutWaiting(() => body(tx));
+    let note: number | undefined;
+    const commit = (result: T): Written<T> => {
       tx.finish();
       if (tx.pages === 0) return { result, durable: undefined };
       sql.commit.run();
@@ -171,12 +179,15 @@ export class SqliteEngine implements Engine {
       const flushed = sync.flush(this.#writers.size === 1);
       this.#afterCommit(checkpointer, tx.pages);
       return { result, durable: carried === undefined ? flushed : Promise.all([flushed, carried]).then(() => undefined) };
-    } catch (error) {
-      throw fromSqlite(error, this.name);
-    } finally {
-      tx.end();
-      sql.rollbackIfOpen();
-    }
+    };
+    return andFinally(
+      () => {
+        if (!opened.needsLog) note = noteCommitAhead(sql.database);
+        return runBodyOf(tx, body, commit);
+      },
+      () => sql.rollbackIfOpen(),
+      (error) => fromSqlite(error, this.name),
+    );
   }
 
   /** @returns what the commit has to wait for beside its sync: a checkpoint, where others were in the way of this one. */
@@ -231,10 +242,13 @@ export class SqliteEngine implements Engine {
 
   #open(): Promise<Opened> {
     // A failed attempt is not kept: the file may be there, free or writable at the next call.
-    this.#opening ??= this.#openOnce().catch((error: unknown) => {
-      this.#opening = null;
-      throw error;
-    });
+    this.#opening ??= this.#openOnce().then(
+      (opened) => (this.#opened = opened),
+      (error: unknown) => {
+        this.#opening = null;
+        throw error;
+      },
+    );
     return this.#opening;
   }
 
@@ -244,7 +258,8 @@ export class SqliteEngine implements Engine {
       openDatabase(absolutePath, this.name, this.#settings),
     );
     try {
-      const statements = { writer: new Statements(writer), reader: new Statements(reader) };
+      const writing = new Statements(writer);
+      const statements = { writer: writing, reader: new Statements(reader, writing.recent) };
       // There since the statements were prepared, beside the file that a link points to. Opened for writing because Windows
       // flushes no other handle; holding it is safe, SQLite puts no locks on the log.
       const realPath = realpathSync(absolutePath);
@@ -273,4 +288,23 @@ export class SqliteEngine implements Engine {
     opened.reader.database.close();
     closeWhole(opened.writer.database, hasLog);
   }
+}
+
+/** Runs `after` once `run` is through, with or without a promise. */
+function andFinally<T>(run: () => T | Promise<T>, after: () => void, errorOf = (error: unknown): unknown => error): T | Promise<T> {
+  const fail = (error: unknown): never => {
+    after();
+    throw errorOf(error);
+  };
+  const succeed = (result: T): T => {
+    after();
+    return result;
+  };
+  let given: T | Promise<T>;
+  try {
+    given = run();
+  } catch (error) {
+    return fail(error);
+  }
+  return given instanceof Promise ? given.then(succeed, fail) : succeed(given);
 }

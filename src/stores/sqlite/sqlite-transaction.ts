@@ -6,7 +6,7 @@ import type { Json } from "../../domain/json.ts";
 import type { Bound, Entry, Key, Value } from "../engine.ts";
 import { decodeKey, encodeKey } from "../key-codec.ts";
 import { describeKey } from "../keys.ts";
-import { CheckedTransaction } from "../transaction.ts";
+import { CheckedTransaction, type ValuesWanted } from "../transaction.ts";
 import { checkValue, freezeJson, sealValue } from "../values.ts";
 import { PAGE_SIZE } from "./open-database.ts";
 import { RecentTexts } from "./recent-texts.ts";
@@ -15,7 +15,8 @@ import { fromSqlite } from "./sqlite-errors.ts";
 /** Prepared once per connection. */
 export class Statements {
   readonly database: DatabaseSync;
-  readonly recent = new RecentTexts();
+  /** Of the same file, other connections may share them: whoever kept a text, it is the text that decides. */
+  readonly recent: RecentTexts;
   readonly get: StatementSync;
   readonly ascending: StatementSync;
   readonly descending: StatementSync;
@@ -27,8 +28,9 @@ export class Statements {
   readonly commit: StatementSync;
   readonly rollback: StatementSync;
 
-  constructor(database: DatabaseSync) {
+  constructor(database: DatabaseSync, recent = new RecentTexts()) {
     this.database = database;
+    this.recent = recent;
     this.get = database.prepare("SELECT value FROM entries WHERE key = ?");
     // Without LIMIT: SQLite looks at the number when it plans, and so compiles the statement anew for every call.
     this.ascending = database.prepare("SELECT key, value FROM entries WHERE key >= ? AND key < ? ORDER BY key");
@@ -66,10 +68,12 @@ export class SqliteTransaction extends CheckedTransaction {
 
   protected override lookup(key: Key): Value | undefined {
     const row = this.#ask(() => this.#sql.get.get(encodeKey(key)));
-    return row === undefined ? undefined : this.#parse(row["value"], key);
+    if (row !== undefined) return this.#parse(row["value"], key);
+    this.#sql.recent.expect(key);
+    return undefined;
   }
 
-  protected override scan(from: Bound, to: Bound, limit: number, reverse: boolean, owned: boolean): readonly Entry[] {
+  protected override scan(from: Bound, to: Bound, limit: number, reverse: boolean, { owned, later }: ValuesWanted): readonly Entry[] {
     const statement = reverse ? this.#sql.descending : this.#sql.ascending;
     const entries: Entry[] = [];
     let damage: { readonly error: unknown } | undefined;
@@ -78,7 +82,9 @@ export class SqliteTransaction extends CheckedTransaction {
       for (const row of statement.iterate(encodeKey(from), encodeKey(to))) {
         try {
           const key = decodeKey(row["key"] instanceof Uint8Array ? row["key"] : new Uint8Array());
-          if (entries.push({ key, value: parseValue(row["value"], key, this.#name, owned) }) === limit) return;
+          const stored = row["value"];
+          const entry = later ? new LaterEntry(stored, key, this.#name, owned) : { key, value: parseValue(stored, key, this.#name, owned) };
+          if (entries.push(entry) === limit) return;
         } catch (error) {
           damage = { error };
           return;
@@ -105,7 +111,7 @@ export class SqliteTransaction extends CheckedTransaction {
   #write(key: Key, value: Json): string {
     sealValue(value);
     const text = JSON.stringify(value);
-    this.#sql.recent.keep(key, text, value);
+    this.#sql.recent.written(key, text, value);
     return text;
   }
 
@@ -124,6 +130,30 @@ export class SqliteTransaction extends CheckedTransaction {
       // SQLite may have rolled back by itself, and what came next would be committed on its own.
       throw this.doom(fromSqlite(error, this.#name));
     }
+  }
+}
+
+/** Parses its text when it is looked at, and then lets go of it. */
+class LaterEntry implements Entry {
+  readonly key: Key;
+  readonly #name: string;
+  readonly #owned: boolean;
+  #stored: unknown;
+  #value: Value | undefined;
+
+  constructor(stored: unknown, key: Key, name: string, owned: boolean) {
+    this.#stored = stored;
+    this.key = key;
+    this.#name = name;
+    this.#owned = owned;
+  }
+
+  get value(): Value {
+    if (this.#value === undefined) {
+      this.#value = parseValue(this.#stored, this.key, this.#name, this.#owned);
+      this.#stored = undefined;
+    }
+    return this.#value;
   }
 }
 

@@ -45,17 +45,21 @@ export class WalSync {
    * Resolves when everything committed so far is on the disk.
    *
    * @param alone - no other commit is about to come that could share the sync.
+   * @returns undefined where it is there already.
    */
-  flush(alone: boolean): Promise<void> {
+  flush(alone: boolean): Promise<void> | undefined {
     if (this.#failure !== null) return Promise.reject(this.#failure);
-    if (alone && !this.#running && this.#pace.isTrusted) return this.#runInPlace();
+    if (alone && !this.#running && this.#pace.isTrusted) {
+      this.#runInPlace();
+      return undefined;
+    }
     this.#next ??= newGroup();
     const { done } = this.#next;
     if (!this.#running) void this.#run();
     return done;
   }
 
-  async #runInPlace(): Promise<void> {
+  #runInPlace(): void {
     const start = this.#disk.now();
     try {
       this.#disk.syncInPlace();

@@ -10,6 +10,7 @@ export function onEngine(id: string, title: string, body: (engine: Engine) => Pr
     id,
     title,
     needsDurable: false,
+    needsCut: false,
     async run(open) {
       const engine = await open();
       await body(engine);

@@ -5,7 +5,7 @@ import { check, rejectsWith, same } from "../assertions.ts";
 import type { EngineCase } from "../engine-suite.ts";
 import { contents, onEngine } from "./case.ts";
 
-const durable = (id: string, title: string, run: EngineCase["run"]): EngineCase => ({ id, title, needsDurable: true, run });
+const durable = (id: string, title: string, run: EngineCase["run"]): EngineCase => ({ id, title, needsDurable: true, needsCut: false, run });
 
 const increment = (engine: Engine): Promise<void> =>
   engine.write(async (tx) => {

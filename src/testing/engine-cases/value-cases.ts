@@ -95,6 +95,11 @@ export const valueCases: readonly EngineCase[] = [
     same(await fetchValue(engine, ["doc"]), { list: [{ n: 1 }], name: "a" }, "the stored document");
     const [entry] = await contents(engine);
     check(Object.isFrozen(entry?.value), "a value of a range is frozen");
+    const later = await engine.read((tx) => tx.range([], [END], { later: true }));
+    await put(engine, ["doc"], { list: [], name: "c" });
+    same([later[0]?.value, later[0]?.value], [entry?.value, entry?.value], "a value that was asked for later, as it was");
+    check(Object.isFrozen(later[0]?.value), "it is frozen");
+    await put(engine, ["doc"], { list: [{ n: 1 }], name: "a" });
     for (const own of await engine.read((tx) => tx.range([], [END], { owned: true }))) tryToChange(() => void ((own.value as { name: string }).name = "b"));
     same(await fetchValue(engine, ["doc"]), { list: [{ n: 1 }], name: "a" }, "the document after its owned copy was changed");
   }),

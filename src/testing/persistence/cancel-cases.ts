@@ -1,6 +1,6 @@
 import type { TurnCancellation } from "../../domain/cancellation.ts";
 import { same } from "../assertions.ts";
-import { accept, acceptOf, chain, claimBy, commitOf, resultOf, snapshotAt, stepOf, textMessage } from "../persistence-fixtures.ts";
+import { accept, acceptOf, chain, claimBy, commitOf, resultOf, silenceOf, snapshotAt, stepOf, textMessage } from "../persistence-fixtures.ts";
 import { dump, failsWith, ofKind, type PersistenceCase, required } from "./harness.ts";
 
 const S = "alpha";
@@ -20,7 +20,7 @@ export const cancelCases: readonly PersistenceCase[] = [
       same((await store.turns.recordStep(stepOf(fence, "t", 2, { appended: [textMessage("m", "User", "x".repeat(9_000))] }))), { kind: "recorded", cancellation: request("first") }, "and the one after it");
       same([await other.turns.cancellation(S, "t"), await other.turns.cancellation(S, "u")], [request("first"), undefined], "read");
       await clock.advance(40_000);
-      const resumed = ofKind(await other.turns.resume({ ...claimBy("bob", S), turnId: "t" }), "resumed");
+      const resumed = ofKind(await other.turns.resume({ ...claimBy("bob", S, await silenceOf(other, S)), turnId: "t" }), "resumed");
       same([resumed.turn.cancellation, resumed.turn.recoveries], [request("first"), 1], "what a takeover is told");
     },
   },

@@ -2,7 +2,7 @@
 
 import type { TurnConfig } from "../../domain/turn-config.ts";
 import { same } from "../assertions.ts";
-import { accept, acceptOf, claimBy, commitOf, config, fenceOf, resultOf } from "../persistence-fixtures.ts";
+import { accept, acceptOf, claimBy, commitOf, config, fenceOf, resultOf, silenceOf } from "../persistence-fixtures.ts";
 import { type CountingEngine, countingEngine } from "../counting-engine.ts";
 import { dump, failsWith, ofKind, type PersistenceCase, required } from "./harness.ts";
 
@@ -26,7 +26,7 @@ export const configCases: readonly PersistenceCase[] = [
       same(await contents(), 2, "bodies of two configurations");
       same((await (await connect()).turns.load(S, "t9"))?.config, other, "loaded");
       await clock.advance(31_000);
-      const resumed = ofKind(await (await connect()).turns.resume({ ...claimBy("bob", S), turnId: "t9" }), "resumed");
+      const resumed = ofKind(await (await connect()).turns.resume({ ...claimBy("bob", S, await silenceOf(store, S)), turnId: "t9" }), "resumed");
       same(resumed.turn.config, other, "resumed");
       const attached = ofKind(await store.turns.accept(acceptOf("bob", S, "t9", { config: { value: config } })), "accepted");
       same(attached.turn.config, other, "attached to with another one");

@@ -18,6 +18,7 @@ import {
   commitOf,
   inputDraft,
   ledgerEntry,
+  park,
   policy,
   resultOf,
   rowsOf,
@@ -70,6 +71,45 @@ const operations: readonly Operation[] = [
       const fence = await accept(store, S, "t");
       await store.turns.recordStep(stepOf(fence, "t", 1, { appended: [textMessage("m", "User", "x")] }));
       return ({ turns }) => turns.recordStep(stepOf(fence, "t", 2, { appended: [textMessage("n", "User", "y".repeat(4_000))], issued: ["k"] }));
+    },
+  },
+  {
+    name: "park",
+    prepare: async (store) => {
+      const fence = await accept(store, S, "t");
+      await store.turns.recordStep(stepOf(fence, "t", 1, { appended: [textMessage("m", "User", "x".repeat(4_000))] }));
+      return ({ turns }) => turns.park({ ...stepOf(fence, "t", 2, { appended: [textMessage("n", "User", "y")] }), until: { waits: ["w"], dueAtMs: 9e12 } });
+    },
+  },
+  {
+    name: "resume of a parked turn",
+    prepare: async (store) => {
+      await park(store, S, "t");
+      return ({ turns }) => turns.resume({ ...claimBy("bob", S), turnId: "t" });
+    },
+  },
+  {
+    name: "resolve of what a parked turn waits for",
+    prepare: async (store) => {
+      await park(store, S, "t");
+      return ({ waits }) => waits.resolve(S, "w", { status: "timeout" });
+    },
+  },
+  {
+    name: "requestCancel of a parked turn",
+    prepare: async (store) => {
+      await park(store, S, "t");
+      return ({ turns }) => turns.requestCancel(S, "t", { requestId: "r", origin: "lash", reason: "why", requestedAtMs: 1 });
+    },
+  },
+  {
+    name: "the ready queues, where one is empty by now",
+    calls: ["read", "read", "write"],
+    prepare: async (store) => {
+      await store.queue.ready();
+      const { batchId } = await store.queue.enqueue(wakeDraft(S, "x"));
+      await store.queue.cancel(S, batchId);
+      return ({ queue }) => queue.ready();
     },
   },
   {

@@ -130,11 +130,11 @@ const missing: readonly PersistenceCase[] = (
 
 const versioned = (
   [
-    // Records with messages, or with marks on them, know two versions (ME-1, ME-15).
+    // Records with messages, or with marks on them, know two versions (ME-1, ME-15); a turn in flight one more, since it can park.
     ["head", ["s", S, 0, "head"], load, 2],
     ["frame", ["s", S, 1], load, 1],
     ["history", ["s", S, 2], load, 2],
-    ["turn in flight", ["turn", S, 0], (store) => store.turns.load(S, "t3"), 2],
+    ["turn in flight", ["turn", S, 0], (store) => store.turns.load(S, "t3"), 3],
   ] as readonly (readonly [...(typeof readers)[number], newest: number])[]
 ).map(
   ([what, prefix, read, newest]): PersistenceCase => ({

@@ -23,6 +23,8 @@ export interface ConnectOptions {
   readonly sessionId?: string;
   /** Bind new sessions to this protocol. Default: the standard one. */
   readonly protocol?: string;
+  /** Its wall clock is that much ahead of the others. */
+  readonly aheadMs?: number;
   /** Put something between the store and its engine. */
   readonly wrap?: (engine: Engine) => Engine;
 }
@@ -46,10 +48,10 @@ export async function runCase({ run }: PersistenceCase, open: OpenEngine, attach
   await run({
     clock,
     engine,
-    async connect({ sessionId, protocol, wrap = (inner: Engine): Engine => inner } = {}) {
+    async connect({ sessionId, protocol, aheadMs = 0, wrap = (inner: Engine): Engine => inner } = {}) {
       const own = engine.durable ? await open() : engine;
       if (own !== engine) opened.push(own);
-      return createPersistence(wrap(own), { clock, attachments: attachments && attachmentsIn(attachments), ...(sessionId !== undefined && { sessionId }), ...(protocol !== undefined && { protocol }) });
+      return createPersistence(wrap(own), { clock: { ...clock, now: () => clock.now() + aheadMs }, attachments: attachments && attachmentsIn(attachments), ...(sessionId !== undefined && { sessionId }), ...(protocol !== undefined && { protocol }) });
     },
   });
   for (const each of opened) await each.close();

@@ -1,7 +1,7 @@
 import type { LeaseFence, Persistence } from "../../stores/contract.ts";
 import type { CancelOutcome, CheckpointKind, PendingTurnInput } from "../../stores/ingress-contract.ts";
 import { same } from "../assertions.ts";
-import { accept, acquire, activeFor, commitOf, inputDraft, resultOf, rowsOf, wakeDraft } from "../persistence-fixtures.ts";
+import { accept, acquire, activeFor, commitOf, inputDraft, resultOf, rowsOf, silenceOf, wakeDraft } from "../persistence-fixtures.ts";
 import { dump, failsWith, type PersistenceCase, required } from "./harness.ts";
 
 const S = "alpha";
@@ -190,7 +190,7 @@ export const inputCases: readonly PersistenceCase[] = [
       same(textsOf((await inputs.claimActive(active(fence, "before_completion")))?.inputs), ["end"], "at before_completion");
       same(await inputs.claimActive(active(fence, "before_completion")), undefined, "the same generation again");
       await clock.advance(30_000);
-      const successor = await acquire(store, S, "bob");
+      const successor = await acquire(store, S, "bob", await silenceOf(store, S));
       const again = required(await inputs.claimActive(active(successor, "before_completion")), "the successor");
       same([textsOf(again.inputs), again.fencingToken], [["end", "work"], 2], "accepted inputs are taken again under a newer generation (I-16)");
       same(await inputs.claimActive(active(successor, "before_completion", "turn-3")), undefined, "another turn");
@@ -220,16 +220,15 @@ export const inputCases: readonly PersistenceCase[] = [
   {
     id: "C-45a",
     title: "active inputs of turns that can no longer commit are deferred (P-43)",
-    async run({ connect, clock }) {
+    async run({ connect }) {
       const store = await connect();
       const { inputs } = store;
       for (const [text, turnId] of [["a", T], ["b", "turn-2"], ["c", "turn-3"]] as const) await inputs.enqueue(inputDraft(S, text, { ingress: activeFor(turnId) }));
       const old = await accept(store, S, T);
       await inputs.claimActive(active(old));
       await inputs.claimActive(active(old, "after_work", "turn-2"));
-      await clock.advance(30_000);
+      const fence = await acquire(store, S, "bob", await silenceOf(store, S));
       await failsWith("session_execution_lease_expired", inputs.deferOrphaned(old, { kind: "all_but" }));
-      const fence = await acquire(store, S, "bob");
       await inputs.claimActive(active(fence, "after_work", "turn-3"));
       same(textsOf(await inputs.deferOrphaned(fence, { kind: "all_but", turnId: T })), ["b"], "all but the turn to resume and what is claimed");
       same(textsOf(await inputs.deferOrphaned(fence, { kind: "turn", turnId: "turn-3" })), ["c"], "one torn-down turn");

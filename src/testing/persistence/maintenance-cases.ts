@@ -23,6 +23,8 @@ export const maintenanceCases: readonly PersistenceCase[] = [
       same(await store.maintenance.tombstoneNodes(S, ["own"]), 0, "hidden again");
       const visible = async () => {
         const read = required(await store.sessions.load(S, all), "the session");
+        const later = required(await store.sessions.load(S, { ...all, later: true }), "the session, its nodes later");
+        same([later.lastNode, later.nodes], [read.nodes.at(-1), read.nodes], "nodes that are made when somebody looks");
         const found = await Promise.all(["t:0", "own", "t:7", "plain"].map(async (id) => (await store.sessions.loadNode(S, id)) !== undefined));
         return [read.nodes.map((node) => node.nodeId), read.nodeCount, found, read.headRevision];
       };

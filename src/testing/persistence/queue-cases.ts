@@ -1,7 +1,7 @@
 import type { LeaseFence } from "../../stores/contract.ts";
 import type { QueuedBatch, QueuedPayload, WorkClaim, WorkDraft } from "../../stores/ingress-contract.ts";
 import { same } from "../assertions.ts";
-import { accept, acquire, chain, command, commandDraft, commitOf, resultOf, rowsOf, wake, wakeDraft } from "../persistence-fixtures.ts";
+import { accept, acquire, chain, command, commandDraft, commitOf, resultOf, rowsOf, silenceOf, wake, wakeDraft } from "../persistence-fixtures.ts";
 import { dump, failsWith, type PersistenceCase, required } from "./harness.ts";
 
 const S = "alpha";
@@ -60,7 +60,9 @@ export const queueCases: readonly PersistenceCase[] = [
       await queue.claimWork(at(await acquire(store, S), "idle"));
       same(texts(await queue.listPending(S)), ["b"], "pending under another lease");
       await clock.advance(30_000);
-      same(texts(await queue.listPending(S)), ["a", "b"], "pending after that one expired");
+      same(texts(await queue.listPending(S)), ["a", "b"], "pending while that one seems to have expired");
+      same(await queue.cancel(S, a.batchId), undefined, "cancelling what a holder may still have (SC-2)");
+      await store.leases.release(await acquire(store, S, "bob", await silenceOf(store, S)));
       same([await queue.cancel(S, a.batchId), await queue.cancel(S, a.batchId)], [a, undefined], "cancel, and cancel again");
       same((await queue.enqueue(wakeDraft(S, "new", { sourceKey: "key" }))).enqueueSeq, 3, "the key is free, the sequence goes on");
       same(texts(await queue.list(S)), ["b", "new"], "list");
@@ -134,7 +136,7 @@ export const queueCases: readonly PersistenceCase[] = [
       same(claimed(await queue.claimWork(at(fence, "idle", 2, "second"))), ["c"], "the rest, not its own rows");
       same(await queue.claimWork(at(fence, "idle")), undefined, "the same generation");
       await clock.advance(30_000);
-      const successor = await acquire(store, S, "bob");
+      const successor = await acquire(store, S, "bob", await silenceOf(store, S));
       same(claimed(await queue.claimWork(at(successor, "idle"))), ["future"], "the row that became ready");
       const taken = required(await queue.claimWork(at(successor, "idle")), "the successor's claim");
       same([claimed(taken), taken.fencingToken, taken.owner.ownerId], [["a", "b", "c"], 2, "bob"], "the successor's claim");
@@ -173,13 +175,12 @@ export const queueCases: readonly PersistenceCase[] = [
   {
     id: "C-20",
     title: "a stale completion rejects the whole commit and keeps the batches; the valid one clears them (I-12)",
-    async run({ connect, engine, clock }) {
+    async run({ connect, engine }) {
       const store = await connect();
       const { queue } = store;
       await queue.enqueue(wakeDraft(S, "a"));
       const old = required(await queue.claimWork(at(await acquire(store, S), "idle")), "the claim");
-      await clock.advance(30_000);
-      const fence = await acquire(store, S, "bob");
+      const fence = await acquire(store, S, "bob", await silenceOf(store, S));
       const claim = required(await queue.claimWork(at(fence, "idle", 64, "bobs")), "the successor's claim");
       const before = await dump(engine);
       const stale = [rowsOf(old), { ...rowsOf(claim), claimToken: "x" }, { ...rowsOf(claim), sessionId: "beta" }, { ...rowsOf(claim), ids: ["unknown"] }];

@@ -98,6 +98,9 @@ export const sessionCases: readonly PersistenceCase[] = [
       same(other.head.leafNodeId, "left-2", "the leaf that was asked for");
       const unknown = required(await store.sessions.load(S, { kind: "active_path", leafNodeId: "nowhere" }), "the session");
       same(unknown.nodes, [], "the path to an unknown leaf (P-20)");
+      const later = required(await store.sessions.load(S, { kind: "active_path", later: true }), "the session, its nodes later");
+      await store.sessions.commit(commitOf(S, fence, { expectedHeadRevision: 3, nodes: chain(S, ["right-2"], "right-1") }));
+      same([later.lastNode, later.nodes], [right[0], [...trunk, ...right]], "nodes of a read are those of its moment, whenever they are looked at");
     },
   },
   {
@@ -147,7 +150,6 @@ export const sessionCases: readonly PersistenceCase[] = [
         tokenUsage: { inputTokens: 1, outputTokens: 2, cacheReadInputTokens: 3, cacheWriteInputTokens: 4, reasoningOutputTokens: 5 },
         lastPromptUsage: usage(6, 7),
         protocolTurnOptions: { a: [null, { b: true }] },
-        machine: { machine: "session", version: 2, value: "clean", context: { n: 1 } },
       });
       for (const revision of [1, 2, 3]) {
         const result = await store.sessions.commit(commitOf(S, fence, { expectedHeadRevision: revision - 1, head }));

@@ -1,22 +1,6 @@
 import { createMessage } from "../../domain/messages.ts";
 import { same } from "../assertions.ts";
-import {
-  accept,
-  acceptOf,
-  acquire,
-  chain,
-  claimBy,
-  commitOf,
-  fenceOf,
-  headWith,
-  ledgerEntry,
-  owner,
-  resultOf,
-  snapshotAt,
-  stepOf,
-  textMessage,
-  usage,
-} from "../persistence-fixtures.ts";
+import { accept, acceptOf, acquire, chain, claimBy, commitOf, fenceOf, headWith, ledgerEntry, owner, resultOf, silenceOf, snapshotAt, stepOf, textMessage, usage } from "../persistence-fixtures.ts";
 import { dump, failsWith, ofKind, type PersistenceCase, required, START_MS } from "./harness.ts";
 
 const S = "alpha";
@@ -82,7 +66,7 @@ export const turnCases: readonly PersistenceCase[] = [
       await accept(store, S, T);
       await clock.advance(30_000);
       const before = await dump(engine);
-      same(await store.turns.accept(acceptOf("bob", S, "turn-2")), { kind: "turn_in_flight", turnId: T }, "outcome");
+      same(await store.turns.accept(acceptOf("bob", S, "turn-2", await silenceOf(store, S))), { kind: "turn_in_flight", turnId: T }, "outcome");
       same(await dump(engine), before, "rows");
     },
   },
@@ -195,6 +179,9 @@ export const turnCases: readonly PersistenceCase[] = [
       same(read.nodes[4]?.body.kind === "message" && read.nodes[4].body.message.parts[0]?.content.length, 9_000_000, "the large node");
       await store.sessions.commit(commitOf(S, fence, { expectedHeadRevision: 1, nodes: chain(S, ["after"], "m8") }));
       same((await store.sessions.load(S, { kind: "full_graph" }))?.nodes.at(-1)?.nodeId, "after", "a node behind the large row");
+      const now = required(await store.sessions.load(S, { kind: "full_graph" }), "the session");
+      const later = required(await store.sessions.load(S, { kind: "full_graph", later: true }), "the session, its nodes later");
+      same([later.lastNode, later.nodes], [now.nodes.at(-1), now.nodes], "nodes that are made when somebody looks");
     },
   },
   {
@@ -231,6 +218,7 @@ export const turnCases: readonly PersistenceCase[] = [
       await clock.advance(30_000);
       const means = { providers: [value.policy.providerId], plugins: ["p"], tools: new Set(["a", "b-1"]), retiredTools: new Set(["d"]), sources: new Set(["plugin:p"]) };
       const before = await dump(engine);
+      const silence = await silenceOf(store, S);
       const poor = [
         [{ ...means, plugins: [] }, { kind: "plugin", pluginId: "p" }],
         [{ ...means, providers: ["other"] }, { kind: "provider", expected: value.policy.providerId, actual: "other" }],
@@ -238,20 +226,20 @@ export const turnCases: readonly PersistenceCase[] = [
         [{ ...means, retiredTools: new Set<string>(), sources: new Set<string>() }, { kind: "tools", names: ["c", "d"] }],
       ] as const;
       for (const [has, lack] of poor) {
-        same(await store.turns.resume({ ...claimBy("bob", S), turnId: T, means: has }), { kind: "turn_left", turnId: T, lack }, "taking it over");
-        same(await store.turns.accept({ ...acceptOf("bob", S, T), means: has }), { kind: "turn_left", turnId: T, lack }, "accepting it again");
+        same(await store.turns.resume({ ...claimBy("bob", S, silence), turnId: T, means: has }), { kind: "turn_left", turnId: T, lack }, "taking it over");
+        same(await store.turns.accept({ ...acceptOf("bob", S, T, silence), means: has }), { kind: "turn_left", turnId: T, lack }, "accepting it again");
       }
       const foreign = await connect({ protocol: "another" });
-      same(ofKind(await foreign.turns.resume({ ...claimBy("bob", S), turnId: T, means }), "turn_left").lack, { kind: "protocol", expected: "standard", actual: "another" }, "under another protocol");
+      same(ofKind(await foreign.turns.resume({ ...claimBy("bob", S, silence), turnId: T, means }), "turn_left").lack, { kind: "protocol", expected: "standard", actual: "another" }, "under another protocol");
       same(await dump(engine), before, "rows");
       const [[without, lack]] = poor;
-      const exhausted = ofKind(await store.turns.resume({ ...claimBy("bob", S), turnId: T, means: without, maxRecoveries: 0 }), "resumed");
+      const exhausted = ofKind(await store.turns.resume({ ...claimBy("bob", S, silence), turnId: T, means: without, maxRecoveries: 0 }), "resumed");
       same([exhausted.lack, exhausted.turn.recoveries], [lack, 1], "recovered too often");
       await store.leases.release(fenceOf(exhausted.lease));
       same(ofKind(await store.turns.resume({ ...claimBy("carol", S), turnId: T, means, maxRecoveries: 5 }), "resumed").lack, undefined, "with all of it");
       await clock.advance(30_000);
       await store.turns.requestCancel(S, T, { requestId: "r", origin: "lash", requestedAtMs: START_MS });
-      same(ofKind(await store.turns.resume({ ...claimBy("dave", S), turnId: T, means: without }), "resumed").lack, lack, "its end was asked for");
+      same(ofKind(await store.turns.resume({ ...claimBy("dave", S, await silenceOf(store, S)), turnId: T, means: without }), "resumed").lack, lack, "its end was asked for");
     },
   },
   {
@@ -279,12 +267,12 @@ export const turnCases: readonly PersistenceCase[] = [
       const dead = ofKind(await store.turns.resume({ ...claimBy("bob", S), turnId: T, deadHolder: first }), "resumed");
       same([dead.turn.recoveries, dead.lease.fencingToken, dead.headRevision], [1, 2, 0], "after a proof of death");
       await clock.advance(30_000);
-      const expired = ofKind(await store.turns.resume({ ...claimBy("carol", S), turnId: T }), "resumed");
-      same(expired.turn.recoveries, 2, "after expiry");
+      const expired = ofKind(await store.turns.resume({ ...claimBy("carol", S, await silenceOf(store, S)), turnId: T }), "resumed");
+      same(expired.turn.recoveries, 2, "after silence");
       await store.leases.release(fenceOf(expired.lease));
       same(ofKind(await store.turns.resume({ ...claimBy("dave", S), turnId: T }), "resumed").turn.recoveries, 2, "after a release (OP-8)");
       await clock.advance(30_000);
-      same(ofKind(await store.turns.accept(acceptOf("eve", S, T)), "accepted").turn.recoveries, 3, "accepted again after expiry");
+      same(ofKind(await store.turns.accept(acceptOf("eve", S, T, await silenceOf(store, S))), "accepted").turn.recoveries, 3, "accepted again after silence");
       same((await store.turns.load(S, T))?.recoveries, 3, "the stored count");
       const fence = fenceOf(required(await store.leases.current(S), "the lease"));
       await store.turns.recordStep(stepOf(fence, T, 1, { snapshot: snapshotAt("restarted") }));

@@ -3,7 +3,7 @@
 import type { LeaseFence, Persistence, SessionCommit } from "../../stores/contract.ts";
 import type { CheckpointKind, PendingTurnInput } from "../../stores/ingress-contract.ts";
 import { same } from "../assertions.ts";
-import { accept, acceptOf, activeFor, claimBy, commitOf, fenceOf, inputDraft, resultOf, rowsOf, stepOf } from "../persistence-fixtures.ts";
+import { accept, acceptOf, activeFor, claimBy, commitOf, fenceOf, inputDraft, resultOf, rowsOf, silenceOf, stepOf } from "../persistence-fixtures.ts";
 import { dump, failsWith, ofKind, type PersistenceCase, required } from "./harness.ts";
 
 const S = "alpha";
@@ -38,7 +38,7 @@ export const turnInputCases: readonly PersistenceCase[] = [
       same(await dump(engine), before, "rows after a step that was refused");
 
       await clock.advance(30_000);
-      const resumed = ofKind(await store.turns.resume({ ...claimBy("bob", S), turnId: T }), "resumed");
+      const resumed = ofKind(await store.turns.resume({ ...claimBy("bob", S, await silenceOf(store, S)), turnId: T }), "resumed");
       same([resumed.turn.claims, resumed.lease.fencingToken], [claims, fence.fencingToken + 1], "for the successor");
       const successor = fenceOf(resumed.lease);
       same(textsOf(ofKind(await store.turns.recordStep(at(successor, 3, "before_completion")), "recorded").claim?.inputs), ["end"], "what the turn has is not claimed again");
@@ -101,11 +101,12 @@ export const turnInputCases: readonly PersistenceCase[] = [
       const before = await dump(engine);
       same(ofKind(await store.turns.acceptQueued(queued("bob", "r")), "busy").holder, accepted.lease, "a held lane");
       await clock.advance(30_000);
-      same(await store.turns.acceptQueued(queued("bob", "r")), { kind: "turn_in_flight", turnId: "q" }, "another drain");
+      const silence = await silenceOf(store, S);
+      same(await store.turns.acceptQueued({ ...queued("bob", "r"), ...silence }), { kind: "turn_in_flight", turnId: "q" }, "another drain");
       same(await dump(engine), before, "rows");
       const [taken] = accepted.turn.claims;
       same((await store.inputs.cancel(S, [{ kind: "input_id", value: taken?.rows.ids[0] ?? "" }]))[0]?.outcome, "already_claimed", "though its lease has expired, the turn has it");
-      const again = ofKind(await store.turns.acceptQueued(queued("bob", "q")), "accepted");
+      const again = ofKind(await store.turns.acceptQueued({ ...queued("bob", "q"), ...silence }), "accepted");
       same([again.turn.claims, again.turn.recoveries], [accepted.turn.claims, 1], "attached to");
       await store.inputs.abandon(required(taken, "the claim").rows);
       same((await store.inputs.listPending(S)).map(({ state }) => state), ["deferred_next_turn", "deferred_next_turn", "pending_active", "deferred_next_turn", "deferred_next_turn"], "handed back");

@@ -3,7 +3,7 @@
 import type { LeaseFence, Persistence, SessionCommit } from "../../stores/contract.ts";
 import { workRowsOf } from "../../stores/ingress-contract.ts";
 import { same } from "../assertions.ts";
-import { accept, acceptOf, acquire, activeFor, claimBy, commandDraft, commitOf, config, fenceOf, inputDraft, resultOf, stepOf, wakeDraft } from "../persistence-fixtures.ts";
+import { accept, acceptOf, acquire, activeFor, claimBy, commandDraft, commitOf, config, fenceOf, inputDraft, resultOf, silenceOf, stepOf, wakeDraft } from "../persistence-fixtures.ts";
 import { dump, failsWith, ofKind, type PersistenceCase, required } from "./harness.ts";
 
 const S = "alpha";
@@ -98,7 +98,7 @@ export const workTurnCases: readonly PersistenceCase[] = [
       same(required(await store.turns.load(S, T), "the turn").claims.map(({ lane }) => lane), ["inputs", "work"], "what the turn remembers");
       await clock.advance(30_000);
       same([await pending(store), await store.queue.cancel(S, batch?.batchId ?? "")], [[2, 3], undefined], "though the lease has expired, the turn has it");
-      const next = fenceOf(ofKind(await store.turns.resume({ ...claimBy("bob", S), turnId: T }), "resumed").lease);
+      const next = fenceOf(ofKind(await store.turns.resume({ ...claimBy("bob", S, await silenceOf(store, S)), turnId: T }), "resumed").lease);
       same(await store.queue.claimed(mine), work?.batches, "the claim, read again");
       same(ofKind(await store.turns.recordStep(at(next, 2)), "recorded").work?.batches.map(({ enqueueSeq }) => enqueueSeq), [2], "what the turn has is not claimed again");
       same(ofKind(await store.turns.recordStep(at(next, 3)), "recorded"), { kind: "recorded" }, "work for after the commit");

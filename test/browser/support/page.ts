@@ -73,7 +73,7 @@ const ownTask = (): Promise<void> => new Promise((resolve) => setTimeout(resolve
 const api: TabApi = {
   async open(database, sessionId) {
     await ownTask();
-    const lash = createLash({ store: indexedDb({ name: database, onLost: () => void post("/lost", { tab }) }), provider, tools: [witnessed("quick", false), witnessed("slow", true)], lease: LONG_LEASE, logger: () => {} });
+    const lash = createLash({ store: indexedDb({ name: database, onLost: () => void post("/lost", { tab }) }), provider, tools: [witnessed("quick", false), witnessed("slow", true)], lease: LONG_LEASE, logger: () => {}, wait: false });
     const opened = await lash.openSession(sessionId);
     session = opened;
     close = () => lash.close();

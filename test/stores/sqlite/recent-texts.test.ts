@@ -16,6 +16,16 @@ test("the text that was kept of a row gives the very value, another text or anot
   expect(recent.get(["row"], '{"n":1}')).toBeUndefined();
 });
 
+test("a row that is written is kept where it was asked for before, there or not", () => {
+  const recent = new RecentTexts();
+  recent.written(["nobody asked"], "1", 1);
+  recent.expect(["not there yet"]);
+  recent.written(["not there yet"], "2", 2);
+  recent.keep(["read"], "3", 3);
+  recent.written(["read"], "4", 4);
+  expect([recent.get(["nobody asked"], "1"), recent.get(["not there yet"], "2"), recent.get(["read"], "3"), recent.get(["read"], "4")]).toEqual([undefined, 2, undefined, 4]);
+});
+
 test("keys that read alike do not give each other's value", () => {
   const recent = new RecentTexts();
   recent.keep(["row", 1], "1", 1);
@@ -25,7 +35,7 @@ test("keys that read alike do not give each other's value", () => {
 });
 
 test("what is asked for stays, the rest is forgotten after two generations, and long texts are not kept", () => {
-  const recent = new RecentTexts();
+  const recent = new RecentTexts(10_000);
   const text = (n: number) => JSON.stringify(value(n));
   recent.keep(["row", 0], text(0), value(0));
   recent.keep(["row", 1], text(1), value(1));
