@@ -69,7 +69,7 @@ const LONG = [
 
 /**
  * What the built package imports instead of bringing it along: everything that is not its own, but for the zod that checks rows and
- * options. Of that it brings the part it uses: `zod/mini` by itself loads 150 modules, which took half of the package's loading.
+ * options. Of that it brings the part it uses: `zod/mini` by itself loads 93 modules, which took a quarter of the package's loading.
  */
 const isExternal = (id: string): boolean => !/^([./]|\w:)/.test(id) && !id.startsWith("src/") && !/^zod(\/|$)/.test(id);
 

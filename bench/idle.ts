@@ -13,7 +13,7 @@ export async function idle(report: Report, folder: string): Promise<void> {
   for (const turns of [0, 1]) {
     const { opened, closed } = await heapPerSession(join(folder, `idle-${turns}.db`), turns);
     const state = turns === 0 ? "never used" : `after ${turns} turn`;
-    report.add({ section: SECTION, what: `heap per opened session, ${state}`, value: opened / 1000, unit: "kB", budget: { atMost: 50 } });
+    report.add({ section: SECTION, what: `heap per opened session, ${state}`, value: opened / 1000, unit: "kB", budget: { atMost: 25 } });
     report.add({ section: SECTION, what: `heap left per closed session, ${state}`, value: closed / 1000, unit: "kB", budget: { atMost: 1 }, note: "below 1 kB is noise" });
   }
 }

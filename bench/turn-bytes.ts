@@ -23,9 +23,9 @@ export async function turnBytes(report: Report, folder: string): Promise<void> {
   for (const point of POINTS) {
     const bytes = await bytesAround(point, join(folder, `bytes-${point}.db`));
     at.set(point, bytes);
-    report.add({ section: SECTION, what: `turn ${point}, handed to the file system`, value: bytes.handed / 1000, unit: "kB", budget: { atMost: 45 } });
+    report.add({ section: SECTION, what: `turn ${point}, handed to the file system`, value: bytes.handed / 1000, unit: "kB", budget: { atMost: 40 } });
     report.add({ section: SECTION, what: `turn ${point}, pages written back (4 KiB each)`, value: bytes.pages / 1000, unit: "kB" });
-    report.add({ section: SECTION, what: `turn ${point}, kept`, value: bytes.kept / 1000, unit: "kB", budget: { atMost: 4 } });
+    report.add({ section: SECTION, what: `turn ${point}, kept`, value: bytes.kept / 1000, unit: "kB", budget: { atMost: 3 } });
   }
   const growth = (at.get(1000)?.handed ?? Number.NaN) / (at.get(10)?.handed ?? Number.NaN);
   report.add({ section: SECTION, what: "written at turn 1000 against turn 10", value: growth, unit: "x", budget: { atMost: 1.1 } });

@@ -6,6 +6,7 @@ import type { TurnCancellation, TurnCancelOutcome } from "../domain/cancellation
 import { errorFields } from "../domain/error-mapping.ts";
 import { LashError, runtimeError } from "../domain/errors.ts";
 import type { SessionSettings } from "../domain/turn-config.ts";
+import { inputHashOf } from "../domain/turn-input.ts";
 import { sessionStillInUse } from "../domain/wiring-errors.ts";
 import type { Provider } from "../providers/contract.ts";
 import { requestCancel } from "./cancel-request.ts";
@@ -170,16 +171,20 @@ export class SessionRuntime implements SessionParts {
   }
 
   /** Before anything is accepted (PP-26). */
-  async #prepare(request: TurnRequest): Promise<void> {
-    const { overlay, origin } = request;
-    if (origin.kind === "found") return;
+  async #prepare(request: TurnRequest): Promise<TurnRequest> {
+    const { overlay, origin, turnId } = request;
+    if (origin.kind === "found") return request;
     try {
       const taken = origin.kind === "input" ? this.plans.taken(this.resident, overlay) : undefined;
       if (needsJsonCheck(this.plans.next(this.resident, overlay))) await this.ports.loadJsonCheck();
-      if (origin.kind === "input" && taken && hasMedia(origin.input)) await this.#checkMedia(request.turnId, origin, taken);
+      if (origin.kind === "input" && taken && hasMedia(origin.input)) await this.#checkMedia(turnId, origin, taken);
+      return request;
     } catch (error) {
-      if (origin.kind === "input") throw error;
-      await drainCommandsAlone(this, error);
+      if (origin.kind === "queued") await drainCommandsAlone(this, error);
+      // Asked for again once it has ended, a turn needs nothing: its result is recorded.
+      const ended = await this.ports.persistence.turns.settled(this.wiring.sessionId, turnId).catch(() => undefined);
+      if (origin.kind === "input" && ended?.inputHash === inputHashOf(origin.input)) return { ...request, origin: { kind: "found" } };
+      throw error;
     }
   }
 

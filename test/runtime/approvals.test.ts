@@ -286,8 +286,9 @@ describe("approval", () => {
     await session.approve((await onlyCall(session)).id, { args: { town: "Chur" } });
     await hook.close();
     const next = hostOf({ engine, clock, tools: [sender(seen, true)] });
-    const ended = await whileTimePasses(clock, (await next.lash.openSession("s")).run("go", { turnId: "t" }));
-    expect(ended).toMatchObject({ toolCalls: [{ output: { outcome: { status: "failure", payload: { code: "invalid_tool_args" } } } }] });
+    const opened = await next.lash.openSession("s");
+    await whileTimePasses(clock, opened.run("go", { turnId: "t" }));
+    expect(transcriptOf(opened)[2]).toContain("invalid_tool_args");
     expect(seen.ran).toEqual([]);
     await next.lash.close();
   });

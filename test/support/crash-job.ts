@@ -6,7 +6,7 @@ import * as z from "zod";
 import { createLash, tool, type Lash, type TurnResult } from "../../src/index.ts";
 import { createPersistence } from "../../src/stores/persistence/index.ts";
 import type { Engine } from "../../src/stores/engine.ts";
-import { opaqueLiveness } from "../../src/stores/store.ts";
+import { witness as liveness } from "./lash.ts";
 import type { TurnRecord } from "../../src/stores/contract.ts";
 import { gate, manualClock, type ManualClock } from "../../src/testing/index.ts";
 import { byToolResults, scriptedProvider } from "../../src/testing/scripted-provider.ts";
@@ -54,7 +54,7 @@ function lashOf(process: Mortal, world: World): Lash {
       },
     });
   return createLash({
-    store: { engine: process.engine, liveness: opaqueLiveness },
+    store: { engine: process.engine, liveness },
     effects: "journaled",
     clock: world.clock,
     logger: () => {},

@@ -44,7 +44,8 @@ export function appOn(engine: Engine, { plugged = false, looksOnly = false, ...o
   const world = { reach: (step: Step): void => void steps.push(step) };
   let ids = 0;
   const lash = createLash({
-    store: { engine: staysOpen(engine), liveness: opaqueLiveness },
+    // Those that wrote the fixtures are gone for good.
+    store: { engine: staysOpen(engine), liveness: { ...opaqueLiveness, isDead: ({ incarnationId }) => Promise.resolve(!incarnationId.startsWith("today-")) } },
     effects: "journaled",
     clock,
     logger: (record) => logged.push(record),

@@ -25,15 +25,15 @@ import { TurnRunRecord } from "./record.ts";
 import { headless, type TurnRequest } from "./request.ts";
 import type { ComesFirst, TurnEnd, TurnTypes } from "./types.ts";
 
-/** What has to be at hand before anything is accepted. */
-type Prepare = (request: TurnRequest) => Promise<void>;
+/** Has everything at hand before anything is accepted. @returns what is to be run: a turn that has ended is found by its id. */
+type Prepare = (request: TurnRequest) => Promise<TurnRequest>;
 
 /**
  * Has a turn run when the session is free for it.
  *
  * @throws errors that concern the turn under the id that it is asked for by, whatever turn they arose in.
  */
-export async function runTurn(session: SessionParts, request: TurnRequest, prepare: Prepare = async () => undefined): Promise<TurnEnd> {
+export async function runTurn(session: SessionParts, request: TurnRequest, prepare: Prepare = async (asked) => asked): Promise<TurnEnd> {
   const { runs, lane, takeover } = session;
   const { waitMs } = request;
   const ahead = waitMs === undefined ? undefined : runs.ahead(request.turnId);
@@ -68,7 +68,9 @@ function runInPlace(session: SessionParts, request: TurnRequest, place: Place, a
 }
 
 const runPrepared = (session: SessionParts, request: TurnRequest, prepare: Prepare): Promise<TurnEnd> =>
-  request.isGivenUp?.() ? Promise.reject(runtimeError("session_execution_busy", "another owner is running this session")) : prepare(request).then(() => driveChain(session, request)).finally(() => session.changes.settle());
+  request.isGivenUp?.()
+    ? Promise.reject(runtimeError("session_execution_busy", "another owner is running this session"))
+    : prepare(request).then((prepared) => driveChain(session, prepared)).finally(() => session.changes.settle());
 
 /** Drives a turn that was left in flight, and that nobody watches, to its end. */
 export const finishTurn = (session: SessionParts, turnId: string): Promise<TurnEnd> => runTurn(session, { turnId, origin: { kind: "found" }, ...headless() });

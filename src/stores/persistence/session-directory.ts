@@ -43,7 +43,7 @@ export function createDirectory(context: StoreContext): Directory {
         return undefined;
       });
       if (meta !== "deleting") return meta;
-      deleteSession(context, sessionId);
+      await deleteSession(context, sessionId);
       throw sessionRetired(sessionId);
     },
 

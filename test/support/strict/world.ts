@@ -383,7 +383,8 @@ function toolsOf(waiting: () => void, more: readonly string[]): readonly Tool[] 
     }),
     made("half", (input) => `${resultOf(input)} \ud83d`),
     made("wait", (_, signal) => {
-      waiting();
+      // Once those beside it have ended: they begin behind it.
+      setTimeout(waiting, 0);
       return new Promise((_resolve, reject) => {
         signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
       });
