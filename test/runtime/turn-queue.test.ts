@@ -148,7 +148,10 @@ describe.each(engineCases())("on $name", ({ open }) => {
         name: engine.name,
         durable: engine.durable,
         read: (body) => engine.read(body),
-        write: async (body) => (isSlow && (await slow.pass()), engine.write(body)),
+        write: async (body) => {
+          if (isSlow) await slow.pass();
+          return engine.write(body);
+        },
         close: () => engine.close(),
       });
       const turn = session.turn("two");
