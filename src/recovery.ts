@@ -65,11 +65,17 @@ export class Recovery {
     for (const sessionId of deleting) {
       await persistence.sessions.delete(sessionId).catch((error: unknown) => logger({ level: "warn", event: "session.deletion_failed", sessionId, ...errorFields(error) }));
     }
+    const callers = new Map<string, string>();
+    for (const { sessionId, turnId } of turns) {
+      const caller = await children?.callerOf(sessionId, turnId);
+      if (caller) callers.set(sessionId, caller.sessionId);
+    }
     const recovered: Recovered[] = [];
+    const isOurs = (sessionId: string): boolean => recovered.some((entry) => entry.sessionId === callers.get(sessionId) && "result" in entry);
     for (const generation of (await children?.generations(turns)) ?? [turns]) {
       const silent: InFlight[] = [];
       await this.#each(generation, options, async (found) => {
-        const outcome = await this.#finish(found, options);
+        const outcome = await this.#finish(found, options, isOurs);
         if (outcome === "silent") silent.push(found);
         else if (outcome) recovered.push(outcome);
       });
@@ -203,8 +209,11 @@ export class Recovery {
     return lease !== undefined && lease.expiresAtMs <= clock.now();
   }
 
-  /** @returns "silent": the turn seems to have been left, and that has to be proved. */
-  async #finish(found: InFlight, { signal, onActivity }: RecoverOptions): Promise<Recovered | "silent" | undefined> {
+  /**
+   * @param isOurs - whether a turn that was finished here has finished this one.
+   * @returns "silent": the turn seems to have been left, and that has to be proved.
+   */
+  async #finish(found: InFlight, { signal, onActivity }: RecoverOptions, isOurs: (sessionId: string) => boolean = () => false): Promise<Recovered | "silent" | undefined> {
     const { sessionId, turnId, damage } = found;
     if (damage) return { sessionId, turnId, error: asLashError(damage) };
     try {
@@ -213,8 +222,8 @@ export class Recovery {
       if ((await children?.callerOf(sessionId, turnId)) && !(await persistence.turns.cancellation(sessionId, turnId))) return undefined;
       const emit = emitTo(turnId, onActivity && ((activity) => onActivity(activity, { sessionId, turnId })));
       const end = await this.#drive({ turnId, ...headless(signal), emit, whenParked: "suspend" }, sessionId);
-      // Whoever ran it when it was looked for has finished it.
-      if (end.hadEnded) return undefined;
+      // Whoever ran it when it was looked for has finished it: another process, or a turn that was taken up here.
+      if (end.hadEnded && !isOurs(sessionId)) return undefined;
       return { sessionId, turnId, result: turnResultOf(end) };
     } catch (error) {
       if (LashError.is(error) && error.isCode("turn_suspended")) return { sessionId, turnId, suspended: true };

@@ -210,14 +210,23 @@ export class SessionRuntime implements SessionParts {
   }
 
   /** Applies the commands that come first, then accepts and drives one turn of what waits. @returns undefined where no turn was run. */
-  async runQueued({ drainId, batchIds, emitFor, ...watcher }: QueuedTurnStart): Promise<TurnEnd | undefined> {
-    // A drain waits for no other owner (I-24).
+  async runQueued(start: QueuedTurnStart): Promise<TurnEnd | undefined> {
     if (this.runs.awaitsOwner) return undefined;
+    const left = Promise.withResolvers<undefined>();
+    let isLeft = false;
+    const undo = this.runs.onAwaitsOwner(() => {
+      isLeft = true;
+      left.resolve(undefined);
+    });
+    return Promise.race([left.promise, this.#drain(start, () => isLeft)]).finally(undo);
+  }
+
+  async #drain({ drainId, batchIds, emitFor, ...watcher }: QueuedTurnStart, isGivenUp: () => boolean): Promise<TurnEnd | undefined> {
     // Behind the turns of this runtime: what they leave to the next turn is part of it.
     const turnId = drainId ?? batchIds?.[0] ?? (await this.lane.run(() => this.inputs.nextTurnId()));
     if (turnId === undefined) return undefined;
     try {
-      return await this.runTurn({ turnId, emit: emitFor(turnId), ...watcher, origin: { kind: "queued", batchIds } });
+      return await this.runTurn({ turnId, emit: emitFor(turnId), ...watcher, origin: { kind: "queued", batchIds }, isGivenUp });
     } catch (error) {
       if (LashError.is(error) && NOTHING_TO_DRAIN.has(error.code)) return undefined;
       throw error;

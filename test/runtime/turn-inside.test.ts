@@ -58,11 +58,12 @@ describe.each(engineCases())("on $name", ({ open }) => {
 
 test("the refusal says why, and what to do instead (AE-7)", async () => {
   const told: LashError[] = [];
-  const { session } = await scene(async (it) => void told.push(...(await Promise.all([it.session.run("again", { turnId: "x" }), it.session.queuedTurn()].map((asked) => asked.catch((error: unknown) => error as LashError))) as LashError[])));
+  const { session } = await scene(async (it) => void told.push(...(await Promise.all([it.session.run("again", { turnId: "x" }), it.session.queuedTurn(), WAYS["another lash on the same store"]?.(it) as Promise<unknown>].map((asked) => asked.catch((error: unknown) => error as LashError))) as LashError[])));
   await session.run("go", { turnId: "t" });
   expect(told).toMatchObject([
     { message: expect.stringMatching(/turn x of session s .* inside turn t .*session\.enqueue\(input\)/), isRetryable: true, details: { sessionId: "s", turnId: "x", behind: "t", accepted: false } },
     { message: expect.stringMatching(/drain of session s .* inside turn t .*nothing was taken/), details: { turnId: "t", accepted: false } },
+    { message: expect.stringMatching(/of session s .* inside turn t .*session\.enqueue\(input\)/), details: { behind: "t", accepted: false } },
   ]);
 });
 

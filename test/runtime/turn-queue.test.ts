@@ -140,6 +140,33 @@ describe.each(engineCases())("on $name", ({ open }) => {
       expect(clock.pendingTimers).toBe(0);
     });
 
+    test("its cancel says so, although the store has no such turn, and however long it takes to say that (AE-7)", async () => {
+      const engine = open();
+      const slow = gate();
+      let isSlow = false;
+      const { session, first, hold } = await running({
+        name: engine.name,
+        durable: engine.durable,
+        read: (body) => engine.read(body),
+        write: async (body) => {
+          if (isSlow) await slow.pass();
+          return engine.write(body);
+        },
+        close: () => engine.close(),
+      });
+      const turn = session.turn("two");
+      const { result } = watched(turn);
+      await quiet();
+      isSlow = true;
+      const cancelled = turn.cancel();
+      expect(await result).toMatchObject(CANCELLED);
+      isSlow = false;
+      slow.open();
+      expect(await cancelled).toEqual({ status: "accepted" });
+      hold.open();
+      await first;
+    });
+
     test("by `cancelRunningTurns` all of them end: what runs, and what waits (AE-7)", async () => {
       const { session, first } = await running(open());
       const { result } = watched(session.turn("two"));
@@ -267,6 +294,60 @@ describe.each(engineCases())("on $name", ({ open }) => {
       owner.hold.open();
       expect(await whileTimePasses(clock, mine)).toMatchObject({ headRevision: 2 });
       expect(await session.queuedTurn()).toMatchObject({ headRevision: 3 });
+    });
+
+    test("a drain that is asked for behind a turn that comes to wait for another owner does not wait with it (AE-7, I-24)", async () => {
+      const { owner, session, clock } = await elsewhere(open());
+      await session.enqueue("later");
+      const [mine, drained] = [session.run("mine"), session.queuedTurn()];
+      expect(await drained).toBeUndefined();
+      owner.hold.open();
+      expect(await whileTimePasses(clock, mine)).toMatchObject({ headRevision: 2 });
+      await quiet();
+      expect(await session.pendingTurnInputs()).toHaveLength(1);
+    });
+
+    test("one that finds another one faster in taking over who died goes on waiting for that one (AE-7, OP-7)", async () => {
+      const engine = open();
+      const process = new Mortal(engine);
+      const { clock } = await running(process.engine);
+      const taken = gate();
+      let writes = Number.NEGATIVE_INFINITY;
+      const late: Engine = {
+        name: engine.name,
+        durable: engine.durable,
+        read: (body) => engine.read(body),
+        // Its first two say that a turn is in flight, the first one without the proof of death; the third is to take that turn up.
+        write: async (body) => ((writes += 1) === 3 && (await taken.reached), engine.write(body)),
+        close: () => Promise.resolve(),
+      };
+      const [faster, slower] = await Promise.all([testLash({ engine, clock, script: (_request, index) => (index === 0 ? { text: "theirs", before: taken } : "mine") }), testLash({ engine: late, clock, script: () => "mine" })].map(({ lash }) => lash.openSession("s")));
+      for (let i = 0; i < 6; i++) await clock.advance(5000);
+      process.kill();
+      writes = 0;
+      const second = watched((slower as Session).turn("slower"));
+      await quiet();
+      const first = (faster as Session).run("faster");
+      await taken.reached;
+      for (let i = 0; i < 4; i++) await clock.advance(300);
+      taken.open();
+      expect((await whileTimePasses(clock, Promise.all([first, second.result]))).map(({ headRevision }) => headRevision)).toEqual([2, 3]);
+      expect(writes).toBeGreaterThan(3);
+    });
+
+    test("a turn that does not wait is not accepted behind one that a dead process left; that one is taken up all the same (AE-7, OP-7)", async () => {
+      const engine = open();
+      const process = new Mortal(engine);
+      const { clock } = await running(process.engine);
+      const session = await testLash({ engine, clock, script: () => "theirs" }).lash.openSession("s");
+      // Whoever opened the session beside a driver that lives looks after that one no more.
+      for (let i = 0; i < 6; i++) await clock.advance(5000);
+      process.kill();
+      await expect(session.run("no", { wait: false })).rejects.toMatchObject(busy(false, "t"));
+      await whileTimePasses(clock, (async () => {
+        while (transcriptOf(session).length === 0) await quiet();
+      })());
+      expect(transcriptOf(session)).toEqual(["User: Text one", "Assistant: Prose theirs"]);
     });
 
     test("a process that dies is taken over: its turn is finished first, and then the one that waits is run (AE-7, OP-7)", async () => {

@@ -68,7 +68,7 @@ export class Place {
 
   /** Whoever asked hears of it once per change. */
   isBehind({ turnId: behind, isParked }: TurnAhead): void {
-    if (this.#state !== "waiting" || isSame(behind, this.turnId)) return;
+    if (this.#state === "accepted" || this.#state === "left" || isSame(behind, this.turnId)) return;
     if (this.#told?.turnId === behind && this.#told.isParked === isParked) return;
     this.#told = { turnId: behind, isParked };
     void this.#request.emit({ type: "turn_queued", behind, ...(isParked && { waiting: true }) }, "queue");

@@ -36,6 +36,8 @@ export interface TurnRequest extends TurnWatcher {
   readonly after?: Promise<unknown> | undefined;
   /** The turn that whoever asks is a part of. */
   readonly asker?: TurnHere | undefined;
+  /** Of a drain, which waits for no other owner (I-24): whether one is waited for before it. */
+  readonly isGivenUp?: (() => boolean) | undefined;
   /** Of one that waits. */
   readonly place?: Place | undefined;
 }

@@ -68,7 +68,9 @@ function runInPlace(session: SessionParts, request: TurnRequest, place: Place, a
 }
 
 const runPrepared = (session: SessionParts, request: TurnRequest, prepare: Prepare): Promise<TurnEnd> =>
-  prepare(request).then((prepared) => driveChain(session, prepared)).finally(() => session.changes.settle());
+  request.isGivenUp?.()
+    ? Promise.reject(runtimeError("session_execution_busy", "another owner is running this session"))
+    : prepare(request).then((prepared) => driveChain(session, prepared)).finally(() => session.changes.settle());
 
 /** Drives a turn that was left in flight, and that nobody watches, to its end. */
 export const finishTurn = (session: SessionParts, turnId: string): Promise<TurnEnd> => runTurn(session, { turnId, origin: { kind: "found" }, ...headless() });

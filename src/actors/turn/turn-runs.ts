@@ -35,6 +35,7 @@ export class TurnRuns {
   readonly #places = new Set<Place>();
   /** Of these places, the one that waits for another owner. */
   #awaitsOwner: Place | undefined;
+  readonly #onAwaitsOwner = new Set<() => void>();
   #isLeaving = false;
   #running: RunningTurn | undefined;
 
@@ -58,6 +59,12 @@ export class TurnRuns {
   /** A turn that is next here waits for another owner of the session (TR4). */
   get awaitsOwner(): boolean {
     return this.#awaitsOwner !== undefined;
+  }
+
+  /** @param tell - called when that begins. @returns what takes it back. */
+  onAwaitsOwner(tell: () => void): () => void {
+    this.#onAwaitsOwner.add(tell);
+    return () => this.#onAwaitsOwner.delete(tell);
   }
 
   placesOf(turnId: string): readonly Place[] {
@@ -93,6 +100,7 @@ export class TurnRuns {
     const running = this.#running;
     this.#running = undefined;
     this.#awaitsOwner = place;
+    for (const tell of this.#onAwaitsOwner) tell();
     try {
       await body();
     } finally {
