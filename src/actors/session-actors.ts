@@ -53,10 +53,6 @@ export class SessionActors {
     return this.root.getSnapshot().value.durable;
   }
 
-  get isAcquiring(): boolean {
-    return this.#isIn("acquiring");
-  }
-
   send(event: SessionEvent): void {
     this.root.send(event);
   }

@@ -80,8 +80,8 @@ export class SessionChanges {
 
   /** The turn of this runtime that runs, or whose commands are being applied; not one that only asks for its lease. */
   #driving(): string | undefined {
-    const { claims, actors, runs } = this.#session;
-    return claims.isHeld || !actors.isAcquiring ? runs.turnId : undefined;
+    const { claims, runs } = this.#session;
+    return claims.isHeld ? runs.turnId : runs.claimedTurnId;
   }
 
   /** Commits what plugins know and no commit holds. @throws LashError as `commit`. */

@@ -109,7 +109,7 @@ async function fail<T>(disk: Engine, body: Body<WriteTransaction, T>, fault: Fau
 }
 
 export function mailboxCases({ name, open, isCheap }: MailEngine): void {
-  describe(`a mailbox on the durable runner, on ${name}`, () => {
+  describe(`a mailbox on the durable runner, on ${name}`, { timeout: 120_000 }, () => {
     test("does two effects at once, claims rows in a step, sorts in bodies, waits, sleeps, is refused its end once, and ends", async () => {
       const made = await begin(open);
       const others = outside(made.disk);

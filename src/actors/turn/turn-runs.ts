@@ -16,6 +16,8 @@ import type { TurnWatcher } from "./request.ts";
 /** A turn that runs. */
 export interface RunningTurn {
   readonly turnId: string;
+  /** It has its lease, or had it; else it only asks for it. */
+  readonly isClaimed: boolean;
   /** All that it does is wait for answers from outside. */
   readonly isParked: boolean;
   cancel(request: TurnCancellation | undefined): void;
@@ -42,6 +44,11 @@ export class TurnRuns {
   /** The turn that runs. */
   get turnId(): string | undefined {
     return this.#running?.turnId;
+  }
+
+  /** The same, unless it only asks for its lease. */
+  get claimedTurnId(): string | undefined {
+    return this.#running?.isClaimed === true ? this.#running.turnId : undefined;
   }
 
   get isDriving(): boolean {
