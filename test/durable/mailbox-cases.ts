@@ -15,7 +15,7 @@ const RESULT = { sorted: ["ONE", "TWO", "LATE"], fetched: ["from north", "from s
 export interface MailEngine {
   readonly name: string;
   readonly open: () => Promise<Engine> | Engine;
-  /** What dies inside a transaction leaves what dies before it, as the engine suite shows; where a life costs little, it is tried all the same. */
+  /** What dies inside a transaction leaves what dies before it, as the engine suite shows, and not all faults differ for the run; where a life costs little, all are tried. */
   readonly isCheap: boolean;
 }
 
@@ -134,7 +134,7 @@ export function mailboxCases({ name, open, isCheap }: MailEngine): void {
       for (let nth = 1; nth <= boundaries; nth++) await named(`boundary ${nth}`, () => throughDeath(open, { kind: "boundary", channel: "effect", nth }));
     });
 
-    test.each(Object.keys(FAULTS) as readonly Fault[])("a write that is %s, wherever it comes, loses nothing and does nothing twice (SC-1)", async (fault) => {
+    test.each((Object.keys(FAULTS) as readonly Fault[]).filter((fault) => isCheap || fault.endsWith("does not know")))("a write that is %s, wherever it comes, loses nothing and does nothing twice (SC-1)", async (fault) => {
       let failed = 0;
       while (await named(`write ${failed + 1}`, () => throughFault(open, fault, failed + 1))) failed += 1;
       expect(failed).toBeGreaterThan(8);
