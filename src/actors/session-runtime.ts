@@ -146,7 +146,8 @@ export class SessionRuntime implements SessionParts {
   standIn(): void {
     if (!this.wiring.provider) return;
     // Where runtimes hear of each other, another one may have begun a turn since the session was read.
-    if (this.actors.durable !== "idle" || this.ports.peers) void this.takeover.finishLeftover();
+    // Behind what its host does at once: who opens a session only to read it, and closes it, is not kept by what was left in it.
+    if (this.actors.durable !== "idle" || this.ports.peers) setTimeout(() => void this.takeover.finishLeftover(), 0);
     this.lanes.poke("session_open");
   }
 
