@@ -2,7 +2,7 @@
 //
 // Owns: loading and flushing. The machine knows what the session is and what it may do; nothing here says it a second time.
 
-import { createActor, fromCallback, type ActorRefFrom, type SnapshotFrom } from "xstate";
+import { createActor, fromCallback, type ActorRefFrom, type AnyActorRef, type SnapshotFrom } from "xstate";
 import { runtimeErrorOfStore } from "../domain/error-mapping.ts";
 import { LashError } from "../domain/errors.ts";
 import { sessionStillInUse } from "../domain/wiring-errors.ts";
@@ -23,6 +23,11 @@ export interface SessionActorsOptions {
 
 export class SessionActors {
   readonly root: SessionActor;
+  /**
+   * Parent of what runs in the session. Not the chart: a machine remembers for each of its states every type of event that it was ever
+   * sent, and the type of a child's end has the child's id in it, so that each turn of each session would stay for ever.
+   */
+  readonly keeper: AnyActorRef;
   readonly #options: SessionActorsOptions;
   /** What the machine has asked for last; rejects where it failed. */
   #work: Promise<void> | undefined;
@@ -35,12 +40,12 @@ export class SessionActors {
       input: { sessionId, residency: ports.residency, hasStore: true },
       ...(ports.inspect && { inspect: ports.inspect }),
     });
-    const keeper = createActor(
+    this.keeper = createActor(
       fromCallback<SessionRequest>(({ receive }) => receive((message) => this.#receive(message))),
       { id: `keeper:${sessionId}`, parent: this.root, systemId: SESSION_KEEPER },
     );
     this.root.start();
-    keeper.start();
+    this.keeper.start();
   }
 
   /** Handles that share the session. */
@@ -96,8 +101,10 @@ export class SessionActors {
     return this.#work ?? Promise.resolve();
   }
 
+  /** Hears of the end of its children, too, which is nothing to do. */
   #receive(message: SessionRequest): void {
-    this.#work = message.type === "session.load" ? this.#load() : this.#flush();
+    if (message.type === "session.load") this.#work = this.#load();
+    else if (message.type === "session.flush") this.#work = this.#flush();
   }
 
   async #load(): Promise<void> {

@@ -75,7 +75,7 @@ export class SessionRuntime implements SessionParts {
       ...ports,
       sessionId,
       staysReady: ports.peers !== undefined,
-      finish: (turnId) => finishTurn(this, turnId),
+      finish: (turnId, whenClaimed) => finishTurn(this, turnId, whenClaimed),
     });
     this.feed = new SessionFeed({
       driver: owner.incarnationId,
@@ -146,8 +146,7 @@ export class SessionRuntime implements SessionParts {
   standIn(): void {
     if (!this.wiring.provider) return;
     // Where runtimes hear of each other, another one may have begun a turn since the session was read.
-    // Behind what its host does at once: who opens a session only to read it, and closes it, is not kept by what was left in it.
-    if (this.actors.durable !== "idle" || this.ports.peers) setTimeout(() => void this.takeover.finishLeftover(), 0);
+    if (this.actors.durable !== "idle" || this.ports.peers) void this.takeover.finishLeftover();
     this.lanes.poke("session_open");
   }
 
@@ -285,6 +284,8 @@ export class SessionRuntime implements SessionParts {
   /** Needs the only handle and no running turn. */
   async close(then: "session.park" | "session.close"): Promise<void> {
     try {
+      // A takeover that only asks for what was left does not keep whoever opened the session to read it.
+      if (!this.lane.isFree && this.runs.claimedTurnId === undefined && !this.runs.isAskedFor) await this.takeover.attempt;
       if (!this.lane.isFree) throw sessionStillInUse(this.wiring.sessionId, then);
       await this.actors.leave(then, this.wiring.plugins?.isDirty() ?? false);
     } catch (error) {

@@ -41,7 +41,7 @@ export interface StandInOptions {
   readonly leaseWatch: LeaseWatch;
   readonly clock: Clock;
   /** Drives a turn that was left to its end. */
-  readonly finish: (turnId: string) => Promise<unknown>;
+  readonly finish: (turnId: string, whenClaimed: () => void) => Promise<unknown>;
   readonly logger: Logger;
   /** Where runtimes hear of each other, this one stands by for the end of another; elsewhere it looks only when it opens (S5). */
   readonly staysReady: boolean;
@@ -54,6 +54,8 @@ export class StandIn {
   /** Of the turn that was left to others (S4). */
   #lacking: string | undefined;
   #waiting: Promise<void> | undefined;
+  /** Settles when the latest run of the turn has its lease, or has come to nothing. */
+  #attempt: Promise<void> = Promise.resolve();
   /** Runs of the turn in flight that failed here, in a row. */
   #failedRuns = 0;
   #isRetrying = false;
@@ -119,6 +121,11 @@ export class StandIn {
     return this.#lacking !== undefined;
   }
 
+  /** Resolves when no run of it asks for a lease any more: it has it, or has come to nothing. */
+  get attempt(): Promise<void> {
+    return this.#attempt;
+  }
+
   close(): void {
     this.#closed.abort();
   }
@@ -174,7 +181,9 @@ export class StandIn {
   }
 
   async #drive(turnId: string): Promise<void> {
-    await this.#options.finish(turnId);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#attempt = promise;
+    await this.#options.finish(turnId, resolve).finally(resolve);
     this.#lacking = undefined;
   }
 

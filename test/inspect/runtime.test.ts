@@ -1,3 +1,4 @@
+import type { InspectionEvent } from "xstate";
 // The real runtime seen through inspection: what a user of `createLash({ inspect })` gets.
 import * as z from "zod";
 import { expect, test } from "vitest";
@@ -6,6 +7,20 @@ import { recorder } from "../../src/inspect/index.ts";
 import { effectsAt } from "../../src/inspect/viewer/effect-states.ts";
 import { Timeline } from "../../src/inspect/viewer/timeline.ts";
 import { testLash } from "../support/lash.ts";
+
+test("a session's chart is not sent the ends of its turns, leases and tools: XState keeps each event type that a chart was ever sent, and these have ids in them", async () => {
+  const told: string[] = [];
+  const look = tool({ name: "look", description: "", input: z.object({}), readOnly: true, run: () => "seen" });
+  const inspect = (event: InspectionEvent): void => {
+    const { id } = event.actorRef as { readonly id?: string };
+    if (event.type === "@xstate.event" && id?.startsWith("session:")) told.push(event.event.type);
+  };
+  const { lash } = testLash({ inspect, tools: [look], script: [{ toolCalls: [{ name: "look" }] }, "Fine."] });
+  await (await lash.openSession("s")).run("go");
+  await lash.close();
+  expect(told).toContain("turn.committed");
+  expect(told.filter((type) => type.startsWith("xstate.done"))).toEqual([]);
+});
 
 test("a turn is recorded with its session, the lease it runs under, its effects and an actor for each tool call", async () => {
   const tape = recorder({ schedule: () => undefined });

@@ -213,7 +213,6 @@ describe("who wakes it", () => {
     const left = await killedWaiting(memoryEngine());
     const host = nextProcess(left);
     const session = await host.lash.openSession("s");
-    await new Promise((resolve) => setTimeout(resolve, 0));
     await quiet();
     const turn = session.turn("go", { turnId: "t" });
     const seen: string[] = [];

@@ -46,7 +46,7 @@ async function ask({ claims, plans, residence }: SessionParts, { turnId, origin,
 }
 
 const hold = ({ ports, actors, claims }: SessionParts, lease: SessionLease) =>
-  holdSession(ports, lease, { sinceMs: claims.sinceMs, parent: actors.root, giveBack: (fence) => claims.giveBack(fence) });
+  holdSession(ports, lease, { sinceMs: claims.sinceMs, parent: actors.keeper, giveBack: (fence) => claims.giveBack(fence) });
 
 function answerOf(session: SessionParts, { turnId, place, asker }: TurnRequest, outcome: Outcome): ClaimAnswer<TurnTypes> {
   switch (outcome.kind) {

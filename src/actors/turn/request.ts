@@ -25,6 +25,8 @@ export type TurnOrigin =
 /** A turn that is to be run. */
 export interface TurnRequest extends TurnWatcher {
   readonly origin: TurnOrigin;
+  /** Told once it has its lease. */
+  readonly whenClaimed?: () => void;
   /** What its host gives for this turn alone. */
   readonly overlay?: TurnOverlay | undefined;
   /**
@@ -55,4 +57,7 @@ export interface QueuedTurnStart extends Pick<TurnWatcher, "signal" | "whenParke
 export const NOTHING_TO_DRAIN: ReadonlySet<string> = new Set(["unknown_turn", "session_execution_busy"]);
 
 /** Nobody watches, nobody cancels. */
-export const headless = (signal = new AbortController().signal) => ({ emit: () => undefined, signal });
+export const headless = (signal = new AbortController().signal) => ({ emit: nobody, signal });
+
+/** Hears nothing. */
+export const nobody: Emit = () => undefined;

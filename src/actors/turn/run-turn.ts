@@ -73,7 +73,8 @@ const runPrepared = (session: SessionParts, request: TurnRequest, prepare: Prepa
     : prepare(request).then((prepared) => driveChain(session, prepared)).finally(() => session.changes.settle());
 
 /** Drives a turn that was left in flight, and that nobody watches, to its end. */
-export const finishTurn = (session: SessionParts, turnId: string): Promise<TurnEnd> => runTurn(session, { turnId, origin: { kind: "found" }, ...headless() });
+export const finishTurn = (session: SessionParts, turnId: string, whenClaimed: () => void = () => undefined): Promise<TurnEnd> =>
+  runTurn(session, { turnId, origin: { kind: "found" }, whenClaimed, ...headless() });
 
 /** Errors of a run name its turn already; what failed before there was a run has accepted nothing. */
 function asAsked({ stated: { wiring: { sessionId } } }: SessionParts, error: unknown, { turnId, origin }: TurnRequest): unknown {
@@ -145,13 +146,14 @@ class TurnRun {
       record: new TurnRunRecord({ persistence: ports.persistence, turnId, isDurable: ports.journals === undefined, claim: () => claimInPlace(session, request), onAnswered: (keyIds) => ports.waits.look(keyIds) }),
       first: (first) => this.#doFirst(first),
       open: (claimed) => {
+        request.whenClaimed?.();
         this.#watch();
         const { cancellation } = claimed.start.turn;
         if (cancellation) this.cancel(cancellation);
         return openTurn(this.#driven, claimed).finally(() => this.#expireInTime());
       },
       ...(ports.journals && { memory: ports.journals.of(JSON.stringify([sessionId, turnId])) }),
-      parent: actors.root,
+      parent: actors.keeper,
       inspect: ports.inspect,
       onNote: ({ messages }) => this.#driven.log.append(messages),
       onState: (state) => this.#onState(state),

@@ -11,7 +11,7 @@ import { CancelSignal } from "../../domain/cancellation.ts";
 import type { TurnCancellation } from "../../domain/cancellation.ts";
 import type { LashError } from "../../domain/errors.ts";
 import { isSame, type Place, type TurnAhead } from "./place.ts";
-import type { TurnWatcher } from "./request.ts";
+import { nobody, type TurnWatcher } from "./request.ts";
 
 /** A turn that runs. */
 export interface RunningTurn {
@@ -30,6 +30,8 @@ export interface Attached extends Pick<TurnWatcher, "turnId" | "emit"> {
   readonly cancel: AbortController;
   /** Aborted by `cancel`, or by whoever asked. */
   readonly signal: AbortSignal;
+  /** Nobody watches it. */
+  readonly isHeadless: boolean;
 }
 
 export class TurnRuns {
@@ -49,6 +51,11 @@ export class TurnRuns {
   /** The same, unless it only asks for its lease. */
   get claimedTurnId(): string | undefined {
     return this.#running?.isClaimed === true ? this.#running.turnId : undefined;
+  }
+
+  /** Somebody watches a turn, or waits for one. */
+  get isAskedFor(): boolean {
+    return [...this.#attached].some(({ isHeadless }) => !isHeadless);
   }
 
   get isDriving(): boolean {
@@ -125,7 +132,7 @@ export class TurnRuns {
   async attach<T>(watcher: TurnWatcher, body: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const { turnId, emit } = watcher;
     const cancel = new AbortController();
-    const attached: Attached = { turnId, emit, cancel, signal: cancel.signal };
+    const attached: Attached = { turnId, emit, cancel, signal: cancel.signal, isHeadless: emit === nobody };
     this.#attached.add(attached);
     onAbort(cancel.signal, () => {
       if (this.#running?.turnId === turnId) this.#running.cancel(CancelSignal.of(cancel.signal));

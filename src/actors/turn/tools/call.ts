@@ -214,7 +214,7 @@ function chartOf({ tool, toolName, callId }: LaunchedCall, { session, turn }: Ba
   const { maxAttempts = 1, baseDelayMs = 0, maxDelayMs = 0 } = tool.retry ?? {};
   const input: ToolAttemptInput = { onInterrupted: typeof tool.onInterrupted === "function" ? "probe" : tool.onInterrupted, maxAttempts, baseDelayMs, maxDelayMs };
   if (!session.ports.inspect) return createActor(toolAttemptMachine, { input });
-  return createActor(toolAttemptMachine, { input, id: `tool:${turn.sessionId}:${turn.turnId}:${toolName}:${callId}`, parent: session.actors.root });
+  return createActor(toolAttemptMachine, { input, id: `tool:${turn.sessionId}:${turn.turnId}:${toolName}:${callId}`, parent: session.actors.keeper });
 }
 
 function exhausted<Recorded extends FinishedCall>(recorded: Recorded, attempts: number): FinishedCall {
