@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import type { Body, Engine, WriteTransaction } from "../../src/stores/engine.ts";
 import { crashPoints } from "../../src/testing/faulty-engine.ts";
 import { manualClock, type ManualClock } from "../../src/testing/index.ts";
+import { macrotask } from "../../src/testing/macrotask.ts";
 import { Mortal, type DeathPoint } from "../support/mortal.ts";
 import { FAULTS, type Fault } from "../support/faults.ts";
 import { type MailEnd, mailRun, World } from "./mailbox.ts";
@@ -217,7 +218,7 @@ export function mailboxCases({ name, open, isCheap }: MailEngine): void {
 /** Moves time on until the promise settles; storage that takes real time is given it. */
 async function until<T>(clock: ManualClock, promise: Promise<T>): Promise<T> {
   const over = promise.then(() => true, () => true);
-  while (!(await Promise.race([over, new Promise<false>((resolve) => setTimeout(resolve, 0, false))]))) await clock.advance(20);
+  while (!(await Promise.race([over, macrotask().then(() => false)]))) await clock.advance(20);
   return promise;
 }
 
