@@ -169,6 +169,34 @@ export function mailboxCases({ name, open, isCheap }: MailEngine): void {
       }
     });
 
+    test("what begins to wait while the run looks what became of a write is parked all the same (SC-1)", async () => {
+      const made = await begin(open);
+      const { disk, clock, world } = made;
+      const doubt = Promise.withResolvers<void>();
+      let isAsked = false;
+      let isLooking = false;
+      const engine: Engine = {
+        name: disk.name, durable: disk.durable, close: () => disk.close(),
+        write: async (body) => {
+          if (!isAsked || isLooking) return disk.write(body);
+          isLooking = true;
+          return fail(disk, body, "made, and the engine does not know");
+        },
+        read: async (body) => {
+          if (isLooking) {
+            doubt.resolve();
+            await macrotask();
+          }
+          return disk.read(body);
+        },
+      };
+      const run = mailRun({ engine, owner: "p1", boxId: BOX, world, clock, leaves: true, inDoubt: doubt.promise, onStep: () => (isAsked = true) });
+      const end = until(clock, run.run());
+      expect(await Promise.race([end, clock.sleep(60_000).then(() => "never")])).toEqual({ kind: "parked" });
+      expect(world.states).toContain("resolving");
+      await disk.close();
+    });
+
     test("a cancel that a step comes across is taken where the machine can take it; what is open is heard out", async () => {
       const made = await begin(open);
       const { disk, clock, world } = made;

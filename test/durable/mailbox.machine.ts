@@ -5,6 +5,7 @@
 
 import { assign, enqueueActions, setup, type ActorSystem, type ActorSystemInfo, type AnyActorRef } from "xstate";
 import type { DurableMachine, DurableRequest, RunnerMessage, RunTypes } from "../../src/actors/durable/contract.ts";
+import { LashError } from "../../src/domain/errors.ts";
 import { RUNNER } from "../../src/machines/effects.ts";
 
 export type MailCommand =
@@ -153,6 +154,7 @@ export const durableMailbox: DurableMachine<MailTypes> = {
   machine: mailboxMachine,
   version: { machine: "mailbox", version: 1 },
   open: ({ context }) => context.open,
+  aborted: () => new LashError("issue", "cancelled", "the box was cancelled"),
   fault: ({ effectId }, { message }) => ({ type: "effect.faulted", effectId, message }),
   failed: ({ message }) => ({ type: "run.failed", message }),
   waits: { parked: { type: "run.parked" }, resumed: { type: "run.resumed" }, suspended: { type: "run.suspended" } },

@@ -43,6 +43,10 @@ export interface Life {
   /** Whether it leaves the box when all it does is wait. */
   readonly leaves?: boolean;
   readonly onAsk?: () => void;
+  /** Before it waits for an answer, it makes a step and begins to wait once this settles. */
+  readonly inDoubt?: Promise<void>;
+  /** That step is about to be made. */
+  readonly onStep?: () => void;
 }
 
 /** Answers come by looking: nobody tells a mailbox. */
@@ -59,7 +63,7 @@ const okOf = (outcome: { readonly ok: Json } | { readonly error: { readonly mess
   return outcome.ok;
 };
 
-export function mailRun({ engine, owner, boxId, world, clock, leaves = false, onAsk }: Life): Runner<MailTypes> {
+export function mailRun({ engine, owner, boxId, world, clock, leaves = false, onAsk, inDoubt, onStep }: Life): Runner<MailTypes> {
   const record = new MailRecord(engine, boxId, owner, (other) => world.dead.has(other));
   const open = async ({ start }: HeldClaim<MailTypes>): Promise<Opened<MailTypes>> => {
     const stored = start.snapshot as { readonly value: string; readonly context: MailContext } | undefined;
@@ -96,6 +100,9 @@ export function mailRun({ engine, owner, boxId, world, clock, leaves = false, on
         ask: async ({ effectId }, scope) => {
           // Whoever takes the box over is to find it waiting.
           await scope.issue([]);
+          onStep?.();
+          if (inDoubt) void scope.step().catch(() => undefined);
+          await inDoubt;
           scope.waiting({ kind: "answer", waits: [boxId] });
           onAsk?.();
           const stop = AbortSignal.any([scope.cancel, scope.detach]);

@@ -57,6 +57,8 @@ export interface DurableMachine<K extends RunTypes> {
   open(snapshot: SnapshotFrom<K["machine"]>): readonly K["request"][];
   /** Tells the machine that an effect could not be run; its run goes on. */
   fault(request: K["request"], failure: { readonly code: string; readonly message: string }): K["event"];
+  /** What the executor of an effect is told that its machine aborts. */
+  aborted(): LashError;
   /** Tells the machine that its run is over and was not ended. */
   failed(failure: { readonly code: string; readonly message: string }): K["event"];
   /** Tells the machine that it only waits, that it does no longer, and that its run was parked. */

@@ -105,6 +105,6 @@ export class DurableJournal implements Journal {
 const hashConflict = (replayKey: string): Error =>
   effectError(
     "journaled_effect_replay_hash_conflict",
-    "a recorded effect of this turn belongs to another operation; nothing was run again. Resume the turn with the tools and options it was accepted with",
+    "a recorded effect belongs to another operation; nothing was run again. Go on with the tools and options that this was accepted with",
     { details: { replayKey } },
   );

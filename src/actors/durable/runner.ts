@@ -12,7 +12,7 @@
 //   R5. Nothing in memory is load-bearing: another process with the same record finishes the run. An event that answers for something
 //       that is no longer open is dropped, by the machine's guards.
 
-import { createActor, type AnyActorRef, type AnyEventObject, type InspectionEvent, type Observer } from "xstate";
+import { createActor, type AnyActor, type AnyActorRef, type AnyEventObject, type InspectionEvent, type Observer } from "xstate";
 import { isOutcomeUnknown, runtimeErrorOfStore } from "../../domain/error-mapping.ts";
 import { LashError, runtimeError } from "../../domain/errors.ts";
 import { RUNNER } from "../../machines/effects.ts";
@@ -54,8 +54,8 @@ export interface RunnerOptions<K extends RunTypes> {
   readonly first?: (first: K["first"]) => Promise<void>;
   /** Prepares what a claimed run needs. What it throws fails the run. */
   readonly open: (claimed: HeldClaim<K>) => Promise<Opened<K>>;
-  /** Where nothing of the run is durable: what it remembers instead. */
-  readonly memory?: Journal;
+  /** Where nothing of the run is durable: gives what it remembers instead. */
+  readonly memory?: () => Journal;
   /** Parent of the run's actors; undefined: they are a system of their own. */
   readonly parent?: AnyActorRef;
   readonly inspect?: Observer<InspectionEvent> | ((event: InspectionEvent) => void) | undefined;
@@ -79,8 +79,8 @@ export class Runner<K extends RunTypes> implements ScopedRun<K> {
   #claimed: HeldClaim<K> | undefined;
   #opened: Opened<K> | undefined;
   #journal: Journal | undefined;
-  #receiver: AnyActorRef | undefined;
-  #actor: AnyActorRef | undefined;
+  #receiver: AnyActor | undefined;
+  #actor: AnyActor | undefined;
   /** Asked for in the macrostep that goes on. */
   #asked: (RunnerMessage<K> | K["note"])[] = [];
   /** Events that the machine cannot take yet. */
@@ -101,7 +101,12 @@ export class Runner<K extends RunTypes> implements ScopedRun<K> {
       resolving: () => {
         const before = this.#state;
         this.#become("resolving");
-        return () => this.#state === "resolving" && this.#become(before);
+        return () => {
+          if (this.#state !== "resolving") return;
+          this.#become(before);
+          // Something may have begun or ceased to wait meanwhile.
+          this.moved();
+        };
       },
     });
   }
@@ -168,7 +173,7 @@ export class Runner<K extends RunTypes> implements ScopedRun<K> {
       }
       this.#claimed = claimed;
       this.#step = claimed.step;
-      this.#journal = memory ?? new DurableJournal(claimed.journal, claimed.issued);
+      this.#journal = memory?.() ?? new DurableJournal(claimed.journal, claimed.issued);
       claimed.held.lost.addEventListener("abort", () => this.fail(claimed.held.lost.reason), { once: true });
       this.#opened = await open(claimed);
       if (!this.#isOver()) this.#start(this.#opened);
@@ -195,18 +200,19 @@ export class Runner<K extends RunTypes> implements ScopedRun<K> {
 
   #start({ input, snapshot }: Opened<K>): void {
     const { id, machine, parent, inspect } = this.#options;
-    this.#receiver = createActor(receiver, {
+    const hears: AnyActor = createActor(receiver, {
       id: `runner:${id}`,
       systemId: RUNNER,
       input: { receive: (message: AnyEventObject) => this.#asked.push(message as RunnerMessage<K> | K["note"]) },
       ...(parent ? { parent } : inspect ? { inspect } : {}),
     });
-    const actor: AnyActorRef = createActor(machine.machine, { id, parent: parent ?? this.#receiver, input, ...(snapshot !== undefined && { snapshot }) } as never);
+    const actor: AnyActor = createActor(machine.machine, { id, parent: parent ?? hears, input, ...(snapshot !== undefined && { snapshot }) } as never);
+    this.#receiver = hears;
     this.#actor = actor;
     actor.subscribe({ next: () => this.#onMacrostep(), error: (error) => this.fail(error), complete: () => this.#onDone() });
     this.#become("driving");
-    (this.#receiver as unknown as { start(): void }).start();
-    (actor as unknown as { start(): void }).start();
+    hears.start();
+    actor.start();
     if (snapshot === undefined) return;
     // Entry actions do not run again.
     for (const request of machine.open(snapshot as never)) if (!this.#isOver()) this.#runEffect(request, undefined);
@@ -232,7 +238,8 @@ export class Runner<K extends RunTypes> implements ScopedRun<K> {
   }
 
   show(type: "effect.durable" | "effect.running", { effectId, command }: DurableRequest): void {
-    if (this.#options.inspect) this.#receiver?.send({ type, effectId, kind: command.kind });
+    const note: AnyEventObject = { type, effectId, kind: command.kind };
+    if (this.#options.inspect) this.#receiver?.send(note);
   }
 
   #tell(event: K["event"]): void {
@@ -305,7 +312,7 @@ export class Runner<K extends RunTypes> implements ScopedRun<K> {
   #runEffect(request: K["request"], snapshot: MachineSnapshot | undefined): void {
     const { effectId, command } = request;
     const scope = new Effect<K>(this, request, snapshot);
-    if (this.#aborted.has(effectId)) scope.abort(cancelled());
+    if (this.#aborted.has(effectId)) scope.abort(this.#options.machine.aborted());
     this.#effects.set(effectId, scope);
     const over = (event: K["event"] | undefined): void => {
       this.#effects.delete(effectId);
@@ -331,7 +338,7 @@ export class Runner<K extends RunTypes> implements ScopedRun<K> {
 
   #abort(effectId: number): void {
     this.#aborted.add(effectId);
-    this.#effects.get(effectId)?.abort(this.#failure ?? cancelled());
+    this.#effects.get(effectId)?.abort(this.#failure ?? this.#options.machine.aborted());
   }
 
   // ---- writes -------------------------------------------------------------------------------------------------------
@@ -492,5 +499,3 @@ function parkUntil(waits: readonly WaitingOn[]): ParkUntil {
 
 const isRequest = <K extends RunTypes>(message: RunnerMessage<K> | K["note"]): message is Extract<RunnerMessage<K>, { type: "effect.requested" | "phase.requested" }> =>
   message.type === "effect.requested" || message.type === "phase.requested";
-
-const cancelled = (): LashError => new LashError("issue", "cancelled", "the turn was cancelled");

@@ -19,102 +19,23 @@ export interface ScopedRun<K extends RunTypes> {
   show(type: "effect.durable" | "effect.running", request: DurableRequest): void;
 }
 
-/** What can wait on its own. */
-class Body<K extends RunTypes> implements RunScope<K["extra"], K["brought"]> {
-  readonly effect: Effect<K>;
+/** What an effect and its bodies have in common. */
+abstract class Scope<K extends RunTypes> implements RunScope<K["extra"], K["brought"]> {
+  readonly run: ScopedRun<K>;
   waitsFor: WaitingOn | undefined;
 
-  constructor(effect: Effect<K>) {
-    this.effect = effect;
-  }
-
-  get cancel(): AbortSignal {
-    return this.effect.cancel;
-  }
-
-  get detach(): AbortSignal {
-    return this.effect.detach;
-  }
-
-  get write(): RunWrite {
-    return this.effect.write;
-  }
-
-  isRecorded(key: string): boolean {
-    return this.effect.isRecorded(key);
-  }
-
-  isInterrupted(key: string): boolean {
-    return this.effect.isInterrupted(key);
-  }
-
-  isIssued(key: string): boolean {
-    return this.effect.isIssued(key);
-  }
-
-  issue(keys: readonly string[]): Promise<void> {
-    return this.effect.issue(keys);
-  }
-
-  settled(): Promise<void> {
-    return this.effect.settled();
-  }
-
-  journal(key: string, operation: () => object, run: (attempt: Attempt) => Promise<JournaledOutcome>): Promise<Journaled> {
-    return this.effect.record(key, operation, run, () => this.issue([key]));
-  }
-
-  note(key: string, operation: () => object, outcome: () => JournaledOutcome | Promise<JournaledOutcome>): Promise<Journaled> {
-    return this.effect.note(key, operation, outcome);
-  }
-
-  save(): Promise<void> {
-    return this.effect.save();
-  }
-
-  step(extra?: K["extra"]): Promise<K["brought"] | undefined> {
-    return this.effect.step(extra);
-  }
-
-  waiting(on: WaitingOn | undefined): void {
-    this.waitsFor = on;
-    this.effect.run.moved();
-  }
-
-  body<T>(run: (scope: RunScope<K["extra"], K["brought"]>) => Promise<T>): Promise<T> {
-    return this.effect.body(run);
-  }
-}
-
-/** An effect of the machine, or a phase. */
-export class Effect<K extends RunTypes> implements EffectScope<K> {
-  readonly run: ScopedRun<K>;
-  readonly #request: DurableRequest | undefined;
-  /** State that leads to this effect, until a step has written it. */
-  #unwritten: MachineSnapshot | undefined;
-  #abort: AbortController | undefined;
-  readonly #bodies = new Set<Body<K>>();
-  #waitsFor: WaitingOn | undefined;
-  /** How far it has come, as inspectors were told. */
-  #shown: "asked" | "durable" | "running" = "asked";
-
-  constructor(run: ScopedRun<K>, request: DurableRequest | undefined, snapshot: MachineSnapshot | undefined) {
+  constructor(run: ScopedRun<K>) {
     this.run = run;
-    this.#request = request;
-    this.#unwritten = snapshot;
   }
 
-  get context(): K["context"] {
-    return this.run.context;
-  }
+  /** Itself, or the one that it is a body of. */
+  protected abstract get effect(): Effect<K>;
 
-  get fence(): K["fence"] {
-    return this.run.fence;
-  }
+  /** Makes durable what has to be, before anything runs under this key. */
+  protected abstract before(key: string): Promise<unknown> | undefined;
 
   get cancel(): AbortSignal {
-    this.#abort ??= new AbortController();
-    return this.#abort.signal;
+    return this.effect.aborted;
   }
 
   get detach(): AbortSignal {
@@ -123,22 +44,6 @@ export class Effect<K extends RunTypes> implements EffectScope<K> {
 
   get write(): RunWrite {
     return this.run.writes.aside;
-  }
-
-  /** What it waits for; undefined while anything of it goes on. */
-  get waits(): readonly WaitingOn[] | undefined {
-    if (this.#bodies.size === 0) return this.#waitsFor && [this.#waitsFor];
-    const waits: WaitingOn[] = [];
-    for (const { waitsFor } of this.#bodies) {
-      if (!waitsFor) return undefined;
-      waits.push(waitsFor);
-    }
-    return waits;
-  }
-
-  abort(reason: Error): void {
-    this.#abort ??= new AbortController();
-    this.#abort.abort(reason);
   }
 
   isRecorded(key: string): boolean {
@@ -156,26 +61,25 @@ export class Effect<K extends RunTypes> implements EffectScope<K> {
   async issue(keys: readonly string[]): Promise<void> {
     const { journal } = this.run;
     const unnamed = keys.filter((key) => !journal.isIssued(key));
-    if (unnamed.length === 0 && !this.#unwritten) return;
+    if (unnamed.length === 0 && !this.effect.isUnwritten) return;
     journal.name(unnamed);
     await this.step();
   }
 
   async settled(): Promise<void> {
-    if (this.#unwritten && this.run.journal.hasUnsaved) await this.step();
-    this.#show("durable");
+    if (this.effect.isUnwritten && this.run.journal.hasUnsaved) await this.step();
+    this.effect.show("durable");
   }
 
   journal(key: string, operation: () => object, run: (attempt: Attempt) => Promise<JournaledOutcome>): Promise<Journaled> {
-    return this.record(key, operation, run, () => (this.#unwritten && this.run.journal.hasUnsaved ? this.step() : undefined));
+    return this.#record(key, operation, run, () => this.before(key));
   }
 
   note(key: string, operation: () => object, outcome: () => JournaledOutcome | Promise<JournaledOutcome>): Promise<Journaled> {
-    return this.record(key, operation, async () => outcome(), () => undefined);
+    return this.#record(key, operation, async () => outcome(), () => undefined);
   }
 
-  /** @param before - makes durable what has to be, before anything runs. */
-  async record(
+  async #record(
     key: string,
     operation: () => object,
     run: (attempt: Attempt) => Promise<JournaledOutcome>,
@@ -186,7 +90,7 @@ export class Effect<K extends RunTypes> implements EffectScope<K> {
     const entry = journal.open(key, operation);
     if (entry.recorded) return { outcome: entry.recorded, source: "journal" };
     await before();
-    this.#show("running");
+    this.effect.show("running");
     const outcome = await run({ interrupted: entry.interrupted });
     writes.assertGoingOn();
     entry.settle(outcome);
@@ -198,17 +102,97 @@ export class Effect<K extends RunTypes> implements EffectScope<K> {
   }
 
   step(extra?: K["extra"]): Promise<K["brought"] | undefined> {
-    const snapshot = this.#unwritten;
-    this.#unwritten = undefined;
-    return this.run.step(snapshot, extra);
+    return this.run.step(this.effect.takeUnwritten(), extra);
   }
 
   waiting(on: WaitingOn | undefined): void {
-    this.#waitsFor = on;
+    this.waitsFor = on;
     this.run.moved();
   }
 
-  async body<T>(run: (scope: RunScope<K["extra"], K["brought"]>) => Promise<T>): Promise<T> {
+  body<T>(run: (scope: RunScope<K["extra"], K["brought"]>) => Promise<T>): Promise<T> {
+    return this.effect.runBody(run);
+  }
+}
+
+/** What can wait on its own. */
+class Body<K extends RunTypes> extends Scope<K> {
+  protected readonly effect: Effect<K>;
+
+  constructor(effect: Effect<K>) {
+    super(effect.run);
+    this.effect = effect;
+  }
+
+  protected override before(key: string): Promise<unknown> {
+    return this.issue([key]);
+  }
+}
+
+/** An effect of the machine, or a phase. */
+export class Effect<K extends RunTypes> extends Scope<K> implements EffectScope<K> {
+  readonly #request: DurableRequest | undefined;
+  /** State that leads to this effect, until a step has written it. */
+  #unwritten: MachineSnapshot | undefined;
+  #abort: AbortController | undefined;
+  readonly #bodies = new Set<Body<K>>();
+  /** How far it has come, as inspectors were told. */
+  #shown: "asked" | "durable" | "running" = "asked";
+
+  constructor(run: ScopedRun<K>, request: DurableRequest | undefined, snapshot: MachineSnapshot | undefined) {
+    super(run);
+    this.#request = request;
+    this.#unwritten = snapshot;
+  }
+
+  get context(): K["context"] {
+    return this.run.context;
+  }
+
+  get fence(): K["fence"] {
+    return this.run.fence;
+  }
+
+  /** What it waits for; undefined while anything of it goes on. */
+  get waits(): readonly WaitingOn[] | undefined {
+    if (this.#bodies.size === 0) return this.waitsFor && [this.waitsFor];
+    const waits: WaitingOn[] = [];
+    for (const { waitsFor } of this.#bodies) {
+      if (!waitsFor) return undefined;
+      waits.push(waitsFor);
+    }
+    return waits;
+  }
+
+  get aborted(): AbortSignal {
+    this.#abort ??= new AbortController();
+    return this.#abort.signal;
+  }
+
+  abort(reason: Error): void {
+    this.#abort ??= new AbortController();
+    this.#abort.abort(reason);
+  }
+
+  get isUnwritten(): boolean {
+    return this.#unwritten !== undefined;
+  }
+
+  takeUnwritten(): MachineSnapshot | undefined {
+    const snapshot = this.#unwritten;
+    this.#unwritten = undefined;
+    return snapshot;
+  }
+
+  show(stage: "durable" | "running"): void {
+    const request = this.#request;
+    if (!request || this.#shown === stage || this.#shown === "running") return;
+    if (this.#shown === "asked") this.run.show("effect.durable", request);
+    if (stage === "running") this.run.show("effect.running", request);
+    this.#shown = stage;
+  }
+
+  async runBody<T>(run: (scope: RunScope<K["extra"], K["brought"]>) => Promise<T>): Promise<T> {
     const body = new Body<K>(this);
     this.#bodies.add(body);
     this.run.moved();
@@ -224,11 +208,12 @@ export class Effect<K extends RunTypes> implements EffectScope<K> {
     return this.run.end(ending);
   }
 
-  #show(stage: "durable" | "running"): void {
-    const request = this.#request;
-    if (!request || this.#shown === stage || this.#shown === "running") return;
-    if (this.#shown === "asked") this.run.show("effect.durable", request);
-    if (stage === "running") this.run.show("effect.running", request);
-    this.#shown = stage;
+  protected override get effect(): this {
+    return this;
+  }
+
+  /** Where nothing settled since the last durable state, that state leads to this effect, which needs no step of its own (R1). */
+  protected override before(): Promise<unknown> | undefined {
+    return this.#unwritten && this.run.journal.hasUnsaved ? this.step() : undefined;
   }
 }

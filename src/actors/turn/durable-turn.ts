@@ -14,6 +14,7 @@ export const durableTurn = (protocol: ProtocolDriver): DurableMachine<TurnTypes>
   version: TURN_MACHINE,
   open: ({ context }) => context.open,
   fault: ({ effectId }, { code, message }) => ({ type: "effect.settled", effectId, outcome: { kind: "fault", code, message }, source: "run" }),
+  aborted: () => new LashError("issue", "cancelled", "the turn was cancelled"),
   failed: ({ code, message }) => (code === "session_execution_lease_lost" ? { type: "lease.lost" } : { type: "turn.failed", code, message }),
   waits: { parked: { type: "tools.parked" }, resumed: { type: "tools.resumed" }, suspended: { type: "turn.suspend" } },
 });

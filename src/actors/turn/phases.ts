@@ -20,7 +20,7 @@ import type { DrivenTurn } from "./driven-turn.ts";
 import type { TurnScope, TurnTypes } from "./types.ts";
 
 export const turnPhases = (driven: DrivenTurn): Phases<TurnTypes> => ({
-  open: () => driven.givenUp ?? prepared(driven) ?? opened(driven),
+  open: () => open(driven),
   refreshHead: () => refreshHead(driven),
   normalizeInput: () => normalizeInput(driven),
   prepareContext: (scope) => pluginPhase(driven, "prepareContext", scope),
@@ -33,10 +33,11 @@ export const turnPhases = (driven: DrivenTurn): Phases<TurnTypes> => ({
   afterPersist: (scope) => pluginPhase(driven, "afterPersist", scope).catch((): TurnEvent => ({ type: "turn.persisted" })),
 });
 
-function opened({ turn, emit }: DrivenTurn): TurnEvent {
-  const { claims: [first], input: { causes = [] } } = turn;
+function open(driven: DrivenTurn): TurnEvent {
+  const { givenUp, turn: { claims: [first], input: { causes = [] } }, emit } = driven;
+  if (givenUp) return givenUp;
   if (first?.lane === "work") void emit({ type: "queued_work_started", boundary: "idle", batchIds: first.rows.ids, causes }, "queue");
-  return { type: "turn.opened" };
+  return prepared(driven) ?? { type: "turn.opened" };
 }
 
 /** What the phases up to the first model call would say, unless one of them has to wait (M4). */
@@ -45,7 +46,6 @@ function prepared(driven: DrivenTurn): TurnEvent | undefined {
   const { resident } = session.residence;
   const messages = openingAtHand(turn);
   if (resident.headRevision !== headRevision || !messages || plugins) return undefined;
-  opened(driven);
   return { type: "turn.prepared", history: referenceOf(resident), messages, limits: callLimitsOf(accepted.config), ...isLong(driven, messages) };
 }
 

@@ -136,6 +136,7 @@ class TurnRun {
     const { turnId, origin } = request;
     const { sessionId } = wiring;
     const { resident } = residence;
+    const { journals } = ports;
     const trace = ports.trace?.turn({ sessionId, turnId, turnIndex: resident.head.turnIndex, policy: settingsOf(wiring, resident).policy, origin: origin.kind === "found" ? "found" : "asked" });
     this.#session = session;
     this.#request = request;
@@ -143,7 +144,7 @@ class TurnRun {
     this.#runner = new Runner<TurnTypes>({
       id: `turn:${sessionId}:${turnId}`,
       machine: durableTurn(ports.protocol),
-      record: new TurnRunRecord({ persistence: ports.persistence, turnId, isDurable: ports.journals === undefined, claim: () => claimInPlace(session, request), onAnswered: (keyIds) => ports.waits.look(keyIds) }),
+      record: new TurnRunRecord({ persistence: ports.persistence, turnId, isDurable: journals === undefined, claim: () => claimInPlace(session, request), onAnswered: (keyIds) => ports.waits.look(keyIds) }),
       first: (first) => this.#doFirst(first),
       open: (claimed) => {
         request.whenClaimed?.();
@@ -152,7 +153,7 @@ class TurnRun {
         if (cancellation) this.cancel(cancellation);
         return openTurn(this.#driven, claimed).finally(() => this.#expireInTime());
       },
-      ...(ports.journals && { memory: ports.journals.of(JSON.stringify([sessionId, turnId])) }),
+      ...(journals && { memory: () => journals.of(JSON.stringify([sessionId, turnId])) }),
       parent: actors.keeper,
       inspect: ports.inspect,
       onNote: ({ messages }) => this.#driven.log.append(messages),
